@@ -1,0 +1,124 @@
+"""Dataset: a table of numbers with its names, and its division into training, validation and test rows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class ExactDensity(Protocol):
+    """A density whose logarithm is known: what toy data carry."""
+
+    n_features: int
+
+    def sample(self, n_samples: int, random_state: int | np.random.Generator | None = None) -> np.ndarray:
+        """Independent draws, shape (n_samples, n_features)."""
+
+    def log_density(self, X: np.ndarray) -> np.ndarray:
+        """Exact log-density in nats, shape (n_samples,); minus infinity outside the support."""
+
+    def entropy(self) -> float:
+        """Differential entropy in nats: the lowest expected negative log-likelihood any model can reach."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table of numbers, ready for an estimator.
+
+    Attributes
+    ----------
+    X : (n_rows, n_features) float64, finite
+    columns : one name per feature
+    y : (n_rows,) int8 or None; 1 marks an anomaly, 0 a normal row
+    time : (n_rows,) datetime64[ns] or float, or None
+    name : what people read ("half moons", "orders.csv")
+    density : the exact density of toy data, else None
+    split : (n_rows,) int8; 0 training, 1 validation, 2 test
+    train_on : "all" or "normal": whether training rows marked as anomalies are left out of the fit
+    classes : (n_rows,) int or None; class of each row for class-conditional models and for colours
+    """
+
+    X: np.ndarray
+    columns: tuple[str, ...]
+    y: np.ndarray | None = None
+    time: np.ndarray | None = None
+    name: str = ""
+    density: ExactDensity | None = None
+    split: np.ndarray | None = None
+    train_on: str = "all"
+    classes: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.X.ndim != 2 or self.X.shape[1] != len(self.columns):
+            raise ValueError(f"X of shape {self.X.shape} does not fit {len(self.columns)} column names")
+        if self.split is None:
+            object.__setattr__(self, "split", random_split(len(self.X)))
+        if self.train_on not in ("all", "normal"):
+            raise ValueError(f"train_on must be 'all' or 'normal', not {self.train_on!r}")
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def n_features(self) -> int:
+        return self.X.shape[1]
+
+    def rows(self, part: str) -> np.ndarray:
+        """Row numbers of "train" (those that are fitted), "validation", "test" or "all"."""
+        if part == "all":
+            return np.arange(len(self.X))
+        chosen = self.split == {"train": 0, "validation": 1, "test": 2}[part]
+        if part == "train" and self.train_on == "normal" and self.y is not None:
+            chosen = chosen & (self.y == 0)
+        return np.flatnonzero(chosen)
+
+    def part(self, part: str) -> np.ndarray:
+        """The rows of one part as a matrix (n, n_features)."""
+        return self.X[self.rows(part)]
+
+    def digest(self) -> str:
+        """First 16 hex digits of the sha256 over everything a fit can depend on."""
+        h = hashlib.sha256()
+        for array in (self.X, self.split, self.y):
+            if array is not None:
+                h.update(np.ascontiguousarray(array).tobytes())
+        h.update(repr((self.columns, self.train_on)).encode())
+        return h.hexdigest()[:16]
+
+
+def random_split(
+    n_rows: int,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    y: np.ndarray | None = None,
+) -> np.ndarray:
+    """Divide rows at random into training 0, validation 1 and test 2; stratified by `y` when it is given.
+
+    >>> np.bincount(random_split(100)).tolist()
+    [70, 15, 15]
+    """
+    if abs(sum(fractions) - 1) > 1e-9 or min(fractions) < 0:
+        raise ValueError(f"the three fractions must be at least 0 and sum to 1, not {fractions}")
+    rng = np.random.default_rng([seed, 0x5711])
+    split = np.empty(n_rows, np.int8)
+    groups = [np.arange(n_rows)] if y is None else [np.flatnonzero(y == label) for label in np.unique(y)]
+    for group in groups:
+        split[rng.permutation(group)] = _parts_in_order(len(group), fractions)
+    return split
+
+
+def chronological_split(
+    time: np.ndarray, fractions: tuple[float, float, float] = (0.5, 0.2, 0.3)
+) -> np.ndarray:
+    """Divide rows by time: the earliest become training 0, then validation 1, the latest test 2."""
+    split = np.empty(len(time), np.int8)
+    split[np.argsort(time, kind="stable")] = _parts_in_order(len(time), fractions)
+    return split
+
+
+def _parts_in_order(n_rows: int, fractions: tuple[float, float, float]) -> np.ndarray:
+    ends = np.rint(np.cumsum(fractions) * n_rows).astype(int)
+    return np.searchsorted(ends[:2], np.arange(n_rows), side="right").astype(np.int8)

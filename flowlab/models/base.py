@@ -1,0 +1,133 @@
+"""The contract every model of FlowLab keeps: NumPy in, NumPy out, scikit-learn's rules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from flowlab.records import TrainEvent
+
+State = Mapping[str, np.ndarray]
+"""Named arrays that survive NPZ without pickle; texts are zero-dimensional string arrays."""
+
+
+class DensityModel(DensityMixin, BaseEstimator, ABC):
+    """What can be fitted, and then scores rows: higher is more normal.
+
+    `is_density` says whether `score_samples` is a log-density in nats, in the units of the data the caller
+    passed in. A row's score depends on that row alone, never on the batch it came in.
+    """
+
+    loss_label = "negative log-likelihood (nats)"
+    score_label = "log-density (nats)"
+    is_density = True
+    can_sample = True
+
+    def fit(self, X, y=None):
+        """Fit to `X` (n_samples, n_features); `y` is ignored. Returns self."""
+        for _ in self.fit_iter(X):
+            pass
+        return self
+
+    @abstractmethod
+    def fit_iter(
+        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+    ) -> Iterator[TrainEvent]:
+        """Fit step by step: an iterator of TrainEvents, between which the model can be used.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) training rows
+        X_val : (n_rows, n_features) validation rows; by default the model sets some of `X` aside, or does without
+        checkpoint : what `get_checkpoint` returned; training goes on from there, to the same bits
+        n_steps : how many steps to take before handing back; None for all that remain
+
+        Tables that cannot be fitted raise ValueError here, at the call, not at the first event.
+        """
+
+    @abstractmethod
+    def score_samples(self, X) -> np.ndarray:
+        """Score per row, shape (n_samples,); higher is more normal; a log-density in nats where `is_density`."""
+
+    def anomaly_score(self, X) -> np.ndarray:
+        """Higher is more anomalous, shape (n_samples,): the one place where the sign changes."""
+        return -self.score_samples(X)
+
+    def score(self, X, y=None) -> float:
+        """Mean of `score_samples`."""
+        return float(np.mean(self.score_samples(X)))
+
+    @abstractmethod
+    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+        """Draws from the model, shape (n_samples, n_features), in the units of the data."""
+
+    @abstractmethod
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Everything learned, as arrays; `set_state` on an estimator of the same parameters restores it."""
+
+    @abstractmethod
+    def set_state(self, state: State) -> DensityModel:
+        """Restore what `get_state` returned. Returns self."""
+
+    def get_checkpoint(self) -> dict[str, np.ndarray]:
+        """What `fit_iter` needs to go on exactly where it stopped. Models fitted in one step return their state."""
+        return self.get_state()
+
+    def n_parameters(self) -> int:
+        """How many numbers were learned."""
+        return int(sum(a.size for a in self.get_state().values() if np.issubdtype(a.dtype, np.floating)))
+
+    def _check_rows(self, X) -> np.ndarray:
+        """Validated float64 rows for a fitted model."""
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _check_training_rows(self, X, X_val=None) -> tuple[np.ndarray, np.ndarray | None]:
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if X_val is not None:
+            X_val = validate_data(self, X_val, dtype=np.float64, reset=False)
+        return X, X_val
+
+
+class LatentModel(TransformerMixin, DensityModel):
+    """A model with a latent space: `transform` goes from data to latent, `inverse_transform` back."""
+
+    @abstractmethod
+    def transform(self, X) -> np.ndarray:
+        """Latent points, shape (n_samples, n_latent)."""
+
+    @abstractmethod
+    def inverse_transform(self, Z) -> np.ndarray:
+        """Rows in data units, shape (n_samples, n_features)."""
+
+    def reconstruct(self, X) -> np.ndarray:
+        """Rows to latent and back, shape (n_samples, n_features)."""
+        return self.inverse_transform(self.transform(X))
+
+
+class FlowModel(LatentModel):
+    """An invertible model: the latent space has as many dimensions as the data, and the volume change is known."""
+
+    @abstractmethod
+    def transform_path(self, X) -> np.ndarray:
+        """Positions after each layer, standardised data first and latent last: (n_layers + 1, n_samples, n_features)."""
+
+    @abstractmethod
+    def log_det_path(self, X) -> np.ndarray:
+        """Log-determinant contributed by each layer, in nats: (n_layers, n_samples)."""
+
+
+def one_step_event(
+    model: DensityModel, X: np.ndarray, X_val: np.ndarray | None, seconds: float
+) -> TrainEvent:
+    """The single event of a model that is fitted in one go."""
+    some = X[:2000]
+    loss = -float(np.mean(model.score_samples(some)))
+    val_loss = (
+        loss if X_val is None or len(X_val) == 0 else -float(np.mean(model.score_samples(X_val[:2000])))
+    )
+    return TrainEvent(1, 1, 1.0, loss, val_loss, seconds, len(X) / max(seconds, 1e-9), is_best=True)

@@ -1,0 +1,238 @@
+"""The one training loop: a generator of TrainEvents over anything with flat parameters and a flat gradient.
+
+The loop does not print, plot, sleep, write or look at a queue. All randomness is a function of (seed, epoch)
+or (seed, step), so a checkpoint holds no generator state and going on from one is exact: four slices of ten
+steps give the bits of forty steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flowlab.records import TrainEvent
+
+
+class Net(Protocol):
+    """What the loop trains. Batches are feature-major: (n_rows_of_x, batch); rows past `n_features` are context."""
+
+    n_features: int
+    parameters: Tensor
+    """(n_parameters,), all of them, flat; the loop writes into it."""
+    gradient: Tensor
+    """(n_parameters,), filled by `loss_and_gradient`."""
+
+    def loss_and_gradient(self, x: Tensor, generator: torch.Generator) -> float:
+        """Mean loss of the batch; the gradient of that mean is left in `gradient`."""
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Loss of each row, (batch,), without noise; used for validation."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. Lengths are in steps, so that a run is the same run on any machine.
+
+    learning_rate rises over the first `warmup` share of the steps and falls linearly to zero (`decay`) or stays.
+    weight_decay is decoupled (Loshchilov & Hutter 2019, arXiv:1711.05101). noise is the standard deviation of
+    Gaussian noise added to standardised inputs. average_rate > 0 evaluates and keeps an exponential moving average
+    of the weights. patience counts evaluations without improvement by `min_delta`; 0 never stops early.
+    """
+
+    n_steps: int = 2000
+    batch_size: int = 256
+    learning_rate: float = 5e-3
+    beta2: float = 0.99
+    warmup: float = 0.05
+    decay: bool = True
+    weight_decay: float = 0.0
+    noise: float = 0.0
+    clip_norm: float = 10.0
+    average_rate: float = 0.0
+    eval_every: int = 50
+    patience: int = 0
+    min_delta: float = 0.0
+    keep_best: bool = True
+
+
+@dataclass
+class TrainState:
+    """Where a training run stands: everything `train` needs to go on exactly."""
+
+    parameters: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+    adam_step: Tensor
+    average: Tensor
+    best: Tensor
+    best_loss: float = math.inf
+    val_loss: float = math.nan
+    evals_since_best: int = 0
+    step: int = 0
+    lr_factor: float = 1.0
+    seconds: float = 0.0
+    stopped: bool = False
+
+    @classmethod
+    def start(cls, net: Net) -> TrainState:
+        zeros = torch.zeros_like(net.parameters)
+        start = net.parameters.clone()
+        return cls(start, zeros, zeros.clone(), torch.zeros(()), start.clone(), start.clone())
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        values = {f"train.{f.name}": getattr(self, f.name) for f in fields(self)}
+        return {
+            k: v.cpu().numpy().copy() if isinstance(v, Tensor) else np.asarray(v) for k, v in values.items()
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> TrainState:
+        values = {}
+        for f in fields(cls):
+            a = np.asarray(arrays[f"train.{f.name}"])
+            values[f.name] = torch.from_numpy(a.copy()) if f.type == "Tensor" else a.item()
+        return cls(**values)
+
+
+def train(
+    net: Net,
+    state: TrainState,
+    x: Tensor,
+    x_val: Tensor | None,
+    settings: Settings,
+    seed: int,
+    n_steps: int | None = None,
+) -> Iterator[TrainEvent]:
+    """Train `net` from `state` on `x` (n_rows_of_x, n_rows), at most `n_steps` further steps.
+
+    Yields an event at each evaluation (every `settings.eval_every` steps and at the end) and where the slice
+    ends. `state` is current at each yield; `net.parameters` then hold the best weights so far (`keep_best`) or
+    the newest, so the net can be used. A step whose loss or gradient is not finite is not taken: the best
+    weights return, the learning rate is halved and the event says so.
+    """
+    n_rows = x.shape[1]
+    batch_size = min(settings.batch_size, n_rows)
+    per_epoch = max(1, n_rows // batch_size)
+    last = settings.n_steps if n_steps is None else min(settings.n_steps, state.step + n_steps)
+    batch = torch.empty(x.shape[0], batch_size, dtype=x.dtype)
+    generator = torch.Generator()
+    order, order_epoch = None, -1
+    losses, rows, note = [], 0, ""
+    net.parameters.copy_(state.parameters)
+    began = time.perf_counter() - state.seconds
+    stretch_began = state.seconds
+    with torch.inference_mode():
+        while state.step < last and not state.stopped:
+            epoch, position = divmod(state.step, per_epoch)
+            if epoch != order_epoch:
+                generator.manual_seed(_mix(seed, 1, epoch))
+                order, order_epoch = torch.randperm(n_rows, generator=generator), epoch
+            chosen = order[position * batch_size : (position + 1) * batch_size]
+            torch.index_select(x, 1, chosen, out=batch)
+            generator.manual_seed(_mix(seed, 2, state.step))
+            if settings.noise:
+                features = batch[: net.n_features]
+                features.add_(
+                    torch.randn(features.shape, generator=generator, dtype=x.dtype), alpha=settings.noise
+                )
+            loss = net.loss_and_gradient(batch, generator)
+            norm = net.gradient.norm().item()
+            state.step += 1
+            if math.isfinite(loss) and math.isfinite(norm):
+                losses.append(loss)
+                if norm > settings.clip_norm:
+                    net.gradient.mul_(settings.clip_norm / norm)
+                _adam_step(net, state, settings)
+            else:
+                note = _roll_back(net, state, loss)
+            rows += batch_size
+            evaluate = state.step % settings.eval_every == 0 or state.step == settings.n_steps
+            if not evaluate and state.step < last:
+                continue
+            state.parameters.copy_(net.parameters)
+            is_best = _evaluate(net, state, x, x_val, settings) if evaluate else False
+            if settings.keep_best:
+                net.parameters.copy_(state.best)
+            state.seconds = time.perf_counter() - began
+            yield TrainEvent(
+                step=state.step,
+                n_steps=settings.n_steps,
+                epoch=state.step / per_epoch,
+                train_loss=float(np.mean(losses)) if losses else math.nan,
+                val_loss=state.val_loss,
+                seconds=state.seconds,
+                rows_per_second=rows / max(state.seconds - stretch_began, 1e-9),
+                is_best=is_best,
+                note=note,
+            )
+            stretch_began = state.seconds
+            losses, rows, note = [], 0, ""
+            net.parameters.copy_(state.parameters)
+    net.parameters.copy_(state.best if settings.keep_best else state.parameters)
+
+
+def learning_rate(settings: Settings, step: int) -> float:
+    """Learning rate of step `step` (from 0): linear warm-up, then linear decay to zero over `n_steps`."""
+    progress = step / settings.n_steps
+    if progress < settings.warmup:
+        return settings.learning_rate * max(progress / settings.warmup, 0.02)
+    if not settings.decay:
+        return settings.learning_rate
+    return settings.learning_rate * (1 - (progress - settings.warmup) / (1 - settings.warmup) + 1e-3)
+
+
+def _adam_step(net: Net, state: TrainState, settings: Settings) -> None:
+    """One fused Adam update of all parameters at once (Kingma & Ba 2015), then weight decay and averaging."""
+    rate = learning_rate(settings, state.step - 1) * state.lr_factor
+    state.adam_step.add_(1)
+    torch._fused_adam_(
+        [net.parameters], [net.gradient], [state.exp_avg], [state.exp_avg_sq], [], [state.adam_step],
+        lr=rate, beta1=0.9, beta2=settings.beta2, weight_decay=0.0, eps=1e-8, amsgrad=False, maximize=False,
+    )  # fmt: skip
+    if settings.weight_decay:
+        net.parameters.mul_(1 - rate * settings.weight_decay)
+    if settings.average_rate:
+        state.average.lerp_(net.parameters, max(settings.average_rate, 1 / state.adam_step.item()))
+
+
+def _roll_back(net: Net, state: TrainState, loss: float) -> str:
+    net.parameters.copy_(state.best)
+    state.average.copy_(state.best)
+    for moment in (state.exp_avg, state.exp_avg_sq, state.adam_step):
+        moment.zero_()
+    state.lr_factor *= 0.5
+    what = "gradient" if math.isfinite(loss) else "loss"
+    return f"rolled back at step {state.step}: {what} not finite, learning rate halved"
+
+
+def _evaluate(net: Net, state: TrainState, x: Tensor, x_val: Tensor | None, settings: Settings) -> bool:
+    """Loss on the validation rows (or, without any, on the first training rows); remembers the best weights."""
+    rows = x[:, :2000] if x_val is None or x_val.shape[1] == 0 else x_val
+    candidate = state.average if settings.average_rate else state.parameters
+    net.parameters.copy_(candidate)
+    loss = net.loss(rows).mean().item()
+    net.parameters.copy_(state.parameters)
+    state.val_loss = loss
+    is_best = math.isfinite(loss) and loss < state.best_loss
+    improved = math.isfinite(loss) and loss < state.best_loss - settings.min_delta
+    if is_best:
+        state.best.copy_(candidate)
+        state.best_loss = loss
+    state.evals_since_best = 0 if improved else state.evals_since_best + 1
+    state.stopped = bool(settings.patience) and state.evals_since_best >= settings.patience
+    return is_best
+
+
+def _mix(seed: int, stream: int, index: int) -> int:
+    """A 63-bit seed for (seed, stream, index), by the finaliser of splitmix64 (Steele et al. 2014)."""
+    z = (seed * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + index * 0x94D049BB133111EB) & (2**64 - 1)
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+    return (z ^ (z >> 31)) >> 1
