@@ -110,9 +110,7 @@ def random_split(
     return split
 
 
-def chronological_split(
-    time: np.ndarray, fractions: tuple[float, float, float] = (0.5, 0.2, 0.3)
-) -> np.ndarray:
+def chronological_split(time: np.ndarray, fractions: tuple[float, float, float] = (0.5, 0.2, 0.3)) -> np.ndarray:
     """Divide rows by time: the earliest become training 0, then validation 1, the latest test 2."""
     split = np.empty(len(time), np.int8)
     split[np.argsort(time, kind="stable")] = _parts_in_order(len(time), fractions)

@@ -121,13 +121,9 @@ class FlowModel(LatentModel):
         """Log-determinant contributed by each layer, in nats: (n_layers, n_samples)."""
 
 
-def one_step_event(
-    model: DensityModel, X: np.ndarray, X_val: np.ndarray | None, seconds: float
-) -> TrainEvent:
+def one_step_event(model: DensityModel, X: np.ndarray, X_val: np.ndarray | None, seconds: float) -> TrainEvent:
     """The single event of a model that is fitted in one go."""
     some = X[:2000]
     loss = -float(np.mean(model.score_samples(some)))
-    val_loss = (
-        loss if X_val is None or len(X_val) == 0 else -float(np.mean(model.score_samples(X_val[:2000])))
-    )
+    val_loss = loss if X_val is None or len(X_val) == 0 else -float(np.mean(model.score_samples(X_val[:2000])))
     return TrainEvent(1, 1, 1.0, loss, val_loss, seconds, len(X) / max(seconds, 1e-9), is_best=True)

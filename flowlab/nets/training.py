@@ -88,9 +88,7 @@ class TrainState:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         values = {f"train.{f.name}": getattr(self, f.name) for f in fields(self)}
-        return {
-            k: v.cpu().numpy().copy() if isinstance(v, Tensor) else np.asarray(v) for k, v in values.items()
-        }
+        return {k: v.cpu().numpy().copy() if isinstance(v, Tensor) else np.asarray(v) for k, v in values.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> TrainState:
@@ -139,9 +137,7 @@ def train(
             generator.manual_seed(_mix(seed, 2, state.step))
             if settings.noise:
                 features = batch[: net.n_features]
-                features.add_(
-                    torch.randn(features.shape, generator=generator, dtype=x.dtype), alpha=settings.noise
-                )
+                features.add_(torch.randn(features.shape, generator=generator, dtype=x.dtype), alpha=settings.noise)
             loss = net.loss_and_gradient(batch, generator)
             norm = net.gradient.norm().item()
             state.step += 1
