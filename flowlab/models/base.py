@@ -114,7 +114,7 @@ class FlowModel(LatentModel):
 
     @abstractmethod
     def transform_path(self, X) -> np.ndarray:
-        """Positions after each layer, standardised data first and latent last: (n_layers + 1, n_samples, n_features)."""
+        """Positions after each layer, standardised data first, latent last: (n_layers + 1, n_samples, n_features)."""
 
     @abstractmethod
     def log_det_path(self, X) -> np.ndarray:

@@ -1,0 +1,126 @@
+"""One look for every figure: colours with a meaning, light and dark, and the base layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+FONT = '"Source Sans", "Source Sans 3", sans-serif'
+
+
+@dataclass(frozen=True)
+class Colors:
+    """Hex colours by meaning; the same meaning has the same colour on every page."""
+
+    data: str
+    model: str
+    truth: str
+    anomaly: str
+    threshold: str
+    second: str
+    third: str
+    text: str
+    muted: str
+    grid: str
+    background: str
+    sequential: tuple[str, ...]
+    """Perceptually uniform, from the background's end (low density) to the strong end (high density)."""
+    diverging: tuple[str, ...]
+    """Model too high is blue, neutral in the middle, model too low is vermilion."""
+
+
+_CIVIDIS = (
+    "#00204c", "#002d6b", "#253f6c", "#3f506d", "#566271", "#6d7376", "#858678", "#9f9a75", "#bbae6c", "#d8c45e", "#f2dd55",
+)  # fmt: skip
+
+LIGHT = Colors(
+    data="#56657A",
+    model="#2F5FD0",
+    truth="#00856A",
+    anomaly="#D1490C",
+    threshold="#1B2333",
+    second="#8A4FBF",
+    third="#A67C00",
+    text="#1B2333",
+    muted="#5B6678",
+    grid="#E3E7EE",
+    background="#FFFFFF",
+    sequential=("#FBFCFE", "#E9E6C8", *reversed(_CIVIDIS[:-1])),
+    diverging=("#D1490C", "#EFA98A", "#F6F5F1", "#93AEEA", "#2F5FD0"),
+)
+DARK = Colors(
+    data="#A9B4C4",
+    model="#7EA2FF",
+    truth="#37C8A4",
+    anomaly="#FF8A55",
+    threshold="#FFFFFF",
+    second="#C79BF2",
+    third="#E0B84C",
+    text="#E8ECF4",
+    muted="#A0AABB",
+    grid="#283042",
+    background="#10151F",
+    sequential=("#10151F", "#0B1E3C", *_CIVIDIS[1:]),
+    diverging=("#FF8A55", "#8F4D33", "#1A202C", "#3F558F", "#7EA2FF"),
+)
+
+
+def colors(dark: bool = False) -> Colors:
+    """The colours of one theme."""
+    return DARK if dark else LIGHT
+
+
+def colorscale(steps: tuple[str, ...]) -> list[list[float | str]]:
+    """A tuple of colours as a plotly colour scale."""
+    return [[i / (len(steps) - 1), color] for i, color in enumerate(steps)]
+
+
+def translucent(color: str, opacity: float) -> str:
+    """A hex colour with an opacity, as plotly takes it for fills and bands.
+
+    >>> translucent("#2F5FD0", 0.2)
+    'rgba(47,95,208,0.2)'
+    """
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def figure(dark: bool = False, height: int = 360, x_title: str = "", y_title: str = "", square: bool = False) -> go.Figure:
+    """An empty figure in the house's look: titles on the axes, no chart title, quiet grid.
+
+    `square` gives both axes one scale, as pictures of the plane need.
+    """
+    c = colors(dark)
+    axis = {
+        "gridcolor": c.grid,
+        "zeroline": False,
+        "linecolor": c.grid,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": c.grid,
+        "tickfont": {"color": c.muted, "size": 12},
+        "title": {"font": {"color": c.text, "size": 13}, "standoff": 8},
+        "automargin": True,
+    }
+    fig = go.Figure()
+    fig.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 12, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 13, "color": c.text},
+        hoverlabel={"bgcolor": c.background, "bordercolor": c.grid, "font": {"color": c.text, "size": 13}},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
+        colorway=[c.model, c.second, c.third, c.data, c.truth, c.anomaly],
+        separators=".\u2009",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": c.muted, "activecolor": c.model},
+        xaxis=axis,
+        yaxis=axis,
+    )
+    fig.update_xaxes(title_text=x_title)
+    fig.update_yaxes(title_text=y_title)
+    if square:
+        fig.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
+        fig.update_xaxes(constrain="domain")
+    return fig
