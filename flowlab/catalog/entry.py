@@ -1,0 +1,101 @@
+"""Entry and Control: what the catalog says of one data set or model, and what a parameter may be."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from flowlab.records import Scalar, Spec
+
+
+@dataclass(frozen=True)
+class Control:
+    """One parameter a person can edit: what it is called, and what it may be.
+
+    `kind` is "int", "float", "choice", "flag" or "text"; `low` and `high` bound the numbers; `choices` maps values
+    to labels; `main` controls are shown at once, the others fold away.
+    """
+
+    name: str
+    label: str
+    kind: str
+    low: float = 0
+    high: float = 0
+    step: float = 1
+    choices: Mapping[str, str] = field(default_factory=dict)
+    help: str = ""
+    main: bool = False
+    log: bool = False
+
+    def read(self, value: object) -> tuple[Scalar, str]:
+        """The value as this control allows it, and a sentence where it had to be changed. ValueError: no sense in it."""
+        if self.kind == "flag":
+            text = str(value).strip().lower()
+            if text not in ("true", "false"):
+                raise ValueError(f"{self.label} is either true or false")
+            return text == "true", ""
+        if self.kind == "choice":
+            if str(value) not in self.choices:
+                raise ValueError(f"{self.label} is one of: {', '.join(self.choices)}")
+            return str(value), ""
+        if self.kind == "text":
+            return str(value), ""
+        try:
+            number = float(str(value))
+        except ValueError:
+            raise ValueError(f"{self.label} is a number from {self.low:g} to {self.high:g}") from None
+        if not math.isfinite(number):
+            raise ValueError(f"{self.label} is a number from {self.low:g} to {self.high:g}")
+        inside = min(max(number, self.low), self.high)
+        problem = "" if inside == number else f"{self.label} was set to {inside:g}: {self.low:g} to {self.high:g} is allowed."
+        return (round(inside) if self.kind == "int" else inside), problem
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set or model of the catalog.
+
+    `make` is called with the parameters by name; what its signature says are the defaults.
+    """
+
+    name: str
+    label: str
+    make: Callable[..., Any]
+    controls: tuple[Control, ...] = ()
+    blurb: str = ""
+    group: str = ""
+    fixed: Mapping[str, Scalar] = field(default_factory=dict)
+    """Arguments that make this entry what it is and that nobody edits."""
+
+    @cached_property
+    def defaults(self) -> dict[str, Scalar]:
+        """Default of each control, read from the signature of `make`."""
+        parameters = inspect.signature(self.make).parameters
+        return {control.name: parameters[control.name].default for control in self.controls}
+
+    def tidy(self, spec: Spec) -> tuple[Spec, list[str]]:
+        """The spec with known, typed, allowed parameters that differ from the defaults; and what was wrong."""
+        controls = {control.name: control for control in self.controls}
+        params: dict[str, Scalar] = {}
+        problems = []
+        for key, value in spec.params.items():
+            if key not in controls:
+                problems.append(f"{self.label} has no setting named {key[:40]!r}; it was ignored.")
+                continue
+            try:
+                params[key], problem = controls[key].read(value)
+            except ValueError as error:
+                problems.append(f"{error}; {str(value)[:40]!r} was ignored.")
+                continue
+            if problem:
+                problems.append(problem)
+        return Spec(self.name, {k: v for k, v in params.items() if v != self.defaults[k]}), problems
+
+    def complete(self, spec: Spec) -> Spec:
+        """The spec with every parameter written out."""
+        return Spec(self.name, {**self.defaults, **spec.params})
+

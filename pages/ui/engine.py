@@ -1,0 +1,90 @@
+"""The server's side of a page: one runner and one store for everybody, and what the present run has to show."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from flowlab import catalog
+from flowlab.datasets.dataset import Dataset
+from flowlab.jobs import JobRunner, RunStatus
+from flowlab.records import RunSpec
+from flowlab.runs import Run, RunStore
+from pages.ui import state, words
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> RunStore:
+    """Where runs and tables are kept: the folder FLOWLAB_HOME, by default .flowlab beside the app."""
+    return RunStore(Path(os.environ.get("FLOWLAB_HOME", ".flowlab")))
+
+
+@st.cache_resource(show_spinner="Starting the training lanes")
+def runner() -> JobRunner:
+    """The one dispatcher of this server."""
+    return JobRunner(store())
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _dataset(data_json: str, seed: int, _spec: RunSpec) -> Dataset:
+    return catalog.make_dataset(_spec.data, seed, load_table=store().get_table)
+
+
+def dataset(spec: RunSpec | None = None) -> Dataset:
+    """The Dataset of a RunSpec (the present one by default); shared between visitors, so never change it."""
+    spec = spec or state.spec()
+    return _dataset(spec.data.to_json(), spec.seed, spec)
+
+
+def run_id(spec: RunSpec | None = None) -> str:
+    return catalog.run_id(spec or state.spec())
+
+
+def run(spec: RunSpec | None = None) -> Run | None:
+    """The run of a spec as it stands on disk, or None if nobody has trained it here."""
+    return store().load(run_id(spec))
+
+
+def status(spec: RunSpec | None = None) -> RunStatus | None:
+    """Where the run of a spec stands, or None before anybody started it."""
+    return runner().status(run_id(spec))
+
+
+def train(spec: RunSpec | None = None) -> str:
+    """Start (or go on with) the run of a spec for this visitor."""
+    return runner().submit(spec or state.spec(), state.visitor())
+
+
+def view(name: str, spec: RunSpec | None = None, **kwargs: object) -> dict[str, np.ndarray]:
+    """Arrays for a picture, computed from the trained model on the evaluation lane and remembered."""
+    chosen = run_id(spec)
+    found = run(spec)
+    version = found.updated if found else 0.0
+    return _view(chosen, version, name, tuple(sorted(kwargs.items())))
+
+
+@st.cache_data(show_spinner=False, max_entries=300)
+def _view(run_id: str, version: float, name: str, kwargs: tuple) -> dict[str, np.ndarray]:
+    return runner().call(run_id, name, **dict(kwargs))
+
+
+def visitor_runs() -> list[Run]:
+    """This visitor's runs, newest first."""
+    return store().list(state.visitor())
+
+
+def spec_words(spec: RunSpec) -> str:
+    """A run in a few words: "half moons · spline flow"."""
+    return f"{data_words(spec)} · {catalog.MODELS[spec.model.name].label}"
+
+
+def data_words(spec: RunSpec) -> str:
+    """The data in a few words: their name and how many rows."""
+    entry = catalog.DATASETS[spec.data.name]
+    params = entry.complete(spec.data).params
+    name = str(params.get("name") or entry.label)
+    rows = params.get("n_samples")
+    return f"{name}, {words.plural(int(rows), 'row')}" if rows else name

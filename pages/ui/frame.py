@@ -1,0 +1,52 @@
+"""The frame around every page: navigation on top, the present data and model at the side, the link in the address bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import sidebar, state, words
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = ROOT / "assets"
+
+
+def pages() -> list:
+    """The pages in the order of the navigation; the first one opens without a path."""
+    return [
+        st.Page(ROOT / "pages" / "1_data.py", title="Data", url_path="data"),
+        st.Page(ROOT / "pages" / "2_train.py", title="Train", url_path="train", default=True),
+        st.Page(ROOT / "pages" / "3_explore.py", title="Explore", url_path="explore"),
+        st.Page(ROOT / "pages" / "4_compare.py", title="Compare", url_path="compare"),
+        st.Page(ROOT / "pages" / "5_detect.py", title="Detect", url_path="detect"),
+        st.Page(ROOT / "pages" / "6_score.py", title="Score", url_path="score"),
+        st.Page(ROOT / "pages" / "7_learn.py", title="Learn", url_path="learn"),
+    ]
+
+
+def run() -> None:
+    """Draw the frame and the chosen page: all that `app.py` does."""
+    st.set_page_config(page_title="FlowLab", page_icon=str(ASSETS / "logo.svg"), layout="wide")
+    st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "logo.svg"))
+    st.html(ASSETS / "style.css")
+    state.start()
+    state.mark_framed()
+    page = st.navigation([p for p in pages() if p.url_path != ""] or pages(), position="top")
+    page.run()
+
+
+def begin(name: str) -> None:
+    """The first line of every page: see that the frame is there, write the link, say what was wrong with it.
+
+    The first request of a fresh server to a page's own address runs that page without `app.py`; then the frame is
+    made to run first, and the page comes round again.
+    """
+    if not state.is_framed():
+        st.navigation(pages(), position="hidden")
+        st.rerun()
+    with st.sidebar:
+        sidebar.draw()
+    state.write_link(name)
+    for problem in state.take_problems():
+        st.warning(words.plain(problem))

@@ -1,0 +1,67 @@
+"""The sidebar: the data and the model of the present run as two cards, and the runs of this visit."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from flowlab import catalog
+from flowlab.catalog import Entry
+from pages.ui import engine, state, widgets, words
+
+
+def draw() -> None:
+    spec = state.spec()
+    with st.container(border=True):
+        _choose("data", "Data", catalog.DATASETS, spec.data.name)
+        widgets.entry_settings("data", catalog.DATASETS[spec.data.name], spec.data)
+    with st.container(border=True):
+        _choose("model", "Model", catalog.MODELS, spec.model.name)
+        entry = catalog.MODELS[spec.model.name]
+        if entry.blurb:
+            st.caption(entry.blurb)
+        widgets.entry_settings("model", entry, spec.model)
+        _seed(spec.seed)
+    _runs()
+
+
+def _choose(part: str, label: str, entries: dict[str, Entry], present: str) -> None:
+    names = [name for name, entry in entries.items() if entry.group != catalog.UPLOADED or name == present]
+    key = state.widget_key("choose", part)
+
+    def apply(name: str) -> None:
+        state.change(part, name)
+
+    st.selectbox(
+        label,
+        names,
+        index=names.index(present),
+        format_func=lambda name: entries[name].label,
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help="An own table is uploaded on the Data page." if part == "data" else None,
+    )
+
+
+def _seed(seed: int) -> None:
+    key = state.widget_key("seed")
+    st.number_input(
+        "Seed",
+        min_value=0,
+        max_value=999_999_999,
+        value=seed,
+        key=key,
+        on_change=state.on_widget(key, state.change_seed),
+        help="Division of the rows, initial weights and order of the batches. The same link and seed give the same weights.",
+    )
+
+
+def _runs() -> None:
+    runs = engine.visitor_runs()
+    if not runs:
+        return
+    with st.expander(f"Runs of this visit ({len(runs)})"):
+        for run in runs[:20]:
+            label = f"{engine.spec_words(run.spec)} · {run.status}"
+            if st.button(words.plain(label), key=state.widget_key("run", run.run_id), width="stretch", type="tertiary"):
+                state.show(run.spec)
+                st.rerun()
