@@ -1,0 +1,154 @@
+"""The architecture as code: who may import whom, and which heavy dependency has which door."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+HEAVY = {
+    "torch": ("flowlab/nets/",),
+    "nflows": ("flowlab/nets/zoo",),
+    "numba": ("flowlab/nets/",),
+    "sklearn": ("flowlab/models/", "flowlab/datasets/", "flowlab/detection/", "flowlab/diagnostics", "flowlab/comparison",
+                "flowlab/explain", "flowlab/twosample"),
+    "plotly": ("flowlab/plots/", "flowlab/exhibits/"),
+    "streamlit": ("app.py", "pages/"),
+    "dask": ("flowlab/jobs", "flowlab/lanes"),
+    "distributed": ("flowlab/jobs", "flowlab/lanes"),
+    "concurrent": ("flowlab/jobs", "flowlab/lanes"),
+    "multiprocessing": ("flowlab/jobs", "flowlab/lanes", "flowlab/slices"),
+}  # fmt: skip
+"""Dependency -> where it may be imported."""
+
+LAYERS = [
+    ("flowlab.records",),
+    ("flowlab.datasets",),
+    ("flowlab.nets",),
+    ("flowlab.models",),
+    ("flowlab.detection", "flowlab.diagnostics", "flowlab.explain", "flowlab.comparison", "flowlab.twosample"),
+    ("flowlab.catalog", "flowlab.views", "flowlab.tableviews"),
+    ("flowlab.plots",),
+    ("flowlab.exhibits", "flowlab.lessons"),
+    ("flowlab.runs",),
+    ("flowlab.slices",),
+    ("flowlab.jobs",),
+    ("flowlab.detector_file", "flowlab.report", "flowlab.scoring"),
+    ("flowlab.__main__",),
+    ("pages.ui",),
+    ("pages",),
+    ("app",),
+]
+"""From the bottom up: a module imports only what stands below it or beside it."""
+
+TORCH_INSIDE = "flowlab.nets"
+
+
+def sources() -> list[Path]:
+    return [ROOT / "app.py", *sorted((ROOT / "flowlab").rglob("*.py")), *sorted((ROOT / "pages").rglob("*.py"))]
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Every absolute import of a file: (module, whether it runs when the file is imported)."""
+    tree = ast.parse(path.read_text())
+    found = []
+
+    def visit(node: ast.AST, at_import: bool) -> None:
+        for child in ast.iter_child_nodes(node):
+            inside = at_import and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                found.extend((alias.name, at_import) for alias in child.names)
+            if isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{path}: relative import"
+                found.append((child.module, at_import))
+                found.extend((f"{child.module}.{alias.name}", at_import) for alias in child.names)
+            visit(child, inside)
+
+    visit(tree, True)
+    return found
+
+
+def layer(module: str) -> int | None:
+    best = None
+    for height, names in enumerate(LAYERS):
+        for name in names:
+            if module == name or module.startswith(name + "."):
+                best = height if best is None or len(name) > best[1] else best
+                best = (height, len(name))
+    return best[0] if best else None
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_heavy_dependencies_come_through_their_door(path):
+    where = path.relative_to(ROOT).as_posix()
+    for module, _ in imports(path):
+        doors = HEAVY.get(module.split(".")[0])
+        if doors:
+            assert where.startswith(doors), f"{where} imports {module}; that is for {doors}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_imports_point_down(path):
+    own = module_name(path)
+    if own == "flowlab":
+        return
+    height = layer(own)
+    assert height is not None, f"{own} has no layer: add it to LAYERS"
+    for module, at_import in imports(path):
+        other = layer(module)
+        if other is None:
+            continue
+        assert other <= height, f"{own} imports {module}, which stands above it"
+        if module.startswith(TORCH_INSIDE) and not own.startswith(TORCH_INSIDE):
+            assert own.startswith("flowlab.models"), f"{own} reaches into {module}: go through an estimator"
+            assert not at_import, f"{own} imports {module} outside a method, so importing it loads torch"
+
+
+def test_only_runs_writes_files():
+    """Writing to disk stands in runs.py (and the command line's output)."""
+    allowed = {"flowlab/runs.py", "flowlab/tablestore.py", "flowlab/__main__.py"}
+    for path in sources():
+        where = path.relative_to(ROOT).as_posix()
+        if where in allowed:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+            assert name not in ("write_text", "write_bytes", "mkdir", "unlink", "rename"), f"{where} writes files"
+
+
+def test_only_state_touches_session_and_url():
+    for path in sources():
+        where = path.relative_to(ROOT).as_posix()
+        if where != "pages/ui/state.py":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Attribute):
+                    assert node.attr not in ("session_state", "query_params"), f"{where} touches st.{node.attr}"
+
+
+def test_no_pickle_crosses_a_border():
+    for path in sources():
+        text = path.read_text()
+        assert not any(m.split(".")[0] in ("pickle", "joblib", "dill", "cloudpickle") for m, _ in imports(path)), path
+        assert "allow_pickle=True" not in text and "weights_only=False" not in text, path
+
+
+@pytest.mark.parametrize(
+    "statement, absent",
+    [
+        ("import flowlab", ("torch", "streamlit", "plotly", "sklearn")),
+        ("import flowlab.catalog, flowlab.views, flowlab.runs, flowlab.jobs", ("torch", "streamlit", "nflows", "numba")),
+    ],
+)
+def test_importing_stays_light(statement, absent):
+    code = f"import sys; {statement}; print([m for m in {absent!r} if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert answer.stdout.strip() == "[]"
