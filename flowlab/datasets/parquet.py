@@ -1,0 +1,130 @@
+"""Parquet files as tables: sizes are checked on the file's own index and again batch by batch while it unpacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from flowlab.datasets.sniffing import TableError
+
+if TYPE_CHECKING:
+    from flowlab.datasets.tables import Limits
+
+
+def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
+    """The frame, and one sentence for each thing left out or changed. Raises TableError beyond `limits`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        index = pq.ParquetFile(pa.BufferReader(data))
+        schema, facts = index.schema_arrow, index.metadata
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise TableError(f"The Parquet file is damaged ({_first_line(error)}); write or download it again.") from None
+    if facts.num_columns > limits.columns:
+        raise TableError(
+            f"The table has {facts.num_columns:,} columns, more than {limits.columns:,}; keep those that matter."
+        )
+    if facts.num_rows > limits.rows or facts.num_rows * len(schema.names) > limits.cells:
+        raise TableError(
+            f"The table has {facts.num_rows:,} rows of {len(schema.names):,} columns, too many; take a sample."
+        )
+    changes: list[str] = []
+    kept = [name for name in schema.names if _is_plain(schema.field(name).type)]
+    left = [name for name in schema.names if name not in kept]
+    if left:
+        changes.append(f"{len(left)} columns of lists, records or bytes were left out ({', '.join(left[:3])}).")
+    if not kept:
+        raise TableError("No column of the Parquet file holds numbers, dates or text; flatten it first.")
+    try:
+        table = _read_batches(data, kept, schema, limits)
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"The Parquet file is damaged ({_first_line(error)}); write or download it again.") from None
+    frame = pd.DataFrame({name: _to_pandas(table.column(i)) for i, name in enumerate(kept)})
+    frame.columns = pd.Index([str(name) for name in kept], dtype=object)
+    return frame, changes
+
+
+def _is_plain(kind: object) -> bool:
+    import pyarrow.types as t
+
+    if t.is_dictionary(kind):
+        return _is_plain(kind.value_type)
+    return any(
+        check(kind)
+        for check in (
+            t.is_integer, t.is_floating, t.is_boolean, t.is_string, t.is_large_string, t.is_string_view, t.is_timestamp,
+            t.is_date, t.is_decimal, t.is_duration, t.is_time, t.is_null,
+        )
+    )  # fmt: skip
+
+
+def _read_batches(data: bytes, kept: list[str], schema: object, limits: Limits) -> object:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import pyarrow.types as t
+
+    # text stays a dictionary while it unpacks: one long cell repeated a million times stays one cell
+    texts = [
+        name for name in kept if t.is_string(schema.field(name).type) or t.is_large_string(schema.field(name).type)
+    ]
+    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+    batches, n_bytes = [], 0
+    for batch in file.iter_batches(batch_size=65_536, columns=kept):
+        n_bytes += sum(_unpacked_size(column) for column in batch.columns)
+        if n_bytes > limits.unpacked:
+            raise TableError(f"The Parquet file unpacks to more than {limits.unpacked / 1e6:,.0f} MB; keep fewer rows.")
+        batches.append(batch)
+    return (
+        pa.Table.from_batches(batches, schema=batches[0].schema)
+        if batches
+        else pa.Table.from_batches([], schema=schema)
+    )
+
+
+def _unpacked_size(column: object) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not isinstance(column, pa.DictionaryArray) or not pa.types.is_string(column.type.value_type):
+        return column.nbytes
+    lengths = pc.binary_length(column.dictionary)
+    return pc.sum(lengths.take(column.indices)).as_py() or 0
+
+
+def _to_pandas(column: object) -> pd.Series:
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    kind = column.type
+    if t.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if t.is_decimal(kind):
+        column = column.cast(pa.float64())
+    elif t.is_timestamp(kind):
+        column = (
+            column.cast(pa.timestamp("ns"), safe=False)
+            if kind.tz is None
+            else column.cast(pa.timestamp("ns", "UTC"), safe=False)
+        )
+        return column.to_pandas().dt.tz_localize(None) if kind.tz else column.to_pandas()
+    elif t.is_date(kind):
+        column = column.cast(pa.timestamp("ns"), safe=False)
+    elif t.is_duration(kind):
+        return column.to_pandas().dt.total_seconds()
+    elif t.is_time(kind):
+        column = column.cast(pa.string())
+    elif t.is_boolean(kind) and column.null_count:
+        return column.cast(pa.string()).to_pandas().astype("str")
+    elif t.is_null(kind):
+        column = column.cast(pa.float64())
+    values = column.to_pandas()
+    if t.is_string(column.type) or t.is_large_string(column.type):
+        return values.astype("str")
+    return values
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
