@@ -1,0 +1,261 @@
+// Two stages (data space, latent space) and the loss strip under them: what the live view and the film both draw.
+
+const INSIDE_TWO = 100 * (1 - Math.exp(-2)); // % of a 2-D standard Gaussian within radius 2
+
+class Stages {
+  constructor(parent, scene) {
+    const chip = (text, on) => make("button", { cls: "chip", type: "button", text, "aria-pressed": String(on) });
+    const canvas = () => make("canvas", { role: "img" });
+    this.canvas = { data: canvas(), latent: canvas(), loss: canvas() };
+    this.chips = { density: chip("Density", true), data: chip("Data", true), samples: chip("Samples", false) };
+    this.note = { latent: make("span", { cls: "note" }), loss: make("span", { cls: "note" }) };
+    this.tip = make("div", { cls: "tip", role: "status" });
+    this.tip.hidden = true;
+    const head = (title, ...rest) => make("div", { cls: "head" }, make("strong", { text: title }), ...rest);
+    const chips = make("span", { cls: "chips", role: "group", "aria-label": "Show in data space" }, ...Object.values(this.chips));
+    this.root = make("div", { cls: "fl" },
+      make("div", { cls: "pair" },
+        make("div", { cls: "stage" }, head("Data space", chips), this.canvas.data),
+        make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent)),
+      make("div", { cls: "strip" }, head("Loss", this.note.loss), this.canvas.loss), this.tip);
+    parent.append(make("style", { text: CSS }), this.root);
+    this.plane = {
+      data: new Plane(this.canvas.data, [6, 2, 38, 42]), latent: new Plane(this.canvas.latent, [6, 2, 38, 42]),
+      loss: new Plane(this.canvas.loss, [8, 124, 34, 56]),
+    };
+    this.heat = new Heat();
+    this.range = new Approach();
+    this.frames = 0;
+    this.drawMs = 0;
+    this.wanted = () => {};
+    for (const b of Object.values(this.chips)) b.onclick = () => {
+      b.setAttribute("aria-pressed", String(b.getAttribute("aria-pressed") !== "true"));
+      this.wanted();
+    };
+    for (const [name, c] of Object.entries(this.canvas)) {
+      c.onpointermove = (e) => { this.pointer = { name, x: e.offsetX, y: e.offsetY }; this.wanted(); };
+      c.onpointerleave = () => { this.pointer = null; this.wanted(); };
+    }
+    new ResizeObserver(() => this.wanted()).observe(this.root);
+    this.setScene(scene);
+  }
+
+  setScene(scene) {
+    this.scene = scene;
+    const flat = !scene.has_density;
+    this.chips.density.hidden = flat;
+    if (flat && !this.touched) this.chips.samples.setAttribute("aria-pressed", "true");
+    this.touched = true;
+    this.plane.data.view = scene.window;
+    this.plane.latent.view = [-4, 4, -4, 4];
+    this.range = new Approach();
+  }
+
+  restyle() {
+    const t = themeOf(this.root);
+    if (this.theme?.id === t.id && this.dpr === devicePixelRatio) return;
+    this.theme = t;
+    this.dpr = devicePixelRatio;
+    for (const p of Object.values(this.plane)) p.font = t.font;
+    const halo = t.dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)";
+    this.halo = halo;
+    const radius = (this.scene.points_shape[0] > 1200 ? 1.5 : 1.9);
+    const style = { alpha: 0.9 };
+    this.plain = dotSprite(t.data, halo, radius, style);
+    this.labelled = [this.plain, dotSprite(t.alarm, halo, radius + 0.7, style)];
+    this.wheel = Array.from({ length: 32 }, (_, i) => dotSprite(t.hue(i / 32), halo, radius, style));
+    this.open = dotSprite(t.model, halo, radius + 0.8, { open: true, alpha: 0.9 });
+  }
+
+  sprite() {
+    const { color, color_kind: kind } = this.scene;
+    if (!color) return () => this.plain;
+    return kind === "label" ? (i) => this.labelled[color[i] ? 1 : 0] : (i) => this.wheel[color[i] >> 3];
+  }
+
+  shows(name) { return this.chips[name].getAttribute("aria-pressed") === "true" && !this.chips[name].hidden; }
+
+  // frame: {density, side, densityMax, latent, samples, loss: {step, train, val}, cursor}; any may be missing
+  draw(frame, dt = 16) {
+    const began = performance.now();
+    this.restyle();
+    if (!Object.values(this.plane).map((p) => p.fit()).every(Boolean)) return false;
+    this.frame = frame;
+    const hover = this.find(frame);
+    this.drawData(frame, hover);
+    this.drawLatent(frame, hover);
+    const moving = this.drawLoss(frame, dt);
+    this.showTip(frame, hover);
+    this.frames++;
+    this.drawMs += performance.now() - began;
+    return moving;
+  }
+
+  drawData(frame, hover) {
+    const p = this.plane.data, { scene, theme: t } = this;
+    if (frame.density && this.shows("density")) {
+      const picture = this.heat.paint(frame.density, frame.side, t.lut);
+      p.g.imageSmoothingQuality = "high";
+      p.g.drawImage(picture, p.x0, p.y0, p.pw, p.ph);
+    }
+    p.clip(() => {
+      if (this.shows("data")) p.dots(scene.points, this.sprite());
+      if (frame.samples && this.shows("samples")) p.dots(frame.samples, () => this.open);
+      if (hover >= 0) p.ring(p.x(scene.points[2 * hover]), p.y(scene.points[2 * hover + 1]), 7, t.text);
+    });
+    p.axes(t, scene.axes[0], scene.axes[1]);
+    if (frame.density && this.shows("density")) this.scale(p, frame.densityMax);
+  }
+
+  // the colours' meaning, in a corner of the picture
+  scale(p, top) {
+    const t = this.theme, w = 74, h = 7, x = p.x0 + p.pw - w - 12, y = p.y0 + 22;
+    for (let i = 0; i < w; i++) {
+      const c = t.lut[Math.round(255 * (i / (w - 1)) ** Heat.POWER)];
+      p.g.fillStyle = `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
+      p.g.fillRect(x + i, y, 1.5, h);
+    }
+    p.g.strokeStyle = t.frame;
+    p.g.strokeRect(x - 0.5, y - 0.5, w + 1.5, h + 1);
+    const say = (text, px, align) => p.label(text, px, y - 4, t.text, { align, size: 11, halo: this.halo });
+    say("density 0", x, "left");
+    say(Number.isFinite(top) ? top.toPrecision(2) : "max", x + w, "right");
+  }
+
+  drawLatent(frame, hover) {
+    const p = this.plane.latent, t = this.theme;
+    p.axes(t, "latent 1", "latent 2");
+    p.clip((g) => {
+      for (const r of [1, 2, 3]) {
+        g.beginPath();
+        g.ellipse(p.x(0), p.y(0), p.x(r) - p.x(0), p.y(0) - p.y(r), 0, 0, TAU);
+        g.strokeStyle = t.truth;
+        g.globalAlpha = 1 - 0.2 * r;
+        g.lineWidth = 1.25;
+        g.setLineDash(r === 1 ? [] : [5, 4]);
+        g.stroke();
+        g.setLineDash([]);
+        g.globalAlpha = 1;
+      }
+      if (frame.latent) p.dots(frame.latent, this.sprite());
+      for (const r of [1, 2, 3]) {
+        p.label(`radius ${r}`, p.x(r * Math.SQRT1_2) + 3, p.y(r * Math.SQRT1_2) - 3, t.truth, { size: 11, halo: t.page });
+      }
+      if (hover >= 0 && frame.latent) p.ring(p.x(frame.latent[2 * hover]), p.y(frame.latent[2 * hover + 1]), 7, t.text);
+      if (!frame.latent) p.label("the points arrive with the first step", p.x(0), p.y(0), t.muted, { align: "center", size: 13, halo: t.page });
+    });
+  }
+
+  drawLoss(frame, dt) {
+    const p = this.plane.loss, { scene, theme: t } = this, { step, train, val } = frame.loss, n = step.length;
+    const floor = scene.entropy, [lo, hi] = this.reach(train, val, floor), pad = 0.12 * (hi - lo);
+    this.range.aim(Float32Array.of(lo - pad, hi + pad));
+    const moving = this.range.step(dt, pad / 100);
+    p.view = [0, scene.n_steps, this.range.now[0], this.range.now[1]];
+    p.axes(t, "step", scene.loss_unit, { nx: 8, ny: 3, gridY: true, frame: false });
+    const curve = (y) => Array.from(step, (s, i) => [p.x(s), p.y(y[i])]).filter(([, v]) => Number.isFinite(v));
+    p.clip(() => {
+      if (floor !== null) p.line(t.truth, [[p.x0, p.y(floor)], [p.x0 + p.pw, p.y(floor)]], { width: 1.75, dash: [7, 4] });
+      p.line(t.model, curve(train), { width: 1, alpha: 0.75 });
+      p.line(t.model, curve(val), { width: 2.5 });
+      if (frame.cursor !== undefined) p.line(t.text, [[p.x(frame.cursor), p.y0], [p.x(frame.cursor), p.y0 + p.ph]], { width: 1.5 });
+    });
+    if (floor !== null) {
+      const text = `entropy ${thin(floor, 3)} nats`;
+      p.label(text, p.x0 + 8, p.y(floor) - 5, t.truth, { weight: 600, halo: t.page });
+    }
+    this.ends(p, n, train, val);
+    return moving;
+  }
+
+  // Lowest and highest loss to show: the strip zooms in while the loss falls, so that what is left stays visible.
+  reach(train, val, floor) {
+    let lo = floor ?? Infinity, hi = -Infinity, newest = NaN;
+    for (let i = 0; i < train.length; i++) for (const v of [train[i], val[i]]) if (Number.isFinite(v)) {
+      [lo, hi, newest] = [Math.min(lo, v), Math.max(hi, v), v];
+    }
+    if (hi === -Infinity) return floor === null ? [0, 1] : [floor, floor + 1];
+    return [lo, Math.max(lo + 1e-3, Math.min(hi, lo + Math.max(8 * (newest - lo), 0.25 * (hi - lo))))];
+  }
+
+  // names at the ends of the curves instead of a legend, kept apart where the curves meet
+  ends(p, n, train, val) {
+    if (!n) return;
+    const t = this.theme, x = p.x0 + p.pw + 9, at = (v) => clamp(p.y(v), p.y0 + 6, p.y0 + p.ph - 6);
+    const a = val[n - 1], b = train[n - 1];
+    let ya = Number.isFinite(a) ? at(a) : null, yb = Number.isFinite(b) ? at(b) : null;
+    if (ya !== null && yb !== null && Math.abs(ya - yb) < 15) {
+      const middle = clamp((ya + yb) / 2, p.y0 + 14, p.y0 + p.ph - 14), up = ya <= yb ? -7.5 : 7.5;
+      [ya, yb] = [middle + up, middle - up];
+    }
+    if (yb !== null) p.label(`train ${thin(b, 3)}`, x, yb, t.model, { base: "middle" });
+    if (ya !== null) p.label(`validation ${thin(a, 3)}`, x, ya, t.model, { base: "middle", weight: 650 });
+  }
+
+  find(frame) {
+    const at = this.pointer;
+    if (!at || at.name === "loss") return -1;
+    const xy = at.name === "data" ? (this.shows("data") ? this.scene.points : null) : frame.latent;
+    return xy ? this.plane[at.name].nearest(xy, at.x, at.y) : -1;
+  }
+
+  showTip(frame, hover) {
+    const at = this.pointer, text = at ? this.words(frame, at, hover) : "";
+    this.tip.hidden = !text;
+    if (!text) return;
+    if (this.tip.textContent !== text) this.tip.textContent = text;
+    const box = this.root.getBoundingClientRect(), c = this.canvas[at.name].getBoundingClientRect();
+    const left = c.left - box.left + at.x, flip = left > box.width - 220;
+    this.tip.style.transform = `translate(${Math.round(left + (flip ? -14 : 14))}px, ${Math.round(c.top - box.top + at.y + 12)}px)` + (flip ? " translateX(-100%)" : "");
+  }
+
+  words(frame, at, hover) {
+    const p = this.plane[at.name];
+    if (!p.has(at.x, at.y)) return "";
+    const [x, y] = p.at(at.x, at.y);
+    if (at.name === "loss") {
+      const { step, train, val } = frame.loss;
+      let best = -1;
+      for (let i = 0; i < step.length; i++) if (best < 0 || Math.abs(step[i] - x) < Math.abs(step[best] - x)) best = i;
+      if (best < 0) return "";
+      p.line(this.theme.muted, [[p.x(step[best]), p.y0], [p.x(step[best]), p.y0 + p.ph]], { dash: [2, 3] });
+      return `step ${thin(step[best])}\nvalidation ${thin(val[best], 3)}\ntrain ${thin(train[best], 3)} ${this.scene.unit}`;
+    }
+    const { points, axes } = this.scene, pair = (a, b) => `${thin(a, 2)}, ${thin(b, 2)}`;
+    if (hover >= 0) {
+      const z = frame.latent, r = z && Math.hypot(z[2 * hover], z[2 * hover + 1]);
+      return `data ${pair(points[2 * hover], points[2 * hover + 1])}` + (z ? `\nlatent ${pair(z[2 * hover], z[2 * hover + 1])}\nradius ${thin(r, 2)}` : "");
+    }
+    if (at.name === "latent") return `latent ${pair(x, y)}\nradius ${thin(Math.hypot(x, y), 2)}`;
+    const place = `${axes[0]} ${thin(x, 2)}\n${axes[1]} ${thin(y, 2)}`;
+    if (!frame.density || !this.shows("density")) return place;
+    const side = frame.side, v = this.scene.window, cell = (u, lo, hi) => clamp(Math.floor(((u - lo) / (hi - lo)) * side), 0, side - 1);
+    const value = frame.density[cell(y, v[2], v[3]) * side + cell(x, v[0], v[1])];
+    return place + (Number.isFinite(frame.densityMax) ? `\ndensity ${((value / 255) * frame.densityMax).toPrecision(2)}` : "");
+  }
+
+  // the findings in words: beside the pictures, and as their alternative texts
+  tell(frame) {
+    const { scene } = this, { step, val, train } = frame.loss, n = step.length;
+    const newest = n ? (Number.isFinite(val[n - 1]) ? val[n - 1] : train[n - 1]) : NaN, now = frame.step ?? (n ? step[n - 1] : 0);
+    const left = scene.entropy === null || !n ? "" : gap(newest - scene.entropy, scene.unit);
+    const loss = n ? `step ${thin(now)} of ${thin(scene.n_steps)}, validation ${thin(newest, 3)} ${scene.unit}${left && ", " + left}` : "not trained yet";
+    let inside = "";
+    if (frame.latent) {
+      let count = 0, all = 0;
+      for (let i = 0; i < frame.latent.length; i += 2) {
+        const r = Math.hypot(frame.latent[i], frame.latent[i + 1]);
+        if (Number.isFinite(r)) { all++; count += r < 2; }
+      }
+      inside = `${thin((100 * count) / Math.max(1, all), 1)} % within radius 2; a Gaussian has ${INSIDE_TWO.toFixed(1)} %`;
+    }
+    const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
+    put(this.note.loss, loss);
+    put(this.note.latent, inside);
+    this.canvas.data.ariaLabel = `Data space: ${thin(scene.points_shape[0])} data points` + (frame.density ? " over the learned density" : "") + `; ${loss}.`;
+    this.canvas.latent.ariaLabel = `Latent space: ${inside || "no points yet"}.`;
+    this.canvas.loss.ariaLabel = `Loss: ${loss}.`;
+  }
+}
+
+const gap = (d, unit) => (d >= 0 ? `${thin(d, 3)} ${unit} above the entropy` : `${thin(-d, 3)} ${unit} below the entropy of the density`);
