@@ -79,6 +79,13 @@ class Dataset:
         """The rows of one part as a matrix (n, n_features)."""
         return self.X[self.rows(part)]
 
+    def exact_loss(self, part: str) -> float | None:
+        """Mean negative log of the exact density over a part, in nats; None where no density is known.
+
+        The lowest loss a model can have on just these rows, up to luck: the entropy plus their sampling error.
+        """
+        return None if self.density is None else -float(np.mean(self.density.log_density(self.part(part))))
+
     def digest(self) -> str:
         """First 16 hex digits of the sha256 over everything a fit can depend on."""
         h = hashlib.sha256()

@@ -12,7 +12,7 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import JobRunner, RunStatus
 from flowlab.records import RunSpec
-from flowlab.runs import Run, RunStore
+from flowlab.runs import Run, RunNotFound, RunStore
 from pages.ui import state, words
 
 
@@ -45,7 +45,10 @@ def run_id(spec: RunSpec | None = None) -> str:
 
 def run(spec: RunSpec | None = None) -> Run | None:
     """The run of a spec as it stands on disk, or None if nobody has trained it here."""
-    return store().load(run_id(spec))
+    try:
+        return store().load(run_id(spec))
+    except RunNotFound:
+        return None
 
 
 def status(spec: RunSpec | None = None) -> RunStatus | None:
@@ -58,16 +61,21 @@ def train(spec: RunSpec | None = None) -> str:
     return runner().submit(spec or state.spec(), state.visitor())
 
 
+def one_step(spec: RunSpec | None = None) -> None:
+    """Take one step of the run, beginning it if need be, and pause."""
+    runner().step(train(spec))
+
+
 def view(name: str, spec: RunSpec | None = None, **kwargs: object) -> dict[str, np.ndarray]:
     """Arrays for a picture, computed from the trained model on the evaluation lane and remembered."""
     chosen = run_id(spec)
     found = run(spec)
-    version = found.updated if found else 0.0
+    version = f"{found.created} {found.status} {len(found.events)}" if found else ""
     return _view(chosen, version, name, tuple(sorted(kwargs.items())))
 
 
 @st.cache_data(show_spinner=False, max_entries=300)
-def _view(run_id: str, version: float, name: str, kwargs: tuple) -> dict[str, np.ndarray]:
+def _view(run_id: str, version: str, name: str, kwargs: tuple) -> dict[str, np.ndarray]:
     return runner().call(run_id, name, **dict(kwargs))
 
 

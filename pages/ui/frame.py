@@ -12,16 +12,24 @@ ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
 
 
+PAGES = (
+    ("1_data.py", "Data"),
+    ("2_train.py", "Train"),
+    ("3_explore.py", "Explore"),
+    ("4_compare.py", "Compare"),
+    ("5_detect.py", "Detect"),
+    ("6_score.py", "Score"),
+    ("7_learn.py", "Learn"),
+)
+"""File and title; the address of a page is its title in lower case."""
+
+
 def pages() -> list:
-    """The pages in the order of the navigation; the first one opens without a path."""
+    """The pages in the order of the navigation; Train opens when the address names none."""
     return [
-        st.Page(ROOT / "pages" / "1_data.py", title="Data", url_path="data"),
-        st.Page(ROOT / "pages" / "2_train.py", title="Train", url_path="train", default=True),
-        st.Page(ROOT / "pages" / "3_explore.py", title="Explore", url_path="explore"),
-        st.Page(ROOT / "pages" / "4_compare.py", title="Compare", url_path="compare"),
-        st.Page(ROOT / "pages" / "5_detect.py", title="Detect", url_path="detect"),
-        st.Page(ROOT / "pages" / "6_score.py", title="Score", url_path="score"),
-        st.Page(ROOT / "pages" / "7_learn.py", title="Learn", url_path="learn"),
+        st.Page(ROOT / "pages" / file, title=title, url_path=title.lower(), default=title == "Train")
+        for file, title in PAGES
+        if (ROOT / "pages" / file).exists()
     ]
 
 
@@ -32,7 +40,7 @@ def run() -> None:
     st.html(ASSETS / "style.css")
     state.start()
     state.mark_framed()
-    page = st.navigation([p for p in pages() if p.url_path != ""] or pages(), position="top")
+    page = st.navigation(pages(), position="top")
     page.run()
 
 

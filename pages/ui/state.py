@@ -6,6 +6,7 @@ is needed to show the same picture again.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -127,7 +128,8 @@ def view(page: str, name: str, default: Scalar) -> Scalar:
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text]
-        return type(default)(text)
+        value = type(default)(text)
+        return value if not isinstance(value, float) or math.isfinite(value) else default
     except (ValueError, KeyError, OverflowError):
         return default
 

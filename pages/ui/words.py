@@ -53,3 +53,9 @@ def number(value: float) -> str:
 def plural(n: int, one: str, many: str = "") -> str:
     """ "1 row", "3 rows"."""
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def loss(value: float, label: str) -> str:
+    """A loss with the unit its label names in parentheses: "1.234 nats"."""
+    unit = label.rpartition("(")[2].rstrip(")") if label.endswith(")") else ""
+    return f"{value:.3f} {unit}".replace("-", "\u2212").strip()

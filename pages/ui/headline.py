@@ -1,0 +1,47 @@
+"""The first line of a page: in words, what one is looking at. It is a link to exactly this state."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from flowlab import catalog
+from flowlab.runs import Run
+from pages.ui import engine, state, words
+
+
+def draw(page: str) -> None:
+    """Data, model, how far from the truth or how good on validation rows, how long it took."""
+    st.markdown(f"#### [{sentence()}]({state.link_to(page)})")
+
+
+def sentence() -> str:
+    """The line's text, safe for markdown."""
+    spec = state.spec()
+    parts = [engine.data_words(spec), catalog.describe(catalog.MODELS[spec.model.name], spec.model)]
+    run = engine.run()
+    if run is None:
+        parts.append("not trained yet")
+    else:
+        parts += _result(run)
+    return " · ".join(words.plain(part) for part in parts)
+
+
+def _result(run: Run) -> list[str]:
+    if run.status == "failed":
+        return ["training failed"]
+    events = run.events
+    if not events:
+        return [run.status]
+    parts = []
+    views = run.views if run.status == "done" else None
+    if views is not None and "gap" in views and math.isfinite(views["gap"]):
+        parts.append(f"{words.nats(float(views['gap']))} above the truth")
+    elif math.isfinite(events[-1].val_loss):
+        unit = catalog.make_model(run.spec.model).loss_label
+        parts.append(f"validation {unit.split(' (')[0]} {words.loss(events[-1].val_loss, unit)}")
+    done = run.status == "done"
+    verb = "trained in" if done else f"{run.status} after"
+    parts.append(f"{verb} {words.seconds(events[-1].seconds)}")
+    return parts

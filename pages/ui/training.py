@@ -1,0 +1,156 @@
+"""Training as one sees it: the buttons, the words about where it stands, and the live stage."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import streamlit as st
+
+from flowlab import catalog, views
+from flowlab.jobs import RunStatus
+from flowlab.records import RunSpec, TrainEvent
+from pages.ui import engine, state, words
+from pages.ui.live import Scene, angle_color, live_view
+
+TICK_SECONDS = 0.2
+LIVE = ("queued", "running")
+
+
+def stage() -> None:
+    """Buttons, words and pictures of the present run; they refresh themselves while it trains."""
+    status = engine.status()
+    live = status is not None and status.state in LIVE
+    st.fragment(_tick, run_every=TICK_SECONDS if live else None)(live)
+
+
+def _tick(was_live: bool) -> None:
+    spec = state.spec()
+    status = engine.status()
+    run = engine.run()
+    events = run.events if run else []
+    if status is not None and status.state in LIVE:
+        engine.runner().watch(engine.run_id())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _buttons(status)
+        st.markdown(_standing(spec, status, events))
+    frames = run.frames if run else []
+    scene = _scene(spec.data.to_json(), spec.model.to_json(), spec.seed, spec)
+    live_view(scene, frames[-1] if len(frames) else None, _corrected(spec, events), key="live")
+    if was_live and (status is None or status.state not in LIVE):
+        st.rerun()
+
+
+def _buttons(status: RunStatus | None) -> None:
+    """Train or pause or go on, one step, stop, start again: always four, so that nothing moves."""
+    now = status.state if status else "new"
+    runner, run_id = engine.runner(), engine.run_id()
+    label, act = {
+        "new": ("Train", engine.train),
+        "queued": ("Pause", lambda: runner.pause(run_id)),
+        "running": ("Pause", lambda: runner.pause(run_id)),
+        "paused": ("Go on", lambda: runner.resume(run_id)),
+        "interrupted": ("Go on", engine.train),
+        "stopped": ("Go on", engine.train),
+        "failed": ("Train", engine.train),
+        "done": ("Train", engine.train),
+    }[now]
+    pressed = st.button(label, type="primary", disabled=now in ("done", "failed"), key="train.main", width=92)
+    if pressed:
+        _do(act)
+    can_step = now in ("new", "paused", "interrupted", "stopped")
+    if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
+        _do(engine.one_step)
+    if st.button("Stop", disabled=now not in (*LIVE, "paused"), key="train.stop", help="End here and keep the best weights"):
+        _do(lambda: runner.stop(run_id))
+    if st.button("Start again", disabled=now == "new", key="train.again", help="Forget this run and train from step 0"):
+        _do(lambda: runner.restart(run_id))
+
+
+def _do(act) -> None:
+    try:
+        act()
+    except (ValueError, RuntimeError) as error:
+        st.error(words.plain(error))
+        return
+    st.rerun()
+
+
+def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent]) -> str:
+    """One line of words: step, what is left to the truth, speed, place in the queue, trouble."""
+    if status is None:
+        return "Press **Train**: the density forms on the left, the latent points on the right."
+    parts = []
+    if status.state == "queued":
+        parts.append(
+            f"{status.ahead} ahead of you, your turn every {words.seconds(status.turn_every_seconds)}"
+            if status.ahead
+            else "starting"
+        )
+    if events:
+        last = events[-1]
+        parts.append(f"step {words.count(last.step)} of {words.count(last.n_steps)}")
+        left = _left(spec, last)
+        if left is not None:
+            parts.append(f"**{words.nats(left)} left**")
+        if status.state == "running" and last.rows_per_second > 0:
+            parts.append(f"{words.count(round(last.rows_per_second, -3) // 1000)} thousand rows/s")
+    if status.state in ("paused", "stopped", "interrupted", "failed"):
+        parts.append(status.state)
+    line = " · ".join(parts)
+    notes = [e.note for e in events if e.note]
+    for sentence in ([status.message] if status.message else []) + notes[-1:]:
+        line += f" · {words.plain(sentence)}"
+    return line
+
+
+def _left(spec: RunSpec, event: TrainEvent) -> float | None:
+    """Nats between the validation loss and the exact density's on the same rows; None where nobody knows it."""
+    exact = exact_validation_loss(spec)
+    return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
+
+
+def _corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
+    """Events whose validation loss is moved by what the exact density says of the validation rows' luck.
+
+    The known mean of the exact log-density is a control variate: the curve then meets the entropy, not the entropy
+    plus the sampling error of these validation rows.
+    """
+    exact = exact_validation_loss(spec)
+    if exact is None:
+        return events
+    shift = engine.dataset(spec).density.entropy() - exact
+    return [dataclasses.replace(e, val_loss=e.val_loss + shift) for e in events]
+
+
+def exact_validation_loss(spec: RunSpec) -> float | None:
+    """Mean negative log of the exact density over the validation rows, in nats; None without one or for other losses."""
+    if not catalog.MODELS[spec.model.name].make.is_density:
+        return None
+    return _exact_loss(spec.data.to_json(), spec.seed, spec)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _exact_loss(data_json: str, seed: int, _spec: RunSpec) -> float | None:
+    return engine.dataset(_spec).exact_loss("validation")
+
+
+@st.cache_resource(show_spinner=False, max_entries=50)
+def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> Scene:
+    """What stays of the picture while this run trains."""
+    dataset = engine.dataset(_spec)
+    stage = views.stage(dataset)
+    model = catalog.make_model(_spec.model)
+    labelled = dataset.y is not None and dataset.y.any()
+    return Scene(
+        points=stage.points,
+        window=stage.window,
+        n_steps=int(getattr(model, "n_steps", 1)),
+        entropy=dataset.density.entropy() if dataset.density is not None and model.is_density else None,
+        color=stage.labels if labelled else angle_color(stage.points),
+        color_kind="label" if labelled else "angle",
+        axes=stage.axes,
+        loss_unit=model.loss_label,
+        unit="nats" if model.is_density else "",
+        has_density=model.is_density and dataset.n_features <= 2,
+    )
