@@ -1,0 +1,155 @@
+"""Threshold rules that need labels: least cost, best F-beta, recall at a given precision.
+
+Each tries every threshold that makes a difference, except the one that flags every row: a rule that cannot do
+better than that says so instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowlab.detection.cost import CostModel
+from flowlab.detection.metrics import ThresholdCurves, threshold_curves
+from flowlab.detection.threshold import Threshold, between, check_scores, just_above, plain, refusal
+
+
+def least_cost(
+    scores,
+    y,
+    *,
+    c_alarm: float = 1.0,
+    c_missed: float = 5.0,
+    c_late: float = 0.0,
+    tolerance: float = 0.0,
+    position=None,
+    candidates=None,
+) -> Threshold:
+    """The threshold with the least total cost on these rows.
+
+    `c_alarm`, `c_missed`, `c_late`, `tolerance` and `position` are those of `cost.CostModel` and
+    `cost.cost_curve`. `candidates` restricts the search to given thresholds, as the course's line search did;
+    the first of equals wins then.
+    """
+    model = CostModel(c_alarm, c_missed, c_late, tolerance)
+    parameters = {"c_alarm": c_alarm, "c_missed": c_missed, "c_late": c_late, "tolerance": tolerance}
+    no = _needs_both_labels("cost", scores, y, parameters)
+    if no:
+        return no
+    curves = threshold_curves(scores, y, model, position)
+    cost = curves.costs.cost
+    if candidates is None:
+        value, plateau = _best(curves, -cost(_choices(curves)))
+    else:
+        candidates = np.asarray(candidates, np.float64)
+        value, plateau = float(candidates[np.argmin(cost(candidates))]), None
+    never, everything = float(cost(np.inf)), float(cost(-np.inf))
+    least = float(cost(value))
+    sentence = (
+        f"Least cost on {len(curves.ordered):,} rows: {plain(least)}, from {int(curves.costs.false_alarms(value)):,} "
+        f"false alarms at {plain(c_alarm)} and {int(curves.costs.missed(value)):,} missed at {plain(c_missed)}"
+    )
+    sentence += f" and {int(curves.costs.late(value)):,} late rows at {plain(c_late)}" if c_late else ""
+    sentence += f". Never alarming would cost {plain(never)}."
+    caution = ""
+    if everything < least:
+        caution = f"Flagging every row would cost less ({plain(everything)}): at these prices the scores do not help."
+    elif least >= never:
+        caution = "No threshold is cheaper than never alarming."
+    return Threshold(value, "cost", sentence, parameters, caution, plateau, len(curves.ordered))
+
+
+def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
+    """The threshold with the highest F-beta; `beta` above 1 weighs recall more, below 1 precision."""
+    parameters = {"beta": beta}
+    if not beta > 0:
+        raise ValueError(f"beta must be above 0, not {beta!r}")
+    no = _needs_both_labels("f_beta", scores, y, parameters)
+    if no:
+        return no
+    curves = threshold_curves(scores, y)
+    gain = curves.at(_choices(curves), beta)["f_beta"]
+    everything = float(curves.at(-np.inf, beta)["f_beta"])
+    if np.nanmax(gain) <= everything:
+        sentence = (
+            f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on {len(curves.ordered):,} "
+            "rows does better: the scores do not tell these anomalies apart."
+        )
+        return refusal("f_beta", sentence, parameters, len(curves.ordered))
+    value, plateau = _best(curves, gain)
+    at = {name: float(values) for name, values in curves.at(value, beta).items()}
+    sentence = (
+        f"Highest F{plain(beta)} on {len(curves.ordered):,} rows: {at['f_beta']:.3f}, with precision "
+        f"{at['precision']:.3f} and recall {at['recall']:.3f}."
+    )
+    return Threshold(value, "f_beta", sentence, parameters, plateau=plateau, n_rows=len(curves.ordered))
+
+
+def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
+    """The threshold that catches most anomalies while the precision is at least `precision`."""
+    parameters = {"precision": precision}
+    if not 0 < precision <= 1:
+        raise ValueError(f"precision must be above 0 and at most 1, not {precision!r}")
+    no = _needs_both_labels("precision", scores, y, parameters)
+    if no:
+        return no
+    curves = threshold_curves(scores, y)
+    at = curves.at(_choices(curves))
+    allowed = np.nan_to_num(at["precision"], nan=-1.0) >= precision
+    n_rows = len(curves.ordered)
+    if not allowed.any():
+        best = float(np.nanmax(at["precision"]))
+        sentence = (
+            f"No threshold reaches a precision of {precision:.2f} on {n_rows:,} rows; the best is {best:.3f}. "
+            "Ask for less precision."
+        )
+        return refusal("precision", sentence, parameters, n_rows)
+    # among equal recalls the higher precision wins
+    value, plateau = _best(curves, np.where(allowed, at["recall"] + 1e-9 * np.nan_to_num(at["precision"]), -np.inf))
+    reached = curves.at(value)
+    sentence = (
+        f"Highest recall at a precision of at least {precision:.2f} on {n_rows:,} rows: recall "
+        f"{float(reached['recall']):.3f}, precision {float(reached['precision']):.3f}."
+    )
+    few = int(reached["flagged"])
+    caution = f"It rests on {few} flagged rows only." if few < 10 else ""
+    return Threshold(value, "precision", sentence, parameters, caution, plateau, n_rows)
+
+
+def _needs_both_labels(rule: str, scores, y, parameters) -> Threshold | None:
+    """A refusal where labels or scores cannot tell anything apart, else None."""
+    if y is None:
+        return refusal(rule, "This rule needs labels; choose one that works on scores alone.", parameters)
+    scores, y = check_scores(scores, y)
+    n_rows, n_anomalies = len(y), int(y.sum())
+    if n_anomalies == 0:
+        sentence = (
+            f"None of the {n_rows:,} rows is labelled an anomaly, so nothing says where alarms should begin. "
+            "A promise on false alarms or a review budget needs no anomalies."
+        )
+    elif n_anomalies == n_rows:
+        sentence = f"All {n_rows:,} rows are labelled anomalies, so nothing says where normal ends."
+    elif scores.min() == scores.max():
+        sentence = f"All {n_rows:,} scores equal {plain(scores[0])}: no threshold tells rows apart."
+    else:
+        return None
+    return refusal(rule, sentence, parameters, n_rows)
+
+
+def _choices(curves: ThresholdCurves) -> np.ndarray:
+    """Distinct scores without the lowest (it flags every row), then infinity (it flags none)."""
+    return curves.distinct()[1:]
+
+
+def _best(curves: ThresholdCurves, gain: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Middle of the plateau of thresholds that share the highest gain; of several plateaus the highest lying."""
+    distinct = curves.distinct()
+    gain = np.where(np.isnan(gain), -np.inf, gain)
+    last = len(gain) - 1 - int(np.argmax(gain[::-1]))
+    first = last
+    while first > 0 and gain[first - 1] == gain[last]:
+        first -= 1
+    low, high = float(distinct[first]), float(distinct[last + 1])
+    if np.isinf(high):
+        highest = float(distinct[-2])
+        return (between(low, highest) if low < highest else just_above(low)), (low, high)
+    return between(low, high), (low, high)

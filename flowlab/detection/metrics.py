@@ -1,0 +1,151 @@
+"""What happens at every threshold: counts, rates, precision and recall, computed once by sorting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowlab.detection.cost import CostCurve, CostModel, cost_curve
+from flowlab.detection.threshold import check_scores
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How many rows fell where at one threshold."""
+
+    true_alarms: int
+    false_alarms: int
+    missed: int
+    true_normal: int
+
+    @property
+    def n_rows(self) -> int:
+        return self.true_alarms + self.false_alarms + self.missed + self.true_normal
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdCurves:
+    """All curves against the threshold; any threshold is answered in O(log n). Made by `threshold_curves`.
+
+    `ordered` are all scores, `normal` and `anomalous` those of either label (None without labels), ascending.
+    """
+
+    ordered: np.ndarray
+    normal: np.ndarray | None
+    anomalous: np.ndarray | None
+    costs: CostCurve | None
+
+    @property
+    def has_labels(self) -> bool:
+        return self.normal is not None
+
+    def flagged(self, threshold) -> np.ndarray:
+        """Rows with a score of at least `threshold`; a number or an array."""
+        return _at_least(self.ordered, threshold)
+
+    def confusion(self, threshold: float) -> Confusion:
+        """Counts at one threshold; needs labels."""
+        caught, false = int(_at_least(self.anomalous, threshold)), int(_at_least(self.normal, threshold))
+        return Confusion(caught, false, len(self.anomalous) - caught, len(self.normal) - false)
+
+    def at(self, thresholds, beta: float = 1.0) -> dict[str, np.ndarray]:
+        """Every measure at each threshold, as arrays by name.
+
+        Always `flagged` (rows) and `flagged_share`. With labels `false_alarms`, `missed` (rows), `precision`,
+        `recall`, `false_alarm_rate`, `f_beta` and `cost`. A ratio without a denominator is nan: the precision of
+        no alarm, the recall of no anomaly.
+        """
+        thresholds = np.asarray(thresholds, np.float64)
+        flagged = self.flagged(thresholds)
+        measures = {"flagged": flagged, "flagged_share": flagged / len(self.ordered)}
+        if not self.has_labels:
+            return measures
+        caught, false = _at_least(self.anomalous, thresholds), _at_least(self.normal, thresholds)
+        missed = len(self.anomalous) - caught
+        weight = beta**2
+        return measures | {
+            "false_alarms": false,
+            "missed": missed,
+            "precision": ratio(caught, flagged),
+            "recall": ratio(caught, np.full_like(caught, len(self.anomalous))),
+            "false_alarm_rate": ratio(false, np.full_like(false, len(self.normal))),
+            # F-beta, van Rijsbergen (1979): nan only where there is neither an anomaly nor an alarm
+            "f_beta": ratio((1 + weight) * caught, (1 + weight) * caught + weight * missed + false),
+            "cost": self.costs.cost(thresholds),
+        }
+
+    def distinct(self) -> np.ndarray:
+        """Every threshold that makes a difference, ascending: the distinct scores and one above them all."""
+        return np.r_[np.unique(self.ordered), np.inf]
+
+    def grid(self, n_points: int = 400) -> np.ndarray:
+        """Thresholds to draw curves at, ascending: half even in rank, half even in value, extremes included."""
+        ordered = self.ordered
+        by_rank = ordered[np.linspace(0, len(ordered) - 1, n_points // 2).astype(int)]
+        by_value = np.linspace(ordered[0], ordered[-1], n_points - n_points // 2)
+        return np.unique(np.r_[by_rank, by_value, np.nextafter(ordered[-1], np.inf)])
+
+    def roc(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """False-alarm rate, recall, threshold; from flagging nothing to flagging everything."""
+        thresholds = self.distinct()[::-1]
+        at = self.at(thresholds)
+        return at["false_alarm_rate"], at["recall"], thresholds
+
+    def precision_recall(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Recall, precision, threshold; from flagging nothing (precision nan) to flagging everything."""
+        thresholds = self.distinct()[::-1]
+        at = self.at(thresholds)
+        return at["recall"], at["precision"], thresholds
+
+    def auroc(self) -> float:
+        """Probability that an anomaly scores above a normal row, ties half; nan when one of them is missing."""
+        if not self.has_labels or not len(self.normal) or not len(self.anomalous):
+            return float("nan")
+        below = np.searchsorted(self.normal, self.anomalous, side="left")
+        up_to = np.searchsorted(self.normal, self.anomalous, side="right")
+        return float(np.mean(below + up_to) / (2 * len(self.normal)))
+
+    def average_precision(self) -> float:
+        """Mean of precision over the steps of recall (scikit-learn's definition); nan without anomalies."""
+        if not self.has_labels or not len(self.anomalous):
+            return float("nan")
+        recall, precision, _ = self.precision_recall()
+        return float(np.sum(np.diff(recall) * precision[1:]))
+
+
+def threshold_curves(scores, y=None, cost: CostModel | None = None, position=None) -> ThresholdCurves:
+    """Sort once, then ask for any threshold.
+
+    Parameters
+    ----------
+    scores : (n,) anomaly scores, higher is more anomalous
+    y : (n,) 1 for anomalies, or None
+    cost : prices of the errors
+    position : (n,) row numbers or times in which the cost model's tolerance is measured
+
+    >>> curves = threshold_curves([0.1, 0.4, 0.9, 0.8], [0, 0, 1, 0])
+    >>> curves.at([0.8])["precision"].tolist(), curves.auroc()
+    ([0.5], 1.0)
+    """
+    scores, y = check_scores(scores, y)
+    if y is None:
+        return ThresholdCurves(np.sort(scores), None, None, None)
+    costs = cost_curve(scores, y, cost, position)
+    return ThresholdCurves(np.sort(scores), np.sort(scores[~y]), np.sort(scores[y]), costs)
+
+
+def percentiles(scores, reference) -> np.ndarray:
+    """Share of reference rows that score lower, in percent, ties half; (n,)."""
+    ordered = np.sort(np.asarray(reference, np.float64))
+    below = np.searchsorted(ordered, scores, side="left") + np.searchsorted(ordered, scores, side="right")
+    return 50.0 * below / max(len(ordered), 1)
+
+
+def _at_least(ordered: np.ndarray, threshold) -> np.ndarray:
+    return len(ordered) - np.searchsorted(ordered, threshold, side="left")
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, nan where the whole is zero."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)

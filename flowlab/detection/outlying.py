@@ -1,0 +1,191 @@
+"""Threshold rules that look at the scores alone: share, review budget, spread, mixture, knee."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize, stats
+from sklearn.mixture import GaussianMixture
+
+from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, plain, refusal
+
+DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
+
+
+def quantile(scores, *, share: float = 0.01) -> Threshold:
+    """Flags the highest `share` of these rows; ties at the border are not flagged."""
+    if not 0 < share < 1:
+        raise ValueError(f"share must lie between 0 and 1, not {share!r}")
+    return _top(scores, "quantile", {"share": share}, share, f"the top {100 * share:.3g} %")
+
+
+def review_budget(scores, *, rows_per_day: float = 20, arrivals_per_day: float = 1000, time=None) -> Threshold:
+    """Flags about as many rows as can be reviewed in a day.
+
+    Parameters
+    ----------
+    rows_per_day : how many rows can be looked at
+    arrivals_per_day : how many rows arrive, used where `time` does not tell
+    time : (n,) datetime64 of these rows, or None
+    """
+    if not (rows_per_day > 0 and arrivals_per_day > 0):
+        raise ValueError(
+            f"rows_per_day and arrivals_per_day must be above 0, not {rows_per_day!r} and {arrivals_per_day!r}"
+        )
+    parameters = {"rows_per_day": rows_per_day, "arrivals_per_day": arrivals_per_day}
+    if time is not None and np.issubdtype(np.asarray(time).dtype, np.datetime64):
+        arrivals_per_day = _arrivals(np.asarray(time)) or arrivals_per_day
+        parameters["arrivals_per_day"] = arrivals_per_day
+    share = min(rows_per_day / arrivals_per_day, 1.0)
+    reason = f"{plain(rows_per_day)} rows a day of the {plain(arrivals_per_day)} that arrive"
+    return _top(scores, "budget", parameters, share, reason)
+
+
+def mad(scores, *, k: float = 3.5) -> Threshold:
+    """Median plus `k` robust standard deviations (1.4826 times the median absolute deviation).
+
+    Iglewicz and Hoaglin (1993); where more than half of the scores are equal their mean absolute deviation
+    takes its place.
+    """
+    parameters, scores = _spread_parameters("k", k, scores)
+    centre = float(np.median(scores)) if len(scores) else 0.0
+    deviation = np.abs(scores - centre)
+    spread = 1.4826 * float(np.median(deviation)) if len(scores) else 0.0
+    how = "median absolute deviation"
+    if spread == 0 and len(scores):
+        spread, how = 1.2533 * float(deviation.mean()), "mean absolute deviation"
+    if spread == 0:
+        return _cannot_spread("mad", parameters, scores)
+    sentence = f"{plain(k)} robust standard deviations above the median ({plain(centre)}), by the {how}."
+    return _spread("mad", sentence, parameters, scores, centre + k * spread)
+
+
+def iqr(scores, *, k: float = 1.5) -> Threshold:
+    """Third quartile plus `k` interquartile ranges (Tukey's fence; 1.5 far, 3 far out)."""
+    parameters, scores = _spread_parameters("k", k, scores)
+    low, high = np.quantile(scores, [0.25, 0.75]) if len(scores) else (0.0, 0.0)
+    if high == low:
+        return _cannot_spread("iqr", parameters, scores)
+    sentence = f"{plain(k)} interquartile ranges above the third quartile ({plain(high)})."
+    return _spread("iqr", sentence, parameters, scores, float(high + k * (high - low)))
+
+
+def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Threshold:
+    """Two normal distributions are fitted to the scores; rows that more likely belong to the upper are flagged.
+
+    `posterior` is the least probability of the upper group. The rule refuses where two groups describe the
+    scores not much better than one (BIC, by 10: very strong evidence in Kass and Raftery 1995), or where the upper is not the smaller and clearly apart (Ashman's D of at
+    least 2, Ashman et al. 1994).
+    """
+    parameters = {"posterior": posterior}
+    if not 0 < posterior < 1:
+        raise ValueError(f"posterior must lie between 0 and 1, not {posterior!r}")
+    scores, _ = check_scores(scores)
+    n = len(scores)
+    if n < 30 or len(np.unique(scores)) < 5:
+        sentence = f"Two groups need at least 30 rows with 5 distinct scores; there are {n:,} rows with "
+        return refusal("mixture", f"{sentence}{len(np.unique(scores)):,}.", parameters, n)
+    centre, scale = scores.mean(), scores.std()
+    some = scores if n <= 20_000 else np.random.default_rng(random_state).choice(scores, 20_000, replace=False)
+    column = ((some - centre) / scale)[:, None]
+    one, two = (GaussianMixture(c, n_init=2, random_state=random_state).fit(column) for c in (1, 2))
+    upper = int(np.argmax(two.means_[:, 0]))
+    mean, deviation = two.means_[:, 0], np.sqrt(two.covariances_[:, 0, 0])
+    weight = float(two.weights_[upper])
+    apart = np.sqrt(2) * abs(mean[0] - mean[1]) / np.hypot(*deviation)
+    reason = ""
+    if two.bic(column) > one.bic(column) - 10:
+        reason = "one group describes them as well as two"
+    elif weight >= 0.5:
+        reason = f"the higher of two groups holds {100 * weight:.1f} % of them"
+    elif apart < 2:
+        reason = f"two groups overlap (distance {apart:.1f}, 2 is needed)"
+    if reason:
+        return refusal("mixture", f"No small high group of scores in {n:,} rows: {reason}.", parameters, n)
+
+    def lead(x: float) -> float:
+        logs = np.log(two.weights_) + stats.norm.logpdf(x, mean, deviation)
+        return logs[upper] - logs[1 - upper] - np.log(posterior / (1 - posterior))
+
+    low, high = mean[1 - upper], mean[upper]
+    border = optimize.brentq(lead, low, high) if lead(low) < 0 < lead(high) else high
+    sentence = (
+        f"The scores fall into two groups; the upper holds {100 * weight:.1f} % of {n:,} rows around "
+        f"{plain(float(centre + scale * high))}, and rows above this value belong to it with probability "
+        f"{plain(posterior)} or more."
+    )
+    return Threshold(float(centre + scale * border), "mixture", sentence, parameters, n_rows=n)
+
+
+def knee(scores, *, part: float = 0.5) -> Threshold:
+    """Where the curve of sorted scores bends upward most (Kneedle: Satopaa et al. 2011).
+
+    `part` is the share of highest scores that is looked at. The rule refuses where the curve is hardly bent.
+    """
+    parameters = {"part": part}
+    if not 0 < part <= 1:
+        raise ValueError(f"part must be above 0 and at most 1, not {part!r}")
+    ordered = np.sort(check_scores(scores)[0])
+    curve = ordered[len(ordered) - int(np.ceil(part * len(ordered))) :]
+    if len(curve) < 5 or curve[0] == curve[-1]:
+        sentence = f"A knee needs at least 5 scores that differ; {len(curve):,} are looked at."
+        return refusal("knee", sentence, parameters, len(ordered))
+    bend = np.linspace(0, 1, len(curve)) - (curve - curve[0]) / (curve[-1] - curve[0])
+    at = int(np.argmax(bend))
+    # for equally spaced scores the largest bend is noise of this size (Kolmogorov, 5 %)
+    if bend[at] < max(0.2, 1.36 / np.sqrt(len(curve))) or curve[at + 1 :].size == 0:
+        sentence = f"The sorted scores rise evenly (largest bend {bend[at]:.2f}): there is no knee to cut at."
+        return refusal("knee", sentence, parameters, len(ordered))
+    beyond = curve[curve > curve[at]]
+    value = between(float(curve[at]), float(beyond[0]))
+    sentence = (
+        f"Sorted scores bend upward most here (bend {bend[at]:.2f} of 1); {len(beyond):,} of {len(ordered):,} rows "
+        "lie beyond."
+    )
+    return Threshold(value, "knee", sentence, parameters, n_rows=len(ordered))
+
+
+def _top(scores, rule: str, parameters: dict, share: float, reason: str) -> Threshold:
+    scores, _ = check_scores(scores)
+    ordered, n = np.sort(scores), len(scores)
+    asked = int(np.floor(share * n + 1e-9))
+    if ordered[0] == ordered[-1] and n > 1:
+        return refusal(rule, f"All {n:,} scores equal {plain(ordered[0])}: no row is higher.", parameters, n)
+    if asked == 0:
+        needed = int(np.ceil(1 / share - 1e-9))
+        sentence = f"{100 * share:.3g} % of {n:,} rows is less than one row; at least {needed:,} rows are needed."
+        return refusal(rule, sentence, parameters, n)
+    value, flagged = flag_at_most(ordered, asked)
+    sentence = f"Flags {reason}: {flagged:,} of {n:,} rows here."
+    caution = ""
+    if asked >= n:
+        caution = "Every row can be reviewed; only the lowest scoring are left out."
+    elif flagged < asked:
+        caution = f"Equal scores at the border: {flagged:,} rows are flagged instead of {asked:,}."
+    return Threshold(value, rule, sentence, parameters, caution, n_rows=n)
+
+
+def _arrivals(time: np.ndarray) -> float | None:
+    """Rows a day over the time that these rows cover; gaps longer than a day do not count."""
+    time = np.sort(time[~np.isnat(time)])
+    if len(time) < 2:
+        return None
+    steps = np.diff(time) / np.timedelta64(1, "s")
+    covered = float(np.minimum(steps, DAY).sum())
+    return (len(time) - 1) / covered * DAY if covered > 0 else None
+
+
+def _spread_parameters(name: str, value: float, scores) -> tuple[dict[str, float], np.ndarray]:
+    if not value > 0:
+        raise ValueError(f"{name} must be above 0, not {value!r}")
+    return {name: value}, check_scores(scores)[0]
+
+
+def _cannot_spread(rule: str, parameters: dict, scores: np.ndarray) -> Threshold:
+    sentence = f"The middle half of {len(scores):,} scores is equal: there is no spread to measure by."
+    return refusal(rule, sentence, parameters, len(scores))
+
+
+def _spread(rule: str, sentence: str, parameters: dict, scores: np.ndarray, value: float) -> Threshold:
+    flagged = int(np.sum(scores >= value))
+    sentence += f" {flagged:,} of {len(scores):,} rows lie there."
+    return Threshold(value, rule, sentence, parameters, n_rows=len(scores))

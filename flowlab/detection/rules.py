@@ -1,0 +1,225 @@
+"""The table of threshold rules, with the parameters a page shows, and what holds for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowlab.detection import labelled, outlying, promises
+from flowlab.detection.threshold import Threshold, check_scores, plain
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of a rule, with the range a page offers."""
+
+    name: str
+    label: str
+    default: float
+    low: float
+    high: float
+    step: float
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A way to choose a threshold.
+
+    Attributes
+    ----------
+    name, label : key in `RULES` and what people read
+    choose : function(scores, [y], *, parameters and context) -> Threshold
+    parameters : what can be set
+    labels : "needed", "used" (where there are any) or "unused"
+    context : which of position, time and batch the function takes
+    blurb : what the rule is for, in one sentence
+    """
+
+    name: str
+    label: str
+    choose: Callable[..., Threshold]
+    parameters: tuple[Parameter, ...]
+    labels: str
+    blurb: str
+    context: tuple[str, ...] = ()
+
+    @property
+    def needs_labels(self) -> bool:
+        return self.labels == "needed"
+
+    def __call__(self, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+        known = {parameter.name for parameter in self.parameters}
+        if unknown := sorted(set(parameters) - known):
+            raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(known)}")
+        given = {name: (context or {}).get(name) for name in self.context}
+        labels = () if self.labels == "unused" else (y,)
+        return self.choose(scores, *labels, **given, **parameters)
+
+
+RULES: dict[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            "cost",
+            "Least cost",
+            labelled.least_cost,
+            (
+                Parameter("c_alarm", "Price of a false alarm", 1.0, 0.0, 1000.0, 0.5),
+                Parameter("c_missed", "Price of a missed row", 5.0, 0.0, 1000.0, 0.5),
+                Parameter("c_late", "Price of a late row", 0.0, 0.0, 1000.0, 0.5, "Rows before the first alarm."),
+                Parameter("tolerance", "Tolerance", 0.0, 0.0, 10_000.0, 1.0, "How far an alarm may lie from it."),
+            ),
+            "needed",
+            "The threshold that costs least, given prices of false alarms, missed and late rows.",
+            ("position",),
+        ),
+        Rule(
+            "f_beta",
+            "Best F-beta",
+            labelled.best_f,
+            (Parameter("beta", "Weight of recall (beta)", 1.0, 0.1, 10.0, 0.1),),
+            "needed",
+            "The best balance of precision and recall.",
+        ),
+        Rule(
+            "precision",
+            "Recall at a precision",
+            labelled.recall_at_precision,
+            (Parameter("precision", "Least precision", 0.9, 0.01, 1.0, 0.01),),
+            "needed",
+            "Catches most while this share of alarms is right.",
+        ),
+        Rule(
+            "quantile",
+            "Share of rows",
+            outlying.quantile,
+            (Parameter("share", "Flagged share", 0.01, 0.0001, 0.5, 0.001),),
+            "unused",
+            "Flags the highest scores, a fixed share of rows.",
+        ),
+        Rule(
+            "budget",
+            "Review budget",
+            outlying.review_budget,
+            (
+                Parameter("rows_per_day", "Rows reviewed a day", 20.0, 1.0, 100_000.0, 1.0),
+                Parameter("arrivals_per_day", "Rows arriving a day", 1000.0, 1.0, 1e8, 1.0, "Used without a time."),
+            ),
+            "unused",
+            "As many alarms as people can look at.",
+            ("time",),
+        ),
+        Rule(
+            "conformal",
+            "False-alarm promise",
+            promises.false_alarm_promise,
+            (
+                Parameter("rate", "Promised false-alarm rate", 0.01, 0.0001, 0.5, 0.001),
+                Parameter("confidence", "Confidence (0: on average)", 0.0, 0.0, 0.999, 0.05),
+            ),
+            "used",
+            "A promise on how often normal rows are flagged, for any model (split conformal).",
+        ),
+        Rule(
+            "false_discovery",
+            "False-discovery rate",
+            promises.false_discovery,
+            (Parameter("q", "False share of the flagged", 0.1, 0.001, 0.9, 0.01),),
+            "used",
+            "Bounds the share of false alarms among the flagged rows of a batch (Benjamini-Hochberg).",
+            ("batch",),
+        ),
+        Rule(
+            "extreme_value",
+            "Extreme value",
+            promises.extreme_value,
+            (
+                Parameter("rate", "Share above the threshold", 0.001, 1e-6, 0.05, 0.0005),
+                Parameter("start", "Tail begins at quantile", 0.9, 0.5, 0.94, 0.01),
+            ),
+            "used",
+            "Extends the tail beyond the data by a generalised Pareto distribution (peaks over threshold).",
+        ),
+        Rule(
+            "mad",
+            "Median and MAD",
+            outlying.mad,
+            (Parameter("k", "Robust standard deviations", 3.5, 0.5, 50.0, 0.5),),
+            "unused",
+            "Far above the median, measured in median absolute deviations.",
+        ),
+        Rule(
+            "iqr",
+            "Interquartile range",
+            outlying.iqr,
+            (Parameter("k", "Interquartile ranges", 1.5, 0.5, 50.0, 0.5),),
+            "unused",
+            "Tukey's fence: far above the upper quartile.",
+        ),
+        Rule(
+            "mixture",
+            "Two groups",
+            outlying.mixture,
+            (Parameter("posterior", "Least probability of the upper group", 0.5, 0.01, 0.99, 0.01),),
+            "unused",
+            "Cuts between two groups of scores, if there are two (Gaussian mixture).",
+        ),
+        Rule(
+            "knee",
+            "Knee",
+            outlying.knee,
+            (Parameter("part", "Share of rows looked at", 0.5, 0.05, 1.0, 0.05),),
+            "unused",
+            "Where the curve of sorted scores bends upward.",
+        ),
+    )
+}
+
+
+def manual(value: float) -> Threshold:
+    """A threshold somebody set by hand.
+
+    >>> manual(3.0).sentence
+    'Set by hand to 3.'
+    """
+    if not np.isfinite(value):
+        raise ValueError(f"a threshold must be a finite number, not {value!r}")
+    return Threshold(float(value), "manual", f"Set by hand to {plain(value)}.")
+
+
+def choose(rule: str, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+    """Apply the rule of this name.
+
+    Parameters
+    ----------
+    scores : (n,) anomaly scores of validation rows
+    y : (n,) labels or None
+    context : `position` (n,) for the tolerance, `time` (n,) for a budget a day, `batch` (m,) scores to be judged
+
+    >>> choose("quantile", [1, 2, 3, 4, 5], share=0.2).value
+    4.5
+    """
+    if rule not in RULES:
+        raise ValueError(f"there is no rule {rule!r}; the rules are {', '.join(RULES)}")
+    return RULES[rule](scores, y, context, **parameters)
+
+
+def all_thresholds(
+    scores, y=None, context: Mapping | None = None, parameters: Mapping | None = None
+) -> list[Threshold]:
+    """What each rule of the table says, refusals included; `parameters` maps a rule's name to its settings."""
+    return [choose(name, scores, y, context, **(parameters or {}).get(name, {})) for name in RULES]
+
+
+def agreement(thresholds: list[Threshold], scores) -> np.ndarray:
+    """Overlap of what pairs of thresholds flag: rows flagged by both over rows flagged by either, (k, k).
+
+    Thresholds of one score are nested, so this is the smaller count over the larger; nan where neither flags.
+    """
+    ordered = np.sort(check_scores(scores)[0])
+    flagged = len(ordered) - np.searchsorted(ordered, [t.value for t in thresholds], side="left")
+    low, high = np.minimum.outer(flagged, flagged), np.maximum.outer(flagged, flagged)
+    return np.divide(low, high, out=np.full(low.shape, np.nan), where=high > 0)

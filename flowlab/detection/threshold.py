@@ -1,0 +1,119 @@
+"""Threshold: the anomaly score from which a row is flagged, and the reason for that one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+HIGHEST = 1e100
+"""Scores beyond this, infinite ones included, count as this: no density at all, but arithmetic still works."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A row is flagged when its anomaly score is at least `value`.
+
+    A rule that cannot answer honestly refuses: `refused` is True, `value` is infinite (nothing is flagged) and
+    `sentence` says what is missing.
+
+    Attributes
+    ----------
+    value : threshold in the unit of the anomaly score
+    rule : name of the rule in `rules.RULES`, or "manual"
+    sentence : why this value, in words that can be quoted
+    parameters : the rule's parameters
+    caution : what weakens the choice, "" if nothing does
+    plateau : (low, high); every threshold above low and up to high does equally well on the rows of the choice
+    n_rows : how many rows the choice rests on
+    interval : 95 % bootstrap interval of the value, None if it was not computed (`rules.bootstrap_interval`)
+    """
+
+    value: float
+    rule: str
+    sentence: str
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    caution: str = ""
+    plateau: tuple[float, float] | None = None
+    n_rows: int = 0
+    interval: tuple[float, float] | None = None
+    refused: bool = False
+
+    def flag(self, scores) -> np.ndarray:
+        """Which rows are flagged, (n,) bool; none where the rule refused."""
+        return (np.asarray(scores) >= self.value) & (not self.refused)
+
+
+def refusal(
+    rule: str, sentence: str, parameters: Mapping[str, float | str] | None = None, n_rows: int = 0
+) -> Threshold:
+    """A rule's honest no: nothing is flagged and the sentence says what is missing."""
+    return Threshold(math.inf, rule, sentence, parameters or {}, n_rows=n_rows, refused=True)
+
+
+def check_scores(scores, y=None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Scores as (n,) float64 and labels as (n,) bool, or ValueError: nan is not a score; infinite ones become `HIGHEST`."""
+    scores = np.asarray(scores, np.float64)
+    if scores.ndim != 1 or len(scores) == 0:
+        raise ValueError(f"scores must be one number per row, at least one row; their shape is {scores.shape}")
+    if np.isnan(scores).any():
+        raise ValueError(f"scores must not be nan; {int(np.isnan(scores).sum())} of {len(scores)} are")
+    scores = np.clip(scores, -HIGHEST, HIGHEST)
+    if y is None:
+        return scores, None
+    y = np.asarray(y)
+    if y.shape != scores.shape:
+        raise ValueError(f"y must have one label per score: {scores.shape} expected, {y.shape} came")
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError("y must hold 0 (normal) and 1 (anomaly) only")
+    return scores, y.astype(bool)
+
+
+def just_above(value: float) -> float:
+    """The next larger floating-point number: a row that scores exactly `value` is not flagged."""
+    return float(np.nextafter(value, np.inf))
+
+
+def between(low: float, high: float) -> float:
+    """A threshold that leaves `low` unflagged and flags `high`: their middle where there is one, else `high`."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return float(high)
+    middle = low + 0.5 * (high - low)
+    return float(middle) if low < middle <= high else float(high)
+
+
+def flag_at_most(ordered: np.ndarray, k: int) -> tuple[float, int]:
+    """Threshold that flags the largest possible number of rows up to `k`, and that number.
+
+    `ordered` holds the scores in ascending order. Rows that tie are flagged together or not at all, so ties
+    at the border make it fewer than `k`; equal scores everywhere make it none.
+    """
+    n = len(ordered)
+    if k <= 0:
+        return just_above(ordered[-1]), 0
+    if k >= n:
+        k = n - 1 if n > 1 else 0
+        if k == 0:
+            return just_above(ordered[-1]), 0
+    border = ordered[n - k - 1]
+    first = int(np.searchsorted(ordered, border, side="right"))
+    if first == n:
+        return just_above(border), 0
+    return between(border, ordered[first]), n - first
+
+
+def plain(value: float) -> str:
+    """A number as people write it: 12, 3.25, 82,727, 3.1e-05.
+
+    >>> plain(82727.3), plain(0.01), plain(3.14159), plain(2.0)
+    ('82,727', '0.01', '3.142', '2')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1e7 or 0 < abs(value) < 1e-3:
+        return f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
