@@ -8,7 +8,11 @@ import pytest
 from flowlab import catalog
 from flowlab.records import Spec
 
-ENTRIES = [(f"{kind}.{name}", e) for kind, es in (("data", catalog.DATASETS), ("model", catalog.MODELS)) for name, e in es.items()]
+ENTRIES = [
+    (f"{kind}.{name}", e)
+    for kind, es in (("data", catalog.DATASETS), ("model", catalog.MODELS))
+    for name, e in es.items()
+]
 
 
 @pytest.mark.parametrize("entry", [e for _, e in ENTRIES], ids=[n for n, _ in ENTRIES])

@@ -145,7 +145,10 @@ def test_no_pickle_crosses_a_border():
     "statement, absent",
     [
         ("import flowlab", ("torch", "streamlit", "plotly", "sklearn")),
-        ("import flowlab.catalog, flowlab.views, flowlab.runs, flowlab.jobs", ("torch", "streamlit", "nflows", "numba")),
+        (
+            "import flowlab.catalog, flowlab.views, flowlab.runs, flowlab.jobs",
+            ("torch", "streamlit", "nflows", "numba"),
+        ),
     ],
 )
 def test_importing_stays_light(statement, absent):

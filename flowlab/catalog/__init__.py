@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from flowlab.datasets.dataset import Dataset
     from flowlab.models.base import DensityModel
 
-__all__ = ["DATASETS", "DEFAULT", "MODELS", "UPLOADED", "Control", "Entry", "describe", "make_dataset", "make_model",
-           "run_id", "tidy"]
+__all__ = [
+    "DATASETS",
+    "DEFAULT",
+    "MODELS",
+    "UPLOADED",
+    "Control",
+    "Entry",
+    "describe",
+    "make_dataset",
+    "make_model",
+    "run_id",
+    "tidy",
+]
 
 DEFAULT = RunSpec(Spec("moons"), Spec("spline"))
 """What a visitor without a link sees first."""

@@ -16,29 +16,148 @@ UPLOADED = "Uploaded table"
 
 
 def _toy(name: str, label: str, density: type, *controls: Control, n_samples: int = 20_000, blurb: str = "") -> Entry:
-    size = Control("n_samples", "Rows", "int", 200, 100_000, 100, log=True, help="Rows drawn: 80 % train the model.")
-    return Entry(name, label, _toy_maker(density, label, n_samples), (*controls, size), blurb, TOYS)
+    rows = Control("n_samples", "Rows", "int", 200, 200_000, 1000, log=True, help="Rows drawn; 80 % of them train.")
+    planar = "anomaly_component" not in vars(density) and density.n_features == 2
+    more = (rows, ANOMALIES) if planar else (rows,)
+    return Entry(name, label, _toy_maker(density, label, n_samples), (*controls, *more), blurb, TOYS)
 
 
 def _toy_maker(density: type, label: str, rows: int) -> Callable[..., Dataset]:
-    """A maker whose signature is the density's, with the number of rows added."""
+    """A maker whose signature is the density's, with the number of rows and the share of anomalies added."""
 
-    def make(*, seed: int = 0, n_samples: int = rows, **params: float) -> Dataset:
-        return toys.make_toy(density(**params), n_samples, seed, label)
+    def make(*, seed: int = 0, n_samples: int = rows, anomaly_share: float = 0.0, **params: float) -> Dataset:
+        return toys.make_toy(density(**params), n_samples, seed, label, anomaly_share=anomaly_share)
 
-    known = inspect.signature(make).parameters
+    shared = [p for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(density).parameters.values()]
-    make.__signature__ = inspect.Signature([*own, known["seed"], known["n_samples"]])  # type: ignore[attr-defined]
+    make.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     return make
 
 
-def _noise(low: float, high: float, step: float, help: str = "Standard deviation of the noise.") -> Control:
-    return Control("noise", "Noise", "float", low, high, step, help=help, main=True)
+def _number(name: str, label: str, low: float, high: float, step: float, help: str = "", main: bool = False) -> Control:
+    return Control(name, label, "float", low, high, step, help=help, main=main)
 
 
-DATASETS: dict[str, Entry] = {
-    entry.name: entry
-    for entry in (
-        _toy("moons", "Half moons", toys.Moons, _noise(0.02, 0.5, 0.01)),
-    )
-}
+def _count(name: str, label: str, low: int, high: int, help: str = "", main: bool = False) -> Control:
+    return Control(name, label, "int", low, high, 1, help=help, main=main)
+
+
+def _noise(low: float, high: float, step: float = 0.01) -> Control:
+    return _number("noise", "Noise", low, high, step, "Standard deviation of the noise, in data units.", main=True)
+
+
+ANOMALIES = _number(
+    "anomaly_share",
+    "Share of anomalies",
+    0.0,
+    0.2,
+    0.005,
+    "Rows replaced by labelled outliers spread evenly over the window.",
+)
+
+_ENTRIES = (
+    _toy("moons", "Half moons", toys.Moons, _noise(0.01, 0.5), blurb="Two half circles with noise."),
+    _toy(
+        "eight_gaussians",
+        "Eight Gaussians",
+        toys.GaussianModes,
+        _noise(0.1, 1.5, 0.05),
+        _count("n_modes", "Modes", 1, 16),
+        _number("radius", "Radius", 0.0, 8.0, 0.5),
+        blurb="Round modes on a circle: does the flow keep them apart?",
+    ),
+    _toy(
+        "rings", "Rings", toys.Rings, _noise(0.02, 0.3), _count("n_rings", "Rings", 1, 6), blurb="Circles in circles."
+    ),
+    _toy(
+        "checkerboard",
+        "Checkerboard",
+        toys.Checkerboard,
+        _count("n_cells", "Cells per side", 2, 10, main=True),
+        blurb="A density with edges, which smooth maps can only approach.",
+    ),
+    _toy(
+        "spirals",
+        "Two spirals",
+        toys.Spirals,
+        _noise(0.03, 0.4),
+        _number("turns", "Turns", 0.5, 3.0, 0.25),
+        blurb="Two arms wound around each other.",
+    ),
+    _toy(
+        "pinwheel",
+        "Pinwheel",
+        toys.Pinwheel,
+        _noise(0.03, 0.3),
+        _count("n_arms", "Arms", 2, 9),
+        _number("bend", "Bend", 0.0, 0.6, 0.05),
+        blurb="Gaussian arms, bent.",
+    ),
+    _toy(
+        "banana",
+        "Banana",
+        toys.Banana,
+        _noise(0.05, 1.0, 0.05),
+        _number("curvature", "Curvature", 0.0, 2.0, 0.1),
+        blurb="A Gaussian, bent once: one coupling can undo it.",
+    ),
+    _toy("swiss_roll", "Swiss roll", toys.SwissRoll, _noise(0.03, 0.5), blurb="The cross section of the roll."),
+    _toy(
+        "star",
+        "Star",
+        toys.Star,
+        _noise(0.03, 0.5),
+        _count("n_arms", "Arms", 1, 8),
+        _number("length", "Length", 0.5, 4.0, 0.25),
+        blurb="Long Gaussians crossed in one point.",
+    ),
+    _toy(
+        "sine",
+        "Widening sine",
+        toys.Sine,
+        _noise(0.05, 0.6, 0.05),
+        _number("widening", "Widening", 0.0, 1.5, 0.1),
+        blurb="Noise that grows from left to right: what an autoencoder takes to be equal everywhere.",
+    ),
+    _toy(
+        "funnel",
+        "Funnel",
+        toys.Funnel,
+        _number("steepness", "Steepness", 0.0, 1.5, 0.1, main=True),
+        blurb="Neal's funnel.",
+    ),
+    _toy(
+        "gaussian",
+        "Correlated Gaussian",
+        toys.CorrelatedGaussian,
+        _number("correlation", "Correlation", -0.95, 0.95, 0.05, main=True),
+        _count("n_features", "Features", 1, 64),
+        blurb="What a single affine map can learn exactly.",
+    ),
+    _toy(
+        "clump_1d",
+        "Clump in one dimension",
+        toys.Clump1D,
+        _number("width", "Width of the clump", 0.02, 1.0, 0.01, main=True),
+        _number("distance", "Distance", 0.0, 20.0, 0.5),
+        _number("share", "Share of anomalies", 0.001, 0.2, 0.001),
+        blurb="Lecture 002: 99 % normal at 0, 1 % in a clump at 10. A perfect density finds the clump likely.",
+    ),
+    _toy(
+        "clump_2d",
+        "Clump in two dimensions",
+        toys.Clump2D,
+        _number("distance", "Distance", 0.0, 8.0, 0.05, main=True),
+        _number("share", "Share of anomalies", 0.0005, 0.2, 0.0005),
+        n_samples=50_000,
+        blurb="Lecture 002's exercise: 50 000 rows, one in a thousand from another Gaussian.",
+    ),
+    _toy(
+        "table_64d",
+        "64 features",
+        toys.Table64,
+        blurb="Six Gaussians in 64 dimensions, bent; the exact density is known.",
+    ),
+)
+
+DATASETS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -51,7 +51,9 @@ class Control:
         if not math.isfinite(number):
             raise ValueError(f"{self.label} is a number from {self.low:g} to {self.high:g}")
         inside = min(max(number, self.low), self.high)
-        problem = "" if inside == number else f"{self.label} was set to {inside:g}: {self.low:g} to {self.high:g} is allowed."
+        problem = (
+            "" if inside == number else f"{self.label} was set to {inside:g}: {self.low:g} to {self.high:g} is allowed."
+        )
         return (round(inside) if self.kind == "int" else inside), problem
 
 
@@ -98,4 +100,3 @@ class Entry:
     def complete(self, spec: Spec) -> Spec:
         """The spec with every parameter written out."""
         return Spec(self.name, {**self.defaults, **spec.params})
-

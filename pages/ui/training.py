@@ -61,7 +61,9 @@ def _buttons(status: RunStatus | None) -> None:
     can_step = now in ("new", "paused", "interrupted", "stopped")
     if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
         _do(engine.one_step)
-    if st.button("Stop", disabled=now not in (*LIVE, "paused"), key="train.stop", help="End here and keep the best weights"):
+    if st.button(
+        "Stop", disabled=now not in (*LIVE, "paused"), key="train.stop", help="End here and keep the best weights"
+    ):
         _do(lambda: runner.stop(run_id))
     if st.button("Start again", disabled=now == "new", key="train.again", help="Forget this run and train from step 0"):
         _do(lambda: runner.restart(run_id))
