@@ -207,26 +207,30 @@ class Plane {
   }
 }
 
-// A dot drawn once and stamped many times; the halo keeps it apart from any density behind it.
-function dotSprite(color, halo, radius, { alpha = 1, open = false } = {}) {
-  const d = devicePixelRatio || 1, size = 2 * radius + 4, n = Math.ceil(size * d);
-  const image = new OffscreenCanvas(n, n), g = image.getContext("2d");
+// A mark drawn once and stamped many times; the halo keeps it apart from any density behind it.
+function markSprite(color, halo, radius, shape = "dot") {
+  const d = devicePixelRatio || 1, size = 2 * radius + 5, n = Math.ceil(size * d);
+  const image = new OffscreenCanvas(n, n), g = image.getContext("2d"), c = size / 2;
   g.scale(n / size, n / size);
-  g.globalAlpha = alpha;
-  const disc = (r) => { g.beginPath(); g.arc(size / 2, size / 2, r, 0, TAU); };
-  if (open) {
-    disc(radius);
-    g.lineWidth = 2.6;
+  const path = (r) => {
+    g.beginPath();
+    if (shape !== "diamond") return g.arc(c, c, r, 0, TAU);
+    r *= 1.3;
+    for (const [x, y] of [[0, -r], [r, 0], [0, r], [-r, 0]]) g.lineTo(c + x, c + y);
+    g.closePath();
+  };
+  path(shape === "ring" ? radius : radius + 0.9);
+  if (shape === "ring") {
     g.strokeStyle = halo;
+    g.lineWidth = 2.2;
     g.stroke();
-    g.lineWidth = 1.3;
     g.strokeStyle = color;
+    g.lineWidth = 1;
     g.stroke();
   } else {
-    disc(radius + 0.9);
     g.fillStyle = halo;
     g.fill();
-    disc(radius);
+    path(radius);
     g.fillStyle = color;
     g.fill();
   }

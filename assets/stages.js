@@ -59,12 +59,11 @@ class Stages {
     for (const p of Object.values(this.plane)) p.font = t.font;
     const halo = t.dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)";
     this.halo = halo;
-    const radius = (this.scene.points_shape[0] > 1200 ? 1.5 : 1.9);
-    const style = { alpha: 0.9 };
-    this.plain = dotSprite(t.data, halo, radius, style);
-    this.labelled = [this.plain, dotSprite(t.alarm, halo, radius + 0.7, style)];
-    this.wheel = Array.from({ length: 32 }, (_, i) => dotSprite(t.hue(i / 32), halo, radius, style));
-    this.open = dotSprite(t.model, halo, radius + 0.8, { open: true, alpha: 0.9 });
+    const radius = this.scene.points_shape[0] > 1200 ? 1.5 : 1.9;
+    this.plain = markSprite(t.data, halo, radius);
+    this.labelled = [this.plain, markSprite(t.alarm, halo, radius + 0.6, "diamond")];
+    this.wheel = Array.from({ length: 32 }, (_, i) => markSprite(t.hue(i / 32), halo, radius));
+    this.open = markSprite(t.model, halo, radius, "ring");
   }
 
   sprite() {
@@ -99,8 +98,8 @@ class Stages {
       p.g.drawImage(picture, p.x0, p.y0, p.pw, p.ph);
     }
     p.clip(() => {
-      if (this.shows("data")) p.dots(scene.points, this.sprite());
       if (frame.samples && this.shows("samples")) p.dots(frame.samples, () => this.open);
+      if (this.shows("data")) p.dots(scene.points, this.sprite());
       if (hover >= 0) p.ring(p.x(scene.points[2 * hover]), p.y(scene.points[2 * hover + 1]), 7, t.text);
     });
     p.axes(t, scene.axes[0], scene.axes[1]);

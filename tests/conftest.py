@@ -1,0 +1,153 @@
+"""Fixtures: a running app and a browser for the tests marked `browser`, and one thread for everything."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@dataclass
+class Server:
+    """A running Streamlit server: its address, its process and where its output goes."""
+
+    url: str
+    process: subprocess.Popen
+    log: Path
+
+
+@contextlib.contextmanager
+def serve(script: Path, folder: Path, env: dict[str, str] | None = None) -> Iterator[Server]:
+    """Run `streamlit run script` on a free port of the loopback until the block ends.
+
+    The run store lies under `folder` (FLOWLAB_HOME); the server and whatever it started are gone afterwards.
+    """
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    options = {
+        "server.port": port,
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *(f"--{k}={v}" for k, v in options.items())]
+    variables = {**os.environ, "FLOWLAB_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", **(env or {})}
+    log = folder / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _wait_until_healthy(process, port, log)
+        yield Server(f"http://127.0.0.1:{port}", process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_healthy(process: subprocess.Popen, port: int, log: Path, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer,
+        ):
+            if answer.status == 200:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"the server did not come up within {seconds} s:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def serve_script(tmp_path_factory) -> Iterator[Callable[..., Server]]:
+    """serve_script("tests/apps/live_app.py", env={...}) -> Server; one server for each script and environment."""
+    with contextlib.ExitStack() as stack:
+        servers: dict[object, Server] = {}
+
+        def get(script: str, env: dict[str, str] | None = None) -> Server:
+            key = (script, tuple(sorted((env or {}).items())))
+            if key not in servers:
+                folder = tmp_path_factory.mktemp("server")
+                servers[key] = stack.enter_context(serve(ROOT / script, folder, env))
+            return servers[key]
+
+        yield get
+
+
+@pytest.fixture(scope="session")
+def app_server(serve_script) -> Server:
+    """The app itself, with an empty run store of its own."""
+    return serve_script("app.py")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium: FLOWLAB_CHROMIUM, else the system's. Without one the test is skipped, or fails where
+    FLOWLAB_REQUIRE_BROWSER=1 says that there must be one."""
+    candidates = [os.environ.get("FLOWLAB_CHROMIUM"), "/usr/bin/chromium"]
+    candidates += [shutil.which(name) for name in ("chromium-browser", "google-chrome", "chrome")]
+    path = next((c for c in candidates if c and Path(c).exists()), None)
+    if path is None:
+        message = "no Chromium found: install it or set FLOWLAB_CHROMIUM to its path"
+        if os.environ.get("FLOWLAB_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """open_page(url, dark=False, **context options) -> a page of 1280 x 800; the test fails if a script on it threw."""
+    contexts, errors = [], []
+
+    def get(url: str, dark: bool = False, **options):
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, "color_scheme": scheme, "accept_downloads": True, **options}
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield get
+    for context in contexts:
+        context.close()
+    assert not errors, f"scripts on the page threw: {errors}"
+
+
+@pytest.fixture
+def page(open_page):
+    """A blank page of 1280 x 800 in the light theme; `page.goto(app_server.url)` opens the app."""
+    return open_page("about:blank")
+
+
+def settled(page, timeout: float = 20_000) -> None:
+    """Wait until the script of a Streamlit page has run to its end."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=timeout)

@@ -1,0 +1,116 @@
+"""The canvas components in a real browser: they draw, they move, they stay small, they answer."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pages.ui.component import pack
+from pages.ui.live import loss_arrays
+
+pytestmark = pytest.mark.browser
+
+
+def live(page):
+    return page.evaluate("window.__flowlab_live")
+
+
+def picture(locator) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_everything_that_moves_is_visible_and_drawn(serve_script, open_page, dark):
+    page = open_page(serve_script("tests/apps/live_app.py").url + "/?period=0&ticks=20", dark=dark)
+    page.wait_for_function("window.__flowlab_live?.first_picture")
+    page.wait_for_timeout(300)
+    canvases = page.locator("canvas[role=img]")
+    assert canvases.count() == 3
+    for i in range(3):
+        box = canvases.nth(i).bounding_box()
+        assert box["y"] + box["height"] <= 800 and box["x"] + box["width"] <= 1280
+        pixels = picture(canvases.nth(i))
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20, "the canvas is blank"
+        background = np.median(pixels.reshape(-1, 3), axis=0).mean()
+        assert background < 70 if dark else background > 200
+    assert "above the entropy" in canvases.nth(2).get_attribute("aria-label")
+    assert "within radius 2" in canvases.nth(1).get_attribute("aria-label")
+
+
+def test_ticks_move_points_smoothly_and_travel_light(serve_script, open_page):
+    sizes = []
+    page = open_page("about:blank")
+    page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
+    page.goto(serve_script("tests/apps/live_app.py").url + "/?period=0.25&ticks=400")
+    page.wait_for_function("window.__flowlab_live?.updates >= 4", timeout=20_000)
+    before = live(page)
+    page.wait_for_timeout(4000)
+    after = live(page)
+    updates, frames = after["updates"] - before["updates"], after["frames"] - before["frames"]
+    milliseconds = (after["draw_ms"] - before["draw_ms"]) / frames
+    ticks = [n for n in sizes if n > 5000][2:]
+    print(f"{updates / 4:.1f} updates/s, {frames / 4:.0f} frames/s, {milliseconds:.1f} ms a frame, "
+          f"{np.mean(ticks) / 1e3:.1f} kB a tick")  # fmt: skip
+    assert updates >= 8
+    assert frames >= 5 * updates, "points must travel between ticks"
+    assert max(ticks) < 20_000, "the script must not travel with every tick"
+
+
+def test_the_picture_does_not_flicker(serve_script, open_page):
+    page = open_page(serve_script("tests/apps/live_app.py").url + "/?period=0.25&ticks=400")
+    page.wait_for_function("window.__flowlab_live?.updates >= 6", timeout=20_000)
+    stage = page.locator("canvas[role=img]").first
+    handle = stage.element_handle()
+    spread = [picture(stage).std() for _ in range(8)]
+    assert min(spread) > 0.6 * max(spread), f"a frame was blank: {spread}"
+    assert handle.evaluate("e => e.isConnected"), "the canvas was replaced"
+
+
+def test_reduced_motion_jumps(serve_script, open_page):
+    url = serve_script("tests/apps/live_app.py").url + "/?period=0.3&ticks=400"
+    page = open_page(url, reduced_motion="reduce")
+    page.wait_for_function("window.__flowlab_live?.updates >= 4", timeout=20_000)
+    before = live(page)
+    page.wait_for_function(f"window.__flowlab_live.updates >= {before['updates'] + 6}")
+    after = live(page)
+    frames = (after["frames"] - before["frames"]) / (after["updates"] - before["updates"])
+    assert frames <= 2.5, f"{frames} frames for each update although motion is unwanted"
+
+
+def test_hover_tells_values_and_chips_answer_the_keyboard(serve_script, open_page):
+    page = open_page(serve_script("tests/apps/live_app.py").url + "/?period=0&ticks=20")
+    page.wait_for_function("window.__flowlab_live?.first_picture")
+    page.locator("canvas[role=img]").nth(2).hover(position={"x": 200, "y": 50})
+    tip = page.locator(".tip")
+    assert "step" in tip.inner_text() and "nats" in tip.inner_text()
+    stage = page.locator("canvas[role=img]").first
+    before = picture(stage)
+    chip = page.get_by_role("button", name="Samples")
+    assert chip.get_attribute("aria-pressed") == "false" and chip.bounding_box()["height"] >= 32
+    chip.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(200)
+    assert chip.get_attribute("aria-pressed") == "true"
+    assert np.abs(picture(stage) - before).max() > 50
+
+
+def test_packed_arrays_are_aligned_and_nan_becomes_null():
+    block = pack({"a": float("nan"), "name": "<b>&ü"}, {"x": np.zeros((2, 3), np.float16), "y": np.ones(5, np.uint8)})
+    n = int.from_bytes(block[:4], "little")
+    import json
+
+    header = json.loads(block[4 : 4 + n])
+    assert header["a"] is None and header["name"] == "<b>&ü"
+    offsets = {name: (kind, shape, offset) for name, kind, shape, offset in header["arrays"]}
+    assert offsets["x"][2] == 4 + n and offsets["x"][2] % 4 == 0
+    assert block[offsets["y"][2] : offsets["y"][2] + 5] == b"\1" * 5
+
+
+def test_a_long_loss_curve_is_thinned_but_keeps_its_ends():
+    from flowlab.records import TrainEvent
+
+    events = [TrainEvent(i, 5000, 0.0, float(i), float("nan"), 0.0, 0.0) for i in range(5000)]
+    thinned = loss_arrays(events)
+    assert len(thinned["loss_step"]) == 240
+    assert thinned["loss_step"][0] == 0 and thinned["loss_step"][-1] == 4999
