@@ -10,7 +10,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from flowlab.detection import rules
 from flowlab.detection.cost import CostModel, cost_curve, detection_delays
-from flowlab.detection.metrics import bootstrap_bands, percentiles, threshold_curves
+from flowlab.detection.metrics import percentiles, threshold_curves
+from flowlab.detection.resampling import bootstrap_bands, bootstrap_interval
 from flowlab.detection.threshold import flag_at_most
 
 RNG = np.random.default_rng(0)
@@ -215,7 +216,7 @@ def test_bootstrap_band_covers_fresh_data():
 def test_bootstrap_interval_contains_the_threshold_and_narrows_with_rows():
     def width(n):
         scores = np.random.default_rng(n).normal(size=n)
-        chosen = rules.bootstrap_interval(rules.choose("quantile", scores, share=0.05), scores)
+        chosen = bootstrap_interval(rules.choose("quantile", scores, share=0.05), scores)
         assert chosen.interval[0] <= chosen.value <= chosen.interval[1]
         return chosen.interval[1] - chosen.interval[0]
 

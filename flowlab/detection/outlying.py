@@ -73,8 +73,8 @@ def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Thresho
     """Two normal distributions are fitted to the scores; rows that more likely belong to the upper are flagged.
 
     `posterior` is the least probability of the upper group. The rule refuses where two groups describe the
-    scores not much better than one (BIC, by 10: very strong evidence in Kass and Raftery 1995), or where the upper is not the smaller and clearly apart (Ashman's D of at
-    least 2, Ashman et al. 1994).
+    scores not much better than one (by a BIC difference of 10, Kass and Raftery 1995), or where the upper is not
+    the smaller and clearly apart (D of at least 2, Ashman et al. 1994).
     """
     parameters = {"posterior": posterior}
     if not 0 < posterior < 1:

@@ -28,7 +28,7 @@ class Threshold:
     caution : what weakens the choice, "" if nothing does
     plateau : (low, high); every threshold above low and up to high does equally well on the rows of the choice
     n_rows : how many rows the choice rests on
-    interval : 95 % bootstrap interval of the value, None if it was not computed (`rules.bootstrap_interval`)
+    interval : 95 % bootstrap interval of the value, None if it was not computed (`resampling.bootstrap_interval`)
     """
 
     value: float
@@ -54,7 +54,7 @@ def refusal(
 
 
 def check_scores(scores, y=None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Scores as (n,) float64 and labels as (n,) bool, or ValueError: nan is not a score; infinite ones become `HIGHEST`."""
+    """Scores as (n,) float64 and labels as (n,) bool, or ValueError; infinite scores become `HIGHEST`."""
     scores = np.asarray(scores, np.float64)
     if scores.ndim != 1 or len(scores) == 0:
         raise ValueError(f"scores must be one number per row, at least one row; their shape is {scores.shape}")
