@@ -89,14 +89,15 @@ class Clump1D(_Clump):
 class Clump2D(_Clump):
     """A correlated Gaussian and a rare wide clump beside it: lecture 002's exercise with 50,000 rows, 0.1 % anomalies.
 
-    The geometry is chosen so that the exercise's known figures come out: entropy 2.491 nats, AUROC of -log p 0.987
-    for the bulk and for the mixture alike, 74.9 % and 70.7 % of the clump found with 0.1 % of the bulk flagged.
+    The geometry is our own, chosen to reproduce what is known of the exercise: entropy 2.491 nats, AUROC of -log p
+    0.986 for the bulk alone and for the mixture, 75 % and 72 % of the clump found when 0.1 % of the bulk is flagged,
+    71 % and 42 % at log p <= -9.
     """
 
     share: float = 0.001
-    distance: float = 3.35
-    width: float = 0.94
-    correlation: float = 0.713
+    distance: float = 3.3
+    width: float = 0.95
+    correlation: float = 0.712
 
     def __post_init__(self) -> None:
         check("share", self.share, 0.0001, 0.5)
