@@ -1,0 +1,159 @@
+"""The base of autoencoders as estimators: rows to a code and back, over the nets of `flowlab.nets.autoencoder`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from flowlab.models.base import LatentModel, State
+from flowlab.records import TrainEvent
+
+ACTIVATIONS = ("relu", "tanh", "elu", "silu")
+
+
+class CodeModel(LatentModel):
+    """What autoencoders share: standardised rows, the training loop, codes, feature errors, the state.
+
+    A subclass names its `_state_names` (attributes without the underscore), `_choices` (parameter: allowed texts)
+    and `_not_negative` parameters, and builds its net over given flat parameters in `_net`.
+    """
+
+    def fit_iter(
+        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+    ) -> Iterator[TrainEvent]:
+        self._check_parameters()
+        X, X_val = self._check_training_rows(X, X_val)
+        if checkpoint is None:
+            self.mean_ = X.mean(0)
+            spread = X.std(0)
+            self.scale_ = np.where(spread > 1e-12 * np.maximum(1, np.abs(self.mean_)), spread, 1.0)
+        else:
+            self.set_state(checkpoint)
+        return self._steps(X, X_val, checkpoint, n_steps)
+
+    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+        import torch
+
+        from flowlab.nets.training import Settings, TrainState, train
+
+        def to_tensor(rows):
+            return torch.from_numpy(np.ascontiguousarray(self._standardise(rows).T, dtype=np.float32))
+
+        net = self._net(None)
+        if checkpoint is None:
+            net.initialise(self.random_state)
+            state = TrainState.start(net)
+        else:
+            state = TrainState.from_arrays(checkpoint)
+        net.step = state.step
+        settings = Settings(
+            n_steps=self.n_steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.patience,
+        )
+        self._keep(net, state, X)
+        x_val = None if X_val is None else to_tensor(X_val)
+        for event in train(net, state, to_tensor(X), x_val, settings, self.random_state, n_steps):
+            self._keep(net, state, X)
+            yield event
+
+    def _keep(self, net, state, X) -> None:
+        """Make the estimator usable with the weights in `net`."""
+        self.parameters_ = net.parameters.numpy().copy()
+        self._train_state = state
+        self._keep_codes(X[:5000])
+
+    def _keep_codes(self, X) -> None:
+        """Remember what sampling needs to know about the codes of the training rows."""
+
+    def transform(self, X) -> np.ndarray:
+        """Codes, (n_samples, n_latent); of a variational autoencoder the means of q(z|x)."""
+        return self._encode(self._check_rows(X))
+
+    def inverse_transform(self, Z) -> np.ndarray:
+        """Decoded codes (n_samples, n_latent) in data units, (n_samples, n_features)."""
+        self._check_is_trained()
+        Z = np.asarray(Z, np.float64)
+        if Z.ndim != 2 or Z.shape[1] != self.n_latent:
+            raise ValueError(f"Z must have shape (n_samples, {self.n_latent}), one column per code unit, not {Z.shape}")
+        return self._decode(Z) * self.scale_ + self.mean_
+
+    def feature_errors(self, X) -> np.ndarray:
+        """Squared reconstruction error of each feature in squared standard deviations, (n_samples, n_features)."""
+        X = self._check_rows(X)
+        return (self._standardise(X) - self._decode(self._encode(X))) ** 2
+
+    def reconstruction_error(self, X) -> np.ndarray:
+        """Sum of the squared errors of a row's features, in squared standard deviations, (n_samples,)."""
+        return self.feature_errors(X).sum(1)
+
+    def compression(self) -> float:
+        """Share of the numbers of a row that the code saves, (n - k) / n; below 0 when the code is over-complete."""
+        self._check_is_trained()
+        return 1 - self.n_latent / self.n_features_in_
+
+    def n_parameters(self) -> int:
+        self._check_is_trained()
+        return self.parameters_.size
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        self._check_is_trained()
+        return {name: np.asarray(getattr(self, f"{name}_")) for name in self._state_names}
+
+    def set_state(self, state: State) -> LatentModel:
+        for name in self._state_names:
+            setattr(self, f"{name}_", np.asarray(state[name]))
+        self.n_features_in_ = len(self.mean_)
+        return self
+
+    def get_checkpoint(self) -> dict[str, np.ndarray]:
+        return self.get_state() | self._train_state.to_arrays()
+
+    def _standardise(self, X) -> np.ndarray:
+        return (X - self.mean_) / self.scale_
+
+    def _check_is_trained(self) -> None:
+        check_is_fitted(self)
+
+    def _scoring_net(self):
+        """The net in float64, so that a row scores the same in any batch."""
+        import torch
+
+        return self._net(torch.from_numpy(self.parameters_.astype(np.float64)))
+
+    def _encode(self, X) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            code = self._scoring_net().encode(torch.from_numpy(np.ascontiguousarray(self._standardise(X).T)))
+        mean = code[0] if isinstance(code, tuple) else code
+        return mean.numpy().T.copy()
+
+    def _decode(self, Z) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            return self._scoring_net().decode(torch.from_numpy(np.ascontiguousarray(Z.T))).numpy().T.copy()
+
+    def _hidden(self) -> list[int]:
+        return [self.width] * self.n_layers
+
+    def _check_parameters(self) -> None:
+        whole = {"n_latent": 1, "n_layers": 0, "width": 1, "n_steps": 1, "batch_size": 1, "patience": 0}
+        for name, low in whole.items():
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < low:
+                raise ValueError(f"{name} must be a whole number of at least {low}, not {value!r}")
+        for name in ("weight_decay", *self._not_negative):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a number of at least 0, not {getattr(self, name)!r}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0, not {self.learning_rate!r}; 0.005 is a good start")
+        for name, choices in self._choices.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
