@@ -1,0 +1,225 @@
+"""The base of our flows as estimators: scaling, training in slices, scores, paths, the saved state."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from flowlab.models.base import FlowModel, State
+from flowlab.models.scaling import LOG_2PI, Scaling
+from flowlab.records import TrainEvent
+
+MAX_VALIDATION_ROWS = 2000
+
+
+class EngineFlow(FlowModel):
+    """What our flows share. A subclass has the parameters named below and builds its net in `_build`.
+
+    Parameters every flow has
+    -------------------------
+    n_steps : training steps; the learning rate falls to zero over them
+    batch_size, learning_rate, weight_decay : of Adam; the decay is decoupled
+    noise : standard deviation of Gaussian noise added to standardised training rows
+    patience : stop after this many evaluations (one every 50 steps) without a better validation loss; 0: never
+    regularize : "auto" sets validation rows aside and, for small tables, adds noise; "none" does only what is asked
+    standardize : scale columns to mean 0 and standard deviation 1 first
+    random_state : integer seed of weights, split and batches
+    """
+
+    @abstractmethod
+    def _build(self, n_features: int):
+        """A new `nets.engine` stack over `n_features` columns."""
+
+    def fit_iter(
+        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+    ) -> Iterator[TrainEvent]:
+        self._check_parameters()
+        X, X_val = self._check_training_rows(X, X_val)
+        X, X_val = self._set_aside(X, X_val)
+        scaling = Scaling.fit(X, self.standardize) if checkpoint is None else _scaling_from(checkpoint)
+        net = self._build(int(scaling.varies.sum()))
+        self._scaling, self._net = scaling, net
+        self.parameters_ = net.parameters.numpy()
+        return self._steps(X, X_val, checkpoint, n_steps)
+
+    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+        from flowlab.nets.process import use_one_thread
+        from flowlab.nets.training import TrainState, train
+
+        use_one_thread()
+        net, x = self._net, self._to_tensor(self._scaling.forward(X))
+        x_val = None if X_val is None else self._to_tensor(self._scaling.forward(X_val))
+        if checkpoint is None:
+            net.fit_start(x[:, :MAX_VALIDATION_ROWS])
+            self._train_state = TrainState.start(net)
+        else:
+            self._train_state = TrainState.from_arrays(checkpoint)
+        settings = self._settings(len(X), x_val is not None)
+        yield from train(net, self._train_state, x, x_val, settings, self.random_state, n_steps)
+
+    def _settings(self, n_rows: int, has_validation: bool):
+        from flowlab.nets.training import Settings
+
+        return Settings(
+            n_steps=self.n_steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            noise=self.noise,
+            patience=self.patience,
+        )
+
+    def _set_aside(self, X, X_val):
+        """Training and validation rows: those given, or a tenth of X where there are rows to spare."""
+        if X_val is None and self.regularize == "auto" and len(X) >= 100:
+            n_val = min(len(X) // 10, MAX_VALIDATION_ROWS)
+            order = np.random.default_rng([self.random_state, 1]).permutation(len(X))
+            X, X_val = X[np.sort(order[n_val:])], X[order[:n_val]]
+        return X, None if X_val is None or len(X_val) == 0 else X_val[:MAX_VALIDATION_ROWS]
+
+    def _check_parameters(self) -> None:
+        for name in ("n_layers", "hidden_features", "n_hidden", "n_steps", "batch_size", "n_bins"):
+            value = getattr(self, name, 1)
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        for name in ("weight_decay", "noise", "patience"):
+            value = getattr(self, name)
+            if not value >= 0 or not math.isfinite(value):
+                raise ValueError(f"{name} must be 0 or more, not {value!r}")
+        if not 0 < self.learning_rate <= 1:
+            raise ValueError(f"learning_rate must be above 0 and at most 1, not {self.learning_rate!r}")
+        if self.regularize not in ("auto", "none"):
+            raise ValueError(f"regularize must be 'auto' or 'none', not {self.regularize!r}")
+        if not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
+            raise ValueError(f"random_state must be a whole number of at least 0, not {self.random_state!r}")
+
+    def score_samples(self, X) -> np.ndarray:
+        """Log-density in nats in the units of X, shape (n_samples,)."""
+        Z = self._scaling_checked().forward(self._check_rows(X))
+        log_density = self._net.log_density(self._to_tensor(Z)).double().numpy()
+        return log_density + self._scaling.constant_log_density(Z) + self._scaling.log_det(Z)
+
+    def transform(self, X) -> np.ndarray:
+        """Latent points, shape (n_samples, n_features); close to standard normal where the flow fits."""
+        Z = self._scaling_checked().forward(self._check_rows(X))
+        latent = self._net.transform(self._to_tensor(Z))[0]
+        Z[:, self._scaling.varies] = latent.numpy().T
+        return Z
+
+    def inverse_transform(self, Z) -> np.ndarray:
+        """Rows in data units, shape (n_samples, n_features), of latent points Z of that shape."""
+        scaling = self._scaling_checked()
+        Z = np.array(Z, np.float64)
+        if Z.ndim != 2 or Z.shape[1] != self.n_features_in_:
+            raise ValueError(f"Z must be (n_samples, {self.n_features_in_}), not {Z.shape}")
+        Z[:, scaling.varies] = self._net.inverse(self._to_tensor(Z))[0].numpy().T
+        return scaling.inverse(Z)
+
+    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+        """Draws, (n_samples, n_features); `temperature` scales the latent points: below 1 nearer to the modes."""
+        self._scaling_checked()
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, not {n_samples}")
+        if not temperature >= 0:
+            raise ValueError(f"temperature must be 0 or more, not {temperature}")
+        noise = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
+        return self.inverse_transform(temperature * noise)
+
+    def transform_path(self, X) -> np.ndarray:
+        """Positions (n_layers + 1, n_samples, n_features): the standardised rows first, the latent points last."""
+        return self._path(X, "positions")
+
+    def log_det_path(self, X) -> np.ndarray:
+        """Log-determinant of each layer in nats, (n_layers, n_samples).
+
+        log p(x) = log N(z; 0, I) + sum of these + `scaling_log_det(X)`, with z the last position of `transform_path`.
+        """
+        Z = self._scaling_checked().forward(self._check_rows(X))
+        return self._net.path(self._to_tensor(Z)).log_dets.double().numpy()
+
+    def scaling_log_det(self, X) -> np.ndarray:
+        """Log-determinant of standardising and compressing in nats, (n_samples,)."""
+        return self._scaling_checked().log_det(self._scaling.forward(self._check_rows(X)))
+
+    def layer_readout(self, X) -> tuple[np.ndarray, np.ndarray]:
+        """Log-scale and shift that each layer applied to each feature, each (n_layers, n_samples, n_features).
+
+        Features a layer keeps show 0. For splines: the log-derivative, and the displacement y - x.
+        """
+        return self._path(X, "log_scale"), self._path(X, "shift")
+
+    def score_gradient(self, X) -> np.ndarray:
+        """Gradient of the log-density by each feature, in nats per unit of X, (n_samples, n_features)."""
+        scaling = self._scaling_checked()
+        Z = scaling.forward(self._check_rows(X))
+        far = np.abs(Z) > 8
+        gradient = -Z
+        gradient[:, scaling.varies] = self._net.input_gradient(self._to_tensor(Z)).numpy().T
+        gradient -= np.sign(Z) * far
+        return gradient * np.exp(-np.maximum(np.abs(Z) - 8, 0)) / scaling.scale
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        scaling = self._scaling_checked()
+        return {
+            "parameters": self.parameters_.copy(),
+            "center": scaling.center.copy(),
+            "scale": scaling.scale.copy(),
+            "varies": scaling.varies.copy(),
+        }
+
+    def set_state(self, state: State) -> EngineFlow:
+        self._scaling = _scaling_from(state)
+        self.n_features_in_ = len(self._scaling.center)
+        self._net = self._build(int(self._scaling.varies.sum()))
+        parameters = np.asarray(state["parameters"], np.float32)
+        if parameters.shape != tuple(self._net.parameters.shape):
+            raise ValueError(
+                f"the state holds {parameters.size} weights, this model has {len(self._net.parameters)}: "
+                f"use the parameters it was trained with, not {self}"
+            )
+        self.parameters_ = self._net.parameters.numpy()
+        self.parameters_[:] = parameters
+        return self
+
+    def get_checkpoint(self) -> dict[str, np.ndarray]:
+        """State and `train.*` arrays; without the latter if the model was restored rather than trained."""
+        state = self.get_state()
+        if hasattr(self, "_train_state"):
+            state |= self._train_state.to_arrays()
+        return state
+
+    def _path(self, X, name: str) -> np.ndarray:
+        """One of the net's (layers, varying features, n) paths as (layers, n, n_features)."""
+        scaling = self._scaling_checked()
+        Z = scaling.forward(self._check_rows(X))
+        values = getattr(self._net.path(self._to_tensor(Z)), name).numpy()
+        path = np.zeros((len(values), *Z.shape))
+        if name == "positions":
+            path[:] = Z
+        path[:, :, scaling.varies] = values.transpose(0, 2, 1)
+        return path
+
+    def _to_tensor(self, Z: np.ndarray):
+        """The varying columns of Z as a feature-major float32 tensor (n_varying, n)."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(Z[:, self._scaling.varies].T, dtype=np.float32))
+
+    def _scaling_checked(self) -> Scaling:
+        check_is_fitted(self, "parameters_")
+        if not hasattr(self, "_net"):  # unpickled
+            self.set_state({"parameters": self.parameters_, **vars(self._scaling)})
+        return self._scaling
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {key: value for key, value in state.items() if key not in ("_net", "_train_state")}
+
+
+def _scaling_from(state: State) -> Scaling:
+    return Scaling(*(np.asarray(state[name]) for name in ("center", "scale", "varies")))

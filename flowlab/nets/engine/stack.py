@@ -1,0 +1,234 @@
+"""A stack of invertible layers over a standard normal: the net that `nets.training.train` trains.
+
+log p(x) = log N(f_L(...f_1(x))) + sum_l log|det df_l| (change of variables). All parameters of all layers live in one
+flat tensor, their gradients in another: one fused Adam call updates everything. Batches are feature-major; layers
+work in place on one matrix x (n_features, batch), write their log-derivatives as rows of one matrix, so that the log-determinant
+of the whole stack is one sum, and send the gradient g back through one matrix, too. No autograd is involved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor
+
+LOG_2PI = math.log(2 * math.pi)
+CHUNK = 2048
+"""Rows evaluated at once: few enough that a layer's activations stay in the processor's cache."""
+
+
+class Stack:
+    """Layers in the direction data to latent. Keeps the `Net` protocol of `nets.training`.
+
+    Parameters
+    ----------
+    n_features : rows of a batch that are transformed
+    layers : what is stacked; see `coupling`, `autoregressive`, `elementary`
+    n_context : further rows of each batch that only condition the layers
+    seed : initialises the weights
+    dtype : float32, or float64 for checks
+    """
+
+    def __init__(self, n_features: int, layers: list, n_context: int = 0, seed: int = 0, dtype=torch.float32):
+        self.n_features, self.n_context, self.layers, self.dtype = n_features, n_context, layers, dtype
+        shapes = [shape for layer in layers for shape in layer.shapes]
+        n_parameters = sum(rows * columns for rows, columns in shapes)
+        self.parameters = torch.zeros(n_parameters, dtype=dtype)
+        self.gradient = torch.zeros(n_parameters, dtype=dtype)
+        weights, gradients = _views(self.parameters, shapes), _views(self.gradient, shapes)
+        generator = torch.Generator().manual_seed(seed)
+        start, masks = 0, []
+        for layer in layers:
+            end = start + len(layer.shapes)
+            layer.attach(weights[start:end], gradients[start:end])
+            layer.initialize(generator)
+            masks.append(layer.mask)
+            start = end
+        self._gradient_mask = self._join_masks(masks)
+        ends = torch.tensor([0, *(layer.n_log_det for layer in layers)]).cumsum(0).tolist()
+        self._log_det_rows = [slice(a, b) for a, b in zip(ends, ends[1:])]
+        self._workspaces: OrderedDict[tuple[int, bool], SimpleNamespace] = OrderedDict()
+
+    @torch.inference_mode()
+    def loss_and_gradient(self, x: Tensor, generator: torch.Generator | None = None) -> float:
+        """Mean negative log-likelihood of x (n_features + n_context, batch) in nats; fills `gradient`."""
+        w = self._workspace(x.shape[1], training=True)
+        self._load(w, x)
+        for layer, part in zip(self.layers, w.parts):
+            layer.forward(part)
+        batch = x.shape[1]
+        square = torch.dot(w.flat_x, w.flat_x)
+        loss = (0.5 * square - w.log_det.sum()).item() / batch + 0.5 * self.n_features * LOG_2PI
+        torch.mul(w.x, 1 / batch, out=w.g)
+        for layer, part in zip(reversed(self.layers), reversed(w.parts)):
+            layer.backward(part)
+        if self._gradient_mask is not None:
+            self.gradient.mul_(self._gradient_mask)
+        return loss
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Negative log-likelihood of each row in nats, (n,)."""
+        return self.log_density(x).neg()
+
+    @torch.inference_mode()
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log-density of each row in nats, (n,)."""
+        result = torch.empty(x.shape[1], dtype=self.dtype)
+        for columns, own, w in self._chunks(x):
+            for layer, part in zip(self.layers, w.parts):
+                layer.forward(part)
+            result[columns] = torch.sub(w.log_det.sum(0), (w.x * w.x).sum(0), alpha=0.5)[own]
+        return result.sub_(0.5 * self.n_features * LOG_2PI)
+
+    @torch.inference_mode()
+    def transform(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent points (n_features, n) and log-determinants (n,) of x (n_features + n_context, n)."""
+        z = torch.empty(self.n_features, x.shape[1], dtype=self.dtype)
+        log_det = torch.empty(x.shape[1], dtype=self.dtype)
+        for columns, own, w in self._chunks(x):
+            for layer, part in zip(self.layers, w.parts):
+                layer.forward(part)
+            z[:, columns] = w.x[:, own]
+            log_det[columns] = w.log_det.sum(0)[own]
+        return z, log_det
+
+    @torch.inference_mode()
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Data points (n_features, n) and log-determinants of the way back (n,) of z (n_features + n_context, n)."""
+        x = torch.empty(self.n_features, z.shape[1], dtype=self.dtype)
+        log_det = torch.empty(z.shape[1], dtype=self.dtype)
+        for columns, own, w in self._chunks(z):
+            for layer, part in zip(reversed(self.layers), reversed(w.parts)):
+                layer.inverse(part)
+            x[:, columns] = w.x[:, own]
+            log_det[columns] = w.log_det.sum(0)[own]
+        return x, log_det
+
+    @torch.inference_mode()
+    def path(self, x: Tensor) -> SimpleNamespace:
+        """What happens to x layer by layer: `positions` (n_layers + 1, n_features, n), input first; `log_dets`
+
+        (n_layers, n); `log_scale` and `shift` (n_layers, n_features, n) that each layer applied to each feature.
+        """
+        n_layers, n = len(self.layers), x.shape[1]
+        positions = torch.empty(n_layers + 1, self.n_features, n, dtype=self.dtype)
+        log_scale = torch.empty(n_layers, self.n_features, n, dtype=self.dtype)
+        shift, log_dets = torch.empty_like(log_scale), torch.empty(n_layers, n, dtype=self.dtype)
+        for columns, own, w in self._chunks(x):
+            positions[0, :, columns] = w.x[:, own]
+            for i, (layer, part) in enumerate(zip(self.layers, w.parts)):
+                before = w.x.clone()
+                layer.forward(part)
+                positions[i + 1, :, columns] = w.x[:, own]
+                log_dets[i, columns] = part.log_det.sum(0)[own]
+                layer_scale, layer_shift = layer.readout(part, before, w.x)
+                log_scale[i, :, columns], shift[i, :, columns] = layer_scale[:, own], layer_shift[:, own]
+        return SimpleNamespace(positions=positions, log_dets=log_dets, log_scale=log_scale, shift=shift)
+
+    @torch.inference_mode()
+    def input_gradient(self, x: Tensor) -> Tensor:
+        """Gradient of each row's log-density by its features, (n_features, n); `gradient` is left as it was."""
+        result = torch.empty(self.n_features, x.shape[1], dtype=self.dtype)
+        kept = self.gradient.clone()
+        for start in range(0, x.shape[1], CHUNK):
+            part = x[:, start : start + CHUNK]
+            self.loss_and_gradient(part)
+            g = self._workspace(part.shape[1], training=True).g
+            torch.mul(g, -float(part.shape[1]), out=result[:, start : start + CHUNK])
+        self.gradient.copy_(kept)
+        return result
+
+    @torch.inference_mode()
+    def fit_start(self, x: Tensor) -> None:
+        """Let layers that begin from data (activation normalisation) see a first batch x (n_features + n_context, n)."""
+        w = self._workspace(x.shape[1], training=False)
+        self._load(w, x)
+        for layer, part in zip(self.layers, w.parts):
+            if hasattr(layer, "start_from"):
+                layer.start_from(w.x)
+            layer.forward(part)
+
+    def _chunks(self, x: Tensor):
+        """Workspaces filled with up to CHUNK columns of x at a time: (columns of x, columns of the workspace, it).
+
+        All chunks have one width, a multiple of 64, so that a row's result does not depend on its company: matrix
+        products of one width do the same arithmetic in every column.
+        """
+        n = x.shape[1]
+        if n == 0:
+            return
+        size = min(CHUNK, 64 * math.ceil(n / math.ceil(n / CHUNK) / 64))
+        w = self._workspace(size, training=False)
+        for start in range(0, n, size):
+            columns = slice(start, min(start + size, n))
+            own = slice(0, columns.stop - start)
+            self._load(w, x[:, columns], own)
+            yield columns, own, w
+
+    def _load(self, w: SimpleNamespace, x: Tensor, own: slice = slice(None)) -> None:
+        w.x[:, own] = x[: self.n_features]
+        if self.n_context:
+            w.context[:, own] = x[self.n_features :]
+
+    def _workspace(self, batch: int, training: bool) -> SimpleNamespace:
+        """Buffers for one batch size. Without a backward pass to come, layers share theirs (and the cache)."""
+        key = batch, training
+        if key in self._workspaces:
+            self._workspaces.move_to_end(key)
+            return self._workspaces[key]
+        while len(self._workspaces) >= 4:
+            self._workspaces.popitem(last=False)
+        take = _take_new(self.dtype) if training else _take_shared(self.dtype)
+        w = SimpleNamespace()
+        w.x = torch.zeros(self.n_features, batch, dtype=self.dtype)
+        w.flat_x = w.x.view(-1)
+        w.g = torch.empty_like(w.x) if training else None
+        w.context = torch.zeros(self.n_context, batch, dtype=self.dtype)
+        w.log_det = torch.zeros(self._log_det_rows[-1].stop if self.layers else 0, batch, dtype=self.dtype)
+        w.parts = []
+        for layer, rows in zip(self.layers, self._log_det_rows):
+            part = SimpleNamespace(x=w.x, g=w.g, context=w.context, log_det=w.log_det[rows])
+            layer.buffers(part, batch, take, training)
+            w.parts.append(part)
+        self._workspaces[key] = w
+        return w
+
+    def _join_masks(self, masks: list) -> Tensor | None:
+        """Zeros where a masked weight must stay zero; None when no layer masks its weights."""
+        if all(mask is None for mask in masks):
+            return None
+        parts = []
+        for layer, mask in zip(self.layers, masks):
+            for i, (rows, columns) in enumerate(layer.shapes):
+                whole = torch.ones(rows, columns, dtype=self.dtype)
+                parts.append((whole if mask is None else mask[i].to(self.dtype)).reshape(-1))
+        return torch.cat(parts)
+
+
+def _views(flat: Tensor, shapes: list[tuple[int, int]]) -> list[Tensor]:
+    views, start = [], 0
+    for rows, columns in shapes:
+        views.append(flat[start : start + rows * columns].view(rows, columns))
+        start += rows * columns
+    return views
+
+
+def _take_new(dtype):
+    def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype=dtype) -> Tensor:
+        return torch.zeros(shape, dtype=dtype) if fill is None else torch.full(shape, fill, dtype=dtype)
+
+    return take
+
+
+def _take_shared(dtype):
+    new, pool = _take_new(dtype), {}
+
+    def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype=dtype) -> Tensor:
+        if (name, shape) not in pool:
+            pool[name, shape] = new(name, shape, fill, dtype)
+        return pool[name, shape]
+
+    return take
