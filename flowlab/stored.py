@@ -1,0 +1,217 @@
+"""What is stored and in which form: runs as read from their directories, arrays as NPZ, tables fit for Parquet.
+
+Nothing here writes; that is `runs.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowlab.records import RunSpec, TrainEvent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUN_ID = re.compile(r"[0-9a-f]{16}\Z")
+EXTRA_NAME = re.compile(r"[a-z_]{1,32}\Z")
+
+
+class StoreError(RuntimeError):
+    """The disk or a file on it is the trouble; the text is one sentence and a next step, fit for a page."""
+
+
+class RunNotFound(StoreError):
+    """There is no run, or no table, of this name here."""
+
+
+class Frames(Sequence[dict[str, np.ndarray]]):
+    """The film of a run: a sequence of dicts of arrays, each read from its file when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = sorted(folder.glob("[0-9]*.npz"))
+        self.steps = [int(path.stem) for path in self._paths]
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return read_npz(self._paths[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run as it stood when it was loaded. `run.json` has been read; everything else is read when first asked for."""
+
+    path: Path
+    run_id: str
+    spec: RunSpec
+    status: str
+    error: str
+    details: str
+    versions: Mapping[str, str]
+    created: float
+    user: str
+    pid: int
+    parent: Mapping[str, Any] | None
+
+    @classmethod
+    def from_record(cls, path: Path, record: Mapping[str, Any]) -> Run:
+        """The run whose run.json says `record`; RunNotFound where that cannot be understood."""
+        try:
+            return cls(
+                path=path,
+                run_id=path.name,
+                spec=RunSpec.from_json(json.dumps(record["spec"])),
+                status=str(record["status"]),
+                error=str(record["error"]),
+                details=str(record["details"]),
+                versions=dict(record["versions"]),
+                created=float(record["created"]),
+                user=str(record["user"]),
+                pid=int(record["pid"]),
+                parent=record["parent"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunNotFound(f"The record of run {path.name} is damaged; train it again.") from error
+
+    @cached_property
+    def events(self) -> list[TrainEvent]:
+        """What training reported, steps strictly rising. A torn last line is ignored; a repeated step is read once."""
+        events: list[TrainEvent] = []
+        for line in read_bytes(self.path / "events.jsonl").split(b"\n"):
+            try:
+                event = TrainEvent.from_json(line.decode())
+            except (ValueError, TypeError, AttributeError):
+                continue
+            # After a crash training goes on from a checkpoint that may be older than the last line.
+            while events and events[-1].step >= event.step:
+                events.pop()
+            events.append(event)
+        return events
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the run was closed with a model: done or stopped."""
+        return self.status in ("done", "stopped")
+
+    @property
+    def updated(self) -> float:
+        """When status, weights or result last changed, in seconds since 1970: a key for what is computed from them."""
+        paths = (self.path / name for name in ("run.json", "checkpoint.npz", "model.npz"))
+        return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+    @cached_property
+    def frames(self) -> Frames:
+        return Frames(self.path / "frames")
+
+    @cached_property
+    def checkpoint(self) -> dict[str, np.ndarray] | None:
+        """Where training goes on, or None before the first slice."""
+        return self._arrays("checkpoint.npz")
+
+    @cached_property
+    def state(self) -> dict[str, np.ndarray] | None:
+        """The fitted estimator (`DensityModel.set_state`), or None while the run is not finished."""
+        return self._arrays("model.npz") if self.is_usable else None
+
+    @cached_property
+    def views(self) -> dict[str, np.ndarray] | None:
+        """Everything the pages draw of a finished run, or None."""
+        return self._arrays("views.npz") if self.is_usable else None
+
+    def extra(self, name: str) -> Any | None:
+        """What `RunStore.put_json(run_id, name, ...)` stored, such as "encoder"; None if nothing."""
+        try:
+            return json.loads(read_bytes(self.path / f"{checked(EXTRA_NAME, name, 'name')}.json") or b"null")
+        except ValueError as error:
+            raise StoreError(f"{name}.json of run {self.run_id} cannot be read; restart the run.") from error
+
+    def _arrays(self, name: str) -> dict[str, np.ndarray] | None:
+        path = self.path / name
+        return read_npz(path) if path.exists() else None
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an NPZ file; StoreError if it is damaged."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise StoreError(f"{path.name} of run {path.parent.name} cannot be read; restart the run.") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes, none if it is not there."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def checked(pattern: re.Pattern[str], text: str, name: str) -> str:
+    """`text`, if it is of this pattern: what keeps a name from a link inside its folder. Else ValueError."""
+    if not isinstance(text, str) or not pattern.match(text):
+        raise ValueError(f"{name} must match {pattern.pattern!r}, not {str(text)[:40]!r}")
+    return text
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray], compress: bool = False) -> bytes:
+    """NPZ without pickle; unlike np.savez any key is allowed, and equal arrays are equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
+        for key, value in arrays.items():
+            entry = io.BytesIO()
+            np.lib.format.write_array(entry, np.asanyarray(value), allow_pickle=False)
+            info = zipfile.ZipInfo(f"{key}.npy")
+            info.compress_type = archive.compression
+            archive.writestr(info, entry.getvalue())
+    return buffer.getvalue()
+
+
+def storable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with text names, and text instead of mixed kinds, which Parquet cannot hold."""
+    import pandas as pd
+
+    frame = frame.reset_index(drop=True)
+    frame.columns = [str(column) for column in frame.columns]
+    if not frame.columns.is_unique:
+        raise ValueError("the table's column names must differ from each other; rename the repeated ones")
+    for column in frame.columns:
+        mixed = pd.api.types.is_object_dtype(frame[column]) and pd.api.types.infer_dtype(frame[column]) != "string"
+        if mixed:
+            frame[column] = frame[column].map(str, na_action="ignore")
+    return frame
+
+
+def table_digest(frame: pd.DataFrame) -> str:
+    """16 hex digits over names, types and values."""
+    import pandas as pd
+
+    h = hashlib.sha256(repr([(name, str(kind)) for name, kind in frame.dtypes.items()]).encode())
+    h.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return h.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """What computed a run; asked of the package metadata, so that nothing heavy is imported."""
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in ("flowlab", "numpy", "scikit-learn", "torch", "nflows"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
