@@ -81,12 +81,8 @@ def main() -> None:
         report(f"{label}, every score", dataset, scores, exact.value)
     sure = bootstrap_interval(least_cost(kde[validation], labels, **COURSE), kde[validation], labels)
     low, high = sure.interval
-    print(
-        "\nThe finer the search, the lower the cost on validation rows, and the higher on test rows: KDE's best threshold"
-    )
-    print(
-        f"on validation rows, {sure.value:,.4g}, could as well be {low:,.4g} or {high:,.4g} (95 % bootstrap interval)."
-    )
+    print("\nThe finer the search, the lower the cost on validation rows, and the higher on test rows: the best one")
+    print(f"of KDE, {sure.value:,.4g}, could as well be {low:,.4g} or {high:,.4g} (95 % bootstrap interval).")
 
 
 if __name__ == "__main__":
