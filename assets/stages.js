@@ -17,7 +17,7 @@ class Stages {
       make("div", { cls: "pair" },
         make("div", { cls: "stage" }, head("Data space", chips), this.canvas.data),
         make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent)),
-      make("div", { cls: "strip" }, head("Loss", this.note.loss), this.canvas.loss), this.tip);
+      (this.strip = make("div", { cls: "strip" }, head("Loss", this.note.loss), this.canvas.loss)), this.tip);
     parent.append(make("style", { text: CSS }), this.root);
     this.plane = {
       data: new Plane(this.canvas.data, [6, 2, 38, 42]), latent: new Plane(this.canvas.latent, [6, 2, 38, 42]),
@@ -147,7 +147,8 @@ class Stages {
 
   drawLoss(frame, dt) {
     const p = this.plane.loss, { scene, theme: t } = this, { step, train, val } = frame.loss, n = step.length;
-    const floor = scene.entropy, [lo, hi] = this.reach(train, val, floor), pad = 0.12 * (hi - lo);
+    const seen = frame.step === undefined ? n : lastUpTo(step, frame.step) + 1, film = frame.cursor !== undefined;
+    const floor = scene.entropy, [lo, hi] = this.reach(train.slice(0, seen), val.slice(0, seen), floor), pad = 0.12 * (hi - lo);
     this.range.aim(Float32Array.of(lo - pad, hi + pad));
     const moving = this.range.step(dt, pad / 100);
     p.view = [0, scene.n_steps, this.range.now[0], this.range.now[1]];
@@ -155,15 +156,18 @@ class Stages {
     const curve = (y) => Array.from(step, (s, i) => [p.x(s), p.y(y[i])]).filter(([, v]) => Number.isFinite(v));
     p.clip(() => {
       if (floor !== null) p.line(t.truth, [[p.x0, p.y(floor)], [p.x0 + p.pw, p.y(floor)]], { width: 1.75, dash: [7, 4] });
-      p.line(t.model, curve(train), { width: 1, alpha: 0.75 });
-      p.line(t.model, curve(val), { width: 2.5 });
-      if (frame.cursor !== undefined) p.line(t.text, [[p.x(frame.cursor), p.y0], [p.x(frame.cursor), p.y0 + p.ph]], { width: 1.5 });
+      p.line(t.model, curve(train), { width: 1, alpha: film ? 0.4 : 0.75 });
+      p.line(t.model, curve(val), { width: 2.5, alpha: film ? 0.4 : 1 });
+      if (!film) return;
+      const x = p.x(frame.cursor);
+      p.line(t.model, curve(val).filter(([v]) => v <= x), { width: 2.5 });
+      p.line(t.text, [[x, p.y0], [x, p.y0 + p.ph]], { width: 1.5 });
     });
     if (floor !== null) {
       const text = `entropy ${thin(floor, 3)} nats`;
       p.label(text, p.x0 + 8, p.y(floor) - 5, t.truth, { weight: 600, halo: t.page });
     }
-    this.ends(p, n, train, val);
+    this.ends(p, seen, train, val);
     return moving;
   }
 
@@ -255,6 +259,13 @@ class Stages {
     this.canvas.latent.ariaLabel = `Latent space: ${inside || "no points yet"}.`;
     this.canvas.loss.ariaLabel = `Loss: ${loss}.`;
   }
+}
+
+// index of the last step that is not after `now`; steps rise
+function lastUpTo(step, now) {
+  let i = step.length - 1;
+  while (i >= 0 && step[i] > now + 0.5) i--;
+  return i;
 }
 
 const gap = (d, unit) => (d >= 0 ? `${thin(d, 3)} ${unit} above the entropy` : `${thin(-d, 3)} ${unit} below the entropy of the density`);

@@ -95,6 +95,47 @@ def test_hover_tells_values_and_chips_answer_the_keyboard(serve_script, open_pag
     assert np.abs(picture(stage) - before).max() > 50
 
 
+def test_the_film_plays_2000_points_at_30_frames_a_second_without_reruns(serve_script, open_page):
+    page = open_page(serve_script("tests/apps/film_app.py").url)
+    page.wait_for_function("window.__flowlab_film?.frames > 0")
+    assert page.get_by_text("frame 59 · run 1").is_visible()
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(2500)
+    film = page.evaluate("window.__flowlab_film")
+    stage = page.locator("canvas[role=img]").first
+    middle = picture(stage)
+    print(
+        f"film: {film['fps']:.0f} frames/s, {film['draw_ms'] / film['frames']:.1f} ms a frame, {film['points']} points"
+    )
+    assert film["playing"] and 0 < film["position"] < 59 and film["position"] % 1
+    assert film["fps"] >= 30
+    page.wait_for_timeout(500)
+    assert np.abs(picture(stage) - middle).max() > 50, "the points do not move"
+    assert page.get_by_text("run 1").is_visible(), "playing must not rerun the page"
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("run 2").wait_for()
+    stopped = page.evaluate("window.__flowlab_film.position")
+    assert stopped == int(stopped) < 59
+    assert page.get_by_text(f"frame {stopped:.0f} · run 2").is_visible()
+
+
+def test_the_film_answers_the_keyboard(serve_script, open_page):
+    page = open_page(serve_script("tests/apps/film_app.py").url + "/?points=300")
+    page.wait_for_function("window.__flowlab_film?.frames > 0")
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    page.get_by_text("frame 11 · run 2").wait_for()
+    assert slider.get_attribute("aria-valuetext") == "step 372"
+    page.keyboard.press("Space")
+    page.wait_for_function("window.__flowlab_film.playing && window.__flowlab_film.position > 12")
+    page.keyboard.press("Space")
+    page.wait_for_function("!window.__flowlab_film.playing")
+    page.get_by_text("run 3").wait_for()
+
+
 def test_packed_arrays_are_aligned_and_nan_becomes_null():
     block = pack({"a": float("nan"), "name": "<b>&ü"}, {"x": np.zeros((2, 3), np.float16), "y": np.ones(5, np.uint8)})
     n = int.from_bytes(block[:4], "little")

@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from flowlab.records import TrainEvent
 from pages.ui.live import Scene, angle_color, live_view
 
-st.set_page_config(layout="wide")
 WINDOW = (-2.0, 3.0, -1.75, 2.25)
 N_STEPS = 2000
 PERIOD = float(st.query_params.get("period", "0.3"))
@@ -27,13 +26,13 @@ def moons(n: int, seed: int) -> np.ndarray:
     return xy + 0.1 * rng.normal(size=(n, 2))
 
 
-def frame(share: float) -> dict:
+def made_up_frame(share: float, m: int = 600) -> dict:
     rng = np.random.default_rng(1)
-    noise, target = rng.normal(size=(600, 2)), moons(600, 2)
-    data = moons(600, 0)
+    noise, target = rng.normal(size=(m, 2)), moons(m, 2)
+    data = moons(m, 0)
     angle = np.arctan2(*(data - data.mean(0)).T[::-1])
-    gauss = np.abs(rng.normal(size=(600, 1))) * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.1 * rng.normal(
-        size=(600, 2)
+    gauss = np.abs(rng.normal(size=(m, 1))) * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.1 * rng.normal(
+        size=(m, 2)
     )
     out = {
         "latent": (data * (1 - share) + gauss * share).astype(np.float16),
@@ -63,11 +62,17 @@ def live() -> None:
     scene = Scene(points, WINDOW, N_STEPS, 0.287 if DENSITY else None, angle_color(points), has_density=DENSITY)
     if "label" in st.query_params:
         scene = Scene(points, WINDOW, N_STEPS, 0.287, (np.arange(600) % 20 == 0), "label", has_density=DENSITY)
-    live_view(scene, frame(1 - np.exp(-i / 8)) if i else None, [event(k) for k in range(1, i + 1)], key="live")
+    live_view(scene, made_up_frame(1 - np.exp(-i / 8)) if i else None, [event(k) for k in range(1, i + 1)], key="live")
 
 
-with st.sidebar:
-    st.markdown("Data: moons")
-st.markdown("moons, 20 000 rows · spline flow, 8 layers")
-st.button("Train")
-live()
+def main() -> None:
+    st.set_page_config(layout="wide")
+    with st.sidebar:
+        st.markdown("Data: moons")
+    st.markdown("moons, 20 000 rows · spline flow, 8 layers")
+    st.button("Train")
+    live()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""A page with a made-up film for the browser tests: a cloud of 2,000 points that becomes two moons in 60 frames."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from pages.ui.film import film_view
+from pages.ui.live import Scene, angle_color
+from tests.apps.live_app import N_STEPS, WINDOW, event, made_up_frame, moons
+
+M = int(st.query_params.get("points", "2000"))
+
+
+@st.cache_data
+def film() -> list[dict]:
+    return [made_up_frame(1 - np.exp(-i / 12), M) for i in range(60)]
+
+
+st.set_page_config(layout="wide")
+points = moons(M, 0)
+scene = Scene(points, WINDOW, N_STEPS, 0.287, angle_color(points))
+steps = np.linspace(0, N_STEPS, 60).astype(int)
+st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+chosen = film_view(scene, film(), steps, [event(k) for k in range(1, 41)], key="film")
+st.markdown(f"frame {chosen} · run {st.session_state['runs']}")
