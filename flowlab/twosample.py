@@ -1,0 +1,138 @@
+"""Do two tables come from one distribution? Four tests, each with an effect size and a p-value.
+
+All p-values count permutations of the pooled rows (or ranks), so under equality they are uniform whatever the
+distribution. With enough rows any model fails any test: read the effect first, the p-value second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class TwoSampleTest:
+    """`effect` is 0 (AUROC: 0.5) for equal distributions; `per_axis` is the effect on each column, where it has one."""
+
+    name: str
+    effect: float
+    effect_name: str
+    p_value: float
+    per_axis: np.ndarray | None = None
+
+
+def two_sample_tests(A, B, random_state: int = 0, n_permutations: int = 199) -> list[TwoSampleTest]:
+    """All four tests for rows `A` (n, d) and `B` (m, d); at most 1,000 to 3,000 rows of each are used.
+
+    >>> rng = np.random.default_rng(0)
+    >>> [t.p_value < 0.01 for t in two_sample_tests(rng.normal(size=(300, 2)), rng.normal(1, 1, size=(300, 2)))]
+    [True, True, True, True]
+    """
+    return [test(A, B, random_state, n_permutations) for test in (ks_test, energy_test, mmd_test, classifier_test)]
+
+
+def ks_test(A, B, random_state: int = 0, n_permutations: int = 199) -> TwoSampleTest:
+    """Largest Kolmogorov-Smirnov distance over the columns; its p-value accounts for their number."""
+    rng = np.random.default_rng(random_state)
+    A, B = (M[rng.permutation(len(M))[:2000]] for M in _checked(A, B))
+    pooled, is_a = _pool(A, B)
+    order = np.argsort(pooled, axis=0, kind="stable")
+    ends = np.diff(np.take_along_axis(pooled, order, 0), axis=0, append=np.inf) > 0
+    step = np.where(is_a, 1 / len(A), -1 / len(B))
+
+    def distances(step):
+        return np.where(ends, np.abs(np.cumsum(step[order], axis=0)), 0).max(0)
+
+    per_axis = distances(step)
+    effect = float(per_axis.max())
+    p = _p_value(effect, [distances(rng.permutation(step)).max() for _ in range(n_permutations)], rng)
+    return TwoSampleTest("Kolmogorov-Smirnov, largest column", effect, "KS distance", p, per_axis)
+
+
+def energy_test(A, B, random_state: int = 0, n_permutations: int = 199) -> TwoSampleTest:
+    """Energy distance 2 E|a - b| - E|a - a'| - E|b - b'| in standard deviations (Székely & Rizzo 2013)."""
+    rng = np.random.default_rng(random_state)
+    A, B = _standardised(A, B, rng)
+    effect, p = _quadratic_test(-cdist(*2 * [np.vstack([A, B])]), len(A), rng, n_permutations)
+    return TwoSampleTest("Energy distance", effect, "energy distance (sd)", p)
+
+
+def mmd_test(A, B, random_state: int = 0, n_permutations: int = 199) -> TwoSampleTest:
+    """Squared maximum mean discrepancy, Gaussian kernel of median width (Gretton et al. 2012, equation 5)."""
+    rng = np.random.default_rng(random_state)
+    A, B = _standardised(A, B, rng)
+    squared = cdist(*2 * [np.vstack([A, B])], "sqeuclidean")
+    width = np.median(squared[np.triu_indices(len(squared), 1)])
+    effect, p = _quadratic_test(np.exp(-squared / max(width, 1e-12)), len(A), rng, n_permutations)
+    return TwoSampleTest("Maximum mean discrepancy", effect, "squared MMD", p)
+
+
+def classifier_test(A, B, random_state: int = 0, n_permutations: int = 199, max_rows: int = 3000) -> TwoSampleTest:
+    """AUROC with which boosted trees tell held-out rows of `A` and `B` apart (Lopez-Paz & Oquab 2017).
+
+    One half trains, the other is tested; the p-value permutes the labels of the tested half.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    rng = np.random.default_rng(random_state)
+    A, B = _standardised(A, B, rng, max_rows)
+    pooled, is_a = _pool(A, B)
+    in_fit = np.zeros(len(pooled), bool)
+    in_fit[: len(A) // 2] = in_fit[len(A) : len(A) + len(B) // 2] = True
+    trees = HistGradientBoostingClassifier(
+        max_iter=50, max_leaf_nodes=15, min_samples_leaf=10, early_stopping=False, random_state=random_state
+    )
+    trees.fit(pooled[in_fit], is_a[in_fit])
+    chance = trees.predict_proba(pooled[~in_fit])[:, 1]
+    tested = is_a[~in_fit]
+    n_a = tested.sum()
+    ranks = rankdata(chance)
+    auroc = (ranks[tested].sum() - n_a * (n_a + 1) / 2) / (n_a * (len(tested) - n_a))
+    permuted = [ranks[rng.permutation(tested)].sum() for _ in range(n_permutations)]
+    p = _p_value(ranks[tested].sum(), permuted, rng)
+    return TwoSampleTest("Classifier", float(auroc), "AUROC of telling them apart", p)
+
+
+def _quadratic_test(kernel: np.ndarray, n_a: int, rng, n_permutations: int) -> tuple[float, float]:
+    """a' K a for a = 1/n on one sample and -1/m on the other, and its permutation p-value."""
+    n = len(kernel)
+    step = np.where(np.arange(n) < n_a, 1 / n_a, -1 / (n - n_a))
+    steps = np.stack([step, *(rng.permutation(step) for _ in range(n_permutations))], axis=1)
+    values = np.einsum("ij,ij->j", steps, kernel @ steps)
+    return float(values[0]), _p_value(values[0], values[1:], rng)
+
+
+def _p_value(observed: float, permuted, rng: np.random.Generator) -> float:
+    """Share of permutations more extreme, ties (the observation among them) counted by a random share.
+
+    The random share makes the p-value exactly uniform under equality, also for statistics with few values.
+    """
+    permuted = np.asarray(permuted)
+    tolerance = 1e-12 * max(1.0, abs(observed))
+    above = np.sum(permuted > observed + tolerance)
+    equal = 1 + np.sum(np.abs(permuted - observed) <= tolerance)
+    return float((above + rng.uniform() * equal) / (1 + len(permuted)))
+
+
+def _pool(A, B) -> tuple[np.ndarray, np.ndarray]:
+    return np.vstack([A, B]), np.arange(len(A) + len(B)) < len(A)
+
+
+def _checked(A, B) -> tuple[np.ndarray, np.ndarray]:
+    A, B = np.asarray(A, np.float64), np.asarray(B, np.float64)
+    if A.ndim != 2 or B.ndim != 2 or A.shape[1] != B.shape[1] or min(len(A), len(B)) < 4:
+        raise ValueError(
+            f"two tables of at least 4 rows and equally many columns are needed, not {A.shape} and {B.shape}"
+        )
+    return A, B
+
+
+def _standardised(A, B, rng, max_rows: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """A random `max_rows` of each, in pooled standard deviations."""
+    A, B = (M[rng.permutation(len(M))[:max_rows]] for M in _checked(A, B))
+    spread = np.vstack([A, B]).std(0)
+    spread[spread == 0] = 1
+    return A / spread, B / spread
