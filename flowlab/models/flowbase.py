@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.models.base import FlowModel, State
-from flowlab.models.scaling import LOG_2PI, Scaling
+from flowlab.models.scaling import FAR, Scaling
 from flowlab.records import TrainEvent
 
 MAX_VALIDATION_ROWS = 2000
@@ -31,9 +31,11 @@ class EngineFlow(FlowModel):
     random_state : integer seed of weights, split and batches
     """
 
+    _average_rate = 0.0
+
     @abstractmethod
-    def _build(self, n_features: int):
-        """A new `nets.engine` stack over `n_features` columns."""
+    def _build(self, n_features: int, exact: bool = False):
+        """A new `nets.engine` stack over `n_features` columns; in float64 if `exact`."""
 
     def fit_iter(
         self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
@@ -44,6 +46,7 @@ class EngineFlow(FlowModel):
         scaling = Scaling.fit(X, self.standardize) if checkpoint is None else _scaling_from(checkpoint)
         net = self._build(int(scaling.varies.sum()))
         self._scaling, self._net = scaling, net
+        self.__dict__.pop("_twin", None)
         self.parameters_ = net.parameters.numpy()
         return self._steps(X, X_val, checkpoint, n_steps)
 
@@ -72,6 +75,7 @@ class EngineFlow(FlowModel):
             weight_decay=self.weight_decay,
             noise=self.noise,
             patience=self.patience,
+            average_rate=self._average_rate,
         )
 
     def _set_aside(self, X, X_val):
@@ -107,17 +111,21 @@ class EngineFlow(FlowModel):
     def transform(self, X) -> np.ndarray:
         """Latent points, shape (n_samples, n_features); close to standard normal where the flow fits."""
         Z = self._scaling_checked().forward(self._check_rows(X))
-        latent = self._net.transform(self._to_tensor(Z))[0]
+        latent = self._exact_net().transform(self._to_tensor(Z, exact=True))[0]
         Z[:, self._scaling.varies] = latent.numpy().T
         return Z
 
     def inverse_transform(self, Z) -> np.ndarray:
         """Rows in data units, shape (n_samples, n_features), of latent points Z of that shape."""
+        return self._to_data(Z, exact=True)
+
+    def _to_data(self, Z, exact: bool) -> np.ndarray:
         scaling = self._scaling_checked()
         Z = np.array(Z, np.float64)
         if Z.ndim != 2 or Z.shape[1] != self.n_features_in_:
             raise ValueError(f"Z must be (n_samples, {self.n_features_in_}), not {Z.shape}")
-        Z[:, scaling.varies] = self._net.inverse(self._to_tensor(Z))[0].numpy().T
+        net = self._exact_net() if exact else self._net
+        Z[:, scaling.varies] = net.inverse(self._to_tensor(Z, exact))[0].numpy().T
         return scaling.inverse(Z)
 
     def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
@@ -128,7 +136,7 @@ class EngineFlow(FlowModel):
         if not temperature >= 0:
             raise ValueError(f"temperature must be 0 or more, not {temperature}")
         noise = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
-        return self.inverse_transform(temperature * noise)
+        return self._to_data(temperature * noise, exact=False)
 
     def transform_path(self, X) -> np.ndarray:
         """Positions (n_layers + 1, n_samples, n_features): the standardised rows first, the latent points last."""
@@ -140,7 +148,7 @@ class EngineFlow(FlowModel):
         log p(x) = log N(z; 0, I) + sum of these + `scaling_log_det(X)`, with z the last position of `transform_path`.
         """
         Z = self._scaling_checked().forward(self._check_rows(X))
-        return self._net.path(self._to_tensor(Z)).log_dets.double().numpy()
+        return self._exact_net().path(self._to_tensor(Z, exact=True)).log_dets.numpy()
 
     def scaling_log_det(self, X) -> np.ndarray:
         """Log-determinant of standardising and compressing in nats, (n_samples,)."""
@@ -157,11 +165,10 @@ class EngineFlow(FlowModel):
         """Gradient of the log-density by each feature, in nats per unit of X, (n_samples, n_features)."""
         scaling = self._scaling_checked()
         Z = scaling.forward(self._check_rows(X))
-        far = np.abs(Z) > 8
         gradient = -Z
         gradient[:, scaling.varies] = self._net.input_gradient(self._to_tensor(Z)).numpy().T
-        gradient -= np.sign(Z) * far
-        return gradient * np.exp(-np.maximum(np.abs(Z) - 8, 0)) / scaling.scale
+        gradient -= np.sign(Z) * (np.abs(Z) > FAR)
+        return gradient * np.exp(-np.maximum(np.abs(Z) - FAR, 0)) / scaling.scale
 
     def get_state(self) -> dict[str, np.ndarray]:
         scaling = self._scaling_checked()
@@ -176,6 +183,7 @@ class EngineFlow(FlowModel):
         self._scaling = _scaling_from(state)
         self.n_features_in_ = len(self._scaling.center)
         self._net = self._build(int(self._scaling.varies.sum()))
+        self.__dict__.pop("_twin", None)
         parameters = np.asarray(state["parameters"], np.float32)
         if parameters.shape != tuple(self._net.parameters.shape):
             raise ValueError(
@@ -197,18 +205,26 @@ class EngineFlow(FlowModel):
         """One of the net's (layers, varying features, n) paths as (layers, n, n_features)."""
         scaling = self._scaling_checked()
         Z = scaling.forward(self._check_rows(X))
-        values = getattr(self._net.path(self._to_tensor(Z)), name).numpy()
+        values = getattr(self._exact_net().path(self._to_tensor(Z, exact=True)), name).numpy()
         path = np.zeros((len(values), *Z.shape))
         if name == "positions":
             path[:] = Z
         path[:, :, scaling.varies] = values.transpose(0, 2, 1)
         return path
 
-    def _to_tensor(self, Z: np.ndarray):
-        """The varying columns of Z as a feature-major float32 tensor (n_varying, n)."""
+    def _to_tensor(self, Z: np.ndarray, exact: bool = False):
+        """The varying columns of Z as a feature-major tensor (n_varying, n), float32 or, if `exact`, float64."""
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(Z[:, self._scaling.varies].T, dtype=np.float32))
+        dtype = np.float64 if exact else np.float32
+        return torch.from_numpy(np.ascontiguousarray(Z[:, self._scaling.varies].T, dtype=dtype))
+
+    def _exact_net(self):
+        """The net in float64: its inverse undoes it to 1e-9 where float32, amplified by steep layers, loses 1e-3."""
+        if not hasattr(self, "_twin"):
+            self._twin = self._build(int(self._scaling.varies.sum()), exact=True)
+        self._twin.parameters.copy_(self._net.parameters)
+        return self._twin
 
     def _scaling_checked(self) -> Scaling:
         check_is_fitted(self, "parameters_")
@@ -218,7 +234,7 @@ class EngineFlow(FlowModel):
 
     def __getstate__(self):
         state = super().__getstate__()
-        return {key: value for key, value in state.items() if key not in ("_net", "_train_state")}
+        return {key: value for key, value in state.items() if key not in ("_net", "_twin", "_train_state")}
 
 
 def _scaling_from(state: State) -> Scaling:

@@ -1,8 +1,8 @@
 """From data units to what a flow reads, and back, with the log-Jacobian: standardise, then compress far values.
 
-A column that never varies carries no density a flow could learn (its likelihood is unbounded). It is kept out of the flow and given a fixed, narrow
-normal density about its value instead: standard deviation 0.001 of the value's size, or 0.001 where it is zero. A row that breaks the constancy thus
-scores low, by a finite amount, and nothing else changes.
+A column that never varies carries no density a flow could learn (its likelihood is unbounded). It is kept out of
+the flow and given a fixed, narrow normal density about its value instead: standard deviation 0.001 of the value's
+size, or 0.001 where it is zero. A row that breaks the constancy thus scores low, by a finite amount.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 
 from flowlab.nets.engine.affine import Additive, Affine
+from flowlab.nets.engine.autoregressive import MaskedAutoregressive, layer_orders
 from flowlab.nets.engine.coupling import Coupling, alternating_masks
+from flowlab.nets.engine.elementary import ActivationNorm, Planar, Radial
 from flowlab.nets.engine.spline import Spline
 from flowlab.nets.engine.stack import Stack
 
@@ -17,6 +19,7 @@ def coupling_stack(
     hidden_features: int = 32,
     n_hidden: int = 2,
     mask: str = "alternate",
+    activation_norm: bool = False,
     n_context: int = 0,
     seed: int = 0,
     dtype=torch.float32,
@@ -26,4 +29,47 @@ def coupling_stack(
         Coupling(moved, transformer, hidden_features, n_hidden, n_context)
         for moved in alternating_masks(n_features, n_layers, mask, seed)
     ]
-    return Stack(n_features, layers, n_context, seed, dtype)
+    return Stack(n_features, _with_norms(layers, n_features, activation_norm), n_context, seed, dtype)
+
+
+def autoregressive_stack(
+    n_features: int,
+    transformer: Affine | Spline,
+    n_layers: int = 5,
+    hidden_features: int = 64,
+    n_hidden: int = 2,
+    permutation: str = "reverse",
+    inverted: bool = False,
+    activation_norm: bool = False,
+    n_context: int = 0,
+    seed: int = 0,
+    dtype=torch.float32,
+) -> Stack:
+    """Masked autoregressive layers: MAF, or with `inverted` IAF."""
+    layers = [
+        MaskedAutoregressive(order, transformer, hidden_features, n_hidden, n_context, inverted)
+        for order in layer_orders(n_features, n_layers, permutation, seed)
+    ]
+    return Stack(n_features, _with_norms(layers, n_features, activation_norm), n_context, seed, dtype)
+
+
+def elementary_stack(n_features: int, kind: str, n_layers: int = 16, seed: int = 0, dtype=torch.float32) -> Stack:
+    """Planar or radial layers."""
+    layer = {"planar": Planar, "radial": Radial}[kind]
+    return Stack(n_features, [layer(n_features) for _ in range(n_layers)], 0, seed, dtype)
+
+
+def affine_or_additive(scale_map: str, convention: str) -> Affine | Additive:
+    """The transformer of a scale map's name; "additive" for none."""
+    return Additive() if scale_map == "additive" else Affine(scale_map, convention)
+
+
+def real(exact: bool) -> torch.dtype:
+    """float64 for exact round trips, float32 for training."""
+    return torch.float64 if exact else torch.float32
+
+
+def _with_norms(layers: list, n_features: int, activation_norm: bool) -> list:
+    if not activation_norm:
+        return layers
+    return [part for layer in layers for part in (ActivationNorm(n_features), layer)]

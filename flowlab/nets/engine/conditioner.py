@@ -15,6 +15,7 @@ The last product, down to the inputs, is added to the gradient of the features a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -37,7 +38,7 @@ class Conditioner:
     def __init__(self, n_inputs: int, n_outputs: int, hidden_features: int, n_hidden: int, n_context: int = 0):
         self.n_inputs, self.n_outputs, self.n_context = n_inputs, n_outputs, n_context
         widths = [n_context + n_inputs, *[hidden_features] * n_hidden, n_outputs]
-        self.shapes = [(outputs, inputs + 1) for inputs, outputs in zip(widths, widths[1:])]
+        self.shapes = [(outputs, inputs + 1) for inputs, outputs in itertools.pairwise(widths)]
 
     def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
         self.weights, self.gradients = weights, gradients

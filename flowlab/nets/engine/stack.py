@@ -2,12 +2,13 @@
 
 log p(x) = log N(f_L(...f_1(x))) + sum_l log|det df_l| (change of variables). All parameters of all layers live in one
 flat tensor, their gradients in another: one fused Adam call updates everything. Batches are feature-major; layers
-work in place on one matrix x (n_features, batch), write their log-derivatives as rows of one matrix, so that the log-determinant
-of the whole stack is one sum, and send the gradient g back through one matrix, too. No autograd is involved.
+work in place on one matrix x (n_features, batch), write their log-derivatives as rows of one matrix, so that the
+log-determinant of the whole stack is one sum, and send the gradient g back through one matrix, too.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
 from types import SimpleNamespace
@@ -49,7 +50,7 @@ class Stack:
             start = end
         self._gradient_mask = self._join_masks(masks)
         ends = torch.tensor([0, *(layer.n_log_det for layer in layers)]).cumsum(0).tolist()
-        self._log_det_rows = [slice(a, b) for a, b in zip(ends, ends[1:])]
+        self._log_det_rows = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self._workspaces: OrderedDict[tuple[int, bool], SimpleNamespace] = OrderedDict()
 
     @torch.inference_mode()
@@ -143,7 +144,7 @@ class Stack:
 
     @torch.inference_mode()
     def fit_start(self, x: Tensor) -> None:
-        """Let layers that begin from data (activation normalisation) see a first batch x (n_features + n_context, n)."""
+        """Show x (n_features + n_context, n) to layers that begin from data (activation normalisation)."""
         w = self._workspace(x.shape[1], training=False)
         self._load(w, x)
         for layer, part in zip(self.layers, w.parts):
