@@ -9,43 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-MISSING_TEXTS = frozenset(
-    [
-        "",
-        "na",
-        "n/a",
-        "n.a.",
-        "n.a",
-        "nan",
-        "null",
-        "none",
-        "nil",
-        "?",
-        "-",
-        "--",
-        "---",
-        ".",
-        "..",
-        "<na>",
-        "#n/a",
-        "missing",
-    ]
-    + [
-        "#na",
-        "#n/a n/a",
-        "#null!",
-        "#div/0!",
-        "#value!",
-        "#ref!",
-        "#name?",
-        "#num!",
-        "-nan",
-        "1.#ind",
-        "-1.#ind",
-        "1.#qnan",
-    ]
-    + ["–", "—", "(null)", "\\n", "nat", "-1.#qnan"]
-)
+_MISSING = """na n/a n.a. n.a nan -nan nat null (null) #null! none nil <na> missing \\n ? - -- --- – — . .. #n/a #na
+#div/0! #value! #ref! #name? #num! 1.#ind -1.#ind 1.#qnan -1.#qnan"""
+MISSING_TEXTS = frozenset(["", "#n/a n/a", *_MISSING.split()])
 """What counts as an empty cell, in lower case and without surrounding blanks."""
 
 _SPACES = "\u00a0\u202f\u2009 '’_"

@@ -81,7 +81,7 @@ def _is_pickle(data: bytes) -> bool:
 
 
 def to_utf8(data: bytes, encoding: str | None = None) -> tuple[bytes, str, int]:
-    """The same text as UTF-8 without a byte order mark, the encoding it had, and how many characters were unreadable."""
+    """The text as UTF-8 without a byte order mark, the encoding it had, the number of unreadable characters."""
     if encoding:
         try:
             return data.decode(encoding).encode(), encoding, 0

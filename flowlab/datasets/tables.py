@@ -1,4 +1,4 @@
-"""read_table: a file as analysts have it becomes a pandas DataFrame, and a report says what was recognised and changed."""
+"""read_table: a file as analysts have it becomes a DataFrame, and a report says what was recognised and changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a table may be at most; checked while reading, before memory is spent. Bytes are of the file, unpacked after gzip."""
+    """The largest table that is read, checked before memory is spent: bytes packed and unpacked, and its shape."""
 
     bytes: int = 250_000_000
     unpacked: int = 500_000_000
@@ -102,7 +102,7 @@ def read_table(
         data = _gunzip(data, limits)
         if data[:2] == b"\x1f\x8b":
             raise TableError("The gzip file holds another gzip file; unpack it once and choose the result.")
-    if not data.strip(b" \t\r\n\x00" if len(data) < 10_000 else b""):
+    if not re.search(rb"[^ \t\r\n\x00]", data):
         raise TableError("The file is empty; choose a file with a header line and data rows.")
     facts = {"name": name, "n_bytes": n_bytes, "compressed": compressed}
     if data[:4] == b"PAR1":
@@ -162,8 +162,6 @@ def _read_text(
     header: bool | None,
 ) -> Table:
     data, encoding, n_unreadable = to_utf8(data, encoding)
-    if not data.strip():
-        raise TableError("The file holds only blanks; choose a file with a header line and data rows.")
     controls = len(re.findall(rb"[\x01-\x08\x0e-\x1f\x7f]", data[:100_000]))
     if controls > 0.02 * min(len(data), 100_000):
         raise TableError("The file is binary, not text; choose a CSV, TSV or Parquet file.")
@@ -256,18 +254,18 @@ def _spellings(code: str | float) -> set[str]:
 
 def _parse(data: bytes, dialect: Dialect, missing: frozenset[str]) -> pd.DataFrame:
     width = len(dialect.names)
-    options = dict(
-        sep=r"\s+" if dialect.delimiter == " " else dialect.delimiter,
-        quotechar=dialect.quotechar,
-        escapechar=dialect.escapechar,
-        decimal=dialect.decimal,
-        header=None,
-        names=range(width),
-        index_col=False,
-        na_values=sorted({spelling for text in MISSING_TEXTS | missing for spelling in (text, text.upper())}),
-        skip_blank_lines=width > 1,
-        encoding="utf-8",
-    )
+    options = {
+        "sep": r"\s+" if dialect.delimiter == " " else dialect.delimiter,
+        "quotechar": dialect.quotechar,
+        "escapechar": dialect.escapechar,
+        "decimal": dialect.decimal,
+        "header": None,
+        "names": range(width),
+        "index_col": False,
+        "na_values": sorted({spelling for text in MISSING_TEXTS | missing for spelling in (text, text.upper())}),
+        "skip_blank_lines": width > 1,
+        "encoding": "utf-8",
+    }
     texts = dict.fromkeys(dialect.text_columns, "str")
     try:
         frame = _read_csv(data, dialect, options, texts)
@@ -330,7 +328,8 @@ def _short_rows(data: bytes, dialect: Dialect) -> list[str]:
     if not short:
         return []
     return [
-        f"{len(short):,} rows are shorter than the header (first in line {short[0]:,}); their last cells count as missing."
+        f"{len(short):,} rows are shorter than the header (first in line {short[0]:,}); "
+        "their last cells count as missing."
     ]
 
 
@@ -371,17 +370,13 @@ def _tidy_columns(
         if repeated.any():
             frame = frame[~repeated].reset_index(drop=True)
             changes.append(f"{int(repeated.sum()):,} repeated header lines inside the table were dropped.")
-    columns = {}
-    for position, name in enumerate(frame):
-        column = frame[name]
-        if name in texts:
-            reading = read_column(column, dialect.decimal, missing, keep_text=position in dialect.text_columns)
-            changes += [f"{name}: {change}." for change in reading.changes]
-            cautions += [f"{name}: {warning}." for warning in reading.warnings]
-            column = reading.values
-        columns[name] = column
-    tidy = pd.DataFrame(columns)
-    tidy.columns = pd.Index(list(columns), dtype=object)
+    codes = {frame.columns[position] for position in dialect.text_columns if position < frame.shape[1]}
+    tidy = frame
+    for name in texts:
+        reading = read_column(frame[name], dialect.decimal, missing, keep_text=name in codes)
+        changes += [f"{name}: {change}." for change in reading.changes]
+        cautions += [f"{name}: {warning}." for warning in reading.warnings]
+        tidy[name] = reading.values
     # pandas skips blank lines but keeps rows of nothing but delimiters
     blank = tidy.isna().all(axis=1).to_numpy() if tidy.iloc[:, 0].isna().any() and tidy.shape[1] > 1 else None
     if blank is not None and blank.any():

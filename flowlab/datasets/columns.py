@@ -1,0 +1,319 @@
+"""How one column becomes numbers a flow can learn, and how numbers become that column again. State is JSON.
+
+A value that many rows share has infinite density, so training on it would never end. Hence every repeated value is
+spread over one cell of its own (uniform dequantisation; Uria et al. 2013, Theis et al. 2016): the likelihood is then
+that of the dequantised data. The noise is a hash of the row's label, its value and the column, so the encoding of a
+row depends on that row alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.roles import sample_rows
+
+MAX_LEVELS = 64
+HEAVY_TAIL = 20.0
+"""A tail is heavy when the 0.1 % or 99.9 % quantile lies this many interquartile ranges from the median."""
+
+
+def row_keys(index: pd.Index, seed: int) -> np.ndarray:
+    """One 64-bit key per row from its index label, shape (n_rows,)."""
+    with np.errstate(over="ignore"):
+        return _mix(pd.util.hash_array(index.to_numpy()) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1))
+
+
+def _mix(z: np.ndarray) -> np.ndarray:  # the finaliser of splitmix64 (Steele et al. 2014)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def cell_noise(keys: np.ndarray, values: np.ndarray, salt: str) -> np.ndarray:
+    """Uniform in (-0.5, 0.5), the same for the same key, value and salt; shape (n_rows,)."""
+    bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
+    constant = np.uint64(pd.util.hash_array(np.array([salt], dtype=object))[0])
+    mixed = _mix(_mix(bits ^ constant) ^ keys)
+    return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53 - 0.5
+
+
+@dataclass
+class NumberColumn:
+    """A column of numbers or dates (as seconds since `epoch`).
+
+    step: grid the values lie on (0: none); levels: the few values there are; atoms: (value, width) of values many rows
+    share; scale: unit of the arcsinh that squashes heavy tails (0: none); spread: width over which holes are filled.
+    """
+
+    kind: ClassVar[str] = "number"
+    name: str
+    dtype: str
+    fill: float
+    spread: float
+    low: float
+    high: float
+    origin: float = 0.0
+    step: float = 0.0
+    levels: tuple[float, ...] = ()
+    atoms: tuple[tuple[float, float], ...] = ()
+    centre: float = 0.0
+    scale: float = 0.0
+    indicator: bool = False
+    epoch: int = 0
+
+    @classmethod
+    def learn(cls, column: pd.Series, indicator: bool, dequantise: bool = True) -> NumberColumn:
+        """Judge a column that has at least two different finite values."""
+        dtype = str(column.dtype)
+        is_date = dtype.startswith("datetime")
+        epoch = int(column.min().floor("D").value) if is_date else 0
+        values = numbers(column, epoch)
+        finite = values if np.isfinite(values.sum()) else values[np.isfinite(values)]
+        sample = np.sort(sample_rows(pd.Series(finite)).to_numpy())
+        q01, q1, median, q3, q99 = np.quantile(sample, [0.001, 0.25, 0.5, 0.75, 0.999])
+        plan = cls(str(column.name), dtype, float(median), float(q3 - q1), float(finite.min()), float(finite.max()))
+        plan.indicator, plan.epoch = indicator, epoch
+        n_distinct = 1 + int(np.count_nonzero(np.diff(sample)))
+        plan._find_cells(finite, sample, n_distinct)
+        if not plan.spread:
+            plan.spread = float(np.mean(np.abs(sample - median))) or float(plan.high - plan.low)
+        tail = max(q99 - median, median - q01) / plan.spread
+        if tail > HEAVY_TAIL and n_distinct > 20 and not is_date:
+            plan.centre, plan.scale = plan.fill, plan.spread
+        if not dequantise:
+            plan.atoms = ()
+        return plan
+
+    def _find_cells(self, finite: np.ndarray, sample: np.ndarray, n_distinct: int) -> None:
+        tied = n_distinct < 0.9 * len(sample)
+        grid = _find_grid(finite, sample, tied)
+        if grid:
+            self.origin, self.step = grid
+        elif n_distinct <= MAX_LEVELS and tied:
+            levels = np.unique(finite)
+            if len(levels) <= MAX_LEVELS:
+                self.levels = tuple(levels.tolist())
+        if tied and not self.step and not self.levels:
+            values, counts = np.unique(sample, return_counts=True)
+            for value in values[counts > 0.02 * len(sample)][:8]:
+                gap = np.abs(finite - value)
+                gap = gap[gap > 0].min()
+                self.atoms += ((float(value), float(min(gap, 0.1 * (self.high - self.low)))),)
+
+    def names(self) -> list[str]:
+        return [self.name] + [f"{self.name} is missing"] * self.indicator
+
+    def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
+        """Shape (n_rows, 1 or 2): the value, and 1 where it is missing if the plan says so; finite."""
+        values = numbers(column, self.epoch)
+        holes = None if np.isfinite(values.sum()) else ~np.isfinite(values)
+        noise = None
+        if self.step or self.levels or self.atoms or holes is not None:
+            noise = cell_noise(keys, values if holes is None else np.where(holes, 0.0, values), self.name)
+            noise *= 1 - 1e-6  # decoding rounds, so a cell must not touch the next
+        if self.step:
+            values = values + self.step * noise
+        elif self.levels:
+            values = values + np.diff(self.levels).min() * noise
+        for value, width in self.atoms:
+            values = np.where(values == value, values + width * noise, values)
+        if holes is not None:
+            # one value for all holes would be a spike of its own: they fill the middle half of the column
+            values = np.where(holes, self.fill + self.spread * noise, values)
+        if self.scale:
+            values = np.arcsinh((values - self.centre) / self.scale)
+        if not self.indicator:
+            return values[:, None]
+        missing = np.zeros(len(values)) if holes is None else holes.astype(float)
+        return np.column_stack([values, missing + (1 - 1e-6) * cell_noise(keys, missing, f"{self.name} is missing")])
+
+    def decode(self, block: np.ndarray) -> pd.Series:
+        """The column again: on its grid, inside its range, of its type; missing where the indicator says so."""
+        values = np.array(block[:, 0], dtype=float)
+        if self.scale:
+            values = self.centre + self.scale * np.sinh(np.clip(values, -700, 700))
+        if self.step:
+            values = self.origin + self.step * np.rint((values - self.origin) / self.step)
+        elif self.levels:
+            levels = np.array(self.levels)
+            values = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, values)]
+        for value, width in self.atoms:
+            values[np.abs(values - value) < width / 2] = value
+        values = np.clip(values, self.low, self.high)
+        if self.indicator:
+            values[block[:, 1] > 0.5] = np.nan
+        return _of_type(values, self)
+
+
+def numbers(column: pd.Series, epoch: int = 0) -> np.ndarray:
+    """The column as float64, shape (n_rows,); dates as seconds since `epoch` (nanoseconds since 1970)."""
+    if str(column.dtype).startswith("datetime"):
+        stamps = column.to_numpy("datetime64[ns]")
+        seconds = (stamps.astype("int64") - epoch) / 1e9
+        return np.where(np.isnat(stamps), np.nan, seconds)
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _of_type(values: np.ndarray, plan: NumberColumn) -> pd.Series:
+    if plan.dtype.startswith("datetime"):
+        holes = np.isnan(values)
+        stamps = np.rint(np.where(holes, 0, values) * 1e6).astype("int64") * 1000 + plan.epoch
+        stamps = stamps.astype("datetime64[ns]")
+        stamps[holes] = np.datetime64("NaT")
+        return pd.Series(stamps).astype(plan.dtype)
+    if plan.dtype.lower().startswith(("int", "uint")):
+        whole = pd.Series(np.rint(values))
+        return whole if np.isnan(values).any() else whole.astype(plan.dtype.lower())
+    return pd.Series(values)
+
+
+def _find_grid(values: np.ndarray, sample: np.ndarray, tied: bool) -> tuple[float, float] | None:
+    """Origin and step of the decimal grid on which all values lie; a fine grid counts only when values repeat."""
+    for decimals in range(7 if tied else 1):
+        factor = 10.0**decimals
+        if np.abs(sample[[0, -1]]).max() * factor > 2**52:
+            return None
+        if not _whole(sample * factor).all():
+            continue
+        scaled = values * factor
+        if not _whole(scaled).all():
+            continue
+        origin = scaled.min()
+        step = int(np.gcd.reduce(np.rint(scaled - origin).astype("int64")))
+        return (float(np.rint(origin) / factor), step / factor) if step else None
+    return None
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    return np.abs(values - np.rint(values)) <= 1e-9 * np.maximum(1.0, np.abs(values))
+
+
+@dataclass
+class CategoryColumn:
+    """A column of texts, truth values or codes.
+
+    Two levels give one 0/1 feature, a few give one-hot features, many give one feature "rarity": minus the binary
+    logarithm of the level's share, each level on a cell of its own. A missing value is the level None; a level that
+    was not there at the fit stands outside all cells.
+    """
+
+    kind: ClassVar[str] = "category"
+    name: str
+    dtype: str
+    levels: tuple[str | int | float | bool | None, ...]
+    edges: tuple[float, ...] = ()
+
+    @classmethod
+    def learn(cls, column: pd.Series, max_one_hot: int) -> CategoryColumn:
+        codes, uniques = pd.factorize(as_levels(column))
+        counts = np.bincount(codes[codes >= 0], minlength=len(uniques))
+        order = np.lexsort((np.arange(len(uniques)), -counts))
+        levels = [_plain(uniques[i]) for i in order]
+        counts = counts[order]
+        n_missing = int((codes < 0).sum())
+        if n_missing:
+            levels.append(None)
+            counts = np.append(counts, n_missing)
+        plan = cls(str(column.name), str(column.dtype), tuple(levels))
+        if len(levels) > max_one_hot:
+            order = np.argsort(-counts, kind="stable")
+            plan.levels = tuple(levels[i] for i in order)
+            plan.edges = tuple(_rarity_edges(counts[order]).tolist())
+        return plan
+
+    @property
+    def is_rarity(self) -> bool:
+        return bool(self.edges)
+
+    def names(self) -> list[str]:
+        if self.is_rarity:
+            return [f"{self.name} (rarity)"]
+        if len(self.levels) <= 2:
+            return [f"{self.name} = {_shown(self.levels[-1])}"]
+        return [f"{self.name} = {_shown(level)}" for level in self.levels]
+
+    def codes(self, column: pd.Series) -> np.ndarray:
+        """Position of each row's level in `levels`; len(levels) for what was not there at the fit."""
+        codes, uniques = pd.factorize(as_levels(column))
+        where = {level: i for i, level in enumerate(self.levels)}
+        table = np.array([where.get(_plain(value), len(self.levels)) for value in uniques] + [0], dtype=np.int64)
+        table[-1] = where.get(None, len(self.levels))
+        return table[codes]
+
+    def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
+        codes = self.codes(column)
+        if self.is_rarity:
+            edges = np.append(self.edges, self.edges[-1] + 1.0)
+            noise = (1 - 1e-6) * cell_noise(keys, codes, self.name)
+            return ((edges[codes] + edges[codes + 1]) / 2 + noise * (edges[codes + 1] - edges[codes]))[:, None]
+        names = self.names()
+        hot = (
+            codes[:, None].astype(float) if len(names) == 1 else (codes[:, None] == np.arange(len(names))).astype(float)
+        )
+        for j, name in enumerate(names):
+            hot[:, j] += (1 - 1e-6) * cell_noise(keys, hot[:, j], name)
+        return hot
+
+    def decode(self, block: np.ndarray) -> pd.Series:
+        if self.is_rarity:
+            codes = np.clip(np.searchsorted(self.edges, block[:, 0], side="right") - 1, 0, len(self.levels) - 1)
+        elif block.shape[1] == 1:
+            codes = np.clip(np.rint(block[:, 0]), 0, len(self.levels) - 1).astype(int)
+        else:
+            codes = block.argmax(axis=1)
+        values = np.array(self.levels, dtype=object)[codes]
+        column = pd.Series(values, dtype=object)
+        if self.dtype == "bool" and None not in values:
+            return column.astype(bool)
+        if self.dtype.lower().startswith(("int", "uint", "float")):
+            column = column.astype(float)
+            return column if column.isna().any() or "float" in self.dtype.lower() else column.astype(self.dtype.lower())
+        return column if self.dtype == "bool" else column.astype("str")
+
+
+def as_levels(column: pd.Series) -> pd.Series:
+    """Levels that JSON can hold: numbers and truth values stay, everything else becomes text."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column.dtype) else column
+    return column.astype("str")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _shown(level: object) -> str:
+    return "missing" if level is None else str(level)[:60]
+
+
+def _rarity_edges(counts: np.ndarray) -> np.ndarray:
+    """Cell borders, ascending from the commonest level: about minus log2 of the share, equal counts side by side."""
+    total = counts.sum()
+    edges = [-np.log2((counts[0] + 0.5) / total)]
+    for count in np.unique(counts)[::-1]:
+        n_levels = int((counts == count).sum())
+        end = -np.log2((count - 0.5) / total)
+        # cells of common levels would be slivers, which are spikes again: a quarter of a bit at least
+        width = max(end - edges[-1], 0.25 if count > 0.01 * total else 1e-3 * n_levels)
+        edges += list(edges[-1] + width * np.arange(1, n_levels + 1) / n_levels)
+    return np.array(edges)
+
+
+def to_dict(plan: NumberColumn | CategoryColumn) -> dict[str, Any]:
+    return {"kind": plan.kind, **asdict(plan)}
+
+
+def from_dict(fields: dict[str, Any]) -> NumberColumn | CategoryColumn:
+    """The plan again; ValueError where the fields are not a plan's."""
+    fields = dict(fields)
+    kind = {"number": NumberColumn, "category": CategoryColumn}.get(fields.pop("kind", ""))
+    if kind is None:
+        raise ValueError("an encoder's column is of kind 'number' or 'category'; save the detector again")
+    for key in ("levels", "edges", "atoms"):
+        if key in fields:
+            fields[key] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[key])
+    return kind(**fields)

@@ -1,0 +1,304 @@
+"""TableEncoder: a table as analysts have it becomes a finite matrix, and rows of the matrix become the table again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from flowlab.datasets.columns import CategoryColumn, NumberColumn, from_dict, numbers, row_keys, to_dict
+from flowlab.datasets.roles import ColumnRole, propose_roles
+from flowlab.datasets.sniffing import TableError
+
+MISSING_POLICIES = ("auto", "median", "indicator")
+MAX_FEATURES = 4_000
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Encode a DataFrame of numbers, categories, truth values and dates as a finite matrix, reversibly.
+
+    Parameters
+    ----------
+    roles : sequence of ColumnRole, or None to propose them; features and categories are encoded
+    missing : "median" fills holes, "indicator" also adds a 0/1 feature, "auto" adds it where 1 % or more is missing
+    max_one_hot : categories with more levels than this become one feature, their rarity
+    clock : whether the time column adds hour and weekday features (sine and cosine)
+    lags : how many earlier rows stand beside each row (windows of a series); rows are taken in order of time
+    random_state : seed of the noise that spreads repeated values over their cells
+
+    Attributes
+    ----------
+    columns_ : one plan per encoded column (`columns.NumberColumn`, `columns.CategoryColumn`)
+    notes_ : what was decided, one sentence each
+    sources_ : for each feature the column it comes from
+
+    Single far outliers are left to the flow, which squashes beyond 8 standard deviations; a column is squashed here
+    (arcsinh) only when its tails are so heavy that standardising would press the bulk into a sliver.
+
+    >>> frame = pd.DataFrame({"x": [1, 2, 2, 4], "colour": ["red", "red", "blue", None]})
+    >>> encoder = TableEncoder().fit(frame)
+    >>> encoder.inverse_transform(encoder.transform(frame)).equals(frame.astype({"colour": "str"}))
+    True
+    """
+
+    def __init__(
+        self,
+        roles: Sequence[ColumnRole] | None = None,
+        *,
+        missing: str = "auto",
+        max_one_hot: int = 12,
+        clock: bool = False,
+        lags: int = 0,
+        random_state: int = 0,
+    ) -> None:
+        self.roles = roles
+        self.missing = missing
+        self.max_one_hot = max_one_hot
+        self.clock = clock
+        self.lags = lags
+        self.random_state = random_state
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> TableEncoder:
+        """Learn one plan per column; y is ignored. Raises TableError when no column can be learned from."""
+        frame = _checked_frame(X)
+        if self.missing not in MISSING_POLICIES:
+            raise ValueError(f"missing must be one of {', '.join(MISSING_POLICIES)}, not {self.missing!r}")
+        roles = propose_roles(frame) if self.roles is None else tuple(self.roles)
+        self.notes_: list[str] = []
+        self.columns_: list[NumberColumn | CategoryColumn] = []
+        self.constants_: dict[str, Any] = {}
+        self.copies_: dict[str, dict[str, Any]] = {}
+        self.time_ = next((role.name for role in roles if role.role == "time"), "")
+        self.order_ = [role.name for role in roles if role.role in ("feature", "category") or role.reason == "constant"]
+        used = [role for role in roles if role.role in ("feature", "category") and self._is_worth_it(frame[role.name])]
+        for role in roles:
+            if role.role == "ignore" and role.reason == "constant":
+                self._is_worth_it(frame[role.name])
+        used = self._drop_copies(frame, used)
+        patterns: dict[bytes, str] = {}
+        for role in used:
+            self.columns_.append(self._learn(frame[role.name], role, patterns))
+        if not self.columns_:
+            raise TableError(_nothing_left(roles))
+        self.clock_ = bool(self.clock and self.time_ and str(frame[self.time_].dtype).startswith("datetime"))
+        if len(self._row_names()) > MAX_FEATURES:
+            raise TableError(
+                f"The columns give {len(self._row_names()):,} features, more than {MAX_FEATURES:,}; "
+                "set columns that do not matter to ignore."
+            )
+        self.n_features_in_ = len(used)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Rows as numbers, shape (n_rows, n_features) float64, finite. Each row by itself, except for lags."""
+        check_is_fitted(self, "columns_")
+        frame = _checked_frame(X)
+        keys = row_keys(frame.index, self.random_state)
+        names = self._row_names()
+        matrix = np.empty((len(frame), len(names)))
+        j = 0
+        for plan in self.columns_:
+            block = plan.encode(_column_of(frame, plan), keys)
+            matrix[:, j : j + block.shape[1]] = block
+            j += block.shape[1]
+        if self.clock_:
+            matrix[:, j:] = _clock(frame, self.time_)
+        if not self.lags:
+            return matrix
+        order = np.arange(len(frame))
+        if self.time_ in frame:
+            order = np.argsort(numbers(frame[self.time_]), kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        # the first rows have no past: the earliest row stands in for it
+        earlier = [matrix[order[np.maximum(place - lag, 0)]] for lag in range(1, self.lags + 1)]
+        return np.concatenate([matrix, *earlier], axis=1)
+
+    def inverse_transform(self, Z: np.ndarray) -> pd.DataFrame:
+        """The user's columns, types, ranges and categories again; identifiers, label and time are not among them."""
+        check_is_fitted(self, "columns_")
+        Z = np.asarray(Z, dtype=float)
+        n_features = len(self.get_feature_names_out())
+        if Z.ndim != 2 or Z.shape[1] != n_features:
+            raise ValueError(f"Z must have shape (n_rows, {n_features}), not {Z.shape}")
+        columns, j = {}, 0
+        for plan in self.columns_:
+            width = len(plan.names())
+            columns[plan.name] = plan.decode(Z[:, j : j + width])
+            j += width
+        for name, copy in self.copies_.items():
+            columns[name] = _decode_copy(columns[copy["of"]], copy)
+        for name, value in self.constants_.items():
+            columns[name] = pd.Series([value] * len(Z), dtype="str" if isinstance(value, str) else None)
+        return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Names of the features, shape (n_features,)."""
+        names = self._row_names()
+        names += [f"{name}, {lag} before" for lag in range(1, self.lags + 1) for name in self._row_names()]
+        return np.array(names, dtype=object)
+
+    @property
+    def sources_(self) -> tuple[str, ...]:
+        sources = [plan.name for plan in self.columns_ for _ in plan.names()]
+        sources += [self.time_] * (4 if self.clock_ else 0)
+        return tuple(sources) * (1 + self.lags)
+
+    def to_json(self) -> str:
+        """Everything learned, as JSON text: `TableEncoder.from_json` gives an encoder that encodes the same."""
+        check_is_fitted(self, "columns_")
+        params = {key: getattr(self, key) for key in ("missing", "max_one_hot", "clock", "lags", "random_state")}
+        learned = {key: getattr(self, key) for key in ("notes_", "constants_", "copies_", "time_", "order_", "clock_")}
+        return json.dumps({"params": params, **learned, "columns_": [to_dict(plan) for plan in self.columns_]})
+
+    @classmethod
+    def from_json(cls, text: str) -> TableEncoder:
+        """The encoder of `to_json`. Raises ValueError for anything else."""
+        try:
+            fields = json.loads(text)
+            encoder = cls(**fields.pop("params"))
+            encoder.columns_ = [from_dict(column) for column in fields.pop("columns_")]
+            for key in ("notes_", "constants_", "copies_", "time_", "order_", "clock_"):
+                setattr(encoder, key, fields[key])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is not a saved encoder ({error}); save the detector again") from None
+        encoder.n_features_in_ = len(encoder.columns_)
+        return encoder
+
+    def _row_names(self) -> list[str]:
+        names = [name for plan in self.columns_ for name in plan.names()]
+        return names + ["hour (sine)", "hour (cosine)", "weekday (sine)", "weekday (cosine)"] * bool(
+            getattr(self, "clock_", False)
+        )
+
+    def _is_worth_it(self, column: pd.Series) -> bool:
+        name = str(column.name)
+        if pd.api.types.is_float_dtype(column.dtype) and np.isinf(column.to_numpy(float)).any():
+            n_infinite = int(np.isinf(column.to_numpy(float)).sum())
+            self.notes_.append(f"{name}: {n_infinite:,} infinite values count as missing.")
+            column = column.replace([np.inf, -np.inf], np.nan)
+        first = column.dropna().iloc[:1]
+        if first.empty:
+            self.notes_.append(f"{name} has no values and was left out.")
+            return False
+        if not column.isna().any() and (column == first.iloc[0]).all():
+            value = first.iloc[0]
+            self.constants_[name] = value.item() if isinstance(value, np.generic) else _jsonable(value)
+            self.notes_.append(f"{name} is {str(value)[:40]} in every row and was left out.")
+            return False
+        if not pd.api.types.is_bool_dtype(column.dtype) and not column.isna().any():
+            return True
+        if column.nunique() == 1 and pd.api.types.is_numeric_dtype(column.dtype):
+            self.notes_.append(f"{name} has one value or none; only whether it is missing was kept.")
+        return True
+
+    def _learn(self, column: pd.Series, role: ColumnRole, patterns: dict[bytes, str]) -> NumberColumn | CategoryColumn:
+        is_number = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+        is_date = str(column.dtype).startswith("datetime")
+        if role.role == "category" or not (is_number or is_date) or column.nunique() == 1:
+            plan = CategoryColumn.learn(column, self.max_one_hot)
+            if plan.is_rarity:
+                self.notes_.append(f"{role.name} has {len(plan.levels):,} levels and became one feature, their rarity.")
+            return plan
+        holes = ~np.isfinite(numbers(column))
+        share = float(holes.mean())
+        indicator = share > 0 and (self.missing == "indicator" or (self.missing == "auto" and share >= 0.01))
+        if indicator and self.missing == "auto":
+            pattern = np.packbits(holes).tobytes()
+            if patterns.setdefault(pattern, role.name) != role.name:
+                self.notes_.append(f"{role.name} is missing exactly where {patterns[pattern]} is.")
+                indicator = False
+        if share:
+            how = " and a feature says where" if indicator else ""
+            self.notes_.append(f"{role.name}: {share:.1%} missing, filled around the median{how}.")
+        plan = NumberColumn.learn(column, indicator)
+        if plan.scale:
+            self.notes_.append(f"{role.name} has heavy tails and was squashed (arcsinh).")
+        if plan.step or plan.levels:
+            self.n_dequantised_ = getattr(self, "n_dequantised_", 0) + 1
+        return plan
+
+    def _drop_copies(self, frame: pd.DataFrame, used: list[ColumnRole]) -> list[ColumnRole]:
+        from flowlab.datasets.copies import find_copies
+
+        self.copies_ = find_copies(frame, used)
+        for name, copy in self.copies_.items():
+            what = (
+                "repeats"
+                if copy.get("slope", 1.0) == 1.0 and copy.get("offset", 0.0) == 0.0
+                else "follows exactly from"
+            )
+            self.notes_.append(f"{name} {what} {copy['of']} and was left out.")
+        return [role for role in used if role.name not in self.copies_]
+
+
+def _checked_frame(X: object) -> pd.DataFrame:
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(f"X must be a pandas DataFrame, not {type(X).__name__}; read_table makes one")
+    if not len(X):
+        raise TableError("The table has no rows; choose a file with data rows.")
+    if not X.columns.is_unique:
+        raise TableError("Two columns have the same name; rename one of them.")
+    return X
+
+
+def _column_of(frame: pd.DataFrame, plan: NumberColumn | CategoryColumn) -> pd.Series:
+    """The column a plan was learned from, in its type again where a new file wrote it differently."""
+    if plan.name not in frame:
+        raise TableError(f"The column {plan.name!r}, which the detector learned from, is not in this table; add it.")
+    column = frame[plan.name]
+    if plan.kind == "category":
+        was_text = plan.dtype in ("str", "object", "string")
+        return column.astype("str") if was_text and pd.api.types.is_numeric_dtype(column.dtype) else column
+    is_date = plan.dtype.startswith("datetime")
+    if is_date != str(column.dtype).startswith("datetime") or not (
+        is_date or pd.api.types.is_numeric_dtype(column.dtype)
+    ):
+        present = column.notna()
+        read = pd.to_datetime(column, errors="coerce") if is_date else pd.to_numeric(column, errors="coerce")
+        if read[present].isna().mean() > 0.5:
+            expected = "dates" if is_date else "numbers"
+            example = str(column[present].iloc[0])[:40]
+            raise TableError(
+                f"The column {plan.name!r} held {expected} when the detector learned; here it holds {example!r}."
+            )
+        return read
+    return column
+
+
+def _clock(frame: pd.DataFrame, time: str) -> np.ndarray:
+    """Hour of the day and day of the week on circles, shape (n_rows, 4); 0 where the time is missing."""
+    if time not in frame:
+        raise TableError(f"The time column {time!r}, which the detector learned from, is not in this table; add it.")
+    stamps = pd.to_datetime(frame[time], errors="coerce")
+    seconds = stamps.dt.hour * 3600 + stamps.dt.minute * 60 + stamps.dt.second
+    angles = [2 * np.pi * seconds / 86_400, 2 * np.pi * (stamps.dt.dayofweek + seconds / 86_400) / 7]
+    return np.column_stack([f(angle.to_numpy(float)) for angle in angles for f in (np.sin, np.cos)]).copy()
+
+
+def _decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
+    if "pairs" in copy:
+        table = dict(copy["pairs"])
+        values = original.astype(object).where(original.notna(), None).map(lambda value: table.get(value))
+        return values.astype(copy["dtype"])
+    values = original.astype(float) * copy["slope"] + copy["offset"]
+    if copy["dtype"].lower().startswith(("int", "uint")):
+        return values.round() if values.isna().any() else values.round().astype(copy["dtype"].lower())
+    return values
+
+
+def _jsonable(value: object) -> object:
+    return value if isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _nothing_left(roles: Sequence[ColumnRole]) -> str:
+    found = ", ".join(f"{role.name[:40]} ({role.reason or role.role})" for role in roles[:4])
+    return (
+        f"No column is left to learn from: {found}{', ...' if len(roles) > 4 else ''}; "
+        "give at least one column that varies the role feature or category."
+    )

@@ -1,0 +1,151 @@
+"""Column roles: what each column of a table is for, proposed with a reason, and written compactly into a link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+ROLES = ("feature", "label", "time", "category", "identifier", "ignore")
+
+_LABEL_NAME = re.compile(
+    r"(is_?)?(label|class|target|anomal(y|ous)|outlier|fraud|attack|fault|malicious|intrusion|y)", re.I
+)
+_TIME_NAME = re.compile(
+    r"(time|date|timestamp|datetime|ts|epoch|unix_?time|year)([_ ].*)?|.*(timestamp|datetime)|.*_(at|time|date)", re.I
+)
+_IDENTIFIER_NAME = re.compile(r"(.*[_ ])?(id|uuid|guid|key|index|row|rownum|no|nr)|unnamed.*|.+Id|.+ID")
+SAMPLE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class ColumnRole:
+    """What one column is for (one of ROLES), and why that was proposed."""
+
+    name: str
+    role: str
+    reason: str = ""
+
+
+def sample_rows(frame: pd.DataFrame, n_rows: int = SAMPLE_ROWS) -> pd.DataFrame:
+    """Rows spread evenly over the table: enough to judge a column by, and the same each time."""
+    if len(frame) <= n_rows:
+        return frame
+    return frame.iloc[np.linspace(0, len(frame) - 1, n_rows).astype(int)]
+
+
+def propose_roles(frame: pd.DataFrame) -> tuple[ColumnRole, ...]:
+    """A role and a reason for each column; at most one label and one time column.
+
+    >>> frame = pd.DataFrame({"x": [0.5, 1.5, 2.5], "city": ["Bonn", "Bonn", "Rome"], "c": [7, 7, 7]})
+    >>> [(role.role, role.reason) for role in propose_roles(frame)]
+    [('feature', 'numbers'), ('category', '2 different texts'), ('ignore', 'constant')]
+    """
+    sample = sample_rows(frame)
+    roles = [_judge(frame[name], sample[name]) for name in frame]
+    label = _choose_label(sample, roles)
+    times = [i for i, role in enumerate(roles) if role.role == "time"]
+    dated = [i for i in times if pd.api.types.is_datetime64_any_dtype(frame.iloc[:, i].dtype)]
+    time = (dated or times or [None])[0]
+    for i in times:
+        if i != time:
+            kind = "dates, as days" if i in dated else "numbers"
+            roles[i] = replace(roles[i], role="feature", reason=kind)
+    if label is not None:
+        roles[label[0]] = ColumnRole(roles[label[0]].name, "label", label[1])
+    return tuple(roles)
+
+
+def _judge(column: pd.Series, sample: pd.Series) -> ColumnRole:
+    name = str(column.name)
+    present = sample.dropna()
+    if present.empty and column.isna().all():
+        return ColumnRole(name, "ignore", "no values")
+    n_distinct = present.nunique()
+    if n_distinct <= 1 and column.nunique() <= 1 and not column.isna().any():
+        return ColumnRole(name, "ignore", "constant")
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return ColumnRole(name, "time", "dates")
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return ColumnRole(name, "category", "true or false")
+    all_differ = n_distinct == len(present) and len(present) >= 20
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return _judge_text(name, present, n_distinct, all_differ)
+    if _TIME_NAME.fullmatch(name) and n_distinct > 0.5 * len(present) and present.is_monotonic_increasing:
+        return ColumnRole(name, "time", "rises from row to row and is named like a time")
+    if all_differ and pd.api.types.is_integer_dtype(column.dtype):
+        steps = np.diff(column.to_numpy()[:SAMPLE_ROWS].astype(float))
+        if (steps == 1).all():
+            return ColumnRole(name, "identifier", "counts the rows")
+        if _IDENTIFIER_NAME.fullmatch(name) or present.abs().max() > 1e15:
+            return ColumnRole(name, "identifier", "all values differ: looks like an identifier")
+    return ColumnRole(name, "feature", "numbers")
+
+
+def _judge_text(name: str, present: pd.Series, n_distinct: int, all_differ: bool) -> ColumnRole:
+    if all_differ:
+        return ColumnRole(name, "identifier", "all values differ: looks like an identifier")
+    if n_distinct > 0.5 * len(present) and len(present) >= 50:
+        return ColumnRole(name, "identifier", "most values differ: free text or an identifier")
+    return ColumnRole(name, "category", f"{n_distinct:,} different texts")
+
+
+def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[int, str] | None:
+    rare = []
+    for i, role in enumerate(roles):
+        if role.role not in ("feature", "category"):
+            continue
+        column = sample.iloc[:, i].dropna()
+        n_distinct = column.nunique()
+        if _LABEL_NAME.fullmatch(role.name) and 2 <= n_distinct <= 20:
+            return i, "named like a label"
+        if n_distinct == 2 and set(map(str, column.unique())) <= {"0", "1", "0.0", "1.0", "False", "True"}:
+            share = (column.astype(float) == 1).mean()
+            if share <= 0.15:
+                rare.append((i, f"0/1 and rare ({share:.1%}): looks like a label"))
+    last = [found for found in rare if found[0] == len(roles) - 1]
+    if last or len(rare) == 1:
+        return (last or rare)[0]
+    return None
+
+
+def roles_to_text(roles: Sequence[ColumnRole], proposed: Sequence[ColumnRole]) -> str:
+    """Only what differs from the proposal, by column number: "ignore=3-5,9;category=2". Empty when nothing does."""
+    changed: dict[str, list[int]] = {}
+    for position, (chosen, before) in enumerate(zip(roles, proposed, strict=True), start=1):
+        if chosen.role != before.role:
+            changed.setdefault(chosen.role, []).append(position)
+    return ";".join(f"{role}={_ranges(numbers)}" for role, numbers in sorted(changed.items()))
+
+
+def roles_from_text(text: str, proposed: Sequence[ColumnRole]) -> tuple[tuple[ColumnRole, ...], list[str]]:
+    """The proposal with the changes of `text`, and one sentence for each part that makes no sense for this table."""
+    roles, problems = list(proposed), []
+    for part in filter(None, text.split(";")):
+        role, _, numbers = part.partition("=")
+        if role not in ROLES or not re.fullmatch(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*", numbers):
+            problems.append(f"The column roles {part[:40]!r} make no sense and were ignored.")
+            continue
+        for span in numbers.split(","):
+            first, _, last = span.partition("-")
+            for position in range(int(first), min(int(last or first), len(roles)) + 1):
+                if not 1 <= position <= len(roles):
+                    continue
+                old = roles[position - 1]
+                roles[position - 1] = replace(old, role=role, reason=old.reason if role == old.role else "chosen")
+            if int(last or first) > len(roles) or int(first) < 1:
+                problems.append(f"Column {span[:20]} is not in this table of {len(roles)} columns.")
+    return tuple(roles), problems
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)

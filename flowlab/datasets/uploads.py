@@ -1,0 +1,181 @@
+"""make_table_dataset: a table that was read becomes a Dataset, by scalars that fit into a link."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.dataset import Dataset, chronological_split, random_split
+from flowlab.datasets.encoding import TableEncoder
+from flowlab.datasets.roles import ColumnRole, propose_roles, roles_from_text
+from flowlab.datasets.sniffing import TableError
+
+MIN_ROWS = 10
+NONE = "(none)"
+"""What `label` and `time` hold when there is to be none, although one would be proposed."""
+
+_NORMAL_WORDS = ("normal", "benign", "ok", "good", "negative", "inlier", "no", "false", "healthy")
+
+
+def make_table_dataset(
+    frame: pd.DataFrame,
+    *,
+    label: str = "",
+    anomaly_values: str = "",
+    time: str = "",
+    roles: str = "",
+    train_on: str = "normal",
+    split: str = "auto",
+    fractions: str = "",
+    missing: str = "auto",
+    clock: bool = False,
+    lags: int = 0,
+    seed: int = 0,
+    name: str = "",
+) -> tuple[Dataset, TableEncoder]:
+    """Encode a table and divide its rows.
+
+    `label` and `time` name a column ("": as proposed, "(none)": none); `anomaly_values` lists the label values that
+    mean anomaly, separated by commas ("": all but the normal one); `roles` is what differs from the proposal
+    (`roles_to_text`); `split` is "random" (stratified by label), "chronological" or "auto", which is chronological
+    when there is a time column; `fractions` is "70/15/15": training, validation and test in percent. Types, levels and
+    ranges are learned from all rows, never from labels. Raises TableError, one sentence, where nothing can be learned.
+    """
+    if len(frame) < MIN_ROWS:
+        count = "1 row" if len(frame) == 1 else f"{len(frame)} rows"
+        raise TableError(f"The table has {count}; at least {MIN_ROWS} are needed to train, check and test on.")
+    chosen, problems = choose_roles(frame, label=label, time=time, roles=roles)
+    label = next((role.name for role in chosen if role.role == "label"), "")
+    time = next((role.name for role in chosen if role.role == "time"), "")
+    y = label_rows(frame[label], anomaly_values) if label else None
+    times = _time_axis(frame[time]) if time else None
+    if split not in ("auto", "random", "chronological"):
+        raise ValueError(f"split must be 'auto', 'random' or 'chronological', not {split!r}")
+    if split == "chronological" and times is None:
+        raise TableError("A chronological split needs a time column; choose one, or split at random.")
+    if times is not None and split != "random":
+        parts = chronological_split(times, read_fractions(fractions) or (0.5, 0.2, 0.3))
+    else:
+        parts = random_split(len(frame), read_fractions(fractions) or (0.7, 0.15, 0.15), seed, y)
+    fitted = parts == 0 if y is None or train_on != "normal" else (parts == 0) & (y == 0)
+    if fitted.sum() < MIN_ROWS // 2:
+        raise TableError(
+            f"Only {int(fitted.sum())} rows are left to train on; train on all rows, or choose other anomaly values."
+        )
+    encoder = TableEncoder(chosen, missing=missing, clock=clock, lags=lags, random_state=seed)
+    # All rows, labels aside: a column that is constant only in training must stay, for a change in it is the alarm.
+    encoder.fit(frame)
+    encoder.notes_ = problems + encoder.notes_
+    dataset = Dataset(
+        X=encoder.transform(frame),
+        columns=tuple(map(str, encoder.get_feature_names_out())),
+        y=y,
+        time=times,
+        name=name,
+        split=parts,
+        train_on=train_on if y is not None else "all",
+        classes=_classes(frame[label]) if label else None,
+    )
+    return dataset, encoder
+
+
+def choose_roles(
+    frame: pd.DataFrame, *, label: str = "", time: str = "", roles: str = ""
+) -> tuple[tuple[ColumnRole, ...], list[str]]:
+    """The proposal as changed by the link: at most one label and one time column; and what made no sense."""
+    proposed = propose_roles(frame)
+    chosen, problems = roles_from_text(roles, proposed)
+    for role, wanted in (("label", label), ("time", time)):
+        if wanted and wanted != NONE and wanted not in frame:
+            problems.append(f"The table has no column {wanted[:40]!r} to be its {role}; the proposal is used.")
+            wanted = ""
+        if wanted:
+            fallback = "category" if role == "label" else "feature"
+            chosen = tuple(
+                replace(old, role=role, reason="chosen")
+                if old.name == wanted
+                else replace(old, role=fallback, reason=f"not the {role}")
+                if old.role == role
+                else old
+                for old in chosen
+            )
+        of_role = [i for i, old in enumerate(chosen) if old.role == role]
+        if len(of_role) > 1:  # two were chosen in the roles table: the one that was not proposed wins
+            keep = next((i for i in of_role if proposed[i].role != role), of_role[0])
+            chosen = tuple(replace(r, role="ignore") if i in of_role and i != keep else r for i, r in enumerate(chosen))
+            problems.append(f"Only one column can be the {role}; {chosen[keep].name!r} is.")
+    return chosen, problems
+
+
+def label_values(column: pd.Series, limit: int = 50) -> list[tuple[str, int]]:
+    """The values of a label column as texts with their counts, commonest first."""
+    counts = _as_text(column).value_counts()
+    return [(str(value), int(count)) for value, count in counts.head(limit).items()]
+
+
+def anomaly_values_of(column: pd.Series) -> list[str]:
+    """Label values that are taken to mean anomaly when nobody says: all but the one called normal, or the commonest."""
+    values = [value for value, _ in label_values(column, limit=1000)]
+    normal = next((value for word in _NORMAL_WORDS for value in values if value.lower() == word), None)
+    return [value for value in values if value != (normal or values[0])]
+
+
+def label_rows(column: pd.Series, anomaly_values: str = "") -> np.ndarray:
+    """1 where the label means anomaly, else 0, shape (n_rows,) int8; rows without a label count as normal."""
+    texts = _as_text(column)
+    present = set(texts.dropna().unique())
+    if len(present) < 2 and not column.isna().any():
+        raise TableError(
+            f"The label column {column.name!r} is {str(next(iter(present), 'empty'))[:40]!r} in every row, so it tells "
+            "nothing apart; choose another label column or none."
+        )
+    if len(present) > 1000:
+        raise TableError(
+            f"The label column {column.name!r} has {len(present):,} different values; choose one that has a few."
+        )
+    wanted = next(csv.reader([anomaly_values]), []) if anomaly_values else anomaly_values_of(column)
+    y = texts.isin([text.strip() for text in wanted]).to_numpy().astype(np.int8)
+    if not y.any() or y.all():
+        which = "No row" if not y.any() else "Every row"
+        raise TableError(
+            f"{which} of {column.name!r} is an anomaly by the values {', '.join(wanted)[:60]!r}; "
+            f"choose among {', '.join(sorted(present)[:6])}."
+        )
+    return y
+
+
+def read_fractions(text: str) -> tuple[float, float, float] | None:
+    """ "70/15/15" as three fractions that sum to 1; None for an empty text."""
+    if not text:
+        return None
+    try:
+        parts = [float(part) for part in text.split("/")]
+    except ValueError:
+        parts = []
+    if len(parts) != 3 or min(parts) <= 0 or abs(sum(parts) - 100) > 0.5:
+        raise ValueError(f"fractions must be three percentages that sum to 100, such as 70/15/15, not {text[:40]!r}")
+    train, validation, _ = (part / sum(parts) for part in parts)
+    return train, validation, 1.0 - train - validation
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(column.dtype) and (column.dropna() % 1 == 0).all():
+        return column.astype("Int64").astype("str")
+    return column.astype("str")
+
+
+def _time_axis(column: pd.Series) -> np.ndarray:
+    """Times of the rows; a missing one is taken from the row before, so that rows stay in order."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.ffill().bfill().to_numpy(float)
+    if not str(column.dtype).startswith("datetime"):
+        raise TableError(f"The column {column.name!r} holds no times that can be read; choose another time column.")
+    return column.ffill().bfill().to_numpy("datetime64[ns]")
+
+
+def _classes(column: pd.Series) -> np.ndarray:
+    codes, _ = pd.factorize(_as_text(column), sort=True)
+    return codes.astype(np.int64)
