@@ -1,0 +1,189 @@
+"""Arrays of density pictures: grids, conditional slices, contour levels of equal mass, profiles along a line."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from flowlab.datasets.dataset import Dataset, ExactDensity
+from flowlab.models.base import DensityModel
+from flowlab.views.staging import Window, column_window, stage
+
+Arrays = dict[str, np.ndarray]
+
+MASSES = (0.5, 0.8, 0.95, 0.99)
+"""Shares of the probability that contours enclose."""
+
+
+def density_grid(model: DensityModel, dataset: Dataset, n: int = 120, window: Window | None = None) -> Arrays:
+    """Log-density of a model on a grid over the window, for data of one or two features.
+
+    Returns
+    -------
+    window : (4,) x0, x1, y0, y1; x : (n,) and, for two features, y : (n,) centres of the grid's cells
+    log_density : (n, n), row 0 lowest, or (n,), in nats; mass : its integral over the window
+    levels : (4,) log-densities whose contours enclose 50, 80, 95 and 99 % of the probability in the window
+    true_log_density, true_mass, true_levels : the same of the exact density, where it is known
+    difference : density of the model less the true one, where it is known
+    """
+    _check_density(model)
+    if dataset.n_features > 2:
+        raise ValueError(
+            f"density_grid is for one or two features, not {dataset.n_features}; use density_slice at a row"
+        )
+    n = _clip(n, 16, 400)
+    window = tuple(float(v) for v in (window or stage(dataset).window))
+    points, cell = grid_points(window, n, dataset.n_features)
+    shape = (n,) * dataset.n_features
+    log_p = model.score_samples(points).reshape(shape)
+    out = {"window": np.array(window), "x": points[:n, 0].copy(), "log_density": log_p}
+    if dataset.n_features == 2:
+        out["y"] = points[::n, 1].copy()
+    out |= _mass_and_levels(log_p, cell)
+    if dataset.density is not None:
+        true = _true_grid(dataset.density, window, n)
+        out["true_log_density"] = true
+        out |= {f"true_{name}": value for name, value in _mass_and_levels(true, cell).items()}
+        out["difference"] = np.exp(log_p) - np.exp(true)
+    return out
+
+
+def density_slice(
+    model: DensityModel, dataset: Dataset, row: int = 0, columns: tuple[int, int] = (0, 1), n: int = 80
+) -> Arrays:
+    """The conditional density of two columns when all others are held at a row's values.
+
+    Returns
+    -------
+    window, x, y : as of `density_grid`, in the units of the two columns
+    log_density : (n, n) joint log-density in nats, row 0 lowest
+    log_conditional : (n, n) the same less the logarithm of its integral over the window
+    levels : (4,) levels of `log_conditional` that enclose 50, 80, 95 and 99 %
+    point : (2,) where the row stands; row : its number
+    """
+    _check_density(model)
+    row = check_row(dataset, row)
+    columns = check_columns(dataset, columns)
+    n = _clip(n, 16, 200)
+    window = (*column_window(dataset, columns[0]), *column_window(dataset, columns[1]))
+    here = dataset.X[row, list(columns)]
+    # The window grows where the row lies outside the usual range, else one would not see the row.
+    window = (min(window[0], here[0]), max(window[1], here[0]), min(window[2], here[1]), max(window[3], here[1]))
+    plane, cell = grid_points(window, n, 2)
+    points = np.tile(dataset.X[row], (n * n, 1))
+    points[:, list(columns)] = plane
+    log_p = model.score_samples(points).reshape(n, n)
+    found = np.isfinite(log_p)
+    top = log_p[found].max(initial=-np.inf)
+    log_mass = top + np.log(np.exp(log_p[found] - top).sum() * cell) if found.any() else 0.0
+    conditional = log_p - log_mass
+    return {
+        "window": np.array(window),
+        "x": plane[:n, 0].copy(),
+        "y": plane[::n, 1].copy(),
+        "log_density": log_p,
+        "log_conditional": conditional,
+        "levels": _mass_and_levels(conditional, cell)["levels"],
+        "point": here,
+        "row": np.array(row),
+    }
+
+
+def profile(
+    model: DensityModel,
+    dataset: Dataset,
+    start: tuple[float, ...] | int = 0,
+    end: tuple[float, ...] | int = 1,
+    n: int = 201,
+) -> Arrays:
+    """Log-density along the straight segment between two points (or two rows, by number), in data units.
+
+    Returns
+    -------
+    distance : (n,) from the start; points : (n, n_features)
+    log_density : (n,) in nats; true_log_density : (n,) where it is known
+    lowest : index of the lowest log-density of the model on the segment
+    """
+    n = _clip(n, 11, 2001)
+    ends = [check_point(dataset, end_point) for end_point in (start, end)]
+    share = np.linspace(0, 1, n)[:, None]
+    points = (1 - share) * ends[0] + share * ends[1]
+    log_p = model.score_samples(points)
+    out = {
+        "points": points,
+        "distance": share[:, 0] * np.linalg.norm(ends[1] - ends[0]),
+        "log_density": log_p,
+        "lowest": np.array(int(np.argmin(np.where(np.isnan(log_p), np.inf, log_p)))),
+    }
+    if dataset.density is not None:
+        out["true_log_density"] = dataset.density.log_density(points)
+    return out
+
+
+def equal_mass_levels(log_density: np.ndarray, masses: tuple[float, ...] = MASSES) -> np.ndarray:
+    """Log-density levels above which lie the given shares of the probability on a grid of equal cells."""
+    values = np.sort(log_density[np.isfinite(log_density)], axis=None)[::-1]
+    if not len(values):
+        return np.full(len(masses), np.nan)
+    mass = np.cumsum(np.exp(values - values[0]))
+    return values[np.minimum(np.searchsorted(mass / mass[-1], masses), len(values) - 1)]
+
+
+def check_row(dataset: Dataset, row: int) -> int:
+    """A row number of the data set; ValueError names it otherwise."""
+    if not (isinstance(row, (int, np.integer)) and 0 <= row < len(dataset)):
+        raise ValueError(f"row must be a whole number from 0 to {len(dataset) - 1}, not {row!r}")
+    return int(row)
+
+
+def check_columns(dataset: Dataset, columns: tuple[int, int]) -> tuple[int, int]:
+    """Two different column numbers of the data set; ValueError otherwise."""
+    first, second = (int(c) for c in columns)
+    if first == second or not (0 <= first < dataset.n_features and 0 <= second < dataset.n_features):
+        raise ValueError(
+            f"columns must be two different numbers from 0 to {dataset.n_features - 1}, not {tuple(columns)}"
+        )
+    return first, second
+
+
+def check_point(dataset: Dataset, point: tuple[float, ...] | int) -> np.ndarray:
+    """A point in data units (n_features,), given as coordinates or as a row's number; ValueError otherwise."""
+    if isinstance(point, (int, np.integer)):
+        return dataset.X[check_row(dataset, point)]
+    coordinates = np.asarray(point, np.float64)
+    if coordinates.shape != (dataset.n_features,) or not np.all(np.isfinite(coordinates)):
+        raise ValueError(f"a point must be {dataset.n_features} finite numbers or a row's number, not {point!r}")
+    return coordinates
+
+
+def _check_density(model: DensityModel) -> None:
+    if not model.is_density:
+        raise ValueError(f"{type(model).__name__} gives {model.score_label}, which is not a density")
+
+
+def _clip(n: int, low: int, high: int) -> int:
+    return int(min(max(int(n), low), high))
+
+
+def grid_points(window: Window, n: int, n_features: int) -> tuple[np.ndarray, float]:
+    """Centres of the n (by n) cells of a window, x running fastest, and the size of a cell."""
+    x0, x1, y0, y1 = window
+    x = x0 + (np.arange(n) + 0.5) * (x1 - x0) / n
+    if n_features == 1:
+        return x[:, None], (x1 - x0) / n
+    y = y0 + (np.arange(n) + 0.5) * (y1 - y0) / n
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2), (x1 - x0) * (y1 - y0) / n**2
+
+
+@lru_cache(maxsize=16)
+def _true_grid(density: ExactDensity, window: Window, n: int) -> np.ndarray:
+    points, _ = grid_points(window, n, density.n_features)
+    grid = density.log_density(points).reshape((n,) * density.n_features)
+    grid.setflags(write=False)  # shared by everybody who asks again
+    return grid
+
+
+def _mass_and_levels(log_density: np.ndarray, cell: float) -> Arrays:
+    finite = log_density[np.isfinite(log_density)]
+    return {"mass": np.array(np.exp(finite).sum() * cell), "levels": equal_mass_levels(log_density)}

@@ -1,0 +1,145 @@
+"""Arrays about draws: samples, latent points, margins of data against samples, the distance to the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtri
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.models.base import DensityModel, FlowModel, LatentModel
+from flowlab.views.staging import MAX_ANOMALIES, display_rows, stage
+
+Arrays = dict[str, np.ndarray]
+
+GAP_DRAWS = 20_000
+GAP_DRAWS_OF_SLOW_MODELS = 5_000
+"""Models that are not flows may compare every draw with every training row."""
+
+
+def samples(
+    model: DensityModel, dataset: Dataset, n: int = 2000, seed: int = 0, temperature: float = 1.0, nearest: int = -1
+) -> Arrays:
+    """Draws from the model beside data rows.
+
+    Returns
+    -------
+    samples : (n, n_features) in data units; log_density : (n,) the model's score of each
+    points : (n, 2) where they stand on the stage; data : (m, 2) data rows on the stage, m <= n
+    nearest_row, nearest_distance : the training row closest to sample number `nearest` (0 or more), and how far it
+        is, in standard deviations of the columns
+    """
+    if not model.can_sample:
+        raise ValueError(f"{type(model).__name__} cannot draw samples")
+    n = int(np.clip(n, 1, 20_000))
+    drawn = model.sample(n, random_state=int(seed), temperature=float(temperature))
+    shown = stage(dataset)
+    out = {
+        "samples": drawn,
+        "points": shown.project(drawn),
+        "data": shown.project(dataset.X[display_rows(dataset, n, 0)]),
+        "log_density": model.score_samples(drawn),
+    }
+    if nearest >= 0:
+        if nearest >= n:
+            raise ValueError(f"nearest must be below the number of samples, {n}, not {nearest}")
+        rows = dataset.rows("train")
+        scale = dataset.X[rows].std(axis=0)
+        scale[scale == 0] = 1.0
+        square = np.sum(((dataset.X[rows] - drawn[nearest]) / scale) ** 2, axis=1)
+        out["nearest_row"] = np.array(rows[np.argmin(square)])
+        out["nearest_distance"] = np.sqrt(square.min())
+    return out
+
+
+def latent(model: DensityModel, dataset: Dataset, n: int = 1500) -> Arrays:
+    """Data points beside their latent points, and how normal the latent points are.
+
+    Returns
+    -------
+    rows : (m,) row numbers; labels : (m,); points : (m, 2) on the stage; latent : (m, n_latent)
+    norm : (m,) length of each latent vector
+    expected : (q,) quantiles of the standard normal; quantiles : (q, n_latent) of the latent margins
+    correlation : (n_latent, n_latent)
+    """
+    if not isinstance(model, LatentModel):
+        raise ValueError(f"{type(model).__name__} has no latent space")
+    rows = display_rows(dataset, int(np.clip(n, 2, 20_000)), MAX_ANOMALIES)
+    Z = model.transform(dataset.X[rows])
+    shares = (np.arange(99) + 1) / 100
+    spread = Z.std(axis=0)
+    standard = (Z - Z.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return {
+        "rows": rows,
+        "labels": np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8),
+        "points": stage(dataset).project(dataset.X[rows]),
+        "latent": Z,
+        "norm": np.linalg.norm(Z, axis=1),
+        "expected": ndtri(shares),
+        "quantiles": np.quantile(Z, shares, axis=0),
+        "correlation": standard.T @ standard / len(Z),
+    }
+
+
+def margins(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 0, n_bins: int = 48) -> Arrays:
+    """Histograms and quantiles of every column, data against samples.
+
+    Returns
+    -------
+    edges : (n_features, n_bins + 1); data, samples : (n_features, n_bins) densities per unit of the column
+    data_quantiles, sample_quantiles : (99, n_features); distance : (n_features,) largest difference of the two
+        distribution functions (Kolmogorov-Smirnov)
+    """
+    if not model.can_sample:
+        raise ValueError(f"{type(model).__name__} cannot draw samples")
+    X = dataset.X[display_rows(dataset, n, 0)]
+    drawn = model.sample(int(n), random_state=int(seed))
+    shares = (np.arange(99) + 1) / 100
+    d = dataset.n_features
+    edges = np.empty((d, n_bins + 1))
+    densities = np.empty((2, d, n_bins))
+    distance = np.empty(d)
+    for j in range(d):
+        low, high = np.quantile(X[:, j], [0.002, 0.998])
+        margin = 0.1 * (high - low) or 0.5
+        edges[j] = np.linspace(low - margin, high + margin, n_bins + 1)
+        for k, values in enumerate((X[:, j], drawn[:, j])):
+            densities[k, j] = np.histogram(values, edges[j])[0] / (len(values) * np.diff(edges[j]))
+        distance[j] = kolmogorov_distance(X[:, j], drawn[:, j])
+    return {
+        "edges": edges,
+        "data": densities[0],
+        "samples": densities[1],
+        "data_quantiles": np.quantile(X, shares, axis=0),
+        "sample_quantiles": np.quantile(drawn, shares, axis=0),
+        "distance": distance,
+    }
+
+
+def kolmogorov_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest distance between the empirical distribution functions of two samples."""
+    both = np.concatenate([a, b])
+    below = (np.searchsorted(np.sort(sample), both, side="right") / len(sample) for sample in (a, b))
+    first, second = below
+    return float(np.abs(first - second).max())
+
+
+def gap(model: DensityModel, dataset: Dataset, n: int = 0, seed: int = 1) -> Arrays:
+    """Nats above the truth: the Kullback-Leibler divergence of the model from the exact density, with its error.
+
+    The mean over fresh draws x of log p(x) - log q(x). Draws are paired, so the error is that of the difference and
+    far below that of either mean.
+
+    Returns
+    -------
+    gap, gap_error : () nats and the standard error; n : () number of draws
+    """
+    if dataset.density is None or not model.is_density:
+        raise ValueError("the distance to the truth needs a toy density and a model that gives log-densities")
+    n = n or (GAP_DRAWS if isinstance(model, FlowModel) else GAP_DRAWS_OF_SLOW_MODELS)
+    X = dataset.density.sample(n, np.random.default_rng([int(seed), 0x6A9]))
+    difference = dataset.density.log_density(X) - model.score_samples(X)
+    return {
+        "gap": np.array(difference.mean()),
+        "gap_error": np.array(difference.std() / np.sqrt(n)),
+        "n": np.array(n),
+    }

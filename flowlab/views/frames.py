@@ -1,0 +1,87 @@
+"""What is kept of a run: one small frame per stretch of training, and everything pages draw once it has ended."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.models.base import DensityModel, LatentModel
+from flowlab.views.density import grid_points
+from flowlab.views.draws import gap
+from flowlab.views.staging import Stage, stage
+
+Arrays = dict[str, np.ndarray]
+
+FRAME_GRID = 64
+FRAME_SAMPLES = 600
+FRAME_SEED = 20_24
+"""The base noise of the samples is the same in every frame, so that points travel from frame to frame."""
+
+FLOAT16_MAX = 6e4
+
+
+def frame(model: DensityModel, dataset: Dataset) -> Arrays:
+    """One frame of the film, 10 kB or less.
+
+    Returns
+    -------
+    window : (4,) x0, x1, y0, y1
+    density : (64, 64) uint8, row 0 lowest, 255 at `density_max` (per unit area); for one feature the area under the
+        curve is filled; only for models that are densities over one or two features
+    latent : (m, 2) float16 latent points of `stage(dataset).rows`; only for models with a latent space
+    samples : (600, 2) float16 on the stage; only for models that can sample
+    """
+    shown = stage(dataset)
+    out: Arrays = {"window": np.array(shown.window, np.float64)}
+    if model.is_density and dataset.n_features <= 2:
+        out |= _density(model, shown, dataset.n_features)
+    if isinstance(model, LatentModel):
+        out["latent"] = _half(_two_columns(model.transform(dataset.X[shown.rows])))
+    if model.can_sample:
+        out["samples"] = _half(shown.project(model.sample(FRAME_SAMPLES, random_state=FRAME_SEED)))
+    return out
+
+
+def final(model: DensityModel, dataset: Dataset) -> Arrays:
+    """Everything pages draw of a finished run without asking the model again.
+
+    Returns
+    -------
+    anomaly_score : (n_rows,) float64 of every row, higher is more anomalous
+    loss_train, loss_validation, loss_test : () mean negative score of each part, nan where it has no rows
+    gap, gap_error : () nats above the truth and its standard error, where the exact density is known
+    frame.* : the last frame
+    """
+    score = np.asarray(model.anomaly_score(dataset.X), np.float64)
+    out: Arrays = {"anomaly_score": score}
+    for part in ("train", "validation", "test"):
+        rows = dataset.rows(part)
+        out[f"loss_{part}"] = np.array(score[rows].mean() if len(rows) else np.nan)
+    if dataset.density is not None and model.is_density:
+        measured = gap(model, dataset)
+        out |= {"gap": measured["gap"], "gap_error": measured["gap_error"]}
+    return out | {f"frame.{key}": value for key, value in frame(model, dataset).items()}
+
+
+def _density(model: DensityModel, shown: Stage, n_features: int) -> Arrays:
+    points, _ = grid_points(shown.window, FRAME_GRID, n_features)
+    density = np.exp(np.minimum(np.nan_to_num(model.score_samples(points), nan=-np.inf), 700))
+    top = max(float(density.max()), 1e-300)
+    if n_features == 1:
+        y0, y1 = shown.window[2:]
+        heights = y0 + (np.arange(FRAME_GRID) + 0.5) * (y1 - y0) / FRAME_GRID
+        image = np.where(heights[:, None] <= density, 160, 0)
+    else:
+        image = np.round(density.reshape(FRAME_GRID, FRAME_GRID) * (255 / top))
+    return {"density": image.astype(np.uint8), "density_max": np.array(top)}
+
+
+def _two_columns(Z: np.ndarray) -> np.ndarray:
+    if Z.shape[1] > 1:
+        return Z[:, :2]
+    heights = (np.arange(len(Z)) * 0.6180339887498949) % 1.0 - 0.5
+    return np.column_stack([Z[:, 0], heights])
+
+
+def _half(points: np.ndarray) -> np.ndarray:
+    return np.clip(np.nan_to_num(points), -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
