@@ -13,8 +13,10 @@ HEAVY = {
     "torch": ("flowlab/nets/",),
     "nflows": ("flowlab/nets/zoo",),
     "numba": ("flowlab/nets/",),
-    "sklearn": ("flowlab/models/", "flowlab/datasets/", "flowlab/detection/", "flowlab/diagnostics", "flowlab/comparison",
-                "flowlab/explain", "flowlab/twosample"),
+    "sklearn": (
+        "flowlab/models/", "flowlab/datasets/", "flowlab/detection/", "flowlab/diagnostics", "flowlab/comparison",
+        "flowlab/explain", "flowlab/twosample",
+    ),
     "plotly": ("flowlab/plots/", "flowlab/exhibits/"),
     "streamlit": ("app.py", "pages/"),
     "dask": ("flowlab/jobs", "flowlab/lanes"),

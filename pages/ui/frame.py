@@ -1,4 +1,4 @@
-"""The frame around every page: navigation on top, the present data and model at the side, the link in the address bar."""
+"""The frame around every page: navigation on top, present data and model at the side, the link in the address bar."""
 
 from __future__ import annotations
 
@@ -25,12 +25,17 @@ PAGES = (
 
 
 def pages() -> list:
-    """The pages in the order of the navigation; Train opens when the address names none."""
-    return [
-        st.Page(ROOT / "pages" / file, title=title, url_path=title.lower(), default=title == "Train")
+    """The pages in the order of the navigation, and a hidden one for the bare address, which leads to Train."""
+    made = [
+        st.Page(ROOT / "pages" / file, title=title, url_path=title.lower())
         for file, title in PAGES
         if (ROOT / "pages" / file).exists()
     ]
+    return [st.Page(_home, title="FlowLab", url_path="home", default=True, visibility="hidden"), *made]
+
+
+def _home() -> None:
+    st.switch_page(ROOT / "pages" / "2_train.py", query_params=state.query("train"))
 
 
 def run() -> None:

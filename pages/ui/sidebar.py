@@ -51,7 +51,7 @@ def _seed(seed: int) -> None:
         value=seed,
         key=key,
         on_change=state.on_widget(key, state.change_seed),
-        help="Division of the rows, initial weights and order of the batches. The same link and seed give the same weights.",
+        help="Division of the rows, initial weights and the batches: the same link gives the same weights.",
     )
 
 

@@ -126,7 +126,7 @@ def _corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
 
 
 def exact_validation_loss(spec: RunSpec) -> float | None:
-    """Mean negative log of the exact density over the validation rows, in nats; None without one or for other losses."""
+    """Mean negative log of the exact density over the validation rows, in nats; None where there is none."""
     if not catalog.MODELS[spec.model.name].make.is_density:
         return None
     return _exact_loss(spec.data.to_json(), spec.seed, spec)

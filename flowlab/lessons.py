@@ -1,0 +1,39 @@
+"""Lessons: Markdown files in assets/lessons whose links open the app in a given state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "lessons"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson: `key` is its file's name without number, `summary` its first quoted line, `body` the Markdown below."""
+
+    key: str
+    title: str
+    summary: str
+    body: str
+
+
+def parse(key: str, text: str) -> Lesson:
+    """Read a lesson: a `# title` line, a `> summary` line, then the body.
+
+    >>> parse("x", "# Title\\n\\n> In short.\\n\\nText.").summary
+    'In short.'
+    """
+    lines = text.strip().splitlines()
+    if not lines or not lines[0].startswith("# "):
+        raise ValueError(f"lesson {key!r} must begin with a line '# title'")
+    rest = [line for line in lines[1:] if line.strip()][:1]
+    if not rest or not rest[0].startswith("> "):
+        raise ValueError(f"lesson {key!r} must have a line '> summary' under its title")
+    body = "\n".join(lines[lines.index(rest[0]) + 1 :]).strip()
+    return Lesson(key, lines[0][2:].strip(), rest[0][2:].strip(), body)
+
+
+def lessons(folder: Path = FOLDER) -> list[Lesson]:
+    """All lessons in the order of their files' numbers: `01-bridge.md` is lesson "bridge"."""
+    return [parse(path.stem.partition("-")[2], path.read_text("utf-8")) for path in sorted(folder.glob("*.md"))]
