@@ -17,43 +17,38 @@ READOUT_FEATURES = 64
 
 
 def layers(
-    model: DensityModel,
-    dataset: Dataset,
-    n_points: int = 600,
-    n_lines: int = 13,
-    columns: tuple[int, int] | None = None,
+    model: DensityModel, dataset: Dataset, n_points: int = 600, columns: tuple[int, int] | None = None, n_grid: int = 41
 ) -> Arrays:
-    """Points, a grid and the local change of volume after each layer of a flow, data side first.
+    """Points, a lattice and the change of volume after each layer of a flow, data side first.
 
     `columns` chooses two of more than two features; without it the first two principal axes are shown, the same
-    plane at every layer. Positions are in the flow's own units: standardised data at first, latent at the end.
+    plane at every layer. Positions are in the flow's own units: scaled data at first, latent at the end.
 
     Returns
     -------
     rows : (m,) row numbers; labels : (m,) 1 marks an anomaly
-    points : (n_layers + 1, m, 2); log_det : (n_layers, m) in nats, of each layer
-    grid : (n_layers + 1, n_lines, k, 2) lines of a warped grid over the window, for two features
-    grid_log_det : (n_layers, n_lines, k) in nats
-    bounds : (n_layers + 1, 4) x0, x1, y0, y1 that hold 99 % of the points
+    points : (n_layers + 1, m, 2); volume : (n_layers + 1, m) sum of the log-determinants so far, in nats
+    log_det : (n_layers, m) of each layer alone, in nats
+    grid : (n_layers + 1, n_grid, n_grid, 2) a lattice over the window, for two features
     """
     flow = _check_flow(model)
-    n_points = int(np.clip(n_points, 2, 5000))
-    rows = display_rows(dataset, n_points, MAX_ANOMALIES)
+    rows = display_rows(dataset, int(np.clip(n_points, 2, 5000)), MAX_ANOMALIES)
     X = dataset.X[rows]
-    plane = _plane(dataset, columns)
-    path = flow.transform_path(X) @ plane if dataset.n_features > 1 else _with_rug(flow.transform_path(X))
+    path, log_det = flow.transform_path(X), flow.log_det_path(X)
+    if dataset.n_features == 1:
+        path = _with_rug(path)
+    else:
+        path = path @ _plane(dataset, columns)
     out = {
         "rows": rows,
         "labels": np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8),
         "points": path.astype(np.float32),
-        "log_det": flow.log_det_path(X).astype(np.float32),
-        "bounds": np.stack([_bounds(points) for points in path]),
+        "volume": np.concatenate([np.zeros((1, len(X))), np.cumsum(log_det, axis=0)]).astype(np.float32),
+        "log_det": log_det.astype(np.float32),
     }
     if dataset.n_features == 2:
-        lines = _grid_lines(stage(dataset).window, int(np.clip(n_lines, 3, 41)))
-        flat = lines.reshape(-1, 2)
-        out["grid"] = flow.transform_path(flat).reshape(-1, *lines.shape).astype(np.float32)
-        out["grid_log_det"] = flow.log_det_path(flat).reshape(-1, *lines.shape[:2]).astype(np.float32)
+        lattice = _lattice(stage(dataset).window, int(np.clip(n_grid, 5, 81)))
+        out["grid"] = flow.transform_path(lattice.reshape(-1, 2)).reshape(-1, *lattice.shape).astype(np.float32)
     return out
 
 
@@ -145,16 +140,7 @@ def _with_rug(path: np.ndarray) -> np.ndarray:
     return np.concatenate([path, np.broadcast_to(heights[:, None], path.shape)], axis=2)
 
 
-def _bounds(points: np.ndarray) -> np.ndarray:
-    (x0, y0), (x1, y1) = np.quantile(points, [0.005, 0.995], axis=0)
-    half = 0.58 * max(x1 - x0, y1 - y0, 1e-6)
-    return np.array([(x0 + x1) / 2 - half, (x0 + x1) / 2 + half, (y0 + y1) / 2 - half, (y0 + y1) / 2 + half])
-
-
-def _grid_lines(window: tuple[float, float, float, float], n_lines: int, n_points: int = 61) -> np.ndarray:
-    """Upright lines, then level ones, over the middle of the window: (2 * n_lines, n_points, 2)."""
+def _lattice(window: tuple[float, float, float, float], n: int) -> np.ndarray:
+    """A regular lattice over a window, (n, n, 2)."""
     x0, x1, y0, y1 = window
-    x, y = np.linspace(x0, x1, n_lines), np.linspace(y0, y1, n_lines)
-    upright = np.stack(np.broadcast_arrays(x[:, None], np.linspace(y0, y1, n_points)), axis=-1)
-    level = np.stack(np.broadcast_arrays(np.linspace(x0, x1, n_points), y[:, None]), axis=-1)
-    return np.concatenate([upright, level])
+    return np.stack(np.meshgrid(np.linspace(x0, x1, n), np.linspace(y0, y1, n)), axis=-1)
