@@ -178,8 +178,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _is_worth_it(self, column: pd.Series) -> bool:
         name = str(column.name)
-        if pd.api.types.is_float_dtype(column.dtype) and np.isinf(column.to_numpy(float)).any():
-            n_infinite = int(np.isinf(column.to_numpy(float)).sum())
+        n_infinite = int(np.isinf(column.to_numpy(float)).sum()) if pd.api.types.is_float_dtype(column.dtype) else 0
+        if n_infinite:
             self.notes_.append(f"{name}: {n_infinite:,} infinite values count as missing.")
             column = column.replace([np.inf, -np.inf], np.nan)
         first = column.dropna().iloc[:1]
@@ -191,16 +191,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             self.constants_[name] = value.item() if isinstance(value, np.generic) else _jsonable(value)
             self.notes_.append(f"{name} is {str(value)[:40]} in every row and was left out.")
             return False
-        if not pd.api.types.is_bool_dtype(column.dtype) and not column.isna().any():
-            return True
-        if column.nunique() == 1 and pd.api.types.is_numeric_dtype(column.dtype):
+        if _one_or_none(column):
             self.notes_.append(f"{name} has one value or none; only whether it is missing was kept.")
         return True
 
     def _learn(self, column: pd.Series, role: ColumnRole, patterns: dict[bytes, str]) -> NumberColumn | CategoryColumn:
         is_number = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
         is_date = str(column.dtype).startswith("datetime")
-        if role.role == "category" or not (is_number or is_date) or column.nunique() == 1:
+        if role.role == "category" or not (is_number or is_date) or _one_or_none(column):
             plan = CategoryColumn.learn(column, self.max_one_hot)
             if plan.is_rarity:
                 self.notes_.append(f"{role.name} has {len(plan.levels):,} levels and became one feature, their rarity.")
@@ -245,6 +243,14 @@ def _checked_frame(X: object) -> pd.DataFrame:
     if not X.columns.is_unique:
         raise TableError("Two columns have the same name; rename one of them.")
     return X
+
+
+def _one_or_none(column: pd.Series) -> bool:
+    """Whether all cells that are not missing hold the same value."""
+    if not column.isna().any():
+        return False  # constant columns were left out before
+    present = column[np.isfinite(numbers(column))] if pd.api.types.is_float_dtype(column.dtype) else column.dropna()
+    return bool((present == present.iloc[0]).all())
 
 
 def _column_of(frame: pd.DataFrame, plan: NumberColumn | CategoryColumn) -> pd.Series:
