@@ -103,7 +103,7 @@ class Stages {
       if (hover >= 0) p.ring(p.x(scene.points[2 * hover]), p.y(scene.points[2 * hover + 1]), 7, t.text);
     });
     p.axes(t, scene.axes[0], scene.axes[1]);
-    if (frame.density && this.shows("density")) this.scale(p, frame.densityMax);
+    if (frame.density && this.shows("density") && scene.has_scale) this.scale(p, frame.densityMax);
   }
 
   // the colours' meaning, in a corner of the picture
@@ -141,7 +141,8 @@ class Stages {
         p.label(`radius ${r}`, p.x(r * Math.SQRT1_2) + 3, p.y(r * Math.SQRT1_2) - 3, t.truth, { size: 11, halo: t.page });
       }
       if (hover >= 0 && frame.latent) p.ring(p.x(frame.latent[2 * hover]), p.y(frame.latent[2 * hover + 1]), 7, t.text);
-      if (!frame.latent) p.label("the points arrive with the first step", p.x(0), p.y(0), t.muted, { align: "center", size: 13, halo: t.page });
+      const why = frame.density || frame.samples ? "this model has no latent space" : "the points arrive with the first step";
+      if (!frame.latent) p.label(why, p.x(0), p.y(0), t.muted, { align: "center", size: 13, halo: t.page });
     });
   }
 
@@ -231,7 +232,7 @@ class Stages {
     }
     if (at.name === "latent") return `latent ${pair(x, y)}\nradius ${thin(Math.hypot(x, y), 2)}`;
     const place = `${axes[0]} ${thin(x, 2)}\n${axes[1]} ${thin(y, 2)}`;
-    if (!frame.density || !this.shows("density")) return place;
+    if (!frame.density || !this.shows("density") || !this.scene.has_scale) return place;
     const side = frame.side, v = this.scene.window, cell = (u, lo, hi) => clamp(Math.floor(((u - lo) / (hi - lo)) * side), 0, side - 1);
     const value = frame.density[cell(y, v[2], v[3]) * side + cell(x, v[0], v[1])];
     return place + (Number.isFinite(frame.densityMax) ? `\ndensity ${((value / 255) * frame.densityMax).toPrecision(2)}` : "");
