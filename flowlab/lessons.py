@@ -10,7 +10,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "assets" / "lessons"
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: `key` is its file's name without number, `summary` its first quoted line, `body` the Markdown below."""
+    """One lesson: `key` is its file name without the number, `summary` its quoted line, `body` the Markdown below."""
 
     key: str
     title: str

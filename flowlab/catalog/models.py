@@ -22,7 +22,7 @@ STEPS = _count(
     "n_steps", "Steps", 50, 50_000, 50, "Optimiser steps; the learning rate falls to zero at the last.", True
 )
 WIDTH = _count("hidden_features", "Network width", 4, 256, 4, "Units in each hidden layer of a layer's network.")
-HIDDEN = _count("n_hidden", "Network depth", 0, 4, 1, "Hidden layers of a layer's network.")
+HIDDEN = _count("n_hidden", "Network depth", 1, 4, 1, "Hidden layers of a layer's network.")
 BLOCKS = _count("n_blocks", "Network blocks", 1, 4, 1, "Residual blocks of a layer's network.")
 BINS = _count("n_bins", "Bins", 2, 32, 1, "Pieces of each spline.", True)
 BATCH = _count("batch_size", "Batch size", 16, 4096, 16, "Rows per step.")
@@ -78,7 +78,7 @@ REGULARIZE = Control(
     "regularize",
     "Regularisation",
     "choice",
-    choices={"auto": "chosen by validation on small tables", "off": "off"},
+    choices={"auto": "chosen by validation on small tables", "none": "off"},
     help="Below a few thousand rows a flow learns its training rows by heart; noise and early stopping prevent it.",
 )
 STANDARDIZE = Control(

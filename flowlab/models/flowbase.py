@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -63,7 +64,14 @@ class EngineFlow(FlowModel):
         else:
             self._train_state = TrainState.from_arrays(checkpoint)
         settings = self._settings(len(X), x_val is not None)
-        yield from train(net, self._train_state, x, x_val, settings, self.random_state, n_steps)
+        train_shift, val_shift = self._loss_shift(X), self._loss_shift(X if X_val is None else X_val)
+        for event in train(net, self._train_state, x, x_val, settings, self.random_state, n_steps):
+            yield replace(event, train_loss=event.train_loss + train_shift, val_loss=event.val_loss + val_shift)
+
+    def _loss_shift(self, X: np.ndarray) -> float:
+        """What scaling adds to the net's mean loss over X, in nats: with it, losses belong to the units of the data."""
+        Z = self._scaling.forward(X)
+        return -float(np.mean(self._scaling.log_det(Z) + self._scaling.constant_log_density(Z)))
 
     def _settings(self, n_rows: int, has_validation: bool):
         from flowlab.nets.training import Settings
