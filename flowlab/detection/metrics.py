@@ -149,3 +149,17 @@ def _at_least(ordered: np.ndarray, threshold) -> np.ndarray:
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, nan where the whole is zero."""
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
+
+
+def score_bins(scores, y=None, edges=None, n_bins: int = 80) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Edges (n_bins + 1,) and counts (n_bins,) of a histogram, by label: "normal" and "anomaly", or "rows".
+
+    `edges` may be given (ascending, for unequal bins); else they are even from the lowest to the highest score.
+    """
+    scores, y = check_scores(scores, y)
+    if edges is None:
+        low, high = float(scores.min()), float(scores.max())
+        pad = 0.5 * max(abs(low), 1.0) * 1e-6 if high == low else 0.0
+        edges = np.linspace(low - pad, high + pad, n_bins + 1)
+    groups = {"rows": scores} if y is None else {"normal": scores[~y], "anomaly": scores[y]}
+    return np.asarray(edges), {name: np.histogram(group, edges)[0] for name, group in groups.items()}

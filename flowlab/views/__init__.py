@@ -10,6 +10,7 @@ from flowlab.views.density import MASSES, density_grid, density_slice, equal_mas
 from flowlab.views.draws import gap, kolmogorov_distance, latent, margins, samples
 from flowlab.views.frames import final, frame
 from flowlab.views.inside import layers, receipt, typical_row
+from flowlab.views.reasons import reasons, repaired
 from flowlab.views.staging import Stage, display_rows, stage
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "layers",
     "margins",
     "profile",
+    "reasons",
     "receipt",
+    "repaired",
     "samples",
     "stage",
     "typical_row",
@@ -44,6 +47,8 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "gap": gap,
     "layers": layers,
     "receipt": receipt,
+    "reasons": reasons,
+    "repaired": repaired,
     "frame": frame,
     "final": final,
 }

@@ -1,0 +1,63 @@
+"""Scores along a time axis: in order, with gaps left open, thinned without losing peaks; labelled events."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+GAP = 5.0
+"""A step longer than so many usual steps is a gap."""
+CODES = {"train": 0, "validation": 1, "test": 2}
+
+
+def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Times and scores ready to be drawn as a line, each (m,).
+
+    Rows come in the order of time; a nan score stands in every gap (a step of more than five median steps), so
+    that the line is not drawn across it. Beyond `n_points` rows only the lowest and the highest score of each
+    stretch are kept: no peak is lost.
+    """
+    time, scores = np.asarray(time), np.asarray(scores, np.float64)
+    order = np.argsort(time, kind="stable")
+    time, scores = time[order], scores[order]
+    steps = np.diff(time)
+    positive = steps[steps > np.zeros((), steps.dtype)]
+    usual = np.median(positive) if len(positive) else None
+    kept = np.arange(len(time))
+    if len(time) > n_points:
+        edges = np.linspace(0, len(time), n_points // 2 + 1).astype(int)
+        kept = np.unique([a + f(scores[a:b]) for a, b in itertools.pairwise(edges) for f in (np.argmin, np.argmax)])
+    if usual is None:
+        return time[kept], scores[kept]
+    breaks = np.flatnonzero(steps > GAP * usual)
+    at = np.unique(np.searchsorted(kept, breaks, side="right"))
+    at = at[(at > 0) & (at < len(kept))]
+    middle = time[kept[at] - 1] + (time[kept[at]] - time[kept[at] - 1]) / 2
+    return np.insert(time[kept], at, middle.astype(time.dtype)), np.insert(scores[kept], at, np.nan)
+
+
+def events(time, y, max_events: int = 200) -> list[tuple]:
+    """(begin, end) of each stretch of consecutive anomalous rows in the order of time, the longest if too many."""
+    time, y = np.asarray(time), np.asarray(y).astype(bool)
+    order = np.argsort(time, kind="stable")
+    time, y = time[order], y[order]
+    begins = np.flatnonzero(y & ~np.r_[False, y[:-1]])
+    ends = np.flatnonzero(y & ~np.r_[y[1:], False])
+    if len(begins) > max_events:
+        longest = np.sort(np.argsort(begins - ends, kind="stable")[:max_events])
+        begins, ends = begins[longest], ends[longest]
+    return [(time[a], time[b]) for a, b in zip(begins, ends, strict=True)]
+
+
+def parts_in_time(time, split) -> list[tuple[str, object, object]]:
+    """(name, begin, end) of training, validation and test rows, if they follow each other in time; else nothing."""
+    time, split = np.asarray(time), np.asarray(split)
+    spans = [
+        (name, time[split == code].min(), time[split == code].max())
+        for name, code in CODES.items()
+        if (split == code).any()
+    ]
+    spans.sort(key=lambda span: span[1])
+    apart = all(before[2] <= after[1] for before, after in itertools.pairwise(spans))
+    return spans if apart else []

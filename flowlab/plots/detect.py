@@ -1,0 +1,377 @@
+"""Figures of the Detect page: scores against a threshold, curves, reasons. Arrays in, figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.plots import theme
+
+
+@dataclass(frozen=True)
+class ScoreAxis:
+    """How anomaly scores lie on an axis: as they are, or compressed beyond the bulk so that a long tail fits.
+
+    Compressed positions are asinh((score - centre) / scale): even near the centre, logarithmic far from it.
+    """
+
+    centre: float = 0.0
+    scale: float = 1.0
+    compressed: bool = False
+    title: str = "anomaly score"
+
+    @classmethod
+    def of(cls, scores: np.ndarray, title: str = "anomaly score") -> ScoreAxis:
+        """Compressed where a score lies more than 25 interquartile ranges from the median."""
+        low, centre, high = np.quantile(scores, [0.25, 0.5, 0.75])
+        scale = max(float(high - low), 1e-9 * max(abs(float(scores.max())), 1.0))
+        long = max(scores.max() - centre, centre - scores.min()) > 25 * scale
+        return cls(float(centre), scale, bool(long), title)
+
+    def place(self, scores) -> np.ndarray:
+        """Positions of scores on the axis."""
+        scores = np.asarray(scores, np.float64)
+        return np.arcsinh((scores - self.centre) / self.scale) if self.compressed else scores
+
+    def score(self, positions) -> np.ndarray:
+        """Scores at positions of the axis."""
+        positions = np.asarray(positions, np.float64)
+        return np.sinh(positions) * self.scale + self.centre if self.compressed else positions
+
+    def apply(self, fig: go.Figure, low: float, high: float, along: str = "x") -> None:
+        """Set range, ticks and title of one axis for scores from `low` to `high`."""
+        ends = self.place([low, high])
+        margin = 0.02 * (ends[1] - ends[0]) or 0.5
+        settings: dict = {"range": [ends[0] - margin, ends[1] + margin], "title_text": self.title}
+        if self.compressed:
+            values = _round_values(self.score(np.linspace(*ends, 9)))
+            settings |= {"tickvals": self.place(values), "ticktext": [_short(v) for v in values]}
+            settings["title_text"] += ", tail compressed"
+        (fig.update_xaxes if along == "x" else fig.update_yaxes)(**settings)
+
+
+def score_histogram(
+    axis: ScoreAxis,
+    edges: np.ndarray,
+    counts: Mapping[str, np.ndarray],
+    threshold: float,
+    marks: Sequence[tuple[str, float]] = (),
+    interval: tuple[float, float] | None = None,
+    log_counts: bool = False,
+    dark: bool = False,
+    height: int = 300,
+) -> go.Figure:
+    """Counts per score, stacked, with the threshold as a line.
+
+    Parameters
+    ----------
+    edges : (n_bins + 1,) bin edges, as scores
+    counts : "normal" and "anomaly", or "rows" -> (n_bins,)
+    marks : further thresholds by name, as small ticks at the top
+    interval : 95 % interval of the threshold, shaded
+    """
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height=height, y_title="rows per bin" + (", log scale" if log_counts else ""))
+    places = axis.place(edges)
+    looks = {"rows": (c.data, ""), "normal": (c.data, ""), "anomaly": (c.anomaly, "/")}
+    for name, values in counts.items():
+        color, shape = looks[name]
+        fig.add_bar(
+            x=(places[1:] + places[:-1]) / 2,
+            y=values,
+            width=np.diff(places),
+            name={"rows": "rows", "normal": "normal rows", "anomaly": "labelled anomalies"}[name],
+            marker={
+                "color": color,
+                "line": {"width": 0},
+                "pattern": {"shape": shape, "fgcolor": c.background, "size": 5},
+            },
+            customdata=np.c_[edges[:-1], edges[1:]],
+            hovertemplate="%{y} rows from %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra>%{fullData.name}</extra>",
+        )
+    fig.update_layout(barmode="stack", bargap=0, showlegend=len(counts) > 1)
+    if interval is not None:
+        low, high = np.clip(interval, edges[0], edges[-1])
+        x0, x1 = axis.place([low, high])
+        fig.add_vrect(x0=x0, x1=x1, fillcolor=c.threshold, opacity=0.08, line_width=0)
+    _threshold_line(fig, c, axis, threshold, edges[0], edges[-1])
+    for label, value in marks:
+        if edges[0] <= value <= edges[-1] and np.isfinite(value):
+            fig.add_scatter(
+                x=axis.place([value]),
+                y=[0.97],
+                yaxis="y2",
+                mode="markers",
+                marker={"symbol": "triangle-down", "size": 9, "color": c.second},
+                hovertemplate=f"{label}: {value:.5g}<extra></extra>",
+                showlegend=False,
+            )
+    fig.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
+    if log_counts:
+        fig.update_layout(yaxis={"type": "log", "dtick": 1})
+    axis.apply(fig, edges[0], edges[-1])
+    return fig
+
+
+def curves_against_threshold(
+    axis: ScoreAxis,
+    thresholds: np.ndarray,
+    curves: Mapping[str, np.ndarray],
+    bands: Mapping[str, np.ndarray],
+    threshold: float,
+    y_title: str,
+    dark: bool = False,
+    height: int = 300,
+    from_zero: bool = True,
+) -> go.Figure:
+    """Curves by label over the threshold, each with its bootstrap band (2, n) where there is one."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height=height, y_title=y_title)
+    looks = [(c.model, "solid"), (c.second, "dash"), (c.third, "dot"), (c.data, "dashdot")]
+    x = axis.place(thresholds)
+    for (label, values), (color, dash) in zip(curves.items(), looks, strict=False):
+        if label in bands:
+            low, high = bands[label]
+            known = np.isfinite(low) & np.isfinite(high)
+            fig.add_scatter(
+                x=np.r_[x[known], x[known][::-1]],
+                y=np.r_[high[known], low[known][::-1]],
+                fill="toself",
+                fillcolor=theme.translucent(color, 0.15),
+                line={"width": 0},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        fig.add_scatter(
+            x=x,
+            y=values,
+            name=label,
+            mode="lines",
+            line={"color": color, "dash": dash, "width": 2, "shape": "hv"},
+            customdata=thresholds,
+            hovertemplate="%{y:.4g} at threshold %{customdata:.4g}<extra>%{fullData.name}</extra>",
+        )
+    _threshold_line(fig, c, axis, threshold, thresholds[0], thresholds[-1], label=False)
+    if from_zero:
+        fig.update_yaxes(rangemode="tozero")
+    axis.apply(fig, thresholds[0], thresholds[-1])
+    return fig
+
+
+def operating_curve(
+    x: np.ndarray,
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    points: Mapping[str, tuple[float, float]],
+    x_title: str,
+    y_title: str,
+    diagonal: bool = False,
+    dark: bool = False,
+    height: int = 320,
+) -> go.Figure:
+    """A ROC or precision-recall curve per part of the data, with the operating point of the threshold on it."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height=height, x_title=x_title, y_title=y_title)
+    if diagonal:
+        fig.add_scatter(x=x, y=x, mode="lines", line={"color": c.muted, "dash": "dot", "width": 1}, showlegend=False)
+    looks = {"validation": (c.second, "dash", "diamond"), "test": (c.model, "solid", "circle")}
+    for part, (xs, ys) in curves.items():
+        color, dash, symbol = looks[part]
+        fig.add_scatter(x=xs, y=ys, mode="lines", name=part, line={"color": color, "dash": dash, "width": 2})
+        px, py = points[part]
+        fig.add_scatter(
+            x=[px],
+            y=[py],
+            mode="markers",
+            name=f"threshold, {part}",
+            marker={"symbol": symbol, "size": 11, "color": color, "line": {"color": c.threshold, "width": 2}},
+            showlegend=False,
+        )
+    fig.update_xaxes(range=[-0.02, 1.02])
+    fig.update_yaxes(range=[-0.02, 1.04])
+    return fig
+
+
+def rules_picture(
+    axis: ScoreAxis,
+    labels: Sequence[str],
+    values: np.ndarray,
+    intervals: Sequence[tuple[float, float] | None],
+    flagged_share: np.ndarray,
+    low: float,
+    high: float,
+    current: float,
+    dark: bool = False,
+) -> go.Figure:
+    """Where each rule puts the threshold, with intervals, and how much it flags; refusals (inf) are left out."""
+    c = theme.colors(dark)
+    answered = [i for i, value in enumerate(values) if np.isfinite(value)]
+    fig = theme.figure(dark, height=90 + 28 * max(len(answered), 1))
+    shown = np.clip([values[i] for i in answered], low, high)
+    for row, i in enumerate(answered):
+        if intervals[i] is not None:
+            ends = axis.place(np.clip(intervals[i], low, high))
+            fig.add_scatter(
+                x=ends, y=[row, row], mode="lines", line={"color": c.second, "width": 4}, opacity=0.4, hoverinfo="skip"
+            )
+    fig.add_scatter(
+        x=axis.place(shown),
+        y=np.arange(len(answered)),
+        mode="markers+text",
+        text=[f"  {100 * flagged_share[i]:.3g} %" for i in answered],
+        textposition="middle right",
+        marker={"color": c.second, "size": 10, "symbol": "diamond"},
+        customdata=[f"{values[i]:.5g}" for i in answered],
+        hovertemplate="threshold %{customdata}<extra></extra>",
+    )
+    _threshold_line(fig, c, axis, current, low, high, label=False)
+    fig.update_layout(showlegend=False)
+    fig.update_yaxes(tickvals=list(range(len(answered))), ticktext=[labels[i] for i in answered], showgrid=False)
+    fig.update_yaxes(range=[len(answered) - 0.5, -0.5])
+    axis.apply(fig, low, high)
+    return fig
+
+
+def agreement_heatmap(labels: Sequence[str], overlap: np.ndarray, dark: bool = False) -> go.Figure:
+    """Share of rows that two rules agree on, of those either flags; (k, k), nan where neither flags."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height=90 + 28 * max(len(labels), 3))
+    fig.add_heatmap(
+        z=100 * overlap,
+        x=list(labels),
+        y=list(labels),
+        zmin=0,
+        zmax=100,
+        colorscale=[[0, c.background], [1, c.model]],
+        text=[["" if np.isnan(v) else f"{100 * v:.0f}" for v in row] for row in overlap],
+        texttemplate="%{text}",
+        xgap=2,
+        ygap=2,
+        colorbar={"title": {"text": "agree (%)"}, "thickness": 10, "outlinewidth": 0},
+        hovertemplate="%{x} and %{y}: %{z:.0f} %<extra></extra>",
+    )
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    fig.update_xaxes(showgrid=False, tickangle=-40)
+    return fig
+
+
+def score_over_time(
+    axis: ScoreAxis,
+    time: np.ndarray,
+    scores: np.ndarray,
+    threshold: float,
+    events: Sequence[tuple],
+    parts: Sequence[tuple[str, object, object]],
+    time_title: str,
+    dark: bool = False,
+    height: int = 300,
+) -> go.Figure:
+    """The score as a signal; nan scores break the line at gaps.
+
+    Parameters
+    ----------
+    time, scores : (n,) in order of time, from `detection.timeline.signal`
+    events : (begin, end) of labelled stretches
+    parts : (name, begin, end) of training, validation and test rows where they follow each other in time
+    """
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height=height, x_title=time_title)
+    shades = {"train": c.data, "validation": c.second, "test": c.model}
+    for name, begin, end in parts:
+        x0, x1 = _plain_time(begin), _plain_time(end)
+        fig.add_vrect(x0=x0, x1=x1, fillcolor=shades[name], opacity=0.08, line_width=0, layer="below")
+        fig.add_annotation(x=x0, y=1, yref="paper", text=name, showarrow=False, xanchor="left", yanchor="bottom")
+    for begin, end in events:
+        x0, x1 = _plain_time(begin), _plain_time(end)
+        fig.add_vrect(x0=x0, x1=x1, fillcolor=c.anomaly, opacity=0.2, line={"width": 1, "color": c.anomaly})
+    fig.add_scattergl(
+        x=time, y=axis.place(scores), mode="lines", name="anomaly score", line={"color": c.data, "width": 1.2},
+        customdata=scores, hovertemplate="%{x}: %{customdata:.4g}<extra></extra>", connectgaps=False,
+    )  # fmt: skip
+    alarms = np.flatnonzero(scores >= threshold)
+    fig.add_scattergl(
+        x=time[alarms], y=axis.place(scores[alarms]), mode="markers", name="alarm",
+        marker={"color": c.anomaly, "size": 6, "symbol": "x"}, hoverinfo="skip",
+    )  # fmt: skip
+    known = scores[np.isfinite(scores)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    fig.add_hline(y=float(axis.place(np.clip(threshold, low, high))), line={"color": c.threshold, "width": 1.5})
+    axis.apply(fig, low, high, along="y")
+    fig.update_layout(showlegend=False)
+    return fig
+
+
+def reasons_bars(
+    names: Sequence[str], contributions: np.ndarray, unit: str, dark: bool = False, n_shown: int = 8
+) -> go.Figure:
+    """What the features with the largest contributions add to the anomaly score, largest on top."""
+    c = theme.colors(dark)
+    names, contributions = list(names)[:n_shown], np.asarray(contributions)[:n_shown]
+    fig = theme.figure(dark, height=70 + 28 * max(len(names), 2), x_title=f"part of the anomaly score ({unit})")
+    fig.add_bar(
+        x=contributions,
+        y=[name if len(name) <= 24 else name[:23] + "…" for name in names],
+        orientation="h",
+        marker={"color": np.where(contributions > 0, c.anomaly, c.data).tolist()},
+        hovertemplate="%{y}: %{x:.4g}<extra></extra>",
+    )
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    return fig
+
+
+def audit_curve(
+    axis: ScoreAxis,
+    thresholds: np.ndarray,
+    bands: Mapping[str, np.ndarray],
+    threshold: float,
+    dark: bool = False,
+    height: int = 300,
+) -> go.Figure:
+    """Audited shares (3, n): estimate, lower and upper end, by label, over the threshold."""
+    curves = {label: values[0] for label, values in bands.items()}
+    return curves_against_threshold(
+        axis, thresholds, curves, {k: v[1:] for k, v in bands.items()}, threshold, "share (estimated)", dark, height
+    )
+
+
+def _threshold_line(
+    fig: go.Figure, c: theme.Colors, axis: ScoreAxis, threshold: float, low: float, high: float, label: bool = True
+) -> None:
+    if not np.isfinite(threshold):
+        return
+    place = float(axis.place(np.clip(threshold, low, high)))
+    fig.add_vline(x=place, line={"color": c.threshold, "width": 2})
+    if label:
+        fig.add_annotation(
+            x=place,
+            y=0.9,
+            yref="paper",
+            xshift=5,
+            xanchor="left",
+            yanchor="top",
+            text=f"{threshold:.5g}",
+            showarrow=False,
+            font={"color": c.threshold, "size": 13},
+            bgcolor=theme.translucent(c.background, 0.7),
+        )
+
+
+def _plain_time(moment) -> str | float:
+    """Shapes take times as text only."""
+    return str(moment) if isinstance(moment, np.datetime64) else float(moment)
+
+
+def _round_values(values: np.ndarray) -> np.ndarray:
+    """Each value to two significant digits, repeats removed."""
+    rounded = [float(f"{v:.1e}") for v in values]
+    return np.unique(rounded)
+
+
+def _short(value: float) -> str:
+    return (
+        f"{value:.2g}"
+        if 1e-3 <= abs(value) < 1e4 or value == 0
+        else f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
+    )

@@ -1,0 +1,72 @@
+"""Why one row of a data set is anomalous, and what would make it ordinary, as arrays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.explain import Reference, explain, repair
+from flowlab.models.base import DensityModel
+from flowlab.views.density import check_row
+
+Arrays = dict[str, np.ndarray]
+
+
+def reasons(model: DensityModel, dataset: Dataset, row: int) -> Arrays:
+    """Contributions of the features to one row's anomaly score, largest first.
+
+    Returns
+    -------
+    feature : (k,) feature numbers; contribution, value, typical, low, high : (k,); words : (k,) text
+    score : (); sentence, method : () text; similar : (5,) numbers of the most similar training rows
+    """
+    row = check_row(dataset, row)
+    found = explain(model, dataset.X[row], _reference(dataset))
+    out = {
+        name: np.array([getattr(reason, name) for reason in found.reasons])
+        for name in ("feature", "contribution", "value", "typical", "low", "high")
+    }
+    return out | {
+        "words": np.array([reason.sentence for reason in found.reasons], dtype=str),
+        "score": np.array(found.score),
+        "sentence": np.array(found.sentence),
+        "method": np.array(found.method),
+        "similar": usual_rows(dataset)[list(found.similar)],
+    }
+
+
+def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) -> Arrays:
+    """The smallest set of edits found that brings a row below the threshold.
+
+    Returns
+    -------
+    feature : (k,) edited features; old, new : (k,) their values; row : (n_features,) the edited row
+    before, after : () anomaly scores; succeeded : () bool; sentence : () text
+    """
+    row = check_row(dataset, row)
+    found = repair(model, dataset.X[row], _reference(dataset), float(threshold))
+    return {
+        "feature": np.array([edit.feature for edit in found.edits], int),
+        "old": np.array([edit.old for edit in found.edits], float),
+        "new": np.array([edit.new for edit in found.edits], float),
+        "row": found.row,
+        "before": np.array(found.before),
+        "after": np.array(found.after),
+        "succeeded": np.array(found.succeeded),
+        "sentence": np.array(found.sentence),
+    }
+
+
+def usual_rows(dataset: Dataset) -> np.ndarray:
+    """Numbers of the training rows that count as usual: those labelled as anomalies do not, if others are left."""
+    rows = dataset.rows("train")
+    if dataset.y is None or (dataset.y[rows] == 0).sum() < 2:
+        return rows
+    return rows[dataset.y[rows] == 0]
+
+
+@lru_cache(maxsize=4)
+def _reference(dataset: Dataset) -> Reference:
+    return Reference(dataset.X[usual_rows(dataset)], dataset.columns)
