@@ -1,0 +1,6 @@
+"""Jobs: training in slices, on worker processes or a Dask cluster. See `runner.JobRunner` and `slices.run_slice`."""
+
+from flowlab.jobs.runner import JobError, JobRunner, RunStatus
+from flowlab.jobs.slices import SliceResult, run_slice, run_view
+
+__all__ = ["JobError", "JobRunner", "RunStatus", "SliceResult", "run_slice", "run_view"]

@@ -1,0 +1,171 @@
+"""Dispatcher: one thread that hands slices to lanes, in turn over users, and takes in what they bring."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.jobs import slices
+from flowlab.jobs.job import Job, Turns
+from flowlab.jobs.lanes import Lane, Lanes, is_lost_worker
+from flowlab.jobs.saving import Saver
+from flowlab.records import RunSpec
+from flowlab.runs import StoreError
+
+MAX_FAILURES = 3
+
+
+class Dispatcher:
+    """Keeps the lanes busy with slices of the jobs in `turns`.
+
+    Everything that changes a job happens under `lock`. What comes from other threads (a slice's result, a warm
+    worker, a write that failed) is posted and carried out by the dispatcher's own thread.
+    """
+
+    def __init__(self, lanes: Lanes, saver: Saver, load: Callable[[RunSpec], Dataset]) -> None:
+        self.lock = threading.RLock()
+        self.turns = Turns()
+        self._lanes, self._saver, self._load = lanes, saver, load
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._loader = ThreadPoolExecutor(1, "flowlab-load")
+        self._closed = False
+        lanes.open(self.post)
+        self._thread = threading.Thread(target=self._loop, daemon=True, name="flowlab-dispatch")
+        self._thread.start()
+
+    def post(self, action: Callable[[], None] = lambda: None) -> None:
+        """Have the dispatcher carry out `action`, then look for work."""
+        self._inbox.put(action)
+
+    def go(self, job: Job, front: bool = True) -> None:
+        """Give a job its turns, before its user's other jobs or behind them."""
+        if job.mode not in ("running", "paused", "stopped"):
+            return
+        if job.mode != "running" or front:
+            self.turns.add(job, front)
+        job.mode, job.steps_left, job.urgent, job.failures = "running", None, front, 0
+        job.clicks += 1
+        if not job.lost_workers:
+            job.message = ""
+        self.post()
+
+    def halt(self, job: Job, mode: str, result: slices.SliceResult | None = None) -> None:
+        """Give a job no further turns."""
+        job.mode, job.steps_left = mode, None
+        self.turns.remove(job)
+        self._saver.save(job, result, mode)
+
+    def drop(self, job: Job) -> None:
+        """Forget a job; what a slice of it still brings is thrown away."""
+        job.dropped = True
+        self.turns.remove(job)
+
+    def close(self) -> None:
+        """Dispatch nothing further and let the workers go."""
+        self._closed = True
+        self.post()
+        self._thread.join()
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        self._lanes.close()
+
+    def _loop(self) -> None:
+        while not self._closed:
+            action = self._inbox.get()
+            with self.lock:
+                action()
+                while not self._closed and (lane := self._lanes.free()) and (job := self.turns.take()):
+                    self._submit(job, job.lane if self._lanes.is_free(job.lane) else lane)
+
+    def _submit(self, job: Job, lane: Lane) -> None:
+        now = time.monotonic()
+        n_steps, with_frame = job.next_slice(now)
+        job.turns.append(now)
+        # Its last lane still holds its data set, so it is asked again.
+        job.in_flight, job.urgent, job.lane, lane.state = True, False, lane, "busy"
+        dataset = self._load(job.spec) if job.send_data else None
+        clicks = job.clicks
+        arguments = (job.spec, job.checkpoint, n_steps, dataset, with_frame)
+        try:
+            future = lane.executor.submit(slices.run_slice, *arguments)
+        except Exception as error:
+            future = Future()
+            future.set_exception(error)
+        future.add_done_callback(lambda future: self.post(partial(self._settle, job, lane, n_steps, clicks, future)))
+
+    def _settle(self, job: Job, lane: Lane, n_steps: int, clicks: int, future: Future) -> None:
+        """Take in what a slice of `n_steps` brought; `clicks` was the job's count when it was submitted."""
+        error = RuntimeError("the slice was cancelled") if future.cancelled() else future.exception()
+        lost = error is not None and (future.cancelled() or is_lost_worker(error))
+        if lost:
+            lane.reopen(self.post)
+        else:
+            lane.state = "free"
+        job.in_flight = False
+        if job.dropped:
+            return
+        if error is not None:
+            self._fail(job, error, lost)
+        elif isinstance(future.result(), slices.Needs):
+            self._fetch_data(job)
+        else:
+            self._advance(job, future.result(), n_steps, counts=clicks == job.clicks)
+
+    def _advance(self, job: Job, result: slices.SliceResult, n_steps: int, counts: bool) -> None:
+        job.failures, job.send_data = 0, False
+        job.checkpoint = result.checkpoint
+        if result.events:
+            last = result.events[-1]
+            job.measure(last.step - job.step, result.seconds)
+            job.step, job.n_steps = last.step, last.n_steps
+            if result.frame:
+                job.frame_step = last.step
+        if job.steps_left is not None and counts:
+            job.steps_left -= n_steps
+        if result.finished:
+            job.mode = "finishing"
+            self.turns.remove(job)
+            self._saver.finish(job, result, "stopped" if n_steps == 0 and job.step < job.n_steps else "done")
+        elif job.mode == "running" and job.steps_left is not None and job.steps_left <= 0:
+            self.halt(job, "paused", result)
+        else:
+            self._saver.save(job, result, "running" if job.mode == "running" else None)
+
+    def _fail(self, job: Job, error: BaseException, lost: bool = False) -> None:
+        job.failures += 1
+        job.lost_workers += lost
+        # These are about the table or the settings, and would come again.
+        hopeless = isinstance(error, ValueError | StoreError)
+        if job.failures < MAX_FAILURES and not hopeless:
+            what = "A worker was lost; training goes on" if lost else "A slice failed and is tried again"
+            job.message = f"{what} from step {job.step}."
+            return
+        if lost:
+            job.message = f"The worker was lost {MAX_FAILURES} times in a row; try fewer rows or a smaller model."
+        elif hopeless:
+            job.message = str(error)
+        else:
+            job.message = f"Training failed ({type(error).__name__}: {error}); change a setting and train again."
+        job.mode = "finishing"
+        self.turns.remove(job)
+        self._saver.fail(job, job.message, "".join(traceback.format_exception(error)))
+
+    def _fetch_data(self, job: Job) -> None:
+        """Build an uploaded table's data set on this side, beside the dispatcher, and send it with the next slice."""
+        job.in_flight = True
+
+        def fetched(future: Future) -> None:
+            job.in_flight = False
+            if job.dropped:
+                return
+            if future.exception() is None:
+                job.send_data = True
+            else:
+                self._fail(job, future.exception())
+
+        self._loader.submit(self._load, job.spec).add_done_callback(lambda future: self.post(partial(fetched, future)))

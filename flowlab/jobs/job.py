@@ -1,0 +1,131 @@
+"""One run in the dispatcher's hands, and the queue that decides whose turn it is."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flowlab.jobs.slices import Arrays
+from flowlab.records import RunSpec, TrainEvent
+
+FIRST_STEPS = 8
+FIRST_SECONDS = 0.1
+WATCHED_SECONDS = 0.2
+UNWATCHED_SECONDS = 0.5
+FILM_LENGTH = 40
+"""Pictures of a run nobody watches; a watched run has one with each slice."""
+
+
+@dataclass
+class Job:
+    """A run with its newest checkpoint. Times are those of `time.monotonic`.
+
+    mode is "running" (wants slices), "stopping" (wants the slice that closes it), "paused", "finishing" (its result
+    is being written), "done", "stopped" or "failed".
+    """
+
+    run_id: str
+    spec: RunSpec
+    user: str
+    checkpoint: Arrays | None = None
+    step: int = 0
+    n_steps: int = 0
+    mode: str = "running"
+    steps_left: int | None = None
+    """How many steps to take before pausing; None for all."""
+    clicks: int = 0
+    """Counts the orders to go on, so that a slice under way is not taken for a part of the newest."""
+    urgent: bool = True
+    """Someone just clicked: the next slice goes first, and is short."""
+    in_flight: bool = False
+    dropped: bool = False
+    """The run was started again as another job; what a slice of this one still brings is thrown away."""
+    failures: int = 0
+    lost_workers: int = 0
+    rate: float = 0.0
+    """Steps per second, measured."""
+    last_slice: int = 0
+    frame_step: int = 0
+    message: str = ""
+    send_data: bool = False
+    lane: object = None
+    watched_until: float = 0.0
+    turns: deque[float] = field(default_factory=lambda: deque(maxlen=6))
+    unsaved: list[TrainEvent] = field(default_factory=list)
+    saved_at: float = 0.0
+
+    @property
+    def wants_slices(self) -> bool:
+        return self.mode in ("running", "stopping")
+
+    def next_slice(self, now: float) -> tuple[int, bool]:
+        """How many steps the next slice takes, and whether it brings a picture.
+
+        Slices are counted in steps, never cut by the clock; the clock only chooses how many come at once.
+        """
+        if self.mode == "stopping":
+            return 0, False
+        watched = now < self.watched_until or self.urgent or self.steps_left is not None
+        if not self.rate:
+            n_steps = FIRST_STEPS
+        else:
+            seconds = FIRST_SECONDS if self.urgent else WATCHED_SECONDS if watched else UNWATCHED_SECONDS
+            n_steps = max(1, min(round(self.rate * seconds), 8 * self.last_slice))
+        if self.steps_left is not None:
+            n_steps = min(n_steps, self.steps_left)
+        due = self.step + n_steps - self.frame_step >= self.n_steps / FILM_LENGTH
+        return n_steps, watched or due
+
+    def measure(self, n_steps: int, seconds: float) -> None:
+        """Learn the rate from a slice."""
+        newest = n_steps / max(seconds, 1e-4)
+        self.rate = newest if self.last_slice <= FIRST_STEPS or not self.rate else 0.5 * (self.rate + newest)
+        self.last_slice = max(1, n_steps)
+
+    def turn_every(self) -> float:
+        """Seconds between its last turns, on average; 0 before there were two."""
+        return (self.turns[-1] - self.turns[0]) / (len(self.turns) - 1) if len(self.turns) > 1 else 0.0
+
+
+class Turns:
+    """Round robin over users; of each user's runs only the first is live, the others wait behind it."""
+
+    def __init__(self) -> None:
+        self._queues: OrderedDict[str, list[Job]] = OrderedDict()
+
+    def add(self, job: Job, front: bool = True) -> None:
+        self.remove(job)
+        queue = self._queues.setdefault(job.user, [])
+        queue.insert(0 if front else len(queue), job)
+
+    def remove(self, job: Job) -> None:
+        queue = self._queues.get(job.user, [])
+        if job in queue:
+            queue.remove(job)
+        if not queue:
+            self._queues.pop(job.user, None)
+
+    def live(self) -> Iterator[Job]:
+        """The live run of each user, whose turn is next first."""
+        return (queue[0] for queue in self._queues.values())
+
+    def take(self) -> Job | None:
+        """The run to serve now: one just clicked, else the first in turn. Its user goes to the end."""
+        waiting = [job for job in self.live() if not job.in_flight]
+        job = next((job for job in waiting if job.urgent), waiting[0] if waiting else None)
+        if job is not None:
+            self._queues.move_to_end(job.user)
+        return job
+
+    def ahead(self, job: Job) -> int:
+        """How many runs have their turn before this one."""
+        own = self._queues.get(job.user, [])
+        if job not in own or job.in_flight:
+            return 0
+        before = own.index(job)
+        for first in self.live():
+            if first.user == job.user:
+                break
+            before += not first.in_flight
+        return before

@@ -1,0 +1,310 @@
+"""JobRunner: what pages and the command line ask of training: submit, pause, step, stop, status, call."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from flowlab import catalog
+from flowlab.datasets.dataset import Dataset
+from flowlab.jobs import slices
+from flowlab.jobs.dispatch import Dispatcher
+from flowlab.jobs.job import Job
+from flowlab.jobs.lanes import DaskLanes, Lane, Lanes, default_width, is_lost_worker, process_lane
+from flowlab.jobs.saving import Saver
+from flowlab.records import RunSpec
+from flowlab.runs import Run, RunStore
+
+CALL_SECONDS = 60.0
+WATCH_SECONDS = 3.0
+
+
+class JobError(RuntimeError):
+    """What was asked of the runner cannot be done now; the text is a sentence and a next step, fit for a page."""
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Where a run stands.
+
+    state : queued, running, paused, done, stopped, failed or interrupted
+    ahead : how many runs have their turn before this one
+    turn_every_seconds : how long from one of its turns to the next, measured; 0 while unknown
+    message : a sentence where something happened that people should know, else ""
+    lost_workers : how many workers died over this run; each cost one slice
+    """
+
+    state: str
+    step: int = 0
+    n_steps: int = 0
+    ahead: int = 0
+    turn_every_seconds: float = 0.0
+    steps_per_second: float = 0.0
+    message: str = ""
+    lost_workers: int = 0
+
+
+class JobRunner:
+    """Trains runs in slices of about half a second, a fifth while somebody watches, in turn over users.
+
+    A run nobody watches goes on to its last step: closing the tab stops nothing, and the number of steps bounds
+    it. One run per user is live; the others wait behind it. One thread writes the store, so no lane waits for the
+    disk. A worker that dies costs its slice, nothing else. No method but `call` waits for a worker.
+
+    Parameters
+    ----------
+    store : where runs are kept
+    lanes : how many slices run at once; by default one per core (FLOWLAB_LANES), or per thread of the cluster
+    scheduler : address of a Dask scheduler, by default FLOWLAB_SCHEDULER; empty for processes of this machine
+    executor_factory : makes the executor of one lane, for tests
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        lanes: int | None = None,
+        scheduler: str | None = None,
+        executor_factory: Callable[[], Executor] | None = None,
+    ) -> None:
+        self.store = store
+        self._jobs: dict[str, Job] = {}
+        self._datasets = slices.Recent(4)
+        self._closed = False
+        for run in store.list():
+            if run.status in ("queued", "running") and not _alive_elsewhere(run.pid):
+                store.set_status(run.run_id, "interrupted", "The server was restarted; press train to go on.")
+        scheduler = os.environ.get("FLOWLAB_SCHEDULER", "") if scheduler is None else scheduler
+        if executor_factory is not None:
+            self._lanes = Lanes(lambda: Lane(executor_factory, warm=False), lanes or 2)
+        elif scheduler:
+            self._lanes = DaskLanes(scheduler, lanes)
+        else:
+            self._lanes = Lanes(process_lane, lanes or default_width())
+        self._saver = Saver(store)
+        self._dispatcher = Dispatcher(self._lanes, self._saver, self._dataset)
+        self._lock = self._dispatcher.lock
+        self._saver.on_finished = lambda job, status: self._dispatcher.post(partial(self._finished, job, status))
+        self._saver.on_error = lambda job, sentence: self._dispatcher.post(partial(self._not_saved, job, sentence))
+
+    def submit(self, spec: RunSpec, user: str = "", queued: bool = False) -> str:
+        """Train `spec` and return its run id, at once.
+
+        A finished run stays as it is: same link, same run. One that was paused, stopped or interrupted goes on;
+        one that failed starts again. The run goes before the user's other runs, or with `queued` behind them.
+        StoreError if the run cannot be written.
+        """
+        run_id = catalog.run_id(spec)
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is None or job.mode in ("done", "failed"):
+                run = self.store.load(run_id)
+                if run is None or run.status == "failed":
+                    run = self._saver.now(self.store.create, run_id, spec, user)
+                job = None if run.status == "done" else self._adopt(run, user)
+            if user:
+                self._saver.now(self.store.note_visitor, run_id, user)
+            if job is not None:
+                self._dispatcher.go(job, front=not queued)
+        return run_id
+
+    def submit_many(self, specs: list[RunSpec], user: str = "") -> list[str]:
+        """Queue several runs of one user, trained one after the other; returns their ids."""
+        return [self.submit(spec, user, queued=True) for spec in specs]
+
+    def pause(self, run_id: str) -> None:
+        """Take no further slice; the one under way is kept."""
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is not None and job.mode == "running":
+                self._dispatcher.halt(job, "paused")
+
+    def resume(self, run_id: str) -> None:
+        """Go on with a run that was paused, stopped or interrupted; nothing happens to one that is over."""
+        with self._lock:
+            job = self._find(run_id)
+            if job is not None:
+                self._dispatcher.go(job)
+
+    def step(self, run_id: str, n_steps: int = 1) -> None:
+        """Take `n_steps` steps, then pause."""
+        if n_steps < 1:
+            raise ValueError(f"n_steps must be at least 1, not {n_steps}")
+        with self._lock:
+            job = self._find(run_id)
+            if job is not None:
+                self._dispatcher.go(job)
+                job.steps_left = n_steps
+
+    def stop(self, run_id: str) -> None:
+        """End the run where it is; its model can be used as it stands, and `resume` goes on from there."""
+        with self._lock:
+            job = self._find(run_id)
+            if job is None or job.mode not in ("running", "paused"):
+                return
+            if job.checkpoint is None and not job.in_flight:
+                self._dispatcher.halt(job, "stopped")
+            else:
+                self._dispatcher.go(job)
+                job.mode = "stopping"
+
+    def restart(self, run_id: str) -> None:
+        """Forget what was learned and start again from the first step."""
+        with self._lock:
+            run = self.store.load(run_id)
+            if run is None:
+                raise JobError("There is no such run to start again; press train.")
+            run = self._saver.now(self.store.create, run_id, run.spec, run.user)
+            self._dispatcher.go(self._adopt(run, run.user))
+
+    def status(self, run_id: str) -> RunStatus | None:
+        """Where the run stands; None if nobody began it here."""
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is not None:
+                return RunStatus(
+                    state=self._state(job),
+                    step=job.step,
+                    n_steps=job.n_steps,
+                    ahead=self._dispatcher.turns.ahead(job),
+                    turn_every_seconds=job.turn_every(),
+                    steps_per_second=job.rate,
+                    message=job.message,
+                    lost_workers=job.lost_workers,
+                )
+        run = self.store.load(run_id)
+        if run is None:
+            return None
+        last = run.events[-1] if run.events else None
+        step, n_steps = (last.step, last.n_steps) if last else (0, 0)
+        # Nobody here has it in hand; perhaps the command line has.
+        lost = run.status in ("queued", "running") and not _alive_elsewhere(run.pid)
+        return RunStatus("interrupted" if lost else run.status, step, n_steps, message=run.error)
+
+    def watch(self, run_id: str) -> RunStatus | None:
+        """`status`, and for the next few seconds shorter slices with a picture each: somebody is looking."""
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is not None:
+                job.watched_until = time.monotonic() + WATCH_SECONDS
+        return self.status(run_id)
+
+    def call(self, run_id: str, view_name: str, timeout: float = CALL_SECONDS, **kwargs: Any) -> dict[str, np.ndarray]:
+        """The arrays of `views.VIEWS[view_name]` for a run that has learned something.
+
+        Computed on a lane of its own, so that it answers while others train. Waits for the answer; JobError if
+        there is nothing to ask, or if it takes longer than `timeout` seconds.
+        """
+        run = self.store.load(run_id)
+        state = None if run is None else run.state or run.checkpoint
+        if state is None:
+            raise JobError("Nothing has been learned yet; press train.")
+        key, needs = (run_id, run.updated), slices.Needs()
+        for _ in range(4):
+            dataset = self._dataset(run.spec) if needs.data else None
+            arguments = (run.spec, state if needs.state else None, view_name, kwargs, dataset, key)
+            try:
+                result = self._evaluate(arguments, timeout)
+            except Exception as error:
+                if not is_lost_worker(error):
+                    raise
+                with self._lock:
+                    self._lanes.evaluation.reopen(self._dispatcher.post)
+                continue
+            if not isinstance(result, slices.Needs):
+                return result
+            needs = result
+        raise JobError("The worker that computes pictures was lost; try again in a few seconds.")
+
+    def close(self) -> None:
+        """Stop dispatching, note live runs as interrupted where they stand, and let the workers go."""
+        if self._closed:
+            return
+        self._closed = True
+        self._dispatcher.close()
+        for job in self._jobs.values():
+            if job.mode in ("running", "stopping"):
+                self._saver.save(job, None, "interrupted")
+        self._saver.close()
+
+    def _evaluate(self, arguments: tuple, timeout: float) -> dict[str, np.ndarray] | slices.Needs:
+        with self._lock:
+            if self._closed:
+                raise JobError("The server is shutting down.")
+            lane = self._lanes.evaluation
+            if lane.state == "closed":
+                lane.open(self._dispatcher.post)
+            future = lane.executor.submit(slices.run_view, *arguments)
+        try:
+            return future.result(timeout)
+        except FutureTimeout:
+            future.cancel()
+            raise JobError(f"This took longer than {timeout:g} s; ask for fewer rows or points.") from None
+
+    def _find(self, run_id: str) -> Job | None:
+        """The job of a run, taken up from disk if need be; None if the run is over."""
+        if run_id in self._jobs:
+            return self._jobs[run_id]
+        run = self.store.load(run_id)
+        if run is None:
+            raise JobError("There is no such run on this server; press train.")
+        return None if run.status in ("done", "failed") else self._adopt(run, run.user)
+
+    def _adopt(self, run: Run, user: str) -> Job:
+        """Take a run up as it stands on disk."""
+        job = Job(run.run_id, run.spec, user, checkpoint=run.checkpoint, mode="paused")
+        if run.events and job.checkpoint is not None:
+            last = run.events[-1]
+            job.step, job.n_steps = int(job.checkpoint.get("train.step", last.step)), last.n_steps
+        before = self._jobs.get(run.run_id)
+        if before is not None:
+            self._dispatcher.drop(before)
+            job.watched_until = before.watched_until
+        self._jobs[run.run_id] = job
+        return job
+
+    def _state(self, job: Job) -> str:
+        if job.mode in ("stopping", "finishing"):
+            return "running"
+        if job.mode != "running":
+            return job.mode
+        live = any(first is job for first in self._dispatcher.turns.live())
+        return "running" if job.in_flight or (live and job.turns) else "queued"
+
+    def _finished(self, job: Job, status: str) -> None:
+        job.mode, job.checkpoint = status, None
+        if status == "stopped" and self._jobs.get(job.run_id) is job:
+            # `resume` takes it up from disk.
+            del self._jobs[job.run_id]
+
+    def _not_saved(self, job: Job, sentence: str) -> None:
+        job.mode, job.message = "paused", sentence
+        self._dispatcher.turns.remove(job)
+
+    def _dataset(self, spec: RunSpec) -> Dataset:
+        key = (spec.data.to_json(), spec.seed)
+        found = self._datasets.get(key)
+        if found is None:
+            made = catalog.make_dataset(spec.data, spec.seed, load_table=self.store.get_table)
+            found = self._datasets.put(key, made)
+        return found
+
+
+def _alive_elsewhere(pid: int) -> bool:
+    """Whether another process than this one has the run in hand."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

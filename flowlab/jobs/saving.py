@@ -1,0 +1,76 @@
+"""Saver: writes what slices brought, in order, on one thread, so that neither lanes nor pages wait for the disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from flowlab.jobs.job import Job
+from flowlab.jobs.slices import Arrays, SliceResult
+from flowlab.runs import RunStore, StoreError
+
+CHECKPOINT_SECONDS = 1.0
+"""At most this much training is lost when the whole server dies."""
+
+
+class Saver:
+    """The queue in front of the store. `on_finished(job, status)` and `on_error(job, sentence)` hear how it went."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(1, "flowlab-save")
+        self.on_finished: Callable[[Job, str], None] = lambda job, status: None
+        self.on_error: Callable[[Job, str], None] = lambda job, sentence: None
+
+    def now(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Carry out a write after those that wait, and return what it returns."""
+        return self._thread.submit(function, *arguments).result()
+
+    def save(self, job: Job, result: SliceResult | None, status: str | None = None) -> None:
+        """Append a slice's events and picture; the checkpoint too, if it is time or the run is not going on."""
+        self._thread.submit(self._attempt, job, partial(self._save, job, result, job.checkpoint, status))
+
+    def finish(self, job: Job, result: SliceResult, status: str) -> None:
+        """Write a finished run; only then does it count as finished."""
+        self._thread.submit(self._attempt, job, partial(self._finish, job, result, status))
+
+    def fail(self, job: Job, error: str, details: str) -> None:
+        """Close a run that cannot go on, with a sentence for people and the traceback."""
+        self._thread.submit(self._attempt, job, partial(self._fail, job, error, details))
+
+    def close(self) -> None:
+        """Wait for what is still to be written."""
+        self._thread.shutdown(wait=True)
+
+    def _attempt(self, job: Job, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except StoreError as error:
+            self.on_error(job, str(error))
+
+    def _save(self, job: Job, result: SliceResult | None, checkpoint: Arrays | None, status: str | None) -> None:
+        due = status != "running" or time.monotonic() - job.saved_at > CHECKPOINT_SECONDS
+        self._append(job, result, checkpoint if due else None)
+        if status is not None:
+            self._store.set_status(job.run_id, status)
+
+    def _finish(self, job: Job, result: SliceResult, status: str) -> None:
+        self._append(job, result, result.checkpoint)
+        self._store.finish(job.run_id, status, result.state, result.views)
+        self.on_finished(job, status)
+
+    def _fail(self, job: Job, error: str, details: str) -> None:
+        self._store.set_status(job.run_id, "failed", error, details)
+        self.on_finished(job, "failed")
+
+    def _append(self, job: Job, result: SliceResult | None, checkpoint: Arrays | None) -> None:
+        # What could not be written stays in `unsaved` and is tried again with the next slice.
+        if result is not None:
+            job.unsaved += result.events
+        self._store.append(job.run_id, job.unsaved, result.frame if result else None, checkpoint)
+        job.unsaved = []
+        if checkpoint is not None:
+            job.saved_at = time.monotonic()
