@@ -1,0 +1,131 @@
+"""The trust badge: green for sound models, and every deliberate fault caught by the finding that names it."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+import flowlab.nets.engine.build as build
+from flowlab import catalog
+from flowlab.catalog.data import DATASETS, TOYS
+from flowlab.diagnostics import audit, overall
+from flowlab.models.autoencoders import Autoencoder
+from flowlab.models.baselines import Gaussian
+from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
+from flowlab.models.variational import VariationalAutoencoder
+from flowlab.records import Spec
+
+
+class WithoutLogDeterminant(SplineCouplingFlow):
+    def score_samples(self, X):
+        return norm.logpdf(self.transform(X)).sum(1)
+
+
+class WithoutInverse(SplineCouplingFlow):
+    def inverse_transform(self, Z):
+        return 1.02 * super().inverse_transform(Z)
+
+
+def fitted(model, dataset):
+    for _ in model.fit_iter(dataset.part("train"), dataset.part("validation")):
+        pass
+    return model
+
+
+def levels(model, dataset):
+    return {finding.name: finding.level for finding in audit(model, dataset)}
+
+
+@pytest.fixture(scope="module")
+def moons():
+    return catalog.make_dataset(Spec("moons"))
+
+
+@pytest.fixture(scope="module")
+def sound(moons):
+    return fitted(SplineCouplingFlow(n_steps=1500), moons)
+
+
+def test_a_sound_flow_is_green(moons, sound):
+    findings = audit(sound, moons)
+    assert overall(findings) == "green", [f for f in findings if f.level != "green"]
+    assert [f.name for f in findings] == [
+        "Round trip",
+        "Log-determinant",
+        "Untouched columns",
+        "Latent axes",
+        "Latent norm",
+        "Rows in the tails",
+        "Total mass",
+        "Training against held-out rows",
+        "Samples",
+    ]
+    assert findings == audit(sound, moons)
+
+
+def test_a_dropped_log_determinant_is_caught(moons, sound):
+    found = levels(WithoutLogDeterminant().set_state(sound.get_state()), moons)
+    assert found["Log-determinant"] == "red"
+    assert found["Total mass"] == "red"
+
+
+def test_a_wrong_inverse_is_caught(moons, sound):
+    assert levels(WithoutInverse().set_state(sound.get_state()), moons)["Round trip"] == "red"
+
+
+def test_a_mask_that_never_alternates_is_caught(moons, monkeypatch):
+    alternating = build.alternating_masks
+    monkeypatch.setattr(build, "alternating_masks", lambda n, layers, *rest: [alternating(n, 1, *rest)[0]] * layers)
+    finding = {f.name: f for f in audit(fitted(SplineCouplingFlow(n_steps=600), moons), moons)}["Untouched columns"]
+    assert finding.level == "red"
+    assert finding.value == 1
+
+
+def test_scales_that_cannot_stretch_are_caught(moons):
+    found = levels(fitted(AffineCouplingFlow(scale_map="sigmoid", n_steps=600), moons), moons)
+    assert found["Latent axes"] == "red"
+    assert found["Latent norm"] == "red"
+
+
+def test_an_untrained_flow_is_not_trusted(moons):
+    model = SplineCouplingFlow(n_steps=1)
+    fitted(model, moons)
+    assert overall(audit(model, moons)) == "red"
+
+
+def test_memorised_rows_are_caught():
+    moons = catalog.make_dataset(Spec("moons", {"n_samples": 200}))
+    model = SplineCouplingFlow(n_steps=1500, regularize="none")
+    for _ in model.fit_iter(moons.part("train")):
+        pass
+    assert levels(model, moons)["Training against held-out rows"] != "green"
+
+
+def test_models_without_latent_space_or_density_are_measured_where_they_can_be(moons):
+    autoencoder = levels(fitted(Autoencoder(n_steps=100), moons), moons)
+    assert set(autoencoder) == {"Training against held-out rows", "Samples"}
+    gaussian = levels(fitted(Gaussian(), moons), moons)
+    assert gaussian["Total mass"] == "green"
+    assert gaussian["Samples"] == "red"
+    assert "Round trip" not in gaussian
+    assert levels(fitted(VariationalAutoencoder(n_steps=300), moons), moons)["Total mass"] == "green"
+
+
+@pytest.mark.parametrize("name", ["gaussian", "moons"])
+def test_one_column_and_many_columns_can_be_audited(name):
+    rng = np.random.default_rng(0)
+    moons = catalog.make_dataset(Spec(name))
+    one = type(moons)(moons.X[:2000, :1], ("x",))
+    many = type(moons)(rng.normal(size=(2000, 6)) @ rng.normal(size=(6, 6)), tuple("abcdef"))
+    for dataset in (one, many):
+        model = fitted(AffineCouplingFlow(n_steps=300), dataset)
+        findings = {f.name: f for f in audit(model, dataset)}
+        assert findings["Log-determinant"].level == "green"
+        assert findings["Total mass"].value == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, entry in DATASETS.items() if entry.group == TOYS])
+def test_default_flow_is_green_on_every_toy(name):
+    dataset = catalog.make_dataset(Spec(name, {"n_samples": 20_000}))
+    findings = audit(fitted(catalog.make_model(Spec("spline")), dataset), dataset)
+    assert overall(findings) == "green", [f for f in findings if f.level != "green"]
