@@ -1,0 +1,306 @@
+"""The default detector for tables: bounded flows and one classical detector, joined by their tail probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from flowlab.models.base import DensityModel, State, one_step_event
+from flowlab.models.flows import MaskedAutoregressiveFlow
+from flowlab.models.scorers import IsolationForestModel, NearestNeighbours
+from flowlab.records import TrainEvent
+
+CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
+FIRST = "first flow"
+"""The flow whose least likely rows the others do not see."""
+EPOCHS = {"all": 16, "normal": 32}
+STEPS = {"all": (100, 1000), "normal": (200, 1000)}
+"""Fewest and most steps of a flow."""
+TRIM = 0.1
+CALIBRATION_ROWS = 5000
+TAIL_SHARE = 0.1
+WORST = 1e30
+
+
+class BoundedFlow(MaskedAutoregressiveFlow):
+    """A masked autoregressive flow that can only contract, so that no density piles up on discrete values."""
+
+    _average_rate = 0.0  # an average over the last 200 steps would lag behind in runs as short as these
+
+    def _settings(self, n_rows: int, has_validation: bool):
+        return replace(super()._settings(n_rows, has_validation), keep_best=False)
+
+
+@dataclass(frozen=True)
+class TailProbability:
+    """-log of the share of training rows that are at least as anomalous, as a continuous function of the score.
+
+    Between the training scores it is interpolated; beyond the largest it goes on like an exponential tail, with the
+    mean excess of the highest tenth.
+    """
+
+    scores: np.ndarray
+    surprise: np.ndarray
+    slope: float
+
+    @classmethod
+    def fit(cls, scores: np.ndarray) -> TailProbability:
+        """From the anomaly scores (n,) of training rows."""
+        ordered = np.sort(scores)
+        n = len(ordered)
+        knots, first = np.unique(ordered, return_index=True)
+        start = ordered[min(n - 1, int((1 - TAIL_SHARE) * n))]
+        excess = float(np.mean(ordered[ordered >= start] - start))
+        spread = float(ordered[-1] - ordered[0])
+        smallest = max(1e-3 * spread, 1e-9 * max(1.0, float(np.abs(ordered[-1]))))
+        return cls(knots, -np.log((n - first) / (n + 1)), 1.0 / max(excess, smallest))
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """-log tail probability in nats, shape (n,); finite for every finite score."""
+        inside = np.interp(scores, self.scores, self.surprise)
+        return inside + np.log1p(np.maximum(scores - self.scores[-1], 0.0) * self.slope)
+
+
+class Detector(DensityModel):
+    """Finds strange rows of a table: several bounded flows of different seeds and one classical detector.
+
+    Each member's anomaly score becomes a tail probability (how many training rows are at least as strange); the
+    detector's score is the weighted mean of their logarithms. Flows and classical detector fail on different tables,
+    so that together they are rarely wrong by much. Not a density: the flow whose likelihood is best is not the one
+    that detects best.
+
+    Parameters
+    ----------
+    trained_on : "all": unlabelled rows, strange ones among them; few epochs, and the least likely rows are left out of
+        a second fit. "normal": rows known to be normal
+    n_flows : how many flows, 0 to leave them out
+    classical : "auto" (isolation forest for "all", nearest neighbours for "normal"), "isolation forest",
+        "nearest neighbours" or "none"
+    classical_weight : weight of the classical member, 0 to 1; the flows share the rest
+    n_steps : training steps of each flow; 0 chooses them by the number of rows
+    trim : share of the training rows, the least likely ones of a first fit, that the flows do not see; "auto" is 0.1
+        where `trained_on` is "all"
+    n_layers, hidden_features, learning_rate, scale_map : of the flows; "contract" keeps them from expanding
+    random_state : seed of everything
+    """
+
+    is_density = False
+    can_sample = False
+    loss_label = "negative log-likelihood of the flow in training (nats)"
+    score_label = "mean log tail probability (nats)"
+
+    def __init__(
+        self,
+        trained_on="all",
+        n_flows=3,
+        classical="auto",
+        classical_weight=0.5,
+        n_steps=0,
+        trim="auto",
+        n_layers=5,
+        hidden_features=64,
+        learning_rate=2e-3,
+        scale_map="contract",
+        random_state=0,
+    ):
+        self.trained_on = trained_on
+        self.n_flows = n_flows
+        self.classical = classical
+        self.classical_weight = classical_weight
+        self.n_steps = n_steps
+        self.trim = trim
+        self.n_layers = n_layers
+        self.hidden_features = hidden_features
+        self.learning_rate = learning_rate
+        self.scale_map = scale_map
+        self.random_state = random_state
+
+    def fit_iter(
+        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+    ) -> Iterator[TrainEvent]:
+        """See `DensityModel.fit_iter`: steps count over all flows, one after the other; validation rows only show."""
+        X, X_val = self._check_training_rows(X, X_val)
+        self._check_parameters()
+        return self._steps(X, X_val, checkpoint, n_steps)
+
+    def _check_parameters(self) -> None:
+        choices = {"trained_on": ("all", "normal"), "classical": ("auto", *CLASSICAL, "none")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        for name in ("n_flows", "n_steps"):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < 0:
+                raise ValueError(f"{name} must be a whole number of at least 0, not {value!r}")
+        if not 0 <= self.classical_weight <= 1:
+            raise ValueError(f"classical_weight must be from 0 to 1, not {self.classical_weight!r}")
+        if self.trim != "auto" and not 0 <= float(self.trim) < 0.5:
+            raise ValueError(f"trim must be 'auto' or a share from 0 to below 0.5, not {self.trim!r}")
+        if self.n_flows == 0 and self.classical == "none":
+            raise ValueError("n_flows=0 and classical='none' leave nothing to detect with; keep one of the two")
+
+    def _plan(self, n_rows: int) -> tuple[int, int, float]:
+        """Batch size, steps of each flow, and the share of rows to leave out."""
+        is_mixed = self.trained_on == "all"
+        batch_size = min(256, max(32, n_rows // 8))
+        epochs = EPOCHS[self.trained_on]
+        steps = int(np.clip(epochs * n_rows / batch_size, *STEPS[self.trained_on]))
+        trim = (TRIM if is_mixed else 0.0) if self.trim == "auto" else float(self.trim)
+        return batch_size, self.n_steps or steps, trim
+
+    def _flow(self, index: int, n_rows: int) -> BoundedFlow:
+        batch_size, n_steps, _ = self._plan(n_rows)
+        return BoundedFlow(
+            n_layers=self.n_layers,
+            hidden_features=self.hidden_features,
+            scale_map=self.scale_map,
+            n_steps=n_steps,
+            batch_size=batch_size,
+            learning_rate=self.learning_rate,
+            regularize="none",
+            random_state=1000 * self.random_state + index,
+        )
+
+    def _classical(self) -> dict[str, DensityModel]:
+        chosen = self.classical
+        if chosen == "auto":
+            chosen = next(name for name, rows in CLASSICAL.items() if rows == self.trained_on)
+        if chosen == "none":
+            return {}
+        if chosen == "isolation forest":
+            return {chosen: IsolationForestModel(random_state=self.random_state)}
+        return {chosen: NearestNeighbours(max_rows=5000, random_state=self.random_state)}
+
+    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+        _, steps_each, trim = self._plan(len(X))
+        names = [f"flow {i + 1}" for i in range(self.n_flows)]
+        if trim and names:
+            names.insert(0, FIRST)
+        total, left = steps_each * len(names), math.inf if n_steps is None else n_steps
+        if checkpoint is None:
+            self._begin(X)
+            if not names and left > 0:
+                yield one_step_event(self, X, X_val, 0.0)
+        else:
+            self.set_state(checkpoint)
+            self._resume(checkpoint)
+        while self.step_ < total and left > 0:
+            number, before = divmod(self.step_, steps_each)
+            name = names[number]
+            flow = self._flow(number, len(X))
+            going_on = self._current if before else None
+            rows = X if self._kept is None else X[self._kept]
+            share = None if left == math.inf else min(left, steps_each - before)
+            for event in flow.fit_iter(rows, X_val, checkpoint=going_on, n_steps=share):
+                self.step_ = number * steps_each + event.step
+                self._use(name, flow, X, is_done=event.step == steps_each)
+                yield replace(
+                    event,
+                    step=self.step_,
+                    n_steps=total,
+                    epoch=event.epoch + number * steps_each * event.epoch / event.step,
+                    seconds=self._seconds + event.seconds,
+                    note=event.note or (name if event.step <= 50 else ""),
+                )
+            left -= self.step_ - number * steps_each - before
+            if self.step_ == (number + 1) * steps_each:
+                self._seconds += event.seconds
+                if name == FIRST:
+                    scores = flow.score_samples(X)
+                    self._kept = scores > np.quantile(scores, trim)
+
+    def _begin(self, X: np.ndarray) -> None:
+        """Fit the classical member, which takes a moment: from here on the detector can be used."""
+        self.members_: dict[str, DensityModel] = {}
+        self.tails_: dict[str, TailProbability] = {}
+        self.step_, self._seconds, self._kept, self._current = 0, 0.0, None, None
+        for name, model in self._classical().items():
+            model.fit(X)
+            own = getattr(model, "training_scores", None)
+            scores = -own() if own else model.anomaly_score(self._calibration_rows(X))
+            self.members_[name], self.tails_[name] = model, TailProbability.fit(scores)
+
+    def _use(self, name: str, flow: BoundedFlow, X: np.ndarray, is_done: bool) -> None:
+        """Let `flow` take part as it is now; while it trains a thousand rows are enough to calibrate it."""
+        if name != FIRST:
+            self.members_.pop(FIRST, None), self.tails_.pop(FIRST, None)
+        rows = self._calibration_rows(X)[: None if is_done else 1000]
+        self.members_[name] = flow
+        self.tails_[name] = TailProbability.fit(_finite(flow.anomaly_score(rows)))
+        self._current = {key: a for key, a in flow.get_checkpoint().items() if key.startswith("train.")}
+        self._current |= flow.get_state()
+
+    def _calibration_rows(self, X: np.ndarray) -> np.ndarray:
+        order = np.random.default_rng([self.random_state, 0xCA1]).permutation(len(X))
+        return X[order[:CALIBRATION_ROWS]]
+
+    @property
+    def weights_(self) -> dict[str, float]:
+        """Weight of each member; they sum to 1."""
+        check_is_fitted(self, "members_")
+        n_flows = sum(name not in CLASSICAL for name in self.members_)
+        if n_flows in (0, len(self.members_)):
+            return dict.fromkeys(self.members_, 1 / len(self.members_))
+        share = (1 - self.classical_weight) / n_flows
+        return {name: self.classical_weight if name in CLASSICAL else share for name in self.members_}
+
+    def member_scores(self, X) -> dict[str, np.ndarray]:
+        """-log tail probability of each row by each member, in nats, (n_samples,) each; higher is stranger."""
+        check_is_fitted(self, "members_")
+        X = self._check_rows(X)
+        return {name: self.tails_[name](_finite(model.anomaly_score(X))) for name, model in self.members_.items()}
+
+    def score_samples(self, X) -> np.ndarray:
+        """Weighted mean of the members' log tail probabilities in nats, (n_samples,); 0 is as normal as can be."""
+        weights = self.weights_
+        return -sum(weights[name] * surprise for name, surprise in self.member_scores(X).items())
+
+    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+        """Not possible: the detector joins several models."""
+        raise NotImplementedError("Detector joins several models and has no distribution to draw from; train a flow")
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        check_is_fitted(self, "members_")
+        state = {"members": np.array(list(self.members_)), "n_features_in": np.array(self.n_features_in_)}
+        state["step"] = np.array(self.step_)
+        for i, (name, model) in enumerate(self.members_.items()):
+            state |= {f"member{i}.{key}": array for key, array in model.get_state().items()}
+            tail = self.tails_[name]
+            state |= {f"tail{i}.scores": tail.scores, f"tail{i}.surprise": tail.surprise}
+            state[f"tail{i}.slope"] = np.array(tail.slope)
+        return state
+
+    def set_state(self, state: State) -> Detector:
+        self.n_features_in_, self.step_ = int(state["n_features_in"]), int(state["step"])
+        self.members_, self.tails_ = {}, {}
+        classical = self._classical()
+        for i, name in enumerate(str(name) for name in state["members"]):
+            model = classical.get(name) or self._flow(0, 2)
+            self.members_[name] = model.set_state(_part(state, f"member{i}."))
+            tail = _part(state, f"tail{i}.")
+            self.tails_[name] = TailProbability(tail["scores"], tail["surprise"], float(tail["slope"]))
+        return self
+
+    def get_checkpoint(self) -> dict[str, np.ndarray]:
+        state = self.get_state() | {"seconds": np.array(self._seconds)}
+        if self._kept is not None:
+            state["kept"] = self._kept
+        return state | {f"current.{key}": array for key, array in (self._current or {}).items()}
+
+    def _resume(self, checkpoint: State) -> None:
+        self._seconds = float(checkpoint["seconds"])
+        self._kept = np.asarray(checkpoint["kept"]) if "kept" in checkpoint else None
+        self._current = _part(checkpoint, "current.") or None
+
+
+def _part(state: State, prefix: str) -> dict[str, np.ndarray]:
+    return {key.removeprefix(prefix): np.asarray(state[key]) for key in state if key.startswith(prefix)}
+
+
+def _finite(scores: np.ndarray) -> np.ndarray:
+    """A row whose score a member cannot compute counts as strange beyond all others."""
+    return np.where(np.isfinite(scores), np.clip(scores, -WORST, WORST), WORST)
