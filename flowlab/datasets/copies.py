@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.columns import as_levels, numbers
+from flowlab.datasets.categories import as_levels
+from flowlab.datasets.columns import numbers
 from flowlab.datasets.roles import ColumnRole, sample_rows
 
 PRECISION = 1e-9
@@ -29,6 +30,18 @@ def find_copies(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> dict[str, d
     copies = _linear_copies(frame, [name for name, number in is_number.items() if number])
     categories = [name for name, number in is_number.items() if not number]
     return copies | _category_copies(frame, [name for name in categories if not _is_date(frame[name])])
+
+
+def decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
+    """The copied column again, from the decoded column it follows from."""
+    if "pairs" in copy:
+        table = dict(copy["pairs"])
+        values = original.astype(object).where(original.notna(), None).map(lambda value: table.get(value))
+        return values.astype(copy["dtype"])
+    values = original.astype(float) * copy["slope"] + copy["offset"]
+    if copy["dtype"].lower().startswith(("int", "uint")):
+        return values.round() if values.isna().any() else values.round().astype(copy["dtype"].lower())
+    return values
 
 
 def _is_date(column: pd.Series) -> bool:

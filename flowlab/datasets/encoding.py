@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from flowlab.datasets.columns import CategoryColumn, NumberColumn, from_dict, numbers, row_keys, to_dict
+from flowlab.datasets.categories import CategoryColumn
+from flowlab.datasets.columns import NumberColumn, numbers, row_keys
+from flowlab.datasets.copies import decode_copy, find_copies
+from flowlab.datasets.foreign import TableError
 from flowlab.datasets.roles import ColumnRole, propose_roles
-from flowlab.datasets.sniffing import TableError
 
 MISSING_POLICIES = ("auto", "median", "indicator")
 MAX_FEATURES = 4_000
@@ -132,7 +135,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             columns[plan.name] = plan.decode(Z[:, j : j + width])
             j += width
         for name, copy in self.copies_.items():
-            columns[name] = _decode_copy(columns[copy["of"]], copy)
+            columns[name] = decode_copy(columns[copy["of"]], copy)
         for name, value in self.constants_.items():
             columns[name] = pd.Series([value] * len(Z), dtype="str" if isinstance(value, str) else None)
         return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
@@ -154,7 +157,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "columns_")
         params = {key: getattr(self, key) for key in ("missing", "max_one_hot", "clock", "lags", "random_state")}
         learned = {key: getattr(self, key) for key in ("notes_", "constants_", "copies_", "time_", "order_", "clock_")}
-        return json.dumps({"params": params, **learned, "columns_": [to_dict(plan) for plan in self.columns_]})
+        return json.dumps({"params": params, **learned, "columns_": [_to_dict(plan) for plan in self.columns_]})
 
     @classmethod
     def from_json(cls, text: str) -> TableEncoder:
@@ -162,7 +165,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         try:
             fields = json.loads(text)
             encoder = cls(**fields.pop("params"))
-            encoder.columns_ = [from_dict(column) for column in fields.pop("columns_")]
+            encoder.columns_ = [_from_dict(column) for column in fields.pop("columns_")]
             for key in ("notes_", "constants_", "copies_", "time_", "order_", "clock_"):
                 setattr(encoder, key, fields[key])
         except (KeyError, TypeError, AttributeError) as error:
@@ -222,8 +225,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return plan
 
     def _drop_copies(self, frame: pd.DataFrame, used: list[ColumnRole]) -> list[ColumnRole]:
-        from flowlab.datasets.copies import find_copies
-
         self.copies_ = find_copies(frame, used)
         for name, copy in self.copies_.items():
             what = (
@@ -287,17 +288,6 @@ def _clock(frame: pd.DataFrame, time: str) -> np.ndarray:
     return np.column_stack([f(angle.to_numpy(float)) for angle in angles for f in (np.sin, np.cos)]).copy()
 
 
-def _decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
-    if "pairs" in copy:
-        table = dict(copy["pairs"])
-        values = original.astype(object).where(original.notna(), None).map(lambda value: table.get(value))
-        return values.astype(copy["dtype"])
-    values = original.astype(float) * copy["slope"] + copy["offset"]
-    if copy["dtype"].lower().startswith(("int", "uint")):
-        return values.round() if values.isna().any() else values.round().astype(copy["dtype"].lower())
-    return values
-
-
 def _jsonable(value: object) -> object:
     return value if isinstance(value, (str, int, float, bool)) else str(value)
 
@@ -308,3 +298,19 @@ def _nothing_left(roles: Sequence[ColumnRole]) -> str:
         f"No column is left to learn from: {found}{', ...' if len(roles) > 4 else ''}; "
         "give at least one column that varies the role feature or category."
     )
+
+
+def _to_dict(plan: NumberColumn | CategoryColumn) -> dict[str, Any]:
+    return {"kind": plan.kind, **asdict(plan)}
+
+
+def _from_dict(fields: dict[str, Any]) -> NumberColumn | CategoryColumn:
+    """The plan again; ValueError where the fields are not a plan's."""
+    fields = dict(fields)
+    kind = {"number": NumberColumn, "category": CategoryColumn}.get(fields.pop("kind", ""))
+    if kind is None:
+        raise ValueError("an encoder's column is of kind 'number' or 'category'; save the detector again")
+    for key in ("levels", "edges", "atoms"):
+        if key in fields:
+            fields[key] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[key])
+    return kind(**fields)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from flowlab.datasets.sniffing import TableError
+from flowlab.datasets.foreign import TableError
 
 if TYPE_CHECKING:
     from flowlab.datasets.tables import Limits

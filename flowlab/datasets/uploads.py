@@ -10,8 +10,8 @@ import pandas as pd
 
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
 from flowlab.datasets.encoding import TableEncoder
+from flowlab.datasets.foreign import TableError
 from flowlab.datasets.roles import ColumnRole, propose_roles, roles_from_text
-from flowlab.datasets.sniffing import TableError
 
 MIN_ROWS = 10
 NONE = "(none)"

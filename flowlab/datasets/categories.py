@@ -1,0 +1,122 @@
+"""How a column of categories becomes numbers a flow can learn, and how numbers become categories again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.columns import cell_noise
+
+
+@dataclass
+class CategoryColumn:
+    """A column of texts, truth values or codes.
+
+    Two levels give one 0/1 feature, a few give one-hot features, many give one feature "rarity": minus the binary
+    logarithm of the level's share, each level on a cell of its own. A missing value is the level None; a level that
+    was not there at the fit stands outside all cells.
+    """
+
+    kind: ClassVar[str] = "category"
+    name: str
+    dtype: str
+    levels: tuple[str | int | float | bool | None, ...]
+    edges: tuple[float, ...] = ()
+
+    @classmethod
+    def learn(cls, column: pd.Series, max_one_hot: int) -> CategoryColumn:
+        codes, uniques = pd.factorize(as_levels(column))
+        counts = np.bincount(codes[codes >= 0], minlength=len(uniques))
+        order = np.lexsort((np.arange(len(uniques)), -counts))
+        levels = [_plain(uniques[i]) for i in order]
+        counts = counts[order]
+        n_missing = int((codes < 0).sum())
+        if n_missing:
+            levels.append(None)
+            counts = np.append(counts, n_missing)
+        plan = cls(str(column.name), str(column.dtype), tuple(levels))
+        if len(levels) > max_one_hot:
+            order = np.argsort(-counts, kind="stable")
+            plan.levels = tuple(levels[i] for i in order)
+            plan.edges = tuple(_rarity_edges(counts[order]).tolist())
+        return plan
+
+    @property
+    def is_rarity(self) -> bool:
+        return bool(self.edges)
+
+    def names(self) -> list[str]:
+        if self.is_rarity:
+            return [f"{self.name} (rarity)"]
+        if len(self.levels) <= 2:
+            return [f"{self.name} = {_shown(self.levels[-1])}"]
+        return [f"{self.name} = {_shown(level)}" for level in self.levels]
+
+    def codes(self, column: pd.Series) -> np.ndarray:
+        """Position of each row's level in `levels`; len(levels) for what was not there at the fit."""
+        codes, uniques = pd.factorize(as_levels(column))
+        where = {level: i for i, level in enumerate(self.levels)}
+        table = np.array([where.get(_plain(value), len(self.levels)) for value in uniques] + [0], dtype=np.int64)
+        table[-1] = where.get(None, len(self.levels))
+        return table[codes]
+
+    def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
+        codes = self.codes(column)
+        if self.is_rarity:
+            edges = np.append(self.edges, self.edges[-1] + 1.0)
+            noise = (1 - 1e-6) * cell_noise(keys, codes, self.name)
+            return ((edges[codes] + edges[codes + 1]) / 2 + noise * (edges[codes + 1] - edges[codes]))[:, None]
+        names = self.names()
+        hot = (
+            codes[:, None].astype(float) if len(names) == 1 else (codes[:, None] == np.arange(len(names))).astype(float)
+        )
+        for j, name in enumerate(names):
+            hot[:, j] += (1 - 1e-6) * cell_noise(keys, hot[:, j], name)
+        return hot
+
+    def decode(self, block: np.ndarray) -> pd.Series:
+        if self.is_rarity:
+            codes = np.clip(np.searchsorted(self.edges, block[:, 0], side="right") - 1, 0, len(self.levels) - 1)
+        elif block.shape[1] == 1:
+            codes = np.clip(np.rint(block[:, 0]), 0, len(self.levels) - 1).astype(int)
+        else:
+            codes = block.argmax(axis=1)
+        values = np.array(self.levels, dtype=object)[codes]
+        column = pd.Series(values, dtype=object)
+        if self.dtype == "bool" and None not in values:
+            return column.astype(bool)
+        if self.dtype.lower().startswith(("int", "uint", "float")):
+            column = column.astype(float)
+            return column if column.isna().any() or "float" in self.dtype.lower() else column.astype(self.dtype.lower())
+        return column if self.dtype == "bool" else column.astype("str")
+
+
+def as_levels(column: pd.Series) -> pd.Series:
+    """Levels that JSON can hold: numbers and truth values stay, everything else becomes text."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column.dtype) else column
+    return column.astype("str")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _shown(level: object) -> str:
+    return "missing" if level is None else str(level)[:60]
+
+
+def _rarity_edges(counts: np.ndarray) -> np.ndarray:
+    """Cell borders, ascending from the commonest level: about minus log2 of the share, equal counts side by side."""
+    total = counts.sum()
+    edges = [-np.log2((counts[0] + 0.5) / total)]
+    for count in np.unique(counts)[::-1]:
+        n_levels = int((counts == count).sum())
+        end = -np.log2((count - 0.5) / total)
+        # cells of common levels would be slivers, which are spikes again: a quarter of a bit at least
+        width = max(end - edges[-1], 0.25 if count > 0.01 * total else 1e-3 * n_levels)
+        edges += list(edges[-1] + width * np.arange(1, n_levels + 1) / n_levels)
+    return np.array(edges)

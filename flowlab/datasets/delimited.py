@@ -1,0 +1,223 @@
+"""Delimited text becomes a DataFrame in one fast pass; comments, names and text cells are put right around it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.cells import MISSING_TEXTS, read_column
+from flowlab.datasets.foreign import TableError
+from flowlab.datasets.sniffing import Dialect
+
+if TYPE_CHECKING:
+    from flowlab.datasets.tables import Limits
+
+
+def read_delimited(
+    data: bytes, dialect: Dialect, missing_codes: Sequence[str | float], limits: Limits
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """The frame, what was changed, and what a person should look at. Raises TableError naming the line."""
+    changes: list[str] = []
+    cautions: list[str] = []
+    if dialect.n_skipped:
+        changes.append(f"{dialect.n_skipped:,} lines above the table were skipped.")
+    data = _without_comments(data, dialect, changes)
+    _check_shape(data, dialect, limits)
+    missing = frozenset(text for code in missing_codes for text in _spellings(code))
+    frame = _parse(data, dialect, missing)
+    if frame.shape[1] > 1 and frame[0].isna().any() and frame.isna().all(axis=1).any():
+        # pandas skips blank lines but keeps lines of nothing but delimiters, as spreadsheets leave them
+        mark = re.escape(dialect.delimiter.encode())
+        empty = rb"(?:^|(?<=[\r\n]))(?:" + mark + rb"|[ \t])+(?=[\r\n]|$)"
+        data = data[: dialect.body] + re.sub(empty, b"", data[dialect.body :])
+        n_before, frame = len(frame), _parse(data, dialect, missing)
+        if len(frame) < n_before:
+            changes.append(f"{n_before - len(frame):,} rows without any value were dropped.")
+    names = _sound_names(dialect.names, changes)
+    frame.columns = pd.Index(names, dtype=object)
+    empty = [name for name, given in zip(names, dialect.names) if not given.strip() and frame[name].isna().all()]
+    if empty and len(empty) < len(names):
+        frame = frame.drop(columns=empty)
+        changes.append(f"{len(empty)} columns without name and values were dropped.")
+    codes = {names[position] for position in dialect.text_columns}
+    frame = _tidy_columns(frame, dialect, missing, codes, changes, cautions)
+    if len(frame) and frame.iloc[:, -1].isna().any():
+        cautions += _short_rows(data, dialect)
+    return frame, changes, cautions
+
+
+def _without_comments(data: bytes, dialect: Dialect, changes: list[str]) -> bytes:
+    """Comment lines in the body become blank, so that line numbers stay true. Marks inside quotes are left alone."""
+    if not dialect.comment or dialect.comment.encode() not in data:
+        return data
+    mark, quote = dialect.comment.encode(), dialect.quotechar.encode()
+    pieces, position, n_quotes, n_comments = [], 0, 0, 0
+    for match in re.finditer(rb"(?:^|(?<=[\r\n]))" + re.escape(mark) + rb"[^\r\n]*", data):
+        n_quotes += data.count(quote, position, match.start())
+        if n_quotes % 2:
+            n_quotes += data.count(quote, match.start(), match.end())
+            pieces.append(data[position : match.end()])
+        else:
+            pieces.append(data[position : match.start()] + b" " * (match.end() - match.start()))
+            n_comments += 1
+        position = match.end()
+    if n_comments:
+        changes.append(f"{n_comments:,} comment lines starting with {dialect.comment} were skipped.")
+    return b"".join([*pieces, data[position:]])
+
+
+def _check_shape(data: bytes, dialect: Dialect, limits: Limits) -> None:
+    """Refuse before parsing: line ends bound the rows from above."""
+    width = len(dialect.names)
+    if width > limits.columns:
+        raise TableError(f"The table has {width:,} columns, more than {limits.columns:,}; keep those that matter.")
+    n_lines = max(data.count(b"\n"), data.count(b"\r")) + 1
+    if n_lines > limits.rows or n_lines * width > limits.cells:
+        allowed = min(limits.rows, limits.cells // width)
+        raise TableError(
+            f"The table has about {n_lines:,} rows of {width:,} columns, more than the {allowed:,} rows that fit; "
+            "take a sample of the rows."
+        )
+
+
+def _spellings(code: str | float) -> set[str]:
+    text = str(code).strip()
+    try:
+        value = float(text)
+    except ValueError:
+        return {text}
+    return {text, repr(value), f"{value:g}", f"{value:.1f}", f"{value:.2f}"}
+
+
+def _parse(data: bytes, dialect: Dialect, missing: frozenset[str]) -> pd.DataFrame:
+    width = len(dialect.names)
+    options = {
+        "sep": r"\s+" if dialect.delimiter == " " else dialect.delimiter,
+        "quotechar": dialect.quotechar,
+        "escapechar": dialect.escapechar,
+        "decimal": dialect.decimal,
+        "header": None,
+        "names": range(width),
+        "index_col": False,
+        "na_values": sorted({spelling for text in MISSING_TEXTS | missing for spelling in (text, text.upper())}),
+        "skip_blank_lines": width > 1,
+        "encoding": "utf-8",
+    }
+    texts = dict.fromkeys(dialect.text_columns, "str")
+    try:
+        frame = _read_csv(data, dialect, options, texts)
+        mixed = [index for index in frame if frame[index].dtype == object]
+        if mixed:  # chunks disagreed about the type: read these columns again, as text
+            again = _read_csv(data, dialect, options | {"usecols": mixed}, dict.fromkeys(mixed, "str"))
+            for index in mixed:
+                frame[index] = again[index]
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise TableError(_explain(str(error), data, dialect)) from None
+    return frame
+
+
+def _read_csv(data: bytes, dialect: Dialect, options: dict, dtypes: dict) -> pd.DataFrame:
+    handle = io.BytesIO(data)  # shares the bytes, does not copy them
+    handle.seek(dialect.body)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(handle, dtype=dtypes, **options)
+        except pd.errors.ParserWarning as error:
+            raise pd.errors.ParserError(str(error)) from None
+
+
+def _explain(message: str, data: bytes, dialect: Dialect) -> str:
+    width = len(dialect.names)
+    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
+    if found:
+        line = int(found[2]) + dialect.body_line - 1
+        return f"Line {line:,} has {found[3]} cells where {width} were expected; quote cells that hold the delimiter."
+    found = re.search(r"EOF inside string starting at row (\d+)", message)
+    if found:
+        line = int(found[1]) + dialect.body_line
+        return f"A quote opened in line {line:,} is never closed; close it or remove it."
+    if "Length of header" in message:
+        cells = _split_line(data[dialect.body : dialect.body + 100_000], dialect)
+        return f"Line {dialect.body_line:,} has {cells} cells where {width} were expected; check the first data row."
+    if "No columns" in message:
+        return "The table has a header but no rows; choose a file with data rows."
+    return f"The rows cannot be told apart ({message.strip()}); save the table again as plain CSV."
+
+
+def _split_line(data: bytes, dialect: Dialect) -> int:
+    lines = io.StringIO(data.decode("utf-8", "replace"), newline=None)
+    return len(next(csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quotechar), []))
+
+
+def _short_rows(data: bytes, dialect: Dialect) -> list[str]:
+    """Rows with fewer cells than the header; looked for only when the last column has holes."""
+    if len(data) > 30_000_000 or dialect.delimiter == " ":
+        return []
+    text = io.StringIO(data[dialect.body :].decode("utf-8", "replace"), newline=None)
+    reader = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quotechar, escapechar=dialect.escapechar)
+    short, width = [], len(dialect.names)
+    csv.field_size_limit(10_000_000)
+    for cells in reader:
+        if 0 < len(cells) < width and any(cell.strip() for cell in cells):
+            short.append(reader.line_num + dialect.body_line - 1)
+    if not short:
+        return []
+    return [
+        f"{len(short):,} rows are shorter than the header (first in line {short[0]:,}); "
+        "their last cells count as missing."
+    ]
+
+
+def _sound_names(names: Sequence[str], changes: list[str]) -> list[str]:
+    """Blank names become "column 3", repeated ones "a (2)"; line breaks and control characters become blanks."""
+    sound: list[str] = []
+    n_blank = n_repeated = 0
+    taken: set[str] = set()
+    for position, name in enumerate(names, start=1):
+        plain = " ".join(re.sub(r"[\x00-\x1f\x7f\u200b\ufeff]", " ", name).split())[:200]
+        n_blank += not plain
+        plain = plain or f"column {position}"
+        unique, number = plain, 2
+        while unique in taken:
+            unique, number = f"{plain} ({number})", number + 1
+        n_repeated += unique != plain
+        taken.add(unique)
+        sound.append(unique)
+    if n_blank == len(names):
+        changes.append("There is no header line; columns are called by their position.")
+    elif n_blank:
+        changes.append(f"{n_blank} columns without a name are called by their position.")
+    if n_repeated:
+        changes.append(f"{n_repeated} repeated column names got a number.")
+    return sound
+
+
+def _tidy_columns(
+    frame: pd.DataFrame,
+    dialect: Dialect,
+    missing: frozenset[str],
+    codes: set[str],
+    changes: list[str],
+    cautions: list[str],
+) -> pd.DataFrame:
+    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    if dialect.has_header and texts:
+        repeated = np.logical_and.reduce([frame[name].eq(name).fillna(False).to_numpy(bool) for name in texts])
+        if repeated.any():
+            frame = frame[~repeated].reset_index(drop=True)
+            changes.append(f"{int(repeated.sum()):,} repeated header lines inside the table were dropped.")
+    for name in texts:
+        reading = read_column(frame[name], dialect.decimal, missing, keep_text=name in codes)
+        changes += [f"{name}: {change}." for change in reading.changes]
+        cautions += [f"{name}: {warning}." for warning in reading.warnings]
+        frame[name] = reading.values
+    return frame
