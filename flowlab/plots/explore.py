@@ -1,0 +1,253 @@
+"""Pictures of the Explore page: densities beside the truth, samples, latent points, margins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.plots import theme
+from flowlab.plots.panels import color_steps, colorbar, common_scale, drawn, hues, mass_contours, panels, point_size
+
+Arrays = Mapping[str, np.ndarray]
+
+QUANTITIES = {"density": "density", "log_density": "log-density (nats)", "energy": "energy (nats)"}
+"""What a density picture can show, and the title of its scale; energy is minus the log-density."""
+PANEL_HEIGHT = 400
+
+
+def density_panels(
+    grid: Arrays,
+    quantity: str = "density",
+    dark: bool = False,
+    contours: bool = True,
+    points: Arrays | None = None,
+    axes: tuple[str, str] = ("x1", "x2"),
+    height: int = PANEL_HEIGHT,
+) -> go.Figure:
+    """The learned density; where the exact one is known, beside it and their signed difference.
+
+    `grid` is what `views.density_grid` gives. Learned and true share one colour scale. `points` may hold "points"
+    (m, 2), "rows" (m,) and "chosen" (a row or -1): they are drawn on the learned density and can be clicked, their
+    row being the trace's customdata.
+    """
+    if quantity not in QUANTITIES:
+        raise ValueError(f"quantity must be one of {', '.join(QUANTITIES)}, not {quantity!r}")
+    if grid["log_density"].ndim == 1:
+        return density_curves(grid, quantity, dark, axes, height)
+    c = theme.colors(dark)
+    has_truth = "true_log_density" in grid
+    titles = ["learned", "true", "learned − true"] if has_truth else [""]
+    fig = panels(titles, axes, dark, height, tuple(grid["window"]))
+    low, high = common_scale(grid, quantity)
+    names = ["log_density", "true_log_density"][: 1 + has_truth]
+    for i, name in enumerate(names):
+        fig.add_trace(
+            go.Heatmap(
+                x=grid["x"],
+                y=grid["y"],
+                z=drawn(grid[name], quantity, high if quantity != "energy" else -low),
+                coloraxis="coloraxis",
+                hovertemplate=f"%{{x:.3g}}, %{{y:.3g}}<br>{QUANTITIES[quantity]} %{{z:.4g}}<extra>{titles[i]}</extra>",
+            ),
+            1,
+            i + 1,
+        )
+        if contours:
+            level_name = "levels" if name == "log_density" else "true_levels"
+            color = c.text if name == "log_density" else c.truth
+            fig.add_trace(mass_contours(grid, name, level_name, color), 1, i + 1)
+    fig.update_layout(
+        coloraxis={
+            "colorscale": color_steps(c.sequential, reverse=quantity == "energy"),
+            "cmin": low,
+            "cmax": high,
+            "colorbar": colorbar(QUANTITIES[quantity], 0.66 if has_truth else 1.0),
+        }
+    )
+    if has_truth:
+        fig.add_trace(_difference(grid, dark), 1, 3)
+    if points is not None:
+        _add_pickable(fig, points, dark)
+    return fig
+
+
+def density_curves(
+    grid: Arrays,
+    quantity: str = "density",
+    dark: bool = False,
+    axes: tuple[str, str] = ("x1", ""),
+    height: int = PANEL_HEIGHT,
+) -> go.Figure:
+    """The densities of one feature as curves: the model's and, where it is known, the true one."""
+    c = theme.colors(dark)
+    title = {"density": f"density (per unit of {axes[0]})"}.get(quantity, QUANTITIES[quantity])
+    fig = theme.figure(dark, height, axes[0], title)
+    for name, label, color, dash in (
+        ("true_log_density", "true", c.truth, "dash"),
+        ("log_density", "learned", c.model, "solid"),
+    ):
+        if name in grid:
+            top = float(np.nanmax(grid[name])) if np.isfinite(grid[name]).any() else 0.0
+            y = drawn(grid[name], quantity, top)
+            fig.add_trace(go.Scatter(x=grid["x"], y=y, name=label, mode="lines", line={"color": color, "dash": dash}))
+    return fig
+
+
+def samples_scatter(
+    arrays: Arrays,
+    dark: bool = False,
+    side_by_side: bool = False,
+    axes: tuple[str, str] = ("x1", "x2"),
+    window: tuple[float, float, float, float] | None = None,
+    chosen: int = -1,
+    nearest: np.ndarray | None = None,
+    height: int = 470,
+) -> go.Figure:
+    """Samples over the data, or beside them; `chosen` is a sample joined by a line to its `nearest` row (2,)."""
+    c = theme.colors(dark)
+    titles = ["data", "samples"] if side_by_side else [""]
+    fig = panels(titles, axes, dark, height, window)
+    size = point_size(len(arrays["points"]))
+    data = {"color": c.data, "size": size, "opacity": 0.5, "symbol": "circle"}
+    sampled = {"color": c.model, "size": size + 1, "opacity": 0.55, "symbol": "diamond"}
+    last = len(titles)
+    shown = (("data", "data", data, 1), ("points", "samples", sampled, last))
+    for name, label, marker, column in shown:
+        points = arrays[name]
+        fig.add_trace(
+            go.Scattergl(
+                x=points[:, 0],
+                y=points[:, 1],
+                mode="markers",
+                name=label,
+                marker=marker,
+                customdata=np.arange(len(points)),
+                hovertemplate="%{x:.3g}, %{y:.3g}<extra>" + label + " %{customdata}</extra>",
+            ),
+            1,
+            column,
+        )
+    if chosen >= 0:
+        here = arrays["points"][chosen]
+        ends = np.stack([here, nearest]) if nearest is not None else here[None]
+        fig.add_trace(
+            go.Scatter(
+                x=ends[:, 0],
+                y=ends[:, 1],
+                mode="lines+markers",
+                name="sample and nearest training row",
+                line={"color": c.threshold, "width": 1.5},
+                marker={
+                    "color": [c.model, c.data][: len(ends)],
+                    "size": 11,
+                    "line": {"color": c.threshold, "width": 2},
+                },
+                hoverinfo="skip",
+            ),
+            1,
+            last,
+        )
+    fig.update_layout(showlegend=not side_by_side)
+    return fig
+
+
+def latent_pair(
+    arrays: Arrays,
+    dark: bool = False,
+    axes: tuple[str, str] = ("x1", "x2"),
+    latent_axes: tuple[int, int] = (0, 1),
+    color: np.ndarray | None = None,
+    color_title: str = "",
+    selected: np.ndarray | None = None,
+    window: tuple[float, float, float, float] | None = None,
+    height: int = 470,
+) -> go.Figure:
+    """Data points beside their latent points, coloured alike; `selected` (indices) stand out on both sides.
+
+    `arrays` is what `views.latent` gives. Without `color` (m,) a point has the colour of its direction in data
+    space. Rows labelled as anomalies are crosses.
+    """
+    c = theme.colors(dark)
+    points, Z = arrays["points"], arrays["latent"]
+    shown = Z[:, list(latent_axes)] if Z.shape[1] > 1 else np.column_stack([Z[:, 0], np.zeros(len(Z))])
+    fig = panels(["data", "latent"], axes, dark, height, window, share_axes=False)
+    names = [f"z{i + 1}" for i in latent_axes] if Z.shape[1] > 1 else ["z1", ""]
+    fig.update_xaxes(title_text=names[0], row=1, col=2)
+    fig.update_yaxes(title_text=names[1], row=1, col=2)
+    reach = max(3.5, float(np.quantile(np.abs(shown), 0.995)) * 1.08) if len(shown) else 3.5
+    fig.update_xaxes(range=[-reach, reach], row=1, col=2)
+    fig.update_yaxes(range=[-reach, reach], row=1, col=2)
+    marker = {
+        "size": point_size(len(points)) + 1,
+        "opacity": 0.8,
+        "symbol": np.where(arrays["labels"] == 1, "x", "circle"),
+    }
+    if color is None:
+        direction = np.arctan2(*(points - np.median(points, axis=0)).T[::-1]) if len(points) else np.zeros(0)
+        marker |= {"color": direction, "cmin": -np.pi, "cmax": np.pi, "colorscale": hues(dark)}
+    else:
+        marker |= {"color": color, "colorscale": color_steps(c.sequential[2:]), "colorbar": colorbar(color_title, 1.0)}
+    for column, place in enumerate((points, shown), start=1):
+        fig.add_trace(
+            go.Scatter(
+                x=place[:, 0],
+                y=place[:, 1],
+                mode="markers",
+                marker=marker if column == 1 else {k: v for k, v in marker.items() if k != "colorbar"},
+                customdata=arrays["rows"],
+                selectedpoints=None if selected is None else list(map(int, selected)),
+                selected={"marker": {"opacity": 1.0, "size": 8}},
+                unselected={"marker": {"opacity": 0.12}},
+                hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
+            ),
+            1,
+            column,
+        )
+    circle = np.linspace(0, 2 * np.pi, 121)
+    for radius in (1, 2, 3) if Z.shape[1] == 2 else ():
+        ring = {"color": c.muted, "width": 1, "dash": "dot"}
+        x, y = radius * np.cos(circle), radius * np.sin(circle)
+        fig.add_trace(go.Scatter(x=x, y=y, mode="lines", line=ring, hoverinfo="skip"), 1, 2)
+    fig.update_layout(showlegend=False, dragmode="lasso")
+    return fig
+
+
+def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
+    difference = grid["difference"].astype(np.float32)
+    reach = float(np.quantile(np.abs(difference[np.isfinite(difference)]), 0.995)) or 1e-12
+    return go.Heatmap(
+        x=grid["x"],
+        y=grid["y"],
+        z=difference,
+        zmin=-reach,
+        zmax=reach,
+        colorscale=color_steps(theme.colors(dark).diverging),
+        colorbar=colorbar("density difference", 1.0),
+        hovertemplate="%{x:.3g}, %{y:.3g}<br>%{z:+.3g}<extra>learned − true</extra>",
+    )
+
+
+def _add_pickable(fig: go.Figure, points: Arrays, dark: bool) -> None:
+    c = theme.colors(dark)
+    place, rows = points["points"], points["rows"]
+    chosen = rows == int(points.get("chosen", -1))
+    fig.add_trace(
+        go.Scatter(
+            x=place[:, 0],
+            y=place[:, 1],
+            mode="markers",
+            customdata=rows,
+            showlegend=False,
+            marker={
+                "color": np.where(chosen, c.threshold, c.data),
+                "size": np.where(chosen, 13, 5),
+                "opacity": np.where(chosen, 1.0, 0.55),
+                "line": {"width": np.where(chosen, 2, 0), "color": c.background},
+            },
+            hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.3g}<extra>click for its receipt</extra>",
+        ),
+        1,
+        1,
+    )

@@ -1,0 +1,143 @@
+"""What the pictures of the plane share: square panels, colour scales, contours of equal mass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.plots import theme
+
+Arrays = Mapping[str, np.ndarray]
+
+LOG_RANGE = 14.0
+"""Nats below the maximum at which log-density pictures stop: what lies lower looks the same."""
+
+
+def panels(
+    titles: list[str],
+    axes: tuple[str, str],
+    dark: bool,
+    height: int,
+    window: tuple[float, ...] | None,
+    share_axes: bool = True,
+) -> go.Figure:
+    """Square pictures side by side in the house's look; panels that share axes are zoomed together."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, axes[0], axes[1])
+    x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
+    gap = 0.05 if share_axes else 0.08
+    fig.set_subplots(1, len(titles), horizontal_spacing=gap if len(titles) > 1 else 0)
+    for i, title in enumerate(titles, start=1):
+        name = "" if i == 1 else str(i)
+        matched = share_axes and i > 1
+        x_more = {"matches": "x"} if matched else {}
+        y_more = {"matches": "y", "title": {"text": ""}} if matched else {}
+        fig.update_xaxes({**x_style, **x_more, "constrain": "domain"}, row=1, col=i)
+        fig.update_yaxes({**y_style, **y_more}, row=1, col=i)
+        if window is None or abs((window[1] - window[0]) - (window[3] - window[2])) < 1e-2 * (window[1] - window[0]):
+            # Equal scales where the window is square, that is, where both axes share a unit.
+            fig.update_yaxes(scaleanchor=f"x{name}", scaleratio=1, constrain="domain", row=1, col=i)
+        if title:
+            domain = fig.layout[f"xaxis{name}"].domain
+            fig.add_annotation(
+                x=sum(domain) / 2, y=1.0, xref="paper", yref="paper", text=title, showarrow=False,
+                yanchor="bottom", font={"size": 14, "color": c.text},
+            )  # fmt: skip
+    if window is not None:
+        columns = range(1, len(titles) + 1) if share_axes else (1,)
+        for i in columns:
+            fig.update_xaxes(range=[float(window[0]), float(window[1])], row=1, col=i)
+            fig.update_yaxes(range=[float(window[2]), float(window[3])], row=1, col=i)
+    fig.update_layout(margin={"t": 30 if any(titles) else 12})
+    return fig
+
+
+def drawn(log_density: np.ndarray, quantity: str, top: float) -> np.ndarray:
+    """What is drawn of a log-density, in float32, which halves what travels to the browser."""
+    if quantity == "density":
+        return np.exp(np.minimum(log_density, 700)).astype(np.float32)
+    floored = np.maximum(np.nan_to_num(log_density, nan=-np.inf, neginf=-1e6), top - 4 * LOG_RANGE)
+    return (floored if quantity == "log_density" else -floored).astype(np.float32)
+
+
+def common_scale(grid: Arrays, quantity: str) -> tuple[float, float]:
+    """Ends of the common colour scale of learned and true density."""
+    tops = [
+        float(np.nanmax(grid[name][np.isfinite(grid[name])]))
+        for name in ("log_density", "true_log_density")
+        if name in grid and np.isfinite(grid[name]).any()
+    ]
+    # The truth sets the scale where it is known: a spike of an early model must not darken everything else.
+    top = tops[-1] if tops else 0.0
+    if quantity == "density":
+        return 0.0, float(np.exp(min(top, 700)))
+    return (top - LOG_RANGE, top) if quantity == "log_density" else (-top, LOG_RANGE - top)
+
+
+def mass_contours(grid: Arrays, name: str, level_name: str, color: str) -> go.Contour:
+    """Contours that enclose 50, 80, 95 and 99 %: of a map of the log-density on which these levels are 4, 3, 2, 1."""
+    levels = np.asarray(grid[level_name], float)
+    steps = np.array([-np.inf, *levels[::-1], np.inf])
+    z = np.nan_to_num(grid[name], nan=-1e6, neginf=-1e6)
+    # Piecewise linear between the levels; one nat beyond the outer ones counts as one step.
+    knots = np.concatenate(
+        [[levels[-1] - 1], np.maximum.accumulate(steps[1:-1]) + 1e-9 * np.arange(4), [levels[0] + 1]]
+    )
+    ranks = np.interp(z, knots, np.arange(6)).astype(np.float32)
+    return go.Contour(
+        x=grid["x"],
+        y=grid["y"],
+        z=ranks,
+        contours={"start": 1, "end": 4, "size": 1, "coloring": "none", "showlabels": False},
+        line={"color": color, "width": 1},
+        showscale=False,
+        hoverinfo="skip",
+        name="contours around 50, 80, 95 and 99 % of the probability",
+        showlegend=False,
+    )
+
+
+def colorbar(title: str, x: float) -> dict:
+    return {
+        "title": {"text": title, "side": "right", "font": {"size": 12}},
+        "thickness": 10,
+        "len": 0.86,
+        "x": x,
+        "xanchor": "left",
+        "outlinewidth": 0,
+        "tickfont": {"size": 11},
+        "exponentformat": "power",
+    }
+
+
+def color_steps(steps: tuple[str, ...], reverse: bool = False) -> list[list[float | str]]:
+    return theme.colorscale(tuple(reversed(steps)) if reverse else steps)
+
+
+def point_size(n: int) -> float:
+    """Diameter of points in pixels: small when many."""
+    return 6.0 if n <= 500 else 4.5 if n <= 2500 else 3.0
+
+
+def hues(dark: bool = False, n: int = 24) -> list[list[float | str]]:
+    """A circle of hues of one lightness, as a plotly colour scale: no direction looks more important than another."""
+    lightness, chroma = (0.78, 0.13) if dark else (0.56, 0.15)
+    angle = 2 * np.pi * np.arange(n + 1) / n
+    a, b = chroma * np.cos(angle), chroma * np.sin(angle)
+    # OKLab to linear sRGB (Ottosson 2020, "A perceptual color space for image processing")
+    long, medium, short = (
+        (lightness + a * i + b * j) ** 3
+        for i, j in ((0.3963377774, 0.2158037573), (-0.1055613458, -0.0638541728), (-0.0894841775, -1.2914855480))
+    )
+    linear = np.stack(
+        [
+            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+        ]
+    )
+    linear = np.clip(linear, 0, 1)
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return [[i / n, "#" + "".join(f"{round(255 * v):02x}" for v in srgb[:, i])] for i in range(n + 1)]
