@@ -136,7 +136,7 @@ class Plane {
     g.save();
     g.translate(px, py);
     if (turn) g.rotate(turn);
-    g.font = `${weight} ${size}px ${this.font}`;
+    g.font = `${weight} ${this.w > 540 ? size + 1.5 : size}px ${this.font}`;
     g.textAlign = align;
     g.textBaseline = base;
     if (halo) {

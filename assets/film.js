@@ -16,6 +16,7 @@ function startFilm(parent, first) {
     released: (frame) => { if (frame !== F.told) F.report((F.told = frame)); },
     words: (position) => (F.scene ? `step ${thin(at(F.scene.steps, position))}` : ""),
   });
+  stages.root.classList.add("film");
   stages.root.insertBefore(F.player.bar, stages.strip);
   F.stat = globalThis.__flowlab_film = {};
   const at = (values, position) => {

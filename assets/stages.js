@@ -17,11 +17,11 @@ class Stages {
       make("div", { cls: "pair" },
         make("div", { cls: "stage" }, head("Data space", chips), this.canvas.data),
         make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent)),
-      (this.strip = make("div", { cls: "strip" }, head("Loss", this.note.loss), this.canvas.loss)), this.tip);
+      (this.strip = make("div", { cls: "strip" }, head("Loss", (this.unit = make("span", { cls: "unit" })), this.note.loss), this.canvas.loss)), this.tip);
     parent.append(make("style", { text: CSS }), this.root);
     this.plane = {
       data: new Plane(this.canvas.data, [6, 2, 38, 42]), latent: new Plane(this.canvas.latent, [6, 2, 38, 42]),
-      loss: new Plane(this.canvas.loss, [8, 124, 34, 56]),
+      loss: new Plane(this.canvas.loss, [8, 124, 34, 42]),
     };
     this.heat = new Heat();
     this.range = new Approach();
@@ -49,17 +49,19 @@ class Stages {
     this.plane.data.view = scene.window;
     this.plane.latent.view = [-4, 4, -4, 4];
     this.range = new Approach();
+    this.styled = "";
+    this.unit.textContent = scene.loss_unit;
   }
 
   restyle() {
-    const t = themeOf(this.root);
-    if (this.theme?.id === t.id && this.dpr === devicePixelRatio) return;
-    this.theme = t;
-    this.dpr = devicePixelRatio;
+    const t = (this.theme ??= themeOf(this.root));
+    const grow = clamp(this.canvas.data.clientWidth / 400, 1, 1.6), id = `${t.id} ${devicePixelRatio} ${grow.toFixed(1)}`;
+    if (this.styled === id) return;
+    this.styled = id;
     for (const p of Object.values(this.plane)) p.font = t.font;
     const halo = t.dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)";
     this.halo = halo;
-    const radius = this.scene.points_shape[0] > 1200 ? 1.5 : 1.9;
+    const radius = grow * (this.scene.points_shape[0] > 1200 ? 1.5 : 1.9);
     this.plain = markSprite(t.data, halo, radius);
     this.labelled = [this.plain, markSprite(t.alarm, halo, radius + 0.6, "diamond")];
     this.wheel = Array.from({ length: 32 }, (_, i) => markSprite(t.hue(i / 32), halo, radius));
@@ -142,7 +144,7 @@ class Stages {
       }
       if (hover >= 0 && frame.latent) p.ring(p.x(frame.latent[2 * hover]), p.y(frame.latent[2 * hover + 1]), 7, t.text);
       const why = frame.density || frame.samples ? "this model has no latent space" : "the points arrive with the first step";
-      if (!frame.latent) p.label(why, p.x(0), p.y(0), t.muted, { align: "center", size: 13, halo: t.page });
+      if (!frame.latent) p.label(why, p.x(0), p.y(-1.5), t.muted, { align: "center", size: 13, halo: t.page });
     });
   }
 
@@ -153,7 +155,7 @@ class Stages {
     this.range.aim(Float32Array.of(lo - pad, hi + pad));
     const moving = this.range.step(dt, pad / 100);
     p.view = [0, scene.n_steps, this.range.now[0], this.range.now[1]];
-    p.axes(t, "step", scene.loss_unit, { nx: 8, ny: 3, gridY: true, frame: false });
+    p.axes(t, "step", "", { nx: 8, ny: 3, gridY: true, frame: false });
     const curve = (y) => Array.from(step, (s, i) => [p.x(s), p.y(y[i])]).filter(([, v]) => Number.isFinite(v));
     p.clip(() => {
       if (floor !== null) p.line(t.truth, [[p.x0, p.y(floor)], [p.x0 + p.pw, p.y(floor)]], { width: 1.75, dash: [7, 4] });

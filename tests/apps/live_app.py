@@ -67,6 +67,7 @@ def live() -> None:
 
 def main() -> None:
     st.set_page_config(layout="wide")
+    st.html(Path(__file__).resolve().parents[2] / "assets" / "style.css")
     with st.sidebar:
         st.markdown("Data: moons")
     st.markdown("moons, 20 000 rows · spline flow, 8 layers")
