@@ -157,7 +157,8 @@ def latent_axes(model: FlowModel, X: np.ndarray) -> Finding:
 def latent_norm(model: FlowModel, X: np.ndarray) -> Finding:
     """Kolmogorov-Smirnov distance of the latent norm of held-out rows from the chi distribution."""
     distance = float(kstest(np.linalg.norm(model.transform(X), axis=1), chi(X.shape[1]).cdf).statistic)
-    level = _level(distance, _ks_tolerance(0.04, len(X)), _ks_tolerance(0.12, len(X)))
+    wider = _many_columns(X.shape[1])
+    level = _level(distance, _ks_tolerance(0.04 * wider, len(X)), _ks_tolerance(0.12 * wider, len(X)))
     words = {
         "green": "Distances from the latent centre follow the chi distribution.",
         "amber": "Distances from the latent centre stray from the chi distribution.",
@@ -174,7 +175,8 @@ def tails(model: FlowModel, X: np.ndarray) -> Finding:
     else:
         path = path[:1]
     share = float(np.mean((np.abs(path) > bound).any(axis=(0, 2))))
-    level = _level(share, 0.02, 0.1)
+    wider = _many_columns(X.shape[1])
+    level = _level(share, 0.02 * wider, 0.1 * wider)
     words = {
         "green": f"Nearly all rows stay within {bound:g} deviations, where the map was taught.",
         "amber": f"Some rows leave +-{bound:g} deviations, where the map was not taught; their scores are rough.",
@@ -277,6 +279,11 @@ def _ks_axes(Z: np.ndarray) -> np.ndarray:
 def _ks_tolerance(distance: float, n_rows: int) -> float:
     """`distance`, widened by the 99.9 % quantile of the statistic under equality."""
     return distance + 1.95 / n_rows**0.5
+
+
+def _many_columns(d: int) -> float:
+    """How much wider a tolerance on whole rows is than on pairs of columns: small deviations add up like a sum."""
+    return max(1.0, (d / 2) ** 0.5)
 
 
 def _level(value: float, amber: float, red: float) -> str:

@@ -1,0 +1,224 @@
+"""Models on the same rows: leaderboard, verdict, agreement of scores, and the rows on which they disagree. Arrays only.
+
+Everywhere an anomaly score is higher for stranger rows. Scores of different models have different units, so models are
+compared through ranks; only log-densities in the same data units are compared as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+from flowlab.detection.metrics import threshold_curves
+
+QUADRANTS = ("neither alarmed", "only reconstruction", "only likelihood", "both alarmed")
+EQUAL_MARGIN = 0.005
+"""AUROC differences up to this are no difference: fits with other seeds move by as much."""
+SOLVED = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One model's anomaly scores (n,) on the compared rows, and what it cost to get them.
+
+    `data` identifies rows and split (`Dataset.digest()`); `y` (n,) marks anomalies with 1, None without labels.
+    `log_likelihood` is the mean log-density of held-out normal rows in nats, nan for what is no density.
+    """
+
+    name: str
+    anomaly_score: np.ndarray
+    y: np.ndarray | None = None
+    data: str = ""
+    log_likelihood: float = float("nan")
+    fit_seconds: float = float("nan")
+    score_seconds: float = float("nan")
+    n_parameters: int = 0
+    trivial: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A line of the leaderboard: means over seeds, each with its spread.
+
+    `spread` maps a measure to its standard deviation over seeds, or, with one seed, to the standard deviation over
+    bootstrap samples of the rows (`over_seeds` says which). Measures without meaning are nan.
+    """
+
+    name: str
+    auroc: float
+    average_precision: float
+    precision_at_k: float
+    log_likelihood: float
+    fit_seconds: float
+    score_seconds: float
+    n_parameters: int
+    trivial: bool
+    n_seeds: int
+    over_seeds: bool
+    spread: Mapping[str, float]
+
+
+def check_comparable(models: Sequence[Scored]) -> None:
+    """ValueError in words unless all models scored the same rows of the same split."""
+    first = models[0]
+    for other in models[1:]:
+        if other.data != first.data or len(other.anomaly_score) != len(first.anomaly_score):
+            raise ValueError(
+                f"{first.name} and {other.name} cannot be compared: they were trained on different data or on another "
+                "split of it. Train both on the same data with the same seed."
+            )
+
+
+def leaderboard(groups: Mapping[str, Sequence[Scored]], k: int | None = None) -> list[Standing]:
+    """One Standing per group, best first: by AUROC where there are labels, else by log-likelihood.
+
+    Parameters
+    ----------
+    groups : name to the runs of one model that differ in their seed only
+    k : rows one would look at, for the precision at k; by default the number of anomalies
+    """
+    board = [_standing(name, runs, k) for name, runs in groups.items()]
+
+    def order(standing: Standing) -> tuple[float, float]:
+        return (-np.nan_to_num(standing.auroc, nan=-1.0), -np.nan_to_num(standing.log_likelihood, nan=-1e300))
+
+    return sorted(board, key=order)
+
+
+def precision_at_k(scores, y, k: int) -> float:
+    """Share of anomalies among the `k` highest scores; rows tied at the edge count by their average.
+
+    >>> precision_at_k([3, 2, 1, 1], [1, 0, 1, 0], 3)
+    0.5
+    """
+    scores, y = np.asarray(scores, np.float64), np.asarray(y) == 1
+    k = int(min(max(k, 1), len(scores)))
+    edge = np.sort(scores)[-k]
+    above, at_edge = scores > edge, scores == edge
+    share = (k - above.sum()) / at_edge.sum()
+    return float((y[above].sum() + share * y[at_edge].sum()) / k)
+
+
+def verdict(board: Sequence[Standing]) -> str:
+    """What the leaderboard says, in one or two plain sentences."""
+    trivial = [s for s in board if s.trivial and np.isfinite(s.auroc)]
+    models = [s for s in board if not s.trivial and np.isfinite(s.auroc)]
+    if not models:
+        return _verdict_without_labels([s for s in board if not s.trivial])
+    best = max(models, key=lambda s: s.auroc)
+    spread = best.spread.get("auroc", 0.0)
+    if trivial:
+        rival = max(trivial, key=lambda s: s.auroc)
+        margin = max(EQUAL_MARGIN, 2 * float(np.hypot(spread, rival.spread.get("auroc", 0.0))))
+        if rival.auroc >= best.auroc - margin and rival.auroc >= SOLVED:
+            return (
+                f"{rival.name} already solves this (AUROC {rival.auroc:.3f}); "
+                f"{best.name} adds nothing here ({best.auroc:.3f})."
+            )
+        if rival.auroc >= best.auroc - margin:
+            return (
+                f"No model beats the one-line rival {rival.name} (AUROC {rival.auroc:.3f}) by more than the noise; "
+                f"the best, {best.name}, reaches {best.auroc:.3f}."
+            )
+    others = sorted((s for s in models if s is not best), key=lambda s: -s.auroc)
+    against = f" The best one-line rival, {rival.name}, reaches {rival.auroc:.3f}." if trivial else ""
+    if others:
+        margin = max(EQUAL_MARGIN, 2 * float(np.hypot(spread, others[0].spread.get("auroc", 0.0))))
+        if others[0].auroc >= best.auroc - margin:
+            return (
+                f"{best.name} ({best.auroc:.3f}) and {others[0].name} ({others[0].auroc:.3f}) detect equally well "
+                f"within the noise.{against}"
+            )
+    return f"{best.name} detects best (AUROC {best.auroc:.3f}).{against}"
+
+
+def spearman_matrix(scores: Sequence[np.ndarray]) -> np.ndarray:
+    """Rank correlation of each pair of score vectors (n,), as (m, m); nan for a constant score."""
+    ranks = np.stack([rankdata(s) for s in scores])
+    ranks -= ranks.mean(1, keepdims=True)
+    sizes = np.linalg.norm(ranks, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        matrix = ranks @ ranks.T / np.outer(sizes, sizes)
+    return np.clip(matrix, -1, 1)
+
+
+def rank_shares(scores: np.ndarray) -> np.ndarray:
+    """Share of the rows that score lower, ties half: (n,) between 0 and 1."""
+    return (rankdata(scores) - 0.5) / len(scores)
+
+
+def consensus(scores: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean rank share over models, (n,): a detector of its own, in which no model's unit counts more."""
+    return np.mean([rank_shares(s) for s in scores], axis=0)
+
+
+def quadrants(reconstruction: np.ndarray, negative_log_likelihood: np.ndarray, share: float) -> np.ndarray:
+    """Index into QUADRANTS per row, (n,), when each detector alarms on its highest `share` of the rows."""
+    if not 0 < share < 1:
+        raise ValueError(
+            f"share must lie between 0 and 1, not {share!r}: it is the share of rows each detector alarms on"
+        )
+    return (rank_shares(reconstruction) > 1 - share) + 2 * (rank_shares(negative_log_likelihood) > 1 - share)
+
+
+def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Difference of rank shares a - b, (n,): near 1 where only `a` finds a row strange, near -1 where only `b`."""
+    return rank_shares(a) - rank_shares(b)
+
+
+def _standing(name: str, runs: Sequence[Scored], k: int | None) -> Standing:
+    measures = [_measures(run.anomaly_score, run.y, k) for run in runs]
+    values = {key: np.array([m[key] for m in measures]) for key in measures[0]}
+    for key in ("log_likelihood", "fit_seconds", "score_seconds"):
+        values[key] = np.array([getattr(run, key) for run in runs])
+    over_seeds = len(runs) > 1
+    if over_seeds:
+        spread = {key: float(np.std(v, ddof=1)) for key, v in values.items()}
+    else:
+        spread = _bootstrap_spread(runs[0], k)
+    means = {key: float(np.mean(v)) for key, v in values.items()}
+    return Standing(
+        name=name,
+        n_parameters=runs[0].n_parameters,
+        trivial=runs[0].trivial,
+        n_seeds=len(runs),
+        over_seeds=over_seeds,
+        spread=spread,
+        **means,
+    )
+
+
+def _measures(scores: np.ndarray, y: np.ndarray | None, k: int | None) -> dict[str, float]:
+    if y is None or not (y == 1).any() or (y == 1).all():
+        return {"auroc": np.nan, "average_precision": np.nan, "precision_at_k": np.nan}
+    curves = threshold_curves(scores, y)
+    return {
+        "auroc": curves.auroc(),
+        "average_precision": curves.average_precision(),
+        "precision_at_k": precision_at_k(scores, y, k or int((y == 1).sum())),
+    }
+
+
+def _bootstrap_spread(run: Scored, k: int | None, n_boot: int = 60) -> dict[str, float]:
+    if run.y is None:
+        return {}
+    rng = np.random.default_rng(0)
+    n = len(run.y)
+    draws = [rng.integers(n, size=n) for _ in range(n_boot)]
+    measures = [_measures(run.anomaly_score[rows], run.y[rows], k) for rows in draws]
+    with np.errstate(invalid="ignore"):
+        return {key: float(np.std([m[key] for m in measures])) for key in measures[0]}
+
+
+def _verdict_without_labels(models: list[Standing]) -> str:
+    densities = sorted((s for s in models if np.isfinite(s.log_likelihood)), key=lambda s: -s.log_likelihood)
+    if not densities:
+        return "Without labels and without a density nothing ranks these models; look at the rows they disagree on."
+    best = densities[0]
+    return (
+        f"{best.name} gives held-out rows the highest likelihood ({best.log_likelihood:.3f} nats a row). "
+        "Without labels nobody knows which model detects best."
+    )

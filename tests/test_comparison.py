@@ -1,0 +1,108 @@
+"""Comparison of models: measures against scikit-learn and SciPy, refusals in words, honest verdicts."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from flowlab.comparison import (
+    QUADRANTS,
+    Scored,
+    check_comparable,
+    consensus,
+    disagreement,
+    leaderboard,
+    precision_at_k,
+    quadrants,
+    rank_shares,
+    spearman_matrix,
+    verdict,
+)
+
+
+def scored(name, separation, seed=0, trivial=False, n=2000, labelled=True, **more):
+    rng = np.random.default_rng(seed)
+    y = (rng.uniform(size=n) < 0.05).astype(np.int8)
+    return Scored(name, rng.normal(size=n) + separation * y, y if labelled else None, "d", trivial=trivial, **more)
+
+
+def test_measures_equal_scikit_learn():
+    run = scored("flow", 2)
+    (standing,) = leaderboard({"flow": [run]})
+    assert standing.auroc == pytest.approx(roc_auc_score(run.y, run.anomaly_score))
+    assert standing.average_precision == pytest.approx(average_precision_score(run.y, run.anomaly_score))
+    top = np.argsort(-run.anomaly_score)[: run.y.sum()]
+    assert standing.precision_at_k == pytest.approx(run.y[top].mean())
+    assert not standing.over_seeds and 0 < standing.spread["auroc"] < 0.05
+
+
+def test_constant_scores_have_the_precision_of_the_base_rate():
+    y = np.array([1, 0, 0, 0])
+    assert precision_at_k(np.zeros(4), y, 2) == 0.25
+
+
+def test_spread_is_over_seeds_when_there_are_several():
+    runs = [scored("flow", 2, seed) for seed in range(4)]
+    (standing,) = leaderboard({"flow": runs})
+    aurocs = [roc_auc_score(run.y, run.anomaly_score) for run in runs]
+    assert standing.auroc == pytest.approx(np.mean(aurocs))
+    assert standing.spread["auroc"] == pytest.approx(np.std(aurocs, ddof=1))
+    assert standing.over_seeds and standing.n_seeds == 4
+
+
+def test_best_comes_first_and_without_labels_likelihood_decides():
+    board = leaderboard({"a": [scored("a", 1)], "b": [scored("b", 3)], "coin": [scored("coin", 0, trivial=True)]})
+    assert [s.name for s in board] == ["b", "a", "coin"]
+    board = leaderboard({n: [scored(n, 0, labelled=False, log_likelihood=v)] for n, v in (("a", -2.0), ("b", -1.0))})
+    assert [s.name for s in board] == ["b", "a"]
+    assert "Without labels nobody knows" in verdict(board)
+
+
+def test_verdict_says_when_one_column_solves_it():
+    board = leaderboard({"Spline flow": [scored("f", 6)], "|z| of ips": [scored("z", 6, trivial=True)]})
+    assert "|z| of ips already solves this" in verdict(board)
+    assert "Spline flow adds nothing here" in verdict(board)
+
+
+def test_verdict_names_the_winner_or_the_tie():
+    coin = {"coin": [scored("coin", 0, trivial=True)]}
+    clear = verdict(leaderboard({"flow": [scored("f", 4)], "forest": [scored("g", 1)]} | coin))
+    assert clear.startswith("flow detects best") and "coin" in clear
+    tie = verdict(leaderboard({"flow": [scored("f", 3)], "forest": [scored("g", 3)]} | coin))
+    assert "detect equally well within the noise" in tie
+    weak = verdict(leaderboard({"flow": [scored("f", 1)], "max |z|": [scored("z", 1.1, trivial=True)]}))
+    assert "No model beats the one-line rival max |z|" in weak
+
+
+def test_other_data_or_splits_are_refused_in_words():
+    a, b = scored("flow", 1), scored("forest", 1)
+    check_comparable([a, b])
+    with pytest.raises(ValueError, match="flow and tree cannot be compared: they were trained on different data"):
+        check_comparable([a, Scored("tree", b.anomaly_score, b.y, "other")])
+
+
+def test_spearman_matrix_equals_scipy():
+    rng = np.random.default_rng(0)
+    scores = list(rng.normal(size=(3, 100)).round(1))
+    expected = spearmanr(np.array(scores).T).statistic
+    np.testing.assert_allclose(spearman_matrix(scores), expected)
+    assert np.isnan(spearman_matrix([np.ones(10), rng.normal(size=10)])[0, 1])
+
+
+def test_consensus_does_not_depend_on_units():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 50))
+    np.testing.assert_allclose(consensus([a, b]), consensus([np.exp(a), 1000 * b]))
+    assert rank_shares(a).min() == 0.01 and rank_shares(a).max() == 0.99
+
+
+def test_quadrants_and_disagreement():
+    reconstruction = np.array([0.0, 9.0, 0.1, 8.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    likelihood = np.array([0.0, 9.0, 8.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    kinds = [QUADRANTS[i] for i in quadrants(reconstruction, likelihood, share=0.2)]
+    assert kinds[:4] == ["neither alarmed", "both alarmed", "only likelihood", "only reconstruction"]
+    assert set(kinds[4:]) == {"neither alarmed"}
+    assert np.argmax(disagreement(reconstruction, likelihood)) == 3
+    assert np.argmin(disagreement(reconstruction, likelihood)) == 2
+    with pytest.raises(ValueError, match="share must lie between 0 and 1"):
+        quadrants(reconstruction, likelihood, 0)
