@@ -40,6 +40,7 @@ class RunStatus:
     turn_every_seconds : how long from one of its turns to the next, measured; 0 while unknown
     message : a sentence where something happened that people should know, else ""
     lost_workers : how many workers died over this run; each cost one slice
+    settling : a slice is under way or not yet on disk, so that what one reads may still change
     """
 
     state: str
@@ -50,6 +51,7 @@ class RunStatus:
     steps_per_second: float = 0.0
     message: str = ""
     lost_workers: int = 0
+    settling: bool = False
 
 
 class JobRunner:
@@ -178,6 +180,7 @@ class JobRunner:
                     steps_per_second=job.rate,
                     message=job.message,
                     lost_workers=job.lost_workers,
+                    settling=job.in_flight or bool(job.unsaved),
                 )
         run = self.store.load(run_id)
         if run is None:

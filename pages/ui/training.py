@@ -20,7 +20,7 @@ LIVE = ("queued", "running")
 def stage() -> None:
     """Buttons, words and pictures of the present run; they refresh themselves while it trains."""
     status = engine.status()
-    live = status is not None and status.state in LIVE
+    live = _is_live(status)
     st.fragment(_tick, run_every=TICK_SECONDS if live else None)(live)
 
 
@@ -29,7 +29,7 @@ def _tick(was_live: bool) -> None:
     status = engine.status()
     run = engine.run()
     events = run.events if run else []
-    if status is not None and status.state in LIVE:
+    if _is_live(status):
         engine.runner().watch(engine.run_id())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _buttons(status)
@@ -37,8 +37,13 @@ def _tick(was_live: bool) -> None:
     frames = run.frames if run else []
     scene = _scene(spec.data.to_json(), spec.model.to_json(), spec.seed, spec)
     live_view(scene, frames[-1] if len(frames) else None, _corrected(spec, events), key="live")
-    if was_live and (status is None or status.state not in LIVE):
+    if was_live and not _is_live(status):
         st.rerun()
+
+
+def _is_live(status: RunStatus | None) -> bool:
+    """Whether what is on the page may change by itself."""
+    return status is not None and (status.state in LIVE or status.settling)
 
 
 def _buttons(status: RunStatus | None) -> None:

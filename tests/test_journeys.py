@@ -1,0 +1,72 @@
+"""The two journeys of FlowLab in a real browser: a class watches moons form; an analyst leaves with flagged rows."""
+
+import csv
+import io
+import re
+import time
+
+import numpy as np
+import pytest
+from conftest import settled
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def warm_server(app_server, browser):
+    """The app after somebody has opened it once and its lanes have started, as a class finds it."""
+    page = browser.new_page()
+    page.goto(app_server.url + "/train?data=moons&data.n_samples=500&model.n_steps=50&seed=900")
+    settled(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text(re.compile("trained in"))).to_be_visible(timeout=60_000)
+    page.close()
+    return app_server
+
+
+def train(page) -> float:
+    """Press Train; seconds until the first picture of the model is drawn."""
+    settled(page)
+    page.evaluate("window.__clicked = Date.now()")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_function("window.__flowlab_live && window.__flowlab_live.first_picture > window.__clicked", timeout=30_000)
+    return page.evaluate("(window.__flowlab_live.first_picture - window.__clicked) / 1000")
+
+
+def test_the_teacher(warm_server, open_page, record_property):
+    page = open_page(warm_server.url)
+    expect(page.get_by_role("link", name=re.compile("Half moons"))).to_be_visible(timeout=20_000)
+    first = train(page)
+    print(f"\nfrom the click on Train to the first picture: {first:.2f} s")
+    record_property("first_picture_seconds", first)
+    assert first < 10, "the picture must come while the class still looks"
+
+    expect(page.get_by_text(re.compile(r"nats left")).first).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_role("button", name="Go on", exact=True)).to_be_visible(timeout=10_000)
+    settled(page)
+    page.wait_for_timeout(2000)
+    paused_at = _step(page)
+    page.get_by_role("button", name="One step", exact=True).click()
+    expect(page.get_by_text(f"step {_thin(paused_at + 1)} of").first).to_be_visible(timeout=15_000)
+    page.get_by_role("button", name="Go on", exact=True).click()
+    headline = page.get_by_role("link", name=re.compile("nats above the truth"))
+    expect(headline).to_be_visible(timeout=90_000)
+    gap = float(re.search(r"([\d.]+) nats above", headline.inner_text()).group(1))
+    print(f"moons, default model and settings: {gap:.3f} nats above the truth")
+    assert gap < 0.1
+
+    link = page.url
+    assert "data=moons" in link and "model=spline" in link
+    elsewhere = open_page(link)
+    expect(elsewhere.get_by_role("link", name=re.compile(f"{gap:.3f} nats above the truth"))).to_be_visible(timeout=20_000)
+
+
+def _step(page) -> int:
+    text = page.get_by_text(re.compile(r"step [\d\u2009]+ of")).first.inner_text()
+    return int(re.search(r"step ([\d\u2009]+) of", text).group(1).replace("\u2009", ""))
+
+
+def _thin(n: int) -> str:
+    return f"{n:,}".replace(",", "\u2009")
