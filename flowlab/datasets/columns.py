@@ -72,7 +72,8 @@ class NumberColumn:
         is_date = dtype.startswith("datetime")
         epoch = int(column.min().floor("D").value) if is_date else 0
         values = numbers(column, epoch)
-        finite = values if np.isfinite(values.sum()) else values[np.isfinite(values)]
+        known = is_known(values)
+        finite = values if known.all() else values[known]
         sample = np.sort(sample_rows(pd.Series(finite)).to_numpy())
         q01, q1, median, q3, q99 = np.quantile(sample, [0.001, 0.25, 0.5, 0.75, 0.999])
         plan = cls(str(column.name), dtype, float(median), float(q3 - q1), float(finite.min()), float(finite.max()))
@@ -110,7 +111,8 @@ class NumberColumn:
     def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
         """Shape (n_rows, 1 or 2): the value, and 1 where it is missing if the plan says so; finite."""
         values = numbers(column, self.epoch)
-        holes = None if np.isfinite(values.sum()) else ~np.isfinite(values)
+        known = is_known(values)
+        holes = None if known.all() else ~known
         noise = None
         if self.step or self.levels or self.atoms or holes is not None:
             noise = cell_noise(keys, values if holes is None else np.where(holes, 0.0, values), self.name)
@@ -156,6 +158,11 @@ def numbers(column: pd.Series, epoch: int = 0) -> np.ndarray:
         seconds = (stamps.astype("int64") - epoch) / 1e9
         return np.where(np.isnat(stamps), np.nan, seconds)
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def is_known(values: np.ndarray) -> np.ndarray:
+    """Where a number can be computed with: neither missing, nor infinite, nor so large that its square is."""
+    return np.abs(values) < 1e100
 
 
 def _of_type(values: np.ndarray, plan: NumberColumn) -> pd.Series:

@@ -44,6 +44,16 @@ def decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
     return values
 
 
+def n_deviating(original: pd.Series, column: pd.Series, copy: dict[str, Any]) -> int:
+    """In how many rows the column no longer follows from the original."""
+    expected = decode_copy(original.reset_index(drop=True), copy)
+    column = column.reset_index(drop=True)
+    if "pairs" in copy:
+        return int((as_levels(expected).fillna("") != as_levels(column).fillna("")).sum())
+    allowed = 1e-6 * (np.abs(numbers(expected)) + np.nanmax(np.abs(numbers(expected)), initial=0.0) * 1e-3)
+    return int((np.abs(numbers(expected) - numbers(column)) > allowed).sum())
+
+
 def _is_date(column: pd.Series) -> bool:
     return str(column.dtype).startswith("datetime")
 

@@ -12,9 +12,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from flowlab.datasets.categories import CategoryColumn
-from flowlab.datasets.columns import NumberColumn, numbers, row_keys
-from flowlab.datasets.copies import decode_copy, find_copies
+from flowlab.datasets.categories import CategoryColumn, as_levels
+from flowlab.datasets.columns import NumberColumn, is_known, numbers, row_keys
+from flowlab.datasets.copies import decode_copy, find_copies, n_deviating
 from flowlab.datasets.foreign import TableError
 from flowlab.datasets.roles import ColumnRole, propose_roles
 
@@ -140,6 +140,27 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             columns[name] = pd.Series([value] * len(Z), dtype="str" if isinstance(value, str) else None)
         return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
 
+    def unfamiliar(self, X: pd.DataFrame) -> list[str]:
+        """What a table holds that was not there at the fit, one sentence each: the features cannot show it."""
+        check_is_fitted(self, "columns_")
+        sentences = []
+        for name, value in self.constants_.items():
+            n_rows = int((as_levels(X[name]) != value).sum()) if name in X else 0
+            if n_rows:
+                sentences.append(f"{name} was always {str(value)[:40]}; it differs in {n_rows:,} rows.")
+        for plan in self.columns_:
+            if plan.kind == "category" and plan.name in X:
+                new = plan.codes(_column_of(X, plan)) == len(plan.levels)
+                if new.any():
+                    example = str(X[plan.name][new].iloc[0])[:40]
+                    sentences.append(f"{plan.name} has new values in {int(new.sum()):,} rows, such as {example!r}.")
+        for name, copy in self.copies_.items():
+            if name in X and copy["of"] in X:
+                n_rows = n_deviating(X[copy["of"]], X[name], copy)
+                if n_rows:
+                    sentences.append(f"{name} used to follow exactly from {copy['of']}; not in {n_rows:,} rows.")
+        return sentences
+
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the features, shape (n_features,)."""
         names = self._row_names()
@@ -181,10 +202,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _is_worth_it(self, column: pd.Series) -> bool:
         name = str(column.name)
-        n_infinite = int(np.isinf(column.to_numpy(float)).sum()) if pd.api.types.is_float_dtype(column.dtype) else 0
+        is_float = pd.api.types.is_float_dtype(column.dtype)
+        n_infinite = int((np.abs(column.to_numpy(float)) >= 1e100).sum()) if is_float else 0
         if n_infinite:
             self.notes_.append(f"{name}: {n_infinite:,} infinite values count as missing.")
-            column = column.replace([np.inf, -np.inf], np.nan)
+            column = column.where(is_known(column.to_numpy(float)))
         first = column.dropna().iloc[:1]
         if first.empty:
             self.notes_.append(f"{name} has no values and was left out.")
@@ -206,7 +228,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if plan.is_rarity:
                 self.notes_.append(f"{role.name} has {len(plan.levels):,} levels and became one feature, their rarity.")
             return plan
-        holes = ~np.isfinite(numbers(column))
+        holes = ~is_known(numbers(column))
         share = float(holes.mean())
         indicator = share > 0 and (self.missing == "indicator" or (self.missing == "auto" and share >= 0.01))
         if indicator and self.missing == "auto":
@@ -250,7 +272,7 @@ def _one_or_none(column: pd.Series) -> bool:
     """Whether all cells that are not missing hold the same value."""
     if not column.isna().any():
         return False  # constant columns were left out before
-    present = column[np.isfinite(numbers(column))] if pd.api.types.is_float_dtype(column.dtype) else column.dropna()
+    present = column[is_known(numbers(column))] if pd.api.types.is_float_dtype(column.dtype) else column.dropna()
     return bool((present == present.iloc[0]).all())
 
 
@@ -284,7 +306,7 @@ def _clock(frame: pd.DataFrame, time: str) -> np.ndarray:
         raise TableError(f"The time column {time!r}, which the detector learned from, is not in this table; add it.")
     stamps = pd.to_datetime(frame[time], errors="coerce")
     seconds = stamps.dt.hour * 3600 + stamps.dt.minute * 60 + stamps.dt.second
-    angles = [2 * np.pi * seconds / 86_400, 2 * np.pi * (stamps.dt.dayofweek + seconds / 86_400) / 7]
+    angles = [2 * np.pi * seconds / 86_400, 2 * np.pi * (stamps.dt.day_of_week + seconds / 86_400) / 7]
     return np.column_stack([f(angle.to_numpy(float)) for angle in angles for f in (np.sin, np.cos)]).copy()
 
 
