@@ -210,8 +210,8 @@ class Detector(DensityModel):
             if self.step_ == (number + 1) * steps_each:
                 self._seconds += event.seconds
                 if name == FIRST:
-                    scores = flow.score_samples(X)
-                    self._kept = scores > np.quantile(scores, trim)
+                    n_kept = max(2, math.ceil((1 - trim) * len(X)))
+                    self._kept = np.sort(np.argsort(_finite(flow.anomaly_score(X)), kind="stable")[:n_kept])
 
     def _begin(self, X: np.ndarray) -> None:
         """Fit the classical member, which takes a moment: from here on the detector can be used."""

@@ -1,0 +1,164 @@
+"""The detector: members seen and removable, scores finite, slices exact, and what the forest misses found."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from flowlab.models.detector import Detector, TailProbability
+
+SMALL = {"n_steps": 20, "n_layers": 2, "hidden_features": 16}
+MODELS = [Detector(**SMALL), Detector(trained_on="normal", **SMALL)]
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Rows near a curved surface in five dimensions, and a tenth beside it: within every column's range."""
+    rng = np.random.default_rng(0)
+    u = rng.uniform(-2, 2, size=(600, 2))
+    X = np.c_[u, u[:, 0] ** 2, u[:, 0] * u[:, 1], np.sin(2 * u[:, 1])] + 0.1 * rng.normal(size=(600, 5))
+    y = np.arange(600) < 60
+    X[y] = np.take_along_axis(X[y], rng.permuted(np.tile(np.arange(60)[:, None], 5), axis=0), axis=0)
+    return X * [1.0, 10.0, 0.01, 1.0, 300.0] + [0.0, 1e3, 0.0, -5.0, 0.0], y
+
+
+@parametrize_with_checks(MODELS)
+def test_scikit_learns_contract(estimator, check):
+    check(estimator)
+
+
+def test_members_and_weights_are_seen_and_add_up(mixed):
+    X, _ = mixed
+    model = clone(MODELS[0]).fit(X)
+    assert model.weights_ == pytest.approx({"isolation forest": 0.5} | {f"flow {i}": 1 / 6 for i in (1, 2, 3)})
+    parts = model.member_scores(X)
+    assert set(parts) == set(model.weights_)
+    expected = sum(model.weights_[name] * surprise for name, surprise in parts.items())
+    np.testing.assert_allclose(model.anomaly_score(X), expected)
+    assert (model.anomaly_score(X) >= 0).all()
+    assert "nearest neighbours" in clone(MODELS[1]).fit(X).weights_
+
+
+def test_any_member_can_be_removed(mixed):
+    X, _ = mixed
+    flows = Detector(classical="none", n_flows=2, **SMALL).fit(X)
+    assert flows.weights_ == {"flow 1": 0.5, "flow 2": 0.5}
+    forest = Detector(n_flows=0, classical="isolation forest").fit(X)
+    assert forest.weights_ == {"isolation forest": 1.0}
+    with pytest.raises(ValueError, match="nothing to detect with"):
+        Detector(n_flows=0, classical="none").fit(X)
+    only_weight = Detector(classical_weight=1.0, **SMALL).fit(X)
+    assert roc_auc_score(mixed[1], only_weight.anomaly_score(X)) == pytest.approx(
+        roc_auc_score(mixed[1], forest.anomaly_score(X)), abs=1e-9
+    )
+
+
+def test_flows_find_what_the_forest_cannot(mixed):
+    """Rows off a curved surface, each column ordinary: flows see them, and the whole detector keeps most of that."""
+    X, y = mixed
+    model = Detector(trained_on="normal", random_state=0).fit(X[~y][:360])
+    test = np.r_[np.flatnonzero(~y)[360:], np.flatnonzero(y)]
+    parts = {name: roc_auc_score(y[test], surprise) for name, surprise in model.member_scores(X[test]).items()}
+    forest = roc_auc_score(y[test], Detector(n_flows=0, classical="isolation forest").fit(X[~y]).anomaly_score(X[test]))
+    assert min(auroc for name, auroc in parts.items() if name.startswith("flow")) > forest + 0.02
+    assert roc_auc_score(y[test], model.anomaly_score(X[test])) > forest + 0.05
+
+
+def test_tail_probability_is_the_share_of_rows_at_least_as_strange():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=500)
+    tail = TailProbability.fit(scores)
+    for score in np.sort(scores)[[0, 100, 400, 499]]:
+        assert np.exp(-tail(np.array([score]))[0]) == pytest.approx((scores >= score).sum() / 501)
+    fine = np.linspace(-6, 50, 20_001)
+    surprise = tail(fine)
+    assert (np.diff(surprise) >= 0).all()
+    assert (np.diff(surprise[fine > scores.max()]) > 0).all()  # rows beyond all training rows keep an order
+    assert np.abs(np.diff(surprise)).max() < 1.0  # no jump between neighbours: the largest step is one order statistic
+    assert np.isfinite(TailProbability.fit(np.zeros(50))(np.array([-1e30, 0.0, 1e30]))).all()
+
+
+def test_slices_give_the_bits_of_one_run(mixed, tmp_path):
+    """Slices end within flows, between them and between the first fit and the trimmed ones."""
+    X, _ = mixed
+    for model in MODELS:
+        whole = clone(model).fit(X)
+        sliced, checkpoint, steps = clone(model), None, []
+        for _ in range(20):
+            events = list(sliced.fit_iter(X, checkpoint=checkpoint, n_steps=7))
+            assert np.isfinite(sliced.score_samples(X[:5])).all()
+            steps += [event.step for event in events]
+            if events[-1].step == events[-1].n_steps:
+                break
+            np.savez(tmp_path / "checkpoint.npz", **sliced.get_checkpoint())
+            with np.load(tmp_path / "checkpoint.npz", allow_pickle=False) as file:
+                checkpoint = dict(file)
+            sliced = clone(model)
+        assert steps == sorted(set(steps)) and steps[-1] == (80 if model.trained_on == "all" else 60)
+        np.testing.assert_array_equal(sliced.score_samples(X), whole.score_samples(X))
+        assert list(sliced.fit_iter(X, checkpoint=sliced.get_checkpoint())) == []
+
+
+def test_closing_early_leaves_a_detector_that_works(mixed):
+    X, _ = mixed
+    model = clone(MODELS[0])
+    training = model.fit_iter(X)
+    next(training)
+    training.close()
+    assert np.isfinite(model.score_samples(X)).all()
+    assert sum(model.weights_.values()) == pytest.approx(1)
+
+
+def test_state_travels_without_pickle(mixed, tmp_path):
+    X, _ = mixed
+    for model in MODELS:
+        fitted = clone(model).fit(X)
+        np.savez(tmp_path / "state.npz", **fitted.get_state())
+        with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+            restored = clone(model).set_state(state)
+        np.testing.assert_array_equal(restored.score_samples(X), fitted.score_samples(X))
+
+
+def test_validation_rows_are_shown_and_change_nothing(mixed):
+    X, _ = mixed
+    with_them, without = clone(MODELS[1]), clone(MODELS[1])
+    events = list(with_them.fit_iter(X, X[:50] * 3))
+    plain = list(without.fit_iter(X))
+    assert events[-1].val_loss != plain[-1].val_loss
+    np.testing.assert_array_equal(with_them.score_samples(X), without.score_samples(X))
+
+
+BAD_TABLES = {
+    "constant column": lambda rng: np.c_[rng.normal(size=(80, 2)), np.full(80, 0.1)],
+    "all rows equal": lambda rng: np.full((80, 3), 0.3),
+    "duplicated rows": lambda rng: np.repeat(rng.normal(size=(4, 3)), 20, axis=0),
+    "collinear one-hot columns": lambda rng: np.eye(4)[rng.integers(4, size=80)],
+    "more columns than rows": lambda rng: rng.normal(size=(10, 40)),
+    "two rows": lambda rng: rng.normal(size=(2, 2)),
+    "one column": lambda rng: rng.normal(size=(80, 1)),
+    "heavy tails": lambda rng: rng.standard_t(0.5, size=(80, 3)),
+    "a small spread far out": lambda rng: rng.normal(size=(80, 3)) + 1e9,
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.trained_on)
+def test_scores_are_finite_on_every_table(model, case):
+    X = BAD_TABLES[case](np.random.default_rng(0))
+    fitted = clone(model).fit(X)
+    far = np.vstack([np.full(X.shape[1], value) for value in (0.0, 1e30, -1e100)])
+    for rows in (X, far):
+        assert np.isfinite(fitted.score_samples(rows)).all()
+
+
+def test_wrong_parameters_are_named(mixed):
+    for wrong in (
+        {"trained_on": "some"},
+        {"classical": "best"},
+        {"classical_weight": 2},
+        {"trim": 0.7},
+        {"n_flows": -1},
+    ):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Detector(**wrong).fit_iter(mixed[0])
