@@ -16,6 +16,11 @@ MAX_STARTS = 3
 
 _LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError", "FutureLostError")
 
+
+class JobError(RuntimeError):
+    """What was asked of the runner cannot be done now; the text is a sentence and a next step, fit for a page."""
+
+
 Post = Callable[[Callable[[], None]], None]
 
 
@@ -45,7 +50,7 @@ class Lane:
 
     def close(self) -> None:
         if self.executor is not None:
-            self.executor.shutdown(wait=False, cancel_futures=True)
+            self.executor.shutdown(wait=False)
         self.executor, self.state = None, "closed"
 
     def _settle(self, executor: Executor, future: Future, post: Post) -> None:
@@ -96,13 +101,16 @@ def process_lane(nice: int = 10) -> Lane:
     )
 
 
-def default_width() -> int:
-    """How many lanes a server opens by itself: FLOWLAB_LANES, or one for each core."""
+def asked_width() -> int:
+    """How many lanes FLOWLAB_LANES asks for; 0 if it does not say."""
     asked = os.environ.get("FLOWLAB_LANES", "")
-    if asked:
-        if not asked.isdecimal() or not 1 <= int(asked) <= 256:
-            raise ValueError(f"FLOWLAB_LANES must be a number from 1 to 256, not {asked!r}")
-        return int(asked)
+    if asked and not (asked.isdecimal() and 1 <= int(asked) <= 256):
+        raise ValueError(f"FLOWLAB_LANES must be a number from 1 to 256, not {asked!r}")
+    return int(asked or 0)
+
+
+def default_width() -> int:
+    """How many lanes a server opens by itself: one for each core, within reason."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MAX_DEFAULT_LANES)
 
@@ -113,9 +121,15 @@ class DaskLanes(Lanes):
     def __init__(self, address: str, width: int | None = None, timeout: float = 20) -> None:
         from distributed import Client
 
-        self._client = Client(address, timeout=timeout, set_as_default=False)
+        try:
+            self._client = Client(address, timeout=timeout, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise JobError(
+                f"The Dask scheduler at {address} does not answer ({error}); start it, or unset FLOWLAB_SCHEDULER."
+            ) from error
+        # Counted once: a cluster that will grow later is told its width by FLOWLAB_LANES.
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        width = width or max(1, sum(worker["nthreads"] for worker in workers))
+        width = width or asked_width() or max(1, sum(worker["nthreads"] for worker in workers))
         # retries=0: the dispatcher itself submits a lost slice again, and counts.
         super().__init__(lambda: Lane(lambda: self._client.get_executor(pure=False, retries=0), warm=False), width)
 

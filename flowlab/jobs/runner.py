@@ -18,17 +18,22 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import slices
 from flowlab.jobs.dispatch import Dispatcher
 from flowlab.jobs.job import Job
-from flowlab.jobs.lanes import DaskLanes, Lane, Lanes, default_width, is_lost_worker, process_lane
+from flowlab.jobs.lanes import (
+    DaskLanes,
+    JobError,
+    Lane,
+    Lanes,
+    asked_width,
+    default_width,
+    is_lost_worker,
+    process_lane,
+)
 from flowlab.jobs.saving import Saver
 from flowlab.records import RunSpec
 from flowlab.runs import Run, RunStore
 
 CALL_SECONDS = 60.0
 WATCH_SECONDS = 3.0
-
-
-class JobError(RuntimeError):
-    """What was asked of the runner cannot be done now; the text is a sentence and a next step, fit for a page."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class JobRunner:
     Parameters
     ----------
     store : where runs are kept
-    lanes : how many slices run at once; by default one per core (FLOWLAB_LANES), or per thread of the cluster
+    lanes : how many slices run at once; by default FLOWLAB_LANES, or one per core, or per thread of the cluster
     scheduler : address of a Dask scheduler, by default FLOWLAB_SCHEDULER; empty for processes of this machine
     executor_factory : makes the executor of one lane, for tests
     """
@@ -89,7 +94,7 @@ class JobRunner:
         elif scheduler:
             self._lanes = DaskLanes(scheduler, lanes)
         else:
-            self._lanes = Lanes(process_lane, lanes or default_width())
+            self._lanes = Lanes(process_lane, lanes or asked_width() or default_width())
         self._saver = Saver(store)
         self._dispatcher = Dispatcher(self._lanes, self._saver, self._dataset)
         self._lock = self._dispatcher.lock

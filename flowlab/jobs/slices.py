@@ -95,14 +95,14 @@ def run_slice(
     dataset = _dataset(spec, dataset)
     if dataset is None:
         return Needs(data=True)
-    model = catalog.make_model(spec.model, spec.seed)
+    model = catalog.make_model(spec.model, spec.seed, dataset)
     events: tuple[TrainEvent, ...] = ()
     start = int(checkpoint.get("train.step", 0)) if checkpoint else 0
     began = time.perf_counter()
     if n_steps == 0 and checkpoint is not None:
         model.set_state(_weights(checkpoint))
     else:
-        X_val = dataset.part("validation")
+        X_val = dataset.part("monitor")
         rows = model.fit_iter(
             dataset.part("train"), X_val if len(X_val) else None, checkpoint=checkpoint, n_steps=n_steps
         )
@@ -141,12 +141,12 @@ def run_view(
         raise ValueError(f"name must be one of {', '.join(views.VIEWS)}, not {name!r}")
     dataset = _dataset(spec, dataset)
     model = _models.get(key) if key else None
-    if model is None and state is not None:
-        model = catalog.make_model(spec.model, spec.seed).set_state(_weights(state))
+    if model is None and state is not None and dataset is not None:
+        model = catalog.make_model(spec.model, spec.seed, dataset).set_state(_weights(state))
         if key:
             _models.put(key, model)
     if dataset is None or model is None:
-        return Needs(data=dataset is None, state=model is None)
+        return Needs(data=dataset is None, state=model is None and state is None)
     return views.VIEWS[name](model, dataset, **kwargs)
 
 
