@@ -16,6 +16,7 @@ from flowlab.records import RunSpec, Spec
 
 if TYPE_CHECKING:
     from flowlab.datasets.dataset import Dataset
+    from flowlab.datasets.encoding import TableEncoder
     from flowlab.models.base import DensityModel
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "describe",
     "make_dataset",
     "make_model",
+    "make_table",
     "run_id",
     "tidy",
 ]
@@ -63,20 +65,37 @@ def run_id(spec: RunSpec) -> str:
 def make_dataset(spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | None = None) -> Dataset:
     """The Dataset a Spec names. `load_table` turns the digest of an uploaded table into a pandas DataFrame."""
     entry = DATASETS[spec.name]
-    arguments = {**entry.fixed, **entry.complete(spec).params}
+    arguments = entry.complete(spec).params
     if entry.group == UPLOADED:
-        if load_table is None:
-            raise ValueError("this data set is an uploaded table; it can only be read where it is stored")
-        return entry.make(load_table(str(arguments.pop("digest"))), seed=seed, **arguments)
-    return entry.make(seed=seed, **arguments)
+        return make_table(spec, seed, load_table)[0]
+    return entry.make(seed=seed, **entry.fixed, **arguments)
 
 
-def make_model(spec: Spec, seed: int = 0) -> DensityModel:
-    """The unfitted estimator a Spec names, its `random_state` set to the run's seed."""
+def make_table(spec: Spec, seed: int, load_table: Callable[[str], Any] | None) -> tuple[Dataset, TableEncoder]:
+    """The Dataset of an uploaded table, and the encoder that leads from its columns to numbers and back."""
+    entry = DATASETS[spec.name]
+    if entry.group != UPLOADED:
+        raise ValueError(f"{entry.label} is not an uploaded table")
+    arguments = dict(entry.complete(spec).params)
+    digest = str(arguments.pop("digest"))
+    if not digest or load_table is None:
+        raise ValueError("This link names no uploaded table; upload the file on the Data page.")
+    return entry.make(load_table(digest), seed=seed, **arguments)
+
+
+def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> DensityModel:
+    """The unfitted estimator a Spec names, its `random_state` set to the run's seed.
+
+    A detector that wants to know what its training rows are (`trained_on`) takes that from `dataset`.
+    """
     entry = MODELS[spec.name]
     model = entry.make(**entry.fixed, **entry.complete(spec).params)
-    if "random_state" in model.get_params(deep=False):
+    accepted = model.get_params(deep=False)
+    if "random_state" in accepted:
         model.set_params(random_state=seed)
+    if "trained_on" in accepted and dataset is not None and "trained_on" not in spec.params:
+        knows_normal = dataset.y is not None and dataset.train_on == "normal"
+        model.set_params(trained_on="normal" if knows_normal else "all")
     return model
 
 

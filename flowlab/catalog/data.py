@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 
 from flowlab.catalog.entry import Control, Entry
-from flowlab.datasets import toys
+from flowlab.datasets import bundled, simulated, toys, uploads
 from flowlab.datasets.dataset import Dataset
 
 TOYS = "Toy densities"
@@ -160,4 +160,136 @@ _ENTRIES = (
     ),
 )
 
-DATASETS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+TRAIN_ON = Control(
+    "train_on",
+    "Training rows",
+    "choice",
+    choices={"normal": "rows labelled normal", "all": "all rows"},
+    help="Whether rows labelled as anomalies take part in the fit.",
+)
+
+
+def _bundled(name: str, label: str, blurb: str) -> Entry:
+    classes = bundled.class_names(name)
+    controls = (
+        Control("anomaly_class", "Anomaly", "choice", choices={c: c.replace("_", " ") for c in classes}, main=True),
+        TRAIN_ON,
+        _number(
+            "anomaly_share", "Share kept", 0.02, 1.0, 0.02, "Share of the anomalous rows that are kept, at random."
+        ),
+    )
+
+    def make(
+        *,
+        seed: int = 0,
+        anomaly_class: str = bundled.DEFAULT_ANOMALY[name],
+        train_on: str = "normal",
+        anomaly_share: float = 1.0,
+    ) -> Dataset:
+        return bundled.make_bundled(name, anomaly_class, train_on, anomaly_share, seed)
+
+    return Entry(name, label, make, controls, blurb, BUNDLED)
+
+
+_TABLES = (
+    _bundled("breast_cancer", "Breast cancer", "569 tumours, 30 measurements; one diagnosis is the anomaly."),
+    _bundled("wine", "Wine", "178 wines of three growers, 13 measurements; one grower is the anomaly."),
+    _bundled("digits", "Digits", "1 797 handwritten digits of 8 x 8 pixels; one digit is the anomaly."),
+    _bundled("iris", "Iris", "150 flowers, 4 measurements; one species is the anomaly."),
+    Entry(
+        "cluster",
+        "Computing cluster",
+        simulated.make_cluster,
+        (
+            Control("n_rows", "Rows", "int", 600, 50_000, 100, log=True, help="One row every five minutes."),
+            _number("fault_share", "Share of faults", 0.0, 0.4, 0.02, main=True),
+            _number("noise", "Sensor noise", 0.1, 3.0, 0.1),
+        ),
+        "Simulated after lecture 000: 159 sensors over time, three operating modes, two kinds of fault.",
+        SIMULATED,
+    ),
+    Entry(
+        "malware",
+        "Stuffed malware",
+        simulated.make_malware,
+        (
+            _number(
+                "stuffing", "Stuffing", 0.0, 2.0, 0.1, "How much of a benign program is copied into it.", main=True
+            ),
+            Control("n_rows", "Rows", "int", 1000, 100_000, 1000, log=True),
+            _number("share", "Share of malware", 0.002, 0.2, 0.002),
+            _number("stuffed_share", "Stuffed among them", 0.0, 1.0, 0.05),
+        ),
+        "Simulated after lecture 003: malware stuffed with the strings of benign programs.",
+        SIMULATED,
+    ),
+)
+
+
+def _text(name: str, label: str) -> Control:
+    return Control(name, label, "text")
+
+
+def _make_upload(
+    frame,
+    *,
+    digest: str = "",
+    name: str = "",
+    label: str = "",
+    anomaly_values: str = "",
+    time: str = "",
+    roles: str = "",
+    train_on: str = "normal",
+    split: str = "auto",
+    fractions: str = "",
+    missing: str = "auto",
+    clock: bool = False,
+    lags: int = 0,
+    seed: int = 0,
+):
+    """Dataset and encoder of an uploaded table; `digest` names it in the store."""
+    return uploads.make_table_dataset(
+        frame,
+        label=label,
+        anomaly_values=anomaly_values,
+        time=time,
+        roles=roles,
+        train_on=train_on,
+        split=split,
+        fractions=fractions,
+        missing=missing,
+        clock=clock,
+        lags=lags,
+        seed=seed,
+        name=name,
+    )
+
+
+_UPLOAD = Entry(
+    "upload",
+    "Uploaded table",
+    _make_upload,
+    (
+        _text("digest", "Digest of the table"),
+        _text("name", "File"),
+        _text("label", "Label column"),
+        _text("anomaly_values", "Values that mean anomaly"),
+        _text("time", "Time column"),
+        _text("roles", "Column roles"),
+        TRAIN_ON,
+        Control(
+            "split",
+            "Division of the rows",
+            "choice",
+            choices={"auto": "by time if there is a time column", "random": "at random", "chronological": "by time"},
+        ),
+        _text("fractions", "Training, validation and test rows (%)"),
+        _text("missing", "Missing values"),
+        Control("clock", "Hour and weekday as features", "flag"),
+        Control("lags", "Earlier rows as features", "int", 0, 96, 1, help="Windows of a time series."),
+    ),
+    "Your own table.",
+    UPLOADED,
+)
+
+DATASETS: dict[str, Entry] = {entry.name: entry for entry in (*_ENTRIES, *_TABLES, _UPLOAD)}

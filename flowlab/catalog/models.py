@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowlab.catalog.entry import Control, Entry
-from flowlab.models import autoencoders, baselines, flows, nflows, scorers, trivial, variational
+from flowlab.models import autoencoders, baselines, detector, flows, nflows, scorers, trivial, variational
 
 FLOWS = "Flows"
 NFLOWS = "Flows as nflows ships them"
@@ -42,6 +42,17 @@ DECAY = Control(
 NOISE = Control("noise", "Input noise", "float", 0.0, 0.5, 0.01, help="In standard deviations; blurs a small sample.")
 PATIENCE = _count(
     "patience", "Patience", 0, 200, 1, "Evaluations without progress before training stops; 0 never stops."
+)
+LAYERS_FOLDED = _count("n_layers", "Layers", 1, 32, help="Invertible layers of each flow.")
+PERMUTATION = Control(
+    "permutation",
+    "Order of columns",
+    "choice",
+    choices={"reverse": "reversed after each layer", "random": "shuffled after each layer", "none": "always the same"},
+    help="Which columns come first in the next layer.",
+)
+NORM = Control(
+    "activation_norm", "Activation normalisation", "flag", help="A learned scale and shift before each layer."
 )
 MASK = Control(
     "mask",
@@ -93,10 +104,12 @@ ACTIVATION = Control(
     "activation",
     "Activation",
     "choice",
-    choices={"relu": "ReLU", "tanh": "tanh", "gelu": "GELU", "linear": "linear: equals PCA"},
+    choices={"relu": "ReLU", "silu": "SiLU", "elu": "ELU", "tanh": "tanh"},
 )
 CODE = _count("n_latent", "Code size", 1, 64, help="Numbers a row is squeezed into.", main=True)
-AE_LAYERS = _count("n_layers", "Depth", 1, 4, help="Layers of the encoder, and as many of the decoder.")
+AE_LAYERS = _count(
+    "n_layers", "Depth", 0, 4, help="Hidden layers of the encoder, and as many of the decoder; 0 is linear: PCA."
+)
 AE_WIDTH = _count("width", "Width", 4, 256, 4, "Units in each hidden layer.")
 
 _ENTRIES = (
@@ -115,6 +128,65 @@ _ENTRIES = (
         (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, MASK, *TRAINING),
         "RealNVP: half of the columns scale and shift the other half, in turn.",
         FLOWS,
+    ),
+    Entry(
+        "maf",
+        "Autoregressive flow",
+        flows.MaskedAutoregressiveFlow,
+        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING),
+        "MAF: each column is scaled and shifted given the columns before it. The default for tables with many columns.",
+        FLOWS,
+    ),
+    Entry(
+        "iaf",
+        "Inverse autoregressive flow",
+        flows.InverseAutoregressiveFlow,
+        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING),
+        "IAF: the autoregressive flow turned round, so that drawing samples is one pass.",
+        FLOWS,
+    ),
+    Entry(
+        "planar",
+        "Planar flow",
+        flows.PlanarFlow,
+        (LAYERS, STEPS, *TRAINING),
+        "Each layer pushes across one line.",
+        FLOWS,
+    ),
+    Entry(
+        "radial",
+        "Radial flow",
+        flows.RadialFlow,
+        (LAYERS, STEPS, *TRAINING),
+        "Each layer swells around a point.",
+        FLOWS,
+    ),
+    Entry(
+        "detector",
+        "Detector",
+        detector.Detector,
+        (
+            _count("n_flows", "Flows", 0, 6, help="Bounded flows of different seeds.", main=True),
+            Control(
+                "classical",
+                "Classical member",
+                "choice",
+                choices={
+                    "auto": "chosen by the training rows",
+                    "isolation forest": "isolation forest",
+                    "nearest neighbours": "nearest neighbours",
+                    "none": "none",
+                },
+                help="Isolation forest for unlabelled training rows, neighbours for rows known to be normal.",
+            ),
+            Control("classical_weight", "Its weight", "float", 0.0, 1.0, 0.05),
+            _count("n_steps", "Steps of each flow", 0, 50_000, 50, "0 chooses them by the number of rows."),
+            LAYERS_FOLDED,
+            WIDTH,
+            RATE,
+        ),
+        "Bounded flows and a classical detector, joined by tail probabilities: the default for finding anomalies.",
+        DETECTORS,
     ),
     Entry(
         "nflows_maf",
@@ -182,7 +254,15 @@ _ENTRIES = (
                 help="What is measured between a row and its reconstruction.",
             ),
             Control("noise", "Input noise", "float", 0.0, 1.0, 0.05, help="Above 0: a denoising autoencoder."),
-            Control("penalty", "Sparsity penalty", "float", 0.0, 1.0, 0.01, help="Weight of the penalty on the code."),
+            Control("penalty", "Sparsity penalty", "float", 0.0, 5.0, 0.05, help="Weight of the penalty on the code."),
+            Control("penalty_power", "Power of the penalty", "float", 0.25, 4.0, 0.25, help="1: absolute values (L1)."),
+            Control(
+                "prior",
+                "Prior of the code",
+                "choice",
+                choices={"gaussian": "Gaussian", "laplace": "Laplace"},
+                help="What is fitted to the codes of the training rows, and sampled from.",
+            ),
             BATCH,
             RATE,
             DECAY,

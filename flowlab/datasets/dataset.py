@@ -67,11 +67,14 @@ class Dataset:
         return self.X.shape[1]
 
     def rows(self, part: str) -> np.ndarray:
-        """Row numbers of "train" (those that are fitted), "validation", "test" or "all"."""
+        """Row numbers of "train" (those that are fitted), "monitor", "validation", "test" or "all".
+
+        "monitor" are the validation rows on which training is watched: without labelled anomalies if the fit is.
+        """
         if part == "all":
             return np.arange(len(self.X))
-        chosen = self.split == {"train": 0, "validation": 1, "test": 2}[part]
-        if part == "train" and self.train_on == "normal" and self.y is not None:
+        chosen = self.split == {"train": 0, "monitor": 1, "validation": 1, "test": 2}[part]
+        if part in ("train", "monitor") and self.train_on == "normal" and self.y is not None:
             chosen = chosen & (self.y == 0)
         return np.flatnonzero(chosen)
 

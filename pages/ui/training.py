@@ -139,7 +139,7 @@ def exact_validation_loss(spec: RunSpec) -> float | None:
 
 @st.cache_data(show_spinner=False, max_entries=50)
 def _exact_loss(data_json: str, seed: int, _spec: RunSpec) -> float | None:
-    return engine.dataset(_spec).exact_loss("validation")
+    return engine.dataset(_spec).exact_loss("monitor")
 
 
 @st.cache_resource(show_spinner=False, max_entries=50)
