@@ -47,7 +47,6 @@ class EngineFlow(FlowModel):
         scaling = Scaling.fit(X, self.standardize) if checkpoint is None else _scaling_from(checkpoint)
         net = self._build(int(scaling.varies.sum()))
         self._scaling, self._net = scaling, net
-        self.__dict__.pop("_twin", None)
         self.parameters_ = net.parameters.numpy()
         return self._steps(X, X_val, checkpoint, n_steps)
 
@@ -191,7 +190,6 @@ class EngineFlow(FlowModel):
         self._scaling = _scaling_from(state)
         self.n_features_in_ = len(self._scaling.center)
         self._net = self._build(int(self._scaling.varies.sum()))
-        self.__dict__.pop("_twin", None)
         parameters = np.asarray(state["parameters"], np.float32)
         if parameters.shape != tuple(self._net.parameters.shape):
             raise ValueError(
@@ -229,10 +227,11 @@ class EngineFlow(FlowModel):
 
     def _exact_net(self):
         """The net in float64: its inverse undoes it to 1e-9 where float32, amplified by steep layers, loses 1e-3."""
-        if not hasattr(self, "_twin"):
-            self._twin = self._build(int(self._scaling.varies.sum()), exact=True)
-        self._twin.parameters.copy_(self._net.parameters)
-        return self._twin
+        net = self._net
+        if net.twin is None:
+            net.twin = self._build(net.n_features, exact=True)
+        net.twin.parameters.copy_(net.parameters)
+        return net.twin
 
     def _scaling_checked(self) -> Scaling:
         check_is_fitted(self, "parameters_")
@@ -242,7 +241,7 @@ class EngineFlow(FlowModel):
 
     def __getstate__(self):
         state = super().__getstate__()
-        return {key: value for key, value in state.items() if key not in ("_net", "_twin", "_train_state")}
+        return {key: value for key, value in state.items() if key not in ("_net", "_train_state")}
 
 
 def _scaling_from(state: State) -> Scaling:

@@ -185,6 +185,8 @@ def layer_orders(n_features: int, n_layers: int, permutation: str, seed: int) ->
     """Orders of successive layers: "none" all the same, "reverse" every other one reversed, "random" all drawn."""
     if permutation not in ("none", "reverse", "random"):
         raise ValueError(f"permutation must be 'none', 'reverse' or 'random', not {permutation!r}")
+    if n_features == 0:
+        return []
     generator = torch.Generator().manual_seed(seed)
     forward = list(range(n_features))
     if permutation == "random":

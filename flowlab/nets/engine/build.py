@@ -1,4 +1,7 @@
-"""Stacks by name: the architectures that the estimators of `models.flows` offer."""
+"""Stacks by name: the architectures that the estimators of `models.flows` offer.
+
+Over no features (a table of constants) each of them is the empty stack.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def autoregressive_stack(
 def elementary_stack(n_features: int, kind: str, n_layers: int = 16, seed: int = 0, dtype=torch.float32) -> Stack:
     """Planar or radial layers."""
     layer = {"planar": Planar, "radial": Radial}[kind]
-    return Stack(n_features, [layer(n_features) for _ in range(n_layers)], 0, seed, dtype)
+    return Stack(n_features, [layer(n_features) for _ in range(n_layers if n_features else 0)], 0, seed, dtype)
 
 
 def affine_or_additive(scale_map: str, convention: str) -> Affine | Additive:

@@ -106,8 +106,8 @@ def alternating_masks(n_features: int, n_layers: int, kind: str, seed: int) -> l
     half for each pair of layers and moves it, then its complement; any other text must be of 0 and 1, one digit per
     feature ("0110"), 1 = transformed first, its complement next.
     """
-    if n_features == 1:
-        return [[True]] * n_layers
+    if n_features <= 1:
+        return [[True]] * n_layers if n_features else []
     generator = torch.Generator().manual_seed(seed)
     masks = []
     for layer in range(n_layers):

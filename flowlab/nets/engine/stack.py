@@ -51,6 +51,8 @@ class Stack:
         self._gradient_mask = self._join_masks(masks)
         ends = torch.tensor([0, *(layer.n_log_det for layer in layers)]).cumsum(0).tolist()
         self._log_det_rows = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.twin: Stack | None = None
+        """The same stack in float64, where somebody needs one."""
         self._workspaces: OrderedDict[tuple[int, bool], SimpleNamespace] = OrderedDict()
 
     @torch.inference_mode()
