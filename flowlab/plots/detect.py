@@ -162,7 +162,6 @@ def curves_against_threshold(
 
 
 def operating_curve(
-    x: np.ndarray,
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     points: Mapping[str, tuple[float, float]],
     x_title: str,
@@ -175,7 +174,9 @@ def operating_curve(
     c = theme.colors(dark)
     fig = theme.figure(dark, height=height, x_title=x_title, y_title=y_title)
     if diagonal:
-        fig.add_scatter(x=x, y=x, mode="lines", line={"color": c.muted, "dash": "dot", "width": 1}, showlegend=False)
+        fig.add_scatter(
+            x=[0, 1], y=[0, 1], mode="lines", line={"color": c.muted, "dash": "dot", "width": 1}, showlegend=False
+        )
     looks = {"validation": (c.second, "dash", "diamond"), "test": (c.model, "solid", "circle")}
     for part, (xs, ys) in curves.items():
         color, dash, symbol = looks[part]

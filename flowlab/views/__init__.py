@@ -6,17 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
+from flowlab.views.compare import cost, reconstruction, reconstruction_map, trivial_rivals, trust, two_samples
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
 from flowlab.views.draws import gap, kolmogorov_distance, latent, margins, samples
 from flowlab.views.frames import final, frame
 from flowlab.views.inside import layers, receipt, typical_row
-from flowlab.views.reasons import reasons, repaired
+from flowlab.views.reasons import reasons, repaired, top_reasons
 from flowlab.views.staging import Stage, display_rows, stage
 
 __all__ = [
     "MASSES",
     "VIEWS",
     "Stage",
+    "cost",
     "density_grid",
     "density_slice",
     "display_rows",
@@ -31,9 +33,15 @@ __all__ = [
     "profile",
     "reasons",
     "receipt",
+    "reconstruction",
+    "reconstruction_map",
     "repaired",
     "samples",
     "stage",
+    "top_reasons",
+    "trivial_rivals",
+    "trust",
+    "two_samples",
     "typical_row",
 ]
 
@@ -48,7 +56,14 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "layers": layers,
     "receipt": receipt,
     "reasons": reasons,
+    "top_reasons": top_reasons,
     "repaired": repaired,
+    "cost": cost,
+    "trivial_rivals": trivial_rivals,
+    "reconstruction": reconstruction,
+    "reconstruction_map": reconstruction_map,
+    "two_samples": two_samples,
+    "trust": trust,
     "frame": frame,
     "final": final,
 }

@@ -37,6 +37,21 @@ def reasons(model: DensityModel, dataset: Dataset, row: int) -> Arrays:
     }
 
 
+def top_reasons(model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_reasons: int = 3) -> Arrays:
+    """The strongest reasons of several rows.
+
+    Returns
+    -------
+    rows : (m,) as asked; words : (m, n_reasons) text, "" where fewer features add to the score
+    """
+    words = np.full((len(rows), n_reasons), "", dtype=object)
+    for i, row in enumerate(rows):
+        found = explain(model, dataset.X[check_row(dataset, row)], _reference(dataset)).reasons
+        texts = [reason.sentence for reason in found[:n_reasons] if reason.contribution > 0]
+        words[i, : len(texts)] = texts
+    return {"rows": np.array(rows, int), "words": words.astype(str)}
+
+
 def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) -> Arrays:
     """The smallest set of edits found that brings a row below the threshold.
 

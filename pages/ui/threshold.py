@@ -1,0 +1,186 @@
+"""The threshold of the Detect page: which rule chose it, with which parameters, all kept in the link."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from flowlab.detection import resampling, rules
+from flowlab.detection.cost import CostModel
+from flowlab.detection.evidence import Evidence
+from flowlab.detection.rules import Parameter
+from flowlab.detection.threshold import Threshold
+from flowlab.plots.detect import ScoreAxis
+from pages.ui import state, words
+
+PAGE = "detect"
+MANUAL = "manual"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The threshold in use; the rule's own answer, which may be a refusal; prices and unit of the cost model."""
+
+    threshold: Threshold
+    answer: Threshold
+    cost: CostModel
+    unit: str
+
+
+def controls(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray) -> Choice:
+    """Rule, parameters, number and slider; `key` names the run, `grid` (k,) holds the slider's thresholds."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        rule = _rule(evidence)
+        parameters = {p.name: _parameter(rule, p) for p in rules.RULES[rule].parameters} if rule != MANUAL else {}
+        unit = _unit(evidence) if rule == "cost" else state.view(PAGE, "unit", "rows")
+    unit = unit if unit in evidence.units() else "rows"
+    answer = _answer(evidence, key, rule, parameters, unit)
+    used = answer if not answer.refused else _fallback(evidence)
+    with right:
+        _number(used)
+    _slider(used, axis, grid)
+    cost = {name: _stored("cost", name, 0.0) for name in ("c_late", "tolerance")}
+    prices = CostModel(_stored("cost", "c_alarm", 1.0), _stored("cost", "c_missed", 5.0), **cost)
+    return Choice(used, answer, prices, unit)
+
+
+def sentence(choice: Choice) -> None:
+    """Why this threshold, what weakens it, and how sure it is."""
+    if choice.answer.refused:
+        st.warning(words.plain(f"{choice.answer.sentence} Shown instead: {choice.threshold.sentence}"))
+        return
+    text = words.plain(choice.threshold.sentence)
+    if choice.threshold.interval is not None:
+        low, high = map(words.number, choice.threshold.interval)
+        text += words.plain(f" Other rows of the same kind would have put it between {low} and {high} (95 %).")
+    if choice.threshold.caution:
+        text += f" **{words.plain(choice.threshold.caution)}**"
+    st.markdown(text)
+
+
+def _rule(evidence: Evidence) -> str:
+    labelled = evidence.dataset.y is not None
+    names = [name for name, rule in rules.RULES.items() if labelled or not rule.needs_labels] + [MANUAL]
+    default = evidence.best_default_rule
+    chosen = state.view(PAGE, "rule", default)
+    chosen = chosen if chosen in names else default
+    key = state.widget_key(PAGE, "rule", chosen)
+
+    def apply(name: str) -> None:
+        state.set_view(PAGE, rule=name)
+
+    st.selectbox(
+        "Rule",
+        names,
+        index=names.index(chosen),
+        format_func=lambda name: "Set by hand" if name == MANUAL else rules.RULES[name].label,
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help=None if chosen == MANUAL else rules.RULES[chosen].blurb,
+        width=230,
+    )
+    return chosen
+
+
+def _stored(rule: str, name: str, default: float) -> float:
+    return state.view(PAGE, f"{rule}_{name}", default)
+
+
+def _parameter(rule: str, parameter: Parameter) -> float:
+    """One parameter as a number input; out of range in the link means the nearest end."""
+    value = min(max(_stored(rule, parameter.name, parameter.default), parameter.low), parameter.high)
+    key = state.widget_key(PAGE, rule, parameter.name)
+
+    def apply(new: float) -> None:
+        state.set_view(PAGE, **{f"{rule}_{parameter.name}": new})
+
+    return st.number_input(
+        parameter.label,
+        min_value=parameter.low,
+        max_value=parameter.high,
+        value=value,
+        step=parameter.step,
+        format="%.6g",
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help=parameter.help or None,
+        width=190,
+    )
+
+
+def _unit(evidence: Evidence) -> str:
+    units = evidence.units()
+    chosen = state.view(PAGE, "unit", "rows")
+    if len(units) == 1:
+        return "rows"
+    key = state.widget_key(PAGE, "unit")
+    return st.selectbox(
+        "Tolerance in",
+        units,
+        index=units.index(chosen) if chosen in units else 0,
+        key=key,
+        on_change=state.on_widget(key, lambda unit: state.set_view(PAGE, unit=unit)),
+        width=130,
+    )
+
+
+def _answer(evidence: Evidence, key: str, rule: str, parameters: dict[str, float], unit: str) -> Threshold:
+    if rule == MANUAL:
+        default = _fallback(evidence).value
+        return rules.manual(state.view(PAGE, "threshold", default))
+    return _chosen(key, rule, json.dumps(parameters, sort_keys=True), unit, evidence)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _chosen(key: str, rule: str, parameters: str, unit: str, _evidence: Evidence) -> Threshold:
+    threshold = _evidence.choose(rule, unit, **json.loads(parameters))
+    return resampling.bootstrap_interval(threshold, *_evidence.choice(), _evidence.context(unit))
+
+
+def _fallback(evidence: Evidence) -> Threshold:
+    """What is shown where a rule refuses: the top 1 %, or, where even that is refused, nothing flagged."""
+    top = evidence.choose("quantile", share=0.01)
+    return top if not top.refused else rules.manual(float(np.nextafter(evidence.scores.max(), np.inf)))
+
+
+def _number(threshold: Threshold) -> None:
+    key = state.widget_key(PAGE, "number", repr(threshold.value))
+
+    def apply(value: float) -> None:
+        _set_by_hand(value)
+        state.keep("detect.typed", state.recall("detect.typed", 0) + 1)
+
+    st.number_input(
+        "Threshold",
+        value=float(threshold.value),
+        format="%.6g",
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help="Rows with an anomaly score from here on are flagged.",
+    )
+
+
+def _slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
+    """A slider over thresholds that look evenly spaced under the histogram."""
+    nearest = int(np.argmin(np.abs(axis.place(grid) - axis.place(threshold.value))))
+    typed = state.recall("detect.typed", 0)
+    # while the slider itself is moved its key stays, so that it keeps the keyboard's focus
+    origin = "" if threshold.rule == MANUAL else repr(threshold.value)
+    key = state.widget_key(PAGE, "slider", typed, origin)
+    st.select_slider(
+        "Move the threshold",
+        options=range(len(grid)),
+        value=nearest,
+        format_func=lambda i: words.number(float(grid[i])),
+        key=key,
+        on_change=state.on_widget(key, lambda i: _set_by_hand(float(grid[i]))),
+        label_visibility="collapsed",
+    )
+
+
+def _set_by_hand(value: float) -> None:
+    state.set_view(PAGE, rule=MANUAL, threshold=value)
