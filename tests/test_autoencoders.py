@@ -81,7 +81,7 @@ def reference_loss(net, flat, x, step):
 
 
 def in_float64(kind, *args):
-    return kind(*args, parameters=torch.zeros_like(kind(*args).parameters, dtype=torch.float64))
+    return kind(*args, parameters=np.zeros(len(kind(*args).parameters)))
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "elu", "silu"])

@@ -35,12 +35,7 @@ class CodeModel(LatentModel):
         return self._steps(X, X_val, checkpoint, n_steps)
 
     def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
-        import torch
-
         from flowlab.nets.training import Settings, TrainState, train
-
-        def to_tensor(rows):
-            return torch.from_numpy(np.ascontiguousarray(self._standardise(rows).T, dtype=np.float32))
 
         net = self._net(None)
         if checkpoint is None:
@@ -57,8 +52,9 @@ class CodeModel(LatentModel):
             patience=self.patience,
         )
         self._keep(net, state, X)
-        x_val = None if X_val is None else to_tensor(X_val)
-        for event in train(net, state, to_tensor(X), x_val, settings, self.random_state, n_steps):
+        x = net.to_tensor(self._standardise(X))
+        x_val = None if X_val is None else net.to_tensor(self._standardise(X_val))
+        for event in train(net, state, x, x_val, settings, self.random_state, n_steps):
             self._keep(net, state, X)
             yield event
 
@@ -122,23 +118,13 @@ class CodeModel(LatentModel):
 
     def _scoring_net(self):
         """The net in float64, so that a row scores the same in any batch."""
-        import torch
-
-        return self._net(torch.from_numpy(self.parameters_.astype(np.float64)))
+        return self._net(self.parameters_.astype(np.float64))
 
     def _encode(self, X) -> np.ndarray:
-        import torch
-
-        with torch.inference_mode():
-            code = self._scoring_net().encode(torch.from_numpy(np.ascontiguousarray(self._standardise(X).T)))
-        mean = code[0] if isinstance(code, tuple) else code
-        return mean.numpy().T.copy()
+        return self._scoring_net().encode_rows(self._standardise(X))
 
     def _decode(self, Z) -> np.ndarray:
-        import torch
-
-        with torch.inference_mode():
-            return self._scoring_net().decode(torch.from_numpy(np.ascontiguousarray(Z.T))).numpy().T.copy()
+        return self._scoring_net().decode_rows(Z)
 
     def _hidden(self) -> list[int]:
         return [self.width] * self.n_layers

@@ -110,32 +110,20 @@ class VariationalAutoencoder(CodeModel):
 
         The first is at least the second for every row, and rises with `n_draws` in the mean towards log p(x).
         """
-        import torch
-
         X = self._check_rows(X)
         net = self._scoring_net()
         log_likelihood, elbo = np.empty(len(X)), np.empty(len(X))
         chunk = max(1, 32_768 // n_draws)
-        with torch.inference_mode():
-            for start in range(0, len(X), chunk):
-                rows = X[start : start + chunk]
-                eps = torch.from_numpy(_draws_of_rows(rows, n_draws, self.n_latent))
-                x = torch.from_numpy(np.ascontiguousarray(self._standardise(rows).T))
-                log_w = net.importance_log_weights(x, eps)
-                elbo[start : start + chunk] = log_w.mean(0).numpy()
-                log_likelihood[start : start + chunk] = (torch.logsumexp(log_w, 0) - math.log(n_draws)).numpy()
+        for start in range(0, len(X), chunk):
+            rows = X[start : start + chunk]
+            part = net.bounds(self._standardise(rows), _draws_of_rows(rows, n_draws, self.n_latent))
+            log_likelihood[start : start + chunk], elbo[start : start + chunk] = part
         log_scale = np.log(self.scale_).sum()
         return log_likelihood - log_scale, elbo - log_scale
 
     def posterior(self, X) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of q(z|x), (n_samples, n_latent) each."""
-        import torch
-
-        X = self._check_rows(X)
-        with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(self._standardise(X).T))
-            mu, log_std = self._scoring_net().encode(x)
-            return mu.numpy().T.copy(), log_std.exp().numpy().T.copy()
+        return self._scoring_net().posterior_rows(self._standardise(self._check_rows(X)))
 
     def kl(self, X) -> np.ndarray:
         """KL of q(z|x) from the standard normal prior in nats, closed form, (n_samples,)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -93,7 +94,10 @@ class Layers:
 
 
 class _CodeNet:
-    """Encoder and decoder over one flat vector; `n_heads` numbers per code unit, `n_extra` parameters at the end."""
+    """Encoder and decoder over one flat vector; `n_heads` numbers per code unit, `n_extra` parameters at the end.
+
+    `parameters` may be given as an array; its type, float32 or float64, is the type of all computation.
+    """
 
     def __init__(self, n_features, n_latent, hidden, activation, n_heads, n_extra, parameters):
         encoder = [n_features, *hidden, n_heads * n_latent]
@@ -101,7 +105,7 @@ class _CodeNet:
         n_encoder, n_decoder = Layers.size(encoder), Layers.size(decoder)
         n_all = n_encoder + n_decoder + n_extra
         self.n_features, self.n_latent = n_features, n_latent
-        self.parameters = torch.zeros(n_all) if parameters is None else parameters
+        self.parameters = torch.zeros(n_all) if parameters is None else torch.from_numpy(parameters)
         if len(self.parameters) != n_all:
             raise ValueError(f"this architecture has {n_all} parameters, but {len(self.parameters)} were given")
         self.gradient = torch.zeros_like(self.parameters)
@@ -116,9 +120,20 @@ class _CodeNet:
         self.decoder.initialise(generator)
         self.extra.zero_()
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Mean of the rows (n_features, batch) for codes (n_latent, batch)."""
-        return self.decoder.forward(z)
+    @torch.inference_mode()
+    def encode_rows(self, X: np.ndarray) -> np.ndarray:
+        """Codes (n_rows, n_latent) of standardised rows (n_rows, n_features); of a VAE the means."""
+        code = self.encode(self.to_tensor(X))
+        return to_rows(code[0] if isinstance(code, tuple) else code)
+
+    @torch.inference_mode()
+    def decode_rows(self, Z: np.ndarray) -> np.ndarray:
+        """Standardised rows (n_rows, n_features) of codes (n_rows, n_latent)."""
+        return to_rows(self.decoder.forward(self.to_tensor(Z)))
+
+    def to_tensor(self, X: np.ndarray) -> Tensor:
+        """Rows (n_rows, n_columns) feature-major, in the type of the parameters."""
+        return torch.from_numpy(np.ascontiguousarray(X.T)).to(self.parameters.dtype)
 
 
 class AutoencoderNet(_CodeNet):
@@ -261,6 +276,18 @@ class VariationalNet(_CodeNet):
         log_joint = self.log_likelihood_given(rows, z.reshape(self.n_latent, -1)).view(n_draws, batch)
         return log_joint + 0.5 * (eps.square().sum(0) - z.square().sum(0)) + log_std.sum(0)
 
+    @torch.inference_mode()
+    def posterior_rows(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of q(z|x) for standardised rows, (n_rows, n_latent) each."""
+        mu, log_std = self.encode(self.to_tensor(X))
+        return to_rows(mu), to_rows(log_std.exp())
+
+    @torch.inference_mode()
+    def bounds(self, X: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Importance-weighted log-likelihood and ELBO of standardised rows, (n_rows,) each, from the same draws."""
+        log_w = self.importance_log_weights(self.to_tensor(X), torch.from_numpy(eps))
+        return (torch.logsumexp(log_w, 0) - math.log(len(log_w))).numpy(), log_w.mean(0).numpy()
+
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
         heads = self.encoder.forward(x)
         return heads[: self.n_latent], torch.tanh(heads[self.n_latent :] * (1 / LOG_STD_BOUND))
@@ -269,6 +296,11 @@ class VariationalNet(_CodeNet):
 def kl_divergence(mu: Tensor, log_std: Tensor) -> Tensor:
     """KL of N(mu, exp(log_std)^2) from the standard normal, summed over the code, in nats: (batch,)."""
     return (0.5 * (mu.square() + (2 * log_std).exp() - 1) - log_std).sum(0)
+
+
+def to_rows(x: Tensor) -> np.ndarray:
+    """A feature-major tensor (n_columns, n_rows) as an array of rows of its own."""
+    return x.numpy().T.copy()
 
 
 def _squared_norm(a: Tensor) -> float:
