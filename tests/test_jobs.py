@@ -89,9 +89,8 @@ def catalogue(monkeypatch):
     pictures.final = lambda model, dataset: {"scores": model.score_samples(dataset.X[:10])}
     pictures.VIEWS = {}
     monkeypatch.setitem(sys.modules, "flowlab.views", pictures)
-    process = types.ModuleType("flowlab.nets.process")
-    process.use_one_thread = lambda: None  # the real one imports torch, which takes longer than all these tests
-    monkeypatch.setitem(sys.modules, "flowlab.nets.process", process)
+    # The real one imports torch, which takes longer than all these tests.
+    monkeypatch.setattr(slices.process, "use_one_thread", lambda: None)
     monkeypatch.setattr(flowlab, "views", pictures, raising=False)
     monkeypatch.setattr(slices, "_datasets", slices.Recent(6))
     monkeypatch.setattr(slices, "_models", slices.Recent(6))

@@ -35,7 +35,7 @@ LAYERS = [
     ("flowlab.catalog", "flowlab.views", "flowlab.tableviews"),
     ("flowlab.plots",),
     ("flowlab.exhibits", "flowlab.lessons"),
-    ("flowlab.runs",),
+    ("flowlab.runs", "flowlab.stored"),
     ("flowlab.slices",),
     ("flowlab.jobs",),
     ("flowlab.detector_file", "flowlab.report", "flowlab.scoring"),

@@ -101,11 +101,12 @@ class JobRunner:
         self._saver.on_finished = lambda job, status: self._dispatcher.post(partial(self._finished, job, status))
         self._saver.on_error = lambda job, sentence: self._dispatcher.post(partial(self._not_saved, job, sentence))
 
-    def submit(self, spec: RunSpec, user: str = "", queued: bool = False) -> str:
+    def submit(self, spec: RunSpec, user: str = "", queued: bool = False, n_steps: int | None = None) -> str:
         """Train `spec` and return its run id, at once.
 
         A finished run stays as it is: same link, same run. One that was paused, stopped or interrupted goes on;
-        one that failed starts again. The run goes before the user's other runs, or with `queued` behind them.
+        one that failed starts again. The run goes before the user's other runs, or with `queued` behind them;
+        with `n_steps` it pauses after so many steps.
         StoreError if the run cannot be written.
         """
         run_id = catalog.run_id(spec)
@@ -120,6 +121,7 @@ class JobRunner:
                 self._saver.now(self.store.note_visitor, run_id, user)
             if job is not None:
                 self._dispatcher.go(job, front=not queued)
+                job.steps_left = n_steps
         return run_id
 
     def submit_many(self, specs: list[RunSpec], user: str = "") -> list[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowlab import catalog
+from flowlab.models import process
 from flowlab.records import RunSpec, TrainEvent
 
 if TYPE_CHECKING:
@@ -89,9 +90,7 @@ def run_slice(
     stopped: it brings the state and the views of the checkpoint. Needs comes back where the data set is an
     uploaded table this worker has not been sent.
     """
-    from flowlab.nets.process import use_one_thread
-
-    use_one_thread()
+    process.use_one_thread()
     dataset = _dataset(spec, dataset)
     if dataset is None:
         return Needs(data=True)
