@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable
 
 from flowlab.catalog.entry import Control, Entry
-from flowlab.datasets import bundled, simulated, toys, uploads
+from flowlab.datasets import bundled, drawing, simulated, toys, uploads
 from flowlab.datasets.dataset import Dataset
 
 TOYS = "Toy densities"
 BUNDLED = "Tables that ship with scikit-learn"
 SIMULATED = "Simulated tables"
+DRAWN = "Your own drawing"
 UPLOADED = "Uploaded table"
 
 
@@ -230,6 +231,20 @@ def _text(name: str, label: str) -> Control:
     return Control(name, label, "text")
 
 
+_DRAWING = Entry(
+    "drawing",
+    "Your own drawing",
+    drawing.make_drawing,
+    (
+        _text("points", "Points"),
+        Control("copies", "Copies of each point", "int", 1, 50, 1, help="A flow wants more points than a hand draws."),
+        _number("spread", "Spread", 0.0, 0.3, 0.01, "Standard deviation of the noise around each point.", main=True),
+    ),
+    "Points painted by hand on the Data page.",
+    DRAWN,
+)
+
+
 def _make_upload(
     frame,
     *,
@@ -292,4 +307,4 @@ _UPLOAD = Entry(
     UPLOADED,
 )
 
-DATASETS: dict[str, Entry] = {entry.name: entry for entry in (*_ENTRIES, *_TABLES, _UPLOAD)}
+DATASETS: dict[str, Entry] = {entry.name: entry for entry in (*_ENTRIES, *_TABLES, _DRAWING, _UPLOAD)}
