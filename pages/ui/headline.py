@@ -31,6 +31,8 @@ def sentence() -> str:
 def _result(run: Run) -> list[str]:
     if run.status == "failed":
         return ["training failed"]
+    if run.status in ("queued", "running"):
+        return ["in training"]
     events = run.events
     if not events:
         return [run.status]
