@@ -95,6 +95,50 @@ def density_curves(
     return fig
 
 
+def add_line(
+    fig: go.Figure,
+    ends: tuple[tuple[float, float], tuple[float, float]],
+    window: tuple[float, float, float, float],
+    dark: bool = False,
+    n_targets: int = 41,
+) -> None:
+    """Draw a segment on a picture of the plane, and lay invisible targets over it so that any place can be clicked.
+
+    A heat map itself reports no clicks.
+    """
+    c = theme.colors(dark)
+    x0, x1, y0, y1 = window
+    targets = np.stack(np.meshgrid(np.linspace(x0, x1, n_targets), np.linspace(y0, y1, n_targets)), -1).reshape(-1, 2)
+    unseen = {"marker": {"opacity": 0}}
+    fig.add_trace(
+        go.Scatter(
+            x=targets[:, 0].astype(np.float32),
+            y=targets[:, 1].astype(np.float32),
+            mode="markers",
+            marker={"opacity": 0, "size": 10},
+            selected=unseen,
+            unselected=unseen,
+            hoverinfo="none",
+            showlegend=False,
+        )
+    )
+    line = np.array(ends, float)
+    fig.add_trace(
+        go.Scatter(
+            x=line[:, 0],
+            y=line[:, 1],
+            mode="lines+markers+text",
+            text=["start", "end"],
+            textposition="top center",
+            textfont={"color": c.threshold, "size": 13},
+            line={"color": c.threshold, "width": 2.5},
+            marker={"symbol": ["circle", "square"], "size": 10, "color": c.anomaly},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+
+
 def samples_scatter(
     arrays: Arrays,
     dark: bool = False,

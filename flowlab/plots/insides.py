@@ -175,3 +175,31 @@ def norm_histogram(norms: np.ndarray, n_latent: int, dark: bool = False, height:
         fig.add_trace(go.Scatter(x=r, y=np.exp(log_chi), mode="lines", name=f"chi, {n_latent} degrees", line=line))
     fig.update_layout(bargap=0)
     return fig
+
+
+def marked_scores(scores: np.ndarray, rows: np.ndarray, title: str, dark: bool = False, height: int = 280) -> go.Figure:
+    """Histogram of all scores (n_rows,); the marked rows stand on it as ticks."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, title, "rows")
+    finite = scores[np.isfinite(scores)]
+    if len(finite):
+        low, high = finite.min(), np.quantile(finite, 0.999)
+        if len(rows):
+            high = max(high, float(np.max(np.where(np.isfinite(scores[rows]), scores[rows], low))))
+        counts, edges = np.histogram(finite, bins=70, range=(low, high))
+        centres, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
+        style = {"color": theme.translucent(c.data, 0.5), "line": {"width": 0}}
+        fig.add_trace(go.Bar(x=centres, y=counts, width=widths, name="all rows", marker=style))
+        fig.add_trace(
+            go.Scatter(
+                x=scores[rows],
+                y=np.zeros(len(rows)),
+                mode="markers",
+                name="marked rows",
+                customdata=rows,
+                marker={"symbol": "line-ns", "size": 22, "line": {"width": 1.6, "color": c.model}},
+                hovertemplate="row %{customdata}: %{x:.3f}<extra></extra>",
+            )
+        )
+    fig.update_layout(bargap=0)
+    return fig

@@ -1,0 +1,173 @@
+"""The Explore page: which views the present model has, and the settings they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from flowlab import catalog, views
+from flowlab.datasets.dataset import Dataset
+from flowlab.models.base import FlowModel, LatentModel
+from flowlab.records import Scalar
+from flowlab.runs import Run
+from flowlab.views import Stage
+from pages.ui import engine, state, words
+from pages.ui.trained import run_or_button
+
+PAGE = "explore"
+PLOT = {"displayModeBar": False, "scrollZoom": False}
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What every view of this page needs to know of the present run."""
+
+    run: Run
+    dataset: Dataset
+    model: type
+    stage: Stage
+    dark: bool
+
+    @property
+    def planar(self) -> bool:
+        return self.dataset.n_features <= 2
+
+
+def page() -> None:
+    """All of the page below its headline."""
+    from pages.ui import explore_density, explore_layers, explore_points
+
+    run = run_or_button("Here a trained model opens up: its density beside the truth, samples, layers, single rows.")
+    if run is None:
+        return
+    dataset = engine.dataset()
+    model = catalog.MODELS[state.spec().model.name].make
+    scene = Scene(run, dataset, model, views.stage(dataset), state.is_dark())
+    shown: dict[str, Callable[[Scene], None]] = {}
+    if model.is_density:
+        shown["Density"] = explore_density.density if scene.planar else explore_density.slices
+    if model.can_sample:
+        shown["Samples"] = explore_points.samples
+    if issubclass(model, LatentModel):
+        shown["Latent"] = explore_points.latent
+    if issubclass(model, FlowModel):
+        shown["Layers"] = explore_layers.layers
+        shown["Receipt"] = explore_layers.receipt
+    if model.is_density:
+        shown["Bridge"] = explore_density.bridge
+    if model.can_sample:
+        shown["Margins"] = explore_points.margins
+    if len(run.frames) > 1:
+        shown["Film"] = explore_layers.film
+    if not shown:
+        st.info(f"{_label()} only scores rows: it has no density, no latent space and no samples to look at.")
+        return
+    name = segmented("View", list(shown), "view", next(iter(shown)))
+    missing = _missing(model)
+    try:
+        shown[name](scene)
+    except (ValueError, RuntimeError) as error:
+        st.warning(words.plain(error))
+    if missing:
+        st.caption(missing)
+
+
+def segmented(
+    label: str, options: list[str], name: str, default: str, show: Callable[[str], str] = str, hidden: bool = True
+) -> str:
+    """One of a few options, mirrored in the link under `name`; an unknown option in the link gives the default."""
+    present = str(state.view(PAGE, name, default))
+    present = present if present in options else default
+    key = state.widget_key(PAGE, name, *options)
+    st.segmented_control(
+        label,
+        options,
+        default=present,
+        required=True,
+        format_func=show,
+        key=key,
+        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
+        label_visibility="collapsed" if hidden else "visible",
+    )
+    return present
+
+
+def mirrored(widget: Callable[..., Any], label: str, name: str, default: Scalar, **settings: Any) -> Any:
+    """A widget whose value is a setting of this page and stands in the link; numbers are kept inside their range."""
+    value = state.view(PAGE, name, default)
+    low, high = settings.get("min_value"), settings.get("max_value")
+    if low is not None and not isinstance(value, bool | str):
+        value = min(max(value, low), high)
+    key = state.widget_key(PAGE, name)
+    changed = state.on_widget(key, lambda new: state.set_view(PAGE, **{name: new}))
+    return widget(label, value=value, key=key, on_change=changed, **settings)
+
+
+def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
+    """A column of the data, by number; its name is shown."""
+    columns = scene.dataset.columns
+    present = int(state.view(PAGE, name, default))
+    present = present if 0 <= present < len(columns) else default
+    key = state.widget_key(PAGE, name)
+    st.selectbox(
+        label,
+        range(len(columns)),
+        index=present,
+        format_func=lambda i: str(columns[i])[:60],
+        key=key,
+        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
+    )
+    return present
+
+
+def row_choice(scene: Scene, label: str = "Row") -> int:
+    """The row that single-row views look at."""
+    return int(
+        mirrored(
+            st.number_input, label, "row", _first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1
+        )
+    )
+
+
+def picked_rows(event: Any) -> list[int]:
+    """Rows of a chart's selection: the customdata of its points."""
+    points = event["selection"]["points"] if event else []
+    rows = [p["customdata"][0] if isinstance(p.get("customdata"), list) else p.get("customdata") for p in points]
+    return [int(r) for r in rows if r is not None]
+
+
+def choose_row(key: str) -> Callable[[], None]:
+    """A callback for a chart whose points are rows: the clicked one becomes the present row."""
+
+    def changed() -> None:
+        rows = picked_rows(state.widget_value(key))
+        if rows:
+            state.set_view(PAGE, row=rows[0])
+            state.refresh_widgets()
+
+    return changed
+
+
+def _first_row(scene: Scene) -> int:
+    """The first test row, or the first labelled anomaly where there are labels: something worth looking at."""
+    dataset = scene.dataset
+    if dataset.y is not None and (dataset.y == 1).any():
+        return int((dataset.y == 1).argmax())
+    rows = dataset.rows("test")
+    return int(rows[0]) if len(rows) else 0
+
+
+def _label() -> str:
+    return catalog.MODELS[state.spec().model.name].label
+
+
+def _missing(model: type) -> str:
+    """What this model does not have, in one sentence; empty for flows."""
+    if issubclass(model, FlowModel):
+        return ""
+    lacks = [] if issubclass(model, LatentModel) else ["latent space"]
+    lacks += ["layers", "receipt"] + ([] if model.is_density else ["density"])
+    return f"{_label()} has no {', no '.join(lacks)}: choose a flow to see them."

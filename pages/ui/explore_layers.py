@@ -1,0 +1,158 @@
+"""Inside a flow, on the Explore page: the way through the layers, the receipt of one row, the film of the training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab.plots import explore as plots
+from flowlab.plots import insides
+from pages.ui import engine, state, training, words
+from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, row_choice, segmented
+from pages.ui.film import film_view
+from pages.ui.layers import layers_view
+from pages.ui.live import angle_color
+
+TABLE_FEATURES = 3
+
+
+def layers(scene: Scene) -> None:
+    """Points and a lattice travel from data to latent and back; the slider stops at any layer."""
+    columns = None
+    if scene.dataset.n_features > 2:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            plane = segmented("Plane", ["principal axes", "two columns"], "plane", "principal axes")
+            if plane == "two columns":
+                columns = (column_choice("Across", scene, "col1", 0), column_choice("Up", scene, "col2", 1))
+    if columns is not None and columns[0] == columns[1]:
+        st.info("Choose two different columns.")
+        return
+    way = engine.view("layers", n_points=2000, columns=columns)
+    last = len(way["points"]) - 1
+    wanted = state.view(PAGE, "layer", 0)
+    if not 0 <= wanted <= last:
+        st.caption(f"The link asks for layer {wanted}; this model has {words.plural(last, 'layer')}.")
+    labelled = bool(way["labels"].any())
+    names = scene.stage.axes if columns is None else tuple(str(scene.dataset.columns[c])[:60] for c in columns)
+    row = np.flatnonzero(way["rows"] == state.view(PAGE, "row", -1))
+    choice = layers_view(
+        way["points"],
+        f"explore.layers.{scene.run.run_id}.{columns}",
+        grid=way.get("grid"),
+        volume=way["volume"],
+        names=[f"layer {i + 1}" for i in range(last)],
+        axes=tuple(f"{name} (scaled)" for name in names),
+        latent_axes=("latent 1", "latent 2"),
+        color=way["labels"] if labelled else angle_color(way["points"][0]),
+        color_kind="label" if labelled else "angle",
+        layer=min(max(wanted, 0), last),
+        row=int(row[0]) if len(row) else None,
+    )
+    _remember(choice.layer, None if choice.row is None else int(way["rows"][choice.row]))
+
+
+def receipt(scene: Scene) -> None:
+    """The itemised bill of one row's log-density."""
+    left, right = st.columns([1, 1.9], gap="medium")
+    with left:
+        row = row_choice(scene, "Row (or click a point)")
+        if scene.dataset.n_features == 2:
+            _picker(scene, row)
+    bill = engine.view("receipt", row=row)
+    with right:
+        st.latex(_formula(bill))
+        st.plotly_chart(
+            insides.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
+            alt=f"The items that add up to log p(x) = {float(bill['log_density']):.3f} nats for row {row}",
+        )  # fmt: skip
+    st.dataframe(_items(bill, scene), hide_index=True, height=min(38 + 35 * (len(bill["log_det"]) + 2), 460))
+    off = abs(float(bill["difference"]))
+    total, own = (_signed(float(value)) for value in (bill["running"][-1], bill["log_density"]))
+    st.caption(
+        f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ by {words.number(off)}. "
+        f"The dotted line is the receipt of a typical row, number {int(bill['typical_row'])}: its log p is the median "
+        "of the training rows."
+    )
+
+
+def film(scene: Scene) -> None:
+    """Every kept frame of the training, on one slider."""
+    frames = scene.run.frames
+    start = state.view(PAGE, "frame", len(frames) - 1)
+    chosen = film_view(
+        training.scene(state.spec()),
+        list(frames),
+        frames.steps,
+        scene.run.events,
+        f"explore.film.{scene.run.run_id}",
+        min(max(start, 0), len(frames) - 1),
+    )
+    if chosen != start:
+        state.set_view(PAGE, frame=chosen)
+        state.write_link(PAGE)
+
+
+def _remember(layer: int, row: int | None) -> None:
+    """Layer and row of the animation go into the link as soon as the reader stops."""
+    if layer != state.view(PAGE, "layer", 0) or (row is not None and row != state.view(PAGE, "row", -1)):
+        state.set_view(PAGE, layer=layer)
+        if row is not None:
+            state.set_view(PAGE, row=row)
+            state.refresh_widgets()
+        state.write_link(PAGE)
+
+
+def _picker(scene: Scene, row: int) -> None:
+    """The learned density with rows to click."""
+    grid = engine.view("density_grid", n=64)
+    alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
+    stage = scene.stage
+    here = np.append(stage.rows, row), np.vstack([stage.points, scene.dataset.X[row]])
+    points = {"rows": here[0], "points": here[1], "chosen": row}
+    fig = plots.density_panels(alone, "density", scene.dark, False, points, stage.axes, height=340)
+    fig.update_layout(coloraxis_showscale=False)
+    key = state.widget_key(PAGE, "picker")
+    st.plotly_chart(fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key))
+
+
+def _formula(bill: dict) -> str:
+    d = len(bill["point"])
+    numbers = (
+        rf"{_signed(float(bill['base']))} {_term(float(bill['log_det'].sum()))} {_term(float(bill['scaling']))}"
+        rf" = {_signed(float(bill['running'][-1]))}\ \text{{nats}}"
+    )
+    return (
+        r"\begin{aligned}\log p(x) &= \log\mathcal N(z;0,I) + \sum_\ell \log\left|\det J_\ell\right| + "
+        rf"\log\left|\det J_\text{{scaling}}\right| \\ &= {numbers}\end{{aligned}}"
+        if d
+        else ""
+    )
+
+
+def _items(bill: dict, scene: Scene) -> pd.DataFrame:
+    """One line per item: position after it, log-scale and shift used, change of the log-determinant, total."""
+    n = len(bill["log_det"])
+    features = range(min(scene.dataset.n_features, TABLE_FEATURES))
+    position = bill["position"]
+    table = {"item": insides.item_names(n)}
+    for j in features:
+        table[f"position {j + 1}"] = [*position[:, j], np.nan]
+    if scene.dataset.n_features > TABLE_FEATURES:
+        table["length of the position"] = [*np.linalg.norm(position, axis=1), np.nan]
+    if "log_scale" in bill:
+        for j in features:
+            table[f"s {j + 1}"] = [np.nan, *bill["log_scale"][:, j], np.nan]
+            table[f"t {j + 1}"] = [np.nan, *bill["shift"][:, j], np.nan]
+    table["change (nats)"] = [float(bill["scaling"]), *bill["log_det"], float(bill["base"])]
+    table["total (nats)"] = bill["running"]
+    table["typical row's total"] = bill["typical_running"]
+    return pd.DataFrame(table).round(4)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.4f}".replace("-", "−")
+
+
+def _term(value: float) -> str:
+    return f"{'-' if value < 0 else '+'} {abs(value):.4f}"
