@@ -75,7 +75,8 @@ function themeOf(element) {
     lut[i] = (255 << 24) | (b << 16) | (g << 8) | r;
   }
   return {
-    ...PALETTE[dark ? "dark" : "light"], dark, page, text, lut, muted: mix(0.72), faint: mix(0.32), grid: mix(0.1),
+    ...PALETTE[dark ? "dark" : "light"], dark, page, text, lut, halo: dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)",
+    muted: mix(0.72), faint: mix(0.32), grid: mix(0.1),
     frame: mix(0.24), font: get("--st-font", "sans-serif"), id: page + text,
     // a circle of hues of one lightness, so that no direction looks more important than another
     hue: (t) => `oklch(${dark ? "0.78 0.13" : "0.56 0.15"} ${Math.round(t * 360)})`,
@@ -235,6 +236,24 @@ function markSprite(color, halo, radius, shape = "dot") {
     g.fill();
   }
   return { image, size };
+}
+
+// The marks of m rows: all alike, or by `color` (m,) and what it means: a direction, a class or a value.
+class Marks {
+  constructor(t, { color, color_kind: kind }, m, grow = 1) {
+    const halo = t.halo, radius = grow * (m > 1200 ? 1.5 : 1.9), plain = markSprite(t.data, halo, radius);
+    const make = (paint) => Array.from({ length: 32 }, (_, i) => markSprite(paint(i / 31), halo, radius));
+    const shade = (f) => { const c = t.lut[Math.round(70 + 185 * f)]; return `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`; };
+    if (!color) this.of = () => plain;
+    else if (kind === "label") {
+      const strange = markSprite(t.alarm, halo, radius + 0.6, "diamond");
+      this.of = (i) => (color[i] ? strange : plain);
+    } else {
+      const wheel = make(kind === "angle" ? (f) => t.hue((f * 31) / 32) : shade);
+      this.of = (i) => wheel[color[i] >> 3];
+    }
+    this.open = markSprite(t.model, halo, radius, "ring");
+  }
 }
 
 // An array that approaches its target; many small steps or one large one end in the same place.

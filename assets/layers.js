@@ -8,7 +8,8 @@ function layers({ data, parentElement, setStateValue }, scene) {
   L.report = (name, value) => setStateValue(name, value);
   L.theme = null; // the theme may have changed
   if (L.scene !== scene) L.load(scene, now);
-  else if (now.row !== L.toldRow) L.row = L.toldRow = now.row;
+  else if (now.row !== L.given) L.row = now.row; // chosen elsewhere on the page
+  L.given = now.row;
   L.wake();
   return () => L.player.play(false, false);
 }
@@ -44,7 +45,7 @@ function startLayers(parent, first) {
   new ResizeObserver(L.wake).observe(L.root);
   L.load = (scene, { layer, row }) => {
     const [count, m] = scene.positions_shape;
-    Object.assign(L, { scene, m, last: count - 1, row, toldRow: row, toldLayer: layer, theme: null });
+    Object.assign(L, { scene, m, last: count - 1, row, toldLayer: layer, theme: null });
     L.out = new Float32Array(2 * m);
     L.lattice = scene.grid ? new Float32Array(scene.grid.length / count) : null;
     L.gridNats = scene.grid_volume ? new Float32Array(scene.grid_volume.length / count) : null;
@@ -60,7 +61,7 @@ function startLayers(parent, first) {
 
 function choose(L, row) {
   L.row = row < 0 || row === L.row ? null : row;
-  L.report("row", (L.toldRow = L.row));
+  L.report("row", L.row);
   L.wake();
 }
 
@@ -93,7 +94,7 @@ function drawLayers(L) {
     if (L.lattice) drawLattice(L, on("grid"), on("volume") && L.gridNats);
     circles(L, clamp(t - L.last + 1, 0, 1));
     const tinted = on("volume") && L.nats && !L.gridNats;
-    if (on("points")) p.dots(L.out, tinted ? (k) => L.tints[tint(L.nats[k])] : sprites(L));
+    if (on("points")) p.dots(L.out, tinted ? (k) => L.tints[tint(L.nats[k])] : L.marks.of);
     if (L.row !== null && L.row !== undefined && L.row < L.m) trail(L, t);
     const near = L.pointer ? p.nearest(L.out, ...L.pointer) : -1;
     if (near >= 0) p.ring(p.x(L.out[2 * near]), p.y(L.out[2 * near + 1]), 7, L.theme.text);
@@ -121,26 +122,18 @@ function tellLayers(L, t, s) {
 }
 
 function styleLayers(L) {
-  const t = (L.theme = themeOf(L.root)), halo = t.dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)";
-  const radius = L.m > 1200 ? 1.5 : 2, ends = [rgb(t.model), rgb(t.page).map((v, c) => v * 0.8 + rgb(t.text)[c] * 0.2), rgb(t.alarm)];
+  const t = (L.theme = themeOf(L.root));
+  const ends = [rgb(t.model), rgb(t.page).map((v, c) => v * 0.8 + rgb(t.text)[c] * 0.2), rgb(t.alarm)];
   // 0: most contracted (blue), 32: unchanged, 64: most expanded (vermilion)
   L.tintColors = Array.from({ length: 65 }, (_, i) => {
     const [a, b, f] = i < 32 ? [ends[0], ends[1], i / 32] : [ends[1], ends[2], (i - 32) / 32];
     return `rgb(${a.map((v, c) => Math.round(v + (b[c] - v) * f)).join(" ")})`;
   });
-  L.tints = L.tintColors.map((c) => markSprite(c, halo, radius));
-  L.plain = markSprite(t.data, halo, radius);
-  L.alarm = markSprite(t.alarm, halo, radius + 0.6, "diamond");
-  L.wheel = Array.from({ length: 32 }, (_, i) => markSprite(t.hue(i / 32), halo, radius));
+  L.tints = L.tintColors.map((c) => markSprite(c, t.halo, 1.8));
+  L.marks = new Marks(t, L.scene, L.m);
 }
 
 const tint = (nats) => clamp(Math.round(32 + (32 * nats) / VOLUME_END), 0, 64) || 0;
-
-function sprites(L) {
-  const { color, color_kind: kind } = L.scene;
-  if (!color) return () => L.plain;
-  return kind === "label" ? (i) => (color[i] ? L.alarm : L.plain) : (i) => L.wheel[color[i] >> 3];
-}
 
 // Upright lines, then as many level ones; the cells between upright lines are filled by the log-determinant so far.
 function drawLattice(L, lines, fill) {

@@ -59,19 +59,7 @@ class Stages {
     if (this.styled === id) return;
     this.styled = id;
     for (const p of Object.values(this.plane)) p.font = t.font;
-    const halo = t.dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)";
-    this.halo = halo;
-    const radius = grow * (this.scene.points_shape[0] > 1200 ? 1.5 : 1.9);
-    this.plain = markSprite(t.data, halo, radius);
-    this.labelled = [this.plain, markSprite(t.alarm, halo, radius + 0.6, "diamond")];
-    this.wheel = Array.from({ length: 32 }, (_, i) => markSprite(t.hue(i / 32), halo, radius));
-    this.open = markSprite(t.model, halo, radius, "ring");
-  }
-
-  sprite() {
-    const { color, color_kind: kind } = this.scene;
-    if (!color) return () => this.plain;
-    return kind === "label" ? (i) => this.labelled[color[i] ? 1 : 0] : (i) => this.wheel[color[i] >> 3];
+    this.marks = new Marks(t, this.scene, this.scene.points_shape[0], grow);
   }
 
   shows(name) { return this.chips[name].getAttribute("aria-pressed") === "true" && !this.chips[name].hidden; }
@@ -100,8 +88,8 @@ class Stages {
       p.g.drawImage(picture, p.x0, p.y0, p.pw, p.ph);
     }
     p.clip(() => {
-      if (frame.samples && this.shows("samples")) p.dots(frame.samples, () => this.open);
-      if (this.shows("data")) p.dots(scene.points, this.sprite());
+      if (frame.samples && this.shows("samples")) p.dots(frame.samples, () => this.marks.open);
+      if (this.shows("data")) p.dots(scene.points, this.marks.of);
       if (hover >= 0) p.ring(p.x(scene.points[2 * hover]), p.y(scene.points[2 * hover + 1]), 7, t.text);
     });
     p.axes(t, scene.axes[0], scene.axes[1]);
@@ -118,7 +106,7 @@ class Stages {
     }
     p.g.strokeStyle = t.frame;
     p.g.strokeRect(x - 0.5, y - 0.5, w + 1.5, h + 1);
-    const say = (text, px, align) => p.label(text, px, y - 4, t.text, { align, size: 11, halo: this.halo });
+    const say = (text, px, align) => p.label(text, px, y - 4, t.text, { align, size: 11, halo: t.halo });
     say("density 0", x, "left");
     say(Number.isFinite(top) ? top.toPrecision(2) : "max", x + w, "right");
   }
@@ -138,7 +126,7 @@ class Stages {
         g.setLineDash([]);
         g.globalAlpha = 1;
       }
-      if (frame.latent) p.dots(frame.latent, this.sprite());
+      if (frame.latent) p.dots(frame.latent, this.marks.of);
       for (const r of [1, 2, 3]) {
         p.label(`radius ${r}`, p.x(r * Math.SQRT1_2) + 3, p.y(r * Math.SQRT1_2) - 3, t.truth, { size: 11, halo: t.page });
       }

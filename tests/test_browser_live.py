@@ -177,6 +177,8 @@ def test_a_click_on_a_point_reports_its_row(serve_script, open_page):
     page.get_by_text("row 0 · run 2").wait_for()
     page.keyboard.press("ArrowRight")
     page.get_by_text("row 1 · run 3").wait_for()
+    page.wait_for_timeout(300)
+    assert layers(page)["row"] == 1
     assert "log volume change so far" in page.locator(".note.below").inner_text()
     slider = page.get_by_role("slider")
     slider.focus()
@@ -184,6 +186,61 @@ def test_a_click_on_a_point_reports_its_row(serve_script, open_page):
     page.get_by_text("layer 4 · row 1").wait_for()
     assert layers(page)["position"] == 4
     assert "Latent space" in canvas.get_attribute("aria-label")
+
+
+def test_a_lasso_marks_the_same_rows_everywhere(serve_script, open_page):
+    page = open_page(serve_script("tests/apps/brush_app.py").url)
+    page.wait_for_function("window.__flowlab_brush?.frames > 0")
+    data, latent, scores = (page.locator("canvas[role=img]").nth(i) for i in range(3))
+    before = picture(latent)
+    box = data.bounding_box()
+    left, top, right, bottom = box["x"] + 45, box["y"] + 10, box["x"] + 130, box["y"] + box["height"] - 45
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):
+        page.mouse.move(x, y, steps=4)
+    page.mouse.up()
+    page.wait_for_function("window.__flowlab_brush.marked > 20")
+    marked = page.evaluate("window.__flowlab_brush.marked")
+    page.get_by_text(f"marked {marked} ·").wait_for()  # Python has heard what was marked
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.__flowlab_brush.marked") == marked < 300
+    assert np.abs(picture(latent) - before).max() > 50, "the marks must show in latent space too"
+    scores.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function("window.__flowlab_brush.marked < 400 && window.__flowlab_brush.marked > 0")
+    page.keyboard.press("Escape")
+    page.get_by_text("marked 0").wait_for()
+
+
+def test_points_can_be_drawn_erased_and_undone(serve_script, open_page):
+    page = open_page(serve_script("tests/apps/brush_app.py").url + "/?paint=1")
+    canvas = page.locator("canvas[role=img]")
+    canvas.wait_for()
+    box = canvas.bounding_box()
+
+    def drag(dx):
+        page.mouse.move(box["x"] + 200, box["y"] + 200)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 200 + dx, box["y"] + 200, steps=10)
+        page.mouse.up()
+
+    drag(100)
+    page.wait_for_function("window.__flowlab_paint.points > 40")
+    drawn = page.evaluate("window.__flowlab_paint.points")
+    page.get_by_text(f"drawn {drawn} · anomalies 0").wait_for()
+    page.get_by_role("button", name="Anomalies").click()
+    canvas.focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.get_by_text(f"drawn {drawn + 5} · anomalies 5").wait_for()
+    page.get_by_role("button", name="Eraser").click()
+    drag(150)
+    page.get_by_text("drawn 5 · anomalies 5").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text(f"drawn {drawn + 5} · anomalies 5").wait_for()
 
 
 def test_packed_arrays_are_aligned_and_nan_becomes_null():

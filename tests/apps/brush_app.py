@@ -1,0 +1,26 @@
+"""A page with linked brushing and a painting for the browser tests."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from pages.ui.brush import brush_view
+from pages.ui.live import angle_color
+from pages.ui.paint import paint_view
+from tests.apps.live_app import WINDOW, moons
+
+st.set_page_config(layout="wide")
+st.html(Path(__file__).resolve().parents[2] / "assets" / "style.css")
+if "paint" in st.query_params:
+    drawn, labels = paint_view("paint")
+    st.markdown(f"drawn {len(drawn)} · anomalies {labels.sum()}")
+else:
+    points = moons(600, 0)
+    latent = (points - points.mean(0)) / points.std(0)
+    marked = brush_view(
+        points, (latent**2).sum(1) / 2, WINDOW, "brush", latent=latent, threshold=3.0, color=angle_color(points)
+    )
+    st.markdown(f"marked {len(marked)} · least score {(latent[marked] ** 2).sum(1).min(initial=99) / 2:.2f}")
