@@ -12,11 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from flowlab.models.base import FlowModel, State
 from flowlab.models.onestep import mean_and_scale, standardise
+from flowlab.models.scaling import FAR, LOG_2PI, squash, unsquash
 from flowlab.records import TrainEvent
 
-LOG_2PI = math.log(2 * math.pi)
-SQUASH_LIMIT = 10.0
-"""Beyond so many standard deviations a value is squashed logarithmically before it enters the flow."""
 LOWEST_LOG_DENSITY = -1e30
 """The score of a row whose log-density nflows could not compute."""
 VALIDATION_SHARE = 0.1
@@ -25,7 +23,7 @@ VALIDATION_SHARE = 0.1
 class NflowsModel(FlowModel):
     """What the estimators over `nets.zoo` share; a subclass says in `_sizes` which flow to build.
 
-    Columns are standardised and values beyond 10 standard deviations squashed (reversibly, with the log-Jacobian in
+    Columns are standardised and values beyond 8 standard deviations squashed (reversibly, with the log-Jacobian in
     the score). Without validation rows a tenth of the training rows is set aside; the best weights on them are kept.
     `notes_` says in words which of nflows' faults were met.
     """
@@ -138,15 +136,12 @@ class NflowsModel(FlowModel):
 
     def _enter(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Standardised and squashed rows, and the log-Jacobian (n,) of the squashing."""
-        Z = standardise(X, self.mean_, self.scale_)
-        beyond = np.maximum(np.abs(Z) - SQUASH_LIMIT, 0.0)
-        squashed = np.sign(Z) * (np.minimum(np.abs(Z), SQUASH_LIMIT) + np.log1p(beyond))
-        return squashed, -np.log1p(beyond).sum(axis=1)
+        Z = squash(standardise(X, self.mean_, self.scale_))
+        return Z, -np.maximum(np.abs(Z) - FAR, 0.0).sum(axis=1)
 
     def _leave(self, Z: np.ndarray) -> np.ndarray:
         """Undo `_enter`."""
-        beyond = np.clip(np.abs(Z) - SQUASH_LIMIT, 0.0, 230.0)  # exp(230) is the limit of `standardise`
-        return np.sign(Z) * (np.minimum(np.abs(Z), SQUASH_LIMIT) + np.expm1(beyond)) * self.scale_ + self.mean_
+        return unsquash(Z) * self.scale_ + self.mean_
 
     def score_samples(self, X) -> np.ndarray:
         X = self._check_rows(X)
