@@ -1,9 +1,10 @@
 """FlowLab's entry: `streamlit run app.py`. Worker processes import this file again, so all work is in main()."""
 
-from pages.ui import frame
-
 
 def main() -> None:
+    # Inside, because workers need no page: streamlit would cost each of them a second and a tenth of a gigabyte.
+    from pages.ui import frame
+
     frame.run()
 
 
