@@ -1,0 +1,108 @@
+"""Pictures of autoencoders: where they err, whither they pull, what they can say, how their codes lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.plots import theme
+from flowlab.plots.panels import LOG_RANGE, color_steps, panels, point_size
+
+Arrays = Mapping[str, np.ndarray]
+
+QUIET = {"showlegend": False, "hoverinfo": "skip"}
+LONGEST_ARROW = 0.045
+"""As a share of the window's side."""
+
+
+def error_beside_density(
+    maps: Mapping[str, Arrays],
+    densities: Mapping[str, Arrays],
+    points: np.ndarray,
+    axes: tuple[str, str] = ("x1", "x2"),
+    arrows: bool = True,
+    dark: bool = False,
+    height: int = 400,
+) -> go.Figure:
+    """Where autoencoders err (`maps`, by name) beside log-densities (`densities`), on the same window.
+
+    `maps` are what `views.reconstruction_map` gives, `densities` what `views.density_grid` gives. Arrows lead from a
+    point to its reconstruction, the purple line is what the decoder can say, `points` (m, 2) are data.
+    """
+    c = theme.colors(dark)
+    titles = [f"error of {name}" for name in maps] + [f"log-density of {name}" for name in densities]
+    first = next(iter([*maps.values(), *densities.values()]), None)
+    fig = panels(titles or [""], axes, dark, height, None if first is None else tuple(first["window"]))
+    scale = color_steps(c.sequential)
+    for column, (name, arrays) in enumerate(maps.items(), start=1):
+        error = np.log10(np.maximum(arrays["error"], 1e-4))
+        fig.add_trace(_heat(arrays, error, scale, name), 1, column)
+        if arrows:
+            fig.add_trace(_arrows(arrays, c.text), 1, column)
+        lines = arrays["manifold"]
+        line = {"color": c.second, "width": 1.2 if np.isnan(lines).any() else 2.5}
+        fig.add_trace(go.Scatter(x=lines[:, 0], y=lines[:, 1], mode="lines", line=line, **QUIET), 1, column)
+    for column, (name, arrays) in enumerate(densities.items(), start=1 + len(maps)):
+        log_density = arrays["log_density"]
+        floored = np.maximum(log_density, float(np.nanmax(log_density)) - LOG_RANGE)
+        fig.add_trace(_heat(arrays, floored, scale, name), 1, column)
+    marker = {"color": c.data, "size": point_size(len(points)), "opacity": 0.45}
+    for column in range(1, len(titles) + 1):
+        data = go.Scattergl(x=points[:, 0], y=points[:, 1], mode="markers", marker=marker, **QUIET)
+        fig.add_trace(data, 1, column)
+    return fig
+
+
+def codes(
+    means: np.ndarray,
+    spreads: np.ndarray,
+    labels: np.ndarray | None = None,
+    axes: tuple[str, str] = ("code 1", "code 2"),
+    dark: bool = False,
+    height: int = 400,
+) -> go.Figure:
+    """Means (m, 2) of a variational autoencoder's codes with their one-sigma ellipses, over the prior's circles."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, *axes, square=True)
+    angle = np.linspace(0, 2 * np.pi, 41)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    for radius in (1, 2, 3):
+        line = {"color": c.muted, "width": 1, "dash": "dot"}
+        fig.add_trace(go.Scatter(x=radius * circle[:, 0], y=radius * circle[:, 1], mode="lines", line=line, **QUIET))
+    rings = means[:, None] + spreads[:, None] * circle
+    rings = np.concatenate([rings, np.full((len(means), 1, 2), np.nan)], axis=1).reshape(-1, 2)
+    line = {"color": c.second, "width": 1}
+    fig.add_trace(go.Scatter(x=rings[:, 0], y=rings[:, 1], mode="lines", line=line, opacity=0.6, **QUIET))
+    label = np.zeros(len(means), int) if labels is None else (labels == 1).astype(int)
+    for name, kind, symbol, color in (("normal rows", 0, "circle", c.data), ("anomalies", 1, "diamond", c.anomaly)):
+        here = label == kind
+        if here.any():
+            marker = {"color": color, "symbol": symbol, "size": 5}
+            x, y = means[here].T
+            fig.add_trace(go.Scatter(x=x, y=y, mode="markers", name=name, marker=marker, showlegend=labels is not None))
+    return fig
+
+
+def _heat(arrays: Arrays, z: np.ndarray, scale: list, name: str) -> go.Heatmap:
+    return go.Heatmap(
+        x=arrays["x"],
+        y=arrays["y"],
+        z=z.astype(np.float32),
+        colorscale=scale,
+        showscale=False,
+        hovertemplate="%{x:.3g}, %{y:.3g}: %{z:.3g}<extra>" + name + "</extra>",
+    )
+
+
+def _arrows(arrays: Arrays, color: str) -> go.Scatter:
+    """Arrows as one line with gaps, cut to a readable length; a dot marks the end that points to the reconstruction."""
+    tail, window = arrays["tail"], arrays["window"]
+    move = arrays["tip"] - tail
+    length = np.linalg.norm(move / [window[1] - window[0], window[3] - window[2]], axis=1, keepdims=True)
+    end = tail + move * np.minimum(1, LONGEST_ARROW / np.maximum(length, 1e-12))
+    path = np.stack([tail, end, np.full_like(tail, np.nan)], axis=1).reshape(-1, 2)
+    marker = {"size": np.tile([0, 4, 0], len(tail)), "color": color}
+    line = {"color": color, "width": 1}
+    return go.Scatter(x=path[:, 0], y=path[:, 1], mode="lines+markers", line=line, marker=marker, opacity=0.7, **QUIET)

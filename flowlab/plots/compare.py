@@ -1,0 +1,205 @@
+"""Pictures of the Compare page: reconstruction against likelihood, leaderboard, agreement, sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.comparison import QUADRANTS, Standing, rank_shares
+from flowlab.plots import theme
+
+MARKS = (("normal rows", 0, "circle"), ("anomalies", 1, "diamond"))
+
+
+def quadrant_scatter(
+    reconstruction: np.ndarray,
+    negative_log_likelihood: np.ndarray,
+    rows: np.ndarray,
+    names: tuple[str, str],
+    share: float,
+    y: np.ndarray | None = None,
+    raw: bool = False,
+    chosen: Sequence[int] = (),
+    dark: bool = False,
+    height: int = 430,
+) -> go.Figure:
+    """Each row at its reconstruction error and its negative log-likelihood, and the four quadrants of alarms.
+
+    Parameters
+    ----------
+    reconstruction, negative_log_likelihood : (n,) of the compared rows; rows : (n,) their numbers, the customdata
+    names : of the two models; share : of the rows on which each of them alarms
+    y : (n,) 1 for anomalies; raw : values instead of rank shares; chosen : row numbers to ring
+    """
+    c = theme.colors(dark)
+    unit = "(squared sd, logarithmic)" if raw else "(rank, %)"
+    fig = theme.figure(
+        dark,
+        height,
+        f"reconstruction error of {names[0]} {unit}",
+        f"negative log-likelihood of {names[1]} {'(nats)' if raw else '(rank, %)'}",
+    )
+    if len(rows) == 0:
+        return fig
+    x = np.maximum(reconstruction, 1e-12) if raw else 100 * rank_shares(reconstruction)
+    v = negative_log_likelihood if raw else 100 * rank_shares(negative_log_likelihood)
+    cut_x, cut_v = (float(np.quantile(values, 1 - share)) for values in (x, v))
+    shown = _shown(x > cut_x, v > cut_v, y)
+    label = np.zeros(len(rows), int) if y is None else (y == 1).astype(int)
+    for name, kind, symbol in MARKS:
+        here = shown & (label == kind)
+        if here.any():
+            color = c.anomaly if kind else c.data
+            fig.add_trace(
+                go.Scattergl(
+                    x=x[here],
+                    y=v[here],
+                    customdata=rows[here],
+                    mode="markers",
+                    name=name,
+                    showlegend=y is not None,
+                    marker={
+                        "color": color,
+                        "symbol": symbol,
+                        "size": 7 if kind else 5,
+                        "opacity": 0.75 if kind else 0.4,
+                    },
+                    selected={"marker": {"opacity": 1}},
+                    hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.4g}<extra></extra>",
+                )
+            )
+    ringed = np.isin(rows, list(chosen))
+    if ringed.any():
+        ring = {"color": "rgba(0,0,0,0)", "size": 13, "line": {"color": c.threshold, "width": 2}}
+        fig.add_trace(
+            go.Scatter(x=x[ringed], y=v[ringed], mode="markers", marker=ring, showlegend=False, hoverinfo="skip")
+        )
+    line = {"color": c.threshold, "width": 1.2}
+    fig.add_vline(float(cut_x), line=line)
+    fig.add_hline(float(cut_v), line=line)
+    if raw:
+        fig.update_xaxes(type="log")
+    _name_quadrants(fig, x > cut_x, v > cut_v, c)
+    fig.update_layout(dragmode="lasso", uirevision="quadrants")
+    return fig
+
+
+def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int = 430) -> go.Figure:
+    """AUROC of each model with twice its spread; one-line rivals are hollow. Without labels, log-likelihood."""
+    c = theme.colors(dark)
+    labelled = any(np.isfinite(s.auroc) for s in board)
+    measure = "auroc" if labelled else "log_likelihood"
+    title = "AUROC (line: two standard deviations)" if labelled else "log-likelihood of held-out rows (nats per row)"
+    fig = theme.figure(dark, height, title, "")
+    lines = [s for s in board if np.isfinite(getattr(s, measure))]
+    for trivial, name in ((False, "models"), (True, "one-line rivals")):
+        kind = [s for s in lines if s.trivial is trivial]
+        if not kind:
+            continue
+        color = c.data if trivial else c.model
+        value = [getattr(s, measure) for s in kind]
+        spread = [2 * np.nan_to_num(s.spread.get(measure, 0.0)) for s in kind]
+        fig.add_trace(
+            go.Scatter(
+                x=value,
+                y=[s.name for s in kind],
+                mode="markers",
+                name=name,
+                error_x={"array": spread, "color": color, "thickness": 1.5, "width": 0},
+                marker={
+                    "color": color,
+                    "size": 11,
+                    "symbol": "circle-open" if trivial else "circle",
+                    "line": {"width": 2},
+                },
+                hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+            )
+        )
+    fig.update_yaxes(categoryorder="array", categoryarray=[s.name for s in reversed(lines)], showgrid=True)
+    if labelled:
+        fig.add_vline(0.5, line={"color": c.muted, "width": 1, "dash": "dot"})
+    return fig
+
+
+def agreement_matrix(names: Sequence[str], matrix: np.ndarray, dark: bool = False, height: int = 430) -> go.Figure:
+    """Spearman correlation of each pair of scores, with its number in the cell."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height)
+    texts = [["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in matrix]
+    fig.add_trace(
+        go.Heatmap(
+            x=list(names),
+            y=list(names),
+            z=matrix,
+            zmin=-1,
+            zmax=1,
+            colorscale=theme.colorscale(c.diverging),
+            text=texts,
+            texttemplate="%{text}",
+            colorbar={"title": {"text": "rank correlation", "side": "right"}, "outlinewidth": 0, "thickness": 12},
+            hovertemplate="%{x}<br>%{y}<br>%{z:.3f}<extra></extra>",
+        )
+    )
+    fig.update_yaxes(autorange="reversed")
+    return fig
+
+
+def sweep_curves(
+    values: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    x_title: str,
+    y_title: str,
+    dark: bool = False,
+    height: int = 330,
+    logarithmic: bool = False,
+) -> go.Figure:
+    """Measures against the swept setting, one marked line each; runs that are missing leave a gap."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, x_title, y_title)
+    styles = (
+        (c.model, "circle", "solid"),
+        (c.second, "diamond", "dash"),
+        (c.third, "square", "dot"),
+        (c.data, "x", "dashdot"),
+    )
+    for (name, heights), (color, symbol, dash) in zip(series.items(), styles):
+        fig.add_trace(
+            go.Scatter(
+                x=list(values),
+                y=list(heights),
+                name=name,
+                mode="lines+markers",
+                line={"color": color, "dash": dash},
+                marker={"symbol": symbol, "size": 8},
+                hovertemplate=f"{name}: %{{y:.3f}} at %{{x:g}}<extra></extra>",
+            )
+        )
+    if logarithmic:
+        fig.update_xaxes(type="log")
+    fig.update_layout(showlegend=len(series) > 1)
+    return fig
+
+
+def _shown(alarm_x: np.ndarray, alarm_v: np.ndarray, y: np.ndarray | None, most: int = 3000) -> np.ndarray:
+    """Which points are drawn: all alarms and anomalies, and as many others at random as there is room for."""
+    keep = alarm_x | alarm_v
+    if y is not None:
+        keep = keep | (y == 1)
+    others = np.flatnonzero(~keep)
+    room = max(most - int(keep.sum()), 500)
+    keep = keep.copy()
+    keep[np.random.default_rng(0).permutation(others)[:room]] = True
+    return keep
+
+
+def _name_quadrants(fig: go.Figure, alarm_x: np.ndarray, alarm_v: np.ndarray, c: theme.Colors) -> None:
+    counts = np.bincount(alarm_x + 2 * alarm_v, minlength=4)
+    places = ((0, 0, "left", "bottom"), (1, 0, "right", "bottom"), (0, 1, "left", "top"), (1, 1, "right", "top"))
+    for name, count, (px, py, anchor_x, anchor_y) in zip(QUADRANTS, counts, places):
+        fig.add_annotation(
+            x=px, y=py, xref="paper", yref="paper", xanchor=anchor_x, yanchor=anchor_y, showarrow=False,
+            text=f"{name}: {count}", font={"color": c.text, "size": 12}, bgcolor=theme.translucent(c.background, 0.75),
+            borderpad=3,
+        )  # fmt: skip
