@@ -1,0 +1,115 @@
+"""What may spoil a detector before it is trained: warnings about a table and its Dataset, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from flowlab.datasets.columns import is_known, numbers
+from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.roles import ColumnRole, sample_rows
+
+CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
+"""Numbers people write for "no value"."""
+
+
+def checkup(frame: pd.DataFrame, roles: Sequence[ColumnRole], dataset: Dataset) -> list[str]:
+    """One sentence for each trouble, ordered by harm: first what makes results wrong, then what makes them rough."""
+    features = [role.name for role in roles if role.role in ("feature", "category") and role.name in frame]
+    found = _tell_tales(frame, features, dataset)
+    found += _missing_codes(frame, features)
+    found += _labels(dataset)
+    found += _sizes(dataset)
+    found += _holes(frame, features)
+    found += _repeated_rows(frame, features)
+    return found
+
+
+def _tell_tales(frame: pd.DataFrame, features: Sequence[str], dataset: Dataset) -> list[str]:
+    """Columns that tell the label alone: often the label by another name, or written down after the fact."""
+    if dataset.y is None:
+        return []
+    rows = np.unique(np.r_[np.flatnonzero(dataset.y)[:2000], np.linspace(0, len(frame) - 1, 4000).astype(int)])
+    y = dataset.y[rows]
+    if y.sum() < 5 or y.all():
+        return []
+    found = []
+    for name in features:
+        column = frame[name].iloc[rows]
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            column = pd.Series(pd.factorize(column)[0], name=name)
+        values = numbers(column)
+        area = roc_auc_score(y, np.where(is_known(values), values, np.nanmedian(values[is_known(values)], axis=0)))
+        if max(area, 1 - area) > 0.999:
+            found.append(name)
+    if not found:
+        return []
+    what = f"{found[0]!r} alone tells" if len(found) == 1 else f"Each of {', '.join(map(repr, found[:3]))} alone tells"
+    return [f"{what} anomalies from normal rows: if it is the label by another name, set it to ignore."]
+
+
+def _missing_codes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
+    found = []
+    for name in features:
+        if not pd.api.types.is_numeric_dtype(frame[name].dtype) or pd.api.types.is_bool_dtype(frame[name].dtype):
+            continue
+        values = numbers(sample_rows(frame[[name]])[name])
+        values = values[is_known(values)]
+        for code in CODES:
+            if (values == code).sum() < 3:
+                continue
+            rest = values[values != code]
+            if len(rest) < 20:
+                continue
+            low, high = np.quantile(rest, [0.001, 0.999])
+            reach = 1.5 * (high - low)
+            if code < low - reach or code > high + reach:
+                share = np.mean(values == code)
+                found.append(f"{name!r} is {code} in {share:.1%} of rows, far from all else: is that a missing code?")
+    return found[:5]
+
+
+def _labels(dataset: Dataset) -> list[str]:
+    if dataset.y is None:
+        return []
+    found = []
+    training = dataset.y[dataset.split == 0]
+    if dataset.train_on == "all" and training.any():
+        found.append(f"{training.mean():.1%} of the training rows are labelled anomalies; the model learns them too.")
+    for part, words in ((1, "validation rows, where thresholds are chosen"), (2, "test rows, where they are judged")):
+        n_anomalies = int(dataset.y[dataset.split == part].sum())
+        if n_anomalies < 10:
+            found.append(f"Only {n_anomalies} labelled anomalies are among the {words}; shares of them are rough.")
+    if dataset.y.mean() > 0.5:
+        found.append(f"{dataset.y.mean():.0%} of the rows are labelled anomalies; check which values mean anomaly.")
+    return found
+
+
+def _sizes(dataset: Dataset) -> list[str]:
+    n_train, n_features = len(dataset.rows("train")), dataset.n_features
+    if n_train < 10 * n_features:
+        return [
+            f"{n_train:,} training rows for {n_features:,} features are few; a simple model may do better than a flow."
+        ]
+    if n_train < 200:
+        return [f"{n_train:,} training rows are few; results will differ from seed to seed."]
+    return []
+
+
+def _holes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
+    shares = frame[list(features)].isna().mean().sort_values(ascending=False)
+    empty = shares[shares > 0.5]
+    if empty.empty:
+        return []
+    return [f"{len(empty)} columns are missing in more than half of the rows, most of all {empty.index[0]!r}."]
+
+
+def _repeated_rows(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
+    sample = sample_rows(frame[list(features)])
+    share = float(sample.duplicated().mean())
+    if share < 0.05 or not len(features):
+        return []
+    return [f"{share:.0%} of the rows repeat another row; rows of the training part may come back in the test part."]

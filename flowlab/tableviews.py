@@ -1,0 +1,229 @@
+"""A table -> the arrays its pictures need: small histograms, correlations, pairs of columns, columns over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.columns import is_known, numbers
+
+MAX_ROWS = 20_000
+MAX_POINTS = 3_000
+MAX_CORRELATED = 160
+MAX_LEVELS = 12
+
+
+def display_rows(n_rows: int, y: np.ndarray | None = None, limit: int = MAX_ROWS) -> np.ndarray:
+    """Row numbers to draw, ascending: spread evenly over the table, labelled anomalies always among them.
+
+    >>> display_rows(100, np.arange(100) == 7, limit=10).tolist()
+    [0, 7, 11, 22, 33, 44, 55, 66, 77, 88, 99]
+    """
+    if n_rows <= limit:
+        return np.arange(n_rows)
+    even = np.unique(np.linspace(0, n_rows - 1, limit).astype(int))
+    if y is None or not y.any():
+        return even
+    anomalies = np.flatnonzero(y)
+    if len(anomalies) > limit // 2:
+        anomalies = anomalies[np.linspace(0, len(anomalies) - 1, limit // 2).astype(int)]
+    return np.unique(np.concatenate([even, anomalies]))
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnSummary:
+    """One column's small histogram.
+
+    For numbers and dates `edges` has one more entry than `normal` and `anomalies` (dates in seconds since 1970); for
+    categories `levels` names the bars. Counts are shares of the rows of their kind. `outside` is the share of values
+    beyond the edges, which span the central 99 % where tails are long.
+    """
+
+    name: str
+    kind: str
+    missing: float
+    n_distinct: int
+    normal: np.ndarray
+    anomalies: np.ndarray | None
+    edges: np.ndarray | None = None
+    levels: tuple[str, ...] = ()
+    outside: float = 0.0
+
+
+def column_summaries(
+    frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequence[str] | None = None, n_bins: int = 24
+) -> list[ColumnSummary]:
+    """A small histogram for each column (or those of `names`), split by label; from a sample of large tables."""
+    rows = display_rows(len(frame), y)
+    sample = frame.iloc[rows]
+    marks = None if y is None else y[rows].astype(bool)
+    return [_summary(sample[name], marks, n_bins) for name in (frame if names is None else names)]
+
+
+def _summary(column: pd.Series, marks: np.ndarray | None, n_bins: int) -> ColumnSummary:
+    name = str(column.name)
+    is_date = str(column.dtype).startswith("datetime")
+    is_number = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+    if not (is_date or is_number):
+        return _level_summary(column.astype("str"), name, marks)
+    values = numbers(column)
+    known = is_known(values)
+    kind = "date" if is_date else "number"
+    missing = float(1 - known.mean()) if len(known) else 0.0
+    present = values[known]
+    if not len(present):
+        return ColumnSummary(name, kind, missing, 0, np.zeros(1), None, np.array([0.0, 1.0]))
+    low, high = present.min(), present.max()
+    q_low, q_high = np.quantile(present, [0.005, 0.995])
+    if high - low > 4 * (q_high - q_low) > 0:
+        low, high = q_low, q_high
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    distinct = np.unique(present)
+    if len(distinct) <= n_bins and (np.diff(distinct) > 0).all() and np.all(distinct == np.rint(distinct)):
+        span = int(distinct[-1] - distinct[0])
+        edges = np.arange(span + 2) + distinct[0] - 0.5 if span < n_bins else np.linspace(low, high, n_bins + 1)
+    else:
+        edges = np.linspace(low, high, n_bins + 1)
+    normal, anomalies = _shares(lambda mask: np.histogram(values[mask], edges)[0], known, marks)
+    outside = float(((present < edges[0]) | (present > edges[-1])).mean())
+    return ColumnSummary(name, kind, missing, len(distinct), normal, anomalies, edges, outside=outside)
+
+
+def _level_summary(column: pd.Series, name: str, marks: np.ndarray | None) -> ColumnSummary:
+    known = column.notna().to_numpy()
+    counts = column.value_counts()
+    top = [str(level) for level in counts.index[: MAX_LEVELS - (len(counts) > MAX_LEVELS)]]
+    codes = pd.Index(top).get_indexer(column.to_numpy(dtype=object))
+    codes[codes < 0] = len(top)
+    size = len(top) + (len(counts) > MAX_LEVELS)
+    normal, anomalies = _shares(lambda m: np.bincount(codes[m], minlength=size)[:size], known, marks)
+    levels = tuple(top) + (f"{len(counts) - len(top):,} others",) * (size > len(top))
+    return ColumnSummary(name, "category", float(1 - known.mean()), len(counts), normal, anomalies, levels=levels)
+
+
+def _shares(count, known: np.ndarray, marks: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    if marks is None:
+        return count(known) / max(known.sum(), 1), None
+    normal, anomalous = known & ~marks, known & marks
+    return count(normal) / max(normal.sum(), 1), count(anomalous) / max(anomalous.sum(), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Correlation:
+    """Spearman correlations (m, m) of columns, put in an order that brings related ones together."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    left_out: int
+
+
+def correlation(frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequence[str] | None = None) -> Correlation:
+    """Rank correlations of the numeric columns, holes at the median; at most MAX_CORRELATED columns."""
+    chosen = [
+        name
+        for name in (frame if names is None else names)
+        if pd.api.types.is_numeric_dtype(frame[name].dtype) and frame[name].nunique() > 1
+    ]
+    kept = chosen[:MAX_CORRELATED]
+    if len(kept) < 2:
+        return Correlation(tuple(kept), np.ones((len(kept), len(kept))), 0)
+    sample = frame[kept].iloc[display_rows(len(frame), y, 5000)].astype(float)
+    sample = sample.where(np.abs(sample) < 1e100)
+    ranks = sample.rank().fillna(sample.rank().median()).to_numpy()
+    ranks = ranks - ranks.mean(axis=0)
+    scale = np.sqrt((ranks**2).sum(axis=0))
+    values = np.clip(ranks.T @ ranks / np.maximum(np.outer(scale, scale), 1e-12), -1, 1)
+    order = _kindred_order(values)
+    return Correlation(tuple(kept[i] for i in order), values[np.ix_(order, order)], len(chosen) - len(kept))
+
+
+def _kindred_order(values: np.ndarray) -> np.ndarray:
+    """Leaves of an average-linkage tree over 1 - |correlation|."""
+    if len(values) < 4:
+        return np.arange(len(values))
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    distance = 1 - np.abs(values)
+    distance = (distance + distance.T) / 2
+    np.fill_diagonal(distance, 0)
+    return leaves_list(linkage(squareform(np.maximum(distance, 0), checks=False), "average"))
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two columns of the same rows: x, y (m,), as numbers or texts; anomalous (m,) bool or None; row numbers (m,)."""
+
+    names: tuple[str, str]
+    x: np.ndarray
+    y: np.ndarray
+    anomalous: np.ndarray | None
+    rows: np.ndarray
+
+
+def column_pair(frame: pd.DataFrame, first: str, second: str, y: np.ndarray | None = None) -> Pair:
+    """At most MAX_POINTS rows of two columns, labelled anomalies among them."""
+    rows = display_rows(len(frame), y, MAX_POINTS)
+    part = frame[[first] if first == second else [first, second]].iloc[rows]
+    values = [_drawable(part[name]) for name in (first, second)]
+    return Pair((first, second), values[0], values[1], None if y is None else y[rows].astype(bool), rows)
+
+
+def _drawable(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_bool_dtype(column.dtype) or not (
+        pd.api.types.is_numeric_dtype(column.dtype) or str(column.dtype).startswith("datetime")
+    ):
+        return column.astype("str").fillna("missing").to_numpy(dtype=object)
+    if str(column.dtype).startswith("datetime"):
+        return column.to_numpy("datetime64[ns]")
+    values = numbers(column)
+    return np.where(is_known(values), values, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class TimeCourse:
+    """A column over time, thinned so that every peak stays: time and value (m,), nan between gaps; where the label
+    says anomaly; and where each part of the division begins and ends in time (part 0, 1 or 2)."""
+
+    name: str
+    time: np.ndarray
+    value: np.ndarray
+    anomaly_time: np.ndarray
+    anomaly_value: np.ndarray
+    parts: tuple[tuple[int, object, object], ...]
+
+
+def time_course(
+    values: pd.Series, time: np.ndarray, split: np.ndarray, y: np.ndarray | None = None, n_points: int = 2000
+) -> TimeCourse:
+    """One column in order of time; of each stretch of rows the lowest and the highest value are kept."""
+    order = np.argsort(time, kind="stable")
+    numbers_ = numbers(values) if pd.api.types.is_numeric_dtype(values.dtype) else pd.factorize(values)[0].astype(float)
+    v, t = np.where(is_known(numbers_), numbers_, np.nan)[order], np.asarray(time)[order]
+    kept = _peaks(v, n_points)
+    marks = np.zeros(0, dtype=int) if y is None else np.flatnonzero(y[order])
+    marks = marks[np.linspace(0, len(marks) - 1, min(len(marks), 1500)).astype(int)] if len(marks) else marks
+    spans = []
+    ordered = split[order]
+    starts = np.r_[0, np.flatnonzero(np.diff(ordered)) + 1]
+    if len(starts) <= 24:  # a random division has no stretches worth shading
+        ends = np.r_[starts[1:] - 1, len(ordered) - 1]
+        spans = [(int(ordered[a]), t[a], t[b]) for a, b in zip(starts, ends)]
+    return TimeCourse(str(values.name), t[kept], v[kept], t[marks], v[marks], tuple(spans))
+
+
+def _peaks(values: np.ndarray, n_points: int) -> np.ndarray:
+    if len(values) <= n_points:
+        return np.arange(len(values))
+    kept = []
+    for stretch in np.array_split(np.arange(len(values)), n_points // 2):
+        part = values[stretch]
+        if np.isnan(part).all():
+            kept.append(stretch[0])
+        else:
+            kept += [stretch[np.nanargmin(part)], stretch[np.nanargmax(part)]]
+    return np.unique(kept)
