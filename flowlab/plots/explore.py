@@ -63,7 +63,7 @@ def density_panels(
             "colorscale": color_steps(c.sequential, reverse=quantity == "energy"),
             "cmin": low,
             "cmax": high,
-            "colorbar": colorbar(QUANTITIES[quantity], 0.66 if has_truth else 1.0),
+            "colorbar": colorbar(QUANTITIES[quantity], 0.33, 0.4) if has_truth else colorbar(QUANTITIES[quantity]),
         }
     )
     if has_truth:
@@ -127,16 +127,18 @@ def add_line(
         go.Scatter(
             x=line[:, 0],
             y=line[:, 1],
-            mode="lines+markers+text",
-            text=["start", "end"],
-            textposition="top center",
-            textfont={"color": c.threshold, "size": 13},
+            mode="lines+markers",
             line={"color": c.threshold, "width": 2.5},
             marker={"symbol": ["circle", "square"], "size": 10, "color": c.anomaly},
             hoverinfo="skip",
             showlegend=False,
         )
     )
+    for name, (x, y) in zip(("start", "end"), line, strict=True):
+        fig.add_annotation(
+            x=x, y=y, text=name, showarrow=False, yshift=18, bgcolor=c.background, opacity=0.9, borderpad=2,
+            font={"color": c.text, "size": 12},
+        )  # fmt: skip
 
 
 def samples_scatter(
@@ -154,8 +156,13 @@ def samples_scatter(
     titles = ["data", "samples"] if side_by_side else [""]
     fig = panels(titles, axes, dark, height, window)
     size = point_size(len(arrays["points"]))
-    data = {"color": c.data, "size": size, "opacity": 0.5, "symbol": "circle"}
-    sampled = {"color": c.model, "size": size + 1, "opacity": 0.55, "symbol": "diamond"}
+    data = {"color": c.data, "size": size, "opacity": 0.55, "symbol": "circle"}
+    sampled = {
+        "color": c.model,
+        "size": size,
+        "opacity": 0.4,
+        "symbol": "diamond-open" if len(titles) == 1 else "diamond",
+    }
     last = len(titles)
     shown = (("data", "data", data, 1), ("points", "samples", sampled, last))
     for name, label, marker, column in shown:
@@ -229,10 +236,10 @@ def latent_pair(
         "symbol": np.where(arrays["labels"] == 1, "x", "circle"),
     }
     if color is None:
-        direction = np.arctan2(*(points - np.median(points, axis=0)).T[::-1]) if len(points) else np.zeros(0)
-        marker |= {"color": direction, "cmin": -np.pi, "cmax": np.pi, "colorscale": hues(dark)}
+        direction = _direction(points)
+        marker |= {"color": direction, "cmin": 0, "cmax": 2 * np.pi, "colorscale": hues(dark)}
     else:
-        marker |= {"color": color, "colorscale": color_steps(c.sequential[2:]), "colorbar": colorbar(color_title, 1.0)}
+        marker |= {"color": color, "colorscale": color_steps(c.sequential[2:]), "colorbar": colorbar(color_title)}
     for column, place in enumerate((points, shown), start=1):
         fig.add_trace(
             go.Scatter(
@@ -258,6 +265,14 @@ def latent_pair(
     return fig
 
 
+def _direction(points: np.ndarray) -> np.ndarray:
+    """Angle of each point (m, 2) from the median, 0 to 2 pi: the same colours as on the live stage."""
+    if not len(points):
+        return np.zeros(0)
+    x, y = (points - np.median(points, axis=0)).T
+    return np.arctan2(y, x) % (2 * np.pi)
+
+
 def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
     difference = grid["difference"].astype(np.float32)
     reach = float(np.quantile(np.abs(difference[np.isfinite(difference)]), 0.995)) or 1e-12
@@ -268,7 +283,7 @@ def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
         zmin=-reach,
         zmax=reach,
         colorscale=color_steps(theme.colors(dark).diverging),
-        colorbar=colorbar("density difference", 1.0),
+        colorbar=colorbar("density, learned − true", 0.843, 0.28),
         hovertemplate="%{x:.3g}, %{y:.3g}<br>%{z:+.3g}<extra>learned − true</extra>",
     )
 

@@ -27,13 +27,13 @@ def panels(
     c = theme.colors(dark)
     fig = theme.figure(dark, height, axes[0], axes[1])
     x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
-    gap = 0.05 if share_axes else 0.08
+    gap = 0.03 if share_axes else 0.08
     fig.set_subplots(1, len(titles), horizontal_spacing=gap if len(titles) > 1 else 0)
     for i, title in enumerate(titles, start=1):
         name = "" if i == 1 else str(i)
         matched = share_axes and i > 1
         x_more = {"matches": "x"} if matched else {}
-        y_more = {"matches": "y", "title": {"text": ""}} if matched else {}
+        y_more = {"matches": "y", "title": {"text": ""}, "showticklabels": False, "ticks": ""} if matched else {}
         fig.update_xaxes({**x_style, **x_more, "constrain": "domain"}, row=1, col=i)
         fig.update_yaxes({**y_style, **y_more}, row=1, col=i)
         if window is None or abs((window[1] - window[0]) - (window[3] - window[2])) < 1e-2 * (window[1] - window[0]):
@@ -42,8 +42,8 @@ def panels(
         if title:
             domain = fig.layout[f"xaxis{name}"].domain
             fig.add_annotation(
-                x=sum(domain) / 2, y=1.0, xref="paper", yref="paper", text=title, showarrow=False,
-                yanchor="bottom", font={"size": 14, "color": c.text},
+                x=domain[0], y=1.0, xref="paper", yref="paper", text=title, showarrow=False,
+                xanchor="left", yanchor="bottom", font={"size": 14, "color": c.text},
             )  # fmt: skip
     if window is not None:
         columns = range(1, len(titles) + 1) if share_axes else (1,)
@@ -99,8 +99,9 @@ def mass_contours(grid: Arrays, name: str, level_name: str, color: str) -> go.Co
     )
 
 
-def colorbar(title: str, x: float) -> dict:
-    return {
+def colorbar(title: str, x: float = 1.0, length: float = 0.0) -> dict:
+    """A slim colour bar: upright at `x`, or level below the picture, centred on `x`, where `length` is given."""
+    bar = {
         "title": {"text": title, "side": "right", "font": {"size": 12}},
         "thickness": 10,
         "len": 0.86,
@@ -110,6 +111,10 @@ def colorbar(title: str, x: float) -> dict:
         "tickfont": {"size": 11},
         "exponentformat": "power",
     }
+    if length:
+        title = {"text": title, "side": "bottom", "font": {"size": 12}}
+        bar |= {"title": title, "orientation": "h", "len": length, "xanchor": "center", "y": -0.17, "yanchor": "top"}
+    return bar
 
 
 def color_steps(steps: tuple[str, ...], reverse: bool = False) -> list[list[float | str]]:

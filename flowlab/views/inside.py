@@ -17,38 +17,41 @@ READOUT_FEATURES = 64
 
 
 def layers(
-    model: DensityModel, dataset: Dataset, n_points: int = 600, columns: tuple[int, int] | None = None, n_grid: int = 41
+    model: DensityModel,
+    dataset: Dataset,
+    n_points: int = 600,
+    n_lines: int = 13,
+    columns: tuple[int, int] | None = None,
 ) -> Arrays:
-    """Points, a lattice and the change of volume after each layer of a flow, data side first.
+    """Points, a grid and the local change of volume after each layer of a flow, data side first.
 
     `columns` chooses two of more than two features; without it the first two principal axes are shown, the same
-    plane at every layer. Positions are in the flow's own units: scaled data at first, latent at the end.
+    plane at every layer. Positions are in the flow's own units: standardised data at first, latent at the end.
 
     Returns
     -------
     rows : (m,) row numbers; labels : (m,) 1 marks an anomaly
-    points : (n_layers + 1, m, 2); volume : (n_layers + 1, m) sum of the log-determinants so far, in nats
-    log_det : (n_layers, m) of each layer alone, in nats
-    grid : (n_layers + 1, n_grid, n_grid, 2) a lattice over the window, for two features
+    points : (n_layers + 1, m, 2); log_det : (n_layers, m) in nats, of each layer
+    grid : (n_layers + 1, 2 * n_lines, k, 2) upright, then level lines over the window, for two features
+    grid_log_det : (n_layers, 2 * n_lines, k) in nats
     """
     flow = _check_flow(model)
-    rows = display_rows(dataset, int(np.clip(n_points, 2, 5000)), MAX_ANOMALIES)
+    n_points = int(np.clip(n_points, 2, 5000))
+    rows = display_rows(dataset, n_points, MAX_ANOMALIES)
     X = dataset.X[rows]
-    path, log_det = flow.transform_path(X), flow.log_det_path(X)
-    if dataset.n_features == 1:
-        path = _with_rug(path)
-    else:
-        path = path @ _plane(dataset, columns)
+    plane = _plane(dataset, columns)
+    path = flow.transform_path(X) @ plane if dataset.n_features > 1 else _with_rug(flow.transform_path(X))
     out = {
         "rows": rows,
         "labels": np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8),
         "points": path.astype(np.float32),
-        "volume": np.concatenate([np.zeros((1, len(X))), np.cumsum(log_det, axis=0)]).astype(np.float32),
-        "log_det": log_det.astype(np.float32),
+        "log_det": flow.log_det_path(X).astype(np.float32),
     }
     if dataset.n_features == 2:
-        lattice = _lattice(stage(dataset).window, int(np.clip(n_grid, 5, 81)))
-        out["grid"] = flow.transform_path(lattice.reshape(-1, 2)).reshape(-1, *lattice.shape).astype(np.float32)
+        lines = _grid_lines(stage(dataset).window, int(np.clip(n_lines, 3, 41)))
+        flat = lines.reshape(-1, 2)
+        out["grid"] = flow.transform_path(flat).reshape(-1, *lines.shape).astype(np.float32)
+        out["grid_log_det"] = flow.log_det_path(flat).reshape(-1, *lines.shape[:2]).astype(np.float32)
     return out
 
 
@@ -140,7 +143,10 @@ def _with_rug(path: np.ndarray) -> np.ndarray:
     return np.concatenate([path, np.broadcast_to(heights[:, None], path.shape)], axis=2)
 
 
-def _lattice(window: tuple[float, float, float, float], n: int) -> np.ndarray:
-    """A regular lattice over a window, (n, n, 2)."""
+def _grid_lines(window: tuple[float, float, float, float], n_lines: int, n_points: int = 61) -> np.ndarray:
+    """Upright lines, then level ones, over the middle of the window: (2 * n_lines, n_points, 2)."""
     x0, x1, y0, y1 = window
-    return np.stack(np.meshgrid(np.linspace(x0, x1, n), np.linspace(y0, y1, n)), axis=-1)
+    x, y = np.linspace(x0, x1, n_lines), np.linspace(y0, y1, n_lines)
+    upright = np.stack(np.broadcast_arrays(x[:, None], np.linspace(y0, y1, n_points)), axis=-1)
+    level = np.stack(np.broadcast_arrays(np.linspace(x0, x1, n_points), y[:, None]), axis=-1)
+    return np.concatenate([upright, level])

@@ -29,7 +29,7 @@ def density(scene: Scene) -> None:
     points = None
     if with_points and scene.dataset.n_features == 2:
         points = {"points": stage.points, "rows": stage.rows, "chosen": state.view(PAGE, "row", -1)}
-    fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=410)
+    fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
     key = state.widget_key(PAGE, "density", quantity)
     st.plotly_chart(
         fig, key=key, theme=None, config=PLOT, on_select=choose_row(key), selection_mode="points", alt=_alt(grid)
@@ -75,7 +75,8 @@ def _drawn_line(scene: Scene) -> None:
     alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     with left:
         which = segmented("A click sets", ["start", "end"], "end", "start", lambda e: f"Click sets the {e}")
-        fig = plots.density_panels(alone, "log_density", scene.dark, axes=scene.stage.axes, height=390)
+        fig = plots.density_panels(alone, "log_density", scene.dark, axes=scene.stage.axes, height=420)
+        fig.update_layout(coloraxis_showscale=False)
         key = state.widget_key(PAGE, "bridge")
         plots.add_line(fig, ends, scene.stage.window, scene.dark)
         st.plotly_chart(

@@ -37,10 +37,8 @@ def layers(scene: Scene) -> None:
     names = scene.stage.axes if columns is None else tuple(str(scene.dataset.columns[c])[:60] for c in columns)
     row = np.flatnonzero(way["rows"] == state.view(PAGE, "row", -1))
     choice = layers_view(
-        way["points"],
+        way,
         f"explore.layers.{scene.run.run_id}.{columns}",
-        grid=way.get("grid"),
-        volume=way["volume"],
         names=[f"layer {i + 1}" for i in range(last)],
         axes=tuple(f"{name} (scaled)" for name in names),
         latent_axes=("latent 1", "latent 2"),

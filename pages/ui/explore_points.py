@@ -71,7 +71,7 @@ def latent(scene: Scene) -> None:
     color = {"score": None if scores is None else scores[rows], "label": _classes(scene, rows)}.get(by)
     fig = plots.latent_pair(
         pair, scene.dark, scene.stage.axes, axes, color, COLORS[by].lower(), selected if len(selected) else None,
-        scene.stage.window, height=450,
+        scene.stage.window, height=400,
     )  # fmt: skip
     key = state.widget_key(PAGE, "latent", by, len(selected))
     st.plotly_chart(
@@ -178,9 +178,9 @@ def _normality(scene: Scene, pair: dict) -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        fig = insides.quantile_lines(pair, scene.dark, height=280)
+        fig = insides.quantile_lines(pair, scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles")
     with right:
-        fig = insides.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=280)
+        fig = insides.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms")
     st.caption("Draw a lasso around points on either side: the same rows are marked on the other, and listed.")

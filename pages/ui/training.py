@@ -35,8 +35,7 @@ def _tick(was_live: bool) -> None:
         _buttons(status)
         st.markdown(_standing(spec, status, events))
     frames = run.frames if run else []
-    scene = _scene(spec.data.to_json(), spec.model.to_json(), spec.seed, spec)
-    live_view(scene, frames[-1] if len(frames) else None, _corrected(spec, events), key="live")
+    live_view(scene(spec), frames[-1] if len(frames) else None, _corrected(spec, events), key="live")
     if was_live and not _is_live(status):
         st.rerun()
 
@@ -140,6 +139,11 @@ def exact_validation_loss(spec: RunSpec) -> float | None:
 @st.cache_data(show_spinner=False, max_entries=50)
 def _exact_loss(data_json: str, seed: int, _spec: RunSpec) -> float | None:
     return engine.dataset(_spec).exact_loss("monitor")
+
+
+def scene(spec: RunSpec) -> Scene:
+    """What stays of the picture while the run of a spec trains; also of its film."""
+    return _scene(spec.data.to_json(), spec.model.to_json(), spec.seed, spec)
 
 
 @st.cache_resource(show_spinner=False, max_entries=50)
