@@ -69,6 +69,16 @@ def edit(control: Control, value: Scalar, key: str, changed: Callable[[], None] 
         max_value=float(control.high),
         value=float(value),
         step=float(control.step),
-        format="%.3g",
+        format=f"%.{decimals(control.step)}f",
         **shared,
     )
+
+
+def decimals(step: float) -> int:
+    """How many decimals a slider of this step needs.
+
+    >>> decimals(0.05), decimals(1)
+    (2, 0)
+    """
+    text = f"{step:.6f}".rstrip("0")
+    return len(text.partition(".")[2])
