@@ -137,7 +137,7 @@ class Plane {
     g.save();
     g.translate(px, py);
     if (turn) g.rotate(turn);
-    g.font = `${weight} ${this.w > 540 ? size + 1.5 : size}px ${this.font}`;
+    g.font = `${weight} ${this.bigger ? size + 1.5 : size}px ${this.font}`;
     g.textAlign = align;
     g.textBaseline = base;
     if (halo) {
@@ -210,9 +210,9 @@ class Plane {
 
 // A mark drawn once and stamped many times; the halo keeps it apart from any density behind it.
 function markSprite(color, halo, radius, shape = "dot") {
-  const d = devicePixelRatio || 1, size = 2 * radius + 5, n = Math.ceil(size * d);
+  const d = devicePixelRatio || 1, n = Math.ceil((2 * radius + 5) * d), size = n / d;
   const image = new OffscreenCanvas(n, n), g = image.getContext("2d"), c = size / 2;
-  g.scale(n / size, n / size);
+  g.scale(d, d);
   const path = (r) => {
     g.beginPath();
     if (shape !== "diamond") return g.arc(c, c, r, 0, TAU);

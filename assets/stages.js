@@ -59,7 +59,9 @@ class Stages {
     if (this.styled === id) return;
     this.styled = id;
     for (const p of Object.values(this.plane)) p.font = t.font;
+    for (const p of Object.values(this.plane)) p.bigger = grow > 1.3;
     this.marks = new Marks(t, this.scene, this.scene.points_shape[0], grow);
+    this.small = new Marks(t, this.scene, this.scene.points_shape[0], 0.72 * grow); // over a density, which is the news
   }
 
   shows(name) { return this.chips[name].getAttribute("aria-pressed") === "true" && !this.chips[name].hidden; }
@@ -89,7 +91,7 @@ class Stages {
     }
     p.clip(() => {
       if (frame.samples && this.shows("samples")) p.dots(frame.samples, () => this.marks.open);
-      if (this.shows("data")) p.dots(scene.points, this.marks.of);
+      if (this.shows("data")) p.dots(scene.points, (frame.density && this.shows("density") ? this.small : this.marks).of);
       if (hover >= 0) p.ring(p.x(scene.points[2 * hover]), p.y(scene.points[2 * hover + 1]), 7, t.text);
     });
     p.axes(t, scene.axes[0], scene.axes[1]);
@@ -139,8 +141,8 @@ class Stages {
   drawLoss(frame, dt) {
     const p = this.plane.loss, { scene, theme: t } = this, { step, train, val } = frame.loss, n = step.length;
     const seen = frame.step === undefined ? n : lastUpTo(step, frame.step) + 1, film = frame.cursor !== undefined;
-    const floor = scene.entropy, [lo, hi] = this.reach(train.slice(0, seen), val.slice(0, seen), floor), pad = 0.12 * (hi - lo);
-    this.range.aim(Float32Array.of(lo - pad, hi + pad));
+    const floor = scene.entropy, [lo, hi] = this.reach(train.slice(0, seen), val.slice(0, seen), floor), pad = 0.08 * (hi - lo);
+    this.range.aim(Float32Array.of(lo - (floor === null ? pad : 4 * pad), hi + pad)); // room for the floor's name
     const moving = this.range.step(dt, pad / 100);
     p.view = [0, scene.n_steps, this.range.now[0], this.range.now[1]];
     p.axes(t, "step", "", { nx: 8, ny: 3, gridY: true, frame: false });
@@ -156,7 +158,7 @@ class Stages {
     });
     if (floor !== null) {
       const text = `entropy ${thin(floor, 3)} nats`;
-      p.label(text, p.x0 + 8, p.y(floor) - 5, t.truth, { weight: 600, halo: t.page });
+      p.label(text, p.x0 + 8, p.y(floor) + 5, t.truth, { weight: 600, base: "top", halo: t.page });
     }
     this.ends(p, seen, train, val);
     return moving;
