@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from pathlib import Path
 
 import streamlit as st
 
 from pages.ui import sidebar, state, words
 
+_log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
 
@@ -46,7 +49,13 @@ def run() -> None:
     state.start()
     state.mark_framed()
     page = st.navigation(pages(), position="top")
-    page.run()
+    try:
+        page.run()
+    except Exception as error:  # the outermost border: whatever was not foreseen still ends in a sentence
+        _log.exception("the page %s failed", page.title)
+        st.error("Something went wrong on this page. Your data and runs are kept; reload, or choose another setting.")
+        with st.expander("Details for a report"):
+            st.code("".join(traceback.format_exception(error)), language=None)
 
 
 def begin(name: str) -> None:
