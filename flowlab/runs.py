@@ -41,6 +41,8 @@ __all__ = ["STATUSES", "Frames", "Run", "RunNotFound", "RunStore", "StoreError"]
 STATUSES = ("queued", "running", "paused", "done", "stopped", "failed", "interrupted")
 MAX_FRAMES = 60
 MAX_FILM_BYTES = 2_000_000
+MAX_KEPT = 6
+MAX_KEPT_BYTES = 16_000_000
 FORMAT = 1
 
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -57,7 +59,11 @@ class RunStore:
         self.root = Path(root)
 
     def create(self, run_id: str, spec: RunSpec, user: str = "", parent: Mapping[str, Any] | None = None) -> Run:
-        """Begin a run, queued and empty. What an earlier run of this id left is removed."""
+        """Begin a run, queued and empty. What an earlier run of this id left is removed.
+
+        A fork names its parent's "run_id" and the "step" it goes on from, and begins with the parent's events and
+        film up to there.
+        """
         folder = self._folder(run_id)
         with _disk(f"run {run_id} could not be begun"):
             if folder.exists():
@@ -81,7 +87,10 @@ class RunStore:
             "parent": dict(parent) if parent else None,
         }
         self._write(folder / "run.json", _to_json(record), f"run {run_id} could not be begun")
-        return Run.from_record(folder, record)
+        run = Run.from_record(folder, record)
+        if parent:
+            self._inherit(run, parent["run_id"], int(parent["step"]))
+        return run
 
     def append(
         self,
@@ -95,9 +104,12 @@ class RunStore:
         events = list(events)
         if checkpoint is not None:
             self._write(folder / "checkpoint.npz", npz_bytes(checkpoint), what)
+            if events:
+                _keep(folder / "checkpoint.npz", folder / "checkpoints" / f"{events[-1].step:08d}.npz")
+                _thin(folder / "checkpoints", MAX_KEPT, MAX_KEPT_BYTES)
         if frame and events:
             self._write(folder / "frames" / f"{events[-1].step:08d}.npz", npz_bytes(frame, compress=True), what)
-            self._thin(folder / "frames")
+            _thin(folder / "frames", MAX_FRAMES, MAX_FILM_BYTES)
         if events:
             text = "".join(event.to_json() + "\n" for event in events)
             with _disk(what):
@@ -210,15 +222,31 @@ class RunStore:
         with _disk(what):
             _write_whole(path, data)
 
-    def _thin(self, folder: Path) -> None:
-        """Drop frames where they stand closest, until the film is short and small enough; first and last stay."""
-        paths = sorted(folder.glob("[0-9]*.npz"))
-        steps = [int(path.stem) for path in paths]
-        sizes = [path.stat().st_size for path in paths]
-        while len(paths) > 2 and (len(paths) > MAX_FRAMES or sum(sizes) > MAX_FILM_BYTES):
-            i = min(range(1, len(paths) - 1), key=lambda k: steps[k + 1] - steps[k - 1])
-            paths.pop(i).unlink(missing_ok=True)
-            del steps[i], sizes[i]
+    def _inherit(self, run: Run, parent_id: str, step: int) -> None:
+        parent = self.load(parent_id)
+        if parent is not None:
+            self.append(run.run_id, [event for event in parent.events if event.step <= step])
+            for path in [*parent.path.glob("frames/[0-9]*.npz"), *parent.path.glob("checkpoints/[0-9]*.npz")]:
+                if int(path.stem) <= step:
+                    _keep(path, run.path / path.parent.name / path.name)
+
+
+def _thin(folder: Path, most: int, most_bytes: int) -> None:
+    """Drop files named by step where they stand closest, until they are few and small enough; first and last stay."""
+    paths = sorted(folder.glob("[0-9]*.npz"))
+    steps = [int(path.stem) for path in paths]
+    sizes = [path.stat().st_size for path in paths]
+    while len(paths) > 2 and (len(paths) > most or sum(sizes) > most_bytes):
+        i = min(range(1, len(paths) - 1), key=lambda k: steps[k + 1] - steps[k - 1])
+        paths.pop(i).unlink(missing_ok=True)
+        del steps[i], sizes[i]
+
+
+def _keep(path: Path, other: Path) -> None:
+    """A second name for a file that will be replaced, never changed. Where the disk has no links, do without."""
+    with contextlib.suppress(OSError):
+        other.parent.mkdir(exist_ok=True)
+        os.link(path, other)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

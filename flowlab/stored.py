@@ -125,6 +125,15 @@ class Run:
         """Where training goes on, or None before the first slice."""
         return self._arrays("checkpoint.npz")
 
+    @property
+    def kept_steps(self) -> list[int]:
+        """Steps whose checkpoints were kept, so that a fork need not begin at the beginning."""
+        return sorted(int(path.stem) for path in (self.path / "checkpoints").glob("[0-9]*.npz"))
+
+    def kept_checkpoint(self, step: int) -> dict[str, np.ndarray]:
+        """The checkpoint kept at one of `kept_steps`."""
+        return read_npz(self.path / "checkpoints" / f"{step:08d}.npz")
+
     @cached_property
     def state(self) -> dict[str, np.ndarray] | None:
         """The fitted estimator (`DensityModel.set_state`), or None while the run is not finished."""

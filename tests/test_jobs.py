@@ -67,10 +67,10 @@ class Walk(DensityModel):
         return np.zeros((n_samples, self.n_features_in_))
 
 
-def table_of(frame: pd.DataFrame, seed: int = 0, digest: str = "") -> Dataset:
+def table_of(frame: pd.DataFrame, seed: int = 0, digest: str = "") -> tuple[Dataset, None]:
     if frame["a"].nunique() < 2:
         raise ValueError("column 'a' is constant; choose another")
-    return Dataset(frame[["a", "b"]].to_numpy(float), ("a", "b"))
+    return Dataset(frame[["a", "b"]].to_numpy(float), ("a", "b")), None
 
 
 def walk(seed: int = 0, **params) -> RunSpec:
@@ -442,3 +442,61 @@ def test_a_view_is_computed_from_what_was_learned(runner, store, monkeypatch):
         runner.call(run_id, "__import__")
     with pytest.raises(JobError, match=r"longer than 0.2 s"):
         runner.call(run_id, "slow", timeout=0.2)
+
+
+def test_a_fork_goes_its_own_way_from_an_exact_step(runner, store, open_runner):
+    parent = walk(n_steps=400)
+    parent_id = runner.submit(parent)
+    wait(runner, parent_id, "done")
+    longer = walk(n_steps=500)
+    fork_id = runner.fork(parent_id, 123, longer, "anna")
+    wait(runner, fork_id, "done")
+    run = store.load(fork_id)
+    assert fork_id not in (parent_id, catalog.run_id(longer)) and run.parent == {"run_id": parent_id, "step": 123}
+    # Walk's steps do not depend on n_steps, so the fork must land where the longer walk does.
+    assert run.state["weight"] == in_one_go(longer)["weight"]
+    steps = [event.step for event in run.events]
+    assert steps[0] == store.load(parent_id).events[0].step and steps[-1] == 500 and sorted(set(steps)) == steps
+    assert run.frames.steps[0] == store.load(parent_id).frames.steps[0]
+    other = walk(n_steps=500, seed=9)
+    other_id = runner.fork(parent_id, 123, other)
+    wait(runner, other_id, "done")
+    model = catalog.make_model(other.model, 9)
+    X = catalog.make_dataset(other.data, 0).part("train")
+    start = run_slice(parent, None, 123).checkpoint
+    for _ in model.fit_iter(X, checkpoint=start):
+        pass
+    assert store.load(other_id).state["weight"] == model.get_state()["weight"]
+    assert runner.fork(parent_id, 123, longer) == fork_id and store.load(fork_id).updated == run.updated
+    runner.restart(fork_id)
+    wait(runner, fork_id, "done")
+    assert store.load(fork_id).state["weight"] == run.state["weight"]
+    with pytest.raises(JobError, match="no trained run to go on from"):
+        runner.fork("0" * 16, 5, longer)
+
+
+def test_kept_checkpoints_are_few_and_exact(store):
+    spec = walk(n_steps=400, pause=0)
+    run_id = catalog.run_id(spec)
+    store.create(run_id, spec)
+    checkpoint = None
+    for _ in range(40):
+        part = run_slice(spec, checkpoint, 10)
+        checkpoint = part.checkpoint
+        store.append(run_id, part.events, None, checkpoint)
+    run = store.load(run_id)
+    assert 3 <= len(run.kept_steps) <= 6 and run.kept_steps[0] == 10 and run.kept_steps[-1] == 400
+    for step in run.kept_steps:
+        assert run.kept_checkpoint(step)["weight"] == run_slice(spec, None, step).checkpoint["weight"]
+
+
+def test_a_mistake_of_ours_does_not_stop_the_others(runner, store, caplog):
+    runner._dispatcher.post(lambda: 1 / 0)
+    run_id = runner.submit(walk())
+    assert wait(runner, run_id, "done").step == 60
+    assert "ZeroDivisionError" in caplog.text
+    real = store.append
+    store.append = lambda *arguments, **settings: 1 / 0
+    broken = runner.submit(walk(seed=1))
+    assert "could not be saved (ZeroDivisionError" in wait(runner, broken, "paused").message
+    store.append = real

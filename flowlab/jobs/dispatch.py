@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -19,6 +20,10 @@ from flowlab.records import RunSpec
 from flowlab.runs import StoreError
 
 MAX_FAILURES = 3
+LONG_SLICE_SECONDS = 5.0
+"""A slice takes half a second; one that takes this long is cut off when its run is stopped or started again."""
+
+_log = logging.getLogger("flowlab.jobs")
 
 
 class Dispatcher:
@@ -76,9 +81,16 @@ class Dispatcher:
 
     def _loop(self) -> None:
         while not self._closed:
-            action = self._inbox.get()
+            try:
+                action = self._inbox.get(timeout=1.0)
+            except queue.Empty:
+                action = self._cut_off
             with self.lock:
-                action()
+                try:
+                    action()
+                except Exception:
+                    # Our own mistake, over one job: the others must go on.
+                    _log.exception("an action of the dispatcher failed")
                 while not self._closed and (lane := self._lanes.free()) and (job := self.turns.take()):
                     self._submit(job, job.lane if self._lanes.is_free(job.lane) else lane)
 
@@ -88,11 +100,12 @@ class Dispatcher:
         job.turns.append(now)
         # Its last lane still holds its data set, so it is asked again.
         job.in_flight, job.urgent, job.lane, lane.state = True, False, lane, "busy"
-        dataset = self._load(job.spec) if job.send_data else None
-        clicks = job.clicks
-        arguments = (job.spec, job.checkpoint, n_steps, dataset, with_frame)
+        clicks, lane.work = job.clicks, (job, n_steps, now)
         try:
-            future = lane.executor.submit(slices.run_slice, *arguments)
+            dataset = self._load(job.slice_spec) if job.send_data else None
+            future = lane.executor.submit(
+                slices.run_slice, job.slice_spec, job.checkpoint, n_steps, dataset, with_frame
+            )
         except Exception as error:
             future = Future()
             future.set_exception(error)
@@ -109,16 +122,35 @@ class Dispatcher:
         job.in_flight = False
         if job.dropped:
             return
-        if error is not None:
+        if lost and job.mode == "stopping" and n_steps:
+            self._forgo(job)
+        elif error is not None:
             self._fail(job, error, lost)
         elif isinstance(future.result(), slices.Needs):
             self._fetch_data(job)
         else:
             self._advance(job, future.result(), n_steps, counts=clicks == job.clicks)
 
+    def _cut_off(self) -> None:
+        """End slices nobody wants any more that take long, such as one step of a slow model on a large table."""
+        for lane in self._lanes.training:
+            if lane.state == "busy":
+                job, n_steps, since = lane.work
+                unwanted = job.dropped or (job.mode == "stopping" and n_steps > 0)
+                if unwanted and time.monotonic() - since > LONG_SLICE_SECONDS:
+                    lane.kill()
+
+    def _forgo(self, job: Job) -> None:
+        """Do without a slice that was cut off because its run is to stop."""
+        if job.checkpoint is None or job.replay:
+            self.halt(job, "stopped")
+
     def _advance(self, job: Job, result: slices.SliceResult, n_steps: int, counts: bool) -> None:
         job.failures, job.send_data = 0, False
         job.checkpoint = result.checkpoint
+        if job.replay:
+            self._replayed(job, result)
+            return
         if result.events:
             last = result.events[-1]
             job.measure(last.step - job.step, result.seconds)
@@ -135,6 +167,18 @@ class Dispatcher:
             self.halt(job, "paused", result)
         else:
             self._saver.save(job, result, "running" if job.mode == "running" else None)
+
+    def _replayed(self, job: Job, result: slices.SliceResult) -> None:
+        """Take in a stretch of the parent's way; at its end the fork goes its own."""
+        if result.events:
+            last = result.events[-1]
+            job.measure(last.step - job.step, result.seconds)
+            job.step, job.n_steps = last.step, last.n_steps
+        if result.finished or job.step >= job.replay[1]:
+            job.replay = None
+            self._saver.save(job, None, None)
+        if job.mode == "stopping":
+            self._forgo(job)
 
     def _fail(self, job: Job, error: BaseException, lost: bool = False) -> None:
         job.failures += 1
@@ -168,4 +212,6 @@ class Dispatcher:
             else:
                 self._fail(job, future.exception())
 
-        self._loader.submit(self._load, job.spec).add_done_callback(lambda future: self.post(partial(fetched, future)))
+        self._loader.submit(self._load, job.slice_spec).add_done_callback(
+            lambda future: self.post(partial(fetched, future))
+        )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from flowlab.jobs.slices import Arrays
 from flowlab.records import RunSpec, TrainEvent
 
-FIRST_STEPS = 8
+FIRST_STEPS = 4
 FIRST_SECONDS = 0.1
 WATCHED_SECONDS = 0.2
 UNWATCHED_SECONDS = 0.5
@@ -36,6 +36,8 @@ class Job:
     """How many steps to take before pausing; None for all."""
     clicks: int = 0
     """Counts the orders to go on, so that a slice under way is not taken for a part of the newest."""
+    replay: tuple[RunSpec, int] | None = None
+    """A fork first takes its parent's steps again, from the nearest checkpoint that was kept up to this step."""
     urgent: bool = True
     """Someone just clicked: the next slice goes first, and is short."""
     in_flight: bool = False
@@ -59,12 +61,17 @@ class Job:
     def wants_slices(self) -> bool:
         return self.mode in ("running", "stopping")
 
+    @property
+    def slice_spec(self) -> RunSpec:
+        """What the next slice trains: the run itself, or first its parent."""
+        return self.replay[0] if self.replay else self.spec
+
     def next_slice(self, now: float) -> tuple[int, bool]:
         """How many steps the next slice takes, and whether it brings a picture.
 
         Slices are counted in steps, never cut by the clock; the clock only chooses how many come at once.
         """
-        if self.mode == "stopping":
+        if self.mode == "stopping" and not self.replay:
             return 0, False
         watched = now < self.watched_until or self.urgent or self.steps_left is not None
         if not self.rate:
@@ -72,6 +79,8 @@ class Job:
         else:
             seconds = FIRST_SECONDS if self.urgent else WATCHED_SECONDS if watched else UNWATCHED_SECONDS
             n_steps = max(1, min(round(self.rate * seconds), 8 * self.last_slice))
+        if self.replay:
+            return min(n_steps, self.replay[1] - self.step), False
         if self.steps_left is not None:
             n_steps = min(n_steps, self.steps_left)
         due = self.step + n_steps - self.frame_step >= self.n_steps / FILM_LENGTH

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from typing import Any
 
 from flowlab.jobs import slices
 
@@ -32,6 +33,8 @@ class Lane:
         self.executor: Executor | None = None
         self.state = "closed"
         self._starts = 0
+        self.work: Any = None
+        """What it is busy with."""
         self.when_warm: Callable[[], None] = lambda: None
 
     def open(self, post: Post) -> None:
@@ -52,6 +55,11 @@ class Lane:
         if self.executor is not None:
             self.executor.shutdown(wait=False)
         self.executor, self.state = None, "closed"
+
+    def kill(self) -> None:
+        """End the worker in the middle of its work, which then fails as lost; threads and clusters are left alone."""
+        for process in list(getattr(self.executor, "_processes", {}).values()):
+            process.kill()
 
     def _settle(self, executor: Executor, future: Future, post: Post) -> None:
         if executor is not self.executor or future.cancelled():

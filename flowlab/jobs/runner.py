@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -109,24 +110,28 @@ class JobRunner:
         with `n_steps` it pauses after so many steps.
         StoreError if the run cannot be written.
         """
-        run_id = catalog.run_id(spec)
         with self._lock:
-            job = self._jobs.get(run_id)
-            if job is None or job.mode in ("done", "failed"):
-                run = self.store.load(run_id)
-                if run is None or run.status == "failed":
-                    run = self._saver.now(self.store.create, run_id, spec, user)
-                job = None if run.status == "done" else self._adopt(run, user)
-            if user:
-                self._saver.now(self.store.note_visitor, run_id, user)
-            if job is not None:
-                self._dispatcher.go(job, front=not queued)
-                job.steps_left = n_steps
-        return run_id
+            return self._begin(catalog.run_id(spec), spec, user, queued, n_steps)
 
     def submit_many(self, specs: list[RunSpec], user: str = "") -> list[str]:
         """Queue several runs of one user, trained one after the other; returns their ids."""
         return [self.submit(spec, user, queued=True) for spec in specs]
+
+    def fork(self, run_id: str, step: int, spec: RunSpec, user: str = "") -> str:
+        """A new run that has the way of run `run_id` up to `step` behind it, and goes on as `spec`; returns its id.
+
+        The way is exact: from the nearest checkpoint that was kept, the parent's steps are taken again, to the
+        same bits. The model of `spec` must have the shape of the parent's; settings of learning, the data and the
+        number of steps may differ. The same fork again is the same run.
+        """
+        with self._lock:
+            parent = self.store.load(run_id)
+            if parent is None or not parent.events:
+                raise JobError("There is no trained run to go on from; press train.")
+            step = max(1, min(step, parent.events[-1].step))
+            name = f"{catalog.run_id(spec)} from {run_id} at {step}"
+            fork_id = hashlib.sha256(name.encode()).hexdigest()[:16]
+            return self._begin(fork_id, spec, user, parent={"run_id": run_id, "step": step})
 
     def pause(self, run_id: str) -> None:
         """Take no further slice; the one under way is kept."""
@@ -170,7 +175,7 @@ class JobRunner:
             run = self.store.load(run_id)
             if run is None:
                 raise JobError("There is no such run to start again; press train.")
-            run = self._saver.now(self.store.create, run_id, run.spec, run.user)
+            run = self._saver.now(self.store.create, run_id, run.spec, run.user, run.parent)
             self._dispatcher.go(self._adopt(run, run.user))
 
     def status(self, run_id: str) -> RunStatus | None:
@@ -258,6 +263,40 @@ class JobRunner:
             future.cancel()
             raise JobError(f"This took longer than {timeout:g} s; ask for fewer rows or points.") from None
 
+    def _begin(
+        self,
+        run_id: str,
+        spec: RunSpec,
+        user: str,
+        queued: bool = False,
+        n_steps: int | None = None,
+        parent: Mapping[str, Any] | None = None,
+    ) -> str:
+        job = self._jobs.get(run_id)
+        if job is None or job.mode in ("done", "failed"):
+            run = self.store.load(run_id)
+            if run is None or run.status == "failed":
+                run = self._saver.now(self.store.create, run_id, spec, user, parent)
+            job = None if run.status == "done" else self._adopt(run, user)
+        if user:
+            self._saver.now(self.store.note_visitor, run_id, user)
+        if job is not None:
+            self._dispatcher.go(job, front=not queued)
+            job.steps_left = n_steps
+        return run_id
+
+    def _rewind(self, job: Job, run_id: str, step: int) -> None:
+        """Have a fork begin with its parent's way up to `step`."""
+        parent = self.store.load(run_id)
+        if parent is None:
+            raise JobError("The run this one was forked from is gone; train it again first.")
+        kept = max((at for at in parent.kept_steps if at <= step), default=0)
+        if kept == 0 and parent.parent:
+            raise JobError(f"No checkpoint was kept up to step {step}; fork at a later step.")
+        job.checkpoint = parent.kept_checkpoint(kept) if kept else None
+        job.step, job.n_steps = kept, parent.events[-1].n_steps
+        job.replay = (parent.spec, step) if kept < step else None
+
     def _find(self, run_id: str) -> Job | None:
         """The job of a run, taken up from disk if need be; None if the run is over."""
         if run_id in self._jobs:
@@ -273,6 +312,8 @@ class JobRunner:
         if run.events and job.checkpoint is not None:
             last = run.events[-1]
             job.step, job.n_steps = int(job.checkpoint.get("train.step", last.step)), last.n_steps
+        elif run.parent:
+            self._rewind(job, run.parent["run_id"], int(run.parent["step"]))
         before = self._jobs.get(run.run_id)
         if before is not None:
             self._dispatcher.drop(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,8 @@ from typing import Any
 from flowlab.jobs.job import Job
 from flowlab.jobs.slices import Arrays, SliceResult
 from flowlab.runs import RunStore, StoreError
+
+_log = logging.getLogger("flowlab.jobs")
 
 CHECKPOINT_SECONDS = 1.0
 """At most this much training is lost when the whole server dies."""
@@ -31,7 +34,9 @@ class Saver:
 
     def save(self, job: Job, result: SliceResult | None, status: str | None = None) -> None:
         """Append a slice's events and picture; the checkpoint too, if it is time or the run is not going on."""
-        self._thread.submit(self._attempt, job, partial(self._save, job, result, job.checkpoint, status))
+        # On the way a fork repeats, the checkpoints are its parent's.
+        checkpoint = None if job.replay else job.checkpoint
+        self._thread.submit(self._attempt, job, partial(self._save, job, result, checkpoint, status))
 
     def finish(self, job: Job, result: SliceResult, status: str) -> None:
         """Write a finished run; only then does it count as finished."""
@@ -50,6 +55,9 @@ class Saver:
             write()
         except StoreError as error:
             self.on_error(job, str(error))
+        except Exception as error:
+            _log.exception("a run could not be saved")
+            self.on_error(job, f"The run could not be saved ({type(error).__name__}: {error}); start it again.")
 
     def _save(self, job: Job, result: SliceResult | None, checkpoint: Arrays | None, status: str | None) -> None:
         due = status != "running" or time.monotonic() - job.saved_at > CHECKPOINT_SECONDS
