@@ -1,6 +1,5 @@
-"""The Detect page: a threshold by rule, number or slider, kept in the link; flagged rows, reasons, a table to leave with."""
+"""The Detect page: a threshold by rule, number or slider, kept in the link; flagged rows, reasons, a table to keep."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +58,110 @@ def words(at: AppTest) -> str:
     return " ".join(m.value for m in [*at.markdown, *at.caption, *at.warning])
 
 
-def test_debug():
+def flagged(at: AppTest) -> list[int]:
+    """Numbers of the rows in the table of flagged rows."""
+    return at.dataframe[0].value["row"].tolist()
+
+
+def test_labels_choose_a_threshold_on_validation_and_report_on_test():
     at = app(LABELLED)
-    print(words(at))
-    print(at.query_params, os.getcwd(), np.pi)
+    text = words(at)
+    assert "Highest F1 on 300 rows" in text or "Highest F1 on 200 rows" in text
+    assert "Other rows of the same kind would have put it between" in text
+    assert "Chosen on validation rows, reported on test rows" in text
+    scores = at.dataframe[0].value["anomaly score"]
+    assert scores.min() >= at.number_input(key=number_key(at)).value and (scores.diff().dropna() <= 0).all()
+
+
+def link(at: AppTest, name: str) -> str:
+    """What the address bar says of a view setting."""
+    value = at.query_params[f"detect.{name}"]
+    return value[0] if isinstance(value, list) else value
+
+
+def number_key(at: AppTest) -> str:
+    return next(n.key for n in at.number_input if n.label == "Threshold")
+
+
+def test_without_labels_the_page_gives_a_promise_and_no_quality_it_cannot_know():
+    at = app(UNLABELLED)
+    text = words(at)
+    assert "At most 1 % of normal rows are flagged" in text.replace("\\", "")
+    options = next(s for s in at.selectbox if s.label == "Rule").options
+    assert "Best F-beta" not in options and "Review budget" in options
+    assert "labelled" not in at.dataframe[0].value
+
+
+def test_a_number_typed_is_the_threshold_and_stands_in_the_link():
+    at = app(LABELLED)
+    at.number_input(key=number_key(at)).set_value(5.0).run()
+    assert not at.exception
+    assert link(at, "rule") == "manual" and link(at, "threshold") == "5.0"
+    same = app(LABELLED, rule="manual", threshold="5.0")
+    assert flagged(same) == flagged(at)
+    assert all(score >= 5 for score in same.dataframe[0].value["anomaly score"])
+
+
+def test_the_slider_moves_the_threshold_by_hand():
+    at = app(UNLABELLED)
+    before = len(flagged(at))
+    slider = at.select_slider[0]
+    slider.set_value(slider.value - 40).run()
+    assert not at.exception
+    assert link(at, "rule") == "manual"
+    assert len(flagged(at)) > before
+
+
+def test_rules_and_their_parameters_come_from_the_link():
+    at = app(LABELLED, rule="cost", cost_c_missed="20", cost_tolerance="3")
+    labels = {n.label: n.value for n in at.number_input}
+    assert labels["Price of a missed row"] == 20 and labels["Tolerance"] == 3
+    assert "missed at 20" in words(at)
+
+
+def test_a_refusal_is_said_and_something_sensible_is_shown():
+    at = app(UNLABELLED, rule="conformal", conformal_rate="0.001")
+    assert any("needs at least 999 normal rows" in w.value.replace("\\", "") for w in at.warning)
+    assert 0 < len(flagged(at)) < 100
+
+
+def test_nonsense_in_the_link_is_harmless():
+    at = app(LABELLED, rule="<b>", threshold="1e999", row="-7", tab="x", unit="years", cost_c_alarm="nan")
+    assert len(flagged(at)) > 0
+
+
+@pytest.mark.parametrize("tab", ["Curves", "ROC and precision-recall", "Rules", "Audit without labels"])
+@pytest.mark.parametrize("query", [LABELLED, UNLABELLED], ids=["labels", "no labels"])
+def test_every_tab_opens(query, tab):
+    at = app(query, tab=tab)
+    assert not at.exception and not at.error
+
+
+def test_reasons_and_repair_of_the_chosen_row():
+    at = app(LABELLED)
+    row = flagged(at)[2]
+    at = app(LABELLED, row=row, repair="true")
+    text = words(at).replace("\\", "")
+    assert f"Row {row}" in text.replace("\u2009", "")
+    assert "what" in text and "the score falls from" in text
+
+
+def test_the_table_to_leave_with_has_the_users_columns_and_ours():
+    import pandas as pd
+
+    from flowlab.datasets.export import to_csv_bytes
+    from flowlab.detection.export import with_scores
+
+    frame = pd.DataFrame({"name": ["=cmd()", "b", "c"], "flagged": [1, 2, 3]}, index=[7, 8, 9])
+    sheet = {"score": np.arange(3.0), "percentile": np.zeros(3), "p_value": np.ones(3), "flagged": np.array([0, 0, 1])}
+    out = with_scores(frame, sheet, {2: ["name c is far above", "second"]})
+    assert list(out) == [
+        "name", "flagged", "anomaly_score", "percentile", "p_value", "flagged_2", "reason_1", "reason_2", "reason_3",
+    ]  # fmt: skip
+    assert out["reason_1"].tolist() == ["", "", "name c is far above"]
+    assert b"'=cmd()" in to_csv_bytes(out)
+
+
+def test_an_untrained_model_is_offered_with_one_button():
+    at = app({**UNLABELLED, "seed": "77"})
+    assert any(b.label == "Train this model" for b in at.button)

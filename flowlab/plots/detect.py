@@ -87,7 +87,7 @@ def score_histogram(
             marker={
                 "color": color,
                 "line": {"width": 0},
-                "pattern": {"shape": shape, "fgcolor": c.background, "size": 5},
+                "pattern": {"shape": shape, "fgcolor": c.background, "size": 5, "fillmode": "overlay"},
             },
             customdata=np.c_[edges[:-1], edges[1:]],
             hovertemplate="%{y} rows from %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra>%{fullData.name}</extra>",
@@ -232,6 +232,8 @@ def rules_picture(
     fig.update_yaxes(tickvals=list(range(len(answered))), ticktext=[labels[i] for i in answered], showgrid=False)
     fig.update_yaxes(range=[len(answered) - 0.5, -0.5])
     axis.apply(fig, low, high)
+    ends = axis.place([low, high])
+    fig.update_xaxes(range=[ends[0] - 0.04 * np.ptp(ends), ends[1] + 0.14 * np.ptp(ends)], tickangle=0)
     return fig
 
 
@@ -250,7 +252,7 @@ def agreement_heatmap(labels: Sequence[str], overlap: np.ndarray, dark: bool = F
         texttemplate="%{text}",
         xgap=2,
         ygap=2,
-        colorbar={"title": {"text": "agree (%)"}, "thickness": 10, "outlinewidth": 0},
+        colorbar={"title": {"text": "agree (%)", "font": {"size": 12}}, "thickness": 10, "outlinewidth": 0},
         hovertemplate="%{x} and %{y}: %{z:.0f} %<extra></extra>",
     )
     fig.update_yaxes(autorange="reversed", showgrid=False)
@@ -371,8 +373,8 @@ def _round_values(values: np.ndarray) -> np.ndarray:
 
 
 def _short(value: float) -> str:
-    return (
-        f"{value:.2g}"
-        if 1e-3 <= abs(value) < 1e4 or value == 0
-        else f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
-    )
+    if 10 <= abs(value) < 1e4:
+        return f"{value:,.0f}"
+    if value == 0 or 1e-3 <= abs(value) < 10:
+        return f"{value:.2g}"
+    return f"{value:.1e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")

@@ -66,6 +66,7 @@ def _ask(evidence: Evidence, key: str, rows: np.ndarray, asked: list[int], answe
         height=400,
         disabled=[c for c in frame.columns if c != "anomaly?"],
         column_config={"anomaly?": options},
+        placeholder="answer",
     )
     said = {row: ANSWERS[text] for row, text in zip(asked, edited["anomaly?"], strict=True) if text in ANSWERS}
     if said != answers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -17,6 +19,7 @@ from pages.ui.trained import run_or_button
 
 N_BINS = 90
 N_STOPS = 300
+FIRST_TAB = "Flagged rows"
 PLOT = {"displayModeBar": False}
 
 
@@ -31,10 +34,11 @@ def page() -> None:
     evidence = _evidence(key, run.run_id)
     axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title())
     grid = _grid(evidence, axis)
-    choice = threshold.controls(evidence, key, axis, grid)
-    left, right = st.columns([2.1, 1], gap="medium")
+    choice = threshold.controls(evidence, key)
+    left, right = st.columns([2.6, 1], gap="medium")
     with left:
         _histogram(evidence, axis, choice)
+        threshold.slider(choice.threshold, axis, grid)
     with right:
         _measures(evidence, key, choice)
     threshold.sentence(choice)
@@ -46,18 +50,19 @@ def page() -> None:
     tabs["Flagged rows"] = lambda *_: flagged.table(evidence, key, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(evidence, key, axis, choice.threshold)
     names = list(tabs)
-    chosen = state.view(PAGE, "tab", "Flagged rows")
+    chosen = state.view(PAGE, "tab", FIRST_TAB)
+    chosen = chosen if chosen in names else FIRST_TAB
     widget = state.widget_key(PAGE, "tab")
     st.segmented_control(
         "Show",
         names,
-        default=chosen if chosen in names else names[0],
+        default=chosen,
         key=widget,
         required=True,
         on_change=state.on_widget(widget, lambda name: state.set_view(PAGE, tab=name)),
         label_visibility="collapsed",
     )
-    tabs[chosen if chosen in names else names[0]](evidence, key, axis, grid, choice)
+    tabs[chosen](evidence, key, axis, grid, choice)
 
 
 @st.cache_resource(show_spinner="Scoring all rows", max_entries=8)
@@ -109,16 +114,9 @@ def _histogram(evidence: Evidence, axis: ScoreAxis, choice: Choice) -> None:
     if edges[0] == edges[-1]:
         edges = np.linspace(edges[0] - 0.5, edges[0] + 0.5, N_BINS + 1)
     edges, counts = score_bins(evidence.scores[rows], evidence.labels("unseen"), edges)
-    widget = state.widget_key(PAGE, "log")
-    log = st.toggle(
-        "Logarithmic counts",
-        state.view(PAGE, "log", True),
-        key=widget,
-        on_change=state.on_widget(widget, lambda on: state.set_view(PAGE, log=on)),
-    )
     fig = plots.score_histogram(
-        axis, edges, counts, choice.threshold.value, interval=choice.threshold.interval, log_counts=log,
-        dark=state.is_dark(), height=250,
+        axis, edges, counts, choice.threshold.value, interval=choice.threshold.interval,
+        log_counts=state.view(PAGE, "log", True), dark=state.is_dark(), height=285,
     )  # fmt: skip
     above = int(np.sum(evidence.scores[rows] >= choice.threshold.value))
     finding = f"{words.plural(above, 'row')} of {words.count(len(rows))} lie above the threshold"
@@ -133,7 +131,7 @@ def _measures(evidence: Evidence, key: str, choice: Choice) -> None:
         curves = _part_curves(key, part, choice.cost, choice.unit, evidence)
         at = {name: float(v) for name, v in curves.at(value).items()}
         table.setdefault("flagged rows", []).append(
-            f"{words.count(int(at['flagged']))} ({words.percent(at['flagged_share'])})"
+            f"{words.count(int(at['flagged']))} · {words.percent(at['flagged_share'])}"
         )
         if not curves.has_labels:
             continue
@@ -146,13 +144,26 @@ def _measures(evidence: Evidence, key: str, choice: Choice) -> None:
             table.setdefault(label, []).append("–" if np.isnan(at[name]) else f"{at[name]:.3f}")
         table.setdefault("cost", []).append(words.number(at["cost"]))
         table.setdefault("AUROC", []).append("–" if np.isnan(curves.auroc()) else f"{curves.auroc():.3f}")
-        table.setdefault("average precision", []).append(
+        table.setdefault("avg. precision", []).append(
             "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
         )
-    lines = ["| | validation | test |", "|:--|--:|--:|"] + [
-        f"| {name} | {' | '.join(v)} |" for name, v in table.items()
-    ]
-    st.markdown("\n".join(lines), help="Chosen on validation rows, reported on test rows.")
+    st.html(_small_table(("validation", "test"), table))
+    st.caption("Chosen on validation rows, reported on test rows.")
+
+
+def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """A compact table of our own words and numbers as HTML."""
+    right = "text-align:right;padding:1px 0 1px 10px;font-variant-numeric:tabular-nums;white-space:nowrap"
+    head = "".join(f'<th scope="col" style="{right};font-weight:600">{name}</th>' for name in header)
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left;font-weight:400;padding:1px 0">{name}</th>'
+        + "".join(f'<td style="{right}">{value}</td>' for value in values)
+        + "</tr>"
+        for name, values in rows.items()
+    )
+    return (
+        f'<table style="width:100%;border-collapse:collapse;font-size:0.92rem"><tr><td></td>{head}</tr>{body}</table>'
+    )
 
 
 def _curves(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: Choice) -> None:

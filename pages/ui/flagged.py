@@ -12,7 +12,7 @@ from flowlab import catalog
 from flowlab.datasets.export import to_csv_bytes
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.export import with_scores
-from flowlab.detection.threshold import Threshold
+from flowlab.detection.threshold import Threshold, plain
 from flowlab.plots import detect as plots
 from pages.ui import engine, state, words
 
@@ -101,7 +101,7 @@ def _select(evidence: Evidence, sheet: dict, shown: np.ndarray) -> None:
 
 def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> None:
     flagged = "flagged" if evidence.scores[row] >= threshold.value else "not flagged"
-    st.markdown(f"**Row {words.count(row)}** · score {words.number(float(evidence.scores[row]))} · {flagged}")
+    st.markdown(f"**Row {words.count(row)}** · score {plain(float(evidence.scores[row]))} · {flagged}")
     try:
         found = engine.view("reasons", row=int(row))
     except RuntimeError as error:

@@ -12,7 +12,7 @@ from flowlab.detection import resampling, rules
 from flowlab.detection.cost import CostModel
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import Parameter
-from flowlab.detection.threshold import Threshold
+from flowlab.detection.threshold import Threshold, plain
 from flowlab.plots.detect import ScoreAxis
 from pages.ui import state, words
 
@@ -30,22 +30,46 @@ class Choice:
     unit: str
 
 
-def controls(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray) -> Choice:
-    """Rule, parameters, number and slider; `key` names the run, `grid` (k,) holds the slider's thresholds."""
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
+def controls(evidence: Evidence, key: str) -> Choice:
+    """Rule, parameters and the threshold as a number; `key` names the run."""
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         rule = _rule(evidence)
         parameters = {p.name: _parameter(rule, p) for p in rules.RULES[rule].parameters} if rule != MANUAL else {}
         unit = _unit(evidence) if rule == "cost" else state.view(PAGE, "unit", "rows")
+        _log_counts()
     unit = unit if unit in evidence.units() else "rows"
     answer = _answer(evidence, key, rule, parameters, unit)
     used = answer if not answer.refused else _fallback(evidence)
     with right:
         _number(used)
-    _slider(used, axis, grid)
     cost = {name: _stored("cost", name, 0.0) for name in ("c_late", "tolerance")}
     prices = CostModel(_stored("cost", "c_alarm", 1.0), _stored("cost", "c_missed", 5.0), **cost)
     return Choice(used, answer, prices, unit)
+
+
+def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
+    """A slider over `grid` (k,) and the present threshold, to stand under a histogram with the same axis."""
+    by_hand = threshold.rule == MANUAL
+    # a dragged slider keeps its key and its stops, and with them the keyboard's focus; a new origin makes a new one
+    origin = state.recall("detect.typed", threshold.value) if by_hand else threshold.value
+    stops = np.unique(np.r_[grid, np.clip(origin, grid[0], grid[-1])])
+    nearest = int(np.argmin(np.abs(axis.place(stops) - axis.place(threshold.value))))
+    key = state.widget_key(PAGE, "slider", "hand" if by_hand else "rule", repr(float(origin)))
+    st.select_slider(
+        "Move the threshold",
+        options=range(len(stops)),
+        value=nearest,
+        format_func=lambda i: plain(float(stops[i])),
+        key=key,
+        on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin))),
+        label_visibility="collapsed",
+    )
+
+
+def _drag(value: float, origin: float) -> None:
+    state.keep("detect.typed", origin)
+    _set_by_hand(value)
 
 
 def sentence(choice: Choice) -> None:
@@ -55,7 +79,7 @@ def sentence(choice: Choice) -> None:
         return
     text = words.plain(choice.threshold.sentence)
     if choice.threshold.interval is not None:
-        low, high = map(words.number, choice.threshold.interval)
+        low, high = map(plain, choice.threshold.interval)
         text += words.plain(f" Other rows of the same kind would have put it between {low} and {high} (95 %).")
     if choice.threshold.caution:
         text += f" **{words.plain(choice.threshold.caution)}**"
@@ -81,9 +105,17 @@ def _rule(evidence: Evidence) -> str:
         key=key,
         on_change=state.on_widget(key, apply),
         help=None if chosen == MANUAL else rules.RULES[chosen].blurb,
-        width=230,
+        width=205,
     )
     return chosen
+
+
+def _log_counts() -> None:
+    key = state.widget_key(PAGE, "log")
+    changed = state.on_widget(key, lambda on: state.set_view(PAGE, log=on))
+    st.toggle(
+        "Log counts", state.view(PAGE, "log", True), key=key, on_change=changed, help="Rows per bin on a log scale"
+    )
 
 
 def _stored(rule: str, name: str, default: float) -> float:
@@ -108,7 +140,7 @@ def _parameter(rule: str, parameter: Parameter) -> float:
         key=key,
         on_change=state.on_widget(key, apply),
         help=parameter.help or None,
-        width=190,
+        width=172,
     )
 
 
@@ -151,8 +183,8 @@ def _number(threshold: Threshold) -> None:
     key = state.widget_key(PAGE, "number", repr(threshold.value))
 
     def apply(value: float) -> None:
+        state.keep("detect.typed", value)
         _set_by_hand(value)
-        state.keep("detect.typed", state.recall("detect.typed", 0) + 1)
 
     st.number_input(
         "Threshold",
@@ -161,24 +193,6 @@ def _number(threshold: Threshold) -> None:
         key=key,
         on_change=state.on_widget(key, apply),
         help="Rows with an anomaly score from here on are flagged.",
-    )
-
-
-def _slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
-    """A slider over thresholds that look evenly spaced under the histogram."""
-    nearest = int(np.argmin(np.abs(axis.place(grid) - axis.place(threshold.value))))
-    typed = state.recall("detect.typed", 0)
-    # while the slider itself is moved its key stays, so that it keeps the keyboard's focus
-    origin = "" if threshold.rule == MANUAL else repr(threshold.value)
-    key = state.widget_key(PAGE, "slider", typed, origin)
-    st.select_slider(
-        "Move the threshold",
-        options=range(len(grid)),
-        value=nearest,
-        format_func=lambda i: words.number(float(grid[i])),
-        key=key,
-        on_change=state.on_widget(key, lambda i: _set_by_hand(float(grid[i]))),
-        label_visibility="collapsed",
     )
 
 
