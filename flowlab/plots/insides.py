@@ -50,9 +50,11 @@ def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int 
             hovertemplate="%{x}<br>typical total %{y:.4f}<extra></extra>",
         )
     )
+    fig.add_hline(y=totals[-1], line={"color": c.threshold, "width": 1, "dash": "dot"})
     fig.add_annotation(
-        x=names[-1], y=totals[-1], text=f"log p(x) = {totals[-1]:.3f}".replace("-", "−"), showarrow=True,
-        arrowcolor=c.muted, ax=0, ay=-26 if items[-1] > 0 else 26, font={"color": c.text, "size": 13},
+        x=0, xref="paper", y=totals[-1], text=f"log p(x) = {totals[-1]:.3f}".replace("-", "−"), showarrow=False,
+        xanchor="left", yanchor="bottom", xshift=4, bgcolor=c.background, opacity=0.9,
+        font={"color": c.text, "size": 13},
     )  # fmt: skip
     fig.update_layout(bargap=0.25)
     return fig

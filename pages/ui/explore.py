@@ -126,9 +126,7 @@ def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
 def row_choice(scene: Scene, label: str = "Row") -> int:
     """The row that single-row views look at."""
     return int(
-        mirrored(
-            st.number_input, label, "row", _first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1
-        )
+        mirrored(st.number_input, label, "row", first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1)
     )
 
 
@@ -151,7 +149,7 @@ def choose_row(key: str) -> Callable[[], None]:
     return changed
 
 
-def _first_row(scene: Scene) -> int:
+def first_row(scene: Scene) -> int:
     """The first test row, or the first labelled anomaly where there are labels: something worth looking at."""
     dataset = scene.dataset
     if dataset.y is not None and (dataset.y == 1).any():

@@ -9,7 +9,7 @@ import streamlit as st
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
 from pages.ui import engine, state, training, words
-from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, row_choice, segmented
+from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, first_row, row_choice, segmented
 from pages.ui.film import film_view
 from pages.ui.layers import layers_view
 from pages.ui.live import angle_color
@@ -36,18 +36,40 @@ def layers(scene: Scene) -> None:
     labelled = bool(way["labels"].any())
     names = scene.stage.axes if columns is None else tuple(str(scene.dataset.columns[c])[:60] for c in columns)
     row = np.flatnonzero(way["rows"] == state.view(PAGE, "row", -1))
-    choice = layers_view(
-        way,
-        f"explore.layers.{scene.run.run_id}.{columns}",
-        names=[f"layer {i + 1}" for i in range(last)],
-        axes=tuple(f"{name} (scaled)" for name in names),
-        latent_axes=("latent 1", "latent 2"),
-        color=way["labels"] if labelled else angle_color(way["points"][0]),
-        color_kind="label" if labelled else "angle",
-        layer=min(max(wanted, 0), last),
-        row=int(row[0]) if len(row) else None,
-    )
+    left, right = st.columns([1.15, 1], gap="large")
+    with left:
+        choice = layers_view(
+            way,
+            f"explore.layers.{scene.run.run_id}.{columns}",
+            names=[f"layer {i + 1}" for i in range(last)],
+            axes=tuple(f"{name} (scaled)" for name in names),
+            latent_axes=("latent 1", "latent 2"),
+            color=way["labels"] if labelled else angle_color(way["points"][0]),
+            color_kind="label" if labelled else "angle",
+            layer=min(max(wanted, 0), last),
+            row=int(row[0]) if len(row) else None,
+        )
     _remember(choice.layer, None if choice.row is None else int(way["rows"][choice.row]))
+    with right:
+        _short_receipt(scene, choice.layer)
+
+
+def _short_receipt(scene: Scene, layer: int) -> None:
+    """What the present layer does to the present row."""
+    row = int(state.view(PAGE, "row", first_row(scene)))
+    bill = engine.view("receipt", row=row if 0 <= row < len(scene.dataset) else 0)
+    fig = insides.receipt_bars(bill, scene.dark, layer=layer, height=300)
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
+    if layer:
+        change = _signed(float(bill["log_det"][layer - 1]))
+        moved = float(np.linalg.norm(bill["position"][layer] - bill["position"][layer - 1]))
+        st.markdown(
+            f"**Layer {layer}** moves row {row} by {words.number(moved)} scaled units and changes its log-density by "
+            f"{change} nats."
+        )
+    else:
+        st.markdown(f"**Data space**: row {row} before the first layer, each column scaled.")
+    st.caption("Bars: what each layer adds to the log-density of this row. Dots: a typical row.")
 
 
 def receipt(scene: Scene) -> None:
@@ -64,7 +86,8 @@ def receipt(scene: Scene) -> None:
             insides.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
             alt=f"The items that add up to log p(x) = {float(bill['log_density']):.3f} nats for row {row}",
         )  # fmt: skip
-    st.dataframe(_items(bill, scene), hide_index=True, height=min(38 + 35 * (len(bill["log_det"]) + 2), 460))
+    height = min(38 + 35 * (len(bill["log_det"]) + 2), 460)
+    st.dataframe(_items(bill, scene), hide_index=True, height=height, placeholder="")
     off = abs(float(bill["difference"]))
     total, own = (_signed(float(value)) for value in (bill["running"][-1], bill["log_density"]))
     st.caption(
@@ -115,7 +138,6 @@ def _picker(scene: Scene, row: int) -> None:
 
 
 def _formula(bill: dict) -> str:
-    d = len(bill["point"])
     numbers = (
         rf"{_signed(float(bill['base']))} {_term(float(bill['log_det'].sum()))} {_term(float(bill['scaling']))}"
         rf" = {_signed(float(bill['running'][-1]))}\ \text{{nats}}"
@@ -123,8 +145,6 @@ def _formula(bill: dict) -> str:
     return (
         r"\begin{aligned}\log p(x) &= \log\mathcal N(z;0,I) + \sum_\ell \log\left|\det J_\ell\right| + "
         rf"\log\left|\det J_\text{{scaling}}\right| \\ &= {numbers}\end{{aligned}}"
-        if d
-        else ""
     )
 
 

@@ -1,0 +1,179 @@
+"""The Explore page in the script runner: every view of every kind of model draws, and the link brings it back."""
+
+import base64
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flowlab.records import RunSpec, Spec
+
+ROOT = Path(__file__).parents[1]
+MOONS = RunSpec(Spec("moons", {"n_samples": 1000}), Spec("affine", {"n_layers": 3, "n_steps": 60}))
+RUNS = {
+    "moons": MOONS,
+    "kde": RunSpec(Spec("moons", {"n_samples": 1000}), Spec("kde")),
+    "curve": RunSpec(Spec("clump_1d", {"n_samples": 1000}), Spec("spline", {"n_layers": 2, "n_steps": 60})),
+    "wide": RunSpec(Spec("table_64d", {"n_samples": 500}), Spec("affine", {"n_layers": 2, "n_steps": 50})),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(tmp_path_factory):
+    """A store with a tiny finished run of each kind, and one runner, for the whole file."""
+    import streamlit as st
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        from pages.ui import engine
+
+        runner = engine.runner()
+        for i, spec in enumerate(RUNS.values()):
+            runner.submit(spec, f"visitor{i}")
+        deadline = time.monotonic() + 120
+        while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
+            assert time.monotonic() < deadline, [runner.status(engine.run_id(s)) for s in RUNS.values()]
+            time.sleep(0.1)
+        yield
+        runner.close()
+        st.cache_resource.clear()
+
+
+def open_page(name: str = "moons", **view: object) -> AppTest:
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
+    for key, value in RUNS[name].to_query().items():
+        at.query_params[key] = value
+    for key, value in view.items():
+        at.query_params[f"explore.{key}"] = str(value)
+    at.switch_page("pages/3_explore.py")
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def text(at: AppTest) -> str:
+    parts = (at.markdown, at.caption, at.warning, at.info, at.latex)
+    return " ".join(element.value for elements in parts for element in elements)
+
+
+def figures(at: AppTest) -> list[dict]:
+    return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
+
+
+def numbers(value: list | dict) -> np.ndarray:
+    """A plotly array, which may be packed in base 64."""
+    return (
+        np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"]) if isinstance(value, dict) else np.array(value)
+    )
+
+
+def view_names(at: AppTest) -> list[str]:
+    return [option.content for option in at.get("button_group")[0].proto.options]
+
+
+def in_link(at: AppTest, name: str) -> str:
+    value = at.query_params[f"explore.{name}"]
+    return value[0] if isinstance(value, list) else value
+
+
+def test_before_training_it_says_what_will_be_here_and_has_the_button():
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+    at.query_params["data"] = "rings"
+    at.switch_page("pages/3_explore.py")
+    at.run()
+    assert not at.exception
+    assert "density beside the truth" in text(at)
+    assert "Train this model" in [button.label for button in at.button]
+
+
+def test_a_flow_has_every_view():
+    at = open_page()
+    names = view_names(at)
+    assert names[:7] == ["Density", "Samples", "Latent", "Layers", "Receipt", "Bridge", "Margins"]
+    assert "Probability inside the window" in text(at) and "above the truth" in text(at)
+    kinds = [trace["type"] for trace in figures(at)[0]["data"]]
+    assert kinds.count("heatmap") == 3 and kinds.count("contour") == 2
+
+
+@pytest.mark.parametrize("quantity", ["density", "log_density", "energy"])
+def test_density_quantities(quantity):
+    figure = figures(open_page(quantity=quantity, contours="false", points="true"))[0]
+    assert quantity.split("_")[0] in figure["layout"]["coloraxis"]["colorbar"]["title"]["text"]
+    assert "contour" not in [trace["type"] for trace in figure["data"]]
+    assert figure["data"][-1]["mode"] == "markers"
+
+
+def test_the_receipt_of_the_row_in_the_link_adds_up():
+    at = open_page(view="Receipt", row=17)
+    assert at.number_input(key=next(n.key for n in at.number_input if n.label.startswith("Row"))).value == 17
+    table = at.dataframe[0].value
+    assert list(table["item"]) == ["scaling", "layer 1", "layer 2", "layer 3", "base"]
+    assert table["change (nats)"].sum() == pytest.approx(table["total (nats)"].iloc[-1], abs=1e-3)
+    assert "differ by" in text(at) and "nats" in at.latex[0].value
+
+
+def test_the_bridge_follows_the_link():
+    at = open_page(view="Bridge", line="-1,0,1,0")
+    line = figures(at)[0]["data"][-1]
+    assert numbers(line["x"]).tolist() == [-1, 1] and numbers(line["y"]).tolist() == [0, 0]
+    assert "Lowest log-density on the line" in text(at)
+
+
+@pytest.mark.parametrize("view", ["Samples", "Latent", "Layers", "Margins", "Film", "Receipt", "Bridge"])
+def test_every_view_of_a_flow_draws(view):
+    at = open_page(view=view)
+    assert not at.warning
+    assert in_link(at, "view") == view
+
+
+def test_a_kernel_density_says_what_it_lacks():
+    at = open_page("kde")
+    assert view_names(at) == ["Density", "Samples", "Bridge", "Margins"]
+    assert "has no latent space, no layers, no receipt" in text(at)
+
+
+@pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Receipt", "Bridge", "Margins"])
+def test_one_feature(view):
+    assert not open_page("curve", view=view).warning
+
+
+@pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Receipt", "Bridge", "Margins"])
+def test_sixty_four_features(view):
+    at = open_page("wide", view=view)
+    assert not at.warning
+    if view == "Density":
+        assert "a density cannot be drawn whole" in text(at)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        {"view": "Nonsense"},
+        {"view": "Receipt", "row": 10**9},
+        {"view": "Receipt", "row": "<b>7</b>"},
+        {"view": "Layers", "layer": 99},
+        {"view": "Layers", "layer": -3, "row": -1},
+        {"view": "Bridge", "line": "nan,1,2,inf"},
+        {"view": "Samples", "n": -5, "temperature": "1e999", "sample": 10**12},
+        {"view": "Margins", "column": 77},
+        {"view": "Latent", "color": "rainbow"},
+        {"view": "Density", "quantity": "<script>"},
+    ],
+    ids=str,
+)
+def test_nonsense_in_the_link_is_harmless(view):
+    at = open_page(**view)
+    if view.get("layer") == 99:
+        assert "this model has 3 layers" in text(at)
+
+
+def test_another_view_by_the_buttons_goes_into_the_link():
+    at = open_page()
+    at.get("button_group")[0].set_value("Margins").run()
+    assert not at.exception
+    assert in_link(at, "view") == "Margins"
