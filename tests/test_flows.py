@@ -58,7 +58,7 @@ def test_training_beats_one_gaussian(moons):
     gaussian = -0.5 * np.linalg.slogdet(2 * np.pi * np.e * np.cov(moons.T))[1]
     for name in FLOWS:
         n_steps = 150 if name in ("spline", "maf", "affine") else 400
-        assert make(name, n_steps=n_steps).fit(moons).score(moons) > gaussian - 0.02, name
+        assert make(name, n_steps=n_steps).fit(moons).score(moons) > gaussian - 0.05, name
 
 
 def test_round_trip(fitted, moons):

@@ -180,7 +180,6 @@ class MaskedAutoregressiveFlow(EngineFlow):
         self.standardize = standardize
         self.random_state = random_state
 
-    _average_rate = 0.005
     _inverted = False
 
     def _build(self, n_features, exact=False):

@@ -42,7 +42,8 @@ class Settings:
 
     learning_rate rises over the first `warmup` share of the steps and falls linearly to zero (`decay`) or stays.
     weight_decay is decoupled (Loshchilov & Hutter 2019, arXiv:1711.05101). noise is the standard deviation of
-    Gaussian noise added to standardised inputs. average_rate > 0 evaluates and keeps an exponential moving average
+    Gaussian noise added to standardised inputs; with `noise_end` it falls geometrically from the one to the other.
+    average_rate > 0 evaluates and keeps an exponential moving average
     of the weights. patience counts evaluations without improvement by `min_delta`; 0 never stops early.
     """
 
@@ -54,6 +55,7 @@ class Settings:
     decay: bool = True
     weight_decay: float = 0.0
     noise: float = 0.0
+    noise_end: float | None = None
     clip_norm: float = 10.0
     average_rate: float = 0.0
     eval_every: int = 50
@@ -137,7 +139,8 @@ def train(
             generator.manual_seed(_mix(seed, 2, state.step))
             if settings.noise:
                 features = batch[: net.n_features]
-                features.add_(torch.randn(features.shape, generator=generator, dtype=x.dtype), alpha=settings.noise)
+                scale = noise_scale(settings, state.step)
+                features.add_(torch.randn(features.shape, generator=generator, dtype=x.dtype), alpha=scale)
             loss = net.loss_and_gradient(batch, generator)
             norm = net.gradient.norm().item()
             state.step += 1
@@ -182,6 +185,13 @@ def learning_rate(settings: Settings, step: int) -> float:
     if not settings.decay:
         return settings.learning_rate
     return settings.learning_rate * (1 - (progress - settings.warmup) / (1 - settings.warmup) + 1e-3)
+
+
+def noise_scale(settings: Settings, step: int) -> float:
+    """Standard deviation of the noise at step `step` (from 0)."""
+    if settings.noise_end is None:
+        return settings.noise
+    return settings.noise * (settings.noise_end / settings.noise) ** (step / settings.n_steps)
 
 
 def _adam_step(net: Net, state: TrainState, settings: Settings) -> None:
