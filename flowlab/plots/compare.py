@@ -118,7 +118,9 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
             )
         )
     fig.update_yaxes(categoryorder="array", categoryarray=[s.name for s in reversed(lines)], showgrid=True)
-    if labelled:
+    if labelled and lines:
+        lowest = min(s.auroc - 2 * np.nan_to_num(s.spread.get("auroc", 0.0)) for s in lines)
+        fig.update_xaxes(range=[min(0.45, lowest - 0.02), 1.01])
         fig.add_vline(0.5, line={"color": c.muted, "width": 1, "dash": "dot"})
     return fig
 

@@ -1,0 +1,178 @@
+"""What stands under the comparison: rows in dispute, agreement, maps, samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import views
+from flowlab.comparison import (
+    QUADRANTS,
+    consensus,
+    disagreement,
+    precision_at_k,
+    quadrants,
+    rank_shares,
+    spearman_matrix,
+)
+from flowlab.detection.metrics import threshold_curves
+from flowlab.plots import codes as code_plots
+from flowlab.plots import compare as plots
+from pages.ui import engine, state, words
+from pages.ui.compare_controls import alarm_percent, pair, segmented
+from pages.ui.compared import PAGE, Compared
+
+PLOT = {"displayModeBar": False, "scrollZoom": False}
+MAX_SELECTED = 30
+REASONED = 8
+N_DISPUTED = 4
+
+
+def sections(found: Compared) -> None:
+    """One of the sections, chosen above it."""
+    shown = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
+    if found.dataset.n_features == 2 and (found.reconstructors() or found.densities()):
+        shown["Maps"] = _maps
+    chosen = segmented("Section", list(shown), "section")
+    shown[chosen](found)
+
+
+def _disputed(found: Compared) -> None:
+    """The rows on which reconstruction and likelihood disagree most, or those selected in the scatter."""
+    coders, densities = found.reconstructors(), found.densities()
+    if not coders or not densities:
+        st.caption("Rows in dispute need an autoencoder and a density model among the models.")
+        return
+    coder, flow = pair(found)
+    error, nll = found.reconstruction(coder), found.models[flow].anomaly_score
+    selected = [r for r in state.recall("compare.selected", []) if r in set(found.rows.tolist())]
+    if selected:
+        places = np.flatnonzero(np.isin(found.rows, selected))[:MAX_SELECTED]
+        st.caption(f"{words.plural(len(places), 'row')} selected in the scatter; double-click there to see all again.")
+    else:
+        order = np.argsort(disagreement(error, nll))
+        places = np.concatenate([order[::-1][:N_DISPUTED], order[:N_DISPUTED]])
+        st.caption("The rows on which the two ranks lie furthest apart; a lasso in the scatter chooses others.")
+    y = found.y
+    share = alarm_percent(y) / 100
+    rows = found.rows[places]
+    table = pd.DataFrame({"row": rows})
+    if y is not None:
+        table["label"] = np.where(y[places] == 1, "anomaly", "normal")
+    table[f"rank by {coder} (%)"] = _percent(error)[places]
+    table[f"rank by {flow} (%)"] = _percent(nll)[places]
+    table["alarm"] = [QUADRANTS[i] for i in quadrants(error, nll, share)[places]]
+    for column, values in _values(found, rows).items():
+        table[column] = values
+    for name in (coder, flow):
+        table[f"why ({name})"] = _reasons(found, name, rows)
+    st.dataframe(table, hide_index=True, width="stretch", height="content")
+
+
+def _values(found: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows themselves, as far as they fit in a table."""
+    if found.dataset.n_features > 4:
+        return {}
+    return {str(name): found.dataset.X[rows, j].round(3) for j, name in enumerate(found.dataset.columns)}
+
+
+def _reasons(found: Compared, name: str, rows: np.ndarray) -> list[str]:
+    """The strongest reason of each row in the eyes of one model; for the first few rows, since it takes a while."""
+    asked = tuple(int(r) for r in rows[:REASONED])
+    arrays = engine.view("top_reasons", found.runs[name].spec, rows=asked, n_reasons=1)
+    return [*(str(w) for w in arrays["words"][:, 0]), *[""] * (len(rows) - len(asked))]
+
+
+def _agreement(found: Compared) -> None:
+    """Rank correlations of all scores, and the mean rank of chosen models as a detector of its own."""
+    scores = {name: m.anomaly_score for name, m in (found.models | found.rivals).items() if name != "random score"}
+    left, right = st.columns(2, gap="medium")
+    with left:
+        fig = plots.agreement_matrix(list(scores), spearman_matrix(list(scores.values())), state.is_dark(), 420)
+        st.plotly_chart(fig, key="compare.agreement", config=PLOT, theme=None, alt="Rank correlations of all scores")
+    with right:
+        names = list(found.models)
+        key = state.widget_key(PAGE, "members", *names)
+        chosen = st.multiselect("Consensus of", names, default=names, key=key, help="The mean of the members' ranks")
+        if not chosen:
+            st.caption("Choose at least one model.")
+            return
+        joint = consensus([found.models[name].anomaly_score for name in chosen])
+        y = found.y
+        if y is None or not 0 < (y == 1).sum() < len(y):
+            st.caption("Without labels nobody can say whether the consensus detects better than its members.")
+        else:
+            curves = threshold_curves(joint, y)
+            columns = st.columns(3)
+            columns[0].metric("AUROC", f"{curves.auroc():.3f}")
+            columns[1].metric("Average precision", f"{curves.average_precision():.3f}")
+            columns[2].metric("Precision at k", f"{precision_at_k(joint, y, int((y == 1).sum())):.3f}")
+        top = np.argsort(-joint)[:10]
+        table = pd.DataFrame({"row": found.rows[top], "mean rank (%)": (100 * joint[top]).round(1)})
+        if y is not None:
+            table["label"] = np.where(y[top] == 1, "anomaly", "normal")
+        for name in chosen:
+            table[name] = _percent(found.models[name].anomaly_score)[top]
+        st.dataframe(table, hide_index=True, width="stretch", height="content")
+
+
+def _maps(found: Compared) -> None:
+    """Where autoencoders err beside the densities, on the same window."""
+    coders, densities = found.reconstructors(), found.densities()
+    both = pair(found) if coders and densities else (None, None)
+    coder = both[0] or (coders[0] if coders else None)
+    flow = both[1] or (densities[0] if densities else None)
+    key = state.widget_key(PAGE, "arrows")
+    arrows = st.toggle(
+        "Arrows from points to their reconstructions", state.view(PAGE, "arrows", True), key=key,
+        on_change=state.on_widget(key, lambda v: state.set_view(PAGE, arrows=v)),
+    )  # fmt: skip
+    stage = views.stage(found.dataset)
+    maps = {coder: engine.view("reconstruction_map", found.runs[coder].spec)} if coder else {}
+    grids = {flow: engine.view("density_grid", found.runs[flow].spec, n=100)} if flow else {}
+    fig = code_plots.error_beside_density(maps, grids, stage.points, stage.axes, arrows, state.is_dark(), 440)
+    finding = "The autoencoder's error is low along what its decoder can say; the density is high where data are"
+    st.plotly_chart(fig, key="compare.maps", config=PLOT, theme=None, alt=finding)
+    st.caption(
+        "Dark is low error on the left and light is low density on the right; the line is what the decoder can say."
+        if not state.is_dark()
+        else "The line is what the decoder can say; arrows show whither the autoencoder pulls a point."
+    )
+    if coder and "mean" in maps[coder]:
+        arrays = maps[coder]
+        fig = code_plots.codes(arrays["mean"], arrays["spread"], None, dark=state.is_dark())
+        st.plotly_chart(fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")
+
+
+def _samples(found: Compared) -> None:
+    """How far each model's samples are from held-out rows, by four tests."""
+    drawing = {name: run for name, run in found.runs.items() if _can_sample(run.spec)}
+    if not drawing:
+        st.caption("None of these models can draw samples.")
+        return
+    lines = []
+    first = next(iter(drawing.values())).spec
+    tests = {"training rows (the yardstick)": engine.view("two_samples", first, first="test", second="train")}
+    tests |= {name: engine.view("two_samples", run.spec) for name, run in drawing.items()}
+    for name, arrays in tests.items():
+        line = {"held-out rows against": name}
+        for test, effect, p in zip(arrays["name"], arrays["effect"], arrays["p_value"]):
+            line[f"{test}"] = f"{words.number(float(effect))} (p {p:.3f})"
+        lines.append(line)
+    st.dataframe(pd.DataFrame(lines), hide_index=True, width="stretch", height="content")
+    st.caption(
+        "Read the effect first: with thousands of rows any model fails any test. The classifier's effect is an AUROC, "
+        "0.5 where samples are as good as real rows; the others are 0 then. p counts permutations."
+    )
+
+
+def _can_sample(spec) -> bool:
+    from flowlab import catalog
+
+    return catalog.MODELS[spec.model.name].make.can_sample
+
+
+def _percent(scores: np.ndarray) -> np.ndarray:
+    """Rank shares in percent, one decimal."""
+    return (100 * rank_shares(scores)).round(1)
