@@ -110,7 +110,8 @@ function drawLayers(L) {
 }
 
 function tellLayers(L, t, s) {
-  const k = Math.round(t), name = s.names[k] ?? "", title = k === 0 ? "Data space" : k === L.last ? `Latent space, after ${name}` : `After layer ${k}: ${name}`;
+  const k = Math.round(t), name = s.names[k] ? `: ${s.names[k]}` : "";
+  const title = k === 0 ? "Data space" : k === L.last ? "Latent space" : `After layer ${k}${name}`;
   if (L.title.textContent !== title) L.title.textContent = title;
   let note = L.row === null || L.row === undefined ? "Click a point to follow it and to read its receipt." : "";
   if (!note) {

@@ -136,7 +136,10 @@ def test_the_film_plays_2000_points_at_30_frames_a_second_without_reruns(serve_s
 
 
 def test_the_film_answers_the_keyboard(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/film_app.py").url + "/?points=300")
+    sizes = []
+    page = open_page("about:blank")
+    page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
+    page.goto(serve_script("tests/apps/film_app.py").url + "/?points=300")
     page.wait_for_function("window.__flowlab_film?.frames > 0")
     slider = page.get_by_role("slider")
     slider.focus()
@@ -150,6 +153,8 @@ def test_the_film_answers_the_keyboard(serve_script, open_page):
     page.keyboard.press("Space")
     page.wait_for_function("!window.__flowlab_film.playing")
     page.get_by_text("run 3").wait_for()
+    large = [n for n in sizes if n > 100_000]
+    assert len(large) == 1 and large[0] < 2e6, f"the film must travel once, not with every rerun: {large}"
 
 
 def layers(page):
