@@ -142,13 +142,13 @@ def correlation(frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequenc
 
 
 def _kindred_order(values: np.ndarray) -> np.ndarray:
-    """Leaves of an average-linkage tree over 1 - |correlation|."""
+    """Leaves of an average-linkage tree over 1 - correlation."""
     if len(values) < 4:
         return np.arange(len(values))
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
-    distance = 1 - np.abs(values)
+    distance = 1 - values
     distance = (distance + distance.T) / 2
     np.fill_diagonal(distance, 0)
     return leaves_list(linkage(squareform(np.maximum(distance, 0), checks=False), "average"))

@@ -49,6 +49,8 @@ def make_cluster(*, n_rows: int = 6_667, fault_share: float = 0.18, noise: float
     ambient = 0.4 + 0.15 * np.sin(2 * np.pi * minutes / 1440) + 0.02 * _wander(rng, n_rows)
     cooling = _delayed((classes == 2).astype(float), 0.05)  # heat builds up and leaves slowly
     columns: dict[str, np.ndarray] = {"ambient_temp": ambient}
+    # each processor follows the mode in its own way
+    activity = [1 + 0.18 * _wander(rng, n_rows) for _ in range(2)]
     load = 0.05 * _wander(rng, n_rows)
     for group, n_sensors, levels, spread in CLUSTER_GROUPS:
         base = np.array(levels)[mode]
@@ -56,7 +58,9 @@ def make_cluster(*, n_rows: int = 6_667, fault_share: float = 0.18, noise: float
             base = _delayed(base, 0.3)
         for i in range(n_sensors):
             gain, share = rng.uniform(0.7, 1.2), rng.normal(1.0, 0.3)
-            signal = gain * base + share * (-load if group.startswith("not") else load)
+            own = activity[i % 2] if group not in ("volt", "freq") else 1.0
+            signal = gain * base * own + share * (-load if group.startswith("not") else load)
+            signal = signal + 0.04 * _wander(rng, n_rows)
             if group == "temp":
                 signal = signal + 0.3 * ambient + 0.35 * cooling * rng.uniform(0.8, 1.2)
             if group == "fan":

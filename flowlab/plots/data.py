@@ -55,6 +55,8 @@ def column_histograms(
             "anchor": f"x{number}",
         }
         words = f"<b>{label(summary.name, 22)}</b>"
+        if summary.kind == "category" and summary.n_distinct > len(summary.levels):
+            words += f" <span style='color:{c.muted}'>{summary.n_distinct:,} levels</span>"
         if summary.missing:
             words += f" <span style='color:{c.anomaly}'>{100 * summary.missing:.1f} % missing</span>"
         notes.append({"x": left, "y": top, "text": words, **_CAPTION, "font": {"size": 12, "color": c.text}})
@@ -80,7 +82,7 @@ def _small_histogram(s: ColumnSummary, c: theme.Colors) -> tuple[list[dict], dic
     shared = {"type": "bar", "x": x} | ({} if width is None else {"width": width})
     bars = [{**shared, "y": s.normal, "marker": {"color": c.data, "line": {"width": 0}}, "hovertemplate": hover}]
     if s.anomalies is not None and s.anomalies.any():
-        marker = {"color": theme.translucent(c.anomaly, 0.15), "line": {"color": c.anomaly, "width": 1.2}}
+        marker = {"color": theme.translucent(c.anomaly, 0.06), "line": {"color": c.anomaly, "width": 1.2}}
         hover = hover.replace("of rows", "of anomalies")
         bars.append({**shared, "y": s.anomalies, "marker": marker, "hovertemplate": hover})
     axis = {
@@ -189,7 +191,8 @@ def column_over_time(course: TimeCourse, dark: bool = False, height: int = 340) 
             )
         )
     named: set[int] = set()
-    for part, start, end in course.parts:
+    for part, *ends in course.parts:
+        start, end = (str(np.datetime64(t, "ms")) if isinstance(t, np.datetime64) else float(t) for t in ends)
         shade = {0: 0.05, 1: 0.16, 2: 0.28}[part]
         fig.add_vrect(x0=start, x1=end, fillcolor=theme.translucent(c.model, shade), line_width=0, layer="below")
         if part not in named:

@@ -18,7 +18,8 @@ COLUMNS_SHOWN = 24
 
 def page() -> None:
     """All of the page below its headline."""
-    data_sources.choose()
+    if not data_sources.choose():
+        return
     dataset = _dataset()
     if dataset is None:
         return
@@ -50,9 +51,9 @@ def _onward(dataset: Dataset) -> None:
     parts.append(words.plural(dataset.n_features, "feature"))
     if dataset.y is not None:
         labelled = int(dataset.y.sum())
-        parts.append(f"{words.plural(labelled, 'labelled anomaly', 'labelled anomalies')}")
-        in_training = int(dataset.y[dataset.rows("train")].sum())
-        parts.append(f"{words.percent(in_training / max(len(dataset.rows('train')), 1))} anomalies in training")
+        share = dataset.y[dataset.rows("train")].mean() if len(dataset.rows("train")) else 0.0
+        counted = words.plural(labelled, "labelled anomaly", "labelled anomalies")
+        parts.append(f"{counted}, {words.percent(share)} of training")
     left.markdown(" · ".join(parts))
     if right.button("Train a detector", type="primary", width="stretch", key="data.train"):
         st.switch_page("pages/2_train.py", query_params=state.query("train"))

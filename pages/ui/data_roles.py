@@ -30,14 +30,18 @@ def panel(dataset: Dataset | None) -> None:
     for problem in problems:
         st.warning(words.plain(problem))
     _choices(frame, roles, params)
+    if dataset is not None:
+        _warn(frame, roles, dataset)
     names = {role.role: role.name for role in roles}
     n_used = sum(role.role in ("feature", "category") for role in roles)
     ignored = sum(role.role in ("ignore", "identifier") for role in roles)
     title = f"Roles of {len(roles)} columns: {n_used} used, {ignored} left aside"
-    with st.expander(title + (f", label {words.plain(names['label'])}" if "label" in names else "")):
+    if "label" in names:
+        title += f", label {words.plain(names['label'])}"
+    with st.expander(title, expanded=len(roles) <= 8):
         _editor(frame, roles, proposed, params)
     if dataset is not None:
-        _verdicts(frame, roles, dataset)
+        _decisions()
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -168,13 +172,16 @@ def _notes(key: str) -> list[str]:
         return []
 
 
-def _verdicts(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], dataset: Dataset) -> None:
+def _warn(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], dataset: Dataset) -> None:
     spec = state.spec()
-    key = f"{spec.data.to_json()} {spec.seed}"
-    warnings = _checked(key, frame, roles, dataset)
+    warnings = _checked(f"{spec.data.to_json()} {spec.seed}", frame, roles, dataset)
     if warnings:
         st.warning("\n".join(f"- {words.plain(warning)}" for warning in warnings[:10]))
-    notes = _notes(key)
+
+
+def _decisions() -> None:
+    spec = state.spec()
+    notes = _notes(f"{spec.data.to_json()} {spec.seed}")
     if notes:
         with st.expander(f"How columns become numbers: {words.plural(len(notes), 'decision')}"):
             st.markdown("\n".join(f"- {words.plain(note)}" for note in notes[:200]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
 import numpy as np
@@ -22,11 +23,20 @@ TILE = 72
 ACROSS = 8
 TABLES = "Tables that are here"
 SOURCES = (TOYS, TABLES, UPLOADED, DRAWN)
+SHORT = {
+    "eight_gaussians": "8 Gaussians",
+    "gaussian": "Gaussian",
+    "clump_1d": "Clump, 1-D",
+    "clump_2d": "Clump, 2-D",
+    "sine": "Sine",
+    "checkerboard": "Checkers",
+}
+"""Labels that fit under a small picture."""
 LABELS = {TOYS: "Toy densities", TABLES: "Example tables", UPLOADED: "Your own table", DRAWN: "Draw"}
 
 
-def choose() -> None:
-    """The four sources, and below them what the chosen one needs."""
+def choose() -> bool:
+    """The four sources, and what the chosen one needs; whether the present data come from it."""
     group = catalog.DATASETS[state.spec().data.name].group
     present = group if group in SOURCES else TABLES
     source = state.view(PAGE, "source", present)
@@ -43,6 +53,7 @@ def choose() -> None:
         label_visibility="collapsed",
     )
     {TOYS: _gallery, TABLES: _tables, UPLOADED: _upload, DRAWN: _draw}[source]()
+    return source == present
 
 
 def _take(data: Spec) -> None:
@@ -63,7 +74,8 @@ def _gallery() -> None:
             with column:
                 st.image(_tile(entry.name, state.is_dark()), width="stretch")
                 kind = "primary" if entry.name == chosen else "secondary"
-                if st.button(entry.label, key=f"data.toy.{entry.name}", type=kind, help=entry.blurb, width="stretch"):
+                label = SHORT.get(entry.name, entry.label)
+                if st.button(label, key=f"data.toy.{entry.name}", type=kind, help=entry.blurb, width="stretch"):
                     _take(Spec(entry.name))
 
 
@@ -92,13 +104,15 @@ def _toy(name: str):
 def _tables() -> None:
     entries = [e for e in catalog.DATASETS.values() if e.group not in (TOYS, UPLOADED, DRAWN)]
     chosen = state.spec().data.name
-    columns = st.columns(3, gap="small")
-    for i, entry in enumerate(entries):
-        with columns[i % 3].container(border=True, height=124):
-            kind = "primary" if entry.name == chosen else "secondary"
-            if st.button(entry.label, key=f"data.table.{entry.name}", type=kind, width="stretch"):
-                _take(Spec(entry.name))
-            st.caption(entry.blurb)
+    columns = st.columns(len(entries), gap="small")
+    for column, entry in zip(columns, entries):
+        kind = "primary" if entry.name == chosen else "secondary"
+        if column.button(
+            entry.label, key=f"data.table.{entry.name}", type=kind, help=words.plain(entry.blurb), width="stretch"
+        ):
+            _take(Spec(entry.name))
+    blurb = next((entry.blurb for entry in entries if entry.name == chosen), "")
+    st.caption(words.plain(blurb or "Real tables with one class as the anomaly, and two simulated after the lectures."))
 
 
 def _upload() -> None:
@@ -183,9 +197,10 @@ def _draw() -> None:
 
     spec = state.spec().data
     points = labels = None
-    if spec.name == "drawing" and "points" in spec.params:
-        points, labels = drawing.points_from_text(str(spec.params["points"]))
-    left, right = st.columns([2, 3], gap="large")
+    if spec.name == "drawing":
+        with contextlib.suppress(ValueError):
+            points, labels = drawing.points_from_text(str(spec.params.get("points", drawing.EXAMPLE)))
+    left, right = st.columns([1, 1], gap="large")
     low, high = drawing.WINDOW
     with left:
         xy, kinds = paint_view(f"paint.{_drawing_key()}", (low, high, low, high), points, labels)
