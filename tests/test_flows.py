@@ -8,6 +8,7 @@ import pytest
 from sklearn.datasets import make_moons
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from flowlab.models.conditional import ClassConditionalFlow
 from flowlab.models.flows import (
     AffineCouplingFlow,
     InverseAutoregressiveFlow,
@@ -272,7 +273,53 @@ def test_a_loss_that_is_not_finite_never_reaches_the_weights(moons):
     assert np.isfinite(flow.parameters_).all() and np.isfinite(flow.score(moons))
 
 
+@pytest.fixture(scope="module")
+def labelled_moons():
+    X, y = make_moons(2000, noise=0.08, random_state=0)
+    return np.column_stack([X[:, 0], 3.0 * y + 1, X[:, 1]])
+
+
+@pytest.mark.parametrize("layer", ["spline", "affine", "autoregressive"])
+def test_class_conditional_flow_tells_the_classes_apart(layer, labelled_moons):
+    X = labelled_moons
+    before = X.copy()
+    flow = ClassConditionalFlow(label_column=1, layer=layer, n_layers=4, hidden_features=16, n_steps=300).fit(X)
+    assert flow.classes_.tolist() == [1.0, 4.0]
+    assert (flow.predict_class(X) == X[:, 1]).mean() > 0.98
+    assert np.abs(flow.inverse_transform(flow.transform(X)) - X).max() < 1e-6
+    by_class = flow.class_log_density(X)
+    joint = np.where(X[:, 1] == 1, by_class[:, 0], by_class[:, 1]) + np.log(0.5)
+    assert np.allclose(flow.score_samples(X), joint, atol=0.1)
+    drawn = flow.sample(2000, random_state=0)
+    assert set(drawn[:, 1]) == {1.0, 4.0} and abs((drawn[:, 1] == 1).mean() - 0.5) < 0.06
+    assert (flow.predict_class(flow.sample_class(4.0, 200, random_state=0)) == 4).mean() > 0.95
+    unseen = X[:5].copy()
+    unseen[:, 1] = 2.0
+    assert np.isfinite(flow.score_samples(unseen)).all()
+    copy = ClassConditionalFlow(**flow.get_params()).set_state(_npz(flow.get_state()))
+    assert np.array_equal(copy.score_samples(X), flow.score_samples(X))
+    assert np.array_equal(X, before)
+
+
+def test_density_of_one_class_integrates_to_one(labelled_moons):
+    flow = ClassConditionalFlow(label_column=1, n_layers=4, hidden_features=16, n_steps=200).fit(labelled_moons)
+    axis = np.linspace(-3, 4, 500)
+    x, y = np.meshgrid(axis, axis)
+    grid = np.column_stack([x.ravel(), np.full(x.size, 4.0), y.ravel()])
+    share = (labelled_moons[:, 1] == 4).mean()
+    assert np.exp(flow.score_samples(grid)).sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(share, abs=0.03)
+
+
+def test_a_label_column_needs_few_classes_and_must_exist():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    with pytest.raises(ValueError, match="at most 100 different classes"):
+        ClassConditionalFlow().fit_iter(X)
+    with pytest.raises(ValueError, match="label_column must be the number"):
+        ClassConditionalFlow(label_column=3).fit_iter(X)
+
+
 def _small():
+    yield ClassConditionalFlow(n_layers=2, hidden_features=8, n_steps=20)
     for cls, parameters in FLOWS.values():
         yield cls(**{**parameters, "n_steps": 20, **({"n_layers": 2} if "n_layers" in parameters else {})})
 

@@ -40,6 +40,8 @@ class EngineFlow(FlowModel):
     _average_rate = 0.01
     """How fast the averaged weights, which are the ones kept, follow the trained ones."""
 
+    _scaling_class = Scaling
+
     @abstractmethod
     def _build(self, n_features: int, exact: bool = False):
         """A new `nets.engine` stack over `n_features` columns; in float64 if `exact`."""
@@ -50,9 +52,8 @@ class EngineFlow(FlowModel):
         self._check_parameters()
         X, X_val = self._check_training_rows(X, X_val)
         X, X_val = self._set_aside(X, X_val)
-        scaling = Scaling.fit(X, self.standardize) if checkpoint is None else _scaling_from(checkpoint)
-        net = self._build(int(scaling.varies.sum()))
-        self._scaling, self._net = scaling, net
+        self._scaling = self._fit_scaling(X) if checkpoint is None else self._scaling_class.from_arrays(checkpoint)
+        net = self._net = self._build(int(self._scaling.varies.sum()))
         self.parameters_ = net.parameters.numpy()
         return self._steps(X, X_val, checkpoint, n_steps)
 
@@ -77,6 +78,9 @@ class EngineFlow(FlowModel):
         """What scaling adds to the net's mean loss over X, in nats: with it, losses belong to the units of the data."""
         Z = self._scaling.forward(X)
         return -float(np.mean(self._scaling.log_det(Z) + self._scaling.constant_log_density(Z)))
+
+    def _fit_scaling(self, X) -> Scaling:
+        return Scaling.fit(X, self.standardize)
 
     def _settings(self, n_rows: int, has_validation: bool):
         from flowlab.nets.training import Settings
@@ -146,13 +150,13 @@ class EngineFlow(FlowModel):
 
     def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
         """Draws, (n_samples, n_features); `temperature` scales the latent points: below 1 nearer to the modes."""
-        self._scaling_checked()
+        scaling = self._scaling_checked()
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, not {n_samples}")
         if not temperature >= 0:
             raise ValueError(f"temperature must be 0 or more, not {temperature}")
-        noise = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
-        return self._to_data(temperature * noise, exact=False)
+        latent = scaling.base_sample(n_samples, temperature, check_random_state(random_state))
+        return self._to_data(latent, exact=False)
 
     def transform_path(self, X) -> np.ndarray:
         """Positions (n_layers + 1, n_samples, n_features): the standardised rows first, the latent points last."""
@@ -187,16 +191,10 @@ class EngineFlow(FlowModel):
         return gradient * np.exp(-np.maximum(np.abs(Z) - FAR, 0)) / scaling.scale
 
     def get_state(self) -> dict[str, np.ndarray]:
-        scaling = self._scaling_checked()
-        return {
-            "parameters": self.parameters_.copy(),
-            "center": scaling.center.copy(),
-            "scale": scaling.scale.copy(),
-            "varies": scaling.varies.copy(),
-        }
+        return self._scaling_checked().to_arrays() | {"parameters": self.parameters_.copy()}
 
     def set_state(self, state: State) -> EngineFlow:
-        self._scaling = _scaling_from(state)
+        self._scaling = self._scaling_class.from_arrays(state)
         self.n_features_in_ = len(self._scaling.center)
         self._net = self._build(int(self._scaling.varies.sum()))
         parameters = np.asarray(state["parameters"], np.float32)
@@ -228,11 +226,12 @@ class EngineFlow(FlowModel):
         return path
 
     def _to_tensor(self, Z: np.ndarray, exact: bool = False):
-        """The varying columns of Z as a feature-major tensor (n_varying, n), float32 or, if `exact`, float64."""
+        """The varying columns of Z, and their context, as a feature-major tensor, float32 or, if `exact`, float64."""
         import torch
 
         dtype = np.float64 if exact else np.float32
-        return torch.from_numpy(np.ascontiguousarray(Z[:, self._scaling.varies].T, dtype=dtype))
+        columns = np.concatenate([Z[:, self._scaling.varies], self._scaling.context(Z)], axis=1)
+        return torch.from_numpy(np.ascontiguousarray(columns.T, dtype=dtype))
 
     def _exact_net(self):
         """The net in float64: its inverse undoes it to 1e-9 where float32, amplified by steep layers, loses 1e-3."""
@@ -245,13 +244,9 @@ class EngineFlow(FlowModel):
     def _scaling_checked(self) -> Scaling:
         check_is_fitted(self, "parameters_")
         if not hasattr(self, "_net"):  # unpickled
-            self.set_state({"parameters": self.parameters_, **vars(self._scaling)})
+            self.set_state({"parameters": self.parameters_, **self._scaling.to_arrays()})
         return self._scaling
 
     def __getstate__(self):
         state = super().__getstate__()
         return {key: value for key, value in state.items() if key not in ("_net", "_train_state")}
-
-
-def _scaling_from(state: State) -> Scaling:
-    return Scaling(*(np.asarray(state[name]) for name in ("center", "scale", "varies")))

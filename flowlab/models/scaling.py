@@ -8,7 +8,7 @@ size, or 0.001 where it is zero. A row that breaks the constancy thus scores low
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -16,6 +16,7 @@ FAR = 8.0
 """Standardised values beyond this are compressed logarithmically."""
 CONSTANT_SHARE = 1e-3
 LARGEST_LOG = 600.0
+MAX_CLASSES = 100
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -54,10 +55,93 @@ class Scaling:
         """Log-determinant of `forward` at scaled rows Z (n, d), shape (n,)."""
         return -np.log(self.scale).sum() - np.maximum(np.abs(Z) - FAR, 0).sum(1)
 
+    @property
+    def n_context(self) -> int:
+        """How many numbers per row condition the flow instead of passing through it."""
+        return 0
+
+    def context(self, Z: np.ndarray) -> np.ndarray:
+        """Those numbers, (n, n_context)."""
+        return np.zeros((len(Z), 0))
+
+    def base_sample(self, n_samples: int, temperature: float, rng: np.random.RandomState) -> np.ndarray:
+        """Latent points (n_samples, d): standard normal times `temperature`."""
+        return temperature * rng.standard_normal((n_samples, len(self.center)))
+
     def constant_log_density(self, Z: np.ndarray) -> np.ndarray:
         """Log-density of the constant columns of scaled rows Z, before `log_det`, shape (n,)."""
         Z = Z[:, ~self.varies]
         return -0.5 * (Z**2).sum(1) - 0.5 * Z.shape[1] * LOG_2PI
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        return {name: np.asarray(value).copy() for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays) -> Scaling:
+        return cls(*(np.asarray(arrays[field.name]) for field in fields(cls)))
+
+
+@dataclass(frozen=True)
+class LabelledScaling(Scaling):
+    """Scaling of a table one of whose columns is a class label: that column conditions the flow.
+
+    A scaled row holds the number of its class there, -1 for a class never seen, which has probability 1 / (n + 1).
+    """
+
+    label: np.ndarray
+    classes: np.ndarray
+    log_prior: np.ndarray
+
+    @classmethod
+    def fit_labelled(cls, X: np.ndarray, label: int, standardize: bool = True) -> LabelledScaling:
+        """`label` is the column's index; at most 100 different values."""
+        classes, counts = np.unique(X[:, label], return_counts=True)
+        if len(classes) > MAX_CLASSES:
+            raise ValueError(
+                f"label_column must hold at most {MAX_CLASSES} different classes; column {label} holds {len(classes)}: "
+                "choose the column of the class labels, or a flow without one"
+            )
+        plain = Scaling.fit(X, standardize)
+        center, scale, varies = plain.center, plain.scale, plain.varies
+        center[label], scale[label], varies[label] = 0.0, 1.0, False
+        log_prior = np.log(np.append(counts, 1) / (len(X) + 1))
+        return cls(center, scale, varies, np.array(label), classes, log_prior)
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        Z = super().forward(X)
+        code = np.searchsorted(self.classes, X[:, self.label]).clip(max=len(self.classes) - 1)
+        Z[:, self.label] = np.where(self.classes[code] == X[:, self.label], code, -1)
+        return Z
+
+    def inverse(self, Z: np.ndarray) -> np.ndarray:
+        X = super().inverse(Z)
+        X[:, self.label] = self.classes[np.rint(Z[:, self.label]).clip(0, len(self.classes) - 1).astype(int)]
+        return X
+
+    def log_det(self, Z: np.ndarray) -> np.ndarray:
+        return super().log_det(self._without_label(Z))
+
+    def constant_log_density(self, Z: np.ndarray) -> np.ndarray:
+        constants = super().constant_log_density(self._without_label(Z)) + 0.5 * LOG_2PI
+        return constants + self.log_prior[Z[:, self.label].astype(int)]
+
+    @property
+    def n_context(self) -> int:
+        return len(self.classes)
+
+    def context(self, Z: np.ndarray) -> np.ndarray:
+        return (Z[:, [self.label]] == np.arange(len(self.classes))).astype(float)
+
+    def base_sample(self, n_samples: int, temperature: float, rng: np.random.RandomState) -> np.ndarray:
+        Z = super().base_sample(n_samples, temperature, rng)
+        prior = np.exp(self.log_prior[:-1])
+        Z[:, self.label] = rng.choice(len(self.classes), n_samples, p=prior / prior.sum())
+        return Z
+
+    def _without_label(self, Z: np.ndarray) -> np.ndarray:
+        Z = Z.copy()
+        Z[:, self.label] = 0
+        return Z
 
 
 def squash(V: np.ndarray) -> np.ndarray:
