@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from flowlab import catalog
@@ -79,3 +81,15 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(tmp_path):
 
     with pytest.raises(JobError, match=r"scheduler at tcp://127.0.0.1:\d+ does not answer .* unset FLOWLAB_SCHEDULER"):
         DaskLanes(f"tcp://127.0.0.1:{free_port()}", timeout=1)
+
+
+def test_an_uploaded_table_reaches_workers_that_share_no_disk(runner):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300) * 5 + 2})
+    data = Spec("upload", {"digest": runner.store.put_table(table), "name": "a.csv"})
+    run_id = runner.submit(RunSpec(data, Spec("affine", {"n_steps": 20})))
+    until = time.monotonic() + 90
+    while (status := runner.status(run_id)).state != "done":
+        assert time.monotonic() < until and status.state in ("queued", "running"), status
+        time.sleep(0.02)
+    assert len(runner.store.load(run_id).views["anomaly_score"]) == 300

@@ -93,6 +93,16 @@ def test_a_killed_lane_costs_one_slice_and_the_weights_stay_the_same(runner):
     assert same_bits(run.state, run_slice(spec, None, 800).state)
 
 
+def test_a_slice_that_takes_long_is_cut_off_when_its_run_is_stopped(runner):
+    slow = RunSpec(Spec("moons", {"n_samples": 150_000}), Spec("kde"))  # scoring its rows takes minutes
+    run_id = runner.submit(slow)
+    time.sleep(1)
+    runner.stop(run_id)
+    assert wait(runner, run_id, "stopped", seconds=30).step == 0
+    after = runner.submit(flow(seed=4, n_steps=20))
+    wait(runner, after, "done")
+
+
 def test_a_view_is_answered_while_two_runs_train(runner):
     done = runner.submit(flow())
     wait(runner, done, "done")
