@@ -131,9 +131,16 @@ def test_every_view_of_a_flow_draws(view):
     assert in_link(at, "view") == view
 
 
+@pytest.mark.parametrize("name", RUNS)
+def test_the_badge_says_what_was_measured(name):
+    said = text(open_page(name, view="Trust"))
+    assert "generalisation" in said.lower() or "held" in said.lower()
+    assert any(mark in said for mark in ("●", "▲", "■"))
+
+
 def test_a_kernel_density_says_what_it_lacks():
     at = open_page("kde")
-    assert view_names(at) == ["Density", "Samples", "Bridge", "Margins"]
+    assert view_names(at) == ["Density", "Samples", "Rows", "Bridge", "Margins", "Trust"]
     assert "has no latent space, no layers, no receipt" in text(at)
 
 

@@ -7,7 +7,7 @@ from flowlab import views
 from flowlab.datasets.toys import Banana, Checkerboard, Clump1D, CorrelatedGaussian, make_toy
 from flowlab.models.baselines import KDE, Gaussian
 from flowlab.models.flows import AffineCouplingFlow
-from flowlab.plots import explore, insides, panels, theme
+from flowlab.plots import explore, insides, theme
 
 DATA = make_toy(Banana(), 600)
 KERNEL = KDE().fit(DATA.X)
@@ -97,24 +97,6 @@ def test_samples_and_data_differ_in_more_than_colour(side_by_side):
     assert (samples.xaxis == "x2") == side_by_side
 
 
-def test_the_same_row_has_the_same_colour_on_both_sides_and_is_selected_on_both():
-    pair = views.latent(FLOW, DATA, n=200)
-    fig = explore.latent_pair(pair, selected=np.array([1, 5]))
-    data, latent = fig.data[:2]
-    np.testing.assert_array_equal(data.marker.color, latent.marker.color)
-    np.testing.assert_array_equal(data.customdata, latent.customdata)
-    assert data.selectedpoints == latent.selectedpoints == (1, 5)
-    np.testing.assert_allclose(np.column_stack([latent.x, latent.y]), pair["latent"])
-    scored = explore.latent_pair(pair, color=np.arange(200.0), color_title="anomaly score")
-    assert scored.data[0].marker.colorbar.title.text == "anomaly score"
-
-
-def test_the_hues_form_a_circle():
-    for dark in (False, True):
-        scale = panels.hues(dark)
-        assert scale[0][1] == scale[-1][1] and len({color for _, color in scale}) == 24
-
-
 def test_the_bars_of_a_receipt_end_in_the_log_density():
     bill = views.receipt(FLOW, DATA, 7)
     fig = insides.receipt_bars(bill, layer=2)
@@ -126,6 +108,7 @@ def test_the_bars_of_a_receipt_end_in_the_log_density():
     assert ends[-1] == pytest.approx(FLOW.score_samples(DATA.X[7:8])[0], abs=1e-4)
     assert bars.marker.line.width[2] == 2
     assert fig.layout.yaxis.title.text == "running total (nats)"
+    assert fig.data[1].x == ("log p(x)",) and fig.data[1].y[0] == pytest.approx(ends[-1])
 
 
 def test_profiles_mark_the_lowest_point():
@@ -148,7 +131,7 @@ def test_margins_and_latent_checks():
     fig = insides.margin_histogram(arrays, 1, "x2")
     assert [trace.name for trace in fig.data] == ["data", "samples"]
     assert fig.layout.yaxis.title.text == "density (per unit of x2)"
-    pair = views.latent(FLOW, DATA, n=300)
+    pair = views.rows(FLOW, DATA, n=300)
     lines = insides.quantile_lines(pair)
     assert [trace.name for trace in lines.data] == ["standard normal", "z1", "z2"]
     norms = insides.norm_histogram(pair["norm"], 2)
@@ -161,13 +144,9 @@ def test_nothing_to_show_is_still_a_figure_with_axes():
     empty = {
         "points": np.empty((0, 2)),
         "data": np.empty((0, 2)),
-        "latent": np.empty((0, 2)),
-        "rows": np.empty(0, int),
-        "labels": np.empty(0, np.uint8),
     }
     for fig in (
         explore.samples_scatter(empty),
-        explore.latent_pair(empty),
         insides.norm_histogram(np.empty(0), 2),
         insides.profile_curve({"distance": np.empty(0), "log_density": np.empty(0), "lowest": np.array(0)}),
     ):

@@ -238,13 +238,14 @@ def test_the_way_through_the_layers_ends_in_latent_space(flows, name):
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_latent_views(flows, name):
+def test_rows_have_scores_and_latent_points(flows, name):
     model, data = flows[name]
-    seen = views.latent(model, data, n=300)
+    seen = views.rows(model, data, n=300)
     np.testing.assert_allclose(seen["latent"], model.transform(data.X[seen["rows"]]))
     np.testing.assert_allclose(seen["norm"] ** 2, (seen["latent"] ** 2).sum(axis=1))
-    assert np.diag(seen["correlation"]) == pytest.approx(np.ones(data.n_features))
+    np.testing.assert_allclose(seen["anomaly_score"], model.anomaly_score(data.X[seen["rows"]]), rtol=1e-4, atol=1e-4)
     assert np.all(np.diff(seen["quantiles"], axis=0) >= 0)
+    assert views.two_columns(seen["latent"]).shape == (len(seen["rows"]), 2)
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -327,8 +328,7 @@ def test_views_say_what_is_not_there(wide):
     kde = KDE().fit(BANANA.X)
     with pytest.raises(ValueError, match="KDE has no layers"):
         views.layers(kde, BANANA)
-    with pytest.raises(ValueError, match="KDE has no latent space"):
-        views.latent(kde, BANANA)
+    assert "latent" not in views.rows(kde, BANANA)
     with pytest.raises(ValueError, match="one or two features, not 64"):
         views.density_grid(KDE().fit(wide.X), wide)
     with pytest.raises(ValueError, match="row must be a whole number from 0 to 3999, not 4000"):

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-from flowlab.plots.panels import color_steps, colorbar, common_scale, drawn, hues, mass_contours, panels, point_size
+from flowlab.plots.panels import color_steps, colorbar, common_scale, drawn, mass_contours, panels, point_size
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -202,75 +202,6 @@ def samples_scatter(
         )
     fig.update_layout(showlegend=not side_by_side)
     return fig
-
-
-def latent_pair(
-    arrays: Arrays,
-    dark: bool = False,
-    axes: tuple[str, str] = ("x1", "x2"),
-    latent_axes: tuple[int, int] = (0, 1),
-    color: np.ndarray | None = None,
-    color_title: str = "",
-    selected: np.ndarray | None = None,
-    window: tuple[float, float, float, float] | None = None,
-    height: int = 470,
-) -> go.Figure:
-    """Data points beside their latent points, coloured alike; `selected` (indices) stand out on both sides.
-
-    `arrays` is what `views.latent` gives. Without `color` (m,) a point has the colour of its direction in data
-    space. Rows labelled as anomalies are crosses.
-    """
-    c = theme.colors(dark)
-    points, Z = arrays["points"], arrays["latent"]
-    shown = Z[:, list(latent_axes)] if Z.shape[1] > 1 else np.column_stack([Z[:, 0], np.zeros(len(Z))])
-    fig = panels(["data", "latent"], axes, dark, height, window, share_axes=False)
-    names = [f"z{i + 1}" for i in latent_axes] if Z.shape[1] > 1 else ["z1", ""]
-    fig.update_xaxes(title_text=names[0], row=1, col=2)
-    fig.update_yaxes(title_text=names[1], row=1, col=2)
-    reach = max(3.5, float(np.quantile(np.abs(shown), 0.995)) * 1.08) if len(shown) else 3.5
-    fig.update_xaxes(range=[-reach, reach], row=1, col=2)
-    fig.update_yaxes(range=[-reach, reach], row=1, col=2)
-    marker = {
-        "size": point_size(len(points)) + 1,
-        "opacity": 0.8,
-        "symbol": np.where(arrays["labels"] == 1, "x", "circle"),
-    }
-    if color is None:
-        direction = _direction(points)
-        marker |= {"color": direction, "cmin": 0, "cmax": 2 * np.pi, "colorscale": hues(dark)}
-    else:
-        marker |= {"color": color, "colorscale": color_steps(c.sequential[2:]), "colorbar": colorbar(color_title)}
-    for column, place in enumerate((points, shown), start=1):
-        fig.add_trace(
-            go.Scatter(
-                x=place[:, 0],
-                y=place[:, 1],
-                mode="markers",
-                marker=marker if column == 1 else {k: v for k, v in marker.items() if k != "colorbar"},
-                customdata=arrays["rows"],
-                selectedpoints=None if selected is None else list(map(int, selected)),
-                selected={"marker": {"opacity": 1.0, "size": 8}},
-                unselected={"marker": {"opacity": 0.12}},
-                hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.3g}<extra></extra>",
-            ),
-            1,
-            column,
-        )
-    circle = np.linspace(0, 2 * np.pi, 121)
-    for radius in (1, 2, 3) if Z.shape[1] == 2 else ():
-        ring = {"color": c.muted, "width": 1, "dash": "dot"}
-        x, y = radius * np.cos(circle), radius * np.sin(circle)
-        fig.add_trace(go.Scatter(x=x, y=y, mode="lines", line=ring, hoverinfo="skip"), 1, 2)
-    fig.update_layout(showlegend=False, dragmode="lasso")
-    return fig
-
-
-def _direction(points: np.ndarray) -> np.ndarray:
-    """Angle of each point (m, 2) from the median, 0 to 2 pi: the same colours as on the live stage."""
-    if not len(points):
-        return np.zeros(0)
-    x, y = (points - np.median(points, axis=0)).T
-    return np.arctan2(y, x) % (2 * np.pi)
 
 
 def _difference(grid: Arrays, dark: bool) -> go.Heatmap:

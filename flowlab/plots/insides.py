@@ -30,6 +30,7 @@ def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int 
             y=items,
             base=list(totals - items),
             name="this row",
+            showlegend=False,
             marker={
                 "color": [theme.translucent(c.model if item >= 0 else c.anomaly, 0.75) for item in items],
                 "line": {"width": [2 if i == layer else 0 for i in range(len(items))], "color": c.threshold},
@@ -40,9 +41,21 @@ def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int 
         )
     )
     fig.add_trace(
+        go.Bar(
+            x=["log p(x)"],
+            y=totals[-1:],
+            showlegend=False,
+            marker={"color": c.text},
+            text=[f"{totals[-1]:.3f}".replace("-", "−")],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="log p(x) = %{y:.4f} nats<extra></extra>",
+        )
+    )
+    fig.add_trace(
         go.Scatter(
-            x=names,
-            y=bill["typical_running"],
+            x=[*names, "log p(x)"],
+            y=np.append(bill["typical_running"], bill["typical_running"][-1]),
             mode="lines+markers",
             name=f"typical row ({int(bill['typical_row'])})",
             line={"color": c.data, "dash": "dot", "width": 1.5},
@@ -50,13 +63,7 @@ def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int 
             hovertemplate="%{x}<br>typical total %{y:.4f}<extra></extra>",
         )
     )
-    fig.add_hline(y=totals[-1], line={"color": c.threshold, "width": 1, "dash": "dot"})
-    fig.add_annotation(
-        x=0, xref="paper", y=totals[-1], text=f"log p(x) = {totals[-1]:.3f}".replace("-", "−"), showarrow=False,
-        xanchor="left", yanchor="bottom", xshift=4, bgcolor=c.background, opacity=0.9,
-        font={"color": c.text, "size": 13},
-    )  # fmt: skip
-    fig.update_layout(bargap=0.25)
+    fig.update_layout(bargap=0.25, showlegend=True)
     return fig
 
 
@@ -69,20 +76,26 @@ def profile_curve(line: Arrays, dark: bool = False, height: int = 330) -> go.Fig
     """Log-density along a segment, the model's and, where it is known, the true one; the lowest point is marked."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "distance along the line (data units)", "log-density (nats)")
-    floor = float(np.nanmax(line["log_density"])) - 4 * LOG_RANGE if len(line["log_density"]) else 0.0
     curves = (("true_log_density", "true", c.truth, "dash"), ("log_density", "learned", c.model, "solid"))
     for name, label, color, dash in curves:
         if name in line:
-            y = np.maximum(line[name], floor)
+            # Where the density is zero the curve is interrupted.
+            y = np.where(np.isfinite(line[name]), line[name], np.nan)
             style = {"color": color, "dash": dash, "width": 2.2}
             fig.add_trace(go.Scatter(x=line["distance"], y=y, name=label, mode="lines", line=style))
     if len(line["distance"]):
         low = int(line["lowest"])
-        value = max(float(line["log_density"][low]), floor)
-        fig.add_annotation(
-            x=float(line["distance"][low]), y=value, text=f"lowest {value:.2f} nats".replace("-", "−"),
-            showarrow=True, arrowcolor=c.muted, ax=0, ay=30, font={"color": c.text},
-        )  # fmt: skip
+        values = line["log_density"][np.isfinite(line["log_density"])]
+        if len(values):
+            # The truth may lie hundreds of nats lower: the axis keeps the model's curve readable.
+            top = max(float(values.max()), float(np.nanmax(line.get("true_log_density", values))))
+            bottom = float(values.min()) - 12
+            fig.update_yaxes(range=[bottom - 0.08 * (top - bottom), top + 0.08 * (top - bottom)])
+            value = float(values.min())
+            fig.add_annotation(
+                x=float(line["distance"][low]), y=value, text=f"lowest {value:.2f} nats".replace("-", "−"),
+                showarrow=True, arrowcolor=c.muted, ax=0, ay=30, font={"color": c.text},
+            )  # fmt: skip
     return fig
 
 
@@ -175,33 +188,5 @@ def norm_histogram(norms: np.ndarray, n_latent: int, dark: bool = False, height:
         log_chi = (n_latent - 1) * np.log(r) - r**2 / 2 - (n_latent / 2 - 1) * np.log(2) - lgamma(n_latent / 2)
         line = {"color": c.truth, "dash": "dash", "width": 2}
         fig.add_trace(go.Scatter(x=r, y=np.exp(log_chi), mode="lines", name=f"chi, {n_latent} degrees", line=line))
-    fig.update_layout(bargap=0)
-    return fig
-
-
-def marked_scores(scores: np.ndarray, rows: np.ndarray, title: str, dark: bool = False, height: int = 280) -> go.Figure:
-    """Histogram of all scores (n_rows,); the marked rows stand on it as ticks."""
-    c = theme.colors(dark)
-    fig = theme.figure(dark, height, title, "rows")
-    finite = scores[np.isfinite(scores)]
-    if len(finite):
-        low, high = finite.min(), np.quantile(finite, 0.999)
-        if len(rows):
-            high = max(high, float(np.max(np.where(np.isfinite(scores[rows]), scores[rows], low))))
-        counts, edges = np.histogram(finite, bins=70, range=(low, high))
-        centres, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
-        style = {"color": theme.translucent(c.data, 0.5), "line": {"width": 0}}
-        fig.add_trace(go.Bar(x=centres, y=counts, width=widths, name="all rows", marker=style))
-        fig.add_trace(
-            go.Scatter(
-                x=scores[rows],
-                y=np.zeros(len(rows)),
-                mode="markers",
-                name="marked rows",
-                customdata=rows,
-                marker={"symbol": "line-ns", "size": 22, "line": {"width": 1.6, "color": c.model}},
-                hovertemplate="row %{customdata}: %{x:.3f}<extra></extra>",
-            )
-        )
     fig.update_layout(bargap=0)
     return fig

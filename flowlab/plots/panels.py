@@ -124,25 +124,3 @@ def color_steps(steps: tuple[str, ...], reverse: bool = False) -> list[list[floa
 def point_size(n: int) -> float:
     """Diameter of points in pixels: small when many."""
     return 6.0 if n <= 500 else 4.5 if n <= 2500 else 3.0
-
-
-def hues(dark: bool = False, n: int = 24) -> list[list[float | str]]:
-    """A circle of hues of one lightness, as a plotly colour scale: no direction looks more important than another."""
-    lightness, chroma = (0.78, 0.13) if dark else (0.56, 0.15)
-    angle = 2 * np.pi * np.arange(n + 1) / n
-    a, b = chroma * np.cos(angle), chroma * np.sin(angle)
-    # OKLab to linear sRGB (Ottosson 2020, "A perceptual color space for image processing")
-    long, medium, short = (
-        (lightness + a * i + b * j) ** 3
-        for i, j in ((0.3963377774, 0.2158037573), (-0.1055613458, -0.0638541728), (-0.0894841775, -1.2914855480))
-    )
-    linear = np.stack(
-        [
-            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
-            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
-            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
-        ]
-    )
-    linear = np.clip(linear, 0, 1)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return [[i / n, "#" + "".join(f"{round(255 * v):02x}" for v in srgb[:, i])] for i in range(n + 1)]

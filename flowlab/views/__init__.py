@@ -8,8 +8,8 @@ import numpy as np
 
 from flowlab.views.compare import cost, reconstruction, reconstruction_map, trivial_rivals, trust, two_samples
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
-from flowlab.views.draws import gap, kolmogorov_distance, latent, margins, samples
-from flowlab.views.frames import final, frame
+from flowlab.views.draws import gap, kolmogorov_distance, margins, rows, samples
+from flowlab.views.frames import final, frame, two_columns
 from flowlab.views.inside import layers, receipt, typical_row
 from flowlab.views.reasons import reasons, repaired, top_reasons
 from flowlab.views.staging import Stage, display_rows, stage
@@ -27,7 +27,6 @@ __all__ = [
     "frame",
     "gap",
     "kolmogorov_distance",
-    "latent",
     "layers",
     "margins",
     "profile",
@@ -36,12 +35,14 @@ __all__ = [
     "reconstruction",
     "reconstruction_map",
     "repaired",
+    "rows",
     "samples",
     "stage",
     "top_reasons",
     "trivial_rivals",
     "trust",
     "two_samples",
+    "two_columns",
     "typical_row",
 ]
 
@@ -50,7 +51,7 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "density_slice": density_slice,
     "profile": profile,
     "samples": samples,
-    "latent": latent,
+    "rows": rows,
     "margins": margins,
     "gap": gap,
     "layers": layers,

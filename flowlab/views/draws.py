@@ -51,33 +51,34 @@ def samples(
     return out
 
 
-def latent(model: DensityModel, dataset: Dataset, n: int = 1500) -> Arrays:
-    """Data points beside their latent points, and how normal the latent points are.
+def rows(model: DensityModel, dataset: Dataset, n: int = 1500) -> Arrays:
+    """Rows on the stage with their scores and, where there is a latent space, their latent points.
 
     Returns
     -------
-    rows : (m,) row numbers; labels : (m,); points : (m, 2) on the stage; latent : (m, n_latent)
-    norm : (m,) length of each latent vector
+    rows : (m,) row numbers; labels : (m,); points : (m, 2) on the stage
+    anomaly_score : (m,) higher is more anomalous
+    latent : (m, n_latent); norm : (m,) length of each latent vector
     expected : (q,) quantiles of the standard normal; quantiles : (q, n_latent) of the latent margins
-    correlation : (n_latent, n_latent)
     """
-    if not isinstance(model, LatentModel):
-        raise ValueError(f"{type(model).__name__} has no latent space")
-    rows = display_rows(dataset, int(np.clip(n, 2, 20_000)), MAX_ANOMALIES)
-    Z = model.transform(dataset.X[rows])
-    shares = (np.arange(99) + 1) / 100
-    spread = Z.std(axis=0)
-    standard = (Z - Z.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    return {
-        "rows": rows,
-        "labels": np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8),
-        "points": stage(dataset).project(dataset.X[rows]),
-        "latent": Z,
-        "norm": np.linalg.norm(Z, axis=1),
-        "expected": ndtri(shares),
-        "quantiles": np.quantile(Z, shares, axis=0),
-        "correlation": standard.T @ standard / len(Z),
+    shown = display_rows(dataset, int(np.clip(n, 2, 20_000)), MAX_ANOMALIES)
+    X = dataset.X[shown]
+    out = {
+        "rows": shown,
+        "labels": np.zeros(len(shown), np.uint8) if dataset.y is None else (dataset.y[shown] == 1).astype(np.uint8),
+        "points": stage(dataset).project(X),
+        "anomaly_score": model.anomaly_score(X),
     }
+    if isinstance(model, LatentModel):
+        Z = model.transform(X)
+        shares = (np.arange(99) + 1) / 100
+        out |= {
+            "latent": Z,
+            "norm": np.linalg.norm(Z, axis=1),
+            "expected": ndtri(shares),
+            "quantiles": np.quantile(Z, shares, axis=0),
+        }
+    return out
 
 
 def margins(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 0, n_bins: int = 48) -> Arrays:

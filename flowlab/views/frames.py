@@ -8,7 +8,7 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, LatentModel
 from flowlab.views.density import grid_points
 from flowlab.views.draws import gap
-from flowlab.views.staging import Stage, stage
+from flowlab.views.staging import Stage, rug, stage
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,7 +36,7 @@ def frame(model: DensityModel, dataset: Dataset) -> Arrays:
     if model.is_density and dataset.n_features <= 2:
         out |= _density(model, shown, dataset.n_features)
     if isinstance(model, LatentModel):
-        out["latent"] = _half(_two_columns(model.transform(dataset.X[shown.rows])))
+        out["latent"] = _half(two_columns(model.transform(dataset.X[shown.rows])))
     if model.can_sample:
         out["samples"] = _half(shown.project(model.sample(FRAME_SAMPLES, random_state=FRAME_SEED)))
     return out
@@ -76,11 +76,11 @@ def _density(model: DensityModel, shown: Stage, n_features: int) -> Arrays:
     return {"density": image.astype(np.uint8), "density_max": np.array(top)}
 
 
-def _two_columns(Z: np.ndarray) -> np.ndarray:
+def two_columns(Z: np.ndarray, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
+    """Two coordinates (m, 2) of latent points; a single one is spread over an arbitrary second coordinate."""
     if Z.shape[1] > 1:
-        return Z[:, :2]
-    heights = (np.arange(len(Z)) * 0.6180339887498949) % 1.0 - 0.5
-    return np.column_stack([Z[:, 0], heights])
+        return Z[:, list(axes)]
+    return np.column_stack([Z[:, 0], rug(len(Z)) - 0.5])
 
 
 def _half(points: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class Scene:
 
 def page() -> None:
     """All of the page below its headline."""
-    from pages.ui import explore_density, explore_layers, explore_points
+    from pages.ui import explore_density, explore_layers, explore_points, trust
 
     run = run_or_button("Here a trained model opens up: its density beside the truth, samples, layers, single rows.")
     if run is None:
@@ -51,8 +51,7 @@ def page() -> None:
         shown["Density"] = explore_density.density if scene.planar else explore_density.slices
     if model.can_sample:
         shown["Samples"] = explore_points.samples
-    if issubclass(model, LatentModel):
-        shown["Latent"] = explore_points.latent
+    shown["Latent" if issubclass(model, LatentModel) else "Rows"] = explore_points.rows
     if issubclass(model, FlowModel):
         shown["Layers"] = explore_layers.layers
         shown["Receipt"] = explore_layers.receipt
@@ -62,9 +61,7 @@ def page() -> None:
         shown["Margins"] = explore_points.margins
     if len(run.frames) > 1:
         shown["Film"] = explore_layers.film
-    if not shown:
-        st.info(f"{_label()} only scores rows: it has no density, no latent space and no samples to look at.")
-        return
+    shown["Trust"] = lambda _: trust.panel()
     name = segmented("View", list(shown), "view", next(iter(shown)))
     missing = _missing(model)
     try:
@@ -130,21 +127,19 @@ def row_choice(scene: Scene, label: str = "Row") -> int:
     )
 
 
-def picked_rows(event: Any) -> list[int]:
-    """Rows of a chart's selection: the customdata of its points."""
-    points = event["selection"]["points"] if event else []
-    rows = [p["customdata"][0] if isinstance(p.get("customdata"), list) else p.get("customdata") for p in points]
-    return [int(r) for r in rows if r is not None]
-
-
 def choose_row(key: str) -> Callable[[], None]:
     """A callback for a chart whose points are rows: the clicked one becomes the present row."""
 
     def changed() -> None:
-        rows = picked_rows(state.widget_value(key))
-        if rows:
-            state.set_view(PAGE, row=rows[0])
-            state.refresh_widgets()
+        event = state.widget_value(key)
+        for point in event["selection"]["points"] if event else ():
+            # Plotly hands a row's number over bare or in a list of one.
+            data = point.get("customdata")
+            row = data[0] if isinstance(data, list) else data
+            if row is not None:
+                state.set_view(PAGE, row=int(row))
+                state.refresh_widgets()
+                return
 
     return changed
 

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import catalog
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
-from pages.ui import engine, state, words
-from pages.ui.explore import PAGE, PLOT, Scene, column_choice, mirrored, picked_rows, segmented
+from flowlab.views import two_columns
+from pages.ui import engine, state
+from pages.ui.brush import brush_view
+from pages.ui.explore import PAGE, PLOT, Scene, column_choice, mirrored, segmented
+from pages.ui.live import angle_color
 
 SELECTED = "explore.selected"
-COLORS = {"direction": "Direction", "score": "Anomaly score", "label": "Class"}
+COLORS = {"direction": "Direction", "score": "Anomaly score", "label": "Label"}
 
 
 def samples(scene: Scene) -> None:
@@ -54,34 +56,32 @@ def samples(scene: Scene) -> None:
         st.dataframe(table, height=260, hide_index=False)
 
 
-def latent(scene: Scene) -> None:
-    """Data and latent points side by side, coloured alike; a lasso on either side marks the same rows everywhere."""
-    pair = engine.view("latent", n=1500)
-    n_latent = pair["latent"].shape[1]
+def rows(scene: Scene) -> None:
+    """Data, latent points and scores, coloured alike; a lasso in any of them marks the same rows in all."""
+    pair = engine.view("rows", n=1500)
+    Z = pair.get("latent")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        names = [c for c in COLORS if c != "label" or scene.dataset.classes is not None]
-        by = segmented("Colour by", names, "color", "direction", COLORS.get)
-        axes = _latent_axes(n_latent)
-        selected = _selected(pair)
-        if len(selected) and st.button(f"Clear selection of {words.plural(len(selected), 'row')}"):
-            state.keep(SELECTED, None)
-            st.rerun()
-    scores = _scores(scene)
-    rows = pair["rows"]
-    color = {"score": None if scores is None else scores[rows], "label": _classes(scene, rows)}.get(by)
-    fig = plots.latent_pair(
-        pair, scene.dark, scene.stage.axes, axes, color, COLORS[by].lower(), selected if len(selected) else None,
-        scene.stage.window, height=400,
-    )  # fmt: skip
-    key = state.widget_key(PAGE, "latent", by, len(selected))
-    st.plotly_chart(
-        fig, key=key, theme=None, config={**PLOT, "displayModeBar": True, "displaylogo": False},
-        on_select=_keep_selection(key), selection_mode=("lasso", "box", "points"),
-        alt="Data points beside their latent points, in the same colours",
-    )  # fmt: skip
-    if len(selected):
-        _selection(scene, rows[selected], scores)
-    else:
+        names = [c for c in COLORS if c != "label" or _labelled(scene)]
+        by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.get)
+        axes = _latent_axes(Z.shape[1]) if Z is not None else (0, 0)
+    shown, scores = pair["rows"], pair["anomaly_score"]
+    color, kind = _coloring(scene, pair, by)
+    marked = brush_view(
+        pair["points"],
+        scores,
+        scene.stage.window,
+        f"explore.rows.{scene.run.run_id}.{by}.{axes}",
+        latent=None if Z is None else two_columns(Z, axes),
+        score_label="anomaly score (nats)" if scene.model.is_density else "anomaly score",
+        axes=scene.stage.axes,
+        color=color,
+        color_kind=kind,
+        rows=np.flatnonzero(np.isin(shown, state.recall(SELECTED, []))),
+    )
+    state.keep(SELECTED, [int(r) for r in shown[marked]])
+    if marked:
+        st.dataframe(_marked_rows(scene, shown[marked], scores[marked]), hide_index=True, height=240)
+    elif Z is not None and scene.model.is_density:
         _normality(scene, pair)
 
 
@@ -118,21 +118,6 @@ def _latent_axes(n_latent: int) -> tuple[int, int]:
     return tuple(chosen)
 
 
-def _selected(pair: dict) -> np.ndarray:
-    """Indices into the shown rows of what the reader has marked in this session."""
-    kept = state.recall(SELECTED)
-    return np.flatnonzero(np.isin(pair["rows"], kept)) if kept else np.empty(0, int)
-
-
-def _keep_selection(key: str):
-    def changed() -> None:
-        rows = picked_rows(state.widget_value(key))
-        if rows:
-            state.keep(SELECTED, sorted(set(rows)))
-
-    return changed
-
-
 def _choose_sample(key: str):
     def changed() -> None:
         event = state.widget_value(key)
@@ -145,37 +130,33 @@ def _choose_sample(key: str):
     return changed
 
 
-def _scores(scene: Scene) -> np.ndarray | None:
-    found = scene.run.views
-    return None if found is None else found["anomaly_score"]
+def _labelled(scene: Scene) -> bool:
+    return scene.dataset.y is not None and bool((scene.dataset.y == 1).any())
 
 
-def _classes(scene: Scene, rows: np.ndarray) -> np.ndarray | None:
-    return None if scene.dataset.classes is None else scene.dataset.classes[rows].astype(float)
+def _coloring(scene: Scene, pair: dict, by: str) -> tuple[np.ndarray, str]:
+    """(m,) uint8 and what it means, for the canvas."""
+    if by == "label":
+        return pair["labels"], "label"
+    if by == "score":
+        order = np.argsort(np.argsort(pair["anomaly_score"]))
+        return (255 * order / max(1, len(order) - 1)).astype(np.uint8), "value"
+    return angle_color(pair["points"]), "angle"
 
 
-def _selection(scene: Scene, rows: np.ndarray, scores: np.ndarray | None) -> None:
-    """The marked rows in the score histogram and in a table."""
-    left, right = st.columns([1, 1.3], gap="medium")
+def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame(scene.dataset.X[rows], columns=[str(c) for c in scene.dataset.columns])
-    table.insert(0, "row", rows)
+    lead = {"row": rows, "anomaly score": scores}
     if scene.dataset.y is not None:
-        table.insert(1, "label", scene.dataset.y[rows])
-    if scores is not None:
-        table.insert(1, "anomaly score", scores[rows])
-        unit = "anomaly score (nats)" if scene.model.is_density else "anomaly score"
-        with left:
-            fig = insides.marked_scores(scores, rows, unit, scene.dark, height=260)
-            st.plotly_chart(fig, theme=None, config=PLOT, key="explore.marked")
-    with right:
-        st.dataframe(table, hide_index=True, height=250)
+        lead["label"] = scene.dataset.y[rows]
+    for i, (name, values) in enumerate(lead.items()):
+        table.insert(i, name, values, allow_duplicates=True)
+    order = np.argsort(-scores)
+    return table.iloc[order]
 
 
 def _normality(scene: Scene, pair: dict) -> None:
-    """Is the latent space normal? Quantiles and lengths, where the model promises a normal latent space."""
-    if not catalog.MODELS[state.spec().model.name].make.is_density:
-        st.caption("Draw a lasso around points on either side: the same rows are marked on the other.")
-        return
+    """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
     left, right = st.columns(2, gap="medium")
     with left:
         fig = insides.quantile_lines(pair, scene.dark, height=240)
@@ -183,4 +164,3 @@ def _normality(scene: Scene, pair: dict) -> None:
     with right:
         fig = insides.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms")
-    st.caption("Draw a lasso around points on either side: the same rows are marked on the other, and listed.")
