@@ -1,0 +1,191 @@
+"""The command line: train a detector on a table, score another table with it, list the runs of a store.
+
+python -m flowlab train orders.csv --label fraud -o orders.detector
+python -m flowlab score orders.detector new.csv -o scored.csv
+python -m flowlab runs
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from flowlab import catalog
+from flowlab.datasets.foreign import TableError
+from flowlab.datasets.tables import read_table
+from flowlab.datasets.uploads import make_table_dataset
+from flowlab.detection.evidence import Evidence
+from flowlab.detection.rules import RULES
+from flowlab.detector_file import make_detector, to_bytes
+from flowlab.jobs import JobError
+from flowlab.records import Spec
+from flowlab.runs import RunStore
+from flowlab.scoring import score_file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if it did what was asked, 1 after an error that was said in one sentence, 2 for wrong use."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (TableError, ValueError, JobError, OSError) as error:
+        print(f"flowlab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("flowlab: interrupted", file=sys.stderr)
+        return 1
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train on a table and save the detector."""
+    frame = read_table(options.file).frame
+    for name in filter(None, (options.label, options.time)):
+        if name not in frame:
+            raise ValueError(f"there is no column {name!r}; the file has {', '.join(map(str, frame.columns[:12]))}")
+    dataset, encoder = make_table_dataset(
+        frame,
+        label=options.label or "(none)",
+        time=options.time or "",
+        train_on=options.train_on,
+        seed=options.seed,
+        name=Path(options.file).name,
+    )
+    spec, problems = catalog.MODELS[options.model].tidy(Spec(options.model, _pairs(options.set)))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    model = catalog.make_model(spec, options.seed, dataset)
+    X_val = dataset.part("monitor")
+    events = model.fit_iter(dataset.part("train"), X_val if len(X_val) else None)
+    for event in events:
+        _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
+    _say("")
+    evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
+    rule = options.rule or evidence.best_default_rule
+    parameters = {name: float(value) for name, value in _pairs(options.rule_set).items()}
+    threshold = evidence.choose(rule, **parameters)
+    if threshold.refused:
+        raise ValueError(threshold.sentence)
+    print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
+    for part in ("validation", "test"):
+        print(_quality(evidence, part, threshold.value))
+    detector = make_detector(spec, options.seed, model.get_state(), evidence, threshold, encoder)
+    _write(options.output, to_bytes(detector))
+    return 0
+
+
+def score(options: argparse.Namespace) -> int:
+    """Score a table with a saved detector."""
+    detector = Path(options.detector).read_bytes()
+    size = Path(options.file).stat().st_size
+
+    def progress(n_rows: int, n_bytes: int) -> None:
+        _say(f"{100 * min(n_bytes / max(size, 1), 1):.0f} %, {n_rows:,} rows")
+
+    partial = Path(f"{options.output}.part")
+    try:
+        with open(options.file, "rb") as source, partial.open("wb") as sink:
+            summary = score_file(detector, source, sink, None if options.lanes < 0 else options.lanes, progress)
+        partial.replace(options.output)
+    finally:
+        partial.unlink(missing_ok=True)
+    _say("")
+    share = 100 * summary.n_flagged / summary.n_rows
+    print(
+        f"{summary.n_rows:,} rows scored, {summary.n_flagged:,} flagged ({share:.2f} %), "
+        f"{summary.rows_per_second:,.0f} rows/s; written to {options.output}"
+    )
+    for sentence in (*summary.drift, *summary.notes):
+        print(sentence)
+    return 0
+
+
+def runs(options: argparse.Namespace) -> int:
+    """List the runs of a store, newest first."""
+    found = RunStore(Path(options.home)).list()
+    for run in found:
+        made = datetime.datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M")
+        steps = f"{run.events[-1].step:,} steps" if run.events else "no step"
+        print(f"{run.run_id}  {made}  {run.status:<11}  {run.spec.data.name} · {run.spec.model.name}, {steps}")
+    if not found:
+        print(f"There are no runs in {options.home}.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m flowlab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("train", help="train a detector on a table")
+    command.add_argument("file", help="CSV, other delimited text, gzip of it, or Parquet")
+    command.add_argument("-o", "--output", required=True, help="the detector file to write")
+    command.add_argument("--label", help="column that marks anomalies; it is not a feature")
+    command.add_argument("--time", help="column that orders rows; by default proposed from names and values")
+    command.add_argument("--train-on", choices=("normal", "all"), default="normal", help="rows to fit where labelled")
+    command.add_argument(
+        "--model", choices=list(catalog.MODELS), default="detector", metavar="MODEL", help="name in the catalog"
+    )
+    command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the model")
+    command.add_argument("--rule", choices=list(RULES), help="how the threshold is chosen")
+    command.add_argument("--rule-set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the rule")
+    command.add_argument("--seed", type=int, default=0, help="division of the rows, initial weights, batches")
+    command.set_defaults(command=train)
+    command = commands.add_parser("score", help="score a table with a detector, in bounded memory")
+    command.add_argument("detector", help="a detector file")
+    command.add_argument("file", help="table with the columns the detector was trained on")
+    command.add_argument("-o", "--output", required=True, help="the CSV to write")
+    command.add_argument("--lanes", type=int, default=0, help="processes; 0 this one, -1 one per core or the cluster")
+    command.set_defaults(command=score)
+    command = commands.add_parser("runs", help="list the runs of a store")
+    command.add_argument("--home", default=os.environ.get("FLOWLAB_HOME", ".flowlab"), help="folder of the store")
+    command.set_defaults(command=runs)
+    return parser
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"settings are written NAME=VALUE, not {text!r}")
+        pairs[name] = value
+    return pairs
+
+
+def _quality(evidence: Evidence, part: str, threshold: float) -> str:
+    curves = evidence.curves(part)
+    at = {name: float(value) for name, value in curves.at(threshold).items()}
+    line = f"{part + ' rows:':<17}{int(at['flagged']):,} of {len(curves.ordered):,} flagged"
+    if not curves.has_labels:
+        return line
+    known = {"precision": at["precision"], "recall": at["recall"], "AUROC": curves.auroc()}
+    return line + "".join(f", {name} {value:.3f}" for name, value in known.items() if np.isfinite(value))
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write whole or not at all."""
+    partial = Path(f"{path}.part")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"{len(data):,} bytes written to {path}")
+
+
+def _say(line: str) -> None:
+    """Progress on one line, where a person is looking."""
+    if sys.stderr.isatty():
+        with contextlib.suppress(OSError):
+            print(f"\r\x1b[K{line}", end="" if line else "\r", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""A pool for work that is many equal pieces, such as scoring a long file: processes here, or a Dask cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import TypeVar
+
+from flowlab.jobs import slices
+from flowlab.jobs.lanes import JobError, default_width, is_lost_worker
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def pool(width: int | None = None) -> Iterator[Callable]:
+    """imap(function, items) -> results in order, a few pieces ahead of the one asked for; in `width` processes.
+
+    With FLOWLAB_SCHEDULER the workers of that Dask cluster do the work. `width` 0 works in this process. At the end
+    of the block the processes are gone, pieces that were not asked for are dropped.
+    """
+    if width == 0:
+        yield lambda function, items: map(function, items)
+        return
+    address = os.environ.get("FLOWLAB_SCHEDULER", "")
+    if address:
+        from distributed import Client
+
+        with Client(address, timeout=20, set_as_default=False) as client:
+            threads = sum(w["nthreads"] for w in client.scheduler_info(n_workers=-1)["workers"].values())
+            yield lambda function, items: _in_order(client.get_executor(pure=False), function, items, max(threads, 1))
+        return
+    width = width or default_width()
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(width, mp_context=context, initializer=slices.start_worker)
+    try:
+        yield lambda function, items: _in_order(executor, function, items, width)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_order(
+    executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], width: int
+) -> Iterator[Result]:
+    items = iter(items)
+    ahead = deque(executor.submit(function, item) for item in itertools.islice(items, width + 2))
+    while ahead:
+        try:
+            result = ahead.popleft().result()
+        except Exception as error:
+            if is_lost_worker(error):
+                raise JobError("A worker was lost; try again, with fewer lanes if memory is short.") from error
+            raise
+        ahead.extend(executor.submit(function, item) for item in itertools.islice(items, 1))
+        yield result

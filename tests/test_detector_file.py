@@ -1,0 +1,256 @@
+"""Detector files and the command line: the same scores elsewhere, bounded memory, and trouble said in words."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flowlab import catalog, scoring
+from flowlab.__main__ import main
+from flowlab.datasets.sniffing import TableError
+from flowlab.datasets.uploads import make_table_dataset
+from flowlab.detection.drift import baseline
+from flowlab.detection.evidence import Evidence
+from flowlab.detector_file import DetectorFileError, from_bytes, make_detector, to_bytes
+from flowlab.records import Spec
+from flowlab.scoring import Scorer, score_file
+
+
+def _table(n=900, seed=0):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.05).astype(int)
+    frame = pd.DataFrame(rng.normal(size=(n, 3)).round(4), columns=["temp", "speed", "flow"])
+    frame["temp"] += 9 * y
+    frame["colour"] = rng.choice(["red", "blue", "green"], n)
+    frame["count"] = rng.integers(0, 4, n)
+    frame.loc[rng.integers(0, n, 20), "flow"] = np.nan
+    frame["fault"] = y
+    return frame
+
+
+def _detector(model="affine", **params):
+    dataset, encoder = make_table_dataset(_table(), label="fault", name="plant.csv")
+    spec = Spec(model, params or ({"n_steps": 60} if model == "affine" else {}))
+    fitted = catalog.make_model(spec, 0, dataset).fit(dataset.part("train"))
+    evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
+    detector = make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("f_beta"), encoder)
+    return detector, dataset, evidence
+
+
+@pytest.fixture(scope="module")
+def saved():
+    return _detector()
+
+
+def _csv(frame, **options):
+    return frame.to_csv(index=False, **options).encode()
+
+
+def _score(detector, data):
+    out = io.BytesIO()
+    summary = score_file(to_bytes(detector), io.BytesIO(data), out)
+    return summary, pd.read_csv(io.BytesIO(out.getvalue()))
+
+
+@pytest.mark.parametrize("model", ["affine", "gaussian", "forest", "detector"])
+def test_a_detector_that_was_saved_scores_the_same(model):
+    params = {"n_steps": 50} if model == "affine" else {}
+    detector, dataset, evidence = _detector(model, **params)
+    again = from_bytes(to_bytes(detector))
+    np.testing.assert_allclose(again.model().anomaly_score(dataset.X), evidence.scores, rtol=1e-6)
+    assert again.threshold == detector.threshold and again.columns == detector.columns
+
+
+def test_it_scores_the_same_in_another_process(saved, tmp_path):
+    detector, _, evidence = saved
+    (tmp_path / "d").write_bytes(to_bytes(detector))
+    _table().drop(columns="fault").to_csv(tmp_path / "new.csv", index=False)
+    command = [sys.executable, "-m", "flowlab", "score", "d", "new.csv", "-o", "out.csv"]
+    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    out = pd.read_csv(tmp_path / "out.csv")
+    np.testing.assert_allclose(out["anomaly_score"], evidence.scores, rtol=1e-6)
+    assert np.array_equal(out["flagged"], evidence.scores >= detector.threshold.value)
+
+
+def test_equal_detectors_are_equal_files_and_hold_no_pickle(saved):
+    detector, _, _ = saved
+    data = to_bytes(detector)
+    assert data == to_bytes(from_bytes(data))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert sorted(archive.namelist()) == ["detector.json", "manifest.json", "model.npz", "statistics.npz"]
+
+
+def _rewritten(data, change):
+    """The file with its members changed by `change(members)`."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return out.getvalue()
+
+
+def _later_version(members):
+    manifest = json.loads(members["manifest.json"])
+    members["manifest.json"] = json.dumps({**manifest, "version": 99}).encode()
+
+
+def _altered(members):
+    members["model.npz"] = members["model.npz"][:-1] + b"x"
+
+
+def _extra(members):
+    members["evil.pkl"] = b"cos\nsystem"
+
+
+@pytest.mark.parametrize(
+    "change, words", [(_later_version, "version 99"), (_altered, "altered or damaged"), (_extra, "not a detector file")]
+)
+def test_altered_files_are_refused_in_words(saved, change, words):
+    with pytest.raises(DetectorFileError, match=words):
+        from_bytes(_rewritten(to_bytes(saved[0]), change))
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04junk", b"a,b\n1,2\n", b"\x80\x04pickle"])
+def test_other_files_are_no_detectors(data):
+    with pytest.raises(DetectorFileError, match="not a detector file"):
+        from_bytes(data)
+
+
+def test_every_truncation_is_refused(saved):
+    data = to_bytes(saved[0])
+    for end in np.linspace(0, len(data) - 1, 40).astype(int):
+        with pytest.raises(DetectorFileError):
+            from_bytes(data[:end])
+
+
+def test_blocks_give_what_the_whole_gives(saved, monkeypatch):
+    data = _csv(_table(seed=5))
+    whole_summary, whole = _score(saved[0], data)
+    monkeypatch.setattr(scoring, "BLOCK_BYTES", 2000)
+    summary, pieces = _score(saved[0], data)
+    pd.testing.assert_frame_equal(pieces, whole)
+    assert summary.n_rows == whole_summary.n_rows == 900 and summary.n_flagged == whole_summary.n_flagged
+    np.testing.assert_allclose(summary.shift, whole_summary.shift)
+    assert len(summary.highest) == 100
+
+
+@pytest.mark.parametrize(
+    "options", [{"sep": ";", "decimal": ","}, {"sep": "\t"}, {"quoting": 1}, {"lineterminator": "\r\n"}]
+)
+def test_other_ways_to_write_a_table_give_the_same_scores(saved, monkeypatch, options):
+    monkeypatch.setattr(scoring, "BLOCK_BYTES", 3000)
+    frame = _table(seed=6)
+    _, plain = _score(saved[0], _csv(frame))
+    _, other = _score(saved[0], _csv(frame, **options))
+    np.testing.assert_allclose(other["anomaly_score"], plain["anomaly_score"])
+
+
+def test_line_ends_inside_quotes_do_not_cut_a_row(saved, monkeypatch):
+    monkeypatch.setattr(scoring, "BLOCK_BYTES", 1500)
+    frame = _table(seed=7)
+    frame["note"] = 'two\nlines, and a "quote"'
+    _, out = _score(saved[0], _csv(frame))
+    assert out["note"].tolist() == frame["note"].tolist()
+    assert out["temp"].tolist() == frame["temp"].tolist()
+
+
+def test_characters_of_several_bytes_are_not_cut(saved, monkeypatch):
+    monkeypatch.setattr(scoring, "BLOCK_BYTES", 777)
+    frame = _table(200, seed=8)
+    frame["ort"] = "Zürich, 東京"
+    _, out = _score(saved[0], _csv(frame))
+    assert set(out["ort"]) == {"Zürich, 東京"}
+
+
+def test_columns_are_matched_by_name_and_trouble_is_named(saved):
+    frame = _table(seed=9)
+    _, plain = _score(saved[0], _csv(frame))
+    _, moved = _score(saved[0], _csv(frame[frame.columns[::-1]]))
+    np.testing.assert_allclose(moved["anomaly_score"], plain["anomaly_score"])
+    with pytest.raises(DetectorFileError, match="lacks: speed"):
+        _score(saved[0], _csv(frame.drop(columns="speed")))
+    with pytest.raises(TableError):
+        _score(saved[0], b"temp,speed,flow,colour,count\n")
+
+
+def test_new_categories_are_said(saved):
+    frame = _table(seed=10)
+    frame.loc[:9, "colour"] = "purple"
+    summary, _ = _score(saved[0], _csv(frame))
+    assert any("colour has new values" in note and "purple" in note for note in summary.notes)
+
+
+def test_formulas_are_neutralised_on_the_fast_way_too(saved):
+    frame = _table(50, seed=11)
+    frame["note"] = "=1+1"
+    out = io.BytesIO()
+    score_file(to_bytes(saved[0]), io.BytesIO(_csv(frame)), out)
+    assert b"'=1+1" in out.getvalue() and b",=1+1" not in out.getvalue()
+
+
+def test_drift_is_seen_and_its_absence_too(saved):
+    frame = _table(2000, seed=12)
+    calm, _ = _score(saved[0], _csv(frame))
+    assert not calm.drift
+    frame["speed"] += 2
+    moved, _ = _score(saved[0], _csv(frame))
+    assert any(sentence.startswith("speed has shifted strongly") for sentence in moved.drift)
+
+
+def test_the_stability_index_is_nought_on_average_without_drift():
+    rng = np.random.default_rng(0)
+    base = baseline(rng.normal(size=(3000, 2)), rng.normal(size=1000))
+    found = [
+        base.shift(base.count(r.normal(size=(300, 2)), r.normal(size=300)))
+        for r in map(np.random.default_rng, range(60))
+    ]
+    assert np.mean(found) < 0.03
+
+
+def test_the_command_line_trains_scores_and_lists(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _table().to_csv("plant.csv", index=False)
+    assert main(["train", "plant.csv", "--label", "fault", "--model", "gaussian", "-o", "d"]) == 0
+    assert "AUROC" in capsys.readouterr().out
+    assert main(["score", "d", "plant.csv", "-o", "out.csv"]) == 0
+    assert "900 rows scored" in capsys.readouterr().out
+    assert main(["runs", "--home", "nowhere"]) == 0
+    assert "no runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        (["score", "missing", "plant.csv", "-o", "o"], "missing"),
+        (["train", "plant.csv", "--label", "nothing", "-o", "o"], "nothing"),
+        (["train", "plant.csv", "--model", "gaussian", "--rule", "cost", "-o", "o"], "needs labels"),
+        (["train", "plant.csv", "--set", "steps", "-o", "o"], "NAME=VALUE"),
+    ],
+)
+def test_errors_of_the_command_line_are_one_sentence_and_leave_no_file(tmp_path, capsys, monkeypatch, command, words):
+    monkeypatch.chdir(tmp_path)
+    _table(300).to_csv("plant.csv", index=False)
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plant.csv"]
+
+
+def test_columns_of_numbers_need_no_encoder():
+    detector, dataset, evidence = _detector("gaussian")
+    bare = from_bytes(to_bytes(detector))
+    bare = type(bare)(**{**bare.__dict__, "encoder": ""})
+    frame = pd.DataFrame(dataset.X, columns=list(dataset.columns))
+    sheet, _ = Scorer(bare).score(frame)
+    np.testing.assert_allclose(sheet["score"], evidence.scores, rtol=1e-9)
