@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import tableviews
+from flowlab import catalog, tableviews
 from flowlab.datasets.dataset import Dataset
 from flowlab.plots import data as plots
+from flowlab.records import RunSpec, Spec
 from pages.ui import data_sources, engine, state, words
 from pages.ui.data_sources import PAGE
 
@@ -55,8 +56,22 @@ def _onward(dataset: Dataset) -> None:
         counted = words.plural(labelled, "labelled anomaly", "labelled anomalies")
         parts.append(f"{counted}, {words.percent(share)} of training")
     left.markdown(" · ".join(parts))
-    if right.button("Train a detector", type="primary", width="stretch", key="data.train"):
-        st.switch_page("pages/2_train.py", query_params=state.query("train"))
+    label = "Train this model" if dataset.density is not None else "Train a detector"
+    if right.button(label, type="primary", width="stretch", key="data.train"):
+        _train(detector=dataset.density is None)
+
+
+def _train(detector: bool) -> None:
+    """Begin to train, tables with a detector, and go where one sees it."""
+    spec = state.spec()
+    if detector and spec.model == catalog.DEFAULT.model:
+        state.show(RunSpec(spec.data, Spec("detector"), spec.seed))
+    try:
+        engine.train()
+    except (ValueError, RuntimeError) as error:
+        st.error(words.plain(error))
+        return
+    st.switch_page("pages/2_train.py", query_params=state.query("train"))
 
 
 def _pictures(dataset: Dataset) -> None:
