@@ -11,10 +11,11 @@ import io
 import json
 import re
 import sys
+import threading
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,49 @@ class Frames(Sequence[dict[str, np.ndarray]]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         return read_npz(self._paths[index])
+
+
+class _EventLog:
+    """The events of one file. A page that follows a run reads it five times a second: only what is new is parsed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._forget()
+
+    def read(self) -> list[TrainEvent]:
+        with self._lock:
+            data = self._rest()
+            if not data.startswith(self._last_line):  # begun again
+                self._forget()
+                data = self._rest()
+            whole = data[len(self._last_line) : data.rfind(b"\n") + 1]
+            for line in whole.splitlines(keepends=True):
+                self._add(line)
+            return list(self._events)
+
+    def _forget(self) -> None:
+        self._end, self._last_line, self._events = 0, b"", []
+
+    def _rest(self) -> bytes:
+        """What follows what was read, and before it the last line that was, to know the file by."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._end - len(self._last_line))
+                return file.read()
+        except OSError:
+            return b""
+
+    def _add(self, line: bytes) -> None:
+        self._end, self._last_line = self._end + len(line), line
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            event = TrainEvent.from_json(line.decode())
+            # After a crash training goes on from a checkpoint that may be older than the last line.
+            while self._events and self._events[-1].step >= event.step:
+                self._events.pop()
+            self._events.append(event)
+
+
+_log_of = lru_cache(maxsize=100)(_EventLog)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,17 +137,7 @@ class Run:
     @cached_property
     def events(self) -> list[TrainEvent]:
         """What training reported, steps strictly rising. A torn last line is ignored; a repeated step is read once."""
-        events: list[TrainEvent] = []
-        for line in read_bytes(self.path / "events.jsonl").split(b"\n"):
-            try:
-                event = TrainEvent.from_json(line.decode())
-            except (ValueError, TypeError, AttributeError):
-                continue
-            # After a crash training goes on from a checkpoint that may be older than the last line.
-            while events and events[-1].step >= event.step:
-                events.pop()
-            events.append(event)
-        return events
+        return _log_of(self.path / "events.jsonl").read()
 
     @property
     def is_usable(self) -> bool:

@@ -75,6 +75,16 @@ def test_steps_trained_again_after_a_crash_replace_what_was_lost(store):
     assert [(e.step, e.train_loss) for e in events] == [(10, 1.5), (20, 1.5), (25, 1.5), (30, 1.0)]
 
 
+def test_a_run_begun_again_is_not_read_as_a_continuation(store):
+    for losses in ([1.0, 2.0, 3.0], [4.0, 5.0], [6.0, 7.0, 8.0, 9.0]):
+        store.create(ID, SPEC)
+        for i, loss in enumerate(losses):
+            store.append(ID, [event(10 * i + 10, loss)])
+            assert [e.train_loss for e in store.load(ID).events] == losses[: i + 1]
+    (store.root / "runs" / ID / "events.jsonl").unlink()
+    assert store.load(ID).events == []
+
+
 def test_creating_again_forgets_the_earlier_results(store):
     store.create(ID, SPEC)
     store.append(ID, [event(10)], frame(10), {"w": np.ones(1)})
