@@ -120,21 +120,25 @@ class Affine:
     def buffers(self, w: SimpleNamespace, n: int, batch: int, take: Take, training: bool) -> None:
         w.r, w.t = w.raw[:n], w.raw[n:]
         w.scale = take("scale", (n, batch))
-        w.product = take("product", (n, batch))
+        w.training = training
         if training:
+            w.product = take("product", (n, batch))
             w.r_gradient, w.t_gradient = w.raw_gradient[:n], w.raw_gradient[n:]
             w.log_det_gradient = torch.full((), -1 / batch, dtype=w.raw.dtype)
 
     def forward(self, w: SimpleNamespace, x: Tensor, y: Tensor) -> None:
         self.scale_map.log_scale(w.r, w.log_det)
         torch.exp(w.log_det, out=w.scale)
-        if self.scale_first:
+        if self.scale_first and not w.training:
+            torch.addcmul(w.t, x, w.scale, out=y)
+        elif self.scale_first:
             torch.mul(x, w.scale, out=w.product)
             torch.add(w.product, w.t, out=y)
         else:
-            torch.add(x, w.t, out=w.product)
-            w.product.mul_(w.scale)
-            y.copy_(w.product)
+            torch.add(x, w.t, out=y)
+            y.mul_(w.scale)
+            if w.training:
+                w.product.copy_(y)
 
     def backward(self, w: SimpleNamespace, g: Tensor) -> None:
         """`g` goes in as d loss / d y and comes out as d loss / d x; fills `w.raw_gradient`."""
