@@ -164,4 +164,5 @@ def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> Scene:
         loss_unit=model.loss_label,
         unit="nats" if model.is_density else "",
         has_density=model.is_density and dataset.n_features <= 2,
+        n_features=dataset.n_features,
     )
