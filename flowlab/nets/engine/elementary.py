@@ -1,7 +1,7 @@
 """Small layers: activation normalisation, permutation, and the planar and radial flows of Rezende & Mohamed.
 
-Planar and radial layers (2015, arXiv:1505.05770) have few parameters and live in the 2-D gallery, so their backward
-pass is autograd's; their inverses are exact, by a one-dimensional equation each.
+Planar and radial layers (2015, arXiv:1505.05770) have few parameters and live in the 2-D gallery; their inverses are
+exact, by a one-dimensional equation each.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Permutation:
         return torch.zeros_like(before), torch.zeros_like(before)
 
 
-class AutogradLayer:
-    """A layer given by `_map(x, *weights) -> (y, log_det)` and `_solve(y, *weights) -> x`; autograd goes back."""
+class PointLayer:
+    """What planar and radial layers share: few parameters, one log-determinant per row, no scale per feature."""
 
     mask = None
     n_log_det = 1
@@ -103,38 +103,22 @@ class AutogradLayer:
         self.weights, self.gradients = weights, gradients
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
-        w.before = take("before", tuple(w.x.shape))
-
-    def forward(self, w: SimpleNamespace) -> None:
-        w.before.copy_(w.x)
-        y, log_det = self._map(w.before, *self.weights)
-        w.x.copy_(y)
-        w.log_det.copy_(log_det.unsqueeze(0))
-
-    def inverse(self, w: SimpleNamespace) -> None:
-        w.x.copy_(self._solve(w.x, *self.weights))
-        _, log_det = self._map(w.x, *self.weights)
-        w.log_det.copy_(-log_det.unsqueeze(0))
-
-    def backward(self, w: SimpleNamespace) -> None:
-        with torch.inference_mode(False), torch.enable_grad():
-            inputs = [t.clone().requires_grad_() for t in (w.before, *self.weights)]
-            y, log_det = self._map(*inputs)
-            outward = w.g.clone(), torch.full_like(log_det, -1 / len(log_det))
-            g, *gradients = torch.autograd.grad((y, log_det), inputs, outward)
-        w.g.copy_(g)
-        for own, gradient in zip(self.gradients, gradients):
-            own.copy_(gradient)
+        w.weight = -1 / batch  # of a row's log-determinant in the loss
 
     def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """No scale per feature; the displacement as shift."""
         return torch.zeros_like(before), after - before
 
 
-class Planar(AutogradLayer):
-    """y = x + u tanh(w.x + b): pushes along u across the line w.x + b = 0; log-det log(1 + w.u (1 - tanh^2)).
+class Planar(PointLayer):
+    """y = x + v h, h = tanh(a), a = w.x + b: pushes along v across the line a = 0; log-det log(1 + p h'), p = w.v.
 
-    u is corrected so that w.u > -1 (their appendix A.1), which makes the map invertible.
+    Invertible where p > -1, so v = u + k w with k = (p - w.u) / |w|^2, p = softplus(w.u) - 1 (their appendix A.1).
+    With h' = 1 - h^2 and c = d loss / d log-det:
+
+        da = h' v.g - 2 c p h h' / (1 + p h')        dx = g + w da        dv = sum g h        db = sum da
+        dk = w.dv        dp = sum c h' / (1 + p h') + dk / |w|^2        dr = dp sigmoid(r) - dk / |w|^2, r = w.u
+        du = dv + dr w        dw = sum x da + k dv + dr u - 2 (k dk / |w|^2) w
     """
 
     def __init__(self, n_features: int):
@@ -146,35 +130,61 @@ class Planar(AutogradLayer):
         along.normal_(0, 0.1, generator=generator)
         offset.normal_(generator=generator)
 
-    @staticmethod
-    def _corrected(normal: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
-        """u with w.u above -1, and that product."""
-        product = (normal * along).sum()
-        allowed = softplus(product) - 1 + 1e-3
-        return along + (allowed - product) * normal / (normal * normal).sum().clamp_min(1e-12), allowed
+    def _push(self) -> SimpleNamespace:
+        """v, p and what leads to them; p stays 0.001 above -1."""
+        normal, along, _ = self.weights
+        r, square = (normal * along).sum(), (normal * normal).sum().clamp_min(1e-12)
+        p = softplus(r) - 1 + 1e-3
+        k = (p - r) / square
+        return SimpleNamespace(r=r, square=square, p=p, k=k, v=along + k * normal)
 
-    def _map(self, x: Tensor, normal: Tensor, along: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-        u, product = self._corrected(normal, along)
-        bend = torch.tanh((normal * x).sum(0) + offset[0])
-        return x + u * bend, torch.log1p(product * (1 - bend * bend))
+    def forward(self, w: SimpleNamespace) -> None:
+        normal, _, offset = self.weights
+        w.push, w.before = self._push(), w.x.clone()
+        w.h = torch.tanh((normal * w.x).sum(0) + offset[0])
+        w.slope = 1 - w.h * w.h
+        w.x.add_(w.push.v * w.h)
+        torch.log1p(w.push.p * w.slope, out=w.log_det[0])
 
-    def _solve(self, y: Tensor, normal: Tensor, along: Tensor, offset: Tensor) -> Tensor:
-        """a = w.x solves a + w.u tanh(a + b) = w.y; the left side rises, so bisection finds it."""
-        u, product = self._corrected(normal, along)
-        target = (normal * y).sum(0)
-        low, high = target - product.abs(), target + product.abs()
+    def backward(self, w: SimpleNamespace) -> None:
+        (normal, along, _), push, c = self.weights, w.push, w.weight
+        share = w.slope / (1 + push.p * w.slope)
+        da = w.slope * (push.v * w.g).sum(0) - 2 * c * push.p * w.h * share
+        dv = w.g @ w.h.unsqueeze(1)
+        dk = (normal * dv).sum()
+        dp = c * share.sum() + dk / push.square
+        dr = dp * torch.sigmoid(push.r) - dk / push.square
+        normal_gradient, along_gradient, offset_gradient = self.gradients
+        torch.mm(w.before, da.unsqueeze(1), out=normal_gradient)
+        normal_gradient.add_(push.k * dv + dr * along - 2 * push.k * dk / push.square * normal)
+        torch.add(dv, dr * normal, out=along_gradient)
+        offset_gradient.fill_(da.sum())
+        w.g.add_(normal * da)
+
+    def inverse(self, w: SimpleNamespace) -> None:
+        """a - b = w.x solves q + p tanh(q + b) = w.y; the left side rises with q, so bisection finds it."""
+        normal, _, offset = self.weights
+        push = self._push()
+        target = (normal * w.x).sum(0)
+        low, high = target - push.p.abs(), target + push.p.abs()
         for _ in range(60):
             middle = 0.5 * (low + high)
-            above = middle + product * torch.tanh(middle + offset[0]) > target
+            above = middle + push.p * torch.tanh(middle + offset[0]) > target
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-        return y - u * torch.tanh(0.5 * (low + high) + offset[0])
+        h = torch.tanh(0.5 * (low + high) + offset[0])
+        w.x.sub_(push.v * h)
+        torch.log1p(push.p * (1 - h * h), out=w.log_det[0])
+        w.log_det.neg_()
 
 
-class Radial(AutogradLayer):
-    """y = x + beta (x - x_0) / (alpha + r), r = |x - x_0|: swells or shrinks the plane around x_0.
+class Radial(PointLayer):
+    """y = x + s (x - x_0), s = beta h, h = 1 / (alpha + r), r = |x - x_0|: swells or shrinks the plane around x_0.
 
-    With h = 1 / (alpha + r) the log-det is (d - 1) log(1 + beta h) + log(1 + alpha beta h^2); alpha > 0 and
-    beta > -alpha (their appendix A.2) make the map invertible.
+    log-det (d - 1) log(1 + s) + log(1 + alpha s h); alpha > 0 and beta > -alpha keep it invertible (their appendix
+    A.2). With c = d loss / d log-det, q = (x - x_0).g + c (d - 1) / (1 + s) and e = c h / (1 + alpha s h):
+
+        dh = beta (q + 2 alpha e)        dbeta = sum h (q + alpha e)        dalpha = sum (s e - h^2 dh)
+        dx = (1 + s) g - h^2 dh (x - x_0) / r        dx_0 = sum (g - dx)
     """
 
     def __init__(self, n_features: int):
@@ -187,23 +197,46 @@ class Radial(AutogradLayer):
         alpha.fill_(0.5)
         beta.normal_(0.5, 0.1, generator=generator)
 
-    @staticmethod
-    def _strengths(alpha: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
-        alpha = softplus(alpha[0]) + 1e-3
-        return alpha, softplus(beta[0]) - alpha + 1e-3
+    def _strengths(self) -> tuple[Tensor, Tensor]:
+        """alpha above 0 and beta above -alpha, from raw parameters."""
+        _, alpha, beta = self.weights
+        positive = softplus(alpha[0]) + 1e-3
+        return positive, softplus(beta[0]) - positive + 1e-3
 
-    def _map(self, x: Tensor, center: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
-        alpha, beta = self._strengths(alpha, beta)
-        away = x - center
-        h = 1 / (alpha + (away * away).sum(0).clamp_min(1e-24).sqrt())
-        log_det = (self.n_features - 1) * torch.log1p(beta * h) + torch.log1p(alpha * beta * h * h)
-        return x + beta * h * away, log_det
+    def _write_log_det(self, w: SimpleNamespace, s: Tensor, alpha: Tensor, h: Tensor) -> None:
+        w.log_det[0] = (self.n_features - 1) * torch.log1p(s) + torch.log1p(alpha * s * h)
 
-    def _solve(self, y: Tensor, center: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    def forward(self, w: SimpleNamespace) -> None:
+        w.alpha, w.beta = self._strengths()
+        w.away = w.x - self.weights[0]
+        w.r = (w.away * w.away).sum(0).clamp_min_(1e-24).sqrt_()
+        w.h = 1 / (w.alpha + w.r)
+        w.s = w.beta * w.h
+        w.x.addcmul_(w.s, w.away)
+        self._write_log_det(w, w.s, w.alpha, w.h)
+
+    def backward(self, w: SimpleNamespace) -> None:
+        alpha, beta, h, s, c = w.alpha, w.beta, w.h, w.s, w.weight
+        q = (w.away * w.g).sum(0) + c * (self.n_features - 1) / (1 + s)
+        e = c * h / (1 + alpha * s * h)
+        dh = beta * (q + 2 * alpha * e)
+        pull = h * h * dh
+        dbeta = (h * (q + alpha * e)).sum()
+        dalpha = (s * e - pull).sum() - dbeta  # beta = softplus(raw) - alpha
+        center_gradient, alpha_gradient, beta_gradient = self.gradients
+        alpha_gradient.copy_(dalpha * torch.sigmoid(self.weights[1]))
+        beta_gradient.copy_(dbeta * torch.sigmoid(self.weights[2]))
+        torch.sum(w.g, 1, keepdim=True, out=center_gradient)
+        w.g.mul_(1 + s).sub_(w.away * (pull / w.r))
+        center_gradient.sub_(w.g.sum(1, keepdim=True))
+
+    def inverse(self, w: SimpleNamespace) -> None:
         """|y - x_0| = r (1 + beta / (alpha + r)) is a quadratic equation in r."""
-        alpha, beta = self._strengths(alpha, beta)
-        away = y - center
-        reach = (away * away).sum(0).sqrt()
+        alpha, beta = self._strengths()
+        away = w.x - self.weights[0]
+        reach = (away * away).sum(0).sqrt_()
         half = 0.5 * (reach - alpha - beta)
-        r = half + torch.sqrt(half * half + alpha * reach)
-        return center + away / (1 + beta / (alpha + r))
+        h = 1 / (alpha + half + torch.sqrt(half * half + alpha * reach))
+        torch.add(self.weights[0], away / (1 + beta * h), out=w.x)
+        self._write_log_det(w, beta * h, alpha, h)
+        w.log_det.neg_()
