@@ -5,14 +5,11 @@ What is stored, and how it is read, stands in `stored.py`.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
 import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from flowlab.disk import append_lines, changed_at, children, keep, on_disk, thin, write_whole
 from flowlab.records import RunSpec, TrainEvent
 from flowlab.stored import (
     EXTRA_NAME,
@@ -65,7 +63,7 @@ class RunStore:
         film up to there.
         """
         folder = self._folder(run_id)
-        with _disk(f"run {run_id} could not be begun"):
+        with on_disk(f"run {run_id} could not be begun"):
             if folder.exists():
                 # The record goes last, so that a crash in between leaves a run without results, not rubbish.
                 for name in ("checkpoint.npz", "model.npz", "views.npz", "events.jsonl"):
@@ -105,15 +103,15 @@ class RunStore:
         if checkpoint is not None:
             self._write(folder / "checkpoint.npz", npz_bytes(checkpoint), what)
             if events:
-                _keep(folder / "checkpoint.npz", folder / "checkpoints" / f"{events[-1].step:08d}.npz")
-                _thin(folder / "checkpoints", MAX_KEPT, MAX_KEPT_BYTES)
+                keep(folder / "checkpoint.npz", folder / "checkpoints" / f"{events[-1].step:08d}.npz")
+                thin(folder / "checkpoints", MAX_KEPT, MAX_KEPT_BYTES)
         if frame and events:
             self._write(folder / "frames" / f"{events[-1].step:08d}.npz", npz_bytes(frame, compress=True), what)
-            _thin(folder / "frames", MAX_FRAMES, MAX_FILM_BYTES)
+            thin(folder / "frames", MAX_FRAMES, MAX_FILM_BYTES)
         if events:
             text = "".join(event.to_json() + "\n" for event in events)
-            with _disk(what):
-                _append(folder / "events.jsonl", text.encode())
+            with on_disk(what):
+                append_lines(folder / "events.jsonl", text.encode())
 
     def set_status(self, run_id: str, status: str, error: str = "", details: str = "") -> None:
         """Change the status; `error` is a sentence for people, `details` a traceback. Unchanged, nothing is written."""
@@ -154,16 +152,16 @@ class RunStore:
     def list(self, visitor: str | None = None) -> list[Run]:
         """All runs, or those `visitor` saw, newest first. Directories that are no readable run are passed over."""
         if visitor is None:
-            names = (path.name for path in _children(self.root / "runs"))
+            names = (path.name for path in children(self.root / "runs"))
             return sorted(self._readable(names), key=lambda run: run.created, reverse=True)
-        marks = _children(self.root / "visitors" / checked(_VISITOR, visitor, "visitor"))
-        return list(self._readable(path.name for path in sorted(marks, key=_changed_at, reverse=True)))
+        marks = children(self.root / "visitors" / checked(_VISITOR, visitor, "visitor"))
+        return list(self._readable(path.name for path in sorted(marks, key=changed_at, reverse=True)))
 
     def note_visitor(self, run_id: str, visitor: str) -> None:
         """Remember that `visitor` (letters, digits, - and _) opened or began this run, now."""
         checked(RUN_ID, run_id, "run_id")
         folder = self.root / "visitors" / checked(_VISITOR, visitor, "visitor")
-        with _disk("your list of runs could not be saved"):
+        with on_disk("your list of runs could not be saved"):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / run_id).touch()
 
@@ -219,8 +217,8 @@ class RunStore:
                 yield run
 
     def _write(self, path: Path, data: bytes, what: str) -> None:
-        with _disk(what):
-            _write_whole(path, data)
+        with on_disk(what):
+            write_whole(path, data)
 
     def _inherit(self, run: Run, parent_id: str, step: int) -> None:
         parent = self.load(parent_id)
@@ -228,83 +226,7 @@ class RunStore:
             self.append(run.run_id, [event for event in parent.events if event.step <= step])
             for path in [*parent.path.glob("frames/[0-9]*.npz"), *parent.path.glob("checkpoints/[0-9]*.npz")]:
                 if int(path.stem) <= step:
-                    _keep(path, run.path / path.parent.name / path.name)
-
-
-def _thin(folder: Path, most: int, most_bytes: int) -> None:
-    """Drop files named by step where they stand closest, until they are few and small enough; first and last stay."""
-    paths = sorted(folder.glob("[0-9]*.npz"))
-    steps = [int(path.stem) for path in paths]
-    sizes = [path.stat().st_size for path in paths]
-    while len(paths) > 2 and (len(paths) > most or sum(sizes) > most_bytes):
-        i = min(range(1, len(paths) - 1), key=lambda k: steps[k + 1] - steps[k - 1])
-        paths.pop(i).unlink(missing_ok=True)
-        del steps[i], sizes[i]
-
-
-def _keep(path: Path, other: Path) -> None:
-    """A second name for a file that will be replaced, never changed. Where the disk has no links, do without."""
-    with contextlib.suppress(OSError):
-        other.parent.mkdir(exist_ok=True)
-        os.link(path, other)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _append(path: Path, data: bytes) -> None:
-    """Add whole lines; a torn line left by a crash is cut off first, and a failed write takes back its half."""
-    # Unbuffered: a buffered file would write its rest once more when it is closed.
-    with open(path, "ab+", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(max(0, size - 65536))
-            tail = file.read()
-            size -= len(tail) - (tail.rfind(b"\n") + 1)
-            file.truncate(size)
-        try:
-            while data:
-                data = data[file.write(data) :]
-        except OSError:
-            file.truncate(size)
-            raise
-
-
-@contextlib.contextmanager
-def _disk(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(f"The disk is full: {what}. Free some space, then go on.") from error
-        reason = error.strerror or type(error).__name__
-        raise StoreError(f"Writing failed ({reason}): {what}. Check the folder's permissions, then go on.") from error
-
-
-def _children(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _changed_at(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
+                    keep(path, run.path / path.parent.name / path.name)
 
 
 def _to_json(value: Any) -> bytes:

@@ -39,7 +39,7 @@ class Dispatcher:
         self._lanes, self._saver, self._load = lanes, saver, load
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._loader = ThreadPoolExecutor(1, "flowlab-load")
-        self._closed = False
+        self.closed = False
         lanes.open(self.post)
         self._thread = threading.Thread(target=self._loop, daemon=True, name="flowlab-dispatch")
         self._thread.start()
@@ -73,14 +73,14 @@ class Dispatcher:
 
     def close(self) -> None:
         """Dispatch nothing further and let the workers go."""
-        self._closed = True
+        self.closed = True
         self.post()
         self._thread.join()
         self._loader.shutdown(wait=False, cancel_futures=True)
         self._lanes.close()
 
     def _loop(self) -> None:
-        while not self._closed:
+        while not self.closed:
             try:
                 action = self._inbox.get(timeout=1.0)
             except queue.Empty:
@@ -91,7 +91,7 @@ class Dispatcher:
                 except Exception:
                     # Our own mistake, over one job: the others must go on.
                     _log.exception("an action of the dispatcher failed")
-                while not self._closed and (lane := self._lanes.free()) and (job := self.turns.take()):
+                while not self.closed and (lane := self._lanes.free()) and (job := self.turns.take()):
                     self._submit(job, job.lane if self._lanes.is_free(job.lane) else lane)
 
     def _submit(self, job: Job, lane: Lane) -> None:

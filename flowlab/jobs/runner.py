@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import slices
+from flowlab.jobs.answers import Answers
 from flowlab.jobs.dispatch import Dispatcher
 from flowlab.jobs.job import Job
 from flowlab.jobs.lanes import (
@@ -26,7 +26,6 @@ from flowlab.jobs.lanes import (
     Lanes,
     asked_width,
     default_width,
-    is_lost_worker,
     process_lane,
 )
 from flowlab.jobs.saving import Saver
@@ -99,6 +98,7 @@ class JobRunner:
         self._saver = Saver(store)
         self._dispatcher = Dispatcher(self._lanes, self._saver, self._dataset)
         self._lock = self._dispatcher.lock
+        self._answers = Answers(self._lanes.evaluation, self._dispatcher, self._dataset)
         self._saver.on_finished = lambda job, status: self._dispatcher.post(partial(self._finished, job, status))
         self._saver.on_error = lambda job, sentence: self._dispatcher.post(partial(self._not_saved, job, sentence))
 
@@ -221,22 +221,7 @@ class JobRunner:
         state = None if run is None else run.state or run.checkpoint
         if state is None:
             raise JobError("Nothing has been learned yet; press train.")
-        key, needs = (run_id, run.updated), slices.Needs()
-        for _ in range(4):
-            dataset = self._dataset(run.spec) if needs.data else None
-            arguments = (run.spec, state if needs.state else None, view_name, kwargs, dataset, key)
-            try:
-                result = self._evaluate(arguments, timeout)
-            except Exception as error:
-                if not is_lost_worker(error):
-                    raise
-                with self._lock:
-                    self._lanes.evaluation.reopen(self._dispatcher.post)
-                continue
-            if not isinstance(result, slices.Needs):
-                return result
-            needs = result
-        raise JobError("The worker that computes pictures was lost; try again in a few seconds.")
+        return self._answers.ask(run.spec, state, (run_id, run.updated), view_name, kwargs, timeout)
 
     def close(self) -> None:
         """Stop dispatching, note live runs as interrupted where they stand, and let the workers go."""
@@ -248,20 +233,6 @@ class JobRunner:
             if job.mode in ("running", "stopping"):
                 self._saver.save(job, None, "interrupted")
         self._saver.close()
-
-    def _evaluate(self, arguments: tuple, timeout: float) -> dict[str, np.ndarray] | slices.Needs:
-        with self._lock:
-            if self._closed:
-                raise JobError("The server is shutting down.")
-            lane = self._lanes.evaluation
-            if lane.state == "closed":
-                lane.open(self._dispatcher.post)
-            future = lane.executor.submit(slices.run_view, *arguments)
-        try:
-            return future.result(timeout)
-        except FutureTimeout:
-            future.cancel()
-            raise JobError(f"This took longer than {timeout:g} s; ask for fewer rows or points.") from None
 
     def _begin(
         self,

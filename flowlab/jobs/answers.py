@@ -1,0 +1,64 @@
+"""Answers: views of trained models, computed on a lane of their own so that a slider answers while others train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+import numpy as np
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.jobs import slices
+from flowlab.jobs.dispatch import Dispatcher
+from flowlab.jobs.lanes import JobError, Lane, is_lost_worker
+from flowlab.records import RunSpec
+
+MAX_TRIES = 4
+"""One to learn what the worker lacks, one to send it, and the same again if the worker was lost."""
+
+
+class Answers:
+    """Asks the evaluation lane, sends along what it lacks, and replaces its worker when that dies."""
+
+    def __init__(self, lane: Lane, dispatcher: Dispatcher, load: Callable[[RunSpec], Dataset]) -> None:
+        self._lane, self._dispatcher, self._load = lane, dispatcher, load
+
+    def ask(
+        self,
+        spec: RunSpec,
+        state: slices.Arrays,
+        key: tuple,
+        view_name: str,
+        kwargs: Mapping[str, Any],
+        timeout: float,
+    ) -> dict[str, np.ndarray]:
+        """The arrays of one view; `key` names the state, so that the worker can keep the model."""
+        needs = slices.Needs()
+        for _ in range(MAX_TRIES):
+            dataset = self._load(spec) if needs.data else None
+            try:
+                answer = self._once((spec, state if needs.state else None, view_name, kwargs, dataset, key), timeout)
+            except Exception as error:
+                if not is_lost_worker(error):
+                    raise
+                with self._dispatcher.lock:
+                    self._lane.reopen(self._dispatcher.post)
+                continue
+            if not isinstance(answer, slices.Needs):
+                return answer
+            needs = answer
+        raise JobError("The worker that computes pictures was lost; try again in a few seconds.")
+
+    def _once(self, arguments: tuple, timeout: float) -> dict[str, np.ndarray] | slices.Needs:
+        with self._dispatcher.lock:
+            if self._dispatcher.closed:
+                raise JobError("The server is shutting down.")
+            if self._lane.state == "closed":
+                self._lane.open(self._dispatcher.post)
+            future = self._lane.executor.submit(slices.run_view, *arguments)
+        try:
+            return future.result(timeout)
+        except FutureTimeout:
+            future.cancel()
+            raise JobError(f"This took longer than {timeout:g} s; ask for fewer rows or points.") from None
