@@ -149,7 +149,8 @@ class NearestNeighbours(OneStepScorer):
 
     def _distances(self, Z: np.ndarray, skip: int) -> np.ndarray:
         k = min(self.n_neighbors + skip, len(self.points_))
-        search = NearestNeighbors(n_neighbors=k).fit(self.points_)
+        # measured for 10,000 against 3,000 rows: from six columns on a tree is slower than all distances at once
+        search = NearestNeighbors(n_neighbors=k, algorithm="kd_tree" if Z.shape[1] < 6 else "brute").fit(self.points_)
         distances = search.kneighbors(Z)[0][:, min(skip, k - 1) :]
         return distances[:, -1] if self.distance == "largest" else distances.mean(axis=1)
 
