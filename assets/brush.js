@@ -23,7 +23,7 @@ function startBrush(parent) {
   B.clear = make("button", { cls: "chip act", type: "button", text: "Clear" });
   B.note = make("span", { cls: "note" });
   B.root = make("div", { cls: "fl three" }, make("div", { cls: "pair" }, ...B.name.map(panel)), make("div", { cls: "head" }, B.note, B.clear));
-  parent.append(make("style", { text: CSS }), B.root);
+  mountInto(parent, B.root);
   B.stat = globalThis.__flowlab_brush = { frames: 0 };
   B.wake = () => { B.request ||= requestAnimationFrame(() => { B.request = 0; drawBrush(B); }); };
   B.clear.onclick = () => settle(B, []);

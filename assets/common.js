@@ -327,6 +327,15 @@ class Heat {
 }
 Heat.POWER = 0.65;
 
+// Put a component's elements in place. While a slow rerun is under way Streamlit fades what it has not drawn yet;
+// a canvas that draws itself is never out of date, and must not blink.
+function mountInto(parent, root) {
+  parent.append(make("style", { text: CSS }), root);
+  const box = (parent.host ?? parent).closest("[data-testid=stElementContainer]");
+  box?.style.setProperty("opacity", "1", "important");
+  box?.style.setProperty("transition", "none", "important");
+}
+
 // <tag class=... attributes>text or children; text only ever goes into text nodes
 function make(tag, { cls = "", text = null, ...attributes } = {}, ...children) {
   const e = document.createElement(tag);

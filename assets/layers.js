@@ -23,11 +23,11 @@ function startLayers(parent, first) {
   L.player = new Player({
     label: "Layer", seconds: 1, bounce: true, hold: 0.35, moved: () => L.wake(),
     released: (layer) => { if (layer !== L.toldLayer) L.report("layer", (L.toldLayer = layer)); },
-    words: (t) => (L.scene ? `${Math.abs(t - Math.round(t)) < 0.02 ? "after" : "into"} layer ${Math.ceil(t - 0.02)} of ${L.last}` : ""),
+    words: (t) => (!L.scene ? "" : t < 0.02 ? "data space" : `${Math.abs(t - Math.round(t)) < 0.02 ? "after" : "into"} layer ${Math.ceil(t - 0.02)} of ${L.last}`),
   });
   const chips = make("span", { cls: "chips", role: "group", "aria-label": "Show" }, ...Object.values(L.chips));
   L.root = make("div", { cls: "fl one" }, make("div", { cls: "head" }, L.title, chips), L.canvas, L.player.bar, L.note);
-  parent.append(make("style", { text: CSS }), L.root);
+  mountInto(parent, L.root);
   L.plane = new Plane(L.canvas, [6, 2, 38, 42]);
   L.stat = globalThis.__flowlab_layers = { frames: 0, draw_ms: 0 };
   L.wake = () => { L.request ||= requestAnimationFrame(() => { L.request = 0; drawLayers(L); }); };

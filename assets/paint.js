@@ -29,7 +29,7 @@ function startPaint(parent) {
   P.note = make("span", { cls: "note" });
   P.canvas = make("canvas", { role: "img", tabindex: "0" });
   P.root = make("div", { cls: "fl one paint" }, make("div", { cls: "head" }, ...Object.values(P.tools), P.back, P.clear), P.canvas, P.note);
-  parent.append(make("style", { text: CSS }), P.root);
+  mountInto(parent, P.root);
   P.plane = new Plane(P.canvas, [6, 2, 38, 42]);
   P.stat = globalThis.__flowlab_paint = {};
   P.wake = () => { P.request ||= requestAnimationFrame(() => { P.request = 0; drawPaint(P); }); };

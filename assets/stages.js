@@ -1,6 +1,6 @@
 // Two stages (data space, latent space) and the loss strip under them: what the live view and the film both draw.
 
-const INSIDE_TWO = 100 * (1 - Math.exp(-2)); // % of a 2-D standard Gaussian within radius 2
+const INSIDE_TWO = { 1: 95.45, 2: 100 * (1 - Math.exp(-2)) }; // % of a standard Gaussian within 2, in one and two dimensions
 
 class Stages {
   constructor(parent, scene) {
@@ -9,7 +9,7 @@ class Stages {
     this.canvas = { data: canvas(), latent: canvas(), loss: canvas() };
     this.chips = { density: chip("Density", true), data: chip("Data", true), samples: chip("Samples", false) };
     this.note = { latent: make("span", { cls: "note" }), loss: make("span", { cls: "note" }) };
-    this.tip = make("div", { cls: "tip", role: "status" });
+    this.tip = make("div", { cls: "tip", role: "tooltip" });
     this.tip.hidden = true;
     const head = (title, ...rest) => make("div", { cls: "head" }, make("strong", { text: title }), ...rest);
     const chips = make("span", { cls: "chips", role: "group", "aria-label": "Show in data space" }, ...Object.values(this.chips));
@@ -18,7 +18,7 @@ class Stages {
         make("div", { cls: "stage" }, head("Data space", chips), this.canvas.data),
         make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent)),
       (this.strip = make("div", { cls: "strip" }, head("Loss", (this.unit = make("span", { cls: "unit" })), this.note.loss), this.canvas.loss)), this.tip);
-    parent.append(make("style", { text: CSS }), this.root);
+    mountInto(parent, this.root);
     this.plane = {
       data: new Plane(this.canvas.data, [6, 2, 38, 42]), latent: new Plane(this.canvas.latent, [6, 2, 38, 42]),
       loss: new Plane(this.canvas.loss, [8, 124, 34, 42]),
@@ -49,6 +49,7 @@ class Stages {
     this.plane.data.view = scene.window;
     this.plane.latent.view = [-4, 4, -4, 4];
     this.range = new Approach();
+    this.latentView = new Approach();
     this.styled = "";
     this.unit.textContent = scene.loss_unit;
   }
@@ -74,7 +75,7 @@ class Stages {
     this.frame = frame;
     const hover = this.find(frame);
     this.drawData(frame, hover);
-    this.drawLatent(frame, hover);
+    this.drawLatent(frame, hover, dt);
     const moving = this.drawLoss(frame, dt);
     this.showTip(frame, hover);
     this.frames++;
@@ -84,18 +85,50 @@ class Stages {
 
   drawData(frame, hover) {
     const p = this.plane.data, { scene, theme: t } = this;
-    if (frame.density && this.shows("density")) {
+    if (frame.density && this.shows("density") && scene.n_features === 1) this.area(p, frame);
+    else if (frame.density && this.shows("density")) {
       const picture = this.heat.paint(frame.density, frame.side, t.lut);
       p.g.imageSmoothingQuality = "high";
       p.g.drawImage(picture, p.x0, p.y0, p.pw, p.ph);
     }
     p.clip(() => {
       if (frame.samples && this.shows("samples")) p.dots(frame.samples, () => this.marks.open);
-      if (this.shows("data")) p.dots(scene.points, (frame.density && this.shows("density") ? this.small : this.marks).of);
+      if (this.shows("data")) p.g.drawImage(this.still(p, frame.density && this.shows("density") ? this.small : this.marks), 0, 0, p.w, p.h);
       if (hover >= 0) p.ring(p.x(scene.points[2 * hover]), p.y(scene.points[2 * hover + 1]), 7, t.text);
     });
     p.axes(t, scene.axes[0], scene.axes[1]);
-    if (frame.density && this.shows("density") && scene.has_scale) this.scale(p, frame.densityMax);
+    if (frame.density && this.shows("density") && scene.n_features > 1) this.scale(p, frame.densityMax);
+  }
+
+  // one feature: the picture is filled up to the curve, so the curve is where each column's filling ends
+  area(p, { density, side }) {
+    const t = this.theme, [x0, x1, y0, y1] = this.scene.window, curve = [];
+    for (let c = 0; c < side; c++) {
+      let filled = 0;
+      for (let r = 0; r < side; r++) filled += density[r * side + c] / 160;
+      curve.push([p.x(x0 + ((c + 0.5) * (x1 - x0)) / side), p.y(y0 + (filled * (y1 - y0)) / side)]);
+    }
+    const floor = p.y(y0), g = p.g;
+    g.globalAlpha = 0.2;
+    g.fillStyle = t.model;
+    g.beginPath();
+    for (const [x, y] of [[curve[0][0], floor], ...curve, [curve[side - 1][0], floor]]) g.lineTo(x, y);
+    g.fill();
+    g.globalAlpha = 1;
+    p.line(t.model, curve, { width: 2 });
+  }
+
+  // the data points do not move: they are drawn once, and stamped as one picture
+  still(p, marks) {
+    const key = `${this.styled} ${p.w} ${p.h} ${p.d}`;
+    if (this.layer?.key === key && this.layer.marks === marks) return this.layer.picture;
+    const picture = new OffscreenCanvas(p.canvas.width, p.canvas.height), screen = p.g;
+    p.g = picture.getContext("2d");
+    p.g.setTransform(p.d, 0, 0, p.d, 0, 0);
+    p.clip(() => p.dots(this.scene.points, marks.of));
+    p.g = screen;
+    this.layer = { key, marks, picture };
+    return picture;
   }
 
   // the colours' meaning, in a corner of the picture
@@ -113,13 +146,16 @@ class Stages {
     say(Number.isFinite(top) ? top.toPrecision(2) : "max", x + w, "right");
   }
 
-  drawLatent(frame, hover) {
-    const p = this.plane.latent, t = this.theme;
-    p.axes(t, "latent 1", "latent 2");
+  drawLatent(frame, hover, dt) {
+    const p = this.plane.latent, t = this.theme, { latent_is_gaussian: gaussian, n_features } = this.scene;
+    const none = !frame.latent && (frame.density || frame.samples), rings = gaussian && !none ? [1, 2, 3] : [];
+    if (!gaussian && frame.latent) p.view = this.around(frame.latent, dt);
+    p.axes(t, "latent 1", n_features > 1 ? "latent 2" : "no meaning: keeps points apart");
     p.clip((g) => {
-      for (const r of [1, 2, 3]) {
+      for (const r of rings) {
         g.beginPath();
-        g.ellipse(p.x(0), p.y(0), p.x(r) - p.x(0), p.y(0) - p.y(r), 0, 0, TAU);
+        if (n_features > 1) g.ellipse(p.x(0), p.y(0), p.x(r) - p.x(0), p.y(0) - p.y(r), 0, 0, TAU);
+        else for (const x of [-r, r]) { g.moveTo(p.x(x), p.y0); g.lineTo(p.x(x), p.y0 + p.ph); }
         g.strokeStyle = t.truth;
         g.globalAlpha = 1 - 0.2 * r;
         g.lineWidth = 1.25;
@@ -129,13 +165,28 @@ class Stages {
         g.globalAlpha = 1;
       }
       if (frame.latent) p.dots(frame.latent, this.marks.of);
-      for (const r of [1, 2, 3]) {
+      if (n_features > 1) for (const r of rings) {
         p.label(`radius ${r}`, p.x(r * Math.SQRT1_2) + 3, p.y(r * Math.SQRT1_2) - 3, t.truth, { size: 11, halo: t.page });
       }
       if (hover >= 0 && frame.latent) p.ring(p.x(frame.latent[2 * hover]), p.y(frame.latent[2 * hover + 1]), 7, t.text);
-      const why = frame.density || frame.samples ? "this model has no latent space" : "the points arrive with the first step";
+      const why = none ? "this model has no latent space" : "the points arrive with the first step";
       if (!frame.latent) p.label(why, p.x(0), p.y(-1.5), t.muted, { align: "center", size: 13, halo: t.page });
     });
+  }
+
+  // a latent space that nothing holds to a Gaussian is shown where its points are
+  around(xy, dt) {
+    let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
+    for (let i = 0; i < xy.length; i += 2) {
+      if (xy[i] < x0) x0 = xy[i];
+      if (xy[i] > x1) x1 = xy[i];
+      if (xy[i + 1] < y0) y0 = xy[i + 1];
+      if (xy[i + 1] > y1) y1 = xy[i + 1];
+    }
+    const half = 0.58 * Math.max(x1 - x0, y1 - y0, 1e-6), x = (x0 + x1) / 2, y = (y0 + y1) / 2;
+    this.latentView.aim(Float32Array.of(x - half, x + half, y - half, y + half));
+    this.latentView.step(dt, half / 200);
+    return this.latentView.now;
   }
 
   drawLoss(frame, dt) {
@@ -145,7 +196,7 @@ class Stages {
     this.range.aim(Float32Array.of(lo - (floor === null ? pad : 4 * pad), hi + pad)); // room for the floor's name
     const moving = this.range.step(dt, pad / 100);
     p.view = [0, scene.n_steps, this.range.now[0], this.range.now[1]];
-    p.axes(t, "step", "", { nx: 8, ny: 3, gridY: true, frame: false });
+    p.axes(t, "step", "", { nx: Math.min(8, scene.n_steps), ny: 4, gridY: true, frame: false });
     const curve = (y) => Array.from(step, (s, i) => [p.x(s), p.y(y[i])]).filter(([, v]) => Number.isFinite(v));
     p.clip(() => {
       if (floor !== null) p.line(t.truth, [[p.x0, p.y(floor)], [p.x0 + p.pw, p.y(floor)]], { width: 1.75, dash: [7, 4] });
@@ -160,6 +211,8 @@ class Stages {
       const text = `entropy ${thin(floor, 3)} nats`;
       p.label(text, p.x0 + 8, p.y(floor) + 5, t.truth, { weight: 600, base: "top", halo: t.page });
     }
+    const head = curve(val).at(seen - 1 - n);
+    if (head) p.ring(...head, 2, t.model, 3);
     this.ends(p, seen, train, val);
     return moving;
   }
@@ -215,7 +268,7 @@ class Stages {
       for (let i = 0; i < step.length; i++) if (best < 0 || Math.abs(step[i] - x) < Math.abs(step[best] - x)) best = i;
       if (best < 0) return "";
       p.line(this.theme.muted, [[p.x(step[best]), p.y0], [p.x(step[best]), p.y0 + p.ph]], { dash: [2, 3] });
-      return `step ${thin(step[best])}\nvalidation ${thin(val[best], 3)}\ntrain ${thin(train[best], 3)} ${this.scene.unit}`;
+      return `step ${thin(step[best])}\nvalidation ${thin(val[best], 3)}\ntrain ${thin(train[best], 3)} ${this.scene.unit}`.trim();
     }
     const { points, axes } = this.scene, pair = (a, b) => `${thin(a, 2)}, ${thin(b, 2)}`;
     if (hover >= 0) {
@@ -224,7 +277,7 @@ class Stages {
     }
     if (at.name === "latent") return `latent ${pair(x, y)}\nradius ${thin(Math.hypot(x, y), 2)}`;
     const place = `${axes[0]} ${thin(x, 2)}\n${axes[1]} ${thin(y, 2)}`;
-    if (!frame.density || !this.shows("density") || !this.scene.has_scale) return place;
+    if (!frame.density || !this.shows("density") || this.scene.n_features < 2) return place;
     const side = frame.side, v = this.scene.window, cell = (u, lo, hi) => clamp(Math.floor(((u - lo) / (hi - lo)) * side), 0, side - 1);
     const value = frame.density[cell(y, v[2], v[3]) * side + cell(x, v[0], v[1])];
     return place + (Number.isFinite(frame.densityMax) ? `\ndensity ${((value / 255) * frame.densityMax).toPrecision(2)}` : "");
@@ -235,21 +288,22 @@ class Stages {
     const { scene } = this, { step, val, train } = frame.loss, n = step.length;
     const newest = n ? (Number.isFinite(val[n - 1]) ? val[n - 1] : train[n - 1]) : NaN, now = frame.step ?? (n ? step[n - 1] : 0);
     const left = scene.entropy === null || !n ? "" : gap(newest - scene.entropy, scene.unit);
-    const loss = n ? `step ${thin(now)} of ${thin(scene.n_steps)}, validation ${thin(newest, 3)} ${scene.unit}${left && ", " + left}` : "not trained yet";
+    const loss = n ? `step ${thin(now)} of ${thin(scene.n_steps)}, validation ${`${thin(newest, 3)} ${scene.unit}`.trim()}${left && ", " + left}` : "not trained yet";
     let inside = "";
-    if (frame.latent) {
+    if (frame.latent && scene.latent_is_gaussian) {
+      const flat = scene.n_features < 2;
       let count = 0, all = 0;
       for (let i = 0; i < frame.latent.length; i += 2) {
-        const r = Math.hypot(frame.latent[i], frame.latent[i + 1]);
+        const r = flat ? Math.abs(frame.latent[i]) : Math.hypot(frame.latent[i], frame.latent[i + 1]);
         if (Number.isFinite(r)) { all++; count += r < 2; }
       }
-      inside = `${thin((100 * count) / Math.max(1, all), 1)} % within radius 2; a Gaussian has ${INSIDE_TWO.toFixed(1)} %`;
+      inside = `${thin((100 * count) / Math.max(1, all), 1)} % within ${flat ? "2 of zero" : "radius 2"}; a Gaussian has ${INSIDE_TWO[flat ? 1 : 2].toFixed(1)} %`;
     }
     const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
     put(this.note.loss, loss);
     put(this.note.latent, inside);
     this.canvas.data.ariaLabel = `Data space: ${thin(scene.points_shape[0])} data points` + (frame.density ? " over the learned density" : "") + `; ${loss}.`;
-    this.canvas.latent.ariaLabel = `Latent space: ${inside || "no points yet"}.`;
+    this.canvas.latent.ariaLabel = `Latent space: ${inside || (frame.latent ? "the data points' places" : "no points yet")}.`;
     this.canvas.loss.ariaLabel = `Loss: ${loss}.`;
   }
 }

@@ -21,8 +21,9 @@ class Scene:
     points: (m, 2) data rows as shown on the left. window: x0, x1, y0, y1 of the left stage. color: (m,) uint8, either
     a place on the circle of hues (`color_kind` "angle": 0..255) or a class ("label": 1 = anomaly); None draws
     all alike. entropy: the floor of the loss in nats, or None where it is not known. has_density: whether frames
-    carry a density over `window`. has_scale: whether its colours mean density (not for one feature, where the area
-    under the curve is filled).
+    carry a density over `window`. n_features: of the data; a density over one feature is drawn as a curve.
+    latent_is_gaussian: whether the model wants the latent points to be standard normal, so that circles and shares
+    mean something; None: yes if the loss is in nats.
     """
 
     points: np.ndarray
@@ -35,7 +36,8 @@ class Scene:
     loss_unit: str = "nats per row"
     unit: str = "nats"
     has_density: bool = True
-    has_scale: bool = True
+    n_features: int = 2
+    latent_is_gaussian: bool | None = None
 
 
 def live_view(scene: Scene, frame: Mapping[str, np.ndarray] | None, events: Sequence[TrainEvent], key: str) -> None:
@@ -58,7 +60,8 @@ def pack_scene(scene: Scene) -> tuple[dict, dict]:
         "loss_unit": scene.loss_unit,
         "unit": scene.unit,
         "has_density": scene.has_density,
-        "has_scale": scene.has_scale,
+        "n_features": scene.n_features,
+        "latent_is_gaussian": scene.unit == "nats" if scene.latent_is_gaussian is None else scene.latent_is_gaussian,
     }
     arrays = {"points": np.asarray(scene.points, np.float32).reshape(-1, 2)}
     if scene.color is not None:
