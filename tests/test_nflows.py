@@ -47,7 +47,7 @@ def test_inverse_undoes_transform_and_parts_add_up(model, table):
     assert path.shape == (3, 300, 3) and log_dets.shape == (2, 300)
     np.testing.assert_array_equal(path[-1], model.transform(table))
     z_density = -0.5 * (path[-1] ** 2).sum(1) - 1.5 * np.log(2 * np.pi)
-    expected = z_density + log_dets.sum(0) - np.log(model.scale_).sum()
+    expected = z_density + log_dets.sum(0) + model.scaling_log_det(table)
     np.testing.assert_allclose(model.score_samples(table), expected, rtol=1e-9)
 
 

@@ -45,7 +45,7 @@ class Detector(DensityModel):
 
     Parameters
     ----------
-    trained_on : "all": unlabelled rows, strange ones among them; few epochs, and the least likely rows are left out of
+    trained_on : "all": unlabelled rows, strange ones among them; few steps, and the least likely rows are left out of
         a second fit. "normal": rows known to be normal
     n_flows : how many flows, 0 to leave them out
     classical : "auto" (isolation forest for "all", nearest neighbours for "normal"), "isolation forest",
@@ -230,6 +230,10 @@ class Detector(DensityModel):
     def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
         """Not possible: the detector joins several models."""
         raise NotImplementedError("Detector joins several models and has no distribution to draw from; train a flow")
+
+    def n_parameters(self) -> int:
+        check_is_fitted(self, "members_")
+        return sum(model.n_parameters() for model in self.members_.values())
 
     def get_state(self) -> dict[str, np.ndarray]:
         check_is_fitted(self, "members_")

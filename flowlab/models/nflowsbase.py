@@ -167,6 +167,10 @@ class NflowsModel(FlowModel):
         """Log-determinant of each layer, in nats: (n_layers, n_samples)."""
         return self._run(self._flow.path, self._enter(self._check_rows(X))[0], rows_axis=1)[1]
 
+    def scaling_log_det(self, X) -> np.ndarray:
+        """Log-determinant of standardising and squashing in nats, (n_samples,)."""
+        return self._enter(self._check_rows(X))[1] - np.log(self.scale_).sum()
+
     def _run(self, function, Z: np.ndarray, rows_axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
         import torch
 
