@@ -94,7 +94,7 @@ def test_before_training_it_says_what_will_be_here_and_has_the_button():
 def test_a_flow_has_every_view():
     at = open_page()
     names = view_names(at)
-    assert names[:7] == ["Density", "Samples", "Latent", "Layers", "Receipt", "Bridge", "Margins"]
+    assert names[:8] == ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins"]
     assert "Probability inside the window" in text(at) and "above the truth" in text(at)
     kinds = [trace["type"] for trace in figures(at)[0]["data"]]
     assert kinds.count("heatmap") == 3 and kinds.count("contour") == 2
@@ -124,7 +124,7 @@ def test_the_bridge_follows_the_link():
     assert "Lowest log-density on the line" in text(at)
 
 
-@pytest.mark.parametrize("view", ["Samples", "Latent", "Layers", "Margins", "Film", "Receipt", "Bridge"])
+@pytest.mark.parametrize("view", ["Samples", "Latent", "Layers", "Coupling", "Margins", "Film", "Receipt", "Bridge"])
 def test_every_view_of_a_flow_draws(view):
     at = open_page(view=view)
     assert not at.warning
@@ -144,12 +144,12 @@ def test_a_kernel_density_says_what_it_lacks():
     assert "has no latent space, no layers, no receipt" in text(at)
 
 
-@pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Receipt", "Bridge", "Margins"])
+@pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins"])
 def test_one_feature(view):
     assert not open_page("curve", view=view).warning
 
 
-@pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Receipt", "Bridge", "Margins"])
+@pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins"])
 def test_sixty_four_features(view):
     at = open_page("wide", view=view)
     assert not at.warning

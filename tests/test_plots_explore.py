@@ -7,7 +7,7 @@ from flowlab import views
 from flowlab.datasets.toys import Banana, Checkerboard, Clump1D, CorrelatedGaussian, make_toy
 from flowlab.models.baselines import KDE, Gaussian
 from flowlab.models.flows import AffineCouplingFlow
-from flowlab.plots import explore, insides, theme
+from flowlab.plots import couplings, explore, insides, theme
 
 DATA = make_toy(Banana(), 600)
 KERNEL = KDE().fit(DATA.X)
@@ -138,6 +138,19 @@ def test_margins_and_latent_checks():
     chi = norms.data[1]
     assert np.trapezoid(chi.y, chi.x) == pytest.approx(1, abs=0.02)
     assert chi.x[np.argmax(chi.y)] == pytest.approx(1, abs=0.05)  # the mode of chi with two degrees
+
+
+def test_one_layer_opened():
+    arrays = views.coupling(FLOW, DATA, layer=2, n=100)
+    kept, moved = (int(np.flatnonzero(arrays["moved"][1] == flag)[0]) for flag in (False, True))
+    fig = couplings.scale_and_shift(arrays, kept, moved, row=int(arrays["rows"][3]))
+    np.testing.assert_allclose(fig.data[0].y, arrays["log_scale"][:, moved])
+    assert fig.data[0].marker.symbol != fig.data[1].marker.symbol
+    assert fig.layout.shapes[0].x0 == pytest.approx(arrays["before"][3, kept])
+    masks = couplings.moved_features(arrays["moved"], layer=2)
+    np.testing.assert_array_equal(np.asarray(masks.data[0].z, bool), arrays["moved"])
+    heat = couplings.matrix_heatmap(np.array([[1.0, -2.0], [0.0, 0.5]]), "after", "before")
+    assert heat.data[0].zmin == -2 and heat.data[0].zmax == 2 and heat.data[0].text[0][1] == "-2.0"
 
 
 def test_nothing_to_show_is_still_a_figure_with_axes():

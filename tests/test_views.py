@@ -238,6 +238,30 @@ def test_the_way_through_the_layers_ends_in_latent_space(flows, name):
 
 
 @pytest.mark.parametrize("name", FLOWS)
+def test_measured_jacobians_have_the_determinants_that_layers_report(flows, name):
+    model, data = flows[name]
+    for layer in (1, len(model.log_det_path(data.X[:1]))):
+        found = views.jacobian(model, data, 3, layer)
+        assert found["log_det"] == pytest.approx(found["reported"], abs=2e-2)
+        assert found["total_log_det"] == pytest.approx(found["total_reported"], abs=2e-2)
+    assert found["matrix"].shape == (data.n_features, data.n_features)
+
+
+def test_couplings_are_triangular_and_keep_what_they_read(flows):
+    model, data = flows["affine on moons"]
+    arrays = views.coupling(model, data, layer=2, n=200)
+    assert arrays["moved"].sum(axis=1).tolist() == [1] * 4 and arrays["moved"].any(axis=0).all()
+    kept, moved = (int(np.flatnonzero(arrays["moved"][1] == flag)[0]) for flag in (False, True))
+    np.testing.assert_allclose(arrays["before"][:, kept], arrays["after"][:, kept])
+    s, t = arrays["log_scale"][:, moved], arrays["shift"][:, moved]
+    np.testing.assert_allclose(arrays["before"][:, moved] * np.exp(s) + t, arrays["after"][:, moved], atol=1e-5)
+    matrix = views.jacobian(model, data, 5, 2)["matrix"]
+    assert matrix[kept, kept] == pytest.approx(1, abs=1e-3) and matrix[kept, moved] == pytest.approx(0, abs=1e-3)
+    with pytest.raises(ValueError, match="layer must be a whole number from 1 to 4, not 5"):
+        views.coupling(model, data, layer=5)
+
+
+@pytest.mark.parametrize("name", FLOWS)
 def test_rows_have_scores_and_latent_points(flows, name):
     model, data = flows[name]
     seen = views.rows(model, data, n=300)

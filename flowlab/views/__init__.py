@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from flowlab.views.compare import cost, reconstruction, reconstruction_map, trivial_rivals, trust, two_samples
+from flowlab.views.couplings import coupling, jacobian
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
 from flowlab.views.draws import gap, kolmogorov_distance, margins, rows, samples
 from flowlab.views.frames import final, frame, two_columns
@@ -19,6 +20,7 @@ __all__ = [
     "VIEWS",
     "Stage",
     "cost",
+    "coupling",
     "density_grid",
     "density_slice",
     "display_rows",
@@ -26,6 +28,7 @@ __all__ = [
     "final",
     "frame",
     "gap",
+    "jacobian",
     "kolmogorov_distance",
     "layers",
     "margins",
@@ -56,6 +59,8 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "gap": gap,
     "layers": layers,
     "receipt": receipt,
+    "coupling": coupling,
+    "jacobian": jacobian,
     "reasons": reasons,
     "top_reasons": top_reasons,
     "repaired": repaired,

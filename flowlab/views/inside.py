@@ -35,7 +35,7 @@ def layers(
     grid : (n_layers + 1, 2 * n_lines, k, 2) upright, then level lines over the window, for two features
     grid_log_det : (n_layers, 2 * n_lines, k) in nats
     """
-    flow = _check_flow(model)
+    flow = check_flow(model)
     n_points = int(np.clip(n_points, 2, 5000))
     rows = display_rows(dataset, n_points, MAX_ANOMALIES)
     X = dataset.X[rows]
@@ -70,7 +70,7 @@ def receipt(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int 
     typical_row : () number of the row whose log-density is the median of the first 2,000 training rows
     typical_* : the same entries for that row
     """
-    flow = _check_flow(model)
+    flow = check_flow(model)
     X = np.stack([check_point(dataset, row), dataset.X[typical_row(flow, dataset)]])
     bill, typical = _bill(flow, X)
     return (
@@ -125,7 +125,8 @@ def scaling_log_det(flow: FlowModel, X: np.ndarray) -> np.ndarray:
     return np.log((flow.transform_path(X + step)[0] - flow.transform_path(X - step)[0]) / (2 * step)).sum(axis=1)
 
 
-def _check_flow(model: DensityModel) -> FlowModel:
+def check_flow(model: DensityModel) -> FlowModel:
+    """The model, if it has layers; ValueError otherwise."""
     if not isinstance(model, FlowModel):
         raise ValueError(f"{type(model).__name__} has no layers to look into; choose a flow")
     return model

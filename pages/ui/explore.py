@@ -38,7 +38,7 @@ class Scene:
 
 def page() -> None:
     """All of the page below its headline."""
-    from pages.ui import explore_density, explore_layers, explore_points, trust
+    from pages.ui import explore_coupling, explore_density, explore_layers, explore_points, trust
 
     run = run_or_button("Here a trained model opens up: its density beside the truth, samples, layers, single rows.")
     if run is None:
@@ -54,6 +54,7 @@ def page() -> None:
     shown["Latent" if issubclass(model, LatentModel) else "Rows"] = explore_points.rows
     if issubclass(model, FlowModel):
         shown["Layers"] = explore_layers.layers
+        shown["Coupling"] = explore_coupling.coupling
         shown["Receipt"] = explore_layers.receipt
     if model.is_density:
         shown["Bridge"] = explore_density.bridge

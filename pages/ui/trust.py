@@ -25,7 +25,7 @@ def panel() -> None:
     ):
         mark, what, why = st.columns([0.3, 2.2, 6], vertical_alignment="top")
         mark.markdown(MARKS[str(level)])
-        number = words.plain(f"{words.number(float(value))} {unit}".strip())
+        number = words.plain(f"{words.number(float(value)) if value else 0} {unit}".strip())
         what.markdown(f"**{words.plain(name)}**  \n{number}")
         why.markdown(words.plain(sentence))
     st.caption("Green ●, amber ▲, red ■. Measured from the model's outputs alone, on rows it was not trained on.")

@@ -1,0 +1,88 @@
+"""Inside one layer, on the Explore page: scale and shift as functions, the Jacobian at a row, the masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from flowlab.plots import couplings
+from pages.ui import engine, state, words
+from pages.ui.explore import PAGE, PLOT, Scene, first_row, mirrored
+
+
+def coupling(scene: Scene) -> None:
+    """One layer opened: what it reads, what it changes, and by how much the volume changes."""
+    last = len(engine.view("coupling", layer=1)["moved"])
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        layer = int(mirrored(st.number_input, "Layer", "layer", 1, min_value=1, max_value=last, step=1, width=130))
+        row = int(
+            mirrored(
+                st.number_input, "Row", "row", first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1,
+                width=160,
+            )
+        )  # fmt: skip
+        arrays = engine.view("coupling", layer=layer)
+        pair = _read_and_moved(arrays["moved"][layer - 1], scene)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _scale_and_shift(scene, arrays, pair, layer, row)
+    with right:
+        _jacobian(scene, layer, row)
+    fig = couplings.moved_features(arrays["moved"], scene.dark, layer, height=60 + min(22 * last, 260))
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
+    never = np.flatnonzero(~arrays["moved"].any(axis=0))
+    if len(never):
+        names = ", ".join(words.plain(scene.dataset.columns[j]) for j in never[:8])
+        st.warning(f"Never transformed by any layer: {names}. Add a layer, or change the mask.")
+    else:
+        st.caption("Blue: the layer changes the feature; grey: it keeps it, and reads from it.")
+
+
+def _read_and_moved(moved: np.ndarray, scene: Scene) -> tuple[int, int] | None:
+    """The kept feature shown across, and the moved one whose s and t are shown; a choice where there are many."""
+    kept, changed = np.flatnonzero(~moved), np.flatnonzero(moved)
+    if not len(changed):
+        return None
+    if scene.dataset.n_features <= 2:
+        return (int(kept[0]) if len(kept) else 0, int(changed[-1]))
+    sources = kept if len(kept) else np.arange(len(moved))
+    chosen = []
+    for label, name, options in (("Reads feature", "reads", sources), ("Changes feature", "changes", changed)):
+        value = int(state.view(PAGE, name, int(options[0]) + 1)) - 1
+        key = state.widget_key(PAGE, name, len(options), int(options[0]))
+        st.selectbox(
+            label,
+            [int(j) + 1 for j in options],
+            index=int(np.flatnonzero(options == value)[0]) if value in options else 0,
+            key=key,
+            on_change=state.on_widget(key, lambda new, name=name: state.set_view(PAGE, **{name: new})),
+            width=150,
+        )
+        chosen.append(value if value in options else int(options[0]))
+    return chosen[0], chosen[1]
+
+
+def _scale_and_shift(scene: Scene, arrays: dict, pair: tuple[int, int] | None, layer: int, row: int) -> None:
+    if "log_scale" not in arrays:
+        st.info("This model does not tell the scale and shift of its layers; the Jacobian on the right is measured.")
+        return
+    if pair is None:
+        st.info(f"Layer {layer} changes no feature of these rows.")
+        return
+    fig = couplings.scale_and_shift(arrays, pair[0], pair[1], scene.dark, row, height=340)
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling")
+    st.caption(
+        f"Layer {layer} reads feature {pair[0] + 1} and sets s and t of feature {pair[1] + 1} for every row. "
+        "An affine layer draws curves; a spline's slope also depends on the changed feature itself."
+    )
+
+
+def _jacobian(scene: Scene, layer: int, row: int) -> None:
+    found = engine.view("jacobian", row=row, layer=layer)
+    fig = couplings.matrix_heatmap(found["matrix"], "after, feature", "before, feature", scene.dark, height=340)
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.jacobian")
+    own, told = float(found["log_det"]), float(found["reported"])
+    st.caption(
+        f"Jacobian of layer {layer} at row {row}, measured by nudging each coordinate. Its log-determinant is "
+        f"{words.nats(own)}; the layer reports {words.nats(told)}."
+    )
