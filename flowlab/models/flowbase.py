@@ -18,6 +18,7 @@ from flowlab.records import TrainEvent
 MAX_VALIDATION_ROWS = 2000
 FEW_ROWS = 10_000
 """Below this many training rows a flow overfits before its steps are done (measured on the exact toy densities)."""
+LOWEST = -1e30
 SMOOTHING = 0.2, 0.005
 
 
@@ -62,22 +63,32 @@ class EngineFlow(FlowModel):
         from flowlab.nets.training import TrainState, train
 
         use_one_thread()
-        net, x = self._net, self._to_tensor(self._scaling.forward(X))
-        x_val = None if X_val is None else self._to_tensor(self._scaling.forward(X_val))
+        net, Z = self._net, self._scaling.forward(X)
+        Z_val = None if X_val is None else self._scaling.forward(X_val)
+        x, x_val = self._to_tensor(Z), None if Z_val is None else self._to_tensor(Z_val)
         if checkpoint is None:
             net.fit_start(x[:, :MAX_VALIDATION_ROWS])
             self._train_state = TrainState.start(net)
         else:
             self._train_state = TrainState.from_arrays(checkpoint)
         settings = self._settings(len(X), x_val is not None)
-        train_shift, val_shift = self._loss_shift(X), self._loss_shift(X if X_val is None else X_val)
+        train_shift = self._loss_shift(Z)
+        val_shift = self._loss_shift(Z[:MAX_VALIDATION_ROWS] if Z_val is None else Z_val)
         for event in train(net, self._train_state, x, x_val, settings, self.random_state, n_steps):
-            yield replace(event, train_loss=event.train_loss + train_shift, val_loss=event.val_loss + val_shift)
+            note = f"{event.note}; {self._farthest(X)}" if event.note else ""
+            losses = {"train_loss": event.train_loss + train_shift, "val_loss": event.val_loss + val_shift}
+            yield replace(event, note=note, **losses)
 
-    def _loss_shift(self, X: np.ndarray) -> float:
-        """What scaling adds to the net's mean loss over X, in nats: with it, losses belong to the units of the data."""
-        Z = self._scaling.forward(X)
+    def _loss_shift(self, Z: np.ndarray) -> float:
+        """What scaling adds to the net's mean loss over Z, in nats: with it, losses belong to the units of the data."""
         return -float(np.mean(self._scaling.log_det(Z) + self._scaling.constant_log_density(Z)))
+
+    def _farthest(self, X: np.ndarray) -> str:
+        """In words, where the value lies that most likely broke a step."""
+        Z = np.abs((X - self._scaling.center) / self._scaling.scale)
+        _, column = np.unravel_index(Z.argmax(), Z.shape)
+        names = getattr(self, "feature_names_in_", [f"column {i + 1}" for i in range(Z.shape[1])])
+        return f"the farthest value is in {names[column]}, {Z.max():.3g} standard deviations out"
 
     def _fit_scaling(self, X) -> Scaling:
         return Scaling.fit(X, self.standardize)
@@ -123,9 +134,13 @@ class EngineFlow(FlowModel):
             raise ValueError(f"random_state must be a whole number of at least 0, not {self.random_state!r}")
 
     def score_samples(self, X) -> np.ndarray:
-        """Log-density in nats in the units of X, shape (n_samples,)."""
+        """Log-density in nats in the units of X, shape (n_samples,).
+
+        Where an unbounded flow (scale_map "exp") overflows, the score is -1e30, never infinite or nan.
+        """
         Z = self._scaling_checked().forward(self._check_rows(X))
         log_density = self._net.log_density(self._to_tensor(Z)).double().numpy()
+        log_density = np.where(np.isfinite(log_density), log_density, LOWEST)
         return log_density + self._scaling.constant_log_density(Z) + self._scaling.log_det(Z)
 
     def transform(self, X) -> np.ndarray:

@@ -147,6 +147,8 @@ class LabelledScaling(Scaling):
 def squash(V: np.ndarray) -> np.ndarray:
     """Compress |v| > 8 logarithmically; the derivative there is 1 / (|v| - 7)."""
     size = np.abs(V)
+    if size.size == 0 or size.max() <= FAR:
+        return V
     return np.where(size <= FAR, V, np.sign(V) * (FAR + np.log1p(np.maximum(size - FAR, 0))))
 
 
