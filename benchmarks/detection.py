@@ -96,8 +96,11 @@ def measure(make: Maker, seed: int, protocol: str, X: np.ndarray, X_test: np.nda
         began = time.process_time()
         model.fit(X)
         fitted = time.process_time()
-        scores = getattr(model, "anomaly_score", None) or model.decision_function
-        scores = np.asarray(scores(X_test), float)
+        score = getattr(model, "anomaly_score", None) or model.decision_function
+        scores = np.asarray(score(X_test), float)
+        many = X_test[np.arange(10_000) % len(X_test)]
+        scoring = time.process_time()
+        score(many)
         scored = time.process_time()
     except Exception as error:  # a rival that breaks is part of the result
         return {"error": f"{type(error).__name__}: {error}"[:120]}
@@ -106,7 +109,7 @@ def measure(make: Maker, seed: int, protocol: str, X: np.ndarray, X_test: np.nda
         "auroc": roc_auc_score(y, finite),
         "precision": average_precision_score(y, finite),
         "fit_s": fitted - began,
-        "score_s_per_10k": (scored - fitted) / len(X_test) * 1e4,
+        "score_s_per_10k": scored - scoring,
         "non_finite": int((~np.isfinite(scores)).sum()),
     }
 
