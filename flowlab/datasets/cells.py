@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _MISSING = """na n/a n.a. n.a nan -nan nat null (null) #null! none nil <na> missing \\n ? - -- --- – — . .. #n/a #na
 #div/0! #value! #ref! #name? #num! 1.#ind -1.#ind 1.#qnan -1.#qnan"""
@@ -15,29 +17,17 @@ MISSING_TEXTS = frozenset(["", "#n/a n/a", *_MISSING.split()])
 """What counts as an empty cell, in lower case and without surrounding blanks."""
 
 _SPACES = "\u00a0\u202f\u2009 '’_"
-_NUMBER = re.compile(
-    r"(?P<open>\()?[+\-−]?\s*(?:[$€£¥]\s*)?"
-    r"(?P<digits>\d+(?:[.,\u00a0\u202f\u2009 '’_]\d+)*[.,]?|[.,]\d+)(?P<exponent>[eE][+-]?\d+)?"
-    r"\s*(?:%|€|\$|£|¥|EUR|USD|GBP|CHF)?(?P<close>\))?"
-)
+_CURRENCY = r"(?:[$€£¥]|EUR|USD|GBP|CHF)"
+_DIGITS = rf"(?:\d+[.,]?\d*|[.,]\d+|\d{{1,3}}(?:[.,{_SPACES}]\d{{3}})+(?:[.,]\d*)?)"
+_NUMBER = rf"(?:{_CURRENCY}\s*)?[+\-−]?\s*(?:{_CURRENCY}\s*)?{_DIGITS}(?:[eE][+-]?\d+)?\s*(?:%|{_CURRENCY})?"
+_NUMBER = rf"^(?:{_NUMBER}|\({_NUMBER}\)|[+-]?(?i:inf|infinity))$"
+_IS_NUMBER = re.compile(_NUMBER)
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\s*\d{1,2}:\d{2}.*)?|\d{4}-\d{2}-\d{2}[T ].*")
 
 
 def is_number(text: str) -> bool:
     """Whether a cell alone could be a number in some way of writing: 12, -3.5e4, 1.234,56, 1 000, 12 %, (5)."""
-    text = text.strip()
-    if not text or len(text) > 60:
-        return False
-    if text.lower().lstrip("+-") in ("inf", "infinity"):
-        return True
-    match = _NUMBER.fullmatch(text)
-    if not match or bool(match["open"]) != bool(match["close"]):
-        return False
-    parts = re.split(f"[.,{_SPACES}]", match["digits"])
-    return (len(parts) <= 2 and not re.search(f"[{_SPACES}]", match["digits"])) or (
-        all(len(p) == 3 for p in parts[1:-1])
-        and (len(parts[-1]) == 3 or re.search(r"[.,]\d*$", match["digits"]) is not None)
-    )
+    return len(text) < 80 and _IS_NUMBER.match(text.strip()) is not None
 
 
 def is_date(text: str) -> bool:
@@ -93,70 +83,87 @@ class Reading:
 
 
 def read_column(column: pd.Series, decimal: str, missing: frozenset[str], keep_text: bool) -> Reading:
-    """Read a column of text as numbers, as dates, or leave it text; decided on its distinct values."""
-    codes, uniques = pd.factorize(column)
-    raw = np.asarray(uniques, dtype=object).astype(object)
-    texts = np.array([str(text).strip() for text in raw], dtype=object)
+    """Read a column of text as numbers, as dates, or leave it text; decided on its distinct texts."""
+    cells = pa.array(column.array, type=pa.large_string())
+    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    coded = cells.dictionary_encode()
+    texts = pc.utf8_trim_whitespace(coded.dictionary)
+    empty = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(sorted(MISSING_TEXTS), pa.large_string()))
+    if missing:
+        empty = pc.or_(empty, pc.is_in(texts, value_set=pa.array(sorted(missing), pa.large_string())))
+    present = ~empty.to_numpy(zero_copy_only=False)
+    codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
     counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-    present = np.array([text.lower() not in MISSING_TEXTS and text not in missing for text in texts], dtype=bool)
-    changes = []
     if not keep_text and present.any():
-        number = _as_numbers(texts, counts, present, decimal)
-        if number:
-            values, changes, warnings = number
-            return Reading(_take(values, codes, column), "number", tuple(changes), tuple(warnings))
-        dates = _as_dates(texts, counts, present, codes)
-        if dates:
-            values, changes, warnings = dates
-            return Reading(_take(values, codes, column), "time", tuple(changes), tuple(warnings))
-    n_blank = int(sum(counts[i] for i in range(len(texts)) if texts[i] != raw[i] and present[i]))
-    if n_blank:
-        changes.append(f"blanks around the text of {n_blank:,} cells were removed")
-    texts[~present] = None
-    values = pd.Series(_take(texts, codes, column), dtype="str")
-    return Reading(values, "text", tuple(changes))
+        for kind, read in (("number", _as_numbers), ("time", _as_dates)):
+            found = read(texts, counts, present, decimal, codes)
+            if found:
+                values, changes, warnings = found
+                return Reading(_take(values, codes, column), kind, tuple(changes), tuple(warnings))
+    n_blank = int(counts[pc.not_equal(texts, coded.dictionary).to_numpy(zero_copy_only=False) & present].sum())
+    changes = (f"blanks around the text of {n_blank:,} cells were removed",) if n_blank else ()
+    kept = pc.if_else(pa.array(present), texts, pa.scalar(None, pa.large_string()))
+    values = pd.Series(kept.take(coded.indices).to_pandas(), dtype="str")
+    return Reading(values.set_axis(column.index), "text", changes)
 
 
 def _take(values: np.ndarray, codes: np.ndarray, column: pd.Series) -> pd.Series:
-    if not len(values):
-        return pd.Series(np.nan, index=column.index)
     return pd.Series(pd.api.extensions.take(values, codes, allow_fill=True), index=column.index)
 
 
+def _sample(texts: pa.Array, present: np.ndarray, n: int) -> list[str]:
+    where = np.flatnonzero(present)
+    return texts.take(pa.array(where[np.linspace(0, len(where) - 1, min(len(where), n)).astype(int)])).to_pylist()
+
+
 def _as_numbers(
-    texts: np.ndarray, counts: np.ndarray, present: np.ndarray, decimal: str
+    texts: pa.Array, counts: np.ndarray, present: np.ndarray, decimal: str, codes: np.ndarray
 ) -> tuple[np.ndarray, list[str], list[str]] | None:
-    probe = np.flatnonzero(present)[:2000]
-    if np.mean([is_number(texts[i]) for i in probe]) < 0.8:
+    probe = _sample(texts, present, 1000)
+    if np.mean([is_number(text) for text in probe]) < 0.8:
         return None
-    fits = np.array([ok and is_number(text) for text, ok in zip(texts, present)])
-    odd = present & ~fits
-    if counts[odd].sum() > 0.1 * counts[present].sum() or odd.sum() > max(3, 0.01 * counts.sum()):
-        return None
-    style = number_style(texts[fits], decimal)
+    fits = present & pc.match_substring_regex(texts, _NUMBER).to_numpy(zero_copy_only=False)
+    marked = pc.match_substring_regex(texts, "[.,]").to_numpy(zero_copy_only=False)
+    style = number_style(_sample(texts, fits & marked, 5000) if (fits & marked).any() else [], decimal)
     if style is None:
         return None
     thousands = "." if style.decimal == "," else ","
-    plain = pd.Series(texts[fits], dtype="str")
-    negative = plain.str.startswith("(").to_numpy(bool)
-    plain = plain.str.replace(f"[{_SPACES}{re.escape(thousands)}()$€£¥%]|EUR|USD|GBP|CHF", "", regex=True)
-    plain = plain.str.replace("−", "-", regex=False).str.replace(style.decimal, ".", regex=False)
-    numbers = pd.to_numeric(plain, errors="coerce").to_numpy(float)
+    whole, part = rf"([0-9]+|[0-9]{{1,3}}([{_SPACES}{thousands}][0-9]{{3}})+)?", rf"([{style.decimal}][0-9]*)?"
+    strict = rf"^[^0-9.,]*{whole}{part}([eE][+-]?[0-9]+)?[^0-9]*$"  # texts of the other style are no numbers here
+    fits &= pc.match_substring_regex(texts, strict).to_numpy(zero_copy_only=False)
+    odd = present & ~fits
+    if counts[odd].sum() > 0.1 * counts[present].sum() or odd.sum() > max(3, 0.01 * counts.sum()):
+        return None
     values = np.full(len(texts), np.nan)
-    values[fits] = np.where(negative, -numbers, numbers)
+    chosen = texts.filter(pa.array(fits))
+    values[fits] = _to_float(chosen, style.decimal, thousands)
     changes, warnings = [], []
     if style.decimal == ",":
         changes.append("the comma was read as decimal sign")
     if thousands in style.signs:
         changes.append(f"{'commas' if thousands == ',' else 'points'} between thousands were removed")
-    if any("%" in text for text in texts[fits][:2000]):
+    if pc.any(pc.match_substring(chosen, "%")).as_py():
         changes.append("percent signs were removed (12 % is 12)")
     if style.unsure:
         warnings.append(f"1,234 could mean 1234 or 1.234; it was read as {'1.234' if style.decimal == ',' else '1234'}")
     if odd.any():
-        shown = ", ".join(repr(str(text)) for text in texts[odd][:3])
-        warnings.append(f"{int(counts[odd].sum()):,} cells are not numbers ({shown}) and count as missing")
+        warnings.append(f"{int(counts[odd].sum()):,} cells are not numbers ({_few(texts, odd)}) and count as missing")
     return values, changes, warnings
+
+
+def _to_float(texts: pa.Array, decimal: str, thousands: str) -> np.ndarray:
+    negative = pc.starts_with(texts, "(").to_numpy(zero_copy_only=False)
+    plain = pc.replace_substring_regex(texts, rf"[{_SPACES}{thousands}+()$€£¥%]|EUR|USD|GBP|CHF|\s", "")
+    plain = pc.replace_substring(pc.replace_substring(plain, "−", "-"), decimal, ".")
+    try:
+        numbers = plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        numbers = pd.to_numeric(plain.to_pandas(), errors="coerce").to_numpy(float)
+    return np.where(negative, -numbers, numbers)
+
+
+def _few(texts: pa.Array, chosen: np.ndarray) -> str:
+    return ", ".join(repr(text[:40]) for text in _sample(texts, chosen, 3))
 
 
 _DAY_FIRST = ("%d{0}%m{0}%Y", "%d{0}%m{0}%y")
@@ -165,22 +172,22 @@ _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p
 
 
 def _as_dates(
-    texts: np.ndarray, counts: np.ndarray, present: np.ndarray, codes: np.ndarray
+    texts: pa.Array, counts: np.ndarray, present: np.ndarray, decimal: str, codes: np.ndarray
 ) -> tuple[np.ndarray, list[str], list[str]] | None:
-    where = np.flatnonzero(present)
-    probe = texts[where[np.linspace(0, len(where) - 1, min(len(where), 500)).astype(int)]]
+    probe = _sample(texts, present, 500)
     if np.mean([is_date(text) for text in probe]) < 0.9:
         return None
-    plain = pd.Series(texts[present], dtype="str")
+    plain = texts.filter(pa.array(present))
     best: tuple[float, np.ndarray, str] | None = None
-    for name, formats in _date_formats(str(probe[0])):
+    for name, formats in _date_formats(probe[0]):
         for fmt in formats:
-            parsed = pd.to_datetime(plain, format=fmt, errors="coerce", utc=True)
-            share = float(counts[present][parsed.notna().to_numpy()].sum() / counts[present].sum())
+            stamps = _to_stamps(plain, fmt)
+            share = float(counts[present][~np.isnat(stamps)].sum() / counts[present].sum())
             if share < 0.95:
                 continue
             values = np.full(len(texts), np.datetime64("NaT", "ns"))
-            values[present] = parsed.dt.tz_localize(None).to_numpy("datetime64[ns]")
+            values[present] = stamps
+            # of two readings that both fit, rows in order of time speak for one
             order = np.diff(values[codes[codes >= 0]].astype("int64"))
             merit = share + 0.01 * float(np.mean(order >= 0)) if len(order) else share
             if best is None or merit > best[0] + 1e-12:
@@ -192,9 +199,18 @@ def _as_dates(
     lost = present & np.isnat(values)
     changes, warnings = ["read as dates" + (f", {name}" if name else "")], []
     if lost.any():
-        shown = ", ".join(repr(str(text)) for text in texts[lost][:3])
-        warnings.append(f"{int(counts[lost].sum()):,} cells are not dates ({shown}) and count as missing")
+        warnings.append(f"{int(counts[lost].sum()):,} cells are not dates ({_few(texts, lost)}) and count as missing")
     return values, changes, warnings
+
+
+def _to_stamps(texts: pa.Array, fmt: str) -> np.ndarray:
+    if fmt == "ISO8601":
+        try:  # much faster than pandas, but all or nothing
+            return texts.cast(pa.timestamp("ns")).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
+            pass
+    parsed = pd.to_datetime(pd.Series(texts.to_pandas(), dtype="str"), format=fmt, errors="coerce", utc=True)
+    return parsed.dt.tz_localize(None).to_numpy("datetime64[ns]")
 
 
 def _date_formats(example: str) -> list[tuple[str, list[str]]]:
