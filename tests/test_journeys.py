@@ -1,11 +1,7 @@
 """The two journeys of FlowLab in a real browser: a class watches moons form; an analyst leaves with flagged rows."""
 
-import csv
-import io
 import re
-import time
 
-import numpy as np
 import pytest
 from conftest import settled
 from playwright.sync_api import expect
@@ -30,7 +26,8 @@ def train(page) -> float:
     settled(page)
     page.evaluate("window.__clicked = Date.now()")
     page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_function("window.__flowlab_live && window.__flowlab_live.first_picture > window.__clicked", timeout=30_000)
+    drawn = "window.__flowlab_live && window.__flowlab_live.first_picture > window.__clicked"
+    page.wait_for_function(drawn, timeout=30_000)
     return page.evaluate("(window.__flowlab_live.first_picture - window.__clicked) / 1000")
 
 
@@ -60,7 +57,8 @@ def test_the_teacher(warm_server, open_page, record_property):
     link = page.url
     assert "data=moons" in link and "model=spline" in link
     elsewhere = open_page(link)
-    expect(elsewhere.get_by_role("link", name=re.compile(f"{gap:.3f} nats above the truth"))).to_be_visible(timeout=20_000)
+    same = elsewhere.get_by_role("link", name=re.compile(f"{gap:.3f} nats above the truth"))
+    expect(same).to_be_visible(timeout=20_000)
 
 
 def _step(page) -> int:
