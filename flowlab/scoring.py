@@ -17,10 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from flowlab.datasets.delimited import read_delimited
 from flowlab.datasets.export import to_csv_bytes
 from flowlab.datasets.foreign import to_utf8
-from flowlab.datasets.sniffing import TableError, sniff
-from flowlab.datasets.tables import read_table
+from flowlab.datasets.sniffing import Dialect, TableError, sniff
+from flowlab.datasets.tables import Limits, read_table
 from flowlab.detection.drift import drift_sentences
 from flowlab.detection.export import ADDED, with_scores
 from flowlab.detector_file import Detector, DetectorFileError, from_bytes
@@ -42,9 +43,7 @@ class Block:
     header: bytes
     body: bytes
     first_row: int
-    delimiter: str
-    decimal: str
-    has_header: bool
+    dialect: Dialect
     carried: bytes
     """Rows before this block that lag features need; they are not scored again."""
 
@@ -134,16 +133,7 @@ def blocks(detector: bytes, source: BinaryIO, n_lags: int = 0) -> Iterator[Block
             rest = b""
         if body.strip():
             n_rows = body.count(b"\n") + (not body.endswith(b"\n"))
-            yield Block(
-                detector,
-                header,
-                body,
-                first_row - n_carried,
-                dialect.delimiter,
-                dialect.decimal,
-                dialect.has_header,
-                carried,
-            )
+            yield Block(detector, header, body, first_row - n_carried, dialect, carried)
             first_row += n_rows
             if n_lags:
                 lines = (carried + body).splitlines(keepends=True)[-n_lags:]
@@ -156,17 +146,11 @@ def blocks(detector: bytes, source: BinaryIO, n_lags: int = 0) -> Iterator[Block
 def score_block(block: Block) -> ScoredBlock:
     """Read, score and write one block: a function of its own bytes, for any worker."""
     scorer = _scorer(hashlib.sha256(block.detector).digest(), block.detector)
-    table = read_table(
-        block.header + block.carried + block.body,
-        delimiter=block.delimiter,
-        decimal=block.decimal,
-        encoding="utf-8",
-        header=block.has_header,
-    )
-    n_carried = min(block.carried.count(b"\n"), len(table.frame))
-    as_written = block.delimiter == "," and block.decimal == "." and b'"' not in block.body
+    frame, _, _ = read_delimited(block.header + block.carried + block.body, block.dialect, (), Limits())
+    n_carried = min(block.carried.count(b"\n"), len(frame))
+    as_written = block.dialect.delimiter == "," and block.dialect.decimal == "." and b'"' not in block.body
     raw = block.body if as_written else b""
-    return _scored(scorer, table.frame, block.first_row, n_carried, raw, len(block.body))
+    return _scored(scorer, frame, block.first_row, n_carried, raw, len(block.body))
 
 
 def score_file(

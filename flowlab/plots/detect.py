@@ -53,6 +53,16 @@ class ScoreAxis:
         (fig.update_xaxes if along == "x" else fig.update_yaxes)(**settings)
 
 
+def bin_edges(axis: ScoreAxis, scores: np.ndarray, n_bins: int = 90) -> np.ndarray:
+    """Edges (n_bins + 1,) of bins that look equally wide on the axis and hold all scores."""
+    low, high = float(scores.min()), float(scores.max())
+    if low == high:
+        return np.linspace(low - 0.5, high + 0.5, n_bins + 1)
+    edges = axis.score(np.linspace(*axis.place([low, high]), n_bins + 1))
+    edges[0], edges[-1] = low, high
+    return edges
+
+
 def score_histogram(
     axis: ScoreAxis,
     edges: np.ndarray,

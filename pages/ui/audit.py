@@ -14,7 +14,7 @@ from pages.ui import state, words
 from pages.ui.flagged import original
 
 ANSWERS = {"yes": True, "no": False, "unsure": None}
-PLOT = {"displayModeBar": False}
+PLOT = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg"}}
 
 
 def panel(evidence: Evidence, key: str, axis: ScoreAxis, threshold: Threshold) -> None:

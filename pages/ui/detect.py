@@ -17,10 +17,9 @@ from pages.ui import engine, state, threshold, words
 from pages.ui.threshold import PAGE, Choice
 from pages.ui.trained import run_or_button
 
-N_BINS = 90
 N_STOPS = 300
 FIRST_TAB = "Flagged rows"
-PLOT = {"displayModeBar": False}
+PLOT = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg"}}
 
 
 def page() -> None:
@@ -101,19 +100,11 @@ def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCu
     return resampling.bootstrap_bands(_curves, _grid)
 
 
-@st.cache_data(show_spinner=False, max_entries=20)
-def _bins(key: str, _scores: np.ndarray, _labels: np.ndarray | None, _edges: np.ndarray):
-    return score_bins(_scores, _labels, _edges)
-
-
 def _histogram(evidence: Evidence, axis: ScoreAxis, choice: Choice) -> None:
     rows = evidence.rows("unseen")
-    ends = axis.place([evidence.scores[rows].min(), np.nextafter(evidence.scores[rows].max(), np.inf)])
-    edges = axis.score(np.linspace(*ends, N_BINS + 1))
-    edges[0], edges[-1] = min(edges[0], evidence.scores[rows].min()), max(edges[-1], evidence.scores[rows].max())
-    if edges[0] == edges[-1]:
-        edges = np.linspace(edges[0] - 0.5, edges[0] + 0.5, N_BINS + 1)
-    edges, counts = score_bins(evidence.scores[rows], evidence.labels("unseen"), edges)
+    edges, counts = score_bins(
+        evidence.scores[rows], evidence.labels("unseen"), plots.bin_edges(axis, evidence.scores[rows])
+    )
     fig = plots.score_histogram(
         axis, edges, counts, choice.threshold.value, interval=choice.threshold.interval,
         log_counts=state.view(PAGE, "log", True), dark=state.is_dark(), height=285,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -14,13 +15,13 @@ from flowlab.detection.evidence import Evidence
 from flowlab.detection.export import with_scores
 from flowlab.detection.threshold import Threshold, plain
 from flowlab.plots import detect as plots
-from pages.ui import engine, state, words
+from pages.ui import engine, leave, state, words
 
 PAGE = "detect"
 MAX_SHOWN = 500
 MAX_EXPLAINED = 100
 PARTS = np.array(["train", "validation", "test"])
-PLOT = {"displayModeBar": False}
+PLOT = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg"}}
 
 
 def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
@@ -38,7 +39,7 @@ def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
         elif len(flagged) > MAX_SHOWN:
             st.caption(f"The {MAX_SHOWN} highest of {words.count(len(flagged))} flagged rows; the download has all.")
         _select(evidence, sheet, shown)
-        _downloads(evidence, sheet, flagged)
+        _downloads(evidence, sheet, flagged, threshold)
     with right:
         row = state.view(PAGE, "row", int(shown[0]))
         _reasons(evidence, key, row if 0 <= row < len(evidence.scores) else int(shown[0]), threshold)
@@ -153,13 +154,12 @@ def _repair(evidence: Evidence, row: int, threshold: Threshold) -> None:
     st.markdown(words.plain(str(found["sentence"])))
 
 
-def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray) -> None:
+def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: Threshold) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (evidence.dataset.name or "rows"))[:40]
-    ask = _asker(flagged[:MAX_EXPLAINED])
-    frame = original(evidence)
+    ask, frame = _asker(flagged[:MAX_EXPLAINED]), original(evidence)
     with st.container(horizontal=True):
         st.download_button(
-            "Download all rows (CSV)",
+            "All rows (CSV)",
             lambda: to_csv_bytes(with_scores(frame, sheet, ask())),
             file_name=f"{name}_scored.csv",
             mime="text/csv",
@@ -167,13 +167,41 @@ def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray) -> None:
             help="Original columns, then score, percentile, p-value and flag, and the reasons of the highest rows",
         )
         st.download_button(
-            "Flagged rows only",
+            "Flagged rows (CSV)",
             lambda: to_csv_bytes(with_scores(frame, sheet, ask()).iloc[np.sort(flagged)]),
             file_name=f"{name}_flagged.csv",
             mime="text/csv",
             on_click="ignore",
             disabled=not len(flagged),
         )
+        st.download_button(
+            "All rows (Parquet)",
+            lambda: _parquet(with_scores(frame, sheet, ask())),
+            file_name=f"{name}_scored.parquet",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Detector",
+            leave.detector_maker(evidence, threshold),
+            file_name=f"{name}.detector",
+            mime="application/zip",
+            on_click="ignore",
+            help="Model, encoder and threshold in one file, for the Score page and for python -m flowlab score",
+        )
+        st.download_button(
+            "Report (HTML)",
+            leave.report_maker(evidence, threshold, frame, sheet, flagged, ask),
+            file_name=f"{name}_report.html",
+            mime="text/html",
+            on_click="ignore",
+            help="Pictures, settings, versions and what the threshold means, in one file",
+        )
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.rename(columns=str).to_parquet(out, index=False)
+    return out.getvalue()
 
 
 def _asker(rows: np.ndarray) -> Callable[[], dict[int, list[str]]]:

@@ -1,0 +1,54 @@
+"""The one-file report: complete, and nothing a user brought is executed."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.detection.evidence import Evidence
+from flowlab.detection.rules import manual
+from flowlab.plots import detect as plots
+from flowlab.plots.standalone import figures_html
+from flowlab.records import RunSpec, Spec
+from flowlab.report import detection_report, meaning
+
+EVIL = "<script>alert(1)</script>"
+
+
+def _evidence(labels=True):
+    rng = np.random.default_rng(0)
+    y = (rng.random(400) < 0.1).astype(np.int8)
+    return Evidence.of(Dataset(np.zeros((400, 1)), ("x",), y=y if labels else None), rng.normal(4.0 * y))
+
+
+def test_the_report_says_what_the_threshold_means():
+    evidence = _evidence()
+    figures = figures_html([("reasons", plots.reasons_bars(["a"], np.array([1.0]), "nats"))])
+    page = detection_report(
+        "plant", RunSpec(Spec("moons"), Spec("spline"), 3), evidence, evidence.choose("f_beta"), figures
+    ).decode()
+    assert "Highest F1 on 60 rows" in page and "60 validation rows" in page
+    assert "precision" in page and "AUROC" in page and "plotly" in page.lower()
+    assert "&quot;seed&quot;: 3" in page
+
+
+def test_no_markup_from_data_gets_through():
+    rows = pd.DataFrame({EVIL: [EVIL]})
+    page = detection_report(
+        EVIL, RunSpec(Spec("upload", {"name": EVIL}), Spec("spline")), _evidence(), manual(1.0), rows=rows, link=EVIL
+    ).decode()
+    assert "<script" not in page and page.count("&lt;script&gt;") >= 4
+
+
+def test_it_loads_nothing_from_elsewhere():
+    figures = figures_html([("a", plots.reasons_bars(["a"], np.array([1.0]), "nats"))] * 2)
+    assert not re.search(r'<(script|link)[^>]+(src|href)="http', figures[0][1] + figures[1][1])
+    assert len(figures[0][1]) > 1_000_000 > len(figures[1][1])
+
+
+def test_without_labels_it_does_not_speak_of_labels():
+    evidence = _evidence(labels=False)
+    assert "count as normal" in meaning(evidence, manual(1.0))
+    page = detection_report("plant", RunSpec(Spec("moons"), Spec("spline")), evidence, manual(1.0)).decode()
+    assert "precision" not in page and "flagged share" in page
