@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 ops = torch.ops.aten
+ACTIVATIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "elu": ops.elu_}
+"""Those whose slope follows from their output, so that they work in place; silu keeps its input."""
 LOG_STD_BOUND = 5.0
 """Log standard deviations stay within -5 and 5: no likelihood is infinite and nothing overflows."""
 HALF_LN_2PI = 0.5 * math.log(2 * math.pi)
@@ -33,6 +35,7 @@ class Layers:
             self.weights.append(parameters[start:end].view(n_out, n_in + 1))
             self.gradients.append(gradient[start:end].view(n_out, n_in + 1))
             start = end
+        self._transposed = [w[:, :-1].t() for w in self.weights]
         self._buffers: dict[int, tuple] = {}
 
     @staticmethod
@@ -48,7 +51,7 @@ class Layers:
 
     def forward(self, x: Tensor) -> Tensor:
         """Output (sizes[-1], batch); it stays valid until the next call with the same batch size."""
-        inputs, pre, output = self._buffer(x.shape[1])
+        inputs, pre, _, output = self._buffer(x.shape[1])
         inputs[0][:-1].copy_(x)
         for layer, w in enumerate(self.weights[:-1]):
             h = inputs[layer + 1][:-1]
@@ -57,17 +60,17 @@ class Layers:
                 ops.silu.out(pre[layer], out=h)
             else:
                 torch.mm(w, inputs[layer], out=h)
-                {"relu": torch.relu_, "tanh": torch.tanh_, "elu": ops.elu_}[self.activation](h)
+                ACTIVATIONS[self.activation](h)
         return torch.mm(self.weights[-1], inputs[-1], out=output)
 
     def backward(self, g: Tensor, want_input: bool = True) -> Tensor | None:
         """From the gradient at the last output: fills `gradient`, returns the gradient at the input."""
-        inputs, pre, _ = self._buffer(g.shape[1])
+        inputs, pre, slopes, _ = self._buffer(g.shape[1])
         for layer in range(len(self.weights) - 1, -1, -1):
             torch.mm(g, inputs[layer].t(), out=self.gradients[layer])
             if layer == 0 and not want_input:
                 return None
-            g = torch.mm(self.weights[layer][:, :-1].t(), g)
+            g = torch.mm(self._transposed[layer], g, out=slopes[layer])
             if layer > 0:
                 self._activation_backward(g, inputs[layer][:-1], pre[layer - 1] if pre else None)
         return g
@@ -89,7 +92,8 @@ class Layers:
             like = self.weights[0]
             inputs = [like.new_ones(n + 1, batch) for n in self.sizes[:-1]]
             pre = [like.new_empty(n, batch) for n in self.sizes[1:-1]] if self.activation == "silu" else []
-            self._buffers[batch] = inputs, pre, like.new_empty(self.sizes[-1], batch)
+            slopes = [like.new_empty(n, batch) for n in self.sizes[:-1]]
+            self._buffers[batch] = inputs, pre, slopes, like.new_empty(self.sizes[-1], batch)
         return self._buffers[batch]
 
 
