@@ -87,6 +87,23 @@ def test_readout_of_affine_layers_is_what_they_did(moons):
     assert np.allclose(log_scale.sum(-1), flow.log_det_path(moons[:50]))
 
 
+@pytest.mark.parametrize("name", ["maf", "iaf", "planar", "normalised"])
+def test_readouts_of_other_layers(name, moons):
+    flow = make(name).fit(moons)
+    log_scale, shift = flow.layer_readout(moons[:50])
+    before, after = flow.transform_path(moons[:50])[:-1], flow.transform_path(moons[:50])[1:]
+    if name == "iaf":
+        assert np.allclose(after, (before - shift) * np.exp(log_scale))
+    else:
+        assert np.allclose(after, before * np.exp(log_scale) + shift)
+
+
+def test_steps_within_a_budget(moons):
+    flow = make("affine")
+    one, four = flow.steps_within(1.0, moons), flow.steps_within(4.0, moons)
+    assert 20 < one < four and flow.n_steps == 40 and not hasattr(flow, "parameters_")
+
+
 def test_score_gradient_is_the_slope(fitted, moons):
     X, step = moons[:60], 1e-2
     gradient = fitted.score_gradient(X)

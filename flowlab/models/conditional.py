@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from flowlab.models.flowbase import EngineFlow
 from flowlab.models.scaling import LabelledScaling
@@ -85,7 +86,7 @@ class ClassConditionalFlow(EngineFlow):
         scaling = self._scaling_checked()
         if label not in scaling.classes:
             raise ValueError(f"label must be one of the classes {scaling.classes.tolist()}, not {label!r}")
-        latent = scaling.base_sample(n_samples, temperature, np.random.RandomState(random_state))
+        latent = scaling.base_sample(n_samples, temperature, check_random_state(random_state))
         latent[:, scaling.label] = np.flatnonzero(scaling.classes == label)[0]
         return self._to_data(latent, exact=False)
 

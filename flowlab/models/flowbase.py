@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -57,6 +59,14 @@ class EngineFlow(FlowModel):
         net = self._net = self._build(int(self._scaling.varies.sum()))
         self.parameters_ = net.parameters.numpy()
         return self._steps(X, X_val, checkpoint, n_steps)
+
+    def steps_within(self, seconds: float, X, clock=time.perf_counter) -> int:
+        """How many training steps on X fit into `seconds` on this machine, by timing a throwaway copy for a moment."""
+        trial = clone(self).set_params(n_steps=10**9, patience=0)
+        for event in trial.fit_iter(X, n_steps=200):
+            if event.step == 50:
+                began = clock()
+        return max(1, int(seconds * 150 / max(clock() - began, 1e-9)))
 
     def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
         from flowlab.nets.process import use_one_thread

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from collections import OrderedDict
 from types import SimpleNamespace
 
@@ -53,7 +54,7 @@ class Stack:
         self._log_det_rows = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.twin: Stack | None = None
         """The same stack in float64, where somebody needs one."""
-        self._workspaces: OrderedDict[tuple[int, bool], SimpleNamespace] = OrderedDict()
+        self._workspaces: OrderedDict[tuple[int, bool, int], SimpleNamespace] = OrderedDict()
 
     @torch.inference_mode()
     def loss_and_gradient(self, x: Tensor, generator: torch.Generator | None = None) -> float:
@@ -177,8 +178,8 @@ class Stack:
             w.context[:, own] = x[self.n_features :]
 
     def _workspace(self, batch: int, training: bool) -> SimpleNamespace:
-        """Buffers for one batch size. Without a backward pass to come, layers share theirs (and the cache)."""
-        key = batch, training
+        """Buffers for one batch size and thread; without a backward pass to come, layers share theirs."""
+        key = batch, training, threading.get_ident()
         if key in self._workspaces:
             self._workspaces.move_to_end(key)
             return self._workspaces[key]
