@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 
 from flowlab.datasets.delimited import read_delimited
 from flowlab.datasets.export import to_csv_bytes
-from flowlab.datasets.foreign import to_utf8
+from flowlab.datasets.foreign import refuse_foreign, to_utf8
 from flowlab.datasets.sniffing import Dialect, TableError, sniff
 from flowlab.datasets.tables import Limits, read_table
 from flowlab.detection.drift import drift_sentences
@@ -32,7 +32,7 @@ BLOCK_BYTES = 4 * 2**20
 MAX_NOTES = 12
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 WHOLE = (b"\x1f\x8b", b"PAR1", b"\xff\xfe", b"\xfe\xff")
-"""Beginnings of files that are read as a whole: gzip, Parquet, UTF-16."""
+"""Beginnings of files that are read as a whole: gzip, Parquet, UTF-16; so is whatever holds zero bytes."""
 
 
 @dataclass(frozen=True)
@@ -171,15 +171,16 @@ def score_file(
     progress : called after each block with rows scored and bytes read so far
     """
     opened = from_bytes(detector)
-    start = source.read(4)
+    start = source.read(4096)
     source.seek(0)
+    refuse_foreign(start)
     began = time.perf_counter()
-    if start.startswith(WHOLE):
-        results: Iterator[ScoredBlock] = iter([_score_whole(detector, source.read())])
-        return _drain(opened, results, sink, progress, began)
     encoder = opened.table_encoder()
     with pool(width) as imap:
-        results = imap(score_block, blocks(detector, source, encoder.lags if encoder else 0))
+        if start.startswith(WHOLE) or b"\x00" in start:
+            results = imap(score_whole, [(detector, source.read())])
+        else:
+            results = imap(score_block, blocks(detector, source, encoder.lags if encoder else 0))
         return _drain(opened, results, sink, progress, began)
 
 
@@ -213,7 +214,9 @@ def _scores_of(scored: pd.DataFrame) -> np.ndarray:
     return scored.iloc[:, -len(ADDED)].to_numpy()
 
 
-def _score_whole(detector: bytes, data: bytes) -> ScoredBlock:
+def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
+    """Read, score and write a file that cannot be cut: `work` is the detector's and the file's content."""
+    detector, data = work
     scorer = _scorer(hashlib.sha256(detector).digest(), detector)
     return _scored(scorer, read_table(data).frame, 0, 0, b"", len(data))
 

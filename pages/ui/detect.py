@@ -30,7 +30,7 @@ def page() -> None:
     if run is None:
         return
     key = f"{run.run_id} {run.updated}"
-    evidence = _evidence(key, run.run_id)
+    evidence = scored_rows(key, run.run_id)
     axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title())
     grid = _grid(evidence, axis)
     choice = threshold.controls(evidence, key)
@@ -65,7 +65,8 @@ def page() -> None:
 
 
 @st.cache_resource(show_spinner="Scoring all rows", max_entries=8)
-def _evidence(key: str, run_id: str) -> Evidence:
+def scored_rows(key: str, run_id: str) -> Evidence:
+    """Scores of the present run as evidence; `key` changes when the run does."""
     views = engine.run().views
     scores = views["anomaly_score"] if views is not None else engine.view("final")["anomaly_score"]
     return Evidence.of(engine.dataset(), scores)

@@ -48,6 +48,17 @@ def controls(evidence: Evidence, key: str) -> Choice:
     return Choice(used, answer, prices, unit)
 
 
+def standing(evidence: Evidence, key: str) -> Threshold:
+    """The threshold that the link names, without drawing anything: what the Detect page shows for this state."""
+    rule = state.view(PAGE, "rule", evidence.best_default_rule)
+    if rule not in rules.RULES and rule != MANUAL:
+        rule = evidence.best_default_rule
+    parameters = {} if rule == MANUAL else {p.name: _value(rule, p) for p in rules.RULES[rule].parameters}
+    unit = state.view(PAGE, "unit", "rows")
+    answer = _answer(evidence, key, rule, parameters, unit if unit in evidence.units() else "rows")
+    return _fallback(evidence) if answer.refused else answer
+
+
 def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
     """A slider over `grid` (k,) and the present threshold, to stand under a histogram with the same axis."""
     by_hand = threshold.rule == MANUAL
@@ -122,9 +133,14 @@ def _stored(rule: str, name: str, default: float) -> float:
     return state.view(PAGE, f"{rule}_{name}", default)
 
 
+def _value(rule: str, parameter: Parameter) -> float:
+    """What the link says of a parameter; out of range means the nearest end."""
+    return min(max(_stored(rule, parameter.name, parameter.default), parameter.low), parameter.high)
+
+
 def _parameter(rule: str, parameter: Parameter) -> float:
-    """One parameter as a number input; out of range in the link means the nearest end."""
-    value = min(max(_stored(rule, parameter.name, parameter.default), parameter.low), parameter.high)
+    """One parameter as a number input."""
+    value = _value(rule, parameter)
     key = state.widget_key(PAGE, rule, parameter.name)
 
     def apply(new: float) -> None:
