@@ -252,11 +252,9 @@ class EngineFlow(FlowModel):
 
     def _to_tensor(self, Z: np.ndarray, exact: bool = False):
         """The varying columns of Z, and their context, as a feature-major tensor, float32 or, if `exact`, float64."""
-        import torch
+        from flowlab.nets.engine.build import feature_major
 
-        dtype = np.float64 if exact else np.float32
-        columns = np.concatenate([Z[:, self._scaling.varies], self._scaling.context(Z)], axis=1)
-        return torch.from_numpy(np.ascontiguousarray(columns.T, dtype=dtype))
+        return feature_major(np.concatenate([Z[:, self._scaling.varies], self._scaling.context(Z)], axis=1), exact)
 
     def _exact_net(self):
         """The net in float64: its inverse undoes it to 1e-9 where float32, amplified by steep layers, loses 1e-3."""

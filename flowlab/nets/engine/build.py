@@ -5,6 +5,7 @@ Over no features (a table of constants) each of them is the empty stack.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from flowlab.nets.engine.affine import Additive, Affine
@@ -70,6 +71,11 @@ def affine_or_additive(scale_map: str, convention: str) -> Affine | Additive:
 def real(exact: bool) -> torch.dtype:
     """float64 for exact round trips, float32 for training."""
     return torch.float64 if exact else torch.float32
+
+
+def feature_major(rows: np.ndarray, exact: bool = False) -> torch.Tensor:
+    """Rows (n, d) as the batch (d, n) that a stack takes, float32 or, if `exact`, float64."""
+    return torch.from_numpy(np.ascontiguousarray(rows.T, dtype=np.float64 if exact else np.float32))
 
 
 def _with_norms(layers: list, n_features: int, activation_norm: bool) -> list:
