@@ -1,5 +1,6 @@
 """The two journeys of FlowLab in a real browser: a class watches moons form; an analyst leaves with flagged rows."""
 
+import csv
 import re
 
 import pytest
@@ -68,3 +69,40 @@ def _step(page) -> int:
 
 def _thin(n: int) -> str:
     return f"{n:,}".replace(",", "\u2009")
+
+
+ORDERS = [
+    "order;amount;weight;city;day;fraud",
+    *(
+        f"{i};{20 + i % 17 + (400 if i % 50 == 7 else 0)},5;{'' if i % 23 == 0 else 2 + i % 5};"
+        f"{('Bern', 'Basel', 'Genf')[i % 3]};2026-01-{1 + i % 28:02d};{int(i % 50 == 7)}"
+        for i in range(600)
+    ),
+]
+"""A file as people have it: semicolons, decimal commas, holes, a text column, an identifier, a date, a rare label."""
+
+
+def test_the_analyst(warm_server, open_page, tmp_path):
+    page = open_page(warm_server.url + "/data")
+    settled(page)
+    page.get_by_text("Your own table", exact=True).click()
+    upload = page.get_by_test_id("stFileUploaderDropzoneInput")
+    orders = {"name": "orders.csv", "mimeType": "text/csv", "buffer": "\r\n".join(ORDERS).encode("latin-1")}
+    upload.set_input_files(files=[orders])
+    expect(page.get_by_text(re.compile("600 rows, 6 columns")).first).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Train a detector").click()
+    expect(page.get_by_role("link", name=re.compile("trained in"))).to_be_visible(timeout=120_000)
+    page.get_by_role("link", name="Detect", exact=True).click()
+    expect(page.get_by_text("flagged rows").first).to_be_visible(timeout=20_000)
+    for word in ("precision", "recall", "cost"):
+        expect(page.get_by_text(word, exact=True).first).to_be_visible()
+    with page.expect_download(timeout=30_000) as waiting:
+        page.get_by_role("button", name="All rows (CSV)").click()
+    target = tmp_path / "out.csv"
+    waiting.value.save_as(target)
+    rows = list(csv.DictReader(target.open(encoding="utf-8-sig")))
+    assert len(rows) == 600 and {"order", "amount", "city"} <= set(rows[0])
+    flagged = [r for r in rows if r["flagged"] in ("1", "True")]
+    found = sum(r["fraud"] == "1" for r in flagged)
+    print(f"\n{len(flagged)} rows flagged, {found} of 12 frauds among them")
+    assert found >= 10
