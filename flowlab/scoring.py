@@ -276,7 +276,7 @@ class _Text:
         if self._decoder is None:
             # the first block's last line may be cut inside a character: it is judged without it
             _, encoding, _ = to_utf8(data[: data.rfind(b"\n") + 1] or data)
-            codec = "utf-8-sig" if encoding.lower().startswith("utf-8") else encoding
+            codec = "cp1252" if "1252" in encoding else "latin-1" if "Latin" in encoding else "utf-8-sig"
             self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
         return self._decoder.decode(data, final=not data).encode()
 

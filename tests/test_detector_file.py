@@ -173,6 +173,15 @@ def test_characters_of_several_bytes_are_not_cut(saved, monkeypatch):
     assert set(out["ort"]) == {"Zürich, 東京"}
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
+def test_other_encodings_are_read(saved, monkeypatch, encoding):
+    monkeypatch.setattr(scoring, "BLOCK_BYTES", 1000)
+    frame = _table(100, seed=8)
+    frame["ort"] = "Zürich"
+    _, out = _score(saved[0], frame.to_csv(index=False).encode(encoding))
+    assert set(out["ort"]) == {"Zürich"} and len(out) == 100
+
+
 def test_columns_are_matched_by_name_and_trouble_is_named(saved):
     frame = _table(seed=9)
     _, plain = _score(saved[0], _csv(frame))
