@@ -167,7 +167,7 @@ def main() -> None:
             idle, busy = asyncio.run(measure(port, home, arguments.page, arguments.reruns))
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(60)
     print(f"page {arguments.page}, {arguments.reruns} reruns, {len(os.sched_getaffinity(0))} cores")
     for name, seconds in (("idle", idle), ("two runs train", busy)):
         p50, p95 = np.percentile(1000 * seconds, [50, 95])

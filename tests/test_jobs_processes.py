@@ -171,6 +171,34 @@ def test_the_server_process_never_loads_torch_and_leaves_no_worker_behind(tmp_pa
         gone_within(int(pid), 20)
 
 
+def test_a_server_that_ends_while_training_leaves_a_run_to_go_on_with(tmp_path):
+    run_id = run_script(
+        """
+        import sys, time
+        from flowlab.jobs import JobRunner
+        from flowlab.records import RunSpec, Spec
+        from flowlab.runs import RunStore
+
+        if __name__ == "__main__":
+            runner = JobRunner(RunStore(sys.argv[1] + "/home"))
+            run_id = runner.submit(RunSpec(Spec("moons"), Spec("spline", {"n_steps": 50_000})))
+            while runner.status(run_id).step < 100:
+                time.sleep(0.05)
+            time.sleep(1.5)
+            print(run_id)  # and no close(): as when the server gets SIGTERM
+        """,
+        tmp_path,
+    ).strip()
+    store = RunStore(tmp_path / "home")
+    assert store.load(run_id).status == "running" and store.load(run_id).error == ""
+    runner = JobRunner(store, lanes=1, scheduler="")
+    try:
+        assert runner.status(run_id).state == "interrupted" and runner.status(run_id).step >= 1
+        assert int(store.load(run_id).checkpoint["train.step"]) >= 1
+    finally:
+        runner.close()
+
+
 def test_workers_leave_when_the_server_is_killed(tmp_path):
     script = tmp_path / "server.py"
     script.write_text(

@@ -88,11 +88,14 @@ class Dispatcher:
             with self.lock:
                 try:
                     action()
-                except Exception:
-                    # Our own mistake, over one job: the others must go on.
-                    _log.exception("an action of the dispatcher failed")
-                while not self.closed and (lane := self._lanes.free()) and (job := self.turns.take()):
-                    self._submit(job, job.lane if self._lanes.is_free(job.lane) else lane)
+                    while not self.closed and (lane := self._lanes.free()) and (job := self.turns.take()):
+                        self._submit(job, job.lane if self._lanes.is_free(job.lane) else lane)
+                except Exception as error:
+                    if _says_shutdown(error):
+                        self._leave()
+                    else:
+                        # Our own mistake, over one job: the others must go on.
+                        _log.exception("an action of the dispatcher failed")
 
     def _submit(self, job: Job, lane: Lane) -> None:
         now = time.monotonic()
@@ -107,6 +110,8 @@ class Dispatcher:
                 slices.run_slice, job.slice_spec, job.checkpoint, n_steps, dataset, with_frame
             )
         except Exception as error:
+            if _says_shutdown(error):
+                raise
             future = Future()
             future.set_exception(error)
         future.add_done_callback(lambda future: self.post(partial(self._settle, job, lane, n_steps, clicks, future)))
@@ -130,6 +135,12 @@ class Dispatcher:
             self._fetch_data(job)
         else:
             self._advance(job, future.result(), n_steps, counts=clicks == job.clicks)
+
+    def _leave(self) -> None:
+        """The interpreter is ending: let it not wait for workers. Runs stay as they are on disk, to be gone on with."""
+        self.closed = True
+        for lane in (*self._lanes.training, self._lanes.evaluation):
+            lane.kill()
 
     def _cut_off(self) -> None:
         """End slices nobody wants any more that take long, such as one step of a slow model on a large table."""
@@ -215,3 +226,8 @@ class Dispatcher:
         self._loader.submit(self._load, job.slice_spec).add_done_callback(
             lambda future: self.post(partial(fetched, future))
         )
+
+
+def _says_shutdown(error: Exception) -> bool:
+    """Whether an executor refused work because Python itself is ending; nothing public says so earlier."""
+    return type(error) is RuntimeError and "shutdown" in str(error)
