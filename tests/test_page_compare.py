@@ -134,3 +134,15 @@ def test_one_button_trains_the_missing_models_of_the_set():
     assert all(status is not None for status in live)
     at.button(key="compare.stop").click().run()
     assert not at.exception
+
+
+def test_a_sweep_is_trained_in_a_queue_and_drawn(runs):
+    steps = {"n_latent": 1, "beta": 3.0}
+    train(spec("vae", **steps))
+    at = app(compare__runs=link(runs), compare__section="Sweeps", compare__sweep="Beta")
+    assert "1 of 7 runs finished" in text(at)
+    assert len(at.get("plotly_chart")) == 4
+    at.button(key="compare.sweep_train").click().run()
+    assert not at.exception
+    at.button(key="compare.stop").click().run()
+    assert not at.exception

@@ -17,6 +17,7 @@ from pages.ui.trained import LIVE
 
 PLOT = {"displayModeBar": False, "scrollZoom": False}
 TOP_HEIGHT = 370
+MOST_BARS = 6
 
 
 def page() -> None:
@@ -24,7 +25,9 @@ def page() -> None:
     runs = compared.chosen_runs()
     st.markdown(f"#### [{_headline(len(runs))}]({state.link_to(PAGE)})")
     _choice(runs)
-    _queue()
+    sweeping = bool(runs) and state.view(PAGE, "section", "") == "Sweeps"
+    if not sweeping:
+        _queue()
     if not runs:
         st.info(
             "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line "
@@ -35,7 +38,9 @@ def page() -> None:
         with st.spinner("Scoring the held-out rows"):
             found = compared.gather(runs)
         _top(found)
-        compare_views.sections(found)
+        compare_views.sections(found, _submit)
+        if sweeping:
+            _queue()
     except (ValueError, RuntimeError) as error:
         st.warning(words.plain(error))
 
@@ -57,7 +62,7 @@ def _choice(runs: list) -> None:
             key = state.widget_key(PAGE, "runs", *sorted(candidates))
 
             def apply(ids: list[str]) -> None:
-                state.set_view(PAGE, runs=".".join(ids) if set(ids) != set(candidates) else None)
+                state.set_view(PAGE, runs=".".join(ids) or None)
 
             st.multiselect(
                 "Models on these rows",
@@ -101,11 +106,14 @@ def _bars(n_live: int) -> None:
     specs = state.recall("compare.queue", [])
     now = [spec for spec in specs if _state(spec) in LIVE]
     troubles = []
-    for spec, column in zip(now, st.columns(max(len(now), 1))):
-        status = engine.status(spec)
-        share = status.step / max(status.n_steps, 1)
-        text = f"{_name(spec)} · " + (f"{words.percent(share)}" if status.step else status.state)
-        column.progress(min(share, 1.0), text=words.plain(text))
+    if len(now) > MOST_BARS:
+        shares = [1.0 if spec not in now else _share(spec) for spec in specs]
+        st.progress(float(np.mean(shares)), text=f"{len(specs) - len(now)} of {len(specs)} runs finished")
+    else:
+        for spec, column in zip(now, st.columns(max(len(now), 1))):
+            share = _share(spec)
+            standing = words.percent(share) if share else _state(spec)
+            column.progress(share, text=words.plain(f"{_name(spec)} · {standing}"))
     for spec in specs:
         status = engine.status(spec)
         if status is not None and status.state == "failed":
@@ -119,6 +127,11 @@ def _bars(n_live: int) -> None:
         if not now and not troubles:
             state.keep("compare.queue", [])
         st.rerun()
+
+
+def _share(spec) -> float:
+    status = engine.status(spec)
+    return min(status.step / max(status.n_steps, 1), 1.0) if status else 0.0
 
 
 def _name(spec) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -19,7 +21,8 @@ from flowlab.comparison import (
 from flowlab.detection.metrics import threshold_curves
 from flowlab.plots import codes as code_plots
 from flowlab.plots import compare as plots
-from pages.ui import engine, state, words
+from flowlab.records import RunSpec
+from pages.ui import engine, state, sweeps, words
 from pages.ui.compare_controls import alarm_percent, pair, segmented
 from pages.ui.compared import PAGE, Compared
 
@@ -29,11 +32,12 @@ REASONED = 8
 N_DISPUTED = 4
 
 
-def sections(found: Compared) -> None:
-    """One of the sections, chosen above it."""
+def sections(found: Compared, train: Callable[[list[RunSpec]], None]) -> None:
+    """One of the sections, chosen above it; `train` queues runs."""
     shown = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
     if found.dataset.n_features == 2 and (found.reconstructors() or found.densities()):
         shown["Maps"] = _maps
+    shown["Sweeps"] = lambda _: sweeps.section(train)
     chosen = segmented("Section", list(shown), "section")
     shown[chosen](found)
 

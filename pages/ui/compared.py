@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,24 +73,29 @@ def comparable_runs() -> list[Run]:
 
 
 def chosen_runs() -> list[Run]:
-    """The runs the link names, whatever their data, or else all comparable ones."""
+    """The runs the link names, whatever their data, or else those of the set and of the present model."""
     ids = [i for i in str(state.view(PAGE, "runs", "")).split(".") if i]
     if not ids:
-        return comparable_runs()
+        wanted = {catalog.run_id(spec) for spec in set_specs()}
+        return [run for run in comparable_runs() if run.run_id in wanted]
     loaded = [engine.store().load(i) for i in ids if len(i) == 16 and set(i) <= set("0123456789abcdef")]
     return [run for run in loaded if run is not None and run.is_usable]
 
 
 def run_names(runs: list[Run]) -> dict[str, str]:
-    """Run id to a short name; settings are named where the model alone does not tell two runs apart."""
-    labels = {run.run_id: catalog.MODELS[run.spec.model.name].label for run in runs}
-    count = Counter(labels.values())
+    """Run id to a short name; where one model occurs twice, with the settings in which its runs differ."""
+    alike: dict[str, list[Run]] = {}
     for run in runs:
-        label = labels[run.run_id]
-        if count[label] > 1:
-            settings = ", ".join(f"{k} {v}" for k, v in sorted(run.spec.model.params.items())) or "defaults"
-            labels[run.run_id] = f"{label} ({settings})"[:60]
-    return labels
+        alike.setdefault(run.spec.model.name, []).append(run)
+    names = {}
+    for model, group in alike.items():
+        entry = catalog.MODELS[model]
+        settings = [entry.complete(run.spec.model).params for run in group]
+        varied = [c for c in entry.controls if len({str(values[c.name]) for values in settings}) > 1]
+        for run, values in zip(group, settings):
+            text = ", ".join(f"{c.label.lower()} {values[c.name]}" for c in varied)
+            names[run.run_id] = f"{entry.label}, {text}"[:70] if text else entry.label
+    return names
 
 
 def gather(runs: list[Run]) -> Compared:
@@ -119,16 +123,16 @@ def scored(run: Run, name: str) -> Scored:
     dataset = engine.dataset(run.spec)
     rows = held_out(dataset)
     y = None if dataset.y is None else dataset.y[rows]
-    scores = _scores(run)[rows]
+    values = scores(run)[rows]
     normal = np.ones(len(rows), bool) if y is None else y == 0
     cost = engine.view("cost", run.spec)
     is_density = catalog.make_model(run.spec.model).is_density
     return Scored(
         name=name,
-        anomaly_score=scores,
+        anomaly_score=values,
         y=y,
         data=_digest(run.spec.data.to_json(), run.spec.seed, run.spec),
-        log_likelihood=-float(scores[normal].mean()) if is_density and normal.any() else float("nan"),
+        log_likelihood=-float(values[normal].mean()) if is_density and normal.any() else float("nan"),
         fit_seconds=run.events[-1].seconds if run.events else float("nan"),
         score_seconds=float(cost["score_seconds"]),
         n_parameters=int(cost["n_parameters"]),
@@ -144,9 +148,9 @@ def trivial_rivals(spec: RunSpec) -> dict[str, Scored]:
     data = _digest(spec.data.to_json(), spec.seed, spec)
     return {
         str(name): Scored(
-            str(name), scores[rows], y, data, fit_seconds=float(fit), score_seconds=float(score), trivial=True
+            str(name), values[rows], y, data, fit_seconds=float(fit), score_seconds=float(score), trivial=True
         )
-        for name, scores, fit, score in zip(
+        for name, values, fit, score in zip(
             arrays["name"], arrays["anomaly_score"], arrays["fit_seconds"], arrays["score_seconds"]
         )
     }
@@ -172,7 +176,14 @@ def held_out(dataset: Dataset) -> np.ndarray:
     return dataset.rows("all")
 
 
-def _scores(run: Run) -> np.ndarray:
+def has_labels(dataset: Dataset) -> bool:
+    """Whether both kinds of rows are among those compared."""
+    y = None if dataset.y is None else dataset.y[held_out(dataset)]
+    return y is not None and 0 < int((y == 1).sum()) < len(y)
+
+
+def scores(run: Run) -> np.ndarray:
+    """Anomaly scores of all rows of a run's data."""
     views = run.views
     return views["anomaly_score"] if views is not None else engine.view("final", run.spec)["anomaly_score"]
 
