@@ -51,7 +51,7 @@ def cluster():
 @pytest.fixture
 def runner(cluster, tmp_path, monkeypatch):
     monkeypatch.setenv("FLOWLAB_SCHEDULER", cluster)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while True:
         try:
             runner = JobRunner(RunStore(tmp_path))
@@ -64,7 +64,7 @@ def runner(cluster, tmp_path, monkeypatch):
 
 def test_a_run_trained_on_a_cluster_is_the_run_trained_here(runner):
     run_id = runner.submit(SPEC, "anna")
-    until = time.monotonic() + 90
+    until = time.monotonic() + 200
     while (status := runner.status(run_id)).state != "done":
         assert time.monotonic() < until and status.state in ("queued", "running"), status
         time.sleep(0.02)
@@ -88,7 +88,7 @@ def test_an_uploaded_table_reaches_workers_that_share_no_disk(runner):
     table = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300) * 5 + 2})
     data = Spec("upload", {"digest": runner.store.put_table(table), "name": "a.csv"})
     run_id = runner.submit(RunSpec(data, Spec("affine", {"n_steps": 20})))
-    until = time.monotonic() + 90
+    until = time.monotonic() + 200
     while (status := runner.status(run_id)).state != "done":
         assert time.monotonic() < until and status.state in ("queued", "running"), status
         time.sleep(0.02)

@@ -25,7 +25,7 @@ def flow(seed: int = 0, n_steps: int = 40, **params) -> RunSpec:
     return RunSpec(Spec("moons", {"n_samples": 2000}), Spec("spline", {"n_steps": n_steps, **params}), seed)
 
 
-def wait(runner: JobRunner, run_id: str, *states: str, seconds: float = 60) -> RunStatus:
+def wait(runner: JobRunner, run_id: str, *states: str, seconds: float = 180) -> RunStatus:
     until = time.monotonic() + seconds
     while (status := runner.status(run_id)).state not in states:
         assert time.monotonic() < until, f"waited for {states}, stands at {status}"
@@ -73,9 +73,9 @@ def test_four_times_ten_steps_through_the_runner_are_forty_steps(runner, whole):
 
 
 def test_a_killed_lane_costs_one_slice_and_the_weights_stay_the_same(runner):
-    spec = flow(seed=1, n_steps=800)
+    spec = flow(seed=1, n_steps=400)
     run_id = runner.submit(spec)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while runner.status(run_id).step < 50:
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -90,7 +90,7 @@ def test_a_killed_lane_costs_one_slice_and_the_weights_stay_the_same(runner):
     assert "A worker was lost; training goes on from step" in status.message and status.step >= 50
     wait(runner, run_id, "done")
     run = runner.store.load(run_id)
-    assert same_bits(run.state, run_slice(spec, None, 800).state)
+    assert same_bits(run.state, run_slice(spec, None, 400).state)
 
 
 def test_a_slice_that_takes_long_is_cut_off_when_its_run_is_stopped(runner):
@@ -98,7 +98,7 @@ def test_a_slice_that_takes_long_is_cut_off_when_its_run_is_stopped(runner):
     run_id = runner.submit(slow)
     time.sleep(1)
     runner.stop(run_id)
-    assert wait(runner, run_id, "stopped", seconds=30).step == 0
+    assert wait(runner, run_id, "stopped", seconds=120).step == 0
     after = runner.submit(flow(seed=4, n_steps=20))
     wait(runner, after, "done")
 
@@ -134,7 +134,7 @@ def run_script(text: str, tmp_path: Path) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "FLOWLAB_LANES": "1"}
     environment.pop("FLOWLAB_SCHEDULER", None)
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, str(script), str(tmp_path)], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -152,7 +152,7 @@ def test_the_server_process_never_loads_torch_and_leaves_no_worker_behind(tmp_pa
             runner = JobRunner(RunStore(sys.argv[1] + "/home"))
             spec = RunSpec(Spec("moons", {"n_samples": 1000}), Spec("spline", {"n_steps": 10}))
             run_id = runner.submit(spec)
-            until = time.time() + 90
+            until = time.time() + 200
             while runner.status(run_id).state != "done" and time.time() < until:
                 time.sleep(0.05)
             print(runner.status(run_id).state)
