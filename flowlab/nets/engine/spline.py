@@ -29,6 +29,7 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from flowlab.nets.engine.conditioner import Take
 
@@ -66,46 +67,36 @@ class Spline:
         w.slopes = w.raw[2 * k * n :].view(k - 1, n, batch)
         w.training = training
         w.shares = take("shares", (2, k, n, batch))
-        w.derivatives = take("derivatives", (k - 1, n, batch))
         w.log_det_gradient = -1 / batch
         if training:
             w.bins_gradient = w.raw_gradient[: 2 * k * n].view(2, k, n, batch)
             w.slopes_gradient = w.raw_gradient[2 * k * n :].view(k - 1, n, batch)
         if self.kernels:
             w.saved, w.bin = take("saved", (5, n, batch)), take("bin", (n, batch), dtype=torch.int32)
-            w.arrays = [a.numpy() for a in (w.shares, w.derivatives, w.saved, w.bin)]
+            w.arrays = [a.numpy() for a in (w.shares, w.slopes, w.saved, w.bin)]
             w.log_det_array = w.log_det.numpy()
             w.out_gradient = w.raw_gradient.view(self.n_raw, n, batch).numpy() if training else None
 
-    def _normalize(self, w: SimpleNamespace) -> None:
-        """Raw outputs to shares of the interval that sum to one, and to positive derivatives."""
-        torch.softmax(w.bins, 1, out=w.shares)
-        torch._C._nn.softplus(w.slopes, out=w.derivatives)
-
     def forward(self, w: SimpleNamespace, x: Tensor, y: Tensor) -> None:
-        self._normalize(w)
+        torch.softmax(w.bins, 1, out=w.shares)
         if self.kernels:
-            shares, derivatives, saved, bin_ = w.arrays
-            self.kernels.forward(
-                x.numpy(), shares, derivatives, y.numpy(), w.log_det_array, saved, bin_, self.tail_bound
-            )
+            shares, slopes, saved, bin_ = w.arrays
+            self.kernels.forward(x.numpy(), shares, slopes, y.numpy(), w.log_det_array, saved, bin_, self.tail_bound)
         else:
             self._forward(w, x, y)
 
     def backward(self, w: SimpleNamespace, g: Tensor) -> None:
         if self.kernels:
-            shares, derivatives, saved, bin_ = w.arrays
-            self.kernels.backward(
-                g.numpy(), w.log_det_gradient, shares, derivatives, saved, bin_, w.out_gradient, self.tail_bound
-            )
+            shares, _, saved, bin_ = w.arrays
+            self.kernels.backward(g.numpy(), w.log_det_gradient, shares, saved, bin_, w.out_gradient, self.tail_bound)
         else:
             self._backward(w, g)
 
     def inverse(self, w: SimpleNamespace, y: Tensor, x: Tensor) -> None:
-        self._normalize(w)
+        torch.softmax(w.bins, 1, out=w.shares)
         if self.kernels:
-            shares, derivatives, _, _ = w.arrays
-            self.kernels.inverse(y.numpy(), shares, derivatives, x.numpy(), w.log_det_array, self.tail_bound)
+            shares, slopes, _, _ = w.arrays
+            self.kernels.inverse(y.numpy(), shares, slopes, x.numpy(), w.log_det_array, self.tail_bound)
         else:
             self._inverse(w, y, x)
 
@@ -124,7 +115,7 @@ class Spline:
         b.width, b.height = sizes.gather(1, index)[:, 0]
         b.right, b.top = ends.gather(1, index)[:, 0]
         one = torch.ones(1, *v.shape, dtype=v.dtype)
-        knots = torch.cat([one, w.derivatives + MIN_DERIVATIVE, one])
+        knots = torch.cat([one, softplus(w.slopes) + MIN_DERIVATIVE, one])
         b.d0, b.d1 = knots.gather(0, b.index)[0], knots.gather(0, b.index + 1)[0]
         b.delta = b.height / b.width
         b.curve = b.d0 + b.d1 - 2 * b.delta

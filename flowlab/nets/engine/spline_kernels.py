@@ -1,8 +1,9 @@
 """The spline's three passes as numba kernels: one loop over points instead of some sixty small tensor operations.
 
-Formulas and names are those of `spline`; exponentials stay in PyTorch, which vectorises them. Arrays are x, y, g
-(n, batch); shares (2, K, n, batch), softmax of widths and heights; derivatives (K - 1, n, batch), softplus; saved
-(5, n, batch); bin (n, batch) int32, -1 outside the interval. Everything is of one dtype, float32 or float64.
+Formulas and names are those of `spline`. The softmax stays in PyTorch, which vectorises it; the softplus is taken
+here, of the two knots that matter. Arrays are x, y, g (n, batch); shares (2, K, n, batch), softmax of widths and
+heights; slopes (K - 1, n, batch), raw; saved (5, n, batch); bin (n, batch) int32, -1 outside the interval. Everything
+is of one dtype, float32 or float64.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ def _compile(function):
 
 
 @_compile
-def forward(x, shares, derivatives, y, log_det, saved, bin_, bound):
+def softplus(r):
+    """log(1 + e^r) without overflow; r - r is a zero of the type of r."""
+    return max(r, r - r) + math.log1p(math.exp(-abs(r)))
+
+
+@_compile
+def forward(x, shares, slopes, y, log_det, saved, bin_, bound):
     one = x.dtype.type(1)
     n_bins, n, batch = shares.shape[1], x.shape[0], x.shape[1]
     bound = x.dtype.type(bound)
@@ -51,8 +58,8 @@ def forward(x, shares, derivatives, y, log_det, saved, bin_, bound):
                 k += 1
                 width = low + scale * shares[0, k, i, b]
             height = low + scale * shares[1, k, i, b]
-            d0 = derivatives[k - 1, i, b] + floor if k > 0 else one
-            d1 = derivatives[k, i, b] + floor if k < n_bins - 1 else one
+            d0 = softplus(slopes[k - 1, i, b]) + floor if k > 0 else one
+            d1 = softplus(slopes[k, i, b]) + floor if k < n_bins - 1 else one
             theta = (v - left) / width
             if theta > one:
                 theta = one
@@ -71,12 +78,13 @@ def forward(x, shares, derivatives, y, log_det, saved, bin_, bound):
 
 
 @_compile
-def backward(g, log_det_gradient, shares, derivatives, saved, bin_, raw_gradient, bound):
+def backward(g, log_det_gradient, shares, saved, bin_, raw_gradient, bound):
     """`g` goes in as d loss / d y and comes out as d loss / d x; raw_gradient is (3K - 1, n, batch)."""
     one, two, zero = g.dtype.type(1), g.dtype.type(2), g.dtype.type(0)
     n_bins, n, batch = shares.shape[1], g.shape[0], g.shape[1]
     scale = g.dtype.type(2 * bound * (1 - MIN_BIN * n_bins))
     c = g.dtype.type(log_det_gradient)
+    floor = g.dtype.type(MIN_DERIVATIVE)
     for i in range(n):
         for b in range(batch):
             k = bin_[i, b]
@@ -121,13 +129,13 @@ def backward(g, log_det_gradient, shares, derivatives, saved, bin_, raw_gradient
                 raw_gradient[2 * n_bins + j, i, b] = zero
             # d softplus(r) / d r = sigmoid(r) = 1 - exp(-softplus(r))
             if k > 0:
-                raw_gradient[2 * n_bins + k - 1, i, b] = g_d0 * (one - math.exp(-derivatives[k - 1, i, b]))
+                raw_gradient[2 * n_bins + k - 1, i, b] = g_d0 * (one - math.exp(floor - d0))
             if k < n_bins - 1:
-                raw_gradient[2 * n_bins + k, i, b] = g_d1 * (one - math.exp(-derivatives[k, i, b]))
+                raw_gradient[2 * n_bins + k, i, b] = g_d1 * (one - math.exp(floor - d1))
 
 
 @_compile
-def inverse(y, shares, derivatives, x, log_det, bound):
+def inverse(y, shares, slopes, x, log_det, bound):
     one, two, zero, four = y.dtype.type(1), y.dtype.type(2), y.dtype.type(0), y.dtype.type(4)
     n_bins, n, batch = shares.shape[1], y.shape[0], y.shape[1]
     bound = y.dtype.type(bound)
@@ -149,8 +157,8 @@ def inverse(y, shares, derivatives, x, log_det, bound):
                 k += 1
                 height = low + scale * shares[1, k, i, b]
             width = low + scale * shares[0, k, i, b]
-            d0 = derivatives[k - 1, i, b] + floor if k > 0 else one
-            d1 = derivatives[k, i, b] + floor if k < n_bins - 1 else one
+            d0 = softplus(slopes[k - 1, i, b]) + floor if k > 0 else one
+            d1 = softplus(slopes[k, i, b]) + floor if k < n_bins - 1 else one
             delta = height / width
             curve = d0 + d1 - two * delta
             u = v - bottom
