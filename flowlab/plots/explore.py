@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-from flowlab.plots.panels import color_steps, colorbar, common_scale, drawn, mass_contours, panels, point_size
+from flowlab.plots.panels import color_steps, colorbar, common_scale, drawn, mass_contours, on, panels, point_size
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -50,14 +50,13 @@ def density_panels(
                 z=drawn(grid[name], quantity, high if quantity != "energy" else -low),
                 coloraxis="coloraxis",
                 hovertemplate=f"%{{x:.3g}}, %{{y:.3g}}<br>{QUANTITIES[quantity]} %{{z:.4g}}<extra>{titles[i]}</extra>",
-            ),
-            1,
-            i + 1,
+                **on(i),
+            )
         )
         if contours:
             level_name = "levels" if name == "log_density" else "true_levels"
             color = c.text if name == "log_density" else c.truth
-            fig.add_trace(mass_contours(grid, name, level_name, color), 1, i + 1)
+            fig.add_trace(mass_contours(grid, name, level_name, color, i))
     fig.update_layout(
         coloraxis={
             "colorscale": color_steps(c.sequential, reverse=quantity == "energy"),
@@ -67,7 +66,7 @@ def density_panels(
         }
     )
     if has_truth:
-        fig.add_trace(_difference(grid, dark), 1, 3)
+        fig.add_trace(_difference(grid, dark))
     if points is not None:
         _add_pickable(fig, points, dark)
     return fig
@@ -163,9 +162,9 @@ def samples_scatter(
         "opacity": 0.4,
         "symbol": "diamond-open" if len(titles) == 1 else "diamond",
     }
-    last = len(titles)
-    shown = (("data", "data", data, 1), ("points", "samples", sampled, last))
-    for name, label, marker, column in shown:
+    last = len(titles) - 1
+    shown = (("data", "data", data, 0), ("points", "samples", sampled, last))
+    for name, label, marker, panel in shown:
         points = arrays[name]
         fig.add_trace(
             go.Scattergl(
@@ -176,9 +175,8 @@ def samples_scatter(
                 marker=marker,
                 customdata=np.arange(len(points)),
                 hovertemplate="%{x:.3g}, %{y:.3g}<extra>" + label + " %{customdata}</extra>",
-            ),
-            1,
-            column,
+                **on(panel),
+            )
         )
     if chosen >= 0:
         here = arrays["points"][chosen]
@@ -196,9 +194,8 @@ def samples_scatter(
                     "line": {"color": c.threshold, "width": 2},
                 },
                 hoverinfo="skip",
-            ),
-            1,
-            last,
+                **on(last),
+            )
         )
     fig.update_layout(showlegend=not side_by_side)
     return fig
@@ -216,6 +213,7 @@ def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
         colorscale=color_steps(theme.colors(dark).diverging),
         colorbar=colorbar("density, learned − true", 0.843, 0.28),
         hovertemplate="%{x:.3g}, %{y:.3g}<br>%{z:+.3g}<extra>learned − true</extra>",
+        **on(2),
     )
 
 
@@ -237,7 +235,5 @@ def _add_pickable(fig: go.Figure, points: Arrays, dark: bool) -> None:
                 "line": {"width": np.where(chosen, 2, 0), "color": c.background},
             },
             hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.3g}<extra>click for its receipt</extra>",
-        ),
-        1,
-        1,
+        )
     )

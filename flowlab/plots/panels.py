@@ -16,42 +16,41 @@ LOG_RANGE = 14.0
 
 
 def panels(
-    titles: list[str],
-    axes: tuple[str, str],
-    dark: bool,
-    height: int,
-    window: tuple[float, ...] | None,
-    share_axes: bool = True,
+    titles: list[str], axes: tuple[str, str], dark: bool, height: int, window: tuple[float, ...] | None
 ) -> go.Figure:
-    """Square pictures side by side in the house's look; panels that share axes are zoomed together."""
-    c = theme.colors(dark)
+    """Square pictures side by side in the house's look, zoomed together; `on(i)` puts a trace on panel i, from 0."""
     fig = theme.figure(dark, height, axes[0], axes[1])
     x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
-    gap = 0.03 if share_axes else 0.08
-    fig.set_subplots(1, len(titles), horizontal_spacing=gap if len(titles) > 1 else 0)
-    for i, title in enumerate(titles, start=1):
-        name = "" if i == 1 else str(i)
-        matched = share_axes and i > 1
-        x_more = {"matches": "x"} if matched else {}
-        y_more = {"matches": "y", "title": {"text": ""}, "showticklabels": False, "ticks": ""} if matched else {}
-        fig.update_xaxes({**x_style, **x_more, "constrain": "domain"}, row=1, col=i)
-        fig.update_yaxes({**y_style, **y_more}, row=1, col=i)
-        if window is None or abs((window[1] - window[0]) - (window[3] - window[2])) < 1e-2 * (window[1] - window[0]):
-            # Equal scales where the window is square, that is, where both axes share a unit.
-            fig.update_yaxes(scaleanchor=f"x{name}", scaleratio=1, constrain="domain", row=1, col=i)
+    gap = 0.03
+    width = (1 - gap * (len(titles) - 1)) / len(titles)
+    # Equal scales where the window is square, that is, where both axes share a unit.
+    square = window is None or abs((window[1] - window[0]) / (window[3] - window[2]) - 1) < 1e-2
+    layout: dict = {"margin": {"t": 30 if any(titles) else 12}, "annotations": []}
+    for i, title in enumerate(titles):
+        name = str(i + 1) if i else ""
+        left = i * (width + gap)
+        x = {**x_style, "domain": [left, left + width], "constrain": "domain", "anchor": f"y{name}"}
+        y = {**y_style, "anchor": f"x{name}"}
+        if square:
+            y |= {"scaleanchor": f"x{name}", "scaleratio": 1, "constrain": "domain"}
+        if window is not None:
+            x["range"], y["range"] = [float(v) for v in window[:2]], [float(v) for v in window[2:]]
+        if i:
+            x["matches"] = "x"
+            y |= {"matches": "y", "title": {"text": ""}, "showticklabels": False, "ticks": ""}
+        layout |= {f"xaxis{name}": x, f"yaxis{name}": y}
         if title:
-            domain = fig.layout[f"xaxis{name}"].domain
-            fig.add_annotation(
-                x=domain[0], y=1.0, xref="paper", yref="paper", text=title, showarrow=False,
-                xanchor="left", yanchor="bottom", font={"size": 14, "color": c.text},
-            )  # fmt: skip
-    if window is not None:
-        columns = range(1, len(titles) + 1) if share_axes else (1,)
-        for i in columns:
-            fig.update_xaxes(range=[float(window[0]), float(window[1])], row=1, col=i)
-            fig.update_yaxes(range=[float(window[2]), float(window[3])], row=1, col=i)
-    fig.update_layout(margin={"t": 30 if any(titles) else 12})
+            place = {"x": left, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+            layout["annotations"].append({**place, "text": title, "showarrow": False, "font": {"size": 14}})
+    # One update: plotly takes milliseconds for each.
+    fig.update_layout(layout)
     return fig
+
+
+def on(panel: int) -> dict[str, str]:
+    """The axes of a panel, as arguments of a trace."""
+    name = str(panel + 1) if panel else ""
+    return {"xaxis": f"x{name}", "yaxis": f"y{name}"}
 
 
 def drawn(log_density: np.ndarray, quantity: str, top: float) -> np.ndarray:
@@ -76,7 +75,7 @@ def common_scale(grid: Arrays, quantity: str) -> tuple[float, float]:
     return (top - LOG_RANGE, top) if quantity == "log_density" else (-top, LOG_RANGE - top)
 
 
-def mass_contours(grid: Arrays, name: str, level_name: str, color: str) -> go.Contour:
+def mass_contours(grid: Arrays, name: str, level_name: str, color: str, panel: int = 0) -> go.Contour:
     """Contours that enclose 50, 80, 95 and 99 %: of a map of the log-density on which these levels are 4, 3, 2, 1."""
     levels = np.asarray(grid[level_name], float)
     steps = np.array([-np.inf, *levels[::-1], np.inf])
@@ -96,6 +95,7 @@ def mass_contours(grid: Arrays, name: str, level_name: str, color: str) -> go.Co
         hoverinfo="skip",
         name="contours around 50, 80, 95 and 99 % of the probability",
         showlegend=False,
+        **on(panel),
     )
 
 

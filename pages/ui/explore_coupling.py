@@ -23,19 +23,22 @@ def coupling(scene: Scene) -> None:
         )  # fmt: skip
         arrays = engine.view("coupling", layer=layer)
         pair = _read_and_moved(arrays["moved"][layer - 1], scene)
-    left, right = st.columns(2, gap="medium")
+    few = scene.dataset.n_features <= 6
+    left, right, *third = st.columns([1.3, 1.3, 0.6] if few else 2, gap="medium")
     with left:
         _scale_and_shift(scene, arrays, pair, layer, row)
     with right:
         _jacobian(scene, layer, row)
-    fig = couplings.moved_features(arrays["moved"], scene.dark, layer, height=60 + min(22 * last, 260))
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
+    with third[0] if third else st.container():
+        height = 340 if few else 60 + min(22 * last, 260)
+        fig = couplings.moved_features(arrays["moved"], scene.dark, layer, height)
+        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
+        if arrays["moved"].any(axis=0).all():
+            st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
     never = np.flatnonzero(~arrays["moved"].any(axis=0))
     if len(never):
         names = ", ".join(words.plain(scene.dataset.columns[j]) for j in never[:8])
         st.warning(f"Never transformed by any layer: {names}. Add a layer, or change the mask.")
-    else:
-        st.caption("Blue: the layer changes the feature; grey: it keeps it, and reads from it.")
 
 
 def _read_and_moved(moved: np.ndarray, scene: Scene) -> tuple[int, int] | None:
