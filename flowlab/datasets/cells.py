@@ -86,6 +86,9 @@ def read_column(column: pd.Series, decimal: str, missing: frozenset[str], keep_t
     """Read a column of text as numbers, as dates, or leave it text; decided on its distinct texts."""
     cells = pa.array(column.array, type=pa.large_string())
     cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    stamps = None if keep_text else _iso_stamps(cells)
+    if stamps is not None:
+        return Reading(pd.Series(stamps, index=column.index), "time", ("read as dates",))
     coded = cells.dictionary_encode()
     texts = pc.utf8_trim_whitespace(coded.dictionary)
     empty = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(sorted(MISSING_TEXTS), pa.large_string()))
@@ -201,6 +204,19 @@ def _as_dates(
     if lost.any():
         warnings.append(f"{int(counts[lost].sum()):,} cells are not dates ({_few(texts, lost)}) and count as missing")
     return values, changes, warnings
+
+
+def _iso_stamps(cells: pa.Array) -> np.ndarray | None:
+    """The usual case at once: every cell is an ISO date without a zone, or missing."""
+    if not len(cells):
+        return None
+    probe = [text for text in cells.take(pa.array(np.linspace(0, len(cells) - 1, 50).astype(int))).to_pylist() if text]
+    if not probe or not all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in probe):
+        return None
+    try:
+        return cells.cast(pa.timestamp("ns")).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
 
 
 def _to_stamps(texts: pa.Array, fmt: str) -> np.ndarray:

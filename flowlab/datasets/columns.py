@@ -37,7 +37,7 @@ def cell_noise(keys: np.ndarray, values: np.ndarray, salt: str) -> np.ndarray:
     """Uniform in (-0.5, 0.5), the same for the same key, value and salt; shape (n_rows,)."""
     bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
     constant = np.uint64(pd.util.hash_array(np.array([salt], dtype=object))[0])
-    mixed = _mix(_mix(bits ^ constant) ^ keys)
+    mixed = _mix(bits ^ constant ^ keys)  # the keys are mixed already
     return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53 - 0.5
 
 

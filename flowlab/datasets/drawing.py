@@ -45,9 +45,8 @@ def points_from_text(text: str) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack([x, y]), (packed & 1).astype(np.int8)
 
 
-EXAMPLE = points_to_text(
-    np.column_stack([1.6 * np.cos(np.linspace(0, 6, 120)), 1.6 * np.sin(np.linspace(0, 9, 120))]), np.zeros(120)
-)
+_TURN = np.linspace(0, 2 * np.pi, 240, endpoint=False)
+EXAMPLE = points_to_text(np.column_stack([2 * np.sin(2 * _TURN), 2 * np.sin(3 * _TURN)]), np.zeros(len(_TURN)))
 """What stands there before anybody has drawn: a Lissajous curve."""
 
 

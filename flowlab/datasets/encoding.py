@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from flowlab.datasets.categories import CategoryColumn, as_levels
+from flowlab.datasets.categories import CategoryColumn
 from flowlab.datasets.columns import NumberColumn, is_known, numbers, row_keys
 from flowlab.datasets.copies import decode_copy, find_copies, n_deviating
 from flowlab.datasets.foreign import TableError
@@ -20,6 +20,8 @@ from flowlab.datasets.roles import ColumnRole, propose_roles
 
 MISSING_POLICIES = ("auto", "median", "indicator")
 MAX_FEATURES = 4_000
+CHUNK_ROWS = 32_768
+"""Rows encoded at a time: what is computed with stays in the processor's cache."""
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -104,11 +106,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         keys = row_keys(frame.index, self.random_state)
         names = self._row_names()
         matrix = np.empty((len(frame), len(names)))
-        j = 0
-        for plan in self.columns_:
-            block = plan.encode(_column_of(frame, plan), keys)
-            matrix[:, j : j + block.shape[1]] = block
-            j += block.shape[1]
+        columns = [_column_of(frame, plan) for plan in self.columns_]
+        for start in range(0, len(frame), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            j = 0
+            for plan, column in zip(self.columns_, columns):
+                block = plan.encode(column.iloc[rows], keys[rows])
+                matrix[rows, j : j + block.shape[1]] = block
+                j += block.shape[1]
         if self.clock_:
             matrix[:, j:] = _clock(frame, self.time_)
         if not self.lags:
@@ -137,15 +142,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for name, copy in self.copies_.items():
             columns[name] = decode_copy(columns[copy["of"]], copy)
         for name, value in self.constants_.items():
-            columns[name] = pd.Series([value] * len(Z), dtype="str" if isinstance(value, str) else None)
+            columns[name] = pd.Series([value["value"]] * len(Z)).astype(value["dtype"])
         return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
 
     def unfamiliar(self, X: pd.DataFrame) -> list[str]:
         """What a table holds that was not there at the fit, one sentence each: the features cannot show it."""
         check_is_fitted(self, "columns_")
         sentences = []
-        for name, value in self.constants_.items():
-            n_rows = int((as_levels(X[name]) != value).sum()) if name in X else 0
+        for name, constant in self.constants_.items():
+            value = pd.Series([constant["value"]]).astype(constant["dtype"]).iloc[0]
+            n_rows = int((X[name] != value).sum()) if name in X else 0
             if n_rows:
                 sentences.append(f"{name} was always {str(value)[:40]}; it differs in {n_rows:,} rows.")
         for plan in self.columns_:
@@ -213,7 +219,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return False
         if not column.isna().any() and (column == first.iloc[0]).all():
             value = first.iloc[0]
-            self.constants_[name] = value.item() if isinstance(value, np.generic) else _jsonable(value)
+            plain = value.item() if isinstance(value, np.generic) else _jsonable(value)
+            self.constants_[name] = {"value": plain, "dtype": str(column.dtype)}
             self.notes_.append(f"{name} is {str(value)[:40]} in every row and was left out.")
             return False
         if _one_or_none(column):

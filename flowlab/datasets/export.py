@@ -22,7 +22,7 @@ def to_csv_bytes(frame: pd.DataFrame) -> bytes:
             continue
         safe.isetitem(position, column.astype(object).map(_neutral))
     safe.columns = [_neutral(name) for name in frame.columns]
-    return safe.to_csv(index=False, lineterminator="\n").encode()
+    return safe.to_csv(index=False, lineterminator="\r\n").encode()
 
 
 def _neutral(cell: object) -> object:

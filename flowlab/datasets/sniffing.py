@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from flowlab.datasets.cells import MISSING_TEXTS, is_date, is_number, number_style
 from flowlab.datasets.foreign import SAMPLE_BYTES, TableError
 
+SAMPLE_LINES = 400
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde", " ": "space"}
 
 
@@ -34,11 +35,12 @@ class Dialect:
 
 
 def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bool | None) -> Dialect:
-    """The dialect of UTF-8 text, judged on its first 256 kB; what is given is taken, the rest is found out."""
+    """The dialect of UTF-8 text, judged on its first lines; what is given is taken, the rest is found out."""
     sample = data[:SAMPLE_BYTES].decode("utf-8", "ignore")
     lines = io.StringIO(sample, newline="").readlines() if "\n" in sample else sample.splitlines(keepends=True)
     if len(data) > SAMPLE_BYTES and len(lines) > 2:
         lines = lines[:-1]  # the last line is cut
+    lines = lines[:SAMPLE_LINES]
     if any(len(line) > 200_000 for line in lines[:-1]) or (len(lines) == 1 and len(data) > SAMPLE_BYTES):
         raise TableError("The first line is longer than 200,000 characters, so this is no table; choose a CSV file.")
     said = re.fullmatch(r"sep=(.)", lines[0].strip("\r\n ")) if lines else None
@@ -59,7 +61,7 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
     width = Counter(len(cells) for cells, _ in rows[len(rows) // 4 :]).most_common(1)[0][0]
     start = next((i for i, (cells, _) in enumerate(rows[:60]) if len(cells) >= max(width - 1, min(width, 2))), 0)
     top = rows[start][0]
-    body = [cells for cells, _ in rows[start + 1 :] if len(cells) == width and cells != top][:500]
+    body = [cells for cells, _ in rows[start + 1 :] if len(cells) == width and cells != top][:300]
     has_header = _looks_like_header(top, body) if header is None else header
     names: Sequence[str] = ()
     n_skipped = start
