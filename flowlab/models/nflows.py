@@ -150,6 +150,7 @@ class NotebookMAF(NflowsModel):
     """The flow of notebook 002: 5 autoregressive layers, 4 hidden features, 2 blocks, random permutations."""
 
     _kind = "autoregressive"
+    _permutation = "random"
 
     def __init__(
         self,
@@ -162,9 +163,3 @@ class NotebookMAF(NflowsModel):
         random_state=0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)
-
-    def _build(self, n_features: int):
-        from flowlab.nets import zoo
-
-        sizes = {name: getattr(self, name) for name in self._sizes}
-        return zoo.build(self._kind, n_features, permutation="random", seed=self.random_state, **sizes)

@@ -29,6 +29,7 @@ class NflowsModel(FlowModel):
     """
 
     _kind = ""
+    _permutation = "reverse"
     _min_features = 1
     _sizes: tuple[str, ...] = ("n_layers", "hidden_features", "n_blocks")
 
@@ -63,17 +64,16 @@ class NflowsModel(FlowModel):
             )
 
     def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
-        import torch
-
-        from flowlab.nets import zoo
-        from flowlab.nets.flat import FlatModule
+        from flowlab.nets.engine.build import feature_major
+        from flowlab.nets.process import use_one_thread
         from flowlab.nets.training import Settings, TrainState, train
 
         if X_val is None and len(X) >= 50:
             order = np.random.default_rng([self.random_state, 0xF10]).permutation(len(X))
             n_val = round(VALIDATION_SHARE * len(X))
             X, X_val = X[np.sort(order[n_val:])], X[np.sort(order[:n_val])]
-        net = FlatModule(self._build(X.shape[1]), X.shape[1], zoo.negative_log_density)
+        use_one_thread()
+        net = self._zoo().trainable(self._build(X.shape[1]), X.shape[1])
         if checkpoint is None:
             self.__dict__.pop("_flow", None)
             self.mean_, self.scale_ = mean_and_scale(X)
@@ -92,10 +92,7 @@ class NflowsModel(FlowModel):
             warmup=0.0,
             decay=False,
         )
-        x, x_val = (
-            None if rows is None else torch.from_numpy(np.ascontiguousarray(self._enter(rows)[0].T, np.float32))
-            for rows in (X, X_val)
-        )
+        x, x_val = (None if rows is None else feature_major(self._enter(rows)[0]) for rows in (X, X_val))
         # the loop's losses are of standardised, squashed columns; these constants bring them to the data's units
         offset = np.log(self.scale_).sum() - np.mean(self._enter(X)[1])
         val_offset = offset if X_val is None else np.log(self.scale_).sum() - np.mean(self._enter(X_val)[1])
@@ -105,11 +102,14 @@ class NflowsModel(FlowModel):
                 self._note(event.note)
             yield replace(event, train_loss=event.train_loss + offset, val_loss=event.val_loss + val_offset)
 
-    def _build(self, n_features: int):
+    def _zoo(self):
         from flowlab.nets import zoo
 
+        return zoo
+
+    def _build(self, n_features: int):
         sizes = {name: getattr(self, name) for name in self._sizes}
-        return zoo.build(self._kind, n_features, seed=self.random_state, **sizes)
+        return self._zoo().build(self._kind, n_features, permutation=self._permutation, seed=self.random_state, **sizes)
 
     def _keep(self, net, state) -> None:
         """Make the estimator usable with the weights that `net` holds now."""
@@ -118,14 +118,9 @@ class NflowsModel(FlowModel):
         self._ready_flow()
 
     def _ready_flow(self) -> None:
-        """Build the flow in float64, so that a row scores the same in any batch."""
-        import torch
-
         if not hasattr(self, "_flow"):
-            self._flow = self._build(len(self.mean_)).double().eval()
-        torch.nn.utils.vector_to_parameters(
-            torch.from_numpy(self.parameters_.astype(np.float64)), self._flow.parameters()
-        )
+            self._flow = self._build(len(self.mean_))
+        self._flow.loaded(self.parameters_)
 
     def _note_limits(self) -> None:
         """Say at once what this flow cannot do."""
@@ -146,7 +141,7 @@ class NflowsModel(FlowModel):
     def score_samples(self, X) -> np.ndarray:
         X = self._check_rows(X)
         Z, log_jacobian = self._enter(X)
-        latent, log_det = self._run(self._flow, Z)
+        latent, log_det = self._zoo().evaluate(self._flow, Z)
         with np.errstate(over="ignore", invalid="ignore"):
             scores = -0.5 * np.einsum("ij,ij->i", latent, latent) - 0.5 * Z.shape[1] * LOG_2PI + log_det
         scores += log_jacobian - np.log(self.scale_).sum()
@@ -157,29 +152,19 @@ class NflowsModel(FlowModel):
 
     def transform(self, X) -> np.ndarray:
         """Latent points, shape (n_samples, n_features)."""
-        return self._run(self._flow, self._enter(self._check_rows(X))[0])[0]
+        return self._zoo().evaluate(self._flow, self._enter(self._check_rows(X))[0])[0]
 
     def transform_path(self, X) -> np.ndarray:
         """Positions after each layer, standardised data first: (n_layers + 1, n_samples, n_features)."""
-        return self._run(self._flow.path, self._enter(self._check_rows(X))[0], rows_axis=1)[0]
+        return self._zoo().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[0]
 
     def log_det_path(self, X) -> np.ndarray:
         """Log-determinant of each layer, in nats: (n_layers, n_samples)."""
-        return self._run(self._flow.path, self._enter(self._check_rows(X))[0], rows_axis=1)[1]
+        return self._zoo().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[1]
 
     def scaling_log_det(self, X) -> np.ndarray:
         """Log-determinant of standardising and squashing in nats, (n_samples,)."""
         return self._enter(self._check_rows(X))[1] - np.log(self.scale_).sum()
-
-    def _run(self, function, Z: np.ndarray, rows_axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        import torch
-
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, len(Z), 4096):
-                parts.append(function(torch.from_numpy(np.ascontiguousarray(Z[start : start + 4096]))))
-        first, second = (np.concatenate([p.numpy() for p in part], axis=rows_axis) for part in zip(*parts, strict=True))
-        return first, second
 
     def inverse_transform(self, Z) -> np.ndarray:
         """Rows in data units, shape (n_samples, n_features).
@@ -188,7 +173,7 @@ class NflowsModel(FlowModel):
         """
         check_is_fitted(self)
         Z = np.array(Z, dtype=np.float64)
-        rows = self._invert(Z)
+        rows = self._zoo().invert(self._flow, Z)
         bad = np.flatnonzero(np.isnan(rows).any(axis=1))
         if len(bad):
             self._note(f"nflows could not invert {len(bad)} latent points; points nearer to the origin stand for them")
@@ -196,16 +181,10 @@ class NflowsModel(FlowModel):
             if not len(bad):
                 break
             Z[bad] *= 0.8
-            rows[bad] = self._invert(Z[bad])
+            rows[bad] = self._zoo().invert(self._flow, Z[bad])
             bad = bad[np.isnan(rows[bad]).any(axis=1)]
         rows[bad] = 0.0
         return self._leave(rows)
-
-    def _invert(self, Z: np.ndarray) -> np.ndarray:
-        import torch
-
-        with torch.inference_mode():
-            return self._flow.inverse(torch.from_numpy(np.ascontiguousarray(Z))).numpy().copy()
 
     def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); points that nflows cannot invert are drawn again, and noted."""
@@ -214,7 +193,7 @@ class NflowsModel(FlowModel):
         rows = np.full((n_samples, len(self.mean_)), np.nan)
         bad = np.arange(n_samples)
         for _ in range(20):
-            rows[bad] = self._invert(temperature * rng.normal(size=(len(bad), rows.shape[1])))
+            rows[bad] = self._zoo().invert(self._flow, temperature * rng.normal(size=(len(bad), rows.shape[1])))
             bad = np.flatnonzero(np.isnan(rows).any(axis=1))
             if not len(bad):
                 break

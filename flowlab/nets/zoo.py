@@ -11,13 +11,17 @@ Known faults, kept because a class comes to see them, and kept from crashing:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import torch
 from nflows import transforms
 from nflows.nn.nets import ResidualNet
 from nflows.transforms.base import InputOutsideDomain
 from torch import Tensor, nn
+
+from flowlab.nets.flat import FlatModule
 
 STOCK_MAX_SCALE = 1.001
 """The largest factor by which nflows' affine coupling can stretch, sigmoid(inf) + 0.001."""
@@ -39,6 +43,13 @@ class Flow(nn.Module):
             rows, contribution = layer(rows)
             log_det = log_det + contribution
         return rows, log_det
+
+    def loaded(self, parameters: np.ndarray) -> Flow:
+        """This flow with the flat `parameters`, in float64, so that a row scores the same in any batch."""
+        self.double().eval()
+        values = torch.from_numpy(np.asarray(parameters, np.float64).copy())
+        torch.nn.utils.vector_to_parameters(values, self.parameters())
+        return self
 
     def path(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Positions (n_layers + 1, n, n_features) and log-determinants (n_layers, n) layer by layer."""
@@ -65,6 +76,33 @@ class Flow(nn.Module):
             half = len(latent) // 2
             return torch.cat([self._inverse(latent[:half]), self._inverse(latent[half:])])
         return torch.where(rows.isfinite().all(dim=1, keepdim=True), rows, math.nan)
+
+
+def evaluate(flow: Flow, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Latent points (n, n_features) and log-determinants (n,) of rows (n, n_features)."""
+    return _in_parts(flow, rows, axis=0)
+
+
+def evaluate_path(flow: Flow, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (n_layers + 1, n, n_features) and log-determinants (n_layers, n) of rows (n, n_features)."""
+    return _in_parts(flow.path, rows, axis=1)
+
+
+def _in_parts(function: Callable[[Tensor], tuple[Tensor, Tensor]], rows: np.ndarray, axis: int):
+    with torch.inference_mode():
+        parts = [function(part) for part in torch.tensor(rows, dtype=torch.float64).split(EVAL_ROWS)]
+    return tuple(np.concatenate([p.numpy() for p in part], axis=axis) for part in zip(*parts, strict=True))
+
+
+def invert(flow: Flow, latent: np.ndarray) -> np.ndarray:
+    """Rows (n, n_features) of latent points; one that nflows cannot invert comes back as nan."""
+    with torch.inference_mode():
+        return flow.inverse(torch.tensor(latent, dtype=torch.float64)).numpy().copy()
+
+
+def trainable(flow: Flow, n_features: int) -> FlatModule:
+    """The flow as a net of the training loop, its loss the mean negative log-density in nats."""
+    return FlatModule(flow, n_features, negative_log_density)
 
 
 def negative_log_density(flow: Flow, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
