@@ -81,7 +81,11 @@ def test_the_picture_does_not_flicker(serve_script, open_page):
     page.wait_for_function("window.__flowlab_live?.updates >= 6", timeout=20_000)
     stage = page.locator("canvas[role=img]").first
     handle = stage.element_handle()
-    spread = [picture(stage).std() for _ in range(8)]
+    opacity = "e => getComputedStyle(e.getRootNode().host.closest('[data-testid=stElementContainer]')).opacity"
+    spread = []
+    for _ in range(8):
+        spread.append(picture(stage).std())
+        assert handle.evaluate(opacity) == "1", "the stage fades while the server is slow"
     assert min(spread) > 0.6 * max(spread), f"a frame was blank: {spread}"
     assert handle.evaluate("e => e.isConnected"), "the canvas was replaced"
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+SHARED = ("common.js", "drawing.js")
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 _KINDS = {"float32": "f4", "float16": "f2", "uint8": "u1", "uint32": "u4"}
 
@@ -59,12 +60,12 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> byte
 
 
 def canvas_component(name: str, *files: str) -> Callable:
-    """Register the component whose script is assets/common.js and `files`; the last one calls `provide(name, ...)`.
+    """Register a component: its script is the shared ones of assets/, then `files`; the last calls `provide(name, ...)`.
 
     Returns `mount(scene, change, key, **callbacks)`: `scene` and `change` are (header, arrays) for `pack`; what
     Streamlit's component returns (state set by the script) is returned.
     """
-    scripts = [ASSETS / file for file in ("common.js", *files) if file.endswith(".js")]
+    scripts = [ASSETS / file for file in (*SHARED, *files) if file.endswith(".js")]
     styles = "".join((ASSETS / file).read_text(encoding="utf-8") for file in files if file.endswith(".css"))
     code = f"const CSS = {json.dumps(styles)};\n" + "\n".join(s.read_text(encoding="utf-8") for s in scripts)
     carrier = st.components.v2.component(f"flowlab_{name}_code", js=code)
