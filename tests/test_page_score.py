@@ -71,7 +71,7 @@ def _csv(n=500, shift=0.0):
 
 def test_the_present_run_scores_a_file():
     at = app()
-    assert "gaussian trained on" in words(at)
+    assert "One Gaussian trained on" in words(at)
     upload(at, _csv())
     assert {m.label: m.value for m in at.metric}["Rows"] == "500"
     assert at.dataframe[0].value["anomaly_score"].is_monotonic_decreasing

@@ -8,7 +8,7 @@ import pandas as pd
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import manual
-from flowlab.plots import detect as plots
+from flowlab.plots import reasons as plots
 from flowlab.plots.standalone import figures_html
 from flowlab.records import RunSpec, Spec
 from flowlab.report import detection_report, meaning

@@ -33,7 +33,8 @@ def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     breaks = np.flatnonzero(steps > GAP * usual)
     at = np.unique(np.searchsorted(kept, breaks, side="right"))
     at = at[(at > 0) & (at < len(kept))]
-    middle = time[kept[at] - 1] + (time[kept[at]] - time[kept[at] - 1]) / 2
+    before, after = time[kept[at - 1]], time[kept[at]]
+    middle = before + (after - before) / 2
     return np.insert(time[kept], at, middle.astype(time.dtype)), np.insert(scores[kept], at, np.nan)
 
 

@@ -3,65 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
-from flowlab.detection.drift import STRONG
 from flowlab.plots import theme
-
-
-@dataclass(frozen=True)
-class ScoreAxis:
-    """How anomaly scores lie on an axis: as they are, or compressed beyond the bulk so that a long tail fits.
-
-    Compressed positions are asinh((score - centre) / scale): even near the centre, logarithmic far from it.
-    """
-
-    centre: float = 0.0
-    scale: float = 1.0
-    compressed: bool = False
-    title: str = "anomaly score"
-
-    @classmethod
-    def of(cls, scores: np.ndarray, title: str = "anomaly score") -> ScoreAxis:
-        """Compressed where a score lies more than 25 interquartile ranges from the median."""
-        low, centre, high = np.quantile(scores, [0.25, 0.5, 0.75])
-        scale = max(float(high - low), 1e-9 * max(abs(float(scores.max())), 1.0))
-        long = max(scores.max() - centre, centre - scores.min()) > 25 * scale
-        return cls(float(centre), scale, bool(long), title)
-
-    def place(self, scores) -> np.ndarray:
-        """Positions of scores on the axis."""
-        scores = np.asarray(scores, np.float64)
-        return np.arcsinh((scores - self.centre) / self.scale) if self.compressed else scores
-
-    def score(self, positions) -> np.ndarray:
-        """Scores at positions of the axis."""
-        positions = np.asarray(positions, np.float64)
-        return np.sinh(positions) * self.scale + self.centre if self.compressed else positions
-
-    def apply(self, fig: go.Figure, low: float, high: float, along: str = "x") -> None:
-        """Set range, ticks and title of one axis for scores from `low` to `high`."""
-        ends = self.place([low, high])
-        margin = 0.02 * (ends[1] - ends[0]) or 0.5
-        settings: dict = {"range": [ends[0] - margin, ends[1] + margin], "title_text": self.title}
-        if self.compressed:
-            values = _round_values(self.score(np.linspace(*ends, 9)))
-            settings |= {"tickvals": self.place(values), "ticktext": [_short(v) for v in values]}
-            settings["title_text"] += ", tail compressed"
-        (fig.update_xaxes if along == "x" else fig.update_yaxes)(**settings)
-
-
-def bin_edges(axis: ScoreAxis, scores: np.ndarray, n_bins: int = 90) -> np.ndarray:
-    """Edges (n_bins + 1,) of bins that look equally wide on the axis and hold all scores."""
-    low, high = float(scores.min()), float(scores.max())
-    if low == high:
-        return np.linspace(low - 0.5, high + 0.5, n_bins + 1)
-    edges = axis.score(np.linspace(*axis.place([low, high]), n_bins + 1))
-    edges[0], edges[-1] = low, high
-    return edges
+from flowlab.plots.scoreaxis import ScoreAxis
 
 
 def score_histogram(
@@ -108,7 +55,7 @@ def score_histogram(
         low, high = np.clip(interval, edges[0], edges[-1])
         x0, x1 = axis.place([low, high])
         fig.add_vrect(x0=x0, x1=x1, fillcolor=c.threshold, opacity=0.08, line_width=0)
-    _threshold_line(fig, c, axis, threshold, edges[0], edges[-1])
+    threshold_line(fig, c, axis, threshold, edges[0], edges[-1])
     for label, value in marks:
         if edges[0] <= value <= edges[-1] and np.isfinite(value):
             fig.add_scatter(
@@ -165,7 +112,7 @@ def curves_against_threshold(
             customdata=thresholds,
             hovertemplate="%{y:.4g} at threshold %{customdata:.4g}<extra>%{fullData.name}</extra>",
         )
-    _threshold_line(fig, c, axis, threshold, thresholds[0], thresholds[-1], label=False)
+    threshold_line(fig, c, axis, threshold, thresholds[0], thresholds[-1], label=False)
     if from_zero:
         fig.update_yaxes(rangemode="tozero")
     axis.apply(fig, thresholds[0], thresholds[-1])
@@ -203,71 +150,6 @@ def operating_curve(
         )
     fig.update_xaxes(range=[-0.02, 1.02])
     fig.update_yaxes(range=[-0.02, 1.04])
-    return fig
-
-
-def rules_picture(
-    axis: ScoreAxis,
-    labels: Sequence[str],
-    values: np.ndarray,
-    intervals: Sequence[tuple[float, float] | None],
-    flagged_share: np.ndarray,
-    low: float,
-    high: float,
-    current: float,
-    dark: bool = False,
-) -> go.Figure:
-    """Where each rule puts the threshold, with intervals, and how much it flags; refusals (inf) are left out."""
-    c = theme.colors(dark)
-    answered = [i for i, value in enumerate(values) if np.isfinite(value)]
-    fig = theme.figure(dark, height=90 + 28 * max(len(answered), 1))
-    shown = np.clip([values[i] for i in answered], low, high)
-    for row, i in enumerate(answered):
-        if intervals[i] is not None:
-            ends = axis.place(np.clip(intervals[i], low, high))
-            fig.add_scatter(
-                x=ends, y=[row, row], mode="lines", line={"color": c.second, "width": 4}, opacity=0.4, hoverinfo="skip"
-            )
-    fig.add_scatter(
-        x=axis.place(shown),
-        y=np.arange(len(answered)),
-        mode="markers+text",
-        text=[f"  {100 * flagged_share[i]:.3g} %" for i in answered],
-        textposition="middle right",
-        marker={"color": c.second, "size": 10, "symbol": "diamond"},
-        customdata=[f"{values[i]:.5g}" for i in answered],
-        hovertemplate="threshold %{customdata}<extra></extra>",
-    )
-    _threshold_line(fig, c, axis, current, low, high, label=False)
-    fig.update_layout(showlegend=False)
-    fig.update_yaxes(tickvals=list(range(len(answered))), ticktext=[labels[i] for i in answered], showgrid=False)
-    fig.update_yaxes(range=[len(answered) - 0.5, -0.5])
-    axis.apply(fig, low, high)
-    ends = axis.place([low, high])
-    fig.update_xaxes(range=[ends[0] - 0.04 * np.ptp(ends), ends[1] + 0.14 * np.ptp(ends)], tickangle=0)
-    return fig
-
-
-def agreement_heatmap(labels: Sequence[str], overlap: np.ndarray, dark: bool = False) -> go.Figure:
-    """Share of rows that two rules agree on, of those either flags; (k, k), nan where neither flags."""
-    c = theme.colors(dark)
-    fig = theme.figure(dark, height=90 + 28 * max(len(labels), 3))
-    fig.add_heatmap(
-        z=100 * overlap,
-        x=list(labels),
-        y=list(labels),
-        zmin=0,
-        zmax=100,
-        colorscale=[[0, c.background], [1, c.model]],
-        text=[["" if np.isnan(v) else f"{100 * v:.0f}" for v in row] for row in overlap],
-        texttemplate="%{text}",
-        xgap=2,
-        ygap=2,
-        colorbar={"title": {"text": "agree (%)", "font": {"size": 12}}, "thickness": 10, "outlinewidth": 0},
-        hovertemplate="%{x} and %{y}: %{z:.0f} %<extra></extra>",
-    )
-    fig.update_yaxes(autorange="reversed", showgrid=False)
-    fig.update_xaxes(showgrid=False, tickangle=-40)
     return fig
 
 
@@ -313,46 +195,7 @@ def score_over_time(
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     fig.add_hline(y=float(axis.place(np.clip(threshold, low, high))), line={"color": c.threshold, "width": 1.5})
     axis.apply(fig, low, high, along="y")
-    fig.update_layout(showlegend=False)
-    return fig
-
-
-def reasons_bars(
-    names: Sequence[str], contributions: np.ndarray, unit: str, dark: bool = False, n_shown: int = 8
-) -> go.Figure:
-    """What the features with the largest contributions add to the anomaly score, largest on top."""
-    c = theme.colors(dark)
-    names, contributions = list(names)[:n_shown], np.asarray(contributions)[:n_shown]
-    fig = theme.figure(dark, height=70 + 28 * max(len(names), 2), x_title=f"part of the anomaly score ({unit})")
-    fig.add_bar(
-        x=contributions,
-        y=[name if len(name) <= 24 else name[:23] + "…" for name in names],
-        orientation="h",
-        marker={"color": np.where(contributions > 0, c.anomaly, c.data).tolist()},
-        hovertemplate="%{y}: %{x:.4g}<extra></extra>",
-    )
-    fig.update_yaxes(autorange="reversed", showgrid=False)
-    return fig
-
-
-def shift_bars(names: Sequence[str], shift: np.ndarray, dark: bool = False, n_shown: int = 10) -> go.Figure:
-    """Population stability index of the columns that shifted most, with the mark of a strong shift at 0.25."""
-    c = theme.colors(dark)
-    order = np.argsort(-shift, kind="stable")[:n_shown]
-    fig = theme.figure(dark, height=80 + 28 * max(len(order), 2), x_title="population stability index")
-    strong = shift[order] >= STRONG
-    fig.add_bar(
-        x=shift[order],
-        y=[names[j] if len(names[j]) <= 24 else names[j][:23] + "…" for j in order],
-        orientation="h",
-        marker={
-            "color": np.where(strong, c.anomaly, c.data).tolist(),
-            "pattern": {"shape": ["/" if s else "" for s in strong], "fgcolor": c.background, "fillmode": "overlay"},
-        },
-        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
-    )
-    fig.add_vline(x=STRONG, line={"color": c.threshold, "width": 1, "dash": "dot"})
-    fig.update_yaxes(autorange="reversed", showgrid=False)
+    fig.update_layout(showlegend=False, margin={"t": 28})
     return fig
 
 
@@ -371,9 +214,10 @@ def audit_curve(
     )
 
 
-def _threshold_line(
+def threshold_line(
     fig: go.Figure, c: theme.Colors, axis: ScoreAxis, threshold: float, low: float, high: float, label: bool = True
 ) -> None:
+    """Draw the threshold as a vertical line, with its value on it."""
     if not np.isfinite(threshold):
         return
     place = float(axis.place(np.clip(threshold, low, high)))
@@ -396,17 +240,3 @@ def _threshold_line(
 def _plain_time(moment) -> str | float:
     """Shapes take times as text only."""
     return str(moment) if isinstance(moment, np.datetime64) else float(moment)
-
-
-def _round_values(values: np.ndarray) -> np.ndarray:
-    """Each value to two significant digits, repeats removed."""
-    rounded = [float(f"{v:.1e}") for v in values]
-    return np.unique(rounded)
-
-
-def _short(value: float) -> str:
-    if 10 <= abs(value) < 1e4:
-        return f"{value:,.0f}"
-    if value == 0 or 1e-3 <= abs(value) < 10:
-        return f"{value:.2g}"
-    return f"{value:.1e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")

@@ -9,7 +9,7 @@ from flowlab.detection.audit import Audit, estimate, plan_audit
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.threshold import Threshold
 from flowlab.plots import detect as plots
-from flowlab.plots.detect import ScoreAxis
+from flowlab.plots.scoreaxis import ScoreAxis
 from pages.ui import state, words
 from pages.ui.flagged import original
 

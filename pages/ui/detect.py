@@ -12,7 +12,8 @@ from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.metrics import ThresholdCurves, score_bins
 from flowlab.plots import detect as plots
-from flowlab.plots.detect import ScoreAxis
+from flowlab.plots import reasons as reason_plots
+from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
 from pages.ui import engine, state, threshold, words
 from pages.ui.threshold import PAGE, Choice
 from pages.ui.trained import run_or_button
@@ -103,9 +104,7 @@ def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCu
 
 def _histogram(evidence: Evidence, axis: ScoreAxis, choice: Choice) -> None:
     rows = evidence.rows("unseen")
-    edges, counts = score_bins(
-        evidence.scores[rows], evidence.labels("unseen"), plots.bin_edges(axis, evidence.scores[rows])
-    )
+    edges, counts = score_bins(evidence.scores[rows], evidence.labels("unseen"), bin_edges(axis, evidence.scores[rows]))
     fig = plots.score_histogram(
         axis, edges, counts, choice.threshold.value, interval=choice.threshold.interval,
         log_counts=state.view(PAGE, "log", True), dark=state.is_dark(), height=285,
@@ -134,6 +133,9 @@ def _measures(evidence: Evidence, key: str, choice: Choice) -> None:
         table.setdefault("true normal", []).append(words.count(confusion.true_normal))
         for label, name in (("precision", "precision"), ("recall", "recall"), ("F1", "f_beta")):
             table.setdefault(label, []).append("–" if np.isnan(at[name]) else f"{at[name]:.3f}")
+        if choice.cost.tolerance:
+            table.setdefault("false, tolerated", []).append(words.count(int(curves.costs.false_alarms(value))))
+            table.setdefault("missed, tolerated", []).append(words.count(int(curves.costs.missed(value))))
         table.setdefault("cost", []).append(words.number(at["cost"]))
         table.setdefault("AUROC", []).append("–" if np.isnan(curves.auroc()) else f"{curves.auroc():.3f}")
         table.setdefault("avg. precision", []).append(
@@ -231,14 +233,14 @@ def _rules(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choi
     answered = [t for t in thresholds if not t.refused]
     labels = [rules.RULES[t.rule].label for t in answered]
     left, right = st.columns(2)
-    fig = plots.rules_picture(
+    fig = reason_plots.rules_picture(
         axis, labels, np.array([t.value for t in answered]), [t.interval for t in answered],
         np.array([t.flag(test).mean() for t in answered]), grid[0], grid[-1], choice.threshold.value, state.is_dark(),
     )  # fmt: skip
     left.caption("Where each rule puts the threshold, its 95 % interval, and the share of test rows it flags")
     left.plotly_chart(fig, key="detect.rules", config=PLOT, theme=None, alt="Thresholds of all rules on one axis")
     right.caption("Rows flagged by both rules, of those flagged by either")
-    fig = plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
+    fig = reason_plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
     right.plotly_chart(fig, key="detect.agreement", config=PLOT, theme=None, alt="Agreement of the rules in pairs")
     for t in thresholds:
         if t.refused and (evidence.dataset.y is not None or not rules.RULES[t.rule].needs_labels):
@@ -263,5 +265,10 @@ def _time(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choic
     )
     seen = delays[np.isfinite(delays)]
     if len(delays):
-        late = f", after {words.number(float(np.median(seen)))} {unit} in the middle case" if len(seen) else ""
+        median = float(np.median(seen)) if len(seen) else 0.0
+        late = (
+            f", in the middle case {f'after {words.number(median)} {unit}' if median else 'at once'}"
+            if len(seen)
+            else ""
+        )
         st.caption(f"Test rows: {len(seen)} of {words.plural(len(delays), 'labelled event')} raise an alarm{late}.")

@@ -14,7 +14,7 @@ from flowlab.datasets.export import to_csv_bytes
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.export import with_scores
 from flowlab.detection.threshold import Threshold, plain
-from flowlab.plots import detect as plots
+from flowlab.plots import reasons as plots
 from pages.ui import engine, leave, state, words
 
 PAGE = "detect"

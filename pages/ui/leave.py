@@ -14,7 +14,7 @@ from flowlab.detection.metrics import score_bins
 from flowlab.detection.threshold import Threshold
 from flowlab.detector_file import make_detector, to_bytes
 from flowlab.plots import detect as plots
-from flowlab.plots.detect import ScoreAxis
+from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
 from flowlab.plots.standalone import figures_html
 from flowlab.report import MAX_ROWS, detection_report
 from pages.ui import engine, headline, state
@@ -60,7 +60,7 @@ def _figures(evidence: Evidence, threshold: Threshold) -> list:
     rows = evidence.rows("unseen")
     scores = evidence.scores[rows]
     axis = ScoreAxis.of(scores)
-    edges, counts = score_bins(scores, evidence.labels("unseen"), plots.bin_edges(axis, scores))
+    edges, counts = score_bins(scores, evidence.labels("unseen"), bin_edges(axis, scores))
     figures = [
         (
             "Anomaly scores of validation and test rows, counts on a logarithmic scale, with the threshold",

@@ -9,12 +9,13 @@ import tempfile
 import numpy as np
 import streamlit as st
 
+from flowlab import catalog
 from flowlab.datasets.sniffing import TableError
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.threshold import plain
 from flowlab.detector_file import Detector, DetectorFileError, from_bytes
 from flowlab.jobs import JobError
-from flowlab.plots import detect as plots
+from flowlab.plots import reasons as plots
 from flowlab.scoring import Summary, score_file
 from pages.ui import detect, engine, leave, state, threshold, words
 
@@ -100,7 +101,7 @@ def _opened(detector: bytes) -> Detector | None:
 
 def _describe(detector: Detector) -> None:
     rows = words.plural(int(detector.facts.get("training_rows", 0)), "row")
-    what = f"{detector.spec.name} trained on {rows} of {detector.facts.get('data') or 'a table'}"
+    what = f"{catalog.MODELS[detector.spec.name].label} trained on {rows} of {detector.facts.get('data') or 'a table'}"
     flags = f"rows with a score of at least {plain(detector.threshold.value)} are flagged"
     st.markdown(words.plain(f"{what}; {flags}. {detector.threshold.sentence}"))
 

@@ -13,7 +13,7 @@ from flowlab.detection.cost import CostModel
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import Parameter
 from flowlab.detection.threshold import Threshold, plain
-from flowlab.plots.detect import ScoreAxis
+from flowlab.plots.scoreaxis import ScoreAxis
 from pages.ui import state, words
 
 PAGE = "detect"

@@ -1,0 +1,74 @@
+"""How anomaly scores lie on an axis, the same in every picture of the Detect page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+
+@dataclass(frozen=True)
+class ScoreAxis:
+    """How anomaly scores lie on an axis: as they are, or compressed beyond the bulk so that a long tail fits.
+
+    Compressed positions are asinh((score - centre) / scale): even near the centre, logarithmic far from it.
+    """
+
+    centre: float = 0.0
+    scale: float = 1.0
+    compressed: bool = False
+    title: str = "anomaly score"
+
+    @classmethod
+    def of(cls, scores: np.ndarray, title: str = "anomaly score") -> ScoreAxis:
+        """Compressed where a score lies more than 25 interquartile ranges from the median."""
+        low, centre, high = np.quantile(scores, [0.25, 0.5, 0.75])
+        scale = max(float(high - low), 1e-9 * max(abs(float(scores.max())), 1.0))
+        long = max(scores.max() - centre, centre - scores.min()) > 25 * scale
+        return cls(float(centre), scale, bool(long), title)
+
+    def place(self, scores) -> np.ndarray:
+        """Positions of scores on the axis."""
+        scores = np.asarray(scores, np.float64)
+        return np.arcsinh((scores - self.centre) / self.scale) if self.compressed else scores
+
+    def score(self, positions) -> np.ndarray:
+        """Scores at positions of the axis."""
+        positions = np.asarray(positions, np.float64)
+        return np.sinh(positions) * self.scale + self.centre if self.compressed else positions
+
+    def apply(self, fig: go.Figure, low: float, high: float, along: str = "x") -> None:
+        """Set range, ticks and title of one axis for scores from `low` to `high`."""
+        ends = self.place([low, high])
+        margin = 0.02 * (ends[1] - ends[0]) or 0.5
+        settings: dict = {"range": [ends[0] - margin, ends[1] + margin], "title_text": self.title}
+        if self.compressed:
+            values = _round_values(self.score(np.linspace(*ends, 9)))
+            settings |= {"tickvals": self.place(values), "ticktext": [_short(v) for v in values]}
+            settings["title_text"] += ", tail compressed"
+        (fig.update_xaxes if along == "x" else fig.update_yaxes)(**settings)
+
+
+def bin_edges(axis: ScoreAxis, scores: np.ndarray, n_bins: int = 90) -> np.ndarray:
+    """Edges (n_bins + 1,) of bins that look equally wide on the axis and hold all scores."""
+    low, high = float(scores.min()), float(scores.max())
+    if low == high:
+        return np.linspace(low - 0.5, high + 0.5, n_bins + 1)
+    edges = axis.score(np.linspace(*axis.place([low, high]), n_bins + 1))
+    edges[0], edges[-1] = low, high
+    return edges
+
+
+def _round_values(values: np.ndarray) -> np.ndarray:
+    """Each value to two significant digits, repeats removed."""
+    rounded = [float(f"{v:.1e}") for v in values]
+    return np.unique(rounded)
+
+
+def _short(value: float) -> str:
+    if 10 <= abs(value) < 1e4:
+        return f"{value:,.0f}"
+    if value == 0 or 1e-3 <= abs(value) < 10:
+        return f"{value:.2g}"
+    return f"{value:.1e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
