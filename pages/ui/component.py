@@ -60,7 +60,7 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> byte
 
 
 def canvas_component(name: str, *files: str) -> Callable:
-    """Register a component: its script is the shared ones of assets/, then `files`; the last calls `provide(name, ...)`.
+    """Register a component: the shared scripts of assets/, then `files`, the last of which calls `provide(name, ...)`.
 
     Returns `mount(scene, change, key, **callbacks)`: `scene` and `change` are (header, arrays) for `pack`; what
     Streamlit's component returns (state set by the script) is returned.
