@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from flowlab.detection.metrics import threshold_curves
-
 QUADRANTS = ("neither alarmed", "only reconstruction", "only likelihood", "both alarmed")
 EQUAL_MARGIN = 0.005
 """AUROC differences up to this are no difference: fits with other seeds move by as much."""
@@ -88,22 +86,47 @@ def leaderboard(groups: Mapping[str, Sequence[Scored]], k: int | None = None) ->
     return sorted(board, key=order)
 
 
-def precision_at_k(scores, y, k: int) -> float:
-    """Share of anomalies among the `k` highest scores; rows tied at the edge count by their average.
+def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """AUROC, average precision and precision at k, ties counted by their average; nan unless both labels occur.
 
-    >>> precision_at_k([3, 2, 1, 1], [1, 0, 1, 0], 3)
-    0.5
+    Parameters
+    ----------
+    scores : (n,) higher is more anomalous; y : (n,) 1 for anomalies
+    k : rows one would look at; by default the number of anomalies
+    weights : (m, n) how often each row counts; the measures are then (m,), else ()
+
+    >>> {name: float(value) for name, value in detection_measures([3, 2, 1, 1], [1, 0, 1, 0], k=3).items()}
+    {'auroc': 0.625, 'average_precision': 0.75, 'precision_at_k': 0.5}
     """
-    scores, y = np.asarray(scores, np.float64), np.asarray(y) == 1
-    k = int(min(max(k, 1), len(scores)))
-    edge = np.sort(scores)[-k]
-    above, at_edge = scores > edge, scores == edge
-    share = (k - above.sum()) / at_edge.sum()
-    return float((y[above].sum() + share * y[at_edge].sum()) / k)
+    scores, is_anomaly = np.asarray(scores, np.float64), np.asarray(y) == 1
+    W = np.ones((1, len(scores))) if weights is None else weights
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])
+    caught = np.add.reduceat(W[:, order] * is_anomaly[order], starts, axis=1)
+    false = np.add.reduceat(W[:, order] * ~is_anomaly[order], starts, axis=1)
+    all_caught, all_false = caught.cumsum(1), false.cumsum(1)
+    n_anomalies, n_normal = all_caught[:, -1:], all_false[:, -1:]
+    k = k or max(1, int(is_anomaly.sum()))
+    looked_at = np.array([np.interp(k, np.r_[0, f + c], np.r_[0, c]) for c, f in zip(all_caught, all_false)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        flagged = np.maximum(all_caught + all_false, 1e-300)
+        measures = {
+            "auroc": (caught * (n_normal - all_false + false / 2)).sum(1) / (n_anomalies * n_normal)[:, 0],
+            "average_precision": (caught * all_caught / flagged).sum(1) / n_anomalies[:, 0],
+            "precision_at_k": looked_at / np.minimum(k, (n_anomalies + n_normal)[:, 0]),
+        }
+    both = (n_anomalies[:, 0] > 0) & (n_normal[:, 0] > 0)
+    measures = {name: np.where(both, values, np.nan) for name, values in measures.items()}
+    return measures if weights is not None else {name: values[0] for name, values in measures.items()}
 
 
 def verdict(board: Sequence[Standing]) -> str:
     """What the leaderboard says, in one or two plain sentences."""
+    text = _verdict(board)
+    return text[:1].upper() + text[1:]
+
+
+def _verdict(board: Sequence[Standing]) -> str:
     trivial = [s for s in board if s.trivial and np.isfinite(s.auroc)]
     models = [s for s in board if not s.trivial and np.isfinite(s.auroc)]
     if not models:
@@ -170,7 +193,7 @@ def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _standing(name: str, runs: Sequence[Scored], k: int | None) -> Standing:
-    measures = [_measures(run.anomaly_score, run.y, k) for run in runs]
+    measures = [_measures(run, k) for run in runs]
     values = {key: np.array([m[key] for m in measures]) for key in measures[0]}
     for key in ("log_likelihood", "fit_seconds", "score_seconds"):
         values[key] = np.array([getattr(run, key) for run in runs])
@@ -191,26 +214,20 @@ def _standing(name: str, runs: Sequence[Scored], k: int | None) -> Standing:
     )
 
 
-def _measures(scores: np.ndarray, y: np.ndarray | None, k: int | None) -> dict[str, float]:
-    if y is None or not (y == 1).any() or (y == 1).all():
+def _measures(run: Scored, k: int | None) -> dict[str, float]:
+    if run.y is None:
         return {"auroc": np.nan, "average_precision": np.nan, "precision_at_k": np.nan}
-    curves = threshold_curves(scores, y)
-    return {
-        "auroc": curves.auroc(),
-        "average_precision": curves.average_precision(),
-        "precision_at_k": precision_at_k(scores, y, k or int((y == 1).sum())),
-    }
+    return {name: float(value) for name, value in detection_measures(run.anomaly_score, run.y, k).items()}
 
 
-def _bootstrap_spread(run: Scored, k: int | None, n_boot: int = 60) -> dict[str, float]:
+def _bootstrap_spread(run: Scored, k: int | None, n_boot: int = 100) -> dict[str, float]:
+    """Standard deviations over resampled rows: how often each row counts is a multinomial draw."""
     if run.y is None:
         return {}
-    rng = np.random.default_rng(0)
     n = len(run.y)
-    draws = [rng.integers(n, size=n) for _ in range(n_boot)]
-    measures = [_measures(run.anomaly_score[rows], run.y[rows], k) for rows in draws]
-    with np.errstate(invalid="ignore"):
-        return {key: float(np.std([m[key] for m in measures])) for key in measures[0]}
+    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=n_boot).astype(np.float64)
+    drawn = detection_measures(run.anomaly_score, run.y, k or max(1, int((run.y == 1).sum())), weights)
+    return {name: float(np.nanstd(values)) if np.isfinite(values).any() else np.nan for name, values in drawn.items()}
 
 
 def _verdict_without_labels(models: list[Standing]) -> str:

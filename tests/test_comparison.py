@@ -10,9 +10,9 @@ from flowlab.comparison import (
     Scored,
     check_comparable,
     consensus,
+    detection_measures,
     disagreement,
     leaderboard,
-    precision_at_k,
     quadrants,
     rank_shares,
     spearman_matrix,
@@ -36,9 +36,29 @@ def test_measures_equal_scikit_learn():
     assert not standing.over_seeds and 0 < standing.spread["auroc"] < 0.05
 
 
-def test_constant_scores_have_the_precision_of_the_base_rate():
-    y = np.array([1, 0, 0, 0])
-    assert precision_at_k(np.zeros(4), y, 2) == 0.25
+def test_measures_with_ties_equal_scikit_learn():
+    rng = np.random.default_rng(0)
+    y = (rng.uniform(size=500) < 0.1).astype(int)
+    scores = (rng.normal(size=500) + y).round(0)
+    found = detection_measures(scores, y)
+    assert found["auroc"] == pytest.approx(roc_auc_score(y, scores))
+    assert found["average_precision"] == pytest.approx(average_precision_score(y, scores))
+    assert detection_measures(np.zeros(4), [1, 0, 0, 0], k=2)["precision_at_k"] == 0.25
+    assert np.isnan(detection_measures(scores, np.zeros(500))["auroc"])
+
+
+def test_weights_count_rows_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    y = (rng.uniform(size=200) < 0.2).astype(int)
+    scores = rng.normal(size=200) + y
+    weights = rng.integers(0, 4, size=(3, 200)).astype(float)
+    found = detection_measures(scores, y, k=20, weights=weights)
+    for i in range(3):
+        repeated = np.repeat(np.arange(200), weights[i].astype(int))
+        assert found["auroc"][i] == pytest.approx(roc_auc_score(y[repeated], scores[repeated]))
+        assert found["precision_at_k"][i] == pytest.approx(
+            float(detection_measures(scores[repeated], y[repeated], k=20)["precision_at_k"])
+        )
 
 
 def test_spread_is_over_seeds_when_there_are_several():
@@ -67,7 +87,7 @@ def test_verdict_says_when_one_column_solves_it():
 def test_verdict_names_the_winner_or_the_tie():
     coin = {"coin": [scored("coin", 0, trivial=True)]}
     clear = verdict(leaderboard({"flow": [scored("f", 4)], "forest": [scored("g", 1)]} | coin))
-    assert clear.startswith("flow detects best") and "coin" in clear
+    assert clear.startswith("Flow detects best") and "coin" in clear
     tie = verdict(leaderboard({"flow": [scored("f", 3)], "forest": [scored("g", 3)]} | coin))
     assert "detect equally well within the noise" in tie
     weak = verdict(leaderboard({"flow": [scored("f", 1)], "max |z|": [scored("z", 1.1, trivial=True)]}))

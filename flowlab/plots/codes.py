@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-from flowlab.plots.panels import LOG_RANGE, color_steps, panels, point_size
+from flowlab.plots.panels import LOG_RANGE, color_steps, on, panels, point_size
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -36,22 +36,22 @@ def error_beside_density(
     first = next(iter([*maps.values(), *densities.values()]), None)
     fig = panels(titles or [""], axes, dark, height, None if first is None else tuple(first["window"]))
     scale = color_steps(c.sequential)
-    for column, (name, arrays) in enumerate(maps.items(), start=1):
+    for panel, (name, arrays) in enumerate(maps.items()):
         error = np.log10(np.maximum(arrays["error"], 1e-4))
-        fig.add_trace(_heat(arrays, error, scale, name), 1, column)
+        fig.add_trace(_heat(arrays, error, scale, name).update(on(panel)))
         if arrows:
-            fig.add_trace(_arrows(arrays, c.text), 1, column)
+            fig.add_trace(_arrows(arrays, c.text).update(on(panel)))
         lines = arrays["manifold"]
         line = {"color": c.second, "width": 1.2 if np.isnan(lines).any() else 2.5}
-        fig.add_trace(go.Scatter(x=lines[:, 0], y=lines[:, 1], mode="lines", line=line, **QUIET), 1, column)
-    for column, (name, arrays) in enumerate(densities.items(), start=1 + len(maps)):
+        fig.add_trace(go.Scatter(x=lines[:, 0], y=lines[:, 1], mode="lines", line=line, **on(panel), **QUIET))
+    for panel, (name, arrays) in enumerate(densities.items(), start=len(maps)):
         log_density = arrays["log_density"]
         floored = np.maximum(log_density, float(np.nanmax(log_density)) - LOG_RANGE)
-        fig.add_trace(_heat(arrays, floored, scale, name), 1, column)
+        fig.add_trace(_heat(arrays, floored, scale, name).update(on(panel)))
     marker = {"color": c.data, "size": point_size(len(points)), "opacity": 0.45}
-    for column in range(1, len(titles) + 1):
-        data = go.Scattergl(x=points[:, 0], y=points[:, 1], mode="markers", marker=marker, **QUIET)
-        fig.add_trace(data, 1, column)
+    for panel in range(len(titles)):
+        data = go.Scattergl(x=points[:, 0], y=points[:, 1], mode="markers", marker=marker, **on(panel), **QUIET)
+        fig.add_trace(data)
     return fig
 
 

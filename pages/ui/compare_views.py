@@ -12,13 +12,12 @@ from flowlab import views
 from flowlab.comparison import (
     QUADRANTS,
     consensus,
+    detection_measures,
     disagreement,
-    precision_at_k,
     quadrants,
     rank_shares,
     spearman_matrix,
 )
-from flowlab.detection.metrics import threshold_curves
 from flowlab.plots import codes as code_plots
 from flowlab.plots import compare as plots
 from flowlab.records import RunSpec
@@ -107,11 +106,10 @@ def _agreement(found: Compared) -> None:
         if y is None or not 0 < (y == 1).sum() < len(y):
             st.caption("Without labels nobody can say whether the consensus detects better than its members.")
         else:
-            curves = threshold_curves(joint, y)
-            columns = st.columns(3)
-            columns[0].metric("AUROC", f"{curves.auroc():.3f}")
-            columns[1].metric("Average precision", f"{curves.average_precision():.3f}")
-            columns[2].metric("Precision at k", f"{precision_at_k(joint, y, int((y == 1).sum())):.3f}")
+            labels = {"auroc": "AUROC", "average_precision": "Average precision", "precision_at_k": "Precision at k"}
+            measures = detection_measures(joint, y)
+            for column, (name, label) in zip(st.columns(3), labels.items()):
+                column.metric(label, f"{float(measures[name]):.3f}")
         top = np.argsort(-joint)[:10]
         table = pd.DataFrame({"row": found.rows[top], "mean rank (%)": (100 * joint[top]).round(1)})
         if y is not None:

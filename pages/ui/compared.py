@@ -16,8 +16,8 @@ from flowlab.runs import Run
 from pages.ui import engine, state
 
 PAGE = "compare"
-SET = ("spline", "autoencoder", "vae", "kde", "forest")
-"""What one button trains: a flow, two autoencoders and two classical rivals."""
+SET = ("autoencoder", "vae", "kde", "forest")
+"""What one button trains beside a flow: two autoencoders and two classical rivals."""
 MORE_SEEDS = 2
 
 
@@ -57,7 +57,9 @@ def set_specs() -> list[RunSpec]:
     spec = state.spec()
     d = engine.dataset().n_features
     code = {"n_latent": 1 if d <= 2 else int(np.clip(round(d / 4), 2, 64))}
-    models = [spec.model, *(Spec(n, code if n in ("autoencoder", "vae") else {}) for n in SET)]
+    flow = Spec("spline" if d <= 2 else "maf")
+    flows = [spec.model] if issubclass(catalog.MODELS[spec.model.name].make, FlowModel) else [spec.model, flow]
+    models = [*flows, *(Spec(n, code if n in ("autoencoder", "vae") else {}) for n in SET)]
     specs = [catalog.tidy(RunSpec(spec.data, model, spec.seed))[0] for model in models]
     return list({catalog.run_id(s): s for s in specs}.values())
 
@@ -115,7 +117,8 @@ def gather(runs: list[Run]) -> Compared:
             if name in groups:
                 groups[name].append(rival)
     runs_by_name = {names[run.run_id]: run for run in runs}
-    return Compared(dataset, held_out(dataset), runs_by_name, models, rivals, leaderboard(groups))
+    key = tuple((name, *(f"{r.data}{r.fit_seconds}" for r in group)) for name, group in groups.items())
+    return Compared(dataset, held_out(dataset), runs_by_name, models, rivals, _board(key, groups))
 
 
 def scored(run: Run, name: str) -> Scored:
@@ -186,6 +189,11 @@ def scores(run: Run) -> np.ndarray:
     """Anomaly scores of all rows of a run's data."""
     views = run.views
     return views["anomaly_score"] if views is not None else engine.view("final", run.spec)["anomaly_score"]
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _board(key: tuple, _groups: dict[str, list[Scored]]) -> list[Standing]:
+    return leaderboard(_groups)
 
 
 @st.cache_data(show_spinner=False, max_entries=50)

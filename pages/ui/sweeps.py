@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.detection.metrics import threshold_curves
+from flowlab.comparison import detection_measures
 from flowlab.plots import compare as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.runs import Run
@@ -151,7 +151,7 @@ def _held_out_scores(run: Run) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _auroc(run: Run) -> float:
     scores, y = _held_out_scores(run)
-    return threshold_curves(scores, y).auroc()
+    return float(detection_measures(scores, y)["auroc"])
 
 
 def _loss(run: Run) -> float:
