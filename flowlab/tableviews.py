@@ -205,6 +205,7 @@ def time_course(
     numbers_ = numbers(values) if pd.api.types.is_numeric_dtype(values.dtype) else pd.factorize(values)[0].astype(float)
     v, t = np.where(is_known(numbers_), numbers_, np.nan)[order], np.asarray(time)[order]
     kept = _peaks(v, n_points)
+    drawn = _with_gaps(t, v, kept)
     marks = np.zeros(0, dtype=int) if y is None else np.flatnonzero(y[order])
     marks = marks[np.linspace(0, len(marks) - 1, min(len(marks), 1500)).astype(int)] if len(marks) else marks
     spans = []
@@ -213,7 +214,23 @@ def time_course(
     if len(starts) <= 24:  # a random division has no stretches worth shading
         ends = np.r_[starts[1:] - 1, len(ordered) - 1]
         spans = [(int(ordered[a]), t[a], t[b]) for a, b in zip(starts, ends)]
-    return TimeCourse(str(values.name), t[kept], v[kept], t[marks], v[marks], tuple(spans))
+    return TimeCourse(str(values.name), *drawn, t[marks], v[marks], tuple(spans))
+
+
+def _with_gaps(time: np.ndarray, value: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The kept points, and a point without a value in every stretch much longer than usual without rows."""
+    if len(time) < 3:
+        return time[kept], value[kept]
+    steps = np.diff(time.astype("int64") if time.dtype.kind == "M" else time)
+    usual = np.median(steps[steps > 0]) if (steps > 0).any() else 0
+    if not usual:
+        return time[kept], value[kept]
+    gaps = np.flatnonzero(steps > 50 * usual)
+    if len(gaps) > 500:  # rows that come now and then have no usual rhythm
+        return time[kept], value[kept]
+    ends = np.unique(np.concatenate([kept, gaps, gaps + 1]))
+    places = np.searchsorted(ends, gaps, side="right")
+    return np.insert(time[ends], places, time[gaps]), np.insert(value[ends], places, np.nan)
 
 
 def _peaks(values: np.ndarray, n_points: int) -> np.ndarray:

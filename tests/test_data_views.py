@@ -99,6 +99,14 @@ def test_thinning_a_series_keeps_every_peak():
     assert len(course.value) <= 2000 and course.value.max() == 50 and course.value.min() == -50
 
 
+def test_gaps_in_time_are_not_joined():
+    time = np.r_[np.arange(100.0), np.arange(5000.0, 5100.0)]
+    course = tableviews.time_course(pd.Series(np.ones(200), name="v"), time, np.zeros(200, np.int8))
+    (gap,) = np.flatnonzero(np.isnan(course.value))
+    assert course.time[gap - 1] == 99 and course.time[gap + 1] == 5000
+    assert np.isfinite(np.delete(course.value, gap)).all() and len(course.time) == 201
+
+
 def test_warnings_come_worst_first():
     rng = np.random.default_rng(0)
     y = (np.arange(500) % 25 == 0).astype(int)

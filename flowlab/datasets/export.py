@@ -22,7 +22,10 @@ def to_csv_bytes(frame: pd.DataFrame) -> bytes:
             continue
         safe.isetitem(position, column.astype(object).map(_neutral))
     safe.columns = [_neutral(name) for name in frame.columns]
-    return safe.to_csv(index=False, lineterminator="\r\n").encode()
+    text = safe.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # Python's csv quotes a carriage return only where it is part of the line end
+        text = safe.to_csv(index=False, lineterminator="\r\n")
+    return text.encode()
 
 
 def _neutral(cell: object) -> object:

@@ -207,7 +207,7 @@ def column_over_time(course: TimeCourse, dark: bool = False, height: int = 340) 
                 yanchor="bottom",
                 font={"size": 12, "color": c.muted},
             )
-    fig.update_layout(margin={"t": 30})
+    fig.update_layout(margin={"t": 30}, legend={"x": 1, "xanchor": "right"})
     return fig
 
 
