@@ -326,6 +326,18 @@ def test_masks_move_every_feature():
             alternating_masks(4, 2, wrong, 0)
 
 
+@pytest.mark.parametrize("d, hidden", [(5, 16), (40, 16), (200, 32)])
+def test_masks_let_nearly_every_feature_speak_and_only_forwards(d, hidden):
+    layer = autoregressive_stack(d, Affine(), 1, hidden, permutation="none").layers[0]
+    first, *middle, last = (mask[:, 1:] for mask in layer.mask)
+    reach = first
+    for mask in middle:
+        reach = mask @ reach
+    reach = (last @ reach)[:d]
+    assert (reach.triu() == 0).all()
+    assert (reach.sum(0) > 0).sum() >= d - 1 - math.ceil(d / hidden)
+
+
 def test_wrong_choices_are_named():
     with pytest.raises(ValueError, match="scale_map"):
         Affine("relu")
