@@ -44,7 +44,7 @@ class MaskedAutoregressive:
         self.order_back = torch.argsort(self.order)
         # With a context (or one feature) some units see no feature at all: degree 0. The first feature needs them.
         lowest = 0 if n_context or d == 1 else 1
-        # Spread evenly over all degrees: with fewer units than features, counting 1, 2, 3, .. would leave late ones out.
+        # Spread evenly over all degrees: with few units, counting 1, 2, 3, .. would leave late features out.
         hidden = torch.arange(hidden_features) * (d - lowest) // hidden_features + lowest
         self.known_units = torch.bincount(hidden, minlength=d + 1).cumsum(0).tolist()
         self.mask = self._masks(self.order_back + 1, hidden, n_hidden)
