@@ -119,6 +119,15 @@ def _cells() -> Iterator[Awkward]:
     )
     yield Awkward("dates with zone", b"t,v\n2020-01-01T10:00:00+02:00,1\n2020-01-02T10:00:00+02:00,2\n", (2, 2),
                   cell=(0, "t", pd.Timestamp(2020, 1, 1, 8)))  # fmt: skip
+    yield Awkward(
+        "dates with names of months", b"t,v\n02-Jan-2020,1\n13-Feb-2020,2\n", (2, 2), types={"t": "date and time"}
+    )
+    yield Awkward("nulls of MySQL", b"v,w\n\\N,a\n2,\\N\n", (2, 2), missing=2)
+    yield Awkward("euros", "v;w\n1.234,50 €;1\n7,00 €;2\n".encode(), (2, 2), cell=(0, "v", 1234.5))
+    yield Awkward("minus signs of a word processor", "v,w\n−5,1\n−7.5,2\n3,3\n".encode(), (3, 2), cell=(1, "v", -7.5))
+    yield Awkward(
+        "blanks around cells", b" a , b \n 1 , x \n 2 , y \n", (2, 2), cell=(1, "b", "y"), types={"a": "whole number"}
+    )
     yield Awkward("percents", b"v,w\n12 %,1\n7.5%,2\n", (2, 2), cell=(1, "v", 7.5), says="percent")
     yield Awkward("negative in brackets", b"v,w\n(5),1\n7,2\n(1.5),3\n", (3, 2), cell=(0, "v", -5.0))
     yield Awkward("infinities", b"v,w\ninf,1\n-inf,2\n1,3\n", (3, 2), cell=(0, "v", np.inf))

@@ -154,3 +154,23 @@ def test_what_we_wrote_is_what_we_read(frame: pd.DataFrame, delimiter: str, code
             np.testing.assert_allclose(ours.astype(float), theirs.astype(float), rtol=1e-6)
         else:
             assert ours.astype(theirs.dtype).equals(theirs), name
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    data=st.one_of(
+        st.binary(max_size=200),
+        st.text(alphabet=",;\t|\"'# \n\r.-0123456789abcNaé=\\", max_size=200).map(str.encode),
+        st.tuples(st.sampled_from(FILES), st.integers(0, 400), st.binary(max_size=3)).map(
+            lambda cut: cut[0].data[: cut[1]] + cut[2] + cut[0].data[cut[1] + 1 : 4000]
+        ),
+    )
+)
+def test_any_bytes_are_read_or_refused_in_a_sentence(data: bytes):
+    try:
+        table = read_table(data)
+    except TableError as error:
+        assert "\n" not in str(error)
+    else:
+        assert table.frame.shape == (table.report.n_rows, table.report.n_columns)
+        assert table.frame.columns.is_unique

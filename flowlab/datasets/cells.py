@@ -22,7 +22,11 @@ _DIGITS = rf"(?:\d+[.,]?\d*|[.,]\d+|\d{{1,3}}(?:[.,{_SPACES}]\d{{3}})+(?:[.,]\d*
 _NUMBER = rf"(?:{_CURRENCY}\s*)?[+\-−]?\s*(?:{_CURRENCY}\s*)?{_DIGITS}(?:[eE][+-]?\d+)?\s*(?:%|{_CURRENCY})?"
 _NUMBER = rf"^(?:{_NUMBER}|\({_NUMBER}\)|[+-]?(?i:inf|infinity))$"
 _IS_NUMBER = re.compile(_NUMBER)
-_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\s*\d{1,2}:\d{2}.*)?|\d{4}-\d{2}-\d{2}[T ].*")
+_CLOCK = r"([T ]\s*\d{1,2}:\d{2}.*)?"
+_DATE = re.compile(
+    rf"\d{{1,4}}([-/.])\d{{1,2}}\1\d{{1,4}}{_CLOCK}|\d{{4}}-\d{{2}}-\d{{2}}[T ].*"
+    rf"|\d{{1,2}}[- ][A-Za-z]{{3,9}}[- ]\d{{2,4}}{_CLOCK}|[A-Za-z]{{3,9}} \d{{1,2}}, \d{{4}}{_CLOCK}"
+)
 
 
 def is_number(text: str) -> bool:
@@ -230,6 +234,9 @@ def _to_stamps(texts: pa.Array, fmt: str) -> np.ndarray:
 
 
 def _date_formats(example: str) -> list[tuple[str, list[str]]]:
+    if re.search("[A-Za-z]{3}", example):
+        shapes = ("%d-%b-%Y", "%d %b %Y", "%d-%b-%y", "%d-%B-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+        return [("", [shape + clock for shape in shapes for clock in _CLOCKS])]
     mark = next((sign for sign in "-/." if sign in example[:5]), "-")
     if re.match(r"\d{4}", example):
         year_first = [f"%Y{mark}%m{mark}%d{clock}" for clock in _CLOCKS]

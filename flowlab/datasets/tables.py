@@ -26,7 +26,7 @@ class Limits:
     unpacked: int = 500_000_000
     rows: int = 3_000_000
     columns: int = 2_000
-    cells: int = 100_000_000
+    cells: int = 150_000_000
 
 
 @dataclass(frozen=True)
