@@ -179,6 +179,29 @@ def test_nonsense_in_the_link_is_harmless(view):
         assert "this model has 3 layers" in text(at)
 
 
+def test_a_fork_races_the_run():
+    at = open_page(view="Film", frame=0)
+    assert any("Fork the training at step" in box.label for box in at.expander)
+    button = next(b for b in at.button if b.label == "Fork here")
+    assert button.disabled  # nothing has been changed yet
+    rate = next(n for n in at.number_input if n.label == "Learning rate")
+    rate.set_value(0.02).run()
+    next(b for b in at.button if b.label == "Fork here").click().run()
+    assert not at.exception
+    names = [trace.get("name") for trace in figures(at)[-1]["data"]]
+    assert names[0] == "this run" and "learning rate 0.02" in names[1]
+    from pages.ui import engine
+
+    fork = next(run for run in engine.store().list() if run.parent)
+    deadline = time.monotonic() + 60
+    while engine.runner().status(fork.run_id).state != "done":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    at.run()
+    line = figures(at)[-1]["data"][1]
+    assert numbers(line["x"])[-1] == 60 and np.isfinite(numbers(line["y"])[-1])
+
+
 def test_another_view_by_the_buttons_goes_into_the_link():
     at = open_page()
     at.get("button_group")[0].set_value("Margins").run()

@@ -187,6 +187,14 @@ def norm_histogram(norms: np.ndarray, n_latent: int, dark: bool = False, height:
         r = np.linspace(1e-3, high, 300)
         log_chi = (n_latent - 1) * np.log(r) - r**2 / 2 - (n_latent / 2 - 1) * np.log(2) - lgamma(n_latent / 2)
         line = {"color": c.truth, "dash": "dash", "width": 2}
-        fig.add_trace(go.Scatter(x=r, y=np.exp(log_chi), mode="lines", name=f"chi, {n_latent} degrees", line=line))
+        fig.add_trace(
+            go.Scatter(
+                x=r,
+                y=np.exp(log_chi),
+                mode="lines",
+                name=f"chi, {n_latent} degrees of freedom" if n_latent > 1 else "chi, 1 degree of freedom",
+                line=line,
+            )
+        )
     fig.update_layout(bargap=0)
     return fig

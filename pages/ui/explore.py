@@ -128,8 +128,8 @@ def row_choice(scene: Scene, label: str = "Row") -> int:
     )
 
 
-def choose_row(key: str) -> Callable[[], None]:
-    """A callback for a chart whose points are rows: the clicked one becomes the present row."""
+def choose_row(key: str, then: str = "") -> Callable[[], None]:
+    """A callback for a chart whose points are rows: the clicked one becomes the present row, shown in view `then`."""
 
     def changed() -> None:
         event = state.widget_value(key)
@@ -139,6 +139,8 @@ def choose_row(key: str) -> Callable[[], None]:
             row = data[0] if isinstance(data, list) else data
             if row is not None:
                 state.set_view(PAGE, row=int(row))
+                if then:
+                    state.set_view(PAGE, view=then)
                 state.refresh_widgets()
                 return
 

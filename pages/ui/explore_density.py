@@ -7,6 +7,7 @@ import math
 import numpy as np
 import streamlit as st
 
+from flowlab.models.base import FlowModel
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
 from pages.ui import engine, state, words
@@ -14,25 +15,34 @@ from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, mirro
 
 QUANTITIES = {"density": "Density", "log_density": "Log-density", "energy": "Energy"}
 GRID = 120
+CURVE = 400
 
 
 def density(scene: Scene) -> None:
     """Learned density beside the true one and their difference; points can be clicked for their receipt."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         quantity = segmented("Quantity", list(QUANTITIES), "quantity", "density", QUANTITIES.get)
-        contours = mirrored(
-            st.toggle, "Contours", "contours", True, help="Lines around 50, 80, 95 and 99 % of the probability"
-        )
-        with_points = mirrored(st.toggle, "Rows", "points", False)
-    grid = engine.view("density_grid", n=GRID)
+        contours = with_points = False
+        if scene.dataset.n_features == 2:
+            contours = mirrored(
+                st.toggle, "Contours", "contours", True, help="Lines around 50, 80, 95 and 99 % of the probability"
+            )
+            with_points = mirrored(st.toggle, "Rows", "points", False, help="Click a row for its receipt")
+    grid = engine.view("density_grid", n=GRID if scene.dataset.n_features == 2 else CURVE)
     stage = scene.stage
     points = None
-    if with_points and scene.dataset.n_features == 2:
+    if with_points:
         points = {"points": stage.points, "rows": stage.rows, "chosen": state.view(PAGE, "row", -1)}
     fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
     key = state.widget_key(PAGE, "density", quantity)
     st.plotly_chart(
-        fig, key=key, theme=None, config=PLOT, on_select=choose_row(key), selection_mode="points", alt=_alt(grid)
+        fig,
+        key=key,
+        theme=None,
+        config=PLOT,
+        on_select=choose_row(key, "Receipt" if issubclass(scene.model, FlowModel) else ""),
+        selection_mode="points",
+        alt=_alt(grid),
     )
     st.markdown(_masses(grid))
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
-from pages.ui import engine, state, training, words
+from pages.ui import engine, fork, state, training, words
 from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, first_row, row_choice, segmented
 from pages.ui.film import film_view
 from pages.ui.layers import layers_view
@@ -112,6 +112,7 @@ def film(scene: Scene) -> None:
     if chosen != start:
         state.set_view(PAGE, frame=chosen)
         state.write_link(PAGE)
+    fork.panel(scene, int(frames.steps[chosen]))
 
 
 def _remember(layer: int, row: int | None) -> None:
