@@ -229,14 +229,16 @@ def _scored(
     frame.index = pd.RangeIndex(first_row, first_row + len(frame))
     sheet, counts = scorer.score(frame, n_carried)
     frame = frame.iloc[n_carried:]
-    highest = np.argsort(-sheet["score"], kind="stable")[:100]
+    top = np.argsort(-sheet["score"], kind="stable")[:100]
+    highest = with_scores(frame.iloc[top], {name: values[top] for name, values in sheet.items()})
+    highest.index = frame.index[top]
     return ScoredBlock(
         csv=_csv(frame, sheet, raw),
         n_rows=len(frame),
         n_flagged=int(sheet["flagged"].sum()),
         counts=counts,
         notes=tuple(scorer.notes(frame)),
-        highest=with_scores(frame.iloc[highest], {name: values[highest] for name, values in sheet.items()}),
+        highest=highest,
         n_bytes=n_bytes,
     )
 

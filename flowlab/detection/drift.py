@@ -70,7 +70,7 @@ def baseline(X: np.ndarray, scores: np.ndarray) -> Baseline:
     return Baseline(np.array(edges), np.array(shares), len(X))
 
 
-def drift_sentences(names: tuple[str, ...], shift: np.ndarray, n_shown: int = 8) -> list[str]:
+def drift_sentences(names: tuple[str, ...], shift: np.ndarray, n_shown: int = 4) -> list[str]:
     """One sentence for each strong shift, the score first, then the strongest columns."""
     sentences = []
     if shift[-1] >= STRONG:
@@ -82,5 +82,6 @@ def drift_sentences(names: tuple[str, ...], shift: np.ndarray, n_shown: int = 8)
     strong = [j for j in columns if shift[j] >= STRONG]
     sentences += [f"{names[j]} has shifted strongly (stability index {shift[j]:.2f})." for j in strong[:n_shown]]
     if len(strong) > n_shown:
-        sentences.append(f"So have {len(strong) - n_shown} further columns.")
+        more = len(strong) - n_shown
+        sentences.append(f"So {'has 1 further column' if more == 1 else f'have {more} further columns'}.")
     return sentences

@@ -37,7 +37,7 @@ class Repair:
     sentence: str
 
 
-def repair(model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 8) -> Repair:
+def repair(model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 30) -> Repair:
     """The fewest edits found, each as small as possible, after which the row is no longer flagged.
 
     Greedy: every feature is tried at the values that similar rows have there, in one batch; the edit that lowers

@@ -132,8 +132,8 @@ def _show(detector: Detector, summary: Summary, scored: bytes, name: str) -> Non
     first.metric("Rows", words.count(summary.n_rows))
     second.metric("Flagged", f"{words.count(summary.n_flagged)} ({words.percent(share)})")
     third.metric("Flagged among normal rows at the choice", words.percent(expected))
-    for sentence in summary.drift:
-        st.warning(words.plain(sentence))
+    if summary.drift:
+        st.warning("\n\n".join(words.plain(sentence) for sentence in summary.drift))
     for note in summary.notes:
         st.caption(words.plain(note))
     stem = name.rsplit(".", 1)[0]
@@ -143,7 +143,9 @@ def _show(detector: Detector, summary: Summary, scored: bytes, name: str) -> Non
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
         st.caption("The highest scoring rows")
-        st.dataframe(summary.highest, height=360)
+        ours = list(summary.highest.columns[-4:])
+        first = [*ours, *(c for c in summary.highest.columns if c not in ours)]
+        st.dataframe(summary.highest[first], height=360, column_config={"_index": "row"})
     with right:
         st.caption("Shift since training, per column and for the score")
         fig = plots.shift_bars([*detector.columns, "anomaly score"], summary.shift, state.is_dark())

@@ -66,7 +66,7 @@ def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
     origin = state.recall("detect.typed", threshold.value) if by_hand else threshold.value
     stops = np.unique(np.r_[grid, np.clip(origin, grid[0], grid[-1])])
     nearest = int(np.argmin(np.abs(axis.place(stops) - axis.place(threshold.value))))
-    key = state.widget_key(PAGE, "slider", "hand" if by_hand else "rule", repr(float(origin)))
+    key = state.widget_key(PAGE, "slider", state.recall("detect.chosen", 0), repr(float(origin)))
     st.select_slider(
         "Move the threshold",
         options=range(len(stops)),
@@ -107,6 +107,7 @@ def _rule(evidence: Evidence) -> str:
 
     def apply(name: str) -> None:
         state.set_view(PAGE, rule=name)
+        state.keep("detect.chosen", state.recall("detect.chosen", 0) + 1)
 
     st.selectbox(
         "Rule",
