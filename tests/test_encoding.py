@@ -165,6 +165,17 @@ def test_clock_and_lags():
     assert encoder.inverse_transform(X)["v"].to_numpy() == pytest.approx(frame["v"])
 
 
+def test_a_missing_time_and_holes_that_go_together():
+    frame = pd.DataFrame({"t": pd.date_range("2025-01-01", periods=50, freq="h"), "a": np.arange(50.0) ** 0.5})
+    frame.loc[3, "t"] = pd.NaT
+    frame.loc[10:20, "a"] = np.nan
+    frame["b"] = frame["a"] ** 3
+    encoder = TableEncoder(clock=True).fit(frame)
+    X = encoder.transform(frame)
+    assert np.isfinite(X).all() and list(encoder.sources_) == ["a", "a", "b", "t", "t", "t", "t"]
+    assert_same_table(encoder.inverse_transform(X), frame)
+
+
 def test_a_new_file_lacking_a_column_or_holding_texts_is_refused():
     frame = mixed_frame()
     encoder = TableEncoder(FEATURES).fit(frame)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,16 @@ from flowlab.datasets.categories import CategoryColumn
 from flowlab.datasets.columns import NumberColumn, is_known, numbers, row_keys
 from flowlab.datasets.copies import decode_copy, find_copies, n_deviating
 from flowlab.datasets.foreign import TableError
+from flowlab.datasets.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
 from flowlab.datasets.roles import ColumnRole, propose_roles
 
 MISSING_POLICIES = ("auto", "median", "indicator")
 MAX_FEATURES = 4_000
 CHUNK_ROWS = 32_768
 """Rows encoded at a time: what is computed with stays in the processor's cache."""
+
+
+_LEARNED = ("notes_", "constants_", "copies_", "shared_holes_", "time_", "order_", "clock_")
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -75,9 +78,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             raise ValueError(f"missing must be one of {', '.join(MISSING_POLICIES)}, not {self.missing!r}")
         roles = propose_roles(frame) if self.roles is None else tuple(self.roles)
         self.notes_: list[str] = []
-        self.columns_: list[NumberColumn | CategoryColumn] = []
+        self.columns_: list[Plan] = []
         self.constants_: dict[str, Any] = {}
         self.copies_: dict[str, dict[str, Any]] = {}
+        self.shared_holes_: dict[str, str] = {}
         self.time_ = next((role.name for role in roles if role.role == "time"), "")
         self.order_ = [role.name for role in roles if role.role in ("feature", "category") or role.reason == "constant"]
         used = [role for role in roles if role.role in ("feature", "category") and self._is_worth_it(frame[role.name])]
@@ -106,7 +110,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         keys = row_keys(frame.index, self.random_state)
         names = self._row_names()
         matrix = np.empty((len(frame), len(names)))
-        columns = [_column_of(frame, plan) for plan in self.columns_]
+        columns = [column_as_learned(frame, plan) for plan in self.columns_]
         for start in range(0, len(frame), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
             j = 0
@@ -115,7 +119,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 matrix[rows, j : j + block.shape[1]] = block
                 j += block.shape[1]
         if self.clock_:
-            matrix[:, j:] = _clock(frame, self.time_)
+            matrix[:, j:] = clock_features(frame, self.time_)
         if not self.lags:
             return matrix
         order = np.arange(len(frame))
@@ -139,6 +143,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             width = len(plan.names())
             columns[plan.name] = plan.decode(Z[:, j : j + width])
             j += width
+        for name, other in self.shared_holes_.items():
+            columns[name] = columns[name].where(columns[other].notna())
         for name, copy in self.copies_.items():
             columns[name] = decode_copy(columns[copy["of"]], copy)
         for name, value in self.constants_.items():
@@ -156,7 +162,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 sentences.append(f"{name} was always {str(value)[:40]}; it differs in {n_rows:,} rows.")
         for plan in self.columns_:
             if plan.kind == "category" and plan.name in X:
-                new = plan.codes(_column_of(X, plan)) == len(plan.levels)
+                new = plan.codes(column_as_learned(X, plan)) == len(plan.levels)
                 if new.any():
                     example = str(X[plan.name][new].iloc[0])[:40]
                     sentences.append(f"{plan.name} has new values in {int(new.sum()):,} rows, such as {example!r}.")
@@ -183,8 +189,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """Everything learned, as JSON text: `TableEncoder.from_json` gives an encoder that encodes the same."""
         check_is_fitted(self, "columns_")
         params = {key: getattr(self, key) for key in ("missing", "max_one_hot", "clock", "lags", "random_state")}
-        learned = {key: getattr(self, key) for key in ("notes_", "constants_", "copies_", "time_", "order_", "clock_")}
-        return json.dumps({"params": params, **learned, "columns_": [_to_dict(plan) for plan in self.columns_]})
+        learned = {key: getattr(self, key) for key in _LEARNED}
+        return json.dumps({"params": params, **learned, "columns_": [to_dict(plan) for plan in self.columns_]})
 
     @classmethod
     def from_json(cls, text: str) -> TableEncoder:
@@ -192,8 +198,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         try:
             fields = json.loads(text)
             encoder = cls(**fields.pop("params"))
-            encoder.columns_ = [_from_dict(column) for column in fields.pop("columns_")]
-            for key in ("notes_", "constants_", "copies_", "time_", "order_", "clock_"):
+            encoder.columns_ = [from_dict(column) for column in fields.pop("columns_")]
+            for key in _LEARNED:
                 setattr(encoder, key, fields[key])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is not a saved encoder ({error}); save the detector again") from None
@@ -223,14 +229,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             self.constants_[name] = {"value": plain, "dtype": str(column.dtype)}
             self.notes_.append(f"{name} is {str(value)[:40]} in every row and was left out.")
             return False
-        if _one_or_none(column):
+        if one_or_none(column):
             self.notes_.append(f"{name} has one value or none; only whether it is missing was kept.")
         return True
 
-    def _learn(self, column: pd.Series, role: ColumnRole, patterns: dict[bytes, str]) -> NumberColumn | CategoryColumn:
+    def _learn(self, column: pd.Series, role: ColumnRole, patterns: dict[bytes, str]) -> Plan:
         is_number = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
         is_date = str(column.dtype).startswith("datetime")
-        if role.role == "category" or not (is_number or is_date) or _one_or_none(column):
+        if role.role == "category" or not (is_number or is_date) or one_or_none(column):
             plan = CategoryColumn.learn(column, self.max_one_hot)
             if plan.is_rarity:
                 self.notes_.append(f"{role.name} has {len(plan.levels):,} levels and became one feature, their rarity.")
@@ -242,6 +248,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             pattern = np.packbits(holes).tobytes()
             if patterns.setdefault(pattern, role.name) != role.name:
                 self.notes_.append(f"{role.name} is missing exactly where {patterns[pattern]} is.")
+                self.shared_holes_[role.name] = patterns[pattern]
                 indicator = False
         if share:
             how = " and a feature says where" if indicator else ""
@@ -249,8 +256,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         plan = NumberColumn.learn(column, indicator)
         if plan.scale:
             self.notes_.append(f"{role.name} has heavy tails and was squashed (arcsinh).")
-        if plan.step or plan.levels:
-            self.n_dequantised_ = getattr(self, "n_dequantised_", 0) + 1
         return plan
 
     def _drop_copies(self, frame: pd.DataFrame, used: list[ColumnRole]) -> list[ColumnRole]:
@@ -275,48 +280,6 @@ def _checked_frame(X: object) -> pd.DataFrame:
     return X
 
 
-def _one_or_none(column: pd.Series) -> bool:
-    """Whether all cells that are not missing hold the same value."""
-    if not column.isna().any():
-        return False  # constant columns were left out before
-    present = column[is_known(numbers(column))] if pd.api.types.is_float_dtype(column.dtype) else column.dropna()
-    return bool((present == present.iloc[0]).all())
-
-
-def _column_of(frame: pd.DataFrame, plan: NumberColumn | CategoryColumn) -> pd.Series:
-    """The column a plan was learned from, in its type again where a new file wrote it differently."""
-    if plan.name not in frame:
-        raise TableError(f"The column {plan.name!r}, which the detector learned from, is not in this table; add it.")
-    column = frame[plan.name]
-    if plan.kind == "category":
-        was_text = plan.dtype in ("str", "object", "string")
-        return column.astype("str") if was_text and pd.api.types.is_numeric_dtype(column.dtype) else column
-    is_date = plan.dtype.startswith("datetime")
-    if is_date != str(column.dtype).startswith("datetime") or not (
-        is_date or pd.api.types.is_numeric_dtype(column.dtype)
-    ):
-        present = column.notna()
-        read = pd.to_datetime(column, errors="coerce") if is_date else pd.to_numeric(column, errors="coerce")
-        if read[present].isna().mean() > 0.5:
-            expected = "dates" if is_date else "numbers"
-            example = str(column[present].iloc[0])[:40]
-            raise TableError(
-                f"The column {plan.name!r} held {expected} when the detector learned; here it holds {example!r}."
-            )
-        return read
-    return column
-
-
-def _clock(frame: pd.DataFrame, time: str) -> np.ndarray:
-    """Hour of the day and day of the week on circles, shape (n_rows, 4); 0 where the time is missing."""
-    if time not in frame:
-        raise TableError(f"The time column {time!r}, which the detector learned from, is not in this table; add it.")
-    stamps = pd.to_datetime(frame[time], errors="coerce")
-    seconds = stamps.dt.hour * 3600 + stamps.dt.minute * 60 + stamps.dt.second
-    angles = [2 * np.pi * seconds / 86_400, 2 * np.pi * (stamps.dt.day_of_week + seconds / 86_400) / 7]
-    return np.column_stack([f(angle.to_numpy(float)) for angle in angles for f in (np.sin, np.cos)]).copy()
-
-
 def _jsonable(value: object) -> object:
     return value if isinstance(value, (str, int, float, bool)) else str(value)
 
@@ -327,19 +290,3 @@ def _nothing_left(roles: Sequence[ColumnRole]) -> str:
         f"No column is left to learn from: {found}{', ...' if len(roles) > 4 else ''}; "
         "give at least one column that varies the role feature or category."
     )
-
-
-def _to_dict(plan: NumberColumn | CategoryColumn) -> dict[str, Any]:
-    return {"kind": plan.kind, **asdict(plan)}
-
-
-def _from_dict(fields: dict[str, Any]) -> NumberColumn | CategoryColumn:
-    """The plan again; ValueError where the fields are not a plan's."""
-    fields = dict(fields)
-    kind = {"number": NumberColumn, "category": CategoryColumn}.get(fields.pop("kind", ""))
-    if kind is None:
-        raise ValueError("an encoder's column is of kind 'number' or 'category'; save the detector again")
-    for key in ("levels", "edges", "atoms"):
-        if key in fields:
-            fields[key] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[key])
-    return kind(**fields)

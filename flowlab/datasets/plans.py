@@ -1,0 +1,74 @@
+"""What an encoder remembers of its columns, as plans: kept as JSON, and met again by the columns of a new file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.categories import CategoryColumn
+from flowlab.datasets.columns import NumberColumn, is_known, numbers
+from flowlab.datasets.foreign import TableError
+
+Plan = NumberColumn | CategoryColumn
+
+
+def one_or_none(column: pd.Series) -> bool:
+    """Whether all cells that are not missing hold the same value."""
+    if not column.isna().any():
+        return False  # constant columns were left out before
+    present = column[is_known(numbers(column))] if pd.api.types.is_float_dtype(column.dtype) else column.dropna()
+    return bool((present == present.iloc[0]).all())
+
+
+def column_as_learned(frame: pd.DataFrame, plan: NumberColumn | CategoryColumn) -> pd.Series:
+    """The column a plan was learned from, in its type again where a new file wrote it differently."""
+    if plan.name not in frame:
+        raise TableError(f"The column {plan.name!r}, which the detector learned from, is not in this table; add it.")
+    column = frame[plan.name]
+    if plan.kind == "category":
+        was_text = plan.dtype in ("str", "object", "string")
+        return column.astype("str") if was_text and pd.api.types.is_numeric_dtype(column.dtype) else column
+    is_date = plan.dtype.startswith("datetime")
+    if is_date != str(column.dtype).startswith("datetime") or not (
+        is_date or pd.api.types.is_numeric_dtype(column.dtype)
+    ):
+        present = column.notna()
+        read = pd.to_datetime(column, errors="coerce") if is_date else pd.to_numeric(column, errors="coerce")
+        if read[present].isna().mean() > 0.5:
+            expected = "dates" if is_date else "numbers"
+            example = str(column[present].iloc[0])[:40]
+            raise TableError(
+                f"The column {plan.name!r} held {expected} when the detector learned; here it holds {example!r}."
+            )
+        return read
+    return column
+
+
+def clock_features(frame: pd.DataFrame, time: str) -> np.ndarray:
+    """Hour of the day and day of the week on circles, shape (n_rows, 4); 0 where the time is missing."""
+    if time not in frame:
+        raise TableError(f"The time column {time!r}, which the detector learned from, is not in this table; add it.")
+    stamps = pd.to_datetime(frame[time], errors="coerce")
+    seconds = stamps.dt.hour * 3600 + stamps.dt.minute * 60 + stamps.dt.second
+    angles = [2 * np.pi * seconds / 86_400, 2 * np.pi * (stamps.dt.day_of_week + seconds / 86_400) / 7]
+    return np.nan_to_num(np.column_stack([f(angle.to_numpy(float)) for angle in angles for f in (np.sin, np.cos)]))
+
+
+def to_dict(plan: NumberColumn | CategoryColumn) -> dict[str, Any]:
+    """The plan as what JSON can hold."""
+    return {"kind": plan.kind, **asdict(plan)}
+
+
+def from_dict(fields: dict[str, Any]) -> NumberColumn | CategoryColumn:
+    """The plan again; ValueError where the fields are not a plan's."""
+    fields = dict(fields)
+    kind = {"number": NumberColumn, "category": CategoryColumn}.get(fields.pop("kind", ""))
+    if kind is None:
+        raise ValueError("an encoder's column is of kind 'number' or 'category'; save the detector again")
+    for key in ("levels", "edges", "atoms"):
+        if key in fields:
+            fields[key] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[key])
+    return kind(**fields)
