@@ -172,6 +172,15 @@ def test_usable_between_events_and_best_weights_stay(moons):
     assert flow.get_checkpoint()["train.step"] == 100
 
 
+def test_listeners_may_use_autograd_between_events(moons):
+    import torch
+
+    for _ in make("affine").fit_iter(moons):
+        weight = torch.ones(2, requires_grad=True)
+        (weight * 3).sum().backward()
+        assert weight.grad.tolist() == [3, 3]
+
+
 def test_same_seed_same_flow(moons):
     a, b, c = (make("spline", random_state=seed).fit(moons).score_samples(moons[:5]) for seed in (0, 0, 1))
     assert np.array_equal(a, b) and not np.array_equal(a, c)

@@ -117,64 +117,71 @@ def train(
     the newest, so the net can be used. A step whose loss or gradient is not finite is not taken: the best
     weights return, the learning rate is halved and the event says so.
     """
-    n_rows = x.shape[1]
-    batch_size = min(settings.batch_size, n_rows)
-    per_epoch = max(1, n_rows // batch_size)
     last = settings.n_steps if n_steps is None else min(settings.n_steps, state.step + n_steps)
-    batch = torch.empty(x.shape[0], batch_size, dtype=x.dtype)
-    generator = torch.Generator()
-    order, order_epoch = None, -1
-    losses, rows, note = [], 0, ""
+    batches = _Batches(net, x, settings, seed)
     net.parameters.copy_(state.parameters)
-    began = time.perf_counter() - state.seconds
-    stretch_began = state.seconds
-    with torch.inference_mode():
-        while state.step < last and not state.stopped:
-            epoch, position = divmod(state.step, per_epoch)
-            if epoch != order_epoch:
-                generator.manual_seed(_mix(seed, 1, epoch))
-                order, order_epoch = torch.randperm(n_rows, generator=generator), epoch
-            chosen = order[position * batch_size : (position + 1) * batch_size]
-            torch.index_select(x, 1, chosen, out=batch)
-            generator.manual_seed(_mix(seed, 2, state.step))
-            if settings.noise:
-                features = batch[: net.n_features]
-                scale = noise_scale(settings, state.step)
-                features.add_(torch.randn(features.shape, generator=generator, dtype=x.dtype), alpha=scale)
-            loss = net.loss_and_gradient(batch, generator)
-            norm = net.gradient.norm().item()
-            state.step += 1
-            if math.isfinite(loss) and math.isfinite(norm):
-                losses.append(loss)
-                if norm > settings.clip_norm:
-                    net.gradient.mul_(settings.clip_norm / norm)
-                _adam_step(net, state, settings)
-            else:
-                note = _roll_back(net, state, loss)
-            rows += batch_size
-            evaluate = state.step % settings.eval_every == 0 or state.step == settings.n_steps
-            if not evaluate and state.step < last:
-                continue
+    while state.step < last and not state.stopped:
+        began, first, losses, note = time.perf_counter(), state.step, [], ""
+        evaluation = min(settings.n_steps, (state.step // settings.eval_every + 1) * settings.eval_every)
+        with torch.inference_mode():  # left before each yield: it would reach whoever listens
+            while state.step < min(last, evaluation):
+                batch = batches.draw(state.step)
+                loss = net.loss_and_gradient(batch, batches.generator)
+                norm = net.gradient.norm().item()
+                state.step += 1
+                if math.isfinite(loss) and math.isfinite(norm):
+                    losses.append(loss)
+                    if norm > settings.clip_norm:
+                        net.gradient.mul_(settings.clip_norm / norm)
+                    _adam_step(net, state, settings)
+                else:
+                    note = _roll_back(net, state, loss)
             state.parameters.copy_(net.parameters)
-            is_best = _evaluate(net, state, x, x_val, settings) if evaluate else False
+            is_best = state.step == evaluation and _evaluate(net, state, x, x_val, settings)
             if settings.keep_best:
                 net.parameters.copy_(state.best)
-            state.seconds = time.perf_counter() - began
-            yield TrainEvent(
-                step=state.step,
-                n_steps=settings.n_steps,
-                epoch=state.step / per_epoch,
-                train_loss=float(np.mean(losses)) if losses else math.nan,
-                val_loss=state.val_loss,
-                seconds=state.seconds,
-                rows_per_second=rows / max(state.seconds - stretch_began, 1e-9),
-                is_best=is_best,
-                note=note,
-            )
-            stretch_began = state.seconds
-            losses, rows, note = [], 0, ""
-            net.parameters.copy_(state.parameters)
+        seconds = time.perf_counter() - began
+        state.seconds += seconds
+        yield TrainEvent(
+            step=state.step,
+            n_steps=settings.n_steps,
+            epoch=state.step / batches.per_epoch,
+            train_loss=float(np.mean(losses)) if losses else math.nan,
+            val_loss=state.val_loss,
+            seconds=state.seconds,
+            rows_per_second=(state.step - first) * batches.size / max(seconds, 1e-9),
+            is_best=is_best,
+            note=note,
+        )
+        net.parameters.copy_(state.parameters)
     net.parameters.copy_(state.best if settings.keep_best else state.parameters)
+
+
+class _Batches:
+    """Batches of x without replacement, epoch by epoch, with noise; each a function of (seed, step) alone."""
+
+    def __init__(self, net: Net, x: Tensor, settings: Settings, seed: int):
+        self.x, self.settings, self.seed = x, settings, seed
+        self.size = min(settings.batch_size, x.shape[1])
+        self.per_epoch = max(1, x.shape[1] // self.size)
+        self.generator = torch.Generator()
+        self._batch = torch.empty(x.shape[0], self.size, dtype=x.dtype)
+        self._features = self._batch[: net.n_features]
+        self._epoch = -1
+
+    def draw(self, step: int) -> Tensor:
+        """The batch of step `step` (from 0); `generator` is left in that step's own state."""
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self.generator.manual_seed(_mix(self.seed, 1, epoch))
+            self._order, self._epoch = torch.randperm(self.x.shape[1], generator=self.generator), epoch
+        chosen = self._order[position * self.size : (position + 1) * self.size]
+        torch.index_select(self.x, 1, chosen, out=self._batch)
+        self.generator.manual_seed(_mix(self.seed, 2, step))
+        if self.settings.noise:
+            noise = torch.randn(self._features.shape, generator=self.generator, dtype=self.x.dtype)
+            self._features.add_(noise, alpha=noise_scale(self.settings, step))
+        return self._batch
 
 
 def learning_rate(settings: Settings, step: int) -> float:
