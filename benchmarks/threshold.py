@@ -55,9 +55,8 @@ def main() -> None:
     print(f"{'scikit-learn: both curves and the confusion again':<52}{milliseconds(recompute, 5):>10.1f}")
     sort = milliseconds(lambda: threshold_curves(scores, y, CostModel(tolerance=12)), 5)
     print(f"{'once per run: sorting, with the cost model':<52}{sort:>10.1f}")
-    print(
-        f"{'once per run: bootstrap bands of all curves':<52}{milliseconds(lambda: bootstrap_bands(curves, grid), 3):>10.1f}"
-    )
+    bands = milliseconds(lambda: bootstrap_bands(curves, grid), 3)
+    print(f"{'once per run: bootstrap bands of all curves':<52}{bands:>10.1f}")
     for rule in RULES.values():
         print(f"{'rule: ' + rule.label:<52}{milliseconds(lambda rule=rule: rule(scores, y), 3):>10.1f}")
 
