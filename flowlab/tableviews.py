@@ -123,17 +123,15 @@ class Correlation:
 
 def correlation(frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequence[str] | None = None) -> Correlation:
     """Rank correlations of the numeric columns, holes at the median; at most MAX_CORRELATED columns."""
-    chosen = [
-        name
-        for name in (frame if names is None else names)
-        if pd.api.types.is_numeric_dtype(frame[name].dtype) and frame[name].nunique() > 1
-    ]
+    numeric = [name for name in (frame if names is None else names) if pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    sample = frame[numeric].iloc[display_rows(len(frame), y, 5000)].astype(float)
+    sample = sample.where(np.abs(sample) < 1e100)
+    chosen = [name for name, varies in zip(numeric, sample.max() > sample.min()) if varies]
     kept = chosen[:MAX_CORRELATED]
     if len(kept) < 2:
         return Correlation(tuple(kept), np.ones((len(kept), len(kept))), 0)
-    sample = frame[kept].iloc[display_rows(len(frame), y, 5000)].astype(float)
-    sample = sample.where(np.abs(sample) < 1e100)
-    ranks = sample.rank().fillna(sample.rank().median()).to_numpy()
+    ranks = sample[kept].rank()
+    ranks = ranks.fillna(ranks.median()).to_numpy()
     ranks = ranks - ranks.mean(axis=0)
     scale = np.sqrt((ranks**2).sum(axis=0))
     values = np.clip(ranks.T @ ranks / np.maximum(np.outer(scale, scale), 1e-12), -1, 1)
