@@ -56,9 +56,10 @@ def _onward(dataset: Dataset) -> None:
         counted = words.plural(labelled, "labelled anomaly", "labelled anomalies")
         parts.append(f"{counted}, {words.percent(share)} of training")
     left.markdown(" · ".join(parts))
-    label = "Train this model" if dataset.density is not None else "Train a detector"
+    to_look_at = dataset.density is not None or state.spec().data.name == "drawing"
+    label = "Train this model" if to_look_at else "Train a detector"
     if right.button(label, type="primary", width="stretch", key="data.train"):
-        _train(detector=dataset.density is None)
+        _train(detector=not to_look_at)
 
 
 def _train(detector: bool) -> None:
