@@ -12,7 +12,7 @@ from flowlab.detection import rules
 from flowlab.detection.cost import CostModel, cost_curve, detection_delays
 from flowlab.detection.metrics import percentiles, threshold_curves
 from flowlab.detection.resampling import bootstrap_bands, bootstrap_interval
-from flowlab.detection.threshold import flag_at_most
+from flowlab.detection.threshold import flag_at_most, just_above
 
 RNG = np.random.default_rng(0)
 BULK = RNG.normal(size=300)
@@ -175,10 +175,12 @@ def test_unknown_rules_and_parameters_are_named():
         rules.choose("mad", [1.0, np.nan])
 
 
-@given(
-    st.lists(st.integers(0, 8).map(float) | st.floats(-5, 5, allow_subnormal=False), min_size=1, max_size=50),
-    st.integers(0, 60),
-)
+def test_just_above_nought_is_above_it_where_denormal_numbers_count_as_nought():
+    assert just_above(0.0) >= np.finfo(float).tiny and just_above(-0.0) > 0
+    assert just_above(1.0) == np.nextafter(1.0, 2.0)
+
+
+@given(st.lists(st.integers(0, 8).map(float) | FLOATS, min_size=1, max_size=50), st.integers(0, 60))
 def test_flag_at_most_keeps_its_word(values, k):
     ordered = np.sort(values)
     threshold, flagged = flag_at_most(ordered, k)

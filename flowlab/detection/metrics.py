@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.detection.cost import CostCurve, CostModel, cost_curve
-from flowlab.detection.threshold import check_scores
+from flowlab.detection.threshold import check_scores, just_above
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ThresholdCurves:
         ordered = self.ordered
         by_rank = ordered[np.linspace(0, len(ordered) - 1, n_points // 2).astype(int)]
         by_value = np.linspace(ordered[0], ordered[-1], n_points - n_points // 2)
-        return np.unique(np.r_[by_rank, by_value, np.nextafter(ordered[-1], np.inf)])
+        return np.unique(np.r_[by_rank, by_value, just_above(ordered[-1])])
 
     def roc(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """False-alarm rate, recall, threshold; from flagging nothing to flagging everything."""

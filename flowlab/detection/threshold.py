@@ -72,8 +72,12 @@ def check_scores(scores, y=None) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def just_above(value: float) -> float:
-    """The next larger floating-point number: a row that scores exactly `value` is not flagged."""
-    return float(np.nextafter(value, np.inf))
+    """The next larger number: a row that scores exactly `value` is not flagged.
+
+    After 0 comes the smallest normal number: processes that train flush denormal ones, such as nextafter(0, 1), to 0.
+    """
+    tiny = float(np.finfo(np.float64).tiny)
+    return tiny if abs(value) < tiny else float(np.nextafter(value, np.inf))
 
 
 def between(low: float, high: float) -> float:

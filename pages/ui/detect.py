@@ -11,6 +11,7 @@ from flowlab.detection import resampling, rules, timeline
 from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.metrics import ThresholdCurves, score_bins
+from flowlab.detection.threshold import just_above
 from flowlab.plots import detect as plots
 from flowlab.plots import reasons as reason_plots
 from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
@@ -87,9 +88,9 @@ def _score_title() -> str:
 def _grid(evidence: Evidence, axis: ScoreAxis) -> np.ndarray:
     """Thresholds evenly spread along the axis, from below the lowest to above the highest unseen score."""
     scores = evidence.scores[evidence.rows("unseen")]
-    low, high = axis.place([scores.min(), np.nextafter(scores.max(), np.inf)])
+    low, high = axis.place([scores.min(), just_above(scores.max())])
     inner = axis.score(np.linspace(low, high, N_STOPS))
-    return np.unique(np.r_[scores.min(), inner[1:-1], np.nextafter(scores.max(), np.inf)])
+    return np.unique(np.r_[scores.min(), inner[1:-1], just_above(scores.max())])
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)

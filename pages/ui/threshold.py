@@ -12,7 +12,7 @@ from flowlab.detection import resampling, rules
 from flowlab.detection.cost import CostModel
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import Parameter
-from flowlab.detection.threshold import Threshold, plain
+from flowlab.detection.threshold import Threshold, just_above, plain
 from flowlab.plots.scoreaxis import ScoreAxis
 from pages.ui import state, words
 
@@ -193,7 +193,7 @@ def _chosen(key: str, rule: str, parameters: str, unit: str, _evidence: Evidence
 def _fallback(evidence: Evidence) -> Threshold:
     """What is shown where a rule refuses: the top 1 %, or, where even that is refused, nothing flagged."""
     top = evidence.choose("quantile", share=0.01)
-    return top if not top.refused else rules.manual(float(np.nextafter(evidence.scores.max(), np.inf)))
+    return top if not top.refused else rules.manual(just_above(float(evidence.scores.max())))
 
 
 def _number(threshold: Threshold) -> None:
