@@ -86,3 +86,12 @@ def test_every_data_set_and_model_of_the_catalog_can_be_shown():
             app(data=name)
     for name in catalog.MODELS:
         app(model=name)
+
+
+@pytest.mark.parametrize("page", ["1_data", "2_train", "3_explore", "4_compare", "5_detect", "6_score", "7_learn"])
+def test_a_link_to_a_table_of_another_server_ends_in_a_sentence(page):
+    at = app(data="upload", data__digest="0123456789abcdef")
+    at.switch_page(f"pages/{page}.py").run()
+    assert not at.exception
+    if page not in ("6_score", "7_learn"):
+        assert any("upload the file again" in error.value for error in at.error)

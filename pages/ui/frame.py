@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import sidebar, state, words
+from pages.ui import engine, sidebar, state, words
 
 _log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,10 @@ PAGES = (
     ("7_learn.py", "Learn"),
 )
 """File and title; the address of a page is its title in lower case."""
+
+
+NEED_DATA = ("train", "explore", "compare", "detect")
+"""Pages that have nothing to show without a data set."""
 
 
 def pages() -> list:
@@ -72,3 +76,15 @@ def begin(name: str) -> None:
     state.write_link(name)
     for problem in state.take_problems():
         st.warning(words.plain(problem))
+    if name in NEED_DATA:
+        _see_that_data_are_there()
+
+
+def _see_that_data_are_there() -> None:
+    """End the page in a sentence where the data of the link cannot be made: a table of another server, an empty one."""
+    try:
+        engine.dataset()
+    except (ValueError, RuntimeError) as error:
+        st.error(words.plain(error))
+        st.page_link(ROOT / "pages" / "1_data.py", label="Choose or upload data")
+        st.stop()
