@@ -93,6 +93,11 @@ def test_models_are_ranked_beside_one_line_rivals_with_a_verdict(runs):
     assert len(at.get("plotly_chart")) == 2
 
 
+def test_the_affine_map_is_printed_with_its_numbers(runs):
+    at = app(compare__runs=link(runs), compare__section="Error as likelihood", compare__sigma="0.5")
+    assert "=2.000" in at.latex[0].value and "+0.452" in at.latex[0].value
+
+
 @pytest.mark.parametrize("section", ["Rows in dispute", "Agreement", "Samples", "Maps"])
 def test_every_section_opens_from_its_link(runs, section):
     at = app(compare__runs=link(runs), compare__section=section, compare__density="Spline flow")

@@ -30,6 +30,7 @@ def error_beside_density(
 
     `maps` are what `views.reconstruction_map` gives, `densities` what `views.density_grid` gives. Arrows lead from a
     point to its reconstruction, the purple line is what the decoder can say, `points` (m, 2) are data.
+    Strong colour means ordinary in both kinds.
     """
     c = theme.colors(dark)
     titles = [f"error of {name}" for name in maps] + [f"log-density of {name}" for name in densities]
@@ -38,7 +39,7 @@ def error_beside_density(
     scale = color_steps(c.sequential)
     for panel, (name, arrays) in enumerate(maps.items()):
         error = np.log10(np.maximum(arrays["error"], 1e-4))
-        fig.add_trace(_heat(arrays, error, scale, name).update(on(panel)))
+        fig.add_trace(_heat(arrays, error, color_steps(c.sequential, reverse=True), name).update(on(panel)))
         if arrows:
             fig.add_trace(_arrows(arrays, c.text).update(on(panel)))
         lines = arrays["manifold"]

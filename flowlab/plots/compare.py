@@ -80,7 +80,7 @@ def quadrant_scatter(
     fig.add_vline(float(cut_x), line=line)
     fig.add_hline(float(cut_v), line=line)
     if raw:
-        fig.update_xaxes(type="log")
+        fig.update_xaxes(type="log", exponentformat="power", dtick=1)
     _name_quadrants(fig, x > cut_x, v > cut_v, c)
     fig.update_layout(dragmode="lasso", uirevision="quadrants")
     return fig
@@ -140,11 +140,13 @@ def agreement_matrix(names: Sequence[str], matrix: np.ndarray, dark: bool = Fals
             colorscale=theme.colorscale(c.diverging),
             text=texts,
             texttemplate="%{text}",
-            colorbar={"title": {"text": "rank correlation", "side": "right"}, "outlinewidth": 0, "thickness": 12},
+            textfont={"size": 12},
+            showscale=False,
             hovertemplate="%{x}<br>%{y}<br>%{z:.3f}<extra></extra>",
         )
     )
     fig.update_yaxes(autorange="reversed")
+    fig.update_xaxes(tickangle=-35)
     return fig
 
 

@@ -170,7 +170,7 @@ def _top(found: Compared) -> None:
     st.dataframe(_table(found.board), hide_index=True, width="stretch", height="content")
     if any(s.spread for s in found.board):
         over = "over seeds" if any(s.over_seeds for s in found.board) else "over bootstrap samples of the rows"
-        st.caption(f"± is one standard deviation {over}. Times are of this server; scoring is per 1 000 rows.")
+        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")
 
 
 def _scatter(found: Compared, coder: str, flow: str, share: float, raw: bool) -> None:

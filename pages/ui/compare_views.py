@@ -18,6 +18,7 @@ from flowlab.comparison import (
     rank_shares,
     spearman_matrix,
 )
+from flowlab.models.autoencoders import gaussian_reading
 from flowlab.plots import codes as code_plots
 from flowlab.plots import compare as plots
 from flowlab.records import RunSpec
@@ -36,6 +37,8 @@ def sections(found: Compared, train: Callable[[list[RunSpec]], None]) -> None:
     shown = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
     if found.dataset.n_features == 2 and (found.reconstructors() or found.densities()):
         shown["Maps"] = _maps
+    if found.reconstructors():
+        shown["Error as likelihood"] = _reading
     shown["Sweeps"] = lambda _: sweeps.section(train)
     chosen = segmented("Section", list(shown), "section")
     shown[chosen](found)
@@ -90,8 +93,9 @@ def _reasons(found: Compared, name: str, rows: np.ndarray) -> list[str]:
 def _agreement(found: Compared) -> None:
     """Rank correlations of all scores, and the mean rank of chosen models as a detector of its own."""
     scores = {name: m.anomaly_score for name, m in (found.models | found.rivals).items() if name != "random score"}
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([1.3, 1], gap="medium")
     with left:
+        st.caption("Rank correlation (Spearman) of the scores of held-out rows")
         fig = plots.agreement_matrix(list(scores), spearman_matrix(list(scores.values())), state.is_dark(), 420)
         st.plotly_chart(fig, key="compare.agreement", config=PLOT, theme=None, alt="Rank correlations of all scores")
     with right:
@@ -137,14 +141,51 @@ def _maps(found: Compared) -> None:
     finding = "The autoencoder's error is low along what its decoder can say; the density is high where data are"
     st.plotly_chart(fig, key="compare.maps", config=PLOT, theme=None, alt=finding)
     st.caption(
-        "Dark is low error on the left and light is low density on the right; the line is what the decoder can say."
-        if not state.is_dark()
-        else "The line is what the decoder can say; arrows show whither the autoencoder pulls a point."
+        "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, "
+        "arrows show whither the autoencoder pulls a point."
     )
     if coder and "mean" in maps[coder]:
         arrays = maps[coder]
         fig = code_plots.codes(arrays["mean"], arrays["spread"], None, dark=state.is_dark())
         st.plotly_chart(fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")
+
+
+def _reading(found: Compared) -> None:
+    """The affine map from squared error to a Gaussian log-likelihood of fixed sigma, with its numbers."""
+    coders = found.reconstructors()
+    coder = pair(found)[0] if found.densities() else coders[0]
+    d = found.dataset.n_features
+    error = found.reconstruction(coder)
+    best = float(np.clip(np.sqrt(error.mean() / d), 0.01, 3.0))
+    left, right = st.columns([1, 2.2], gap="medium")
+    with left:
+        key = state.widget_key(PAGE, "sigma", coder)
+        sigma = st.slider(
+            "Sigma (standard deviations)", 0.01, 3.0, float(np.clip(state.view(PAGE, "sigma", best), 0.01, 3.0)), 0.01,
+            key=key, on_change=state.on_widget(key, lambda v: state.set_view(PAGE, sigma=v)),
+            help="The spread the reading assumes around each reconstruction, the same in every column",
+        )  # fmt: skip
+        st.caption(f"The likelihood is highest at {best:.2f}: the root of the mean squared error of a column.")
+    typical, strange = (gaussian_reading(float(np.quantile(error, q)), d, sigma) for q in (0.5, 0.99))
+    with right:
+        slope, intercept = typical.slope, typical.intercept
+        st.latex(
+            r"-\log \mathcal N(x;\,\hat x,\,\sigma^2 I)=\frac{1}{2\sigma^2}\,\lVert x-\hat x\rVert^2"
+            r"+\frac d2\log(2\pi\sigma^2)" + f"={slope:.3f}\\,\\lVert x-\\hat x\\rVert^2{intercept:+.3f}"
+        )
+        lines = [
+            {
+                "row": name,
+                "squared error": f"{r.squared_error:.4f}",
+                "read as (nats)": f"{r.negative_log_likelihood:.3f}",
+            }
+            for name, r in (("the median row", typical), ("the 99 % row", strange))
+        ]
+        st.dataframe(pd.DataFrame(lines), hide_index=True, width="content", height="content")
+    st.caption(
+        "An increasing map: both rank the rows alike. It assumes independent columns of one spread, and it is no density "
+        "of x, because the reconstruction depends on x itself."
+    )
 
 
 def _samples(found: Compared) -> None:
