@@ -209,7 +209,7 @@ def test_squash_is_reversible_and_its_derivative_known():
         ({"n_steps": 1.5}, "n_steps"),
         ({"learning_rate": 0}, "learning_rate"),
         ({"noise": -1}, "noise"),
-        ({"mask": "01"}, "mask must be"),
+        ({"mask": "01"}, "mask must have one digit"),
         ({"tail_bound": -1}, "tail_bound"),
         ({"n_bins": 1}, "n_bins"),
         ({"regularize": "much"}, "regularize"),
@@ -286,6 +286,13 @@ def test_a_constant_column_has_a_fixed_narrow_density(moons):
     broken[:, 2] = 4.04
     assert (flow.score_samples(broken) < flow.score_samples(X) - 20).all()
     assert flow.sample(500, random_state=0)[:, 2].std() == pytest.approx(0.004, rel=0.2)
+
+
+def test_a_mask_of_digits_counts_constant_columns_too(moons):
+    X = np.column_stack([moons, np.full(len(moons), 4.0), moons[:, 0] + moons[:, 1] ** 2])
+    assert np.isfinite(make("affine", mask="0110").fit(X).score_samples(X)).all()
+    with pytest.raises(ValueError, match="mask must have one digit for each of the 4 columns"):
+        make("affine", mask="011").fit_iter(X)
 
 
 def test_a_loss_that_is_not_finite_never_reaches_the_weights(moons):

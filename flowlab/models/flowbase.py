@@ -100,6 +100,15 @@ class EngineFlow(FlowModel):
         names = getattr(self, "feature_names_in_", [f"column {i + 1}" for i in range(Z.shape[1])])
         return f"the farthest value is in {names[column]}, {Z.max():.3g} standard deviations out"
 
+    def _varying_mask(self) -> str:
+        """`mask`; where it has a digit for every column, the digits of those that vary."""
+        mask, varies = self.mask, self._scaling.varies
+        if not set(mask) <= {"0", "1"}:
+            return mask
+        if len(mask) != len(varies):
+            raise ValueError(f"mask must have one digit for each of the {len(varies)} columns, not be {mask!r}")
+        return "".join(digit for digit, varying in zip(mask, varies) if varying)
+
     def _fit_scaling(self, X) -> Scaling:
         return Scaling.fit(X, self.standardize)
 

@@ -66,7 +66,7 @@ class SplineCouplingFlow(EngineFlow):
             self.n_layers,
             self.hidden_features,
             self.n_hidden,
-            self.mask,
+            self._varying_mask(),
             seed=self.random_state,
             dtype=real(exact),
         )
@@ -128,7 +128,7 @@ class AffineCouplingFlow(EngineFlow):
             self.n_layers,
             self.hidden_features,
             self.n_hidden,
-            self.mask,
+            self._varying_mask(),
             self.activation_norm,
             seed=self.random_state,
             dtype=real(exact),
