@@ -1,17 +1,20 @@
 """The one-file report: complete, and nothing a user brought is executed."""
 
+import ast
 import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import manual
 from flowlab.plots import reasons as plots
 from flowlab.plots.standalone import figures_html
 from flowlab.records import RunSpec, Spec
-from flowlab.report import detection_report, meaning
+from flowlab.report import detection_report, meaning, python_script
 
 EVIL = "<script>alert(1)</script>"
 
@@ -52,3 +55,31 @@ def test_without_labels_it_does_not_speak_of_labels():
     assert "count as normal" in meaning(evidence, manual(1.0))
     page = detection_report("plant", RunSpec(Spec("moons"), Spec("spline")), evidence, manual(1.0)).decode()
     assert "precision" not in page and "flagged share" in page
+
+
+@pytest.mark.parametrize("rule", ["f_beta", "manual", "cost"])
+def test_the_script_reproduces_weights_scores_and_flags(rule):
+    spec = RunSpec(
+        Spec("moons", {"n_samples": 400, "anomaly_share": 0.1}), Spec("affine", {"n_steps": 50, "n_layers": 4}), seed=3
+    )
+    dataset = catalog.make_dataset(spec.data, spec.seed)
+    model = catalog.make_model(spec.model, spec.seed, dataset)
+    for _ in model.fit_iter(dataset.part("train"), dataset.part("monitor")):
+        pass
+    evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
+    threshold = manual(2.5) if rule == "manual" else evidence.choose(rule)
+    names: dict = {}
+    exec(compile(python_script(spec, threshold), "script", "exec"), names)
+    assert all(np.array_equal(value, names["model"].get_state()[key]) for key, value in model.get_state().items())
+    assert np.array_equal(names["evidence"].scores, evidence.scores)
+    assert names["threshold"].value == threshold.value
+
+
+def test_the_script_of_an_uploaded_table_names_its_file_and_nothing_escapes_its_quotes():
+    name = 'a"); import os; print(("'
+    spec = RunSpec(Spec("upload", {"digest": "0" * 16, "name": name}), Spec("kde"))
+    tree = ast.parse(python_script(spec, manual(1.0), table=name))
+    imported = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.Import)] and all(
+        m.startswith("flowlab") for m in imported
+    )

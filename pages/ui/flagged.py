@@ -189,6 +189,14 @@ def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: 
             help="Model, encoder and threshold in one file, for the Score page and for python -m flowlab score",
         )
         st.download_button(
+            "Python",
+            leave.script(threshold),
+            file_name=f"{name}.py",
+            mime="text/x-python",
+            on_click="ignore",
+            help="A program that reproduces this run and its threshold with the library alone, to the same weights",
+        )
+        st.download_button(
             "Report (HTML)",
             leave.report_maker(evidence, threshold, frame, sheet, flagged, ask),
             file_name=f"{name}_report.html",

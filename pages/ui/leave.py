@@ -16,7 +16,7 @@ from flowlab.detector_file import make_detector, to_bytes
 from flowlab.plots import detect as plots
 from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
 from flowlab.plots.standalone import figures_html
-from flowlab.report import MAX_ROWS, detection_report
+from flowlab.report import MAX_ROWS, detection_report, python_script
 from pages.ui import engine, headline, state
 
 Maker = Callable[[], bytes]
@@ -33,6 +33,14 @@ def detector_maker(evidence: Evidence, threshold: Threshold) -> Maker:
         return to_bytes(make_detector(spec.model, spec.seed, run.state, evidence, threshold, encoder))
 
     return make
+
+
+def script(threshold: Threshold) -> str:
+    """The present run and threshold as a Python program."""
+    spec = state.spec()
+    uploaded = catalog.DATASETS[spec.data.name].group == catalog.UPLOADED
+    table = str(spec.data.params.get("name") or "table.csv") if uploaded else ""
+    return python_script(spec, threshold, table, state.view("detect", "unit", "rows"))
 
 
 def report_maker(
