@@ -183,8 +183,8 @@ def _reading(found: Compared) -> None:
         ]
         st.dataframe(pd.DataFrame(lines), hide_index=True, width="content", height="content")
     st.caption(
-        "An increasing map: both rank the rows alike. It assumes independent columns of one spread, and it is no density "
-        "of x, because the reconstruction depends on x itself."
+        "An increasing map: both rank the rows alike. It assumes independent columns of one spread, and it is no "
+        "density of x, because the reconstruction depends on x itself."
     )
 
 
