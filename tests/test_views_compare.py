@@ -31,7 +31,7 @@ def test_trivial_rivals_score_every_row_and_name_the_column(moons, autoencoder):
     rivals = VIEWS["trivial_rivals"](autoencoder, moons)
     assert rivals["anomaly_score"].shape == (5, 3000)
     assert "random score" in rivals["name"]
-    assert rivals["name"][-1].removeprefix("column ").removesuffix(" alone, in hindsight") in moons.columns
+    assert rivals["name"][-1].removeprefix("column ").removesuffix(" alone (hindsight)") in moons.columns
 
 
 def test_reconstruction_is_the_autoencoders_error(moons, autoencoder, vae):

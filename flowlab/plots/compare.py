@@ -104,7 +104,7 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
         fig.add_trace(
             go.Scatter(
                 x=value,
-                y=[s.name for s in kind],
+                y=[_short(s.name) for s in kind],
                 mode="markers",
                 name=name,
                 error_x={"array": spread, "color": color, "thickness": 1.5, "width": 0},
@@ -117,7 +117,7 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
                 hovertemplate="%{y}: %{x:.3f}<extra></extra>",
             )
         )
-    fig.update_yaxes(categoryorder="array", categoryarray=[s.name for s in reversed(lines)], showgrid=True)
+    fig.update_yaxes(categoryorder="array", categoryarray=[_short(s.name) for s in reversed(lines)], showgrid=True)
     if labelled and lines:
         lowest = min(s.auroc - 2 * np.nan_to_num(s.spread.get("auroc", 0.0)) for s in lines)
         fig.update_xaxes(range=[min(0.45, lowest - 0.02), 1.01])
@@ -184,6 +184,11 @@ def sweep_curves(
         fig.update_xaxes(type="log")
     fig.update_layout(showlegend=len(series) > 1)
     return fig
+
+
+def _short(name: str, most: int = 30) -> str:
+    """A name that leaves room for the picture; its end tells alike ones apart, so the middle goes."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"
 
 
 def _shown(alarm_x: np.ndarray, alarm_v: np.ndarray, y: np.ndarray | None, most: int = 3000) -> np.ndarray:

@@ -61,7 +61,7 @@ def trivial_rivals(model: DensityModel, dataset: Dataset) -> Arrays:
         fits.append(time.perf_counter() - began)
         scores.append(column.anomaly_score(dataset.X))
         times.append(np.nan)
-        names.append(f"column {dataset.columns[column.column_]} alone, in hindsight")
+        names.append(f"column {dataset.columns[column.column_]} alone (hindsight)")
     return {
         "name": np.array(names),
         "anomaly_score": np.stack(scores),

@@ -40,7 +40,9 @@ class Compared:
         return [name for name, run in self.runs.items() if reconstructs(run.spec)]
 
     def densities(self) -> list[str]:
-        return [name for name, run in self.runs.items() if catalog.make_model(run.spec.model).is_density]
+        """Names of the models whose scores are log-densities, flows first."""
+        names = [name for name, run in self.runs.items() if catalog.make_model(run.spec.model).is_density]
+        return sorted(names, key=lambda n: not issubclass(catalog.MODELS[self.runs[n].spec.model.name].make, FlowModel))
 
     def reconstruction(self, name: str) -> np.ndarray:
         """Squared reconstruction error of the compared rows, (n,)."""
