@@ -68,7 +68,7 @@ class Detector(DensityModel):
         trained_on="all",
         n_flows=3,
         classical="auto",
-        classical_weight=0.3,
+        classical_weight=0.25,
         n_steps=0,
         trim="auto",
         n_layers=5,
