@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 Scalar = int | float | str | bool
 
 MAX_QUERY_VALUE = 4000
 """Longest value, in characters, that a link may carry."""
+
+_PARENT = re.compile(r"([0-9a-f]{16})@([1-9][0-9]{0,8})\Z")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Spec:
 class RunSpec:
     """A data Spec, a model Spec and a seed (split, initialisation, batch order): everything a run depends on.
 
+    A fork also has a `parent`, "<run id>@<step>": it goes on from that step of that run.
+
     >>> spec = RunSpec(Spec("moons", {"noise": 0.1}), Spec("spline"), seed=1)
     >>> spec.to_query()
     {'data': 'moons', 'data.noise': '0.1', 'model': 'spline', 'seed': '1'}
@@ -45,14 +50,34 @@ class RunSpec:
     data: Spec
     model: Spec
     seed: int = 0
+    parent: str = ""
+
+    def __post_init__(self) -> None:
+        if self.parent and not _PARENT.match(self.parent):
+            raise ValueError(f"parent must be '<16 hex digits>@<step>', not {_short(self.parent)!r}")
+
+    @property
+    def branch(self) -> tuple[str, int] | None:
+        """Run id and step a fork goes on from; None for a run that begins at the beginning.
+
+        >>> RunSpec(Spec("moons"), Spec("spline")).forked("3f9a0c1d77e2ab41", 120).branch
+        ('3f9a0c1d77e2ab41', 120)
+        """
+        match = _PARENT.match(self.parent)
+        return (match[1], int(match[2])) if match else None
+
+    def forked(self, run_id: str, step: int) -> RunSpec:
+        """The same, going on from `step` of run `run_id`."""
+        return replace(self, parent=f"{run_id}@{step}")
 
     def to_json(self) -> str:
-        return _canonical(asdict(self))
+        # A run without a parent has the text, and so the run id, it had before there were forks.
+        return _canonical({key: value for key, value in asdict(self).items() if key != "parent" or value})
 
     @classmethod
     def from_json(cls, text: str) -> RunSpec:
         fields = json.loads(text)
-        return cls(Spec(**fields["data"]), Spec(**fields["model"]), int(fields["seed"]))
+        return cls(Spec(**fields["data"]), Spec(**fields["model"]), int(fields["seed"]), str(fields.get("parent", "")))
 
     def digest(self) -> str:
         """First 16 hex digits of the sha256 of the canonical JSON. See `catalog.run_id`, which fills in defaults."""
@@ -66,6 +91,8 @@ class RunSpec:
         query |= {f"model.{key}": _to_text(value) for key, value in sorted(self.model.params.items())}
         if self.seed:
             query["seed"] = str(self.seed)
+        if self.parent:
+            query["from"] = self.parent
         return query
 
     @classmethod
@@ -98,7 +125,13 @@ class RunSpec:
                 problems.append(
                     f"The link's seed {_short(text)!r} is not a number from 0 to 999999999; {seed} is used."
                 )
-        return cls(specs["data"], specs["model"], seed), problems
+        parent = texts.get("from", default.parent).strip()
+        if parent and not _PARENT.match(parent):
+            problems.append(
+                f"The link's from {_short(parent)!r} is no run id and step, as in 3f9a0c1d77e2ab41@120; it was ignored."
+            )
+            parent = ""
+        return cls(specs["data"], specs["model"], seed, parent), problems
 
 
 @dataclass(frozen=True)

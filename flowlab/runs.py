@@ -56,11 +56,10 @@ class RunStore:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
 
-    def create(self, run_id: str, spec: RunSpec, user: str = "", parent: Mapping[str, Any] | None = None) -> Run:
+    def create(self, run_id: str, spec: RunSpec, user: str = "") -> Run:
         """Begin a run, queued and empty. What an earlier run of this id left is removed.
 
-        A fork names its parent's "run_id" and the "step" it goes on from, and begins with the parent's events and
-        film up to there.
+        A fork begins with its parent's events, film and kept checkpoints up to the step it goes on from.
         """
         folder = self._folder(run_id)
         with on_disk(f"run {run_id} could not be begun"):
@@ -82,12 +81,11 @@ class RunStore:
             "created": time.time(),
             "user": user,
             "pid": os.getpid(),
-            "parent": dict(parent) if parent else None,
         }
         self._write(folder / "run.json", _to_json(record), f"run {run_id} could not be begun")
         run = Run.from_record(folder, record)
-        if parent:
-            self._inherit(run, parent["run_id"], int(parent["step"]))
+        if spec.branch:
+            self._inherit(run, *spec.branch)
         return run
 
     def append(

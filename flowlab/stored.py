@@ -112,7 +112,6 @@ class Run:
     created: float
     user: str
     pid: int
-    parent: Mapping[str, Any] | None
 
     @classmethod
     def from_record(cls, path: Path, record: Mapping[str, Any]) -> Run:
@@ -129,7 +128,6 @@ class Run:
                 created=float(record["created"]),
                 user=str(record["user"]),
                 pid=int(record["pid"]),
-                parent=record["parent"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RunNotFound(f"The record of run {path.name} is damaged; train it again.") from error

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import flowlab
-from flowlab import catalog
+from flowlab import catalog, forks
 from flowlab.catalog import Control, Entry
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import JobError, JobRunner, RunStatus, run_slice, slices
@@ -25,9 +25,15 @@ class Walk(DensityModel):
     """Adds one draw to its only weight at each step: any step lost, repeated or taken by another shows."""
 
     def __init__(
-        self, n_steps: int = 60, pause: float = 0.002, patience: int = 0, fail: str = "", random_state: int = 0
+        self,
+        n_steps: int = 60,
+        pause: float = 0.002,
+        patience: int = 0,
+        fail: str = "",
+        stride: int = 1,
+        random_state: int = 0,
     ):
-        self.n_steps, self.pause, self.patience, self.fail = n_steps, pause, patience, fail
+        self.n_steps, self.pause, self.patience, self.fail, self.stride = n_steps, pause, patience, fail, stride
         self.random_state = random_state
 
     def fit_iter(self, X, X_val=None, *, checkpoint=None, n_steps=None):
@@ -45,7 +51,7 @@ class Walk(DensityModel):
             if self.fail == "later" and self.step_ >= 20:
                 raise RuntimeError("singular matrix")
             time.sleep(self.pause)
-            self.weight_ += np.random.default_rng([self.random_state, self.step_]).normal()
+            self.weight_ += self.stride * np.random.default_rng([self.random_state, self.step_]).normal()
             self.step_ += 1
             if self.step_ % 5 == 0 or self.step_ in (last, self.patience):
                 yield TrainEvent(self.step_, self.n_steps, 0.0, self.weight_, self.weight_, 0.0, 0.0)
@@ -80,7 +86,10 @@ def walk(seed: int = 0, **params) -> RunSpec:
 @pytest.fixture(autouse=True)
 def catalogue(monkeypatch):
     """The Walk and a tiny upload in the catalog, and views that know them."""
-    controls = tuple(Control(name, name, "int", 0, 10**6) for name in ("n_steps", "pause", "patience", "fail"))
+    controls = tuple(
+        Control(name, name, "int", 0, 10**6, learning=name != "fail")
+        for name in ("n_steps", "pause", "patience", "fail", "stride")
+    )
     monkeypatch.setitem(catalog.MODELS, "walk", Entry("walk", "Walk", Walk, controls))
     upload = Entry("table", "Table", table_of, (Control("digest", "Digest", "text"),), group=catalog.UPLOADED)
     monkeypatch.setitem(catalog.DATASETS, "table", upload)
@@ -444,35 +453,86 @@ def test_a_view_is_computed_from_what_was_learned(runner, store, monkeypatch):
         runner.call(run_id, "slow", timeout=0.2)
 
 
-def test_a_fork_goes_its_own_way_from_an_exact_step(runner, store, open_runner):
+def test_a_fork_goes_its_own_way_from_an_exact_step(runner, store):
     parent = walk(n_steps=400)
     parent_id = runner.submit(parent)
     wait(runner, parent_id, "done")
-    longer = walk(n_steps=500)
-    fork_id = runner.fork(parent_id, 123, longer, "anna")
+    longer = walk(n_steps=500).forked(parent_id, 123)
+    fork_id = runner.submit(longer, "anna")
     wait(runner, fork_id, "done")
     run = store.load(fork_id)
-    assert fork_id not in (parent_id, catalog.run_id(longer)) and run.parent == {"run_id": parent_id, "step": 123}
+    assert fork_id == catalog.run_id(longer) and run.spec == longer
+    assert fork_id not in (parent_id, catalog.run_id(walk(n_steps=500)))
     # Walk's steps do not depend on n_steps, so the fork must land where the longer walk does.
-    assert run.state["weight"] == in_one_go(longer)["weight"]
+    assert run.state["weight"] == in_one_go(walk(n_steps=500))["weight"]
     steps = [event.step for event in run.events]
     assert steps[0] == store.load(parent_id).events[0].step and steps[-1] == 500 and sorted(set(steps)) == steps
     assert run.frames.steps[0] == store.load(parent_id).frames.steps[0]
-    other = walk(n_steps=500, seed=9)
-    other_id = runner.fork(parent_id, 123, other)
+    other = walk(n_steps=500, stride=3).forked(parent_id, 123)
+    other_id = runner.submit(other)
     wait(runner, other_id, "done")
-    model = catalog.make_model(other.model, 9)
-    X = catalog.make_dataset(other.data, 0).part("train")
-    start = run_slice(parent, None, 123).checkpoint
-    for _ in model.fit_iter(X, checkpoint=start):
-        pass
-    assert store.load(other_id).state["weight"] == model.get_state()["weight"]
-    assert runner.fork(parent_id, 123, longer) == fork_id and store.load(fork_id).updated == run.updated
+    assert store.load(other_id).state["weight"] == by_stretches((parent, 123), (other, 500))
+    assert runner.submit(longer) == fork_id and store.load(fork_id).updated == run.updated
     runner.restart(fork_id)
     wait(runner, fork_id, "done")
     assert store.load(fork_id).state["weight"] == run.state["weight"]
-    with pytest.raises(JobError, match="no trained run to go on from"):
-        runner.fork("0" * 16, 5, longer)
+
+
+def test_a_fork_of_a_fork_repeats_each_runs_own_stretch(runner, store):
+    """Even where no checkpoint is left, the way is the first run's up to its branch and the fork's from there."""
+    first = walk(n_steps=200)
+    first_id = runner.submit(first)
+    wait(runner, first_id, "done")
+    second = walk(n_steps=200, stride=5).forked(first_id, 83)
+    second_id = runner.submit(second)
+    wait(runner, second_id, "done")
+    for checkpoint in [
+        *store.load(first_id).path.glob("checkpoints/*"),
+        *store.load(second_id).path.glob("checkpoints/*"),
+    ]:
+        checkpoint.unlink()
+    third = walk(n_steps=300, stride=9).forked(second_id, 141)
+    third_id = runner.submit(third)
+    wait(runner, third_id, "done")
+    assert store.load(third_id).state["weight"] == by_stretches((first, 83), (second, 141), (third, 300))
+    early = forks.fork_spec(store, store.load(third_id), 50, walk(n_steps=300, stride=2))
+    assert early.branch == (first_id, 50), "what the first run did, its forks are forks of the first run"
+    assert [run.run_id for run in forks.family(store, store.load(second_id))] == [first_id, second_id, third_id]
+
+
+def by_stretches(*stretches: tuple[RunSpec, int]) -> float:
+    """The weight after training each spec up to its step."""
+    checkpoint, at = None, 0
+    for spec, until in stretches:
+        checkpoint, at = run_slice(spec, checkpoint, until - at, with_frame=False).checkpoint, until
+    return checkpoint["weight"]
+
+
+def test_a_fork_that_does_not_fit_is_refused_at_once(runner, store):
+    parent_id = runner.submit(walk(n_steps=100))
+    wait(runner, parent_id, "done")
+    for fork, sentence in (
+        (walk(n_steps=200, fail="x"), "fail cannot change in a fork; change n_steps, pause, patience, stride instead"),
+        (walk(n_steps=200, seed=2), "its parent's data and seed"),
+        (RunSpec(Spec("moons", {"noise": 0.3}), Spec("walk")), "its parent's data and seed"),
+        (RunSpec(Spec("moons"), Spec("kde")), "A fork of Walk stays one"),
+        (walk(n_steps=50), "step 60, so it needs more steps than 50"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            runner.submit(fork.forked(parent_id, 60))
+    with pytest.raises(StoreError, match="has 100 steps behind it, not 101"):
+        runner.submit(walk(n_steps=200).forked(parent_id, 101))
+    with pytest.raises(StoreError, match="not on this server"):
+        runner.submit(walk().forked("0" * 16, 5))
+    assert [run.run_id for run in store.list()] == [parent_id], "nothing was begun"
+
+
+def test_a_new_run_takes_exactly_the_steps_asked_for(runner, store):
+    run_id = runner.submit(walk(n_steps=100), n_steps=1)
+    assert wait(runner, run_id, "paused").step == 1
+    while runner.status(run_id).settling:
+        time.sleep(0.01)
+    assert [event.step for event in store.load(run_id).events] == [1]
 
 
 def test_kept_checkpoints_are_few_and_exact(store):

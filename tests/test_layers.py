@@ -36,6 +36,7 @@ LAYERS = [
     ("flowlab.plots",),
     ("flowlab.exhibits", "flowlab.lessons"),
     ("flowlab.runs", "flowlab.stored", "flowlab.disk"),
+    ("flowlab.forks",),
     ("flowlab.slices",),
     ("flowlab.jobs",),
     ("flowlab.detector_file", "flowlab.report", "flowlab.scoring"),

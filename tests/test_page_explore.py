@@ -179,27 +179,54 @@ def test_nonsense_in_the_link_is_harmless(view):
         assert "this model has 3 layers" in text(at)
 
 
-def test_a_fork_races_the_run():
-    at = open_page(view="Film", frame=0)
-    assert any("Fork the training at step" in box.label for box in at.expander)
-    button = next(b for b in at.button if b.label == "Fork here")
-    assert button.disabled  # nothing has been changed yet
-    rate = next(n for n in at.number_input if n.label == "Learning rate")
-    rate.set_value(0.02).run()
-    next(b for b in at.button if b.label == "Fork here").click().run()
-    assert not at.exception
-    names = [trace.get("name") for trace in figures(at)[-1]["data"]]
-    assert names[0] == "this run" and "learning rate 0.02" in names[1]
+def test_a_frame_of_the_film_is_forked_and_the_runs_race():
     from pages.ui import engine
 
-    fork = next(run for run in engine.store().list() if run.parent)
+    at = open_page(view="Film", frame=0)
+    assert not figures(at), "one run is no race"
+    step = engine.run(MOONS).frames.steps[0]
+    next(n for n in at.number_input if n.label == "Learning rate" and "fork" in n.key).set_value(0.02).run()
+    assert f"Fork from step {step}" in [p.proto.popover.label for p in at.get("popover")]
+    at.button(key="fork.begin").click().run()
+    assert not at.exception and not at.error
+    fork = RunSpec(MOONS.data, Spec("affine", {**MOONS.model.params, "learning_rate": 0.02}), 0)
+    fork = fork.forked(engine.run_id(MOONS), step)
+    assert at.query_params["from"] in (fork.parent, [fork.parent]), (
+        "the Train page shows the fork, and its link names it"
+    )
+    assert f"forked at step {step}" in text(at)
     deadline = time.monotonic() + 60
-    while engine.runner().status(fork.run_id).state != "done":
-        assert time.monotonic() < deadline
+    while engine.status(fork).state != "done":
+        assert time.monotonic() < deadline, engine.status(fork)
         time.sleep(0.1)
+    events, before = engine.run(fork).events, engine.run(MOONS).events
+    assert [e for e in events if e.step <= step] == [e for e in before if e.step <= step] and events[-1].step == 60
+    RUNS["fork"] = fork
+    try:
+        for name in ("moons", "fork"):
+            figure = figures(open_page(name, view="Film"))[-1]
+            assert [trace["name"] for trace in figure["data"]] == ["first run", f"step {step}: learning rate 0.02"]
+            assert [trace["line"]["width"] for trace in figure["data"]] == ([3, 1.8] if name == "moons" else [1.8, 3])
+            assert numbers(figure["data"][1]["x"])[0] == step and numbers(figure["data"][1]["x"])[-1] == 60
+            assert "entropy" in figure["layout"]["annotations"][0]["text"]
+    finally:
+        del RUNS["fork"]
+
+
+def test_what_a_fork_cannot_have_makes_it_a_new_run_and_is_said():
+    from pages.ui import engine
+
+    fork = MOONS.forked(engine.run_id(MOONS), 20)
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+    for key, value in fork.to_query().items():
+        at.query_params[key] = value
     at.run()
-    line = figures(at)[-1]["data"][1]
-    assert numbers(line["x"])[-1] == 60 and np.isfinite(numbers(line["y"])[-1])
+    assert "forked at step 20" in text(at)
+    next(n for n in at.number_input if n.label == "Learning rate").set_value(0.03).run()
+    assert "forked at step 20" in text(at) and "from" in at.query_params
+    next(s for s in at.slider if s.label == "Layers").set_value(5).run()
+    assert "Layers cannot change in a fork" in text(at).replace("\\", "")
+    assert "forked at" not in text(at) and "from" not in at.query_params
 
 
 def test_another_view_by_the_buttons_goes_into_the_link():

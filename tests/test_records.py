@@ -29,7 +29,9 @@ def run_specs(draw):
         entry = entries[draw(st.sampled_from(sorted(entries)))]
         chosen = [c for c in entry.controls if draw(st.booleans())]
         parts.append(Spec(entry.name, {c.name: draw(any_param(c)) for c in chosen}))
-    return catalog.tidy(RunSpec(*parts, draw(st.integers(0, 999_999_999))))[0]
+    seed = draw(st.integers(0, 999_999_999))
+    parent = draw(st.just("") | st.from_regex(r"[0-9a-f]{16}@[1-9][0-9]{0,8}", fullmatch=True))
+    return catalog.tidy(RunSpec(*parts, seed, parent))[0]
 
 
 @given(run_specs())
@@ -65,6 +67,11 @@ def test_defaults_written_out_name_the_same_run():
         {"seed": "9" * 30},
         {"model": "spline", "model.n_layers": "1e9"},
         {"model": "../../etc/passwd"},
+        {"from": "3f9a0c1d77e2ab41"},
+        {"from": "3f9a0c1d77e2ab41@0"},
+        {"from": "../../../etc/pass@120"},
+        {"from": "3F9A0C1D77E2AB41@120"},
+        {"from": "3f9a0c1d77e2ab41@١٢"},
         {"data.noise": "x" * 10_000},
     ],
 )
@@ -75,6 +82,22 @@ def test_nonsense_in_a_link_is_named_and_ignored(query):
     assert all(sentence.endswith(".") and len(sentence) < 300 for sentence in problems + more)
     assert catalog.tidy(tidied) == (tidied, [])
     catalog.run_id(tidied)
+
+
+def test_a_fork_is_another_run_and_its_link_says_from_where():
+    fork = catalog.DEFAULT.forked("3f9a0c1d77e2ab41", 120)
+    assert fork.to_query()["from"] == "3f9a0c1d77e2ab41@120" and fork.branch == ("3f9a0c1d77e2ab41", 120)
+    ids = {catalog.run_id(spec) for spec in (catalog.DEFAULT, fork, catalog.DEFAULT.forked("3f9a0c1d77e2ab41", 121))}
+    assert len(ids) == 3
+    with pytest.raises(ValueError, match="parent must be"):
+        RunSpec(Spec("moons"), Spec("spline"), 0, "nonsense")
+
+
+def test_runs_keep_the_ids_they_had_before_there_were_forks():
+    """Links and stored runs name them."""
+    spec = RunSpec(Spec("moons", {"noise": 0.1}), Spec("spline"), seed=1)
+    assert "parent" not in spec.to_json()
+    assert spec.digest() == "7cf39516d9c340a2"
 
 
 def test_numbers_outside_the_range_are_clamped():

@@ -7,6 +7,7 @@ or a form can only reach what is listed here, and only inside these ranges (`tid
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowlab.catalog.data import DATASETS, UPLOADED
@@ -27,6 +28,7 @@ __all__ = [
     "Control",
     "Entry",
     "describe",
+    "fork_problem",
     "make_dataset",
     "make_model",
     "make_table",
@@ -52,14 +54,35 @@ def tidy(spec: RunSpec) -> tuple[RunSpec, list[str]]:
         clean, more = entries[part.name].tidy(part)
         tidied.append(clean)
         problems += more
-    return RunSpec(tidied[0], tidied[1], spec.seed), problems
+    return replace(spec, data=tidied[0], model=tidied[1]), problems
 
 
 def run_id(spec: RunSpec) -> str:
     """What names a run: the digest of the spec with all defaults written out, 16 hex digits."""
-    return RunSpec(
-        DATASETS[spec.data.name].complete(spec.data), MODELS[spec.model.name].complete(spec.model), spec.seed
-    ).digest()
+    data, model = DATASETS[spec.data.name].complete(spec.data), MODELS[spec.model.name].complete(spec.model)
+    return replace(spec, data=data, model=model).digest()
+
+
+def fork_problem(parent: RunSpec, fork: RunSpec) -> str:
+    """Why `fork` cannot go on from its step of `parent`, in a sentence; "" if it can.
+
+    Weights, scaling and the division of the rows are the parent's, so only settings of learning may differ: another
+    seed or other data would also train on rows that the parent's loss is validated on.
+    """
+    before, entry = MODELS[parent.model.name], MODELS[fork.model.name]
+    data, own_data = (DATASETS[spec.data.name].complete(spec.data) for spec in (parent, fork))
+    if data != own_data or parent.seed != fork.seed:
+        return "A fork goes on with its parent's data and seed; train a new run for others."
+    if before is not entry:
+        return f"A fork of {before.label} stays one; train a new run for {entry.label}."
+    old, new = before.complete(parent.model).params, entry.complete(fork.model).params
+    fixed = [c.label for c in entry.controls if not c.learning and old[c.name] != new[c.name]]
+    if fixed:
+        free = ", ".join(c.label.lower() for c in entry.controls if c.learning)
+        return f"{', '.join(fixed)} cannot change in a fork; {f'change {free}' if free else 'train a new run'} instead."
+    step = fork.branch[1] if fork.branch else 0
+    total = new["n_steps"] if any(c.name == "n_steps" and c.learning for c in entry.controls) else step + 1
+    return f"This fork goes on from step {step}, so it needs more steps than {total}." if total <= step else ""
 
 
 def make_dataset(spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | None = None) -> Dataset:

@@ -17,7 +17,8 @@ class Control:
     """One parameter a person can edit: what it is called, and what it may be.
 
     `kind` is "int", "float", "choice", "flag" or "text"; `low` and `high` bound the numbers; `choices` maps values
-    to labels; `main` controls are shown at once, the others fold away.
+    to labels; `main` controls are shown at once, the others fold away. A `learning` control says how the weights are
+    learned, not what they mean or what the loss measures: a fork may change it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Control:
     help: str = ""
     main: bool = False
     log: bool = False
+    learning: bool = False
 
     def read(self, value: object) -> tuple[Scalar, str]:
         """The value as this control allows it, and a sentence if it had to be changed. ValueError: no sense in it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flowlab.catalog.entry import Control, Entry
 from flowlab.models import autoencoders, baselines, detector, flows, nflows, scorers, trivial, variational
 
@@ -17,15 +19,19 @@ def _count(name: str, label: str, low: int, high: int, step: int = 1, help: str 
     return Control(name, label, "int", low, high, step, help=help, main=main)
 
 
+def _learning(control: Control) -> Control:
+    return replace(control, learning=True)
+
+
 LAYERS = _count("n_layers", "Layers", 1, 32, help="Invertible layers, one after the other.", main=True)
-STEPS = _count(
-    "n_steps", "Steps", 50, 50_000, 50, "Optimiser steps; the learning rate falls to zero at the last.", True
+STEPS = _learning(
+    _count("n_steps", "Steps", 50, 50_000, 50, "Optimiser steps; the learning rate falls to zero at the last.", True)
 )
 WIDTH = _count("hidden_features", "Network width", 4, 256, 4, "Units in each hidden layer of a layer's network.")
 HIDDEN = _count("n_hidden", "Network depth", 1, 4, 1, "Hidden layers of a layer's network.")
 BLOCKS = _count("n_blocks", "Network blocks", 1, 4, 1, "Residual blocks of a layer's network.")
 BINS = _count("n_bins", "Bins", 2, 32, 1, "Pieces of each spline.", True)
-BATCH = _count("batch_size", "Batch size", 16, 4096, 16, "Rows per step.")
+BATCH = _learning(_count("batch_size", "Batch size", 16, 4096, 16, "Rows per step."))
 BOUND = Control(
     "tail_bound",
     "Tail bound",
@@ -35,13 +41,17 @@ BOUND = Control(
     0.5,
     help="Beyond it, in standard deviations, the map is the identity.",
 )
-RATE = Control("learning_rate", "Learning rate", "float", 1e-5, 0.5, 1e-3, help="Peak of the schedule.", log=True)
-DECAY = Control(
-    "weight_decay", "Weight decay", "float", 0.0, 10.0, 0.1, help="Pulls weights to zero; decoupled.", log=True
+RATE = _learning(
+    Control("learning_rate", "Learning rate", "float", 1e-5, 0.5, 1e-3, help="Peak of the schedule.", log=True)
 )
-NOISE = Control("noise", "Input noise", "float", 0.0, 0.5, 0.01, help="In standard deviations; blurs a small sample.")
-PATIENCE = _count(
-    "patience", "Patience", 0, 200, 1, "Evaluations without progress before training stops; 0 never stops."
+DECAY = _learning(
+    Control("weight_decay", "Weight decay", "float", 0.0, 10.0, 0.1, help="Pulls weights to zero; decoupled.", log=True)
+)
+NOISE = _learning(
+    Control("noise", "Input noise", "float", 0.0, 0.5, 0.01, help="In standard deviations; blurs a small sample.")
+)
+PATIENCE = _learning(
+    _count("patience", "Patience", 0, 200, 1, "Evaluations without progress before training stops; 0 never stops.")
 )
 LAYERS_FOLDED = _count("n_layers", "Layers", 1, 32, help="Invertible layers of each flow.")
 PERMUTATION = Control(
@@ -253,7 +263,9 @@ _ENTRIES = (
                 choices={"squared": "squared error", "absolute": "absolute error", "huber": "Huber"},
                 help="What is measured between a row and its reconstruction.",
             ),
-            Control("noise", "Input noise", "float", 0.0, 1.0, 0.05, help="Above 0: a denoising autoencoder."),
+            _learning(
+                Control("noise", "Input noise", "float", 0.0, 1.0, 0.05, help="Above 0: a denoising autoencoder.")
+            ),
             Control("penalty", "Sparsity penalty", "float", 0.0, 5.0, 0.05, help="Weight of the penalty on the code."),
             Control("penalty_power", "Power of the penalty", "float", 0.25, 4.0, 0.25, help="1: absolute values (L1)."),
             Control(

@@ -1,7 +1,8 @@
 """Jobs: training in slices, on worker processes or a Dask cluster. See `runner.JobRunner` and `slices.run_slice`."""
 
 from flowlab.jobs.lanes import JobError
-from flowlab.jobs.runner import JobRunner, RunStatus
+from flowlab.jobs.runner import JobRunner
 from flowlab.jobs.slices import SliceResult, run_slice, run_view
+from flowlab.jobs.status import RunStatus
 
 __all__ = ["JobError", "JobRunner", "RunStatus", "SliceResult", "run_slice", "run_view"]

@@ -185,9 +185,10 @@ class Dispatcher:
             last = result.events[-1]
             job.measure(last.step - job.step, result.seconds)
             job.step, job.n_steps = last.step, last.n_steps
-        if result.finished or job.step >= job.replay[1]:
-            job.replay = None
-            self._saver.save(job, None, None)
+        if result.finished or job.step >= job.replay[0][1]:
+            job.replay = job.replay[1:]
+            if not job.replay:
+                self._saver.save(job, None, None)
         if job.mode == "stopping":
             self._forgo(job)
 

@@ -36,8 +36,8 @@ class Job:
     """How many steps to take before pausing; None for all."""
     clicks: int = 0
     """Counts the orders to go on, so that a slice under way is not taken for a part of the newest."""
-    replay: tuple[RunSpec, int] | None = None
-    """A fork first takes its parent's steps again, from the nearest checkpoint that was kept up to this step."""
+    replay: tuple[tuple[RunSpec, int], ...] = ()
+    """A fork first takes its parent's steps again, from the nearest checkpoint that was kept: each spec to its step."""
     urgent: bool = True
     """Someone just clicked: the next slice goes first, and is short."""
     in_flight: bool = False
@@ -64,7 +64,7 @@ class Job:
     @property
     def slice_spec(self) -> RunSpec:
         """What the next slice trains: the run itself, or first its parent."""
-        return self.replay[0] if self.replay else self.spec
+        return self.replay[0][0] if self.replay else self.spec
 
     def next_slice(self, now: float) -> tuple[int, bool]:
         """How many steps the next slice takes, and whether it brings a picture.
@@ -80,7 +80,7 @@ class Job:
             seconds = FIRST_SECONDS if self.urgent else WATCHED_SECONDS if watched else UNWATCHED_SECONDS
             n_steps = max(1, min(round(self.rate * seconds), 8 * self.last_slice))
         if self.replay:
-            return min(n_steps, self.replay[1] - self.step), False
+            return min(n_steps, self.replay[0][1] - self.step), False
         if self.steps_left is not None:
             n_steps = min(n_steps, self.steps_left)
         due = self.step + n_steps - self.frame_step >= self.n_steps / FILM_LENGTH

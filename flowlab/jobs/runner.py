@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from flowlab import catalog
+from flowlab import catalog, forks
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import slices
 from flowlab.jobs.answers import Answers
@@ -29,34 +27,12 @@ from flowlab.jobs.lanes import (
     process_lane,
 )
 from flowlab.jobs.saving import Saver
+from flowlab.jobs.status import RunStatus
 from flowlab.records import RunSpec
 from flowlab.runs import Run, RunStore
 
 CALL_SECONDS = 60.0
 WATCH_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """Where a run stands.
-
-    state : queued, running, paused, done, stopped, failed or interrupted
-    ahead : how many runs have their turn before this one
-    turn_every_seconds : how long from one of its turns to the next, measured; 0 while unknown
-    message : a sentence where something happened that people should know, else ""
-    lost_workers : how many workers died over this run; each cost one slice
-    settling : a slice is under way or not yet on disk, so that what one reads may still change
-    """
-
-    state: str
-    step: int = 0
-    n_steps: int = 0
-    ahead: int = 0
-    turn_every_seconds: float = 0.0
-    steps_per_second: float = 0.0
-    message: str = ""
-    lost_workers: int = 0
-    settling: bool = False
 
 
 class JobRunner:
@@ -108,30 +84,30 @@ class JobRunner:
         A finished run stays as it is: same link, same run. One that was paused, stopped or interrupted goes on;
         one that failed starts again. The run goes before the user's other runs, or with `queued` behind them;
         with `n_steps` it pauses after so many steps.
-        StoreError if the run cannot be written.
+
+        A fork (a spec with a parent) has its parent's way up to its step behind it, and goes on as `spec` says. The
+        way is exact: from the nearest checkpoint that was kept the steps are taken again, to the same bits.
+
+        StoreError if the run cannot be written, or a fork's parent is not here; ValueError if it does not fit.
         """
+        run_id = catalog.run_id(spec)
         with self._lock:
-            return self._begin(catalog.run_id(spec), spec, user, queued, n_steps)
+            job = self._jobs.get(run_id)
+            if job is None or job.mode in ("done", "failed"):
+                run = self.store.load(run_id)
+                if run is None or run.status == "failed":
+                    run = self._create(run_id, spec, user)
+                job = None if run.status == "done" else self._adopt(run, user)
+            if user:
+                self._saver.now(self.store.note_visitor, run_id, user)
+            if job is not None:
+                self._dispatcher.go(job, front=not queued)
+                job.steps_left = n_steps
+        return run_id
 
     def submit_many(self, specs: list[RunSpec], user: str = "") -> list[str]:
         """Queue several runs of one user, trained one after the other; returns their ids."""
         return [self.submit(spec, user, queued=True) for spec in specs]
-
-    def fork(self, run_id: str, step: int, spec: RunSpec, user: str = "") -> str:
-        """A new run that has the way of run `run_id` up to `step` behind it, and goes on as `spec`; returns its id.
-
-        The way is exact: from the nearest checkpoint that was kept, the parent's steps are taken again, to the
-        same bits. The model of `spec` must have the shape of the parent's; settings of learning, the data and the
-        number of steps may differ. The same fork again is the same run.
-        """
-        with self._lock:
-            parent = self.store.load(run_id)
-            if parent is None or not parent.events:
-                raise JobError("There is no trained run to go on from; press train.")
-            step = max(1, min(step, parent.events[-1].step))
-            name = f"{catalog.run_id(spec)} from {run_id} at {step}"
-            fork_id = hashlib.sha256(name.encode()).hexdigest()[:16]
-            return self._begin(fork_id, spec, user, parent={"run_id": run_id, "step": step})
 
     def pause(self, run_id: str) -> None:
         """Take no further slice; the one under way is kept."""
@@ -175,7 +151,7 @@ class JobRunner:
             run = self.store.load(run_id)
             if run is None:
                 raise JobError("There is no such run to start again; press train.")
-            run = self._saver.now(self.store.create, run_id, run.spec, run.user, run.parent)
+            run = self._create(run_id, run.spec, run.user)
             self._dispatcher.go(self._adopt(run, run.user))
 
     def status(self, run_id: str) -> RunStatus | None:
@@ -223,6 +199,12 @@ class JobRunner:
             raise JobError("Nothing has been learned yet; press train.")
         return self._answers.ask(run.spec, state, (run_id, run.updated), view_name, kwargs, timeout)
 
+    def steps_within(self, spec: RunSpec, seconds: float) -> int:
+        """How many steps of this spec's training fit into `seconds`, measured on the evaluation lane for a moment."""
+        key = ("untrained", catalog.run_id(spec))
+        answer = self._answers.ask(spec, {}, key, "steps_within", {"seconds": seconds}, CALL_SECONDS)
+        return int(answer["n_steps"])
+
     def close(self) -> None:
         """Stop dispatching, note live runs as interrupted where they stand, and let the workers go."""
         if self._closed:
@@ -234,39 +216,17 @@ class JobRunner:
                 self._saver.save(job, None, "interrupted")
         self._saver.close()
 
-    def _begin(
-        self,
-        run_id: str,
-        spec: RunSpec,
-        user: str,
-        queued: bool = False,
-        n_steps: int | None = None,
-        parent: Mapping[str, Any] | None = None,
-    ) -> str:
-        job = self._jobs.get(run_id)
-        if job is None or job.mode in ("done", "failed"):
-            run = self.store.load(run_id)
-            if run is None or run.status == "failed":
-                run = self._saver.now(self.store.create, run_id, spec, user, parent)
-            job = None if run.status == "done" else self._adopt(run, user)
-        if user:
-            self._saver.now(self.store.note_visitor, run_id, user)
-        if job is not None:
-            self._dispatcher.go(job, front=not queued)
-            job.steps_left = n_steps
-        return run_id
+    def _create(self, run_id: str, spec: RunSpec, user: str) -> Run:
+        """A new run on disk, if a fork's parent is there and fits."""
+        if spec.branch:
+            forks.parent_of(self.store, spec)
+        return self._saver.now(self.store.create, run_id, spec, user)
 
-    def _rewind(self, job: Job, run_id: str, step: int) -> None:
-        """Have a fork begin with its parent's way up to `step`."""
-        parent = self.store.load(run_id)
-        if parent is None:
-            raise JobError("The run this one was forked from is gone; train it again first.")
-        kept = max((at for at in parent.kept_steps if at <= step), default=0)
-        if kept == 0 and parent.parent:
-            raise JobError(f"No checkpoint was kept up to step {step}; fork at a later step.")
-        job.checkpoint = parent.kept_checkpoint(kept) if kept else None
-        job.step, job.n_steps = kept, parent.events[-1].n_steps
-        job.replay = (parent.spec, step) if kept < step else None
+    def _rewind(self, job: Job) -> None:
+        """Have a fork begin with its parent's way up to its step."""
+        parent = forks.parent_of(self.store, job.spec)
+        job.step, job.checkpoint, job.replay = forks.way(self.store, parent, job.spec.branch[1])
+        job.n_steps = parent.events[-1].n_steps
 
     def _find(self, run_id: str) -> Job | None:
         """The job of a run, taken up from disk if need be; None if the run is over."""
@@ -283,8 +243,8 @@ class JobRunner:
         if run.events and job.checkpoint is not None:
             last = run.events[-1]
             job.step, job.n_steps = int(job.checkpoint.get("train.step", last.step)), last.n_steps
-        elif run.parent:
-            self._rewind(job, run.parent["run_id"], int(run.parent["step"]))
+        elif run.spec.branch:
+            self._rewind(job)
         before = self._jobs.get(run.run_id)
         if before is not None:
             self._dispatcher.drop(before)

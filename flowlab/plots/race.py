@@ -10,41 +10,63 @@ import plotly.graph_objects as go
 
 from flowlab.plots import theme
 
+DASHES = ("solid", "dash", "dot", "dashdot")
+
 
 @dataclass(frozen=True)
 class Racer:
-    """One run in a race: its name, steps (n,) and validation losses (n,); `start` is the step it was forked at."""
+    """One run in a race: its name, steps (n,) and validation losses (n,).
+
+    A fork has its branch point first, at step `start`; the `present` run is the one looked at.
+    """
 
     name: str
     steps: Sequence[int]
     losses: Sequence[float]
     start: int = 0
+    present: bool = False
 
 
 def loss_race(
     racers: Sequence[Racer], loss_label: str, floor: float | None = None, dark: bool = False, height: int = 300
 ) -> go.Figure:
-    """Validation loss against the step, one line style for each run; `floor` is the loss of the exact density."""
+    """Validation loss against the step, a line for each run, branch points ringed; `floor` is the entropy."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "step", f"validation {loss_label}")
-    palette, dashes = (c.model, c.second, c.third, c.data), ("solid", "dash", "dot", "dashdot")
-    everything = []
+    palette = (c.model, c.second, c.third)
+    values = [np.empty(0)]
     for i, racer in enumerate(racers):
         losses = np.asarray(racer.losses, float)
-        finite = losses[np.isfinite(losses)]
-        everything.append(finite)
-        style = {"color": palette[i % 4], "dash": dashes[i % 4], "width": 2}
-        fig.add_trace(go.Scatter(x=list(racer.steps), y=losses, mode="lines", name=racer.name, line=style))
-        if racer.start:
-            fig.add_vline(x=racer.start, line={"color": c.muted, "width": 1, "dash": "dot"})
+        values.append(losses[np.isfinite(losses)])
+        color, dash = palette[i % len(palette)], DASHES[i % len(DASHES)]
+        sizes = np.zeros(len(losses))
+        sizes[:1] = 11 if racer.start else 0
+        fig.add_trace(
+            go.Scatter(
+                x=np.asarray(racer.steps),
+                y=losses,
+                mode="lines+markers",
+                name=racer.name,
+                line={
+                    "color": color,
+                    "dash": dash,
+                    "width": 3 if racer.present else 1.8,
+                },
+                marker={"symbol": "circle-open", "size": sizes, "color": color, "line": {"width": 2}},
+                hovertemplate="step %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+            )
+        )
     if floor is not None and np.isfinite(floor):
-        fig.add_hline(y=floor, line={"color": c.truth, "width": 1.5, "dash": "dash"}, annotation_text="exact density",
-                      annotation_font={"color": c.truth})  # fmt: skip
-    values = np.concatenate(everything) if everything else np.empty(0)
-    if len(values):
+        fig.add_hline(
+            y=floor,
+            line={"color": c.truth, "width": 1.5, "dash": "dot"},
+            annotation={"text": f"entropy {floor:.3f}", "font": {"color": c.truth}, "yanchor": "bottom"},
+        )
+    everything = np.concatenate(values)
+    if len(everything):
         # The first losses may be hundreds of nats; the end of the race is what is looked at.
-        low = min(float(values.min()), floor if floor is not None else np.inf)
-        high = float(np.quantile(values, 0.9))
+        low = min(float(everything.min()), floor if floor is not None else np.inf)
+        high = max(float(np.quantile(everything, 0.9)), *(float(v[-1]) for v in values if len(v)))
         margin = 0.1 * max(high - low, 1e-3)
         fig.update_yaxes(range=[low - margin, high + 2 * margin])
     return fig

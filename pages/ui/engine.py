@@ -63,7 +63,7 @@ def train(spec: RunSpec | None = None) -> str:
 
 def one_step(spec: RunSpec | None = None) -> None:
     """Take one step of the run, beginning it if need be, and pause."""
-    runner().step(train(spec))
+    runner().submit(spec or state.spec(), state.visitor(), n_steps=1)
 
 
 def view(name: str, spec: RunSpec | None = None, **kwargs: object) -> dict[str, np.ndarray]:
@@ -86,7 +86,13 @@ def visitor_runs() -> list[Run]:
 
 def spec_words(spec: RunSpec) -> str:
     """A run in a few words: "half moons · spline flow"."""
-    return f"{data_words(spec)} · {catalog.MODELS[spec.model.name].label}"
+    fork = f" · {fork_words(spec)}" if spec.branch else ""
+    return f"{data_words(spec)} · {catalog.MODELS[spec.model.name].label}{fork}"
+
+
+def fork_words(spec: RunSpec) -> str:
+    """Where a fork left its parent."""
+    return f"forked at step {words.count(spec.branch[1])}"
 
 
 def data_words(spec: RunSpec) -> str:

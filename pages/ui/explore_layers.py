@@ -98,8 +98,10 @@ def receipt(scene: Scene) -> None:
 
 
 def film(scene: Scene) -> None:
-    """Every kept frame of the training, on one slider."""
+    """Every kept frame of the training, on one slider; any of them can be forked."""
     frames = scene.run.frames
+    family = fork.family(scene)
+    above = st.container(horizontal=True, vertical_alignment="center")
     start = state.view(PAGE, "frame", len(frames) - 1)
     chosen = film_view(
         training.scene(state.spec()),
@@ -112,7 +114,11 @@ def film(scene: Scene) -> None:
     if chosen != start:
         state.set_view(PAGE, frame=chosen)
         state.write_link(PAGE)
-    fork.panel(scene, int(frames.steps[chosen]))
+    with above:
+        fork.panel(scene, int(frames.steps[chosen]))
+        if len(family) > 1:
+            st.caption(f"{words.plural(len(family), 'run')} of one family race below the film.")
+    fork.race(scene, family)
 
 
 def _remember(layer: int, row: int | None) -> None:

@@ -1,89 +1,129 @@
-"""Forks: from any frame of the film a new training goes on with other settings, and races the present one."""
+"""Forks: from any frame of the film a new run goes on with other settings, and races its family on one chart."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
-from flowlab import catalog
-from flowlab.catalog import Entry
+from flowlab import catalog, forks
+from flowlab.catalog import Control
 from flowlab.plots.race import Racer, loss_race
-from flowlab.records import RunSpec, Spec
+from flowlab.records import RunSpec, Scalar, Spec
 from flowlab.runs import Run
-from pages.ui import engine, state, training, widgets, words
+from pages.ui import engine, state, training, words
 from pages.ui.explore import PLOT, Scene
 
-SETTINGS = ("learning_rate", "n_steps", "batch_size", "noise", "weight_decay")
-"""What a fork may change: nothing that changes the model's shape."""
-LIVE = ("queued", "running")
+SETTINGS = ("learning_rate", "n_steps", "noise")
+MOST_RACERS = 8
+TICK_SECONDS = 1.5
 
 
 def panel(scene: Scene, step: int) -> None:
-    """The settings of a fork at `step`, and the race of the forks so far."""
+    """The settings of a fork at `step`, and the button that begins it and shows it train."""
     spec = state.spec()
     entry = catalog.MODELS[spec.model.name]
-    controls = [control for control in entry.controls if control.name in SETTINGS]
+    controls = [c for c in entry.controls if c.learning and c.name in SETTINGS]
     if not controls:
+        st.caption(f"{entry.label} has no settings of learning that a fork could change.")
         return
-    with st.expander(f"Fork the training at step {words.count(step)}"):
-        changed = _settings(entry, spec, controls)
-        fork = RunSpec(spec.data, Spec(spec.model.name, {**spec.model.params, **changed}), spec.seed)
-        fork = catalog.tidy(fork)[0]
-        same = catalog.run_id(fork) == scene.run.run_id
-        if st.button("Fork here", type="primary", disabled=same, help="Change a setting first" if same else None):
-            engine.runner().fork(scene.run.run_id, step, fork, state.visitor())
-            st.rerun()
-    forks = [run for run in engine.visitor_runs() if run.parent and run.parent["run_id"] == scene.run.run_id]
-    if forks:
-        live = any(_state(run) in LIVE for run in forks)
-        st.fragment(_race, run_every=1.5 if live else None)(scene, [run.run_id for run in forks], live)
-
-
-def _settings(entry: Entry, spec: RunSpec, controls: list) -> dict:
     values = entry.complete(spec.model).params
-    columns = st.columns(len(controls))
-    chosen = {}
-    for column, control in zip(columns, controls, strict=True):
-        with column:
-            chosen[control.name] = widgets.edit(
-                control, values[control.name], state.widget_key("fork", entry.name, control.name)
-            )
-    return chosen
+    with st.popover(f"Fork from step {words.count(step)}", help="A new run takes over the weights of this frame."):
+        chosen = {c.name: _number(c, _proposed(c, values[c.name], step), scene.run.run_id) for c in controls}
+        fork = catalog.tidy(replace(spec, model=Spec(spec.model.name, {**spec.model.params, **chosen})))[0]
+        fork = forks.fork_spec(engine.store(), scene.run, step, fork)
+        problem = catalog.fork_problem(spec, fork)
+        pressed = st.button("Begin the fork", type="primary", key="fork.begin", disabled=bool(problem))
+        st.caption(words.plain(problem) or "It goes on from here with these settings, as a run of its own.")
+        if pressed:
+            _begin(fork)
 
 
-def _race(scene: Scene, fork_ids: list[str], was_live: bool) -> None:
-    """Losses of the present run and its forks; draws itself again while one of them trains."""
-    forks = [engine.store().load(run_id) for run_id in fork_ids]
-    racers = [_racer("this run", scene.run)] + [_racer(_difference(scene.run.spec, run), run) for run in forks]
-    label = catalog.make_model(scene.run.spec.model).loss_label
-    floor = training.exact_validation_loss(scene.run.spec)
-    st.plotly_chart(loss_race(racers, label, floor, scene.dark), theme=None, config=PLOT, key="explore.race")
-    for run in forks:
-        if _state(run) in LIVE and st.button(f"Stop {_difference(scene.run.spec, run)}", key=f"fork.stop.{run.run_id}"):
-            engine.runner().stop(run.run_id)
+def _begin(fork: RunSpec) -> None:
+    try:
+        engine.train(fork)
+    except (ValueError, RuntimeError) as error:
+        st.error(words.plain(error))
+        return
+    state.show(fork)
+    st.switch_page("pages/2_train.py", query_params=state.query("train"))
+
+
+def _proposed(control: Control, value: Scalar, step: int) -> Scalar:
+    """The run's own setting; from its last frame there must be further steps to take."""
+    return min(2 * step, int(control.high)) if control.name == "n_steps" and value <= step else value
+
+
+def _number(control: Control, value: Scalar, run_id: str) -> Scalar:
+    typed = int if control.kind == "int" else float
+    return st.number_input(
+        control.label,
+        min_value=typed(control.low),
+        max_value=typed(control.high),
+        value=typed(value),
+        step=typed(control.step),
+        format="%d" if typed is int else "%.4g",
+        help=control.help or None,
+        key=f"fork.{run_id}.{control.name}.{value}",
+    )
+
+
+def family(scene: Scene) -> list[Run]:
+    """This run and all it is related to by forks."""
+    return forks.family(engine.store(), scene.run)
+
+
+def race(scene: Scene, family: list[Run]) -> None:
+    """The losses of a family of runs, drawn again while one of them trains."""
+    if len(family) > 1:
+        live = any(_is_live(run) for run in family)
+        st.fragment(_race, run_every=TICK_SECONDS if live else None)(scene, live)
+
+
+def _race(scene: Scene, was_live: bool) -> None:
+    runs = family(scene)
+    specs = {run.run_id: run.spec for run in runs}
+    racing = [run for run in runs if run.events]
+    present = next(run for run in runs if run.run_id == scene.run.run_id)
+    shown = _most(racing, present)
+    curves: dict[str, forks.Curve] = {}
+    for run in racing:  # a parent comes before its forks
+        origin, step = run.spec.branch or ("", 0)
+        curves[run.run_id] = forks.own_losses(training.corrected(run.spec, run.events), step, curves.get(origin))
+    racers = [
+        Racer(_name(run, specs), *curves[run.run_id], run.spec.branch[1] if run.spec.branch else 0, run is present)
+        for run in shown
+    ]
+    look = training.scene(scene.run.spec)
+    st.plotly_chart(
+        loss_race(racers, look.loss_unit, look.entropy, scene.dark), theme=None, config=PLOT, key="explore.race",
+        alt=f"Validation loss against the step for {', '.join(racer.name for racer in racers)}",
+    )  # fmt: skip
+    st.caption("Rings: where a fork left the run before it. The run of this page is the thick line.")
+    if len(shown) < len(racing):
+        st.caption(f"{words.plural(len(racing) - len(shown), 'older fork')} not shown.")
+    for run in runs:
         if run.status == "failed":
-            st.warning(words.plain(f"The fork failed: {run.error}"))
-    if was_live and not any(_state(run) in LIVE for run in forks):
+            st.warning(words.plain(f"The run {_name(run, specs)} failed: {run.error}"))
+    if was_live and not any(_is_live(run) for run in runs):
         st.rerun()
 
 
-def _racer(name: str, run: Run) -> Racer:
-    events = run.events
-    start = int(run.parent["step"]) if run.parent else 0
-    return Racer(name, [e.step for e in events], [e.val_loss for e in events], start)
+def _most(family: list[Run], present: Run) -> list[Run]:
+    """The first run, the present one and the newest others, in their order."""
+    newest = sorted(family[1:], key=lambda run: (run is present, run.created), reverse=True)
+    kept = {run.run_id for run in (*family[:1], *newest[: MOST_RACERS - 1])}
+    return [run for run in family if run.run_id in kept]
 
 
-def _difference(base: RunSpec, run: Run) -> str:
-    """What a fork changed, in words: "step 500: learning rate 0.001"."""
-    entry = catalog.MODELS[base.model.name]
-    old, new = entry.complete(base.model).params, entry.complete(run.spec.model).params
-    parts = [
-        f"{control.label.lower()} {new[control.name]:g}"
-        for control in entry.controls
-        if control.name in SETTINGS and old[control.name] != new[control.name]
-    ]
-    return f"from step {run.parent['step']}: {', '.join(parts)}"
+def _name(run: Run, specs: dict[str, RunSpec]) -> str:
+    """ "step 500: learning rate 0.001"; the run all began with is the first."""
+    if run.spec.branch is None or run.spec.branch[0] not in specs:
+        return "first run"
+    parent, step = run.spec.branch
+    return f"step {words.count(step)}: {forks.differences(specs[parent], run.spec)}"
 
 
-def _state(run: Run) -> str:
+def _is_live(run: Run) -> bool:
     status = engine.runner().status(run.run_id)
-    return status.state if status else run.status
+    return status is not None and status.state in training.LIVE

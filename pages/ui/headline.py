@@ -20,6 +20,8 @@ def sentence() -> str:
     """The line's text, safe for markdown."""
     spec = state.spec()
     parts = [engine.data_words(spec), catalog.describe(catalog.MODELS[spec.model.name], spec.model)]
+    if spec.branch:
+        parts.append(engine.fork_words(spec))
     run = engine.run()
     if run is None:
         parts.append("not trained yet")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -16,7 +17,7 @@ import streamlit as st
 from flowlab import catalog
 from flowlab.records import RunSpec, Scalar, Spec
 
-RUN_KEYS = ("data", "model", "seed")
+RUN_KEYS = ("data", "model", "seed", "from")
 MAX_VIEW_TEXT = 300
 
 
@@ -86,14 +87,22 @@ def change(part: str, name: str | None = None, **params: Scalar) -> None:
     old: RunSpec = st.session_state.spec
     before: Spec = getattr(old, part)
     after = Spec(name, params) if name and name != before.name else Spec(before.name, {**before.params, **params})
-    specs = {"data": old.data, "model": old.model, part: after}
-    st.session_state.spec, problems = catalog.tidy(RunSpec(specs["data"], specs["model"], old.seed))
+    new, problems = catalog.tidy(replace(old, **{part: after}))
     st.session_state.problems += problems
+    _look_at(old, new)
 
 
 def change_seed(seed: int) -> None:
     old: RunSpec = st.session_state.spec
-    st.session_state.spec = RunSpec(old.data, old.model, int(seed))
+    _look_at(old, replace(old, seed=int(seed)))
+
+
+def _look_at(old: RunSpec, new: RunSpec) -> None:
+    """Take the new spec; a fork stays one as long as it still fits the run it was forked from."""
+    problem = catalog.fork_problem(old, new) if new.branch else ""
+    if problem:
+        st.session_state.problems.append(f"{problem} What you see now is a new run, from step 0.")
+    st.session_state.spec = replace(new, parent="") if problem else new
 
 
 def widget_key(*parts: object) -> str:

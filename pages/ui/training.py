@@ -35,7 +35,7 @@ def _tick(was_live: bool) -> None:
         _buttons(status)
         st.markdown(_standing(spec, status, events))
     frames = run.frames if run else []
-    live_view(scene(spec), frames[-1] if len(frames) else None, _corrected(spec, events), key="live")
+    live_view(scene(spec), frames[-1] if len(frames) else None, corrected(spec, events), key="live")
     if was_live and not _is_live(status):
         st.rerun()
 
@@ -116,7 +116,7 @@ def _left(spec: RunSpec, event: TrainEvent) -> float | None:
     return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
 
 
-def _corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
+def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
     """Events whose validation loss is moved by what the exact density says of the validation rows' luck.
 
     The known mean of the exact log-density is a control variate: the curve then meets the entropy, not the entropy
