@@ -120,6 +120,8 @@ def train(
     last = settings.n_steps if n_steps is None else min(settings.n_steps, state.step + n_steps)
     batches = _Batches(net, x, settings, seed)
     net.parameters.copy_(state.parameters)
+    # A fork may have more patience than the run it goes on from.
+    state.stopped = _out_of_patience(state, settings)
     while state.step < last and not state.stopped:
         began, first, losses, note = time.perf_counter(), state.step, [], ""
         evaluation = min(settings.n_steps, (state.step // settings.eval_every + 1) * settings.eval_every)
@@ -239,8 +241,12 @@ def _evaluate(net: Net, state: TrainState, x: Tensor, x_val: Tensor | None, sett
         state.best.copy_(candidate)
         state.best_loss = loss
     state.evals_since_best = 0 if improved else state.evals_since_best + 1
-    state.stopped = bool(settings.patience) and state.evals_since_best >= settings.patience
+    state.stopped = _out_of_patience(state, settings)
     return is_best
+
+
+def _out_of_patience(state: TrainState, settings: Settings) -> bool:
+    return bool(settings.patience) and state.evals_since_best >= settings.patience
 
 
 def _mix(seed: int, stream: int, index: int) -> int:
