@@ -131,8 +131,8 @@ def run_view(
 ) -> dict[str, np.ndarray] | Needs:
     """The arrays of `views.VIEWS[name](model, dataset, **kwargs)`.
 
-    `state` is the model's state or checkpoint; with `key` the worker keeps the model, and `state` may be None
-    the next time.
+    `state` is the model's state or checkpoint, empty for one that has learned nothing yet; with `key` the worker
+    keeps the model, and `state` may be None the next time.
     """
     from flowlab import views
 
@@ -141,7 +141,9 @@ def run_view(
     dataset = _dataset(spec, dataset)
     model = _models.get(key) if key else None
     if model is None and state is not None and dataset is not None:
-        model = catalog.make_model(spec.model, spec.seed, dataset).set_state(_weights(state))
+        model = catalog.make_model(spec.model, spec.seed, dataset)
+        if state:
+            model.set_state(_weights(state))
         if key:
             _models.put(key, model)
     if dataset is None or model is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from flowlab.views.budget import steps_within
 from flowlab.views.compare import cost, reconstruction, reconstruction_map, trivial_rivals, trust, two_samples
 from flowlab.views.couplings import coupling, jacobian
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
@@ -41,6 +42,7 @@ __all__ = [
     "rows",
     "samples",
     "stage",
+    "steps_within",
     "top_reasons",
     "trivial_rivals",
     "trust",
@@ -72,5 +74,6 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "trust": trust,
     "frame": frame,
     "final": final,
+    "steps_within": steps_within,
 }
 """What a page may ask for by name: `f(model, dataset, **settings) -> arrays`."""

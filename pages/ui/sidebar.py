@@ -8,6 +8,9 @@ from flowlab import catalog
 from flowlab.catalog import Entry
 from pages.ui import engine, state, widgets, words
 
+BUDGETS = (1, 5, 15)
+"""Seconds of training one can ask for."""
+
 
 def draw() -> None:
     spec = state.spec()
@@ -20,6 +23,8 @@ def draw() -> None:
         if entry.blurb:
             st.caption(entry.blurb)
         widgets.entry_settings("model", entry, spec.model)
+        if hasattr(entry.make, "steps_within"):
+            _budget()
         _seed(spec.seed)
     _runs()
 
@@ -39,6 +44,25 @@ def _choose(part: str, label: str, entries: dict[str, Entry], present: str) -> N
         key=key,
         on_change=state.on_widget(key, apply),
         help="An own table is uploaded on the Data page." if part == "data" else None,
+    )
+
+
+def _budget() -> None:
+    """Seconds instead of steps: measured on this machine, and then the steps stand in the link."""
+    key = state.widget_key("budget")
+
+    def apply(seconds: int | None) -> None:
+        if seconds:
+            state.change("model", n_steps=engine.runner().steps_within(state.spec(), seconds))
+            state.refresh_widgets()
+
+    st.pills(
+        "Steps for a time budget",
+        BUDGETS,
+        format_func=lambda seconds: f"{seconds} s",
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help="Measures this machine for a moment and sets the steps that fit.",
     )
 
 
