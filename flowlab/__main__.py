@@ -29,6 +29,8 @@ from flowlab.records import Spec
 from flowlab.runs import RunStore
 from flowlab.scoring import score_file
 
+LONG_FILE = 32 * 2**20
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 if it did what was asked, 1 after an error that was said in one sentence, 2 for wrong use."""
@@ -91,7 +93,7 @@ def score(options: argparse.Namespace) -> int:
     partial = Path(f"{options.output}.part")
     try:
         with open(options.file, "rb") as source, partial.open("wb") as sink:
-            summary = score_file(detector, source, sink, None if options.lanes < 0 else options.lanes, progress)
+            summary = score_file(detector, source, sink, _lanes(options.lanes, size), progress=progress)
         partial.replace(options.output)
     finally:
         partial.unlink(missing_ok=True)
@@ -104,6 +106,15 @@ def score(options: argparse.Namespace) -> int:
     for sentence in (*summary.drift, *summary.notes):
         print(sentence)
     return 0
+
+
+def _lanes(asked: int | None, size: int) -> int | None:
+    """Processes for a file of so many bytes: starting them takes seconds, which a short file is not worth."""
+    if asked is not None:
+        if asked < 0:
+            raise ValueError(f"--lanes must be 0 or more, not {asked}")
+        return asked
+    return None if size >= LONG_FILE or os.environ.get("FLOWLAB_SCHEDULER") else 0
 
 
 def runs(options: argparse.Namespace) -> int:
@@ -141,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("detector", help="a detector file")
     command.add_argument("file", help="table with the columns the detector was trained on")
     command.add_argument("-o", "--output", required=True, help="the CSV to write")
-    command.add_argument("--lanes", type=int, default=0, help="processes; 0 this one, -1 one per core or the cluster")
+    command.add_argument("--lanes", type=int, help="processes; 0 this one; by default one per core for long files")
     command.set_defaults(command=score)
     command = commands.add_parser("runs", help="list the runs of a store")
     command.add_argument("--home", default=os.environ.get("FLOWLAB_HOME", ".flowlab"), help="folder of the store")

@@ -158,6 +158,7 @@ def score_file(
     source: BinaryIO,
     sink: BinaryIO,
     width: int | None = 0,
+    nice: int = 0,
     progress: Progress = lambda n_rows, n_bytes: None,
 ) -> Summary:
     """Score a table from `source` and write the original columns with score, percentile, p-value and flag to `sink`.
@@ -168,6 +169,7 @@ def score_file(
     source : CSV or other delimited text of any length; gzip and Parquet are read as a whole
     sink : where UTF-8 CSV is written
     width : number of processes, 0 for this one, None for one per core (or the Dask cluster of FLOWLAB_SCHEDULER)
+    nice : how far these processes stand back for others
     progress : called after each block with rows scored and bytes read so far
     """
     opened = from_bytes(detector)
@@ -176,7 +178,7 @@ def score_file(
     refuse_foreign(start)
     began = time.perf_counter()
     encoder = opened.table_encoder()
-    with pool(width) as imap:
+    with pool(width, nice) as imap:
         if start.startswith(WHOLE) or b"\x00" in start:
             results = imap(score_whole, [(detector, source.read())])
         else:

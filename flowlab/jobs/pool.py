@@ -19,11 +19,12 @@ Result = TypeVar("Result")
 
 
 @contextlib.contextmanager
-def pool(width: int | None = None) -> Iterator[Callable]:
+def pool(width: int | None = None, nice: int = 0) -> Iterator[Callable]:
     """imap(function, items) -> results in order, a few pieces ahead of the one asked for; in `width` processes.
 
-    With FLOWLAB_SCHEDULER the workers of that Dask cluster do the work. `width` 0 works in this process. At the end
-    of the block the processes are gone, pieces that were not asked for are dropped.
+    `nice` is how far they stand back for others. With FLOWLAB_SCHEDULER the workers of that Dask cluster do the
+    work. `width` 0 works in this process. At the end of the block the processes are gone, pieces that were not asked
+    for are dropped.
     """
     if width == 0:
         yield lambda function, items: map(function, items)
@@ -38,7 +39,7 @@ def pool(width: int | None = None) -> Iterator[Callable]:
         return
     width = width or default_width()
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(width, mp_context=context, initializer=slices.start_worker)
+    executor = ProcessPoolExecutor(width, mp_context=context, initializer=slices.start_worker, initargs=(nice,))
     try:
         yield lambda function, items: _in_order(executor, function, items, width)
     finally:

@@ -114,7 +114,7 @@ def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
 
     try:
         with tempfile.SpooledTemporaryFile(max_size=64 * 2**20) as sink:
-            summary = score_file(detector, io.BytesIO(data), sink, LANES, progress)
+            summary = score_file(detector, io.BytesIO(data), sink, LANES, nice=10, progress=progress)
             sink.seek(0)
             scored = sink.read()
     except (TableError, DetectorFileError, JobError, ValueError) as error:
