@@ -31,7 +31,8 @@ class Colors:
 
 
 _CIVIDIS = (
-    "#00204c", "#002d6b", "#253f6c", "#3f506d", "#566271", "#6d7376", "#858678", "#9f9a75", "#bbae6c", "#d8c45e", "#f2dd55",
+    "#00204c", "#002d6b", "#253f6c", "#3f506d", "#566271", "#6d7376", "#858678", "#9f9a75", "#bbae6c",
+    "#d8c45e", "#f2dd55",
 )  # fmt: skip
 
 LIGHT = Colors(
@@ -86,7 +87,9 @@ def translucent(color: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def figure(dark: bool = False, height: int = 360, x_title: str = "", y_title: str = "", square: bool = False) -> go.Figure:
+def figure(
+    dark: bool = False, height: int = 360, x_title: str = "", y_title: str = "", square: bool = False
+) -> go.Figure:
     """An empty figure in the house's look: titles on the axes, no chart title, quiet grid.
 
     `square` gives both axes one scale, as pictures of the plane need.

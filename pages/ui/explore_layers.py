@@ -107,7 +107,7 @@ def film(scene: Scene) -> None:
         training.scene(state.spec()),
         list(frames),
         frames.steps,
-        scene.run.events,
+        training.corrected(state.spec(), scene.run.events),
         f"explore.film.{scene.run.run_id}",
         min(max(start, 0), len(frames) - 1),
     )
