@@ -55,7 +55,7 @@ def test_the_teacher(warm_server, open_page, record_property):
     print(f"moons, default model and settings: {gap:.3f} nats above the truth")
     assert gap < 0.1
 
-    link = page.url
+    link = page.evaluate("location.href")
     assert "data=moons" in link and "model=spline" in link
     elsewhere = open_page(link)
     same = elsewhere.get_by_role("link", name=re.compile(f"{gap:.3f} nats above the truth"))
