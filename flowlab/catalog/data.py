@@ -148,7 +148,7 @@ _ENTRIES = (
         "clump_2d",
         "Clump in two dimensions",
         toys.Clump2D,
-        _number("distance", "Distance", 0.0, 8.0, 0.05, main=True),
+        _number("distance", "Distance", 0.0, 8.0, 0.01, main=True),
         _number("share", "Share of anomalies", 0.0005, 0.2, 0.0005),
         n_samples=50_000,
         blurb="Lecture 002's exercise: 50 000 rows, one in a thousand from another Gaussian.",
