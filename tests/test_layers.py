@@ -28,6 +28,7 @@ HEAVY = {
 
 LAYERS = [
     ("flowlab.records",),
+    ("flowlab.answers",),
     ("flowlab.datasets",),
     ("flowlab.nets",),
     ("flowlab.models",),

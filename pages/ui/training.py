@@ -10,7 +10,7 @@ import streamlit as st
 from flowlab import catalog, views
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, TrainEvent
-from pages.ui import engine, state, words
+from pages.ui import asked, engine, state, words
 from pages.ui.live import Scene, angle_color, live_view
 
 TICK_SECONDS = 0.2
@@ -35,7 +35,9 @@ def _tick(was_live: bool) -> None:
         _buttons(status)
         st.markdown(_standing(spec, status, events))
     frames = run.frames if run else []
-    live_view(scene(spec), frames[-1] if len(frames) else None, corrected(spec, events), key="live")
+    shown = corrected(spec, events)
+    live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
+    asked.draw(spec, run, shown, _is_live(status))
     if was_live and not _is_live(status):
         st.rerun()
 
