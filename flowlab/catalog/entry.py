@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,14 +12,17 @@ from typing import Any
 
 from flowlab.records import Scalar, Spec
 
+_MASK = re.compile("=?[01]{2,1000}")
+
 
 @dataclass(frozen=True)
 class Control:
     """One parameter a person can edit: what it is called, and what it may be.
 
-    `kind` is "int", "float", "choice", "flag" or "text"; `low` and `high` bound the numbers; `choices` maps values
-    to labels; `main` controls are shown at once, the others fold away. A `learning` control says how the weights are
-    learned, not what they mean or what the loss measures: a fork may change it.
+    `kind` is "int", "float", "choice", "mask" (a choice, or digits 0 and 1 for the columns), "flag" or "text"; `low`
+    and `high` bound the numbers; `choices` maps values to labels; `main` controls are shown at once, the others fold
+    away. A `learning` control says how the weights are learned, not what they mean or what the loss measures: a fork
+    may change it.
     """
 
     name: str
@@ -44,6 +48,14 @@ class Control:
             if str(value) not in self.choices:
                 raise ValueError(f"{self.label} is one of: {', '.join(self.choices)}")
             return str(value), ""
+        if self.kind == "mask":
+            text = str(value).strip()
+            if text not in self.choices and not (_MASK.fullmatch(text) and {"0", "1"} <= set(text)):
+                raise ValueError(
+                    f"{self.label} is one of: {', '.join(self.choices)}; or a 0 or 1 for each column, at least one of "
+                    "both, as in 0110 (in turn) or =0110 (the same in each layer)"
+                )
+            return text, ""
         if self.kind == "text":
             return str(value), ""
         try:

@@ -67,9 +67,10 @@ NORM = Control(
 MASK = Control(
     "mask",
     "Mask",
-    "choice",
+    "mask",
     choices={"alternate": "every other column", "half": "first and second half", "random": "drawn for each layer"},
-    help="Which columns a layer leaves alone and reads from.",
+    help="Which columns a layer leaves alone and reads from. Or type a digit for each column: 0110 transforms the "
+    "second and third, then the others, in turn; =0110 the same in each layer.",
 )
 SCALE = Control(
     "scale_map",

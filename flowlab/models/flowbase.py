@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.models.base import FlowModel, State
+from flowlab.models.masks import LayerMasks
 from flowlab.models.scaling import FAR, Scaling
 from flowlab.records import TrainEvent
 
@@ -24,7 +25,7 @@ LOWEST = -1e30
 SMOOTHING = 0.2, 0.005
 
 
-class EngineFlow(FlowModel):
+class EngineFlow(LayerMasks, FlowModel):
     """What our flows share. A subclass has the parameters named below and builds its net in `_build`.
 
     Parameters every flow has
@@ -99,15 +100,6 @@ class EngineFlow(FlowModel):
         _, column = np.unravel_index(Z.argmax(), Z.shape)
         names = getattr(self, "feature_names_in_", [f"column {i + 1}" for i in range(Z.shape[1])])
         return f"the farthest value is in {names[column]}, {Z.max():.3g} standard deviations out"
-
-    def _varying_mask(self) -> str:
-        """`mask`; where it has a digit for every column, the digits of those that vary."""
-        mask, varies = self.mask, self._scaling.varies
-        if not set(mask) <= {"0", "1"}:
-            return mask
-        if len(mask) != len(varies):
-            raise ValueError(f"mask must have one digit for each of the {len(varies)} columns, not be {mask!r}")
-        return "".join(digit for digit, varying in zip(mask, varies) if varying)
 
     def _fit_scaling(self, X) -> Scaling:
         return Scaling.fit(X, self.standardize)

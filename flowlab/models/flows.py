@@ -18,7 +18,9 @@ class SplineCouplingFlow(EngineFlow):
     Each layer passes half of the columns through monotonic rational-quadratic splines with `n_bins` bins inside
     +-`tail_bound` standardised units (outside: the identity); the other half sets the splines through a ReLU network
     with `n_hidden` layers of `hidden_features`. `mask` says which half: "alternate", "half", "random", or one digit
-    per column such as "0110". See `EngineFlow` for the other parameters.
+    per column such as "0110": 1 is transformed by the first layer, 0 by the second, and so on in turn. "=0110" is the
+    same in every layer: its 0 columns are never transformed, so their marginals stay normal. See `EngineFlow` for the
+    other parameters.
     """
 
     def __init__(

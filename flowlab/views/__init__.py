@@ -8,7 +8,7 @@ import numpy as np
 
 from flowlab.views.budget import steps_within
 from flowlab.views.compare import cost, reconstruction, reconstruction_map, trivial_rivals, trust, two_samples
-from flowlab.views.couplings import coupling, jacobian
+from flowlab.views.couplings import coupling, jacobian, masks
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
 from flowlab.views.draws import gap, kolmogorov_distance, margins, rows, samples
 from flowlab.views.frames import final, frame, two_columns
@@ -33,6 +33,7 @@ __all__ = [
     "kolmogorov_distance",
     "layers",
     "margins",
+    "masks",
     "profile",
     "reasons",
     "receipt",
@@ -63,6 +64,7 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "receipt": receipt,
     "coupling": coupling,
     "jacobian": jacobian,
+    "masks": masks,
     "reasons": reasons,
     "top_reasons": top_reasons,
     "repaired": repaired,

@@ -1,4 +1,4 @@
-"""Arrays of what one layer of a flow does: scale and shift, which features it moves, its Jacobian."""
+"""Arrays of what one layer of a flow does: scale and shift, its Jacobian, its masks."""
 
 from __future__ import annotations
 
@@ -74,6 +74,36 @@ def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int
         "reported": np.array(log_dets[layer - 1]),
         "total_log_det": np.array(np.linalg.slogdet(slopes[-1])[1]),
         "total_reported": np.array(log_dets.sum() + scaling),
+    }
+
+
+def masks(model: DensityModel, dataset: Dataset, layer: int = 1, mask: str = "") -> Arrays:
+    """Which columns the layers transform, which never change, and what a masked autoregressive layer lets through.
+
+    Parameters
+    ----------
+    layer : whose MADE masks are given, 1 the first, where it has some
+    mask : with a coupling flow, show `transformed` as this mask would have it, without training
+
+    Returns
+    -------
+    transformed : (n_layers, n_features) bool, by architecture; measured on rows where a model does not tell it
+    never : (n_never,) columns with spread that no layer transforms: their marginal stays the base's, a normal
+    order, input, hidden_1 .., output, paths : see `LayerMasks.made_masks`; absent in layers without a MADE
+    """
+    flow = check_flow(model)
+    if not hasattr(flow, "transformed_columns"):
+        if mask:
+            raise ValueError(f"mask must be empty: the layers of {type(flow).__name__} have no masks to edit")
+        transformed = coupling(flow, dataset, layer)["moved"]
+        return {
+            "transformed": transformed,
+            "never": np.flatnonzero(np.ptp(dataset.X, axis=0) * ~transformed.any(axis=0)),
+        }
+    return {
+        "transformed": flow.transformed_columns(mask or None),
+        "never": flow.untransformed_columns(mask or None),
+        **flow.made_masks(layer),
     }
 
 

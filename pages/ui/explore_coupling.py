@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab.plots import couplings
-from pages.ui import engine, state, words
+from pages.ui import engine, explore_masks, state, words
 from pages.ui.explore import PAGE, PLOT, Scene, first_row, mirrored
 
 
@@ -21,7 +21,7 @@ def coupling(scene: Scene) -> None:
                 width=160,
             )
         )  # fmt: skip
-        arrays = engine.view("coupling", layer=layer)
+        arrays, masks = engine.view("coupling", layer=layer), engine.view("masks", layer=layer)
         pair = _read_and_moved(arrays["moved"][layer - 1], scene)
     few = scene.dataset.n_features <= 6
     left, right, *third = st.columns([1.3, 1.3, 0.6] if few else 2, gap="medium")
@@ -31,14 +31,14 @@ def coupling(scene: Scene) -> None:
         _jacobian(scene, layer, row)
     with third[0] if third else st.container():
         height = 340 if few else 60 + min(22 * last, 260)
-        fig = couplings.moved_features(arrays["moved"], scene.dark, layer, height)
+        fig = couplings.moved_features(masks["transformed"], scene.dark, layer, height)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
-        if arrays["moved"].any(axis=0).all():
-            st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
-    never = np.flatnonzero(~arrays["moved"].any(axis=0))
-    if len(never):
-        names = ", ".join(words.plain(scene.dataset.columns[j]) for j in never[:8])
-        st.warning(f"Never transformed by any layer: {names}. Add a layer, or change the mask.")
+        st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
+    if len(masks["never"]):
+        st.warning(explore_masks.never_words(scene, masks["never"]))
+    if "paths" in masks:
+        explore_masks.made(scene, masks, layer)
+    explore_masks.editor(scene, masks["transformed"])
 
 
 def _read_and_moved(moved: np.ndarray, scene: Scene) -> tuple[int, int] | None:

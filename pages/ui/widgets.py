@@ -31,6 +31,8 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
 
     def apply(new: Scalar) -> None:
         state.change(part, **{control.name: new})
+        if control.kind == "mask" and new not in control.choices:
+            state.refresh_widgets()  # what was typed may have been refused
 
     edit(control, value, key, state.on_widget(key, apply))
 
@@ -46,6 +48,15 @@ def edit(control: Control, value: Scalar, key: str, changed: Callable[[], None] 
             options=options,
             index=options.index(str(value)),
             format_func=lambda name: control.choices[name],
+            **shared,
+        )
+    if control.kind == "mask":
+        options = list(control.choices) + [str(value)] * (str(value) not in control.choices)
+        return st.selectbox(
+            options=options,
+            index=options.index(str(value)),
+            format_func=lambda name: control.choices.get(name, name),
+            accept_new_options=True,
             **shared,
         )
     if control.kind == "text":

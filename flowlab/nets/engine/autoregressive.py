@@ -172,6 +172,16 @@ class MaskedAutoregressive:
         for gradient, above, below in zip(self.net.gradients, [*w.hidden_gradient, raw_gradient], activations):
             torch.mm(above, below.t(), out=gradient)
 
+    def connections(self) -> list[Tensor]:
+        """Masks without bias and context, bool: (hidden, d), (hidden, hidden) .., (d, hidden), columns in `order`.
+
+        The transformer's raw numbers of one feature share one mask, so the last has one row for each feature.
+        """
+        first, *middle, last = self.mask
+        seen = first[:, 1 + self.net.n_context :][:, self.order]
+        told = last[: self.n_features, 1:][self.order]
+        return [mask.bool() for mask in (seen, *(mask[:, 1:] for mask in middle), told)]
+
     def _masks(self, feature_degrees: Tensor, hidden: Tensor, n_hidden: int) -> list[Tensor]:
         """One mask of zeros and ones per weight matrix; the columns of bias and context are all ones."""
         outputs = feature_degrees.repeat(self.transformer.n_raw)

@@ -104,7 +104,8 @@ def alternating_masks(n_features: int, n_layers: int, kind: str, seed: int) -> l
 
     "alternate" moves the even features, then the odd ones; "half" the upper half, then the lower; "random" draws a
     half for each pair of layers and moves it, then its complement; any other text must be of 0 and 1, one digit per
-    feature ("0110"), 1 = transformed first, its complement next.
+    feature ("0110"), 1 = transformed first, its complement next. After an equals sign ("=0110") they are not
+    complemented: each layer transforms the same features, and the others never change.
     """
     if n_features <= 1:
         return [[True]] * n_layers if n_features else []
@@ -121,17 +122,19 @@ def alternating_masks(n_features: int, n_layers: int, kind: str, seed: int) -> l
             first = [i in drawn for i in range(n_features)]
         else:
             first = _custom_mask(kind, n_features)
-        masks.append(first if layer % 2 == 0 else [not m for m in first])
+        same = layer % 2 == 0 or kind.startswith("=")
+        masks.append(first if same else [not m for m in first])
     return masks
 
 
 def _custom_mask(text: str, n_features: int) -> list[bool]:
-    if not isinstance(text, str) or set(text) != {"0", "1"} or len(text) != n_features:
+    digits = text.removeprefix("=") if isinstance(text, str) else ""
+    if set(digits) != {"0", "1"} or len(digits) != n_features:
         raise ValueError(
             f"mask must be 'alternate', 'half', 'random' or {n_features} digits 0 and 1 with at least one of each, "
-            f"1 for a feature that moves first; not {text!r}"
+            f"1 for a feature that moves first, and = before them to move the same ones in each layer; not {text!r}"
         )
-    return [digit == "1" for digit in text]
+    return [digit == "1" for digit in digits]
 
 
 def _as_slice(indices: list[int]) -> slice | None:

@@ -22,6 +22,7 @@ class ActivationNorm:
     """
 
     mask = None
+    only_rescales = True
 
     def __init__(self, n_features: int):
         self.n_log_det = n_features

@@ -1,0 +1,86 @@
+"""Which columns the layers of our flows transform, and what a masked autoregressive layer lets through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+
+class LayerMasks:
+    """The masks of a flow in columns of the data; a mixin of `EngineFlow`, whose `_scaling` and `_net` it reads.
+
+    Columns without spread never reach the net; here they count as not transformed.
+    """
+
+    mask: str
+    _scaling: Any
+    _net: Any
+
+    def transformed_columns(self, mask: str | None = None) -> np.ndarray:
+        """Which columns each layer transforms by its architecture, (n_layers, n_features) bool.
+
+        With `mask`: which they would with that mask, trained on the same rows; ValueError where it does not fit them.
+        """
+        varies = self._scaling_checked().varies
+        net = self._net if mask is None else self._built_with(mask)
+        transformed = np.zeros((len(net.layers), len(varies)), bool)
+        for row, layer in zip(transformed, net.layers):
+            moved = getattr(layer, "moved", None)
+            row[np.flatnonzero(varies)[slice(None) if moved is None else moved]] = True
+        return transformed
+
+    def untransformed_columns(self, mask: str | None = None) -> np.ndarray:
+        """Columns with spread, (n,), that no layer transforms, at most rescales: their marginal stays normal."""
+        layers = self._net.layers if mask is None else self._built_with(mask).layers
+        shaping = np.array([not getattr(layer, "only_rescales", False) for layer in layers], bool)
+        touched = self.transformed_columns(mask)[shaping].any(axis=0)
+        return np.flatnonzero(self._scaling.varies & ~touched)
+
+    def made_masks(self, layer: int = 1) -> dict[str, np.ndarray]:
+        """The masks of the MADE (Germain et al. 2015, arXiv:1502.03509) in a layer, 1 the first; {} if it has none.
+
+        Returns
+        -------
+        order : (d,) columns of the data with spread, from the first to the last to be known
+        input : (hidden, d) bool, which unit sees which column, columns in `order`; units are sorted by degree
+        hidden_1, .. : (hidden, hidden) bool, which unit of the next hidden layer sees which of the one before
+        output : (d, hidden) bool, which column's scale and shift see which unit of the last hidden layer
+        paths : (d, d) how many paths lead from column j to column i's scale and shift: strictly lower triangular
+        """
+        varies = self._scaling_checked().varies
+        if not 1 <= layer <= len(self._net.layers):
+            raise ValueError(f"layer must be a whole number from 1 to {len(self._net.layers)}, not {layer!r}")
+        inside = self._net.layers[layer - 1]
+        if not hasattr(inside, "connections"):
+            return {}
+        first, *middle, last = (mask.numpy() for mask in inside.connections())
+        paths = first.astype(float)
+        for mask in (*middle, last):
+            paths = mask.astype(float) @ paths
+        named = {f"hidden_{i + 1}": mask for i, mask in enumerate(middle)}
+        order = np.flatnonzero(varies)[inside.order.numpy()]
+        return {"order": order, "input": first, **named, "output": last, "paths": paths}
+
+    def _built_with(self, mask: str):
+        """The untrained net of another mask, for the columns of this model's training rows."""
+        other = clone(self).set_params(mask=mask)
+        other._scaling = self._scaling
+        return other._build(int(self._scaling.varies.sum()))
+
+    def _varying_mask(self) -> str:
+        """`mask`; where it has a digit for every column, the digits of those that vary."""
+        mask, varies = self.mask, self._scaling.varies
+        same, digits = str(mask)[:1] == "=", str(mask).removeprefix("=")
+        if not isinstance(mask, str) or not set(digits) <= {"0", "1"}:
+            return mask
+        if len(digits) != len(varies):
+            raise ValueError(f"mask must have one digit for each of the {len(varies)} columns, not be {mask!r}")
+        kept = "".join(digit for digit, varying in zip(digits, varies) if varying)
+        if len(kept) > 1 and len(set(kept)) == 1:
+            raise ValueError(
+                f"mask must have at least one 0 and one 1 among its digits of the {len(kept)} columns that vary, "
+                f"not be {mask!r}"
+            )
+        return "=" * same + kept
