@@ -155,6 +155,21 @@ def test_the_default_flow_on_narrow_moons_meets_only_answers_that_hold():
     assert keys(events, 2, entropy=data.density.entropy(), loss_error=0.016, is_over=True) == ["negative"]
 
 
+def test_a_loss_and_its_floor_are_of_the_same_validation_rows():
+    """Many rows: the flow evaluates on some of them only, and the exact loss must be of those."""
+    from flowlab import catalog
+    from flowlab.records import Spec
+
+    data = catalog.make_dataset(Spec("moons", {"n_samples": 50_000}), 0)
+    model = catalog.make_model(Spec("spline", {"n_steps": 50}), 0)
+    monitor = data.part("monitor")
+    (event,) = model.fit_iter(data.part("train"), monitor)
+    # After one evaluation the best weights are the ones it was made with: the loss is their mean score.
+    assert event.val_loss == pytest.approx(-model.score(monitor), abs=1e-4)
+    assert data.exact_loss("monitor") == pytest.approx(-float(np.mean(data.density.log_density(monitor))))
+    assert len(data.part("validation")) > len(monitor)
+
+
 @pytest.fixture
 def home(tmp_path):
     import streamlit as st
