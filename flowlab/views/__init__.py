@@ -13,6 +13,7 @@ from flowlab.views.density import MASSES, density_grid, density_slice, equal_mas
 from flowlab.views.draws import gap, kolmogorov_distance, margins, rows, samples
 from flowlab.views.frames import final, frame, two_columns
 from flowlab.views.inside import layers, receipt, typical_row
+from flowlab.views.latentplay import latent_point, latent_ways
 from flowlab.views.reasons import reasons, repaired, top_reasons
 from flowlab.views.staging import Stage, display_rows, stage
 
@@ -31,6 +32,8 @@ __all__ = [
     "gap",
     "jacobian",
     "kolmogorov_distance",
+    "latent_point",
+    "latent_ways",
     "layers",
     "margins",
     "masks",
@@ -60,6 +63,8 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "rows": rows,
     "margins": margins,
     "gap": gap,
+    "latent_point": latent_point,
+    "latent_ways": latent_ways,
     "layers": layers,
     "receipt": receipt,
     "coupling": coupling,

@@ -38,7 +38,7 @@ class Scene:
 
 def page() -> None:
     """All of the page below its headline."""
-    from pages.ui import explore_coupling, explore_density, explore_layers, explore_points, trust
+    from pages.ui import explore_coupling, explore_density, explore_latent, explore_layers, explore_points, trust
 
     run = run_or_button("Here a trained model opens up: its density beside the truth, samples, layers, single rows.")
     if run is None:
@@ -51,7 +51,10 @@ def page() -> None:
         shown["Density"] = explore_density.density if scene.planar else explore_density.slices
     if model.can_sample:
         shown["Samples"] = explore_points.samples
-    shown["Latent" if issubclass(model, LatentModel) else "Rows"] = explore_points.rows
+    if issubclass(model, LatentModel):
+        shown["Latent"] = explore_latent.latent
+    else:
+        shown["Rows"] = explore_points.rows
     if issubclass(model, FlowModel):
         shown["Layers"] = explore_layers.layers
         shown["Coupling"] = explore_coupling.coupling

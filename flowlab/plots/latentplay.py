@@ -1,0 +1,194 @@
+"""Pictures of a latent point moved by hand and of ways between two rows, in latent space and in data space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.plots import theme
+from flowlab.plots.panels import LOG_RANGE, color_steps, mass_contours, point_size
+
+Arrays = Mapping[str, np.ndarray]
+Window = tuple[float, float, float, float]
+
+CIRCLES = (0.5, 0.95, 0.997)
+"""Shares of a two-dimensional standard normal inside the circles: radius sqrt(-2 log(1 - share))."""
+WAY_NAMES = {
+    "latent": "straight in latent space",
+    "arc": "great circle in latent space",
+    "straight": "straight in data space",
+}
+N_TARGETS = 45
+
+
+def latent_plane(
+    points: np.ndarray,
+    axes: tuple[str, str],
+    window: Window,
+    dark: bool = False,
+    gaussian: bool = True,
+    point: np.ndarray | None = None,
+    ways: Mapping[str, np.ndarray] | None = None,
+    height: int = 380,
+) -> go.Figure:
+    """Latent points of rows (m, 2), with circles around 50, 95 and 99.7 % where the prior is a Gaussian.
+
+    `point` (2,) is marked, and the plane then takes clicks: invisible targets report their x and y. `ways` are lines
+    (n, 2) by name, "latent", "arc" or "straight".
+    """
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, *axes, square=True)
+    _add_rows(fig, points, c)
+    for share in CIRCLES if gaussian else ():
+        radius = math.sqrt(-2 * math.log(1 - share))
+        angle = np.linspace(0, 2 * math.pi, 121)
+        fig.add_trace(
+            go.Scatter(
+                x=radius * np.cos(angle), y=radius * np.sin(angle), mode="lines", hoverinfo="skip", showlegend=False,
+                line={"color": c.truth, "width": 1.2, "dash": "dash"},
+            )
+        )  # fmt: skip
+        fig.add_annotation(
+            x=0, y=radius, text=f"{100 * share:g} %", showarrow=False, yshift=8, font={"size": 11, "color": c.truth}
+        )
+    _add_ways(fig, ways or {}, c)
+    if point is not None:
+        _add_targets(fig, window)
+        _add_point(fig, point, "z", c)
+    return _windowed(fig, window)
+
+
+def data_plane(
+    points: np.ndarray,
+    axes: tuple[str, str],
+    window: Window,
+    dark: bool = False,
+    grid: Arrays | None = None,
+    point: np.ndarray | None = None,
+    ways: Mapping[str, np.ndarray] | None = None,
+    square: bool = True,
+    height: int = 380,
+) -> go.Figure:
+    """The same in data space: over the learned log-density, if `grid` is what `views.density_grid` gives of a plane."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, *axes, square=square)
+    if grid is not None:
+        finite = grid["log_density"][np.isfinite(grid["log_density"])]
+        top = float(finite.max()) if len(finite) else 0.0
+        z = np.maximum(np.nan_to_num(grid["log_density"], nan=-1e6, neginf=-1e6), top - LOG_RANGE).astype(np.float32)
+        fig.add_trace(
+            go.Heatmap(
+                x=grid["x"], y=grid["y"], z=z, colorscale=color_steps(c.sequential), showscale=False,
+                hovertemplate="%{x:.3g}, %{y:.3g}<br>log p %{z:.3f} nats<extra></extra>",
+            )
+        )  # fmt: skip
+        fig.add_trace(mass_contours(grid, "log_density", "levels", c.text))
+    else:
+        _add_rows(fig, points, c)
+    _add_ways(fig, ways or {}, c)
+    if point is not None:
+        _add_point(fig, point, "x", c)
+    return _windowed(fig, window)
+
+
+def way_profiles(ways: Arrays, score_label: str, dark: bool = False, height: int = 260) -> go.Figure:
+    """The model's score along every way between two rows; `ways` is what `views.latent_ways` gives."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, "share of the way", score_label)
+    for name, style in _styles(c).items():
+        if f"{name}_score" in ways:
+            y = ways[f"{name}_score"]
+            fig.add_trace(
+                go.Scatter(
+                    x=ways["share"], y=np.where(np.isfinite(y), y, np.nan), mode="lines", line=style,
+                    name=WAY_NAMES[name], hovertemplate="%{x:.0%} of the way<br>%{y:.3f}<extra></extra>",
+                )
+            )  # fmt: skip
+    return fig
+
+
+def _styles(c: theme.Colors) -> dict[str, dict]:
+    return {
+        "latent": {"color": c.model, "width": 3},
+        "arc": {"color": c.second, "width": 2.5, "dash": "dot"},
+        "straight": {"color": c.anomaly, "width": 2.5, "dash": "dash"},
+    }
+
+
+def _add_rows(fig: go.Figure, points: np.ndarray, c: theme.Colors) -> None:
+    fig.add_trace(
+        go.Scattergl(
+            x=points[:, 0].astype(np.float32), y=points[:, 1].astype(np.float32), mode="markers", hoverinfo="skip",
+            showlegend=False, marker={"color": c.data, "size": point_size(len(points)), "opacity": 0.45},
+        )
+    )  # fmt: skip
+
+
+def _add_ways(fig: go.Figure, ways: Mapping[str, np.ndarray], c: theme.Colors) -> None:
+    for name, style in _styles(c).items():
+        if name not in ways:
+            continue
+        line = np.where(np.isfinite(ways[name]), ways[name], np.nan)
+        for color, width in ((c.background, style["width"] + 3), (style["color"], style["width"])):
+            # A wider line in the background's colour keeps the way readable on any density.
+            fig.add_trace(
+                go.Scatter(
+                    x=line[:, 0], y=line[:, 1], mode="lines", name=WAY_NAMES[name], hoverinfo="skip",
+                    showlegend=False, line=style | {"color": color, "width": width},
+                )
+            )  # fmt: skip
+    if ways:
+        ends = next(iter(ways.values()))[[0, -1]]
+        fig.add_trace(
+            go.Scatter(
+                x=ends[:, 0], y=ends[:, 1], mode="markers", hoverinfo="skip", showlegend=False,
+                marker={
+                    "symbol": ["circle", "square"], "size": 12, "color": c.data,
+                    "line": {"width": 2, "color": c.threshold},
+                },
+            )
+        )  # fmt: skip
+        for name, (x, y) in zip(("from", "to"), ends, strict=True):
+            _label(fig, x, y, name, c)
+
+
+def _add_point(fig: go.Figure, point: np.ndarray, name: str, c: theme.Colors) -> None:
+    if not np.isfinite(point).all():
+        return
+    fig.add_trace(
+        go.Scatter(
+            x=point[:1], y=point[1:], mode="markers", name=name, showlegend=False,
+            marker={"size": 14, "color": c.model, "line": {"width": 2.5, "color": c.background}},
+            hovertemplate=name + " at %{x:.4g}, %{y:.4g}<extra></extra>",
+        )
+    )  # fmt: skip
+    _label(fig, *point, name, c)
+
+
+def _label(fig: go.Figure, x: float, y: float, text: str, c: theme.Colors) -> None:
+    fig.add_annotation(
+        x=float(x), y=float(y), text=text, showarrow=False, yshift=19, bgcolor=c.background, opacity=0.9, borderpad=2,
+        font={"color": c.text, "size": 13},
+    )  # fmt: skip
+
+
+def _add_targets(fig: go.Figure, window: Window) -> None:
+    """Invisible points all over the plane, since an empty place reports no click."""
+    x0, x1, y0, y1 = window
+    side = np.stack(np.meshgrid(np.linspace(x0, x1, N_TARGETS), np.linspace(y0, y1, N_TARGETS)), -1).reshape(-1, 2)
+    unseen = {"marker": {"opacity": 0}}
+    fig.add_trace(
+        go.Scatter(
+            x=side[:, 0].astype(np.float32), y=side[:, 1].astype(np.float32), mode="markers", hoverinfo="none",
+            marker={"opacity": 0, "size": 10}, selected=unseen, unselected=unseen, showlegend=False,
+        )
+    )  # fmt: skip
+
+
+def _windowed(fig: go.Figure, window: Window) -> go.Figure:
+    x0, x1, y0, y1 = (float(v) for v in window)
+    fig.update_layout(xaxis_range=[x0, x1], yaxis_range=[y0, y1])
+    return fig

@@ -1,0 +1,159 @@
+"""Arrays about single latent points: one that is moved by hand, and ways between two rows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import chdtr, chdtri
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.models.base import DensityModel, FlowModel, LatentModel
+from flowlab.models.variational import VariationalAutoencoder
+from flowlab.views.density import check_row
+from flowlab.views.staging import stage
+
+Arrays = dict[str, np.ndarray]
+
+WAYS = ("latent", "arc", "straight")
+"""Straight in latent space, on a great circle in latent space, straight in data space."""
+MAX_POINTS = 2001
+SAME_DIRECTION = 1e-6
+"""Sine of the angle below which two latent points lie on one line through the origin, and no great circle is theirs."""
+
+
+def latent_point(
+    model: DensityModel,
+    dataset: Dataset,
+    row: int = -1,
+    axes: tuple[int, ...] = (),
+    values: tuple[float, ...] = (),
+) -> Arrays:
+    """A latent point set by hand, and the row that the model makes of it.
+
+    The point is that of `row`, or the origin for -1, with its coordinates `axes` (from 0) replaced by `values`.
+
+    Returns
+    -------
+    z : (n_latent,); x : (n_features,) in data units; place : (1, 2) of x on the stage
+    score : () the model's score of x, nan where x is not finite
+    norm : () length of z; gaussian : () bool, whether the model's prior is a standard normal, which flows and
+        variational autoencoders have
+    nearer : () share of a standard normal that lies nearer to the origin than z: the distribution function of chi
+        with n_latent degrees of freedom; usual : (2,) the norms between which 95 % lie
+    """
+    z = _start(model, dataset, row)
+    z = _replaced(z, axes, values)
+    x = _decoded(model, z[None])
+    norm, k = math.hypot(*z), len(z)  # which does not overflow
+    return {
+        "z": z,
+        "x": x[0],
+        "place": _places(dataset, x),
+        "score": _scores(model, x)[0],
+        "norm": np.array(norm),
+        "gaussian": np.array(isinstance(model, FlowModel | VariationalAutoencoder)),
+        "nearer": np.array(chdtr(k, min(norm, 1e100) ** 2)),
+        "usual": np.sqrt(chdtri(k, np.array([0.975, 0.025]))),
+    }
+
+
+def latent_ways(model: DensityModel, dataset: Dataset, start: int = 0, end: int = 1, n: int = 101) -> Arrays:
+    """Ways from one row to another: straight in latent space, on a great circle there, and straight in data space.
+
+    On the great circle the direction turns evenly and the norm changes evenly (spherical interpolation, Shoemake
+    1985), so the way does not cut through the middle of the latent space, where in many dimensions no draw lies.
+    There is none for one latent dimension or when the two points lie on one line through the origin.
+
+    Returns
+    -------
+    share : (n,) from 0 at `start` to 1 at `end`
+    latent_z, arc_z, straight_z : (n, n_latent); latent_x, arc_x, straight_x : (n, n_features) in data units
+    latent_place, ... : (n, 2) of x on the stage; latent_score, ... : (n,) the model's scores of x
+    true_latent_score, ... : (n,) the exact log-density in nats, where it is known
+    """
+    rows = dataset.X[[check_row(dataset, start), check_row(dataset, end)]]
+    n = int(np.clip(n, 11, MAX_POINTS))
+    share = np.linspace(0, 1, n)
+    z0, z1 = _latent(model)(rows)
+    ways = {"latent": _line(z0, z1, share), "arc": _arc(z0, z1, share), "straight": _line(*rows, share)}
+    out: Arrays = {"share": share}
+    for name, points in ways.items():
+        if points is None:
+            continue
+        data = name == "straight"
+        x = points if data else _decoded(model, points)
+        out |= {
+            f"{name}_z": model.transform(points) if data else points,
+            f"{name}_x": x,
+            f"{name}_place": _places(dataset, x),
+            f"{name}_score": _scores(model, x),
+        }
+        if dataset.density is not None and np.isfinite(x).all():
+            out[f"true_{name}_score"] = dataset.density.log_density(x)
+    return out
+
+
+def _latent(model: DensityModel):
+    if not isinstance(model, LatentModel):
+        raise ValueError(f"{type(model).__name__} has no latent space; choose a flow or an autoencoder")
+    return model.transform
+
+
+def _start(model: DensityModel, dataset: Dataset, row: int) -> np.ndarray:
+    """Latent point of a row; for -1 the origin."""
+    transform = _latent(model)
+    if row == -1:
+        return np.zeros(transform(dataset.X[:1]).shape[1])
+    return np.array(transform(dataset.X[[check_row(dataset, row)]])[0], np.float64)
+
+
+def _replaced(z: np.ndarray, axes: tuple[int, ...], values: tuple[float, ...]) -> np.ndarray:
+    if len(axes) != len(values) or len(set(axes)) != len(axes) or not all(0 <= a < len(z) for a in axes):
+        raise ValueError(
+            f"axes must be different numbers from 0 to {len(z) - 1}, one for each of values, "
+            f"not {tuple(axes)} for {len(values)} values"
+        )
+    if not np.isfinite(np.asarray(values, np.float64)).all():
+        raise ValueError(f"values must be finite numbers, not {tuple(values)}")
+    z[list(axes)] = values
+    return z
+
+
+def _decoded(model: LatentModel, Z: np.ndarray) -> np.ndarray:
+    # Far out the inverse may overflow: that is an answer (not finite), not a fault worth a warning.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(model.inverse_transform(Z), np.float64)
+
+
+def _scores(model: DensityModel, x: np.ndarray) -> np.ndarray:
+    """Scores (n,) of rows; nan for those that are not finite, which no model takes."""
+    finite = np.isfinite(x).all(axis=1)
+    out = np.full(len(x), np.nan)
+    if finite.any():
+        out[finite] = model.score_samples(x[finite])
+    return out
+
+
+def _places(dataset: Dataset, x: np.ndarray) -> np.ndarray:
+    """Where rows stand on the stage; of one feature on its axis, without the heights that spread many rows."""
+    places = stage(dataset).project(x)
+    if dataset.n_features == 1:
+        places[:, 1] = 0.0
+    return places
+
+
+def _line(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return (1 - share[:, None]) * a + share[:, None] * b
+
+
+def _arc(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray | None:
+    norms = np.linalg.norm(a), np.linalg.norm(b)
+    if min(norms) == 0 or len(a) == 1:
+        return None
+    one, other = a / norms[0], b / norms[1]
+    angle = 2 * np.arctan2(np.linalg.norm(one - other), np.linalg.norm(one + other))
+    if np.sin(angle) < SAME_DIRECTION:
+        return None
+    turned = (np.sin((1 - share) * angle)[:, None] * one + np.sin(share * angle)[:, None] * other) / np.sin(angle)
+    return _line(*np.array(norms)[:, None], share) * turned

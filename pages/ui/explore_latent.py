@@ -1,0 +1,239 @@
+"""The Latent view of the Explore page: points beside the data, one latent point moved by hand, ways between rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from flowlab.models.base import FlowModel
+from flowlab.plots import latentplay as plots
+from flowlab.records import Scalar
+from flowlab.views import two_columns
+from pages.ui import engine, explore_points, latent_row, state, words
+from pages.ui.explore import PAGE, PLOT, Scene, first_row, mirrored, segmented
+
+CHOICES = ("Points", "Move z", "Between two rows")
+REACH = 4.2
+"""How far the picture and the sliders go where the prior is a standard normal."""
+GRID = 120
+MOVED = ("move1", "move2")
+
+
+def latent(scene: Scene) -> None:
+    """Points, an editable latent point, or ways between two rows: a second choice, which stands in the link."""
+    play = segmented("Latent", list(CHOICES), "play", CHOICES[0])
+    {"Points": explore_points.rows, "Move z": move, "Between two rows": between}[play](scene)
+
+
+def move(scene: Scene) -> None:
+    """Sliders, or a click, set z; the picture of the data shows x, and a sentence says how usual both are."""
+    pair = engine.view("rows", n=1500)
+    Z = pair["latent"]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        at = _setting(st.selectbox, "Start at", "start", "row", options=["row", "zero"], width=110)
+        row = -1
+        if at == "row":
+            last = len(scene.dataset) - 1
+            row = _setting(
+                st.number_input, "Row", "row", first_row(scene), min_value=0, max_value=last, step=1, width=130
+            )
+        axes = _axes(Z.shape[1])
+        start = engine.view("latent_point", row=row)
+        window = _latent_window(Z, axes, bool(start["gaussian"]), start["z"][None])
+        values = [
+            _slider(f"z{axis + 1}", MOVED[i], float(start["z"][axis]), window[2 * i : 2 * i + 2])
+            for i, axis in enumerate(axes)
+        ]
+        if any(state.view(PAGE, name, "") for name in MOVED):
+            st.button("Back to the start", on_click=_forget)
+    moved = tuple(round(v, 6) for v in values)
+    here = engine.view("latent_point", row=row, axes=axes, values=moved)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        key = state.widget_key(PAGE, "zplane")
+        fig = plots.latent_plane(
+            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, bool(here["gaussian"]),
+            point=_on_plane(here["z"][None], axes)[0],
+        )  # fmt: skip
+        st.plotly_chart(
+            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_click(key, len(axes)),
+            alt=f"Latent space; z has length {float(here['norm']):.2f}",
+        )  # fmt: skip
+    with right:
+        fig = _data_picture(scene, pair, here["place"], point=here["place"][0])
+        st.plotly_chart(
+            fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {latent_row.score(scene, here)}"
+        )
+    st.markdown(latent_row.typicality(scene, here, pair["anomaly_score"]))
+    latent_row.decoded(scene, here["x"])
+
+
+def between(scene: Scene) -> None:
+    """Straight in latent space, along a great circle there, and straight in data space: three ways, one profile."""
+    last = len(scene.dataset) - 1
+    pair = engine.view("rows", n=1500)
+    Z = pair["latent"]
+    first, second = _two_rows(scene)
+    limits = {"min_value": 0, "max_value": last, "step": 1, "width": 130}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        start = int(mirrored(st.number_input, "From row", "row", first, **limits))
+        end = int(mirrored(st.number_input, "To row", "to", second, **limits))
+        axes = _axes(Z.shape[1])
+        with_arc = Z.shape[1] > 1 and mirrored(
+            st.toggle, "Great circle", "arc", False,
+            help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
+        )  # fmt: skip
+    ways = engine.view("latent_ways", start=start, end=end)
+    names = [name for name in ("latent", "arc", "straight") if f"{name}_z" in ways and (with_arc or name != "arc")]
+    shown = {k: v for k, v in ways.items() if with_arc or not k.startswith(("arc_", "true_arc_"))}
+    gaussian = bool(engine.view("latent_point")["gaussian"])
+    left, right = st.columns(2, gap="medium")
+    with left:
+        window = _latent_window(Z, axes, gaussian, ways["latent_z"])
+        lines = {name: _on_plane(ways[f"{name}_z"], axes) for name in names}
+        fig = plots.latent_plane(
+            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, ways=lines, height=330
+        )
+        st.plotly_chart(fig, key="explore.zways", theme=None, config=PLOT, alt="The ways in latent space")
+    with right:
+        lines = {name: ways[f"{name}_place"] for name in names}
+        fig = _data_picture(scene, pair, ways["latent_place"], ways=lines, height=330)
+        st.plotly_chart(fig, key="explore.xways", theme=None, config=PLOT, alt="The ways in data space")
+    fig = plots.way_profiles(shown, latent_row.score_title(scene), scene.dark, height=230)
+    alt = words.plain(_lowest(ways, names))
+    st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=alt)
+    st.markdown(_lowest(ways, names))
+    if with_arc and "arc" not in names:
+        st.caption("These two latent points lie on one line through the origin, so no great circle is theirs.")
+    if not issubclass(scene.model, FlowModel):
+        st.caption("A code keeps only part of a row: the latent way ends at the reconstructions, not at the rows.")
+
+
+def _setting(widget: Callable[..., Any], label: str, name: str, default: Scalar, **settings: Any) -> Any:
+    """A setting that says where z starts: changing it forgets how far z was moved."""
+    value = state.view(PAGE, name, default)
+    if "min_value" in settings:
+        settings["value"] = value = min(max(value, settings["min_value"]), settings["max_value"])
+    else:
+        value = value if value in settings["options"] else default
+        settings["index"] = settings["options"].index(value)
+    key = state.widget_key(PAGE, name, "start")
+
+    def apply(new: Scalar) -> None:
+        state.set_view(PAGE, **{name: new})
+        _forget()
+
+    widget(label, key=key, on_change=state.on_widget(key, apply), **settings)
+    return value
+
+
+def _forget() -> None:
+    state.set_view(PAGE, **dict.fromkeys(MOVED))
+    state.refresh_widgets()
+
+
+def _slider(label: str, name: str, default: float, ends: tuple[float, float]) -> float:
+    """One coordinate of z; where it was not moved it is the start's own, to all digits."""
+    low, high = (float(v) for v in ends)
+    step = 0.05 if high - low > 5 else (high - low) / 200
+    return float(
+        mirrored(st.slider, label, name, default, min_value=low, max_value=high, step=step, format="%.2f", width=230)
+    )
+
+
+def _axes(n_latent: int) -> tuple[int, ...]:
+    """The latent axes that are shown and moved, from 0; of more than two the reader chooses."""
+    if n_latent <= 2:
+        return tuple(range(n_latent))
+    chosen = [
+        int(_setting(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120))
+        - 1
+        for i, label in enumerate(("Axis across", "Axis up"))
+    ]
+    if chosen[0] == chosen[1]:
+        raise ValueError("Choose two different latent axes.")
+    return tuple(chosen)
+
+
+def _pair(axes: tuple[int, ...]) -> tuple[int, int]:
+    return (axes[0], axes[-1])
+
+
+def _axis_names(axes: tuple[int, ...]) -> tuple[str, str]:
+    return (f"z{axes[0] + 1}", f"z{axes[1] + 1}" if len(axes) > 1 else "")
+
+
+def _on_plane(Z: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """(n, 2) where latent points of a way or one point are drawn; a single latent axis lies level."""
+    return Z[:, list(axes)] if len(axes) > 1 else np.column_stack([Z[:, 0], np.zeros(len(Z))])
+
+
+def _latent_window(
+    Z: np.ndarray, axes: tuple[int, ...], gaussian: bool, more: np.ndarray
+) -> tuple[float, float, float, float]:
+    """A window that holds nearly all rows, the start, and the circles where there are any."""
+    out: list[float] = []
+    for axis in axes:
+        low, high = (-REACH, REACH) if gaussian else np.quantile(Z[:, axis], [0.002, 0.998])
+        margin = 0.0 if gaussian else 0.15 * (high - low) or 1.0
+        low, high = min(low - margin, more[:, axis].min()), max(high + margin, more[:, axis].max())
+        # To two digits: a link that was made on another machine then gives the same slider.
+        out += [math.floor(low * 20) / 20, math.ceil(high * 20) / 20]
+    return tuple(out if len(axes) > 1 else [*out, -1.0, 1.0])
+
+
+def _click(key: str, n_axes: int):
+    def changed() -> None:
+        event = state.widget_value(key)
+        points = event["selection"]["points"] if event else []
+        if points:
+            here = [round(float(points[0][name]), 3) for name in ("x", "y")]
+            state.set_view(PAGE, **dict(zip(MOVED[:n_axes], here, strict=False)))
+            state.refresh_widgets()
+
+    return changed
+
+
+def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
+    """The learned density where it can be drawn, else the rows; grown so that what is drawn lies inside."""
+    grid = (
+        engine.view("density_grid", n=GRID) if scene.dataset.n_features == 2 and latent_row.is_density(scene) else None
+    )
+    x0, x1, y0, y1 = scene.stage.window
+    finite = places[np.isfinite(places).all(axis=1)]
+    window = (x0, x1, y0, y1)
+    if len(finite):
+        (a, c), (b, d) = finite.min(axis=0), finite.max(axis=0)
+        margin = 0.05 * max(x1 - x0, y1 - y0)
+        window = (
+            x0 if a >= x0 else a - margin, x1 if b <= x1 else b + margin,
+            y0 if c >= y0 else c - margin, y1 if d <= y1 else d + margin,
+        )  # fmt: skip
+    square = abs((x1 - x0) / (y1 - y0) - 1) < 1e-2
+    return plots.data_plane(pair["points"], scene.stage.axes, window, scene.dark, grid, square=square, **drawn)
+
+
+def _lowest(ways: dict, names: list[str]) -> str:
+    parts = []
+    for name in names:
+        values = ways[f"{name}_score"]
+        low = f"{np.nanmin(values):.3f}".replace("-", "\u2212") if np.isfinite(values).any() else "not finite"
+        parts.append(f"{plots.WAY_NAMES[name]} **{low}**")
+    return "Lowest on the way: " + ", ".join(parts) + "."
+
+
+def _two_rows(scene: Scene) -> tuple[int, int]:
+    """A good pair to begin with: a middle row of each of two classes, else the first rows."""
+    X, classes = scene.dataset.X, scene.dataset.classes
+    if classes is None or len(np.unique(classes)) < 2:
+        return first_row(scene), min(1, len(X) - 1)
+    picked = []
+    for name in np.unique(classes)[:2]:
+        members = np.flatnonzero(classes == name)
+        middle = np.median(X[members], axis=0)
+        picked.append(int(members[np.argmin(np.sum((X[members] - middle) ** 2, axis=1))]))
+    return picked[0], picked[1]

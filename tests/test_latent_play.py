@@ -1,0 +1,213 @@
+"""A latent point moved by hand and ways between rows: what is shown is what the model computes."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import chi
+from streamlit.testing.v1 import AppTest
+
+from flowlab import views
+from flowlab.datasets.toys import Clump1D, Moons, Table64, make_toy
+from flowlab.models.autoencoders import Autoencoder
+from flowlab.models.baselines import KDE
+from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
+from flowlab.models.variational import VariationalAutoencoder
+from flowlab.plots import latentplay
+from flowlab.records import RunSpec, Spec
+
+ROOT = Path(__file__).parents[1]
+MOONS = make_toy(Moons(), 3000)
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return SplineCouplingFlow(n_steps=400).fit(MOONS.part("train"))
+
+
+@pytest.fixture(scope="module")
+def wide():
+    data = make_toy(Table64(), 500)
+    return AffineCouplingFlow(n_layers=2, n_steps=40).fit(data.X), data
+
+
+def middles(dataset):
+    """A row in the middle of each moon."""
+    rows = []
+    for name in (0, 1):
+        members = np.flatnonzero(dataset.classes == name)
+        centre = np.median(dataset.X[members], axis=0)
+        rows.append(int(members[np.argmin(np.sum((dataset.X[members] - centre) ** 2, axis=1))]))
+    return rows
+
+
+def test_every_way_of_a_flow_ends_at_the_rows_and_scores_are_the_models(flow):
+    ways = views.latent_ways(flow, MOONS, 3, 40, n=51)
+    for name in ("latent", "arc", "straight"):
+        np.testing.assert_allclose(ways[f"{name}_x"][[0, -1]], MOONS.X[[3, 40]], atol=1e-4)
+        np.testing.assert_array_equal(ways[f"{name}_score"], flow.score_samples(ways[f"{name}_x"]))
+        np.testing.assert_allclose(flow.transform(ways[f"{name}_x"]), ways[f"{name}_z"], atol=1e-3)
+        np.testing.assert_array_equal(ways[f"true_{name}_score"], MOONS.density.log_density(ways[f"{name}_x"]))
+    np.testing.assert_allclose(np.diff(ways["latent_z"], n=2, axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(np.diff(ways["straight_x"], n=2, axis=0), 0, atol=1e-9)
+
+
+def test_on_the_great_circle_norm_and_direction_change_evenly(wide):
+    model, data = wide
+    Z = views.latent_ways(model, data, 0, 1, n=41)["arc_z"]
+    norms = np.linalg.norm(Z, axis=1)
+    np.testing.assert_allclose(np.diff(norms, n=2), 0, atol=1e-9)
+    turn = np.sum(Z[1:] * Z[:-1], axis=1) / norms[1:] / norms[:-1]
+    np.testing.assert_allclose(turn, turn[0], atol=1e-9)
+    straight = np.linalg.norm(views.latent_ways(model, data, 0, 1, n=41)["latent_z"], axis=1)
+    assert straight.min() < norms.min(), "the straight way cuts through the middle"
+
+
+def test_there_is_no_great_circle_in_one_dimension_or_from_a_row_to_itself(flow):
+    assert "arc_z" not in views.latent_ways(flow, MOONS, 5, 5)
+    clump = make_toy(Clump1D(), 500)
+    ways = views.latent_ways(AffineCouplingFlow(n_layers=2, n_steps=20).fit(clump.X), clump, 0, 1)
+    assert "arc_z" not in ways and not ways["latent_place"][:, 1].any()
+
+
+def test_along_the_moon_the_latent_way_keeps_to_likely_rows_where_the_straight_one_does_not(flow):
+    """Both tips of one moon: the chord crosses the empty middle, the latent way goes round by the arc."""
+    first = np.flatnonzero(MOONS.classes == 0)
+    tips = [int(first[np.argmin(MOONS.X[first, 0])]), int(first[np.argmax(MOONS.X[first, 0])])]
+    ways = views.latent_ways(flow, MOONS, *tips)
+    assert ways["latent_score"].min() > ways["straight_score"].min()
+    rows = middles(MOONS)
+    ways = views.latent_ways(flow, MOONS, *rows)
+    assert ways["latent_score"].min() > ways["straight_score"].min()
+
+
+def test_a_latent_point_without_edits_is_the_row_and_with_edits_the_models_inverse(flow):
+    here = views.latent_point(flow, MOONS, row=7)
+    np.testing.assert_allclose(here["x"], MOONS.X[7], atol=1e-4)
+    np.testing.assert_allclose(here["place"][0], here["x"])
+    moved = views.latent_point(flow, MOONS, row=7, axes=(1,), values=(1.5,))
+    np.testing.assert_array_equal(moved["z"], [here["z"][0], 1.5])
+    np.testing.assert_array_equal(moved["x"], flow.inverse_transform(moved["z"][None])[0])
+    assert moved["score"] == flow.score_samples(moved["x"][None])[0]
+    np.testing.assert_array_equal(views.latent_point(flow, MOONS)["z"], [0, 0])
+
+
+@pytest.mark.parametrize("norm", [0.1, 1.0, 3.4])
+def test_the_norm_is_compared_with_chi(flow, norm):
+    here = views.latent_point(flow, MOONS, axes=(0, 1), values=(norm, 0.0))
+    assert here["norm"] == pytest.approx(norm)
+    assert here["nearer"] == pytest.approx(chi(2).cdf(norm), abs=1e-12)
+    np.testing.assert_allclose(here["usual"], chi(2).ppf([0.025, 0.975]))
+
+
+def test_a_point_far_out_is_an_answer_and_wrong_questions_are_named(flow):
+    far = views.latent_point(flow, MOONS, axes=(0, 1), values=(1e300, 1e300))
+    assert far["nearer"] == 1 and np.isnan(far["score"]) == (not np.isfinite(far["x"]).all())
+    with pytest.raises(ValueError, match="axes must be different numbers from 0 to 1"):
+        views.latent_point(flow, MOONS, axes=(2,), values=(0.0,))
+    with pytest.raises(ValueError, match="values must be finite"):
+        views.latent_point(flow, MOONS, axes=(0,), values=(float("nan"),))
+    with pytest.raises(ValueError, match="row must be"):
+        views.latent_ways(flow, MOONS, 0, 10**9)
+    with pytest.raises(ValueError, match="KDE has no latent space"):
+        views.latent_ways(KDE().fit(MOONS.X[:50]), MOONS)
+
+
+@pytest.mark.parametrize("maker", [Autoencoder, VariationalAutoencoder])
+def test_the_way_of_an_autoencoder_ends_at_the_reconstructions(maker):
+    model = maker(n_latent=1, n_steps=60).fit(MOONS.X[:600])
+    ways = views.latent_ways(model, MOONS, 3, 40)
+    np.testing.assert_allclose(ways["latent_x"][[0, -1]], model.reconstruct(MOONS.X[[3, 40]]), atol=1e-6)
+    assert bool(views.latent_point(model, MOONS)["gaussian"]) == (maker is VariationalAutoencoder)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_pictures_show_the_ways_and_the_point(flow, dark):
+    ways = views.latent_ways(flow, MOONS, 3, 40)
+    pair = views.rows(flow, MOONS, 200)
+    lines = {name: ways[f"{name}_z"] for name in ("latent", "straight")}
+    fig = latentplay.latent_plane(pair["latent"], ("z1", "z2"), (-4, 4, -4, 4), dark, ways=lines)
+    named = {trace.name: trace for trace in fig.data if trace.name}
+    np.testing.assert_array_equal(named["straight in data space"].y, ways["straight_z"][:, 1])
+    radii = [np.hypot(t.x, t.y).mean() for t in fig.data[1:4]]
+    inside = [np.mean(np.hypot(*np.random.default_rng(0).standard_normal((2, 200_000))) < r) for r in radii]
+    np.testing.assert_allclose(inside, latentplay.CIRCLES, atol=3e-3)
+    fig = latentplay.way_profiles(ways, "log p(x) (nats)", dark)
+    np.testing.assert_array_equal(fig.data[0].y, ways["latent_score"])
+    point = np.array([1.0, -1.0])
+    fig = latentplay.data_plane(pair["points"], ("x1", "x2"), (-3, 3, -3, 3), dark, point=point)
+    assert (fig.data[-1].x[0], fig.data[-1].y[0]) == (1.0, -1.0)
+
+
+RUNS = {
+    "moons": RunSpec(Spec("moons", {"n_samples": 1000}), Spec("affine", {"n_layers": 3, "n_steps": 60})),
+    "wide": RunSpec(Spec("table_64d", {"n_samples": 500}), Spec("affine", {"n_layers": 2, "n_steps": 50})),
+    "curve": RunSpec(Spec("clump_1d", {"n_samples": 500}), Spec("affine", {"n_layers": 2, "n_steps": 50})),
+    "code": RunSpec(Spec("moons", {"n_samples": 1000}), Spec("autoencoder", {"n_steps": 60})),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    import streamlit as st
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        from pages.ui import engine
+
+        runner = engine.runner()
+        for spec in RUNS.values():
+            runner.submit(spec, "visitor")
+        deadline = time.monotonic() + 120
+        while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield engine
+        runner.close()
+        st.cache_resource.clear()
+
+
+def open_latent(name, **view):
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
+    for key, value in {**RUNS[name].to_query(), "explore.view": "Latent"}.items():
+        at.query_params[key] = value
+    for key, value in view.items():
+        at.query_params[f"explore.{key}"] = str(value)
+    at.switch_page("pages/3_explore.py")
+    at.run()
+    assert not at.exception and not at.warning, [w.value for w in at.warning]
+    return at
+
+
+def said(at):
+    return " ".join(element.value for elements in (at.markdown, at.caption) for element in elements)
+
+
+def test_moving_z_on_the_page_shows_what_the_model_answers_and_is_in_the_link(server):
+    at = open_latent("moons", play="Move z", row=5, move1=3.0)
+    at.slider[1].set_value(2.0).run()
+    assert not at.exception
+    assert at.query_params["explore.move2"] in ("2.0", ["2.0"])
+    here = server.view("latent_point", spec=RUNS["moons"], row=5, axes=(0, 1), values=(3.0, 2.0))
+    assert f"log p(x) = {float(here['score']):.3f}".replace("-", "\u2212") in said(at)
+    assert "norm of z **3.61**, farther out than 99.8 % of a Gaussian's in 2 dimensions" in said(at)
+    next(n for n in at.number_input if n.label == "Row").set_value(6).run()
+    assert "explore.move1" not in at.query_params, "another start forgets how far z was moved"
+    x = server.view("latent_point", spec=RUNS["moons"], row=6)["x"]
+    np.testing.assert_allclose(x, server.dataset(RUNS["moons"]).X[6], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("play", ["Move z", "Between two rows"])
+def test_every_kind_of_model_plays(server, name, play):
+    at = open_latent(name, play=play, arc="true", start="zero", row=10**9, move1="nan")
+    assert len(at.get("plotly_chart")) == (2 if play == "Move z" else 3)
+    if play == "Move z" and name == "wide":
+        assert "no draw comes" in said(at) and at.dataframe[0].value.shape == (1, 64)
+    if name == "code":
+        assert ("no prior" if play == "Move z" else "ends at the reconstructions") in said(at)
+    assert all(json.loads(chart.proto.spec)["data"] for chart in at.get("plotly_chart"))
