@@ -95,3 +95,12 @@ def test_a_link_to_a_table_of_another_server_ends_in_a_sentence(page):
     assert not at.exception
     if page not in ("6_score", "7_learn"):
         assert any("upload the file again" in error.value for error in at.error)
+
+
+def test_a_time_budget_becomes_steps_measured_here():
+    from flowlab.records import RunSpec, Spec
+    from pages.ui import engine
+
+    spec = RunSpec(Spec("moons"), Spec("spline"))
+    short, long = (engine.runner().steps_within(spec, seconds) for seconds in (1, 30))
+    assert short >= 50 and short % 50 == 0 and long > 5 * short
