@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chi
 from streamlit.testing.v1 import AppTest
@@ -31,16 +32,6 @@ def flow():
 def wide():
     data = make_toy(Table64(), 500)
     return AffineCouplingFlow(n_layers=2, n_steps=40).fit(data.X), data
-
-
-def middles(dataset):
-    """A row in the middle of each moon."""
-    rows = []
-    for name in (0, 1):
-        members = np.flatnonzero(dataset.classes == name)
-        centre = np.median(dataset.X[members], axis=0)
-        rows.append(int(members[np.argmin(np.sum((dataset.X[members] - centre) ** 2, axis=1))]))
-    return rows
 
 
 def test_every_way_of_a_flow_ends_at_the_rows_and_scores_are_the_models(flow):
@@ -78,9 +69,17 @@ def test_along_the_moon_the_latent_way_keeps_to_likely_rows_where_the_straight_o
     tips = [int(first[np.argmin(MOONS.X[first, 0])]), int(first[np.argmax(MOONS.X[first, 0])])]
     ways = views.latent_ways(flow, MOONS, *tips)
     assert ways["latent_score"].min() > ways["straight_score"].min()
-    rows = middles(MOONS)
-    ways = views.latent_ways(flow, MOONS, *rows)
-    assert ways["latent_score"].min() > ways["straight_score"].min()
+
+
+def test_from_moon_to_moon_the_latent_way_stays_likelier_for_most_rows(flow):
+    """No theorem, so not for every pair: the latent way, too, must cross the gap somewhere. 95 of 100 were measured."""
+    rng = np.random.default_rng(0)
+    starts, ends = (rng.choice(np.flatnonzero(MOONS.classes == name), 30) for name in (0, 1))
+    ways = [views.latent_ways(flow, MOONS, int(i), int(j)) for i, j in zip(starts, ends, strict=True)]
+    lowest = np.array([[way["latent_score"].min(), way["straight_score"].min()] for way in ways])
+    mean = np.array([[way["latent_score"].mean(), way["straight_score"].mean()] for way in ways])
+    assert np.mean(lowest[:, 0] > lowest[:, 1]) >= 0.8
+    assert np.mean(mean[:, 0] > mean[:, 1]) >= 0.9
 
 
 def test_a_latent_point_without_edits_is_the_row_and_with_edits_the_models_inverse(flow):
@@ -160,6 +159,13 @@ def server(tmp_path_factory):
         from pages.ui import engine
 
         runner = engine.runner()
+        rng = np.random.default_rng(0)
+        table = pd.DataFrame(rng.normal(50, 5, (300, 2)), columns=["load", "heat"])
+        table["place"] = rng.choice(["hall", "yard"], 300)
+        digest = engine.store().put_table(table)
+        RUNS["table"] = RunSpec(
+            Spec("upload", {"digest": digest, "name": "table.csv"}), Spec("affine", {"n_layers": 2, "n_steps": 50})
+        )
         for spec in RUNS.values():
             runner.submit(spec, "visitor")
         deadline = time.monotonic() + 120
@@ -168,6 +174,7 @@ def server(tmp_path_factory):
             time.sleep(0.1)
         yield engine
         runner.close()
+        del RUNS["table"]
         st.cache_resource.clear()
 
 
@@ -211,3 +218,12 @@ def test_every_kind_of_model_plays(server, name, play):
     if name == "code":
         assert ("no prior" if play == "Move z" else "ends at the reconstructions") in said(at)
     assert all(json.loads(chart.proto.spec)["data"] for chart in at.get("plotly_chart"))
+
+
+def test_the_decoded_row_of_a_table_stands_in_the_users_columns(server):
+    at = open_latent("table", play="Move z", start="row", row=0)
+    decoded = at.dataframe[0].value
+    assert list(decoded.columns) == ["load", "heat", "place"]
+    dataset = server.dataset(RUNS["table"])
+    assert decoded["load"].iloc[0] == pytest.approx(dataset.X[0, dataset.columns.index("load")], rel=1e-3)
+    assert decoded["place"].iloc[0] in ("hall", "yard")

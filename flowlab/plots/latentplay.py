@@ -119,10 +119,11 @@ def _styles(c: theme.Colors) -> dict[str, dict]:
 
 
 def _add_rows(fig: go.Figure, points: np.ndarray, c: theme.Colors) -> None:
+    # Not WebGL, which plotly draws above lines and marks.
     fig.add_trace(
-        go.Scattergl(
+        go.Scatter(
             x=points[:, 0].astype(np.float32), y=points[:, 1].astype(np.float32), mode="markers", hoverinfo="skip",
-            showlegend=False, marker={"color": c.data, "size": point_size(len(points)), "opacity": 0.45},
+            showlegend=False, marker={"color": c.data, "size": point_size(len(points)), "opacity": 0.35},
         )
     )  # fmt: skip
 
@@ -151,8 +152,8 @@ def _add_ways(fig: go.Figure, ways: Mapping[str, np.ndarray], c: theme.Colors) -
                 },
             )
         )  # fmt: skip
-        for name, (x, y) in zip(("from", "to"), ends, strict=True):
-            _label(fig, x, y, name, c)
+        for name, here, other in (("from", *ends), ("to", *ends[::-1])):
+            _label(fig, *here, name, c, above=here[1] >= other[1])
 
 
 def _add_point(fig: go.Figure, point: np.ndarray, name: str, c: theme.Colors) -> None:
@@ -168,10 +169,10 @@ def _add_point(fig: go.Figure, point: np.ndarray, name: str, c: theme.Colors) ->
     _label(fig, *point, name, c)
 
 
-def _label(fig: go.Figure, x: float, y: float, text: str, c: theme.Colors) -> None:
+def _label(fig: go.Figure, x: float, y: float, text: str, c: theme.Colors, above: bool = True) -> None:
     fig.add_annotation(
-        x=float(x), y=float(y), text=text, showarrow=False, yshift=19, bgcolor=c.background, opacity=0.9, borderpad=2,
-        font={"color": c.text, "size": 13},
+        x=float(x), y=float(y), text=text, showarrow=False, yshift=19 if above else -19,
+        bgcolor=c.background, opacity=0.9, borderpad=2, font={"color": c.text, "size": 13},
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def move(scene: Scene) -> None:
         if at == "row":
             last = len(scene.dataset) - 1
             row = _setting(
-                st.number_input, "Row", "row", first_row(scene), min_value=0, max_value=last, step=1, width=130
+                st.number_input, "Row", "row", first_row(scene), min_value=0, max_value=last, step=1, width=120
             )
         axes = _axes(Z.shape[1])
         start = engine.view("latent_point", row=row)
@@ -77,8 +77,8 @@ def between(scene: Scene) -> None:
     last = len(scene.dataset) - 1
     pair = engine.view("rows", n=1500)
     Z = pair["latent"]
-    first, second = _two_rows(scene)
-    limits = {"min_value": 0, "max_value": last, "step": 1, "width": 130}
+    first, second = _two_rows(scene, pair)
+    limits = {"min_value": 0, "max_value": last, "step": 1, "width": 120}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         start = int(mirrored(st.number_input, "From row", "row", first, **limits))
         end = int(mirrored(st.number_input, "To row", "to", second, **limits))
@@ -87,7 +87,7 @@ def between(scene: Scene) -> None:
             st.toggle, "Great circle", "arc", False,
             help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
         )  # fmt: skip
-    ways = engine.view("latent_ways", start=start, end=end)
+    ways = engine.view("latent_ways", start=start, end=end, n=201)
     names = [name for name in ("latent", "arc", "straight") if f"{name}_z" in ways and (with_arc or name != "arc")]
     shown = {k: v for k, v in ways.items() if with_arc or not k.startswith(("arc_", "true_arc_"))}
     gaussian = bool(engine.view("latent_point")["gaussian"])
@@ -96,17 +96,18 @@ def between(scene: Scene) -> None:
         window = _latent_window(Z, axes, gaussian, ways["latent_z"])
         lines = {name: _on_plane(ways[f"{name}_z"], axes) for name in names}
         fig = plots.latent_plane(
-            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, ways=lines, height=330
+            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, ways=lines, height=275
         )
         st.plotly_chart(fig, key="explore.zways", theme=None, config=PLOT, alt="The ways in latent space")
     with right:
         lines = {name: ways[f"{name}_place"] for name in names}
-        fig = _data_picture(scene, pair, ways["latent_place"], ways=lines, height=330)
+        fig = _data_picture(scene, pair, ways["latent_place"], ways=lines, height=275)
         st.plotly_chart(fig, key="explore.xways", theme=None, config=PLOT, alt="The ways in data space")
-    fig = plots.way_profiles(shown, latent_row.score_title(scene), scene.dark, height=230)
-    alt = words.plain(_lowest(ways, names))
+    title = latent_row.score_title(scene)
+    fig = plots.way_profiles(shown, title, scene.dark, height=190)
+    alt = _lowest(ways, names, title).replace("**", "")
     st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=alt)
-    st.markdown(_lowest(ways, names))
+    st.markdown(_lowest(ways, names, title))
     if with_arc and "arc" not in names:
         st.caption("These two latent points lie on one line through the origin, so no great circle is theirs.")
     if not issubclass(scene.model, FlowModel):
@@ -141,7 +142,7 @@ def _slider(label: str, name: str, default: float, ends: tuple[float, float]) ->
     low, high = (float(v) for v in ends)
     step = 0.05 if high - low > 5 else (high - low) / 200
     return float(
-        mirrored(st.slider, label, name, default, min_value=low, max_value=high, step=step, format="%.2f", width=230)
+        mirrored(st.slider, label, name, default, min_value=low, max_value=high, step=step, format="%.2f", width=190)
     )
 
 
@@ -217,23 +218,26 @@ def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
     return plots.data_plane(pair["points"], scene.stage.axes, window, scene.dark, grid, square=square, **drawn)
 
 
-def _lowest(ways: dict, names: list[str]) -> str:
+def _lowest(ways: dict, names: list[str], title: str) -> str:
     parts = []
     for name in names:
         values = ways[f"{name}_score"]
-        low = f"{np.nanmin(values):.3f}".replace("-", "\u2212") if np.isfinite(values).any() else "not finite"
+        low = words.number(float(np.nanmin(values))) if np.isfinite(values).any() else "not finite"
         parts.append(f"{plots.WAY_NAMES[name]} **{low}**")
-    return "Lowest on the way: " + ", ".join(parts) + "."
+    return f"Lowest {title} on the way: " + ", ".join(parts) + "."
 
 
-def _two_rows(scene: Scene) -> tuple[int, int]:
-    """A good pair to begin with: a middle row of each of two classes, else the first rows."""
-    X, classes = scene.dataset.X, scene.dataset.classes
+def _two_rows(scene: Scene, pair: dict) -> tuple[int, int]:
+    """A good pair to begin with: of each of two classes an ordinary row near its middle, else the first rows."""
+    shown = pair["rows"]
+    classes = None if scene.dataset.classes is None else scene.dataset.classes[shown]
     if classes is None or len(np.unique(classes)) < 2:
-        return first_row(scene), min(1, len(X) - 1)
+        return first_row(scene), min(1, len(scene.dataset) - 1)
     picked = []
     for name in np.unique(classes)[:2]:
         members = np.flatnonzero(classes == name)
-        middle = np.median(X[members], axis=0)
-        picked.append(int(members[np.argmin(np.sum((X[members] - middle) ** 2, axis=1))]))
+        X = scene.dataset.X[shown[members]]
+        away = np.sum((X - np.median(X, axis=0)) ** 2, axis=1)
+        near = members[np.argsort(away)[: max(1, len(members) // 5)]]
+        picked.append(int(shown[near[np.argmin(pair["anomaly_score"][near])]]))
     return picked[0], picked[1]
