@@ -189,7 +189,7 @@ def test_the_editor_says_what_is_never_transformed_and_trains_another_mask(runs)
     button = at.button(key="explore.train_mask")
     assert button.disabled, "this mask is trained already"
     next(t for t in at.toggle if t.label == "The same in each layer").set_value(False).run()
-    assert "With this mask some layer transforms every column" in text(at)
+    assert "With this mask every column is transformed by some layer" in text(at)
     next(group for group in at.get("button_group") if "explore.mask" in group.proto.id).set_value([0]).run()
     assert at.query_params["explore.mask"] in ("10", ["10"]), "the edited mask stands in the link"
     at.button(key="explore.train_mask").click().run()

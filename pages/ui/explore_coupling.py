@@ -35,7 +35,7 @@ def coupling(scene: Scene) -> None:
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
         st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
     if len(masks["never"]):
-        st.warning(explore_masks.never_words(scene, masks["never"]))
+        st.warning(explore_masks.never_words(scene, masks["never"], last))
     if "paths" in masks:
         explore_masks.made(scene, masks, layer)
     explore_masks.editor(scene, masks["transformed"])

@@ -17,14 +17,14 @@ MOST_TOGGLES = 16
 MOST_NAMES = 8
 
 
-def never_words(scene: Scene, never: np.ndarray) -> str:
+def never_words(scene: Scene, never: np.ndarray, n_layers: int) -> str:
     """What it means for these columns that no layer transforms them."""
     names = [words.plain(scene.dataset.columns[j]) for j in never[:MOST_NAMES]]
     more = f" and {len(never) - MOST_NAMES} more" if len(never) > MOST_NAMES else ""
-    said = f"{', '.join(names)}{more}"
-    if len(never) == 1:
-        return f"{said} is never transformed: its marginal stays a Gaussian's. Another layer or mask changes that."
-    return f"{said} are never transformed: their marginals stay Gaussians'. Another layer or mask changes that."
+    one = len(never) == 1
+    meaning = "is never transformed: its marginal stays" if one else "are never transformed: their marginals stay"
+    way_out = "A second layer can transform" if n_layers == 1 else "Masks that take turns transform"
+    return f"{', '.join(names)}{more} {meaning} a Gaussian's. {way_out} {'it' if one else 'them'}."
 
 
 def made(scene: Scene, masks: dict, layer: int) -> None:
@@ -56,7 +56,11 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
             st.info(words.plain(error))
             return
         never = planned["never"]
-        st.caption(never_words(scene, never) if len(never) else "With this mask some layer transforms every column.")
+        st.caption(
+            never_words(scene, never, len(transformed))
+            if len(never)
+            else "With this mask every column is transformed by some layer."
+        )
         new = replace(spec, model=Spec(spec.model.name, {**spec.model.params, "mask": mask}), parent="")
         known = np.array_equal(planned["transformed"], transformed)
         why = "These are the masks of this run; choose others." if known else None
