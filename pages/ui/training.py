@@ -102,7 +102,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
         if left is not None:
             parts.append(f"**{words.nats(left)} left**")
         if status.state == "running" and last.rows_per_second > 0:
-            parts.append(f"{words.count(round(last.rows_per_second, -3) // 1000)} thousand rows/s")
+            parts.append(f"{words.count(round(last.rows_per_second / 1000))} thousand rows/s")
     if status.state in ("paused", "stopped", "interrupted", "failed"):
         parts.append(status.state)
     line = " · ".join(parts)
