@@ -133,12 +133,13 @@ def _add_ways(fig: go.Figure, ways: Mapping[str, np.ndarray], c: theme.Colors) -
         if name not in ways:
             continue
         line = np.where(np.isfinite(ways[name]), ways[name], np.nan)
-        for color, width in ((c.background, style["width"] + 3), (style["color"], style["width"])):
+        halo = {"color": c.background, "width": style["width"] + 3}
+        for drawn in (halo, style):
             # A wider line in the background's colour keeps the way readable on any density.
             fig.add_trace(
                 go.Scatter(
                     x=line[:, 0], y=line[:, 1], mode="lines", name=WAY_NAMES[name], hoverinfo="skip",
-                    showlegend=False, line=style | {"color": color, "width": width},
+                    showlegend=False, line=drawn,
                 )
             )  # fmt: skip
     if ways:

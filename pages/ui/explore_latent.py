@@ -20,6 +20,8 @@ CHOICES = ("Points", "Move z", "Between two rows")
 REACH = 4.2
 """How far the picture and the sliders go where the prior is a standard normal."""
 GRID = 120
+PLACES = 601
+"""On each way; where it crosses a gap the density dips within a hundredth of the way."""
 MOVED = ("move1", "move2")
 
 
@@ -87,7 +89,7 @@ def between(scene: Scene) -> None:
             st.toggle, "Great circle", "arc", False,
             help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
         )  # fmt: skip
-    ways = engine.view("latent_ways", start=start, end=end, n=201)
+    ways = engine.view("latent_ways", start=start, end=end, n=PLACES)
     names = [name for name in ("latent", "arc", "straight") if f"{name}_z" in ways and (with_arc or name != "arc")]
     shown = {k: v for k, v in ways.items() if with_arc or not k.startswith(("arc_", "true_arc_"))}
     gaussian = bool(engine.view("latent_point")["gaussian"])
@@ -224,7 +226,7 @@ def _lowest(ways: dict, names: list[str], title: str) -> str:
         values = ways[f"{name}_score"]
         low = words.number(float(np.nanmin(values))) if np.isfinite(values).any() else "not finite"
         parts.append(f"{plots.WAY_NAMES[name]} **{low}**")
-    return f"Lowest {title} on the way: " + ", ".join(parts) + "."
+    return f"Lowest {title} at {PLACES} places on the way: " + ", ".join(parts) + "."
 
 
 def _two_rows(scene: Scene, pair: dict) -> tuple[int, int]:
