@@ -221,12 +221,13 @@ def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
 
 
 def _lowest(ways: dict, names: list[str], title: str) -> str:
+    """Lowest and mean score of every way: all may have to cross a gap, and differ in how long they stay in it."""
     parts = []
     for name in names:
-        values = ways[f"{name}_score"]
-        low = words.number(float(np.nanmin(values))) if np.isfinite(values).any() else "not finite"
-        parts.append(f"{plots.WAY_NAMES[name]} **{low}**")
-    return f"Lowest {title} at {PLACES} places on the way: " + ", ".join(parts) + "."
+        values = ways[f"{name}_score"][np.isfinite(ways[f"{name}_score"])]
+        low, mean = (words.number(float(f(values))) if len(values) else "not finite" for f in (np.min, np.mean))
+        parts.append(f"{plots.WAY_NAMES[name]} **{low}** (mean **{mean}**)")
+    return f"Lowest {title} of {PLACES} places on the way: " + ", ".join(parts) + "."
 
 
 def _two_rows(scene: Scene, pair: dict) -> tuple[int, int]:
