@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flowlab.catalog.entry import Control, Entry
 from flowlab.datasets import bundled, drawing, simulated, toys, uploads
 from flowlab.datasets.dataset import Dataset
+from flowlab.records import Scalar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from flowlab.datasets.encoding import TableEncoder
 
 TOYS = "Toy densities"
 BUNDLED = "Tables that ship with scikit-learn"
@@ -245,39 +252,17 @@ _DRAWING = Entry(
 )
 
 
-def _make_upload(
-    frame,
-    *,
-    digest: str = "",
-    name: str = "",
-    label: str = "",
-    anomaly_values: str = "",
-    time: str = "",
-    roles: str = "",
-    train_on: str = "normal",
-    split: str = "auto",
-    fractions: str = "",
-    missing: str = "auto",
-    clock: bool = False,
-    lags: int = 0,
-    seed: int = 0,
-):
+def _make_upload(frame: pd.DataFrame, *, digest: str = "", **params: Scalar) -> tuple[Dataset, TableEncoder]:
     """Dataset and encoder of an uploaded table; `digest` names it in the store."""
-    return uploads.make_table_dataset(
-        frame,
-        label=label,
-        anomaly_values=anomaly_values,
-        time=time,
-        roles=roles,
-        train_on=train_on,
-        split=split,
-        fractions=fractions,
-        missing=missing,
-        clock=clock,
-        lags=lags,
-        seed=seed,
-        name=name,
-    )
+    return uploads.make_table_dataset(frame, **params)
+
+
+_make_upload.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        *inspect.signature(uploads.make_table_dataset).parameters.values(),
+        inspect.signature(_make_upload).parameters["digest"],
+    ]
+)
 
 
 _UPLOAD = Entry(
