@@ -34,6 +34,9 @@ def _tick(was_live: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _buttons(status)
         st.markdown(_standing(spec, status, events))
+        if status is not None and status.state == "done" and not status.settling:
+            st.page_link("pages/3_explore.py", label="Explore it")
+            st.page_link("pages/5_detect.py", label="Set a threshold")
     frames = run.frames if run else []
     shown = corrected(spec, events)
     live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
