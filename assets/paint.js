@@ -36,7 +36,7 @@ function startPaint(parent) {
   P.back.onclick = () => { if (P.undo.length) { [P.xy, P.kind] = P.undo.pop(); send(P); } };
   P.clear.onclick = () => { keep(P); [P.xy, P.kind] = [[], []]; send(P); };
   const c = P.canvas, place = (e) => { P.cursor = [(e.offsetX - P.plane.x0) / P.plane.pw, (e.offsetY - P.plane.y0) / P.plane.ph]; };
-  c.onpointerdown = (e) => { c.setPointerCapture(e.pointerId); keep(P); P.drawing = true; place(e); stroke(P); };
+  c.onpointerdown = (e) => { c.setPointerCapture(e.pointerId); keep(P); P.drawing = true; P.last = null; place(e); stroke(P); };
   c.onpointermove = (e) => { place(e); P.hover = true; if (P.drawing) stroke(P); P.wake(); };
   c.onpointerleave = () => { P.hover = false; P.wake(); };
   c.onpointerup = c.onpointercancel = () => { if (P.drawing) { P.drawing = false; send(P); } };
@@ -66,15 +66,25 @@ function send(P) {
 function stroke(P) {
   const [x0, x1, y0, y1] = P.plane.view, [u, v] = P.cursor, x = x0 + u * (x1 - x0), y = y1 - v * (y1 - y0);
   const rx = SPRAY * (x1 - x0), ry = SPRAY * (y1 - y0);
+  const [fromX, fromY] = P.drawing && P.last ? P.last : [x, y];
+  P.last = [x, y];
+  // along the whole way from the last place: a fast hand, or a busy browser, leaves no gaps
+  const wayX = (x - fromX) / rx, wayY = (y - fromY) / ry, length2 = wayX ** 2 + wayY ** 2;
   if (P.tool === "erase") {
-    const stays = (i) => ((P.xy[2 * i] - x) / rx) ** 2 + ((P.xy[2 * i + 1] - y) / ry) ** 2 > 1;
+    const stays = (i) => {
+      const dx = (P.xy[2 * i] - fromX) / rx, dy = (P.xy[2 * i + 1] - fromY) / ry;
+      const k = length2 ? clamp((dx * wayX + dy * wayY) / length2, 0, 1) : 0;
+      return (dx - k * wayX) ** 2 + (dy - k * wayY) ** 2 > 1.001;
+    };
     const left = P.kind.map((_, i) => i).filter(stays);
     P.xy = left.flatMap((i) => [P.xy[2 * i], P.xy[2 * i + 1]]);
     P.kind = left.map((i) => P.kind[i]);
   } else if (u >= 0 && u <= 1 && v >= 0 && v <= 1) {
-    for (let k = 0; k < 5 && P.kind.length < MOST; k++) {
-      const r = Math.sqrt(Math.random()), a = TAU * Math.random();
-      P.xy.push(clamp(x + rx * r * Math.cos(a), x0, x1), clamp(y + ry * r * Math.sin(a), y0, y1));
+    const dabs = Math.max(1, Math.ceil(Math.sqrt(length2) * 2));
+    for (let k = 0; k < 5 * dabs && P.kind.length < MOST; k++) {
+      const r = Math.sqrt(Math.random()), a = TAU * Math.random(), back = Math.floor(k / 5) / dabs;
+      const dabX = x - back * (x - fromX), dabY = y - back * (y - fromY);
+      P.xy.push(clamp(dabX + rx * r * Math.cos(a), x0, x1), clamp(dabY + ry * r * Math.sin(a), y0, y1));
       P.kind.push(P.tool === "strange" ? 1 : 0);
     }
   }
