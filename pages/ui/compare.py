@@ -22,9 +22,10 @@ MOST_BARS = 6
 
 def page() -> None:
     """All of the page below the frame."""
-    runs = compared.chosen_runs()
+    comparable = compared.comparable_runs()
+    runs = compared.chosen_runs(comparable)
     st.markdown(f"#### [{_headline(len(runs))}]({state.link_to(PAGE)})")
-    _choice(runs)
+    _choice(runs, comparable)
     sweeping = bool(runs) and state.view(PAGE, "section", "") == "Sweeps"
     if not sweeping:
         _queue()
@@ -53,13 +54,15 @@ def _headline(n_models: int) -> str:
     return words.plain(f"{engine.data_words(spec)} · {models} on {rows}")
 
 
-def _choice(runs: list) -> None:
+def _choice(runs: list, comparable: list) -> None:
     """Which runs, and the buttons that train the set and further seeds."""
-    candidates = {run.run_id: run for run in [*compared.comparable_runs(), *runs]}
+    candidates = {run.run_id: run for run in [*comparable, *runs]}
     names = compared.run_names(list(candidates.values()))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if candidates:
-            key = state.widget_key(PAGE, "runs", *sorted(candidates))
+            # While runs finish by themselves the box only shows; a choice is a person's, and stands in the link.
+            live = any(_state(spec) in LIVE for spec in state.recall("compare.queue", []))
+            key = state.widget_key(PAGE, "runs", live, len(runs), *sorted(candidates))
 
             def apply(ids: list[str]) -> None:
                 state.set_view(PAGE, runs=".".join(ids) or None)
@@ -70,7 +73,8 @@ def _choice(runs: list) -> None:
                 default=[run.run_id for run in runs],
                 format_func=lambda i: names[i],
                 key=key,
-                on_change=state.on_widget(key, apply),
+                on_change=None if live else state.on_widget(key, apply),
+                disabled=live,
                 placeholder="Choose finished runs on this data",
             )
         missing = [spec for spec in compared.set_specs() if not _usable(spec)]

@@ -76,12 +76,15 @@ def comparable_runs() -> list[Run]:
     return list(found.values())
 
 
-def chosen_runs() -> list[Run]:
-    """The runs the link names, whatever their data, or else those of the set and of the present model."""
+def chosen_runs(comparable: list[Run]) -> list[Run]:
+    """The runs the link names, whatever their data, or else those of the set and of the present model.
+
+    `comparable` is what `comparable_runs` gave: asked again, it might hold a run that has finished meanwhile.
+    """
     ids = [i for i in str(state.view(PAGE, "runs", "")).split(".") if i]
     if not ids:
         wanted = {catalog.run_id(spec) for spec in set_specs()}
-        return [run for run in comparable_runs() if run.run_id in wanted]
+        return [run for run in comparable if run.run_id in wanted]
     loaded = [engine.store().load(i) for i in ids if len(i) == 16 and set(i) <= set("0123456789abcdef")]
     return [run for run in loaded if run is not None and run.is_usable]
 
