@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from flowlab.datasets.delimited import read_delimited
-from flowlab.datasets.export import to_csv_bytes
+from flowlab.datasets.export import FORMULA_STARTS, to_csv_bytes
 from flowlab.datasets.foreign import refuse_foreign, to_utf8
 from flowlab.datasets.sniffing import Dialect, TableError, sniff
 from flowlab.datasets.tables import Limits, read_table
@@ -30,7 +30,6 @@ from flowlab.jobs.pool import pool
 Progress = Callable[[int, int], None]
 BLOCK_BYTES = 4 * 2**20
 MAX_NOTES = 12
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 WHOLE = (b"\x1f\x8b", b"PAR1", b"\xff\xfe", b"\xfe\xff")
 """Beginnings of files that are read as a whole: gzip, Parquet, UTF-16; so is whatever holds zero bytes."""
 

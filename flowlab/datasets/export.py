@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_csv_bytes(frame: pd.DataFrame) -> bytes:
@@ -29,4 +29,4 @@ def to_csv_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _neutral(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_STARTS) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
