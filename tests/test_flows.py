@@ -5,10 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from flowlab.models.conditional import ClassConditionalFlow
 from flowlab.models.flows import (
     AffineCouplingFlow,
     InverseAutoregressiveFlow,
@@ -320,47 +320,80 @@ def labelled_moons():
     return np.column_stack([X[:, 0], 3.0 * y + 1, X[:, 1]])
 
 
-@pytest.mark.parametrize("layer", ["spline", "affine", "autoregressive"])
-def test_class_conditional_flow_tells_the_classes_apart(layer, labelled_moons):
+CONDITIONAL = {
+    "spline": SplineCouplingFlow(n_layers=4, hidden_features=16),
+    "affine": AffineCouplingFlow(n_layers=4, hidden_features=16),
+    "maf": MaskedAutoregressiveFlow(n_layers=4, hidden_features=16, learning_rate=5e-3),
+    "iaf": InverseAutoregressiveFlow(n_layers=4, hidden_features=16, learning_rate=5e-3),
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_a_flow_under_a_condition_tells_the_levels_apart(name, labelled_moons):
     X = labelled_moons
     before = X.copy()
-    flow = ClassConditionalFlow(label_column=1, layer=layer, n_layers=4, hidden_features=16, n_steps=300).fit(X)
-    assert flow.classes_.tolist() == [1.0, 4.0]
-    assert (flow.predict_class(X) == X[:, 1]).mean() > 0.98
+    flow = clone(CONDITIONAL[name]).set_params(context_column=1, n_steps=300).fit(X)
+    assert flow.levels_.tolist() == [1.0, 4.0]
+    assert (flow.most_probable_level(X) == X[:, 1]).mean() > 0.98
     assert np.abs(flow.inverse_transform(flow.transform(X)) - X).max() < 1e-6
-    by_class = flow.class_log_density(X)
-    joint = np.where(X[:, 1] == 1, by_class[:, 0], by_class[:, 1]) + np.log(0.5)
-    assert np.allclose(flow.score_samples(X), joint, atol=0.1)
+    by_level = flow.level_log_density(X)
+    assert np.allclose(flow.score_samples(X), np.where(X[:, 1] == 1, by_level[:, 0], by_level[:, 1]))
     drawn = flow.sample(2000, random_state=0)
     assert set(drawn[:, 1]) == {1.0, 4.0} and abs((drawn[:, 1] == 1).mean() - 0.5) < 0.06
-    assert (flow.predict_class(flow.sample_class(4.0, 200, random_state=0)) == 4).mean() > 0.95
+    assert (flow.most_probable_level(flow.sample_given(4.0, 200, random_state=0)) == 4).mean() > 0.95
     unseen = X[:5].copy()
     unseen[:, 1] = 2.0
     assert np.isfinite(flow.score_samples(unseen)).all()
-    copy = ClassConditionalFlow(**flow.get_params()).set_state(_npz(flow.get_state()))
+    copy = clone(flow).set_state(_npz(flow.get_state()))
     assert np.array_equal(copy.score_samples(X), flow.score_samples(X))
     assert np.array_equal(X, before)
 
 
-def test_density_of_one_class_integrates_to_one(labelled_moons):
-    flow = ClassConditionalFlow(label_column=1, n_layers=4, hidden_features=16, n_steps=200).fit(labelled_moons)
+def test_a_state_restores_the_context_without_being_told_of_it(labelled_moons):
+    flow = SplineCouplingFlow(n_layers=2, n_steps=50, context_column=1).fit(labelled_moons)
+    copy = SplineCouplingFlow(n_layers=2, n_steps=50).set_state(_npz(flow.get_state()))
+    assert np.array_equal(copy.score_samples(labelled_moons), flow.score_samples(labelled_moons))
+
+
+def test_the_density_under_each_level_integrates_to_one_and_so_does_their_mixture(labelled_moons):
+    flow = clone(CONDITIONAL["spline"]).set_params(context_column=1, n_steps=200).fit(labelled_moons)
     axis = np.linspace(-3, 4, 500)
     x, y = np.meshgrid(axis, axis)
     grid = np.column_stack([x.ravel(), np.full(x.size, 4.0), y.ravel()])
-    share = (labelled_moons[:, 1] == 4).mean()
-    assert np.exp(flow.score_samples(grid)).sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(share, abs=0.03)
+    cell = (axis[1] - axis[0]) ** 2
+    assert np.exp(flow.level_log_density(grid)).sum(0) * cell == pytest.approx([1.0, 1.0], abs=0.03)
+    assert np.exp(flow.marginal_log_density(grid)).sum() * cell == pytest.approx(1.0, abs=0.03)
 
 
-def test_a_label_column_needs_few_classes_and_must_exist():
+def test_knowing_the_level_gains_what_the_level_tells(labelled_moons):
+    """log p(x | level) exceeds log p(x) by the mutual information, log 2 for moons that do not touch."""
+    kept = labelled_moons[:, [0, 2]]
+    alone = SplineCouplingFlow(n_layers=4, n_steps=500).fit(kept).score(kept)
+    told = SplineCouplingFlow(n_layers=4, n_steps=500, context_column=1).fit(labelled_moons).score(labelled_moons)
+    assert told - alone == pytest.approx(np.log(2), abs=0.12)
+
+
+def test_the_gradient_of_a_conditional_score_leaves_the_context_alone(labelled_moons):
+    flow = SplineCouplingFlow(n_layers=2, n_steps=100, context_column=1).fit(labelled_moons)
+    gradient = flow.score_gradient(labelled_moons[:50])
+    moved = labelled_moons[:50] + [1e-3, 0, 0]
+    slope = (flow.score_samples(moved) - flow.score_samples(labelled_moons[:50] - [1e-3, 0, 0])) / 2e-3
+    assert not gradient[:, 1].any()
+    assert np.median(np.abs(gradient[:, 0] - slope)) < 0.05 * np.abs(slope).mean()
+
+
+def test_a_context_needs_few_levels_and_must_exist():
     X = np.random.default_rng(0).normal(size=(300, 3))
-    with pytest.raises(ValueError, match="at most 100 different classes"):
-        ClassConditionalFlow().fit_iter(X)
-    with pytest.raises(ValueError, match="label_column must be the number"):
-        ClassConditionalFlow(label_column=3).fit_iter(X)
+    with pytest.raises(ValueError, match="at most 100 different values"):
+        SplineCouplingFlow(context_column=-1).fit_iter(X)
+    with pytest.raises(ValueError, match="context_column must be None or the number"):
+        SplineCouplingFlow(context_column=3).fit_iter(X)
+    with pytest.raises(ValueError, match="trained without a context"):
+        SplineCouplingFlow(n_layers=1, n_steps=5).fit(X).level_log_density(X)
 
 
 def _small():
-    yield ClassConditionalFlow(n_layers=2, hidden_features=8, n_steps=20)
+    yield SplineCouplingFlow(n_layers=2, hidden_features=8, n_steps=20, context_column=-1)
     for cls, parameters in FLOWS.values():
         yield cls(**{**parameters, "n_steps": 20, **({"n_layers": 2} if "n_layers" in parameters else {})})
 

@@ -19,13 +19,15 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     """What can be fitted, and then scores rows: higher is more normal.
 
     `is_density` says whether `score_samples` is a log-density in nats, in the units of the data the caller
-    passed in. A row's score depends on that row alone, never on the batch it came in.
+    passed in. A row's score depends on that row alone, never on the batch it came in. `can_condition` says whether it
+    has a parameter `context_column`: a column that conditions the others and is not judged itself.
     """
 
     loss_label = "negative log-likelihood (nats)"
     score_label = "log-density (nats)"
     is_density = True
     can_sample = True
+    can_condition = False
 
     def fit(self, X, y=None):
         """Fit to `X` (n_samples, n_features); `y` is ignored. Returns self."""

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from flowlab.models.base import FlowModel, State
 from flowlab.models.masks import LayerMasks
-from flowlab.models.scaling import FAR, Scaling
+from flowlab.models.scaling import FAR, Scaling, scaling_from
 from flowlab.records import TrainEvent
 
 MAX_VALIDATION_ROWS = 2000
@@ -44,8 +44,6 @@ class EngineFlow(LayerMasks, FlowModel):
     _average_rate = 0.01
     """How fast the averaged weights, which are the ones kept, follow the trained ones."""
 
-    _scaling_class = Scaling
-
     @abstractmethod
     def _build(self, n_features: int, exact: bool = False):
         """A new `nets.engine` stack over `n_features` columns; in float64 if `exact`."""
@@ -56,7 +54,7 @@ class EngineFlow(LayerMasks, FlowModel):
         self._check_parameters()
         X, X_val = self._check_training_rows(X, X_val)
         X, X_val = self._set_aside(X, X_val)
-        self._scaling = self._fit_scaling(X) if checkpoint is None else self._scaling_class.from_arrays(checkpoint)
+        self._scaling = self._fit_scaling(X) if checkpoint is None else scaling_from(checkpoint)
         net = self._net = self._build(int(self._scaling.varies.sum()))
         self.parameters_ = net.parameters.numpy()
         return self._steps(X, X_val, checkpoint, n_steps)
@@ -214,13 +212,14 @@ class EngineFlow(LayerMasks, FlowModel):
         gradient = -Z
         gradient[:, scaling.varies] = self._net.input_gradient(self._to_tensor(Z)).numpy().T
         gradient -= np.sign(Z) * (np.abs(Z) > FAR)
+        gradient[:, ~scaling.judged] = 0
         return gradient * np.exp(-np.maximum(np.abs(Z) - FAR, 0)) / scaling.scale
 
     def get_state(self) -> dict[str, np.ndarray]:
         return self._scaling_checked().to_arrays() | {"parameters": self.parameters_.copy()}
 
     def set_state(self, state: State) -> EngineFlow:
-        self._scaling = self._scaling_class.from_arrays(state)
+        self._scaling = scaling_from(state)
         self.n_features_in_ = len(self._scaling.center)
         self._net = self._build(int(self._scaling.varies.sum()))
         parameters = np.asarray(state["parameters"], np.float32)

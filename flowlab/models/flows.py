@@ -9,18 +9,19 @@
 
 from __future__ import annotations
 
+from flowlab.models.conditional import ConditionalFlow
 from flowlab.models.flowbase import EngineFlow
 
 
-class SplineCouplingFlow(EngineFlow):
+class SplineCouplingFlow(ConditionalFlow):
     """Neural spline flow with coupling layers (Durkan et al. 2019, arXiv:1906.04032): the default for densities.
 
     Each layer passes half of the columns through monotonic rational-quadratic splines with `n_bins` bins inside
     +-`tail_bound` standardised units (outside: the identity); the other half sets the splines through a ReLU network
     with `n_hidden` layers of `hidden_features`. `mask` says which half: "alternate", "half", "random", or one digit
     per column such as "0110": 1 is transformed by the first layer, 0 by the second, and so on in turn. "=0110" is the
-    same in every layer: its 0 columns are never transformed, so their marginals stay normal. See `EngineFlow` for the
-    other parameters.
+    same in every layer: its 0 columns are never transformed, so their marginals stay normal. See `EngineFlow` and
+    `ConditionalFlow` for the other parameters.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class SplineCouplingFlow(EngineFlow):
         patience=0,
         regularize="auto",
         standardize=True,
+        context_column=None,
         random_state=0,
     ):
         self.n_layers = n_layers
@@ -55,6 +57,7 @@ class SplineCouplingFlow(EngineFlow):
         self.patience = patience
         self.regularize = regularize
         self.standardize = standardize
+        self.context_column = context_column
         self.random_state = random_state
 
     def _build(self, n_features, exact=False):
@@ -69,20 +72,21 @@ class SplineCouplingFlow(EngineFlow):
             self.hidden_features,
             self.n_hidden,
             self._varying_mask(),
+            n_context=self._scaling.n_context,
             seed=self.random_state,
             dtype=real(exact),
         )
 
 
-class AffineCouplingFlow(EngineFlow):
+class AffineCouplingFlow(ConditionalFlow):
     """RealNVP (Dinh et al. 2017, arXiv:1605.08803), or NICE (Dinh et al. 2015) with `scale_map="additive"`.
 
     Each layer scales and shifts half of the columns by functions of the other half. `scale_map` bounds the log-scale
     s: "tanh" (+-1), "clamp" (softly +-2), "contract" (at most 0, for detection), "exp" (unbounded: one far row can
     make it explode), "sigmoid" (as nflows 0.14: scale at most 1.001), "softplus"; "additive" only shifts.
     `convention` is "scale then shift", y = x e^s + t, or "shift then scale", y = (x + t) e^s. `mask` is as in
-    `SplineCouplingFlow`; `activation_norm` puts an activation normalisation before each layer. See `EngineFlow` for
-    the other parameters.
+    `SplineCouplingFlow`; `activation_norm` puts an activation normalisation before each layer. See `EngineFlow` and
+    `ConditionalFlow` for the other parameters.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class AffineCouplingFlow(EngineFlow):
         patience=0,
         regularize="auto",
         standardize=True,
+        context_column=None,
         random_state=0,
     ):
         self.n_layers = n_layers
@@ -119,6 +124,7 @@ class AffineCouplingFlow(EngineFlow):
         self.patience = patience
         self.regularize = regularize
         self.standardize = standardize
+        self.context_column = context_column
         self.random_state = random_state
 
     def _build(self, n_features, exact=False):
@@ -132,18 +138,19 @@ class AffineCouplingFlow(EngineFlow):
             self.n_hidden,
             self._varying_mask(),
             self.activation_norm,
+            n_context=self._scaling.n_context,
             seed=self.random_state,
             dtype=real(exact),
         )
 
 
-class MaskedAutoregressiveFlow(EngineFlow):
+class MaskedAutoregressiveFlow(ConditionalFlow):
     """MAF (Papamakarios et al. 2017, arXiv:1705.07057): each column scaled and shifted given those before it.
 
     Density and latent points cost one pass; so does sampling here (see `nets.engine.autoregressive`). `permutation`
     of the column order between layers: "none", "reverse", "random". `scale_map`, `convention` and `activation_norm`
-    are as in `AffineCouplingFlow`. The default for tables with many columns. See `EngineFlow` for the other
-    parameters.
+    are as in `AffineCouplingFlow`. The default for tables with many columns. See `EngineFlow` and `ConditionalFlow` for
+    the other parameters.
     """
 
     def __init__(
@@ -163,6 +170,7 @@ class MaskedAutoregressiveFlow(EngineFlow):
         patience=0,
         regularize="auto",
         standardize=True,
+        context_column=None,
         random_state=0,
     ):
         self.n_layers = n_layers
@@ -180,6 +188,7 @@ class MaskedAutoregressiveFlow(EngineFlow):
         self.patience = patience
         self.regularize = regularize
         self.standardize = standardize
+        self.context_column = context_column
         self.random_state = random_state
 
     _inverted = False
@@ -196,6 +205,7 @@ class MaskedAutoregressiveFlow(EngineFlow):
             self.permutation,
             self._inverted,
             self.activation_norm,
+            n_context=self._scaling.n_context,
             seed=self.random_state,
             dtype=real(exact),
         )

@@ -16,7 +16,7 @@ FAR = 8.0
 """Standardised values beyond this are compressed logarithmically."""
 CONSTANT_SHARE = 1e-3
 LARGEST_LOG = 600.0
-MAX_CLASSES = 100
+MAX_LEVELS = 100
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -56,6 +56,11 @@ class Scaling:
         return -np.log(self.scale).sum() - np.maximum(np.abs(Z) - FAR, 0).sum(1)
 
     @property
+    def judged(self) -> np.ndarray:
+        """Which columns the density is over, (d,) bool: all but a context."""
+        return np.ones(len(self.center), bool)
+
+    @property
     def n_context(self) -> int:
         """How many numbers per row condition the flow instead of passing through it."""
         return 0
@@ -82,66 +87,74 @@ class Scaling:
 
 
 @dataclass(frozen=True)
-class LabelledScaling(Scaling):
-    """Scaling of a table one of whose columns is a class label: that column conditions the flow.
+class ContextScaling(Scaling):
+    """Scaling of a table one of whose columns is a context: its levels (a class, a kind) condition the flow.
 
-    A scaled row holds the number of its class there, -1 for a class never seen, which has probability 1 / (n + 1).
+    A scaled row holds the number of its level there, -1 for a level never seen. No density is given to the context:
+    a row is judged among the rows of its level.
     """
 
-    label: np.ndarray
-    classes: np.ndarray
-    log_prior: np.ndarray
+    column: np.ndarray
+    levels: np.ndarray
+    log_share: np.ndarray
 
     @classmethod
-    def fit_labelled(cls, X: np.ndarray, label: int, standardize: bool = True) -> LabelledScaling:
-        """`label` is the column's index; at most 100 different values."""
-        classes, counts = np.unique(X[:, label], return_counts=True)
-        if len(classes) > MAX_CLASSES:
+    def fit_context(cls, X: np.ndarray, column: int, standardize: bool = True) -> ContextScaling:
+        """`column` is the index of the context; ValueError where it holds more than 100 different values."""
+        levels, counts = np.unique(X[:, column], return_counts=True)
+        if len(levels) > MAX_LEVELS:
             raise ValueError(
-                f"label_column must hold at most {MAX_CLASSES} different classes; column {label} holds {len(classes)}: "
-                "choose the column of the class labels, or a flow without one"
+                f"a context must hold at most {MAX_LEVELS} different values; column {column} holds {len(levels)}: "
+                "choose a column of classes, or a flow without a context"
             )
         plain = Scaling.fit(X, standardize)
         center, scale, varies = plain.center, plain.scale, plain.varies
-        center[label], scale[label], varies[label] = 0.0, 1.0, False
-        log_prior = np.log(np.append(counts, 1) / (len(X) + 1))
-        return cls(center, scale, varies, np.array(label), classes, log_prior)
+        center[column], scale[column], varies[column] = 0.0, 1.0, False
+        return cls(center, scale, varies, np.array(column), levels, np.log(counts / len(X)))
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         Z = super().forward(X)
-        code = np.searchsorted(self.classes, X[:, self.label]).clip(max=len(self.classes) - 1)
-        Z[:, self.label] = np.where(self.classes[code] == X[:, self.label], code, -1)
+        code = np.searchsorted(self.levels, X[:, self.column]).clip(max=len(self.levels) - 1)
+        Z[:, self.column] = np.where(self.levels[code] == X[:, self.column], code, -1)
         return Z
 
     def inverse(self, Z: np.ndarray) -> np.ndarray:
         X = super().inverse(Z)
-        X[:, self.label] = self.classes[np.rint(Z[:, self.label]).clip(0, len(self.classes) - 1).astype(int)]
+        X[:, self.column] = self.levels[np.rint(Z[:, self.column]).clip(0, len(self.levels) - 1).astype(int)]
         return X
 
     def log_det(self, Z: np.ndarray) -> np.ndarray:
-        return super().log_det(self._without_label(Z))
+        return super().log_det(self._without_context(Z))
 
     def constant_log_density(self, Z: np.ndarray) -> np.ndarray:
-        constants = super().constant_log_density(self._without_label(Z)) + 0.5 * LOG_2PI
-        return constants + self.log_prior[Z[:, self.label].astype(int)]
+        return super().constant_log_density(self._without_context(Z)) + 0.5 * LOG_2PI
+
+    @property
+    def judged(self) -> np.ndarray:
+        return np.arange(len(self.center)) != self.column
 
     @property
     def n_context(self) -> int:
-        return len(self.classes)
+        return len(self.levels)
 
     def context(self, Z: np.ndarray) -> np.ndarray:
-        return (Z[:, [self.label]] == np.arange(len(self.classes))).astype(float)
+        return (np.rint(Z[:, [self.column]]) == np.arange(len(self.levels))).astype(float)
 
     def base_sample(self, n_samples: int, temperature: float, rng: np.random.RandomState) -> np.ndarray:
         Z = super().base_sample(n_samples, temperature, rng)
-        prior = np.exp(self.log_prior[:-1])
-        Z[:, self.label] = rng.choice(len(self.classes), n_samples, p=prior / prior.sum())
+        share = np.exp(self.log_share)
+        Z[:, self.column] = rng.choice(len(self.levels), n_samples, p=share / share.sum())
         return Z
 
-    def _without_label(self, Z: np.ndarray) -> np.ndarray:
+    def _without_context(self, Z: np.ndarray) -> np.ndarray:
         Z = Z.copy()
-        Z[:, self.label] = 0
+        Z[:, self.column] = 0
         return Z
+
+
+def scaling_from(arrays) -> Scaling:
+    """The scaling whose `to_arrays` these are among; others are passed over."""
+    return (ContextScaling if "log_share" in arrays else Scaling).from_arrays(arrays)
 
 
 def squash(V: np.ndarray) -> np.ndarray:
