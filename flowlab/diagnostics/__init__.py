@@ -1,0 +1,66 @@
+"""The trust badge: what can be measured about a fitted model without believing it.
+
+`audit` checks the model's own arithmetic (inverse, log-determinant, total mass) against numbers computed from its
+outputs alone, and its fit (latent shape, held-out gap, samples) against rows it was not trained on. Levels are set
+by effect sizes, widened by what so few rows can show, because with enough rows every model fails every test.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.diagnostics import arithmetic, fit
+from flowlab.diagnostics.finding import Finding, overall
+from flowlab.models.base import DensityModel, FlowModel
+
+__all__ = ["Finding", "audit", "overall"]
+
+MAX_ROWS = 3000
+
+
+def audit(model: DensityModel, dataset: Dataset, random_state: int = 0) -> list[Finding]:
+    """Measure a fitted model on its own data set, in a second or two. Checks that do not apply are left out.
+
+    A model without a latent space has no round trip to check, one that is no density no mass.
+    """
+    rng = np.random.default_rng(random_state)
+    train = _some(_normal_rows(dataset, "train"), rng)
+    held_out = _some(_held_out(dataset), rng)
+    findings = []
+    if isinstance(model, FlowModel):
+        jacobians = arithmetic.Jacobians.measure(model, held_out, rng)
+        findings += [
+            arithmetic.round_trip(model, held_out, rng),
+            arithmetic.log_determinant(model, jacobians),
+            fit.untouched_columns(model, jacobians, held_out),
+            fit.latent_axes(model, held_out),
+            fit.latent_norm(model, held_out),
+            fit.tails(model, held_out),
+        ]
+    if model.is_density:
+        findings += [arithmetic.total_mass(model, train, rng)]
+    findings += [fit.generalisation(model, train, held_out)]
+    if model.can_sample:
+        findings += [fit.samples(model, held_out, random_state)]
+    return [finding for finding in findings if finding is not None]
+
+
+def _some(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return X[np.sort(rng.permutation(len(X))[:MAX_ROWS])]
+
+
+def _held_out(dataset: Dataset) -> np.ndarray:
+    for part in ("test", "validation", "train"):
+        rows = _normal_rows(dataset, part)
+        if len(rows) >= 20:
+            return rows
+    return dataset.X
+
+
+def _normal_rows(dataset: Dataset, part: str) -> np.ndarray:
+    """Rows of a part; without labelled anomalies where the model was trained without them."""
+    rows = dataset.rows(part)
+    if dataset.train_on == "normal" and dataset.y is not None:
+        rows = rows[dataset.y[rows] == 0]
+    return dataset.X[rows]

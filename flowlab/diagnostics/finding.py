@@ -1,0 +1,28 @@
+"""What one measurement of a model found, and the colour of a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LEVELS = ("green", "amber", "red")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One measured property: `level` is "green", "amber" or "red"; `sentence` says what it means."""
+
+    name: str
+    value: float
+    unit: str
+    level: str
+    sentence: str
+
+
+def overall(findings: list[Finding]) -> str:
+    """The worst level among the findings; "green" without any."""
+    return max((f.level for f in findings), key=LEVELS.index, default="green")
+
+
+def level_of(value: float, amber: float, red: float) -> str:
+    """Green up to `amber`, amber up to `red`, red above."""
+    return "green" if value <= amber else "amber" if value <= red else "red"
