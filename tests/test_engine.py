@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from flowlab.nets.engine.affine import SCALE_MAPS, Additive, Affine
-from flowlab.nets.engine.build import autoregressive_stack, coupling_stack, elementary_stack
+from flowlab.nets.engine.build import NO_LOG_DET, NO_MASK, autoregressive_stack, coupling_stack, elementary_stack
 from flowlab.nets.engine.coupling import Coupling, alternating_masks
 from flowlab.nets.engine.elementary import ActivationNorm, Permutation
 from flowlab.nets.engine.spline import Spline
@@ -45,12 +45,31 @@ ELEMENTARY = {
     "radial": lambda d, c: elementary_stack(d, "radial", 4, dtype=F64),
     "permutation": lambda d, c: Stack(d, [Permutation([*range(1, d), 0]), ActivationNorm(d)], dtype=F64),
 }
+FAULTY = {
+    "affine without log-det": lambda d, c: coupling_stack(d, Affine(), 3, 16, n_context=c, dtype=F64, fault=NO_LOG_DET),
+    "spline without log-det": lambda d, c: coupling_stack(d, Spline(), 3, 16, n_context=c, dtype=F64, fault=NO_LOG_DET),
+    "maf without log-det": lambda d, c: autoregressive_stack(
+        d, Affine(), 3, 16, n_context=c, dtype=F64, fault=NO_LOG_DET
+    ),
+    "affine without mask": lambda d, c: coupling_stack(d, Affine(), 3, 16, n_context=c, dtype=F64, fault=NO_MASK),
+    "spline without mask": lambda d, c: coupling_stack(d, Spline(), 3, 16, n_context=c, dtype=F64, fault=NO_MASK),
+    "maf without mask": lambda d, c: autoregressive_stack(d, Affine(), 3, 16, n_context=c, dtype=F64, fault=NO_MASK),
+    "normalised maf without log-det": lambda d, c: autoregressive_stack(
+        d, Affine(), 2, 16, activation_norm=True, n_context=c, dtype=F64, fault=NO_LOG_DET
+    ),
+    "iaf without log-det": lambda d, c: autoregressive_stack(
+        d, Affine(), 3, 16, inverted=True, n_context=c, dtype=F64, fault=NO_LOG_DET
+    ),
+    "random affine without mask": lambda d, c: coupling_stack(
+        d, Affine(), 4, 16, mask="random", n_context=c, dtype=F64, fault=NO_MASK
+    ),
+}
 CASES = [(name, d, 1) for name in STACKS for d in (1, 2, 5)] + [(name, d, 0) for name in ELEMENTARY for d in (2, 5)]
 
 
 def _random_stack(name, d, context):
     """A stack far from the identity, and a batch with some rows beyond the spline's bound."""
-    stack = (STACKS | ELEMENTARY)[name](d, context)
+    stack = (STACKS | ELEMENTARY | FAULTY)[name](d, context)
     generator = torch.Generator().manual_seed(d)
     x = 1.7 * torch.randn(d + context, 37, generator=generator, dtype=F64)
     stack.fit_start(x)
@@ -84,7 +103,7 @@ def test_log_determinant_is_that_of_the_jacobian(name, d, context):
     torch.testing.assert_close(torch.linalg.slogdet(jacobian)[1], log_det, rtol=1e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("name, d, context", CASES)
+@pytest.mark.parametrize("name, d, context", CASES + [(name, d, 1) for name in FAULTY for d in (1, 5)])
 def test_gradient_is_the_slope_of_the_loss(name, d, context):
     stack, x = _random_stack(name, d, context)
     loss = stack.loss_and_gradient(x)
@@ -133,7 +152,7 @@ def _autograd_transform(stack, parameters, x):
             weights.append(parameters[start : start + rows * columns].view(rows, columns))
             start += rows * columns
         if isinstance(layer, Coupling):
-            raw, before = _autograd_mlp(layer.net, weights, x[layer.kept]), x[layer.moved]
+            raw, before = _autograd_mlp(layer.net, weights, x[layer.kept] if layer.masked else x), x[layer.moved]
         else:
             raw, before = _autograd_mlp(layer.net, weights, x), x
         n = len(before)
@@ -161,17 +180,38 @@ def _autograd_spline(spline, raw, x):
 
 
 @pytest.mark.parametrize("d", [2, 7])
-@pytest.mark.parametrize("name", ["affine tanh", "spline", "spline numba", "maf"])
+@pytest.mark.parametrize("name", ["affine tanh", "spline", "spline numba", "maf", *list(FAULTY)[:6]])
 def test_gradient_equals_autograd(name, d):
     stack, x = _random_stack(name, d, 0)
     parameters = stack.parameters.clone().requires_grad_()
     z, log_det = _autograd_transform(stack, parameters, x)
-    loss = (0.5 * z.square().sum(0) - log_det).mean() + 0.5 * d * math.log(2 * math.pi)
+    loss = (0.5 * z.square().sum(0) - stack.log_det_weight * log_det).mean() + 0.5 * d * math.log(2 * math.pi)
     expected = torch.autograd.grad(loss, parameters)[0]
     if stack._gradient_mask is not None:
         expected = expected * stack._gradient_mask
     assert stack.loss_and_gradient(x) == pytest.approx(loss.item(), rel=1e-9)
     assert (stack.gradient - expected).norm() / expected.norm() < 1e-8
+
+
+@pytest.mark.parametrize("name", ["affine without mask", "spline without mask", "maf without mask"])
+def test_without_a_mask_there_is_no_inverse_and_the_log_determinant_is_not_the_jacobians(name):
+    stack, x = _random_stack(name, 5, 0)
+    z, log_det = stack.transform(x)
+    assert (stack.inverse(z)[0] - x).abs().max() > 0.1
+    for i in range(0, x.shape[1], 6):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda v: _autograd_transform(stack, stack.parameters, v.reshape(5, 1))[0].reshape(5), x[:, i]
+        )
+        assert abs(torch.linalg.slogdet(jacobian)[1] - log_det[i]) > 1e-3
+
+
+def test_a_left_out_log_determinant_is_missing_from_loss_and_score_alone():
+    sound, x = _random_stack("maf", 5, 0)
+    faulty = FAULTY["maf without log-det"](5, 0)
+    faulty.parameters.copy_(sound.parameters)
+    log_det = sound.transform(x)[1]
+    torch.testing.assert_close(faulty.transform(x)[1], log_det)
+    torch.testing.assert_close(faulty.log_density(x), sound.log_density(x) - log_det)
 
 
 @pytest.mark.parametrize("name", ["affine tanh", "spline", "spline numba", "maf"])

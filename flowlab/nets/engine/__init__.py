@@ -9,5 +9,5 @@
 A layer has `shapes` (of its weight matrices), `n_log_det` (rows of log-derivatives it writes), `mask` (of its weights,
 or None) and the methods `attach`, `initialize`, `buffers`, `forward`, `backward`, `inverse`, `readout`. They work on a
 namespace `w` that `buffers` fills once per batch size: w.x (n_features, batch), changed in place; w.g, its gradient;
-w.context; w.log_det.
+w.context; w.log_det, and w.log_det_weight, its weight in the loss.
 """

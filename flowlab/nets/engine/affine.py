@@ -124,7 +124,7 @@ class Affine:
         if training:
             w.product = take("product", (n, batch))
             w.r_gradient, w.t_gradient = w.raw_gradient[:n], w.raw_gradient[n:]
-            w.log_det_gradient = torch.full((), -1 / batch, dtype=w.raw.dtype)
+            w.log_det_gradient = torch.full((), -w.log_det_weight / batch, dtype=w.raw.dtype)
 
     def forward(self, w: SimpleNamespace, x: Tensor, y: Tensor) -> None:
         self.scale_map.log_scale(w.r, w.log_det)

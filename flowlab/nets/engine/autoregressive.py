@@ -25,7 +25,11 @@ _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
 
 class MaskedAutoregressive:
-    """One masked autoregressive layer; `order` lists the features from the first to the last to be known."""
+    """One masked autoregressive layer; `order` lists the features from the first to the last to be known.
+
+    With `masked` False, a fault to be shown, the network sees every feature, also the one it transforms: the Jacobian
+    is not triangular any more, and what `inverse` does undoes nothing.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class MaskedAutoregressive:
         n_hidden: int,
         n_context: int = 0,
         inverted: bool = False,
+        masked: bool = True,
     ):
         d = self.n_features = self.n_log_det = len(order)
         self.transformer, self.inverted = transformer, inverted
@@ -48,6 +53,8 @@ class MaskedAutoregressive:
         hidden = torch.arange(hidden_features) * (d - lowest) // hidden_features + lowest
         self.known_units = torch.bincount(hidden, minlength=d + 1).cumsum(0).tolist()
         self.mask = self._masks(self.order_back + 1, hidden, n_hidden)
+        if not masked:
+            self.mask = [torch.ones_like(mask) for mask in self.mask]
         always = torch.arange(1 + n_context)
         self.columns = torch.cat([always, 1 + n_context + self.order])
         self.columns_back = torch.argsort(self.columns)
@@ -109,7 +116,7 @@ class MaskedAutoregressive:
         w.given = take("given", (d, batch))
         w.features = []
         for k in range(d):
-            part = SimpleNamespace(raw=raw[k], log_det=w.log_det[k : k + 1])
+            part = SimpleNamespace(raw=raw[k], log_det=w.log_det[k : k + 1], log_det_weight=w.log_det_weight)
             part.given, part.solved = w.given[k : k + 1], w.ordered[1 + c + k : 2 + c + k]
             if training:
                 part.raw_gradient, part.g = raw_gradient[k], w.ordered_gradient[k : k + 1]

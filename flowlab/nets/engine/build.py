@@ -15,6 +15,9 @@ from flowlab.nets.engine.elementary import ActivationNorm, Planar, Radial
 from flowlab.nets.engine.spline import Spline
 from flowlab.nets.engine.stack import Stack
 
+NO_LOG_DET, NO_MASK = "no log-determinant", "no mask"
+"""Faults on purpose: loss and score without the log-determinant; networks that also read the features they change."""
+
 
 def coupling_stack(
     n_features: int,
@@ -27,13 +30,15 @@ def coupling_stack(
     n_context: int = 0,
     seed: int = 0,
     dtype=torch.float32,
+    fault: str = "none",
 ) -> Stack:
     """Coupling layers with one kind of transformer (RealNVP, NICE, neural spline flow)."""
     layers = [
-        Coupling(moved, transformer, hidden_features, n_hidden, n_context)
+        Coupling(moved, transformer, hidden_features, n_hidden, n_context, masked=fault != NO_MASK)
         for moved in alternating_masks(n_features, n_layers, mask, seed)
     ]
-    return Stack(n_features, _with_norms(layers, n_features, activation_norm), n_context, seed, dtype)
+    layers = _with_norms(layers, n_features, activation_norm)
+    return Stack(n_features, layers, n_context, seed, dtype, log_det_weight=float(fault != NO_LOG_DET))
 
 
 def autoregressive_stack(
@@ -48,13 +53,15 @@ def autoregressive_stack(
     n_context: int = 0,
     seed: int = 0,
     dtype=torch.float32,
+    fault: str = "none",
 ) -> Stack:
     """Masked autoregressive layers: MAF, or with `inverted` IAF."""
     layers = [
-        MaskedAutoregressive(order, transformer, hidden_features, n_hidden, n_context, inverted)
+        MaskedAutoregressive(order, transformer, hidden_features, n_hidden, n_context, inverted, fault != NO_MASK)
         for order in layer_orders(n_features, n_layers, permutation, seed)
     ]
-    return Stack(n_features, _with_norms(layers, n_features, activation_norm), n_context, seed, dtype)
+    layers = _with_norms(layers, n_features, activation_norm)
+    return Stack(n_features, layers, n_context, seed, dtype, log_det_weight=float(fault != NO_LOG_DET))
 
 
 def elementary_stack(n_features: int, kind: str, n_layers: int = 16, seed: int = 0, dtype=torch.float32) -> Stack:

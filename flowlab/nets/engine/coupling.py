@@ -21,19 +21,22 @@ class Coupling:
     """One coupling layer over `moved`, a (n_features,) sequence of booleans; True is transformed.
 
     All layers of a stack work in place on x and g, (n_features, batch). A layer writes one row of log-derivatives
-    per moved feature.
+    per moved feature. With `masked` False, a fault to be shown, the network reads all features, also those that move:
+    no inverse, and the Jacobian is not triangular.
     """
 
-    def __init__(self, moved, transformer, hidden_features: int, n_hidden: int, n_context: int = 0):
+    def __init__(
+        self, moved, transformer, hidden_features: int, n_hidden: int, n_context: int = 0, masked: bool = True
+    ):
         moved = [bool(m) for m in moved]
         self.moved = [i for i, m in enumerate(moved) if m]
         self.kept = [i for i, m in enumerate(moved) if not m]
         self.n_features = len(moved)
         if not self.moved or (self.n_features > 1 and not self.kept):
             raise ValueError(f"mask must move some features and keep some, not {[int(m) for m in moved]}")
-        self.transformer = transformer
-        n_moved = len(self.moved)
-        self.net = Conditioner(len(self.kept), transformer.n_raw * n_moved, hidden_features, n_hidden, n_context)
+        self.transformer, self.masked = transformer, masked
+        n_moved, n_read = len(self.moved), len(self.kept) if masked else self.n_features
+        self.net = Conditioner(n_read, transformer.n_raw * n_moved, hidden_features, n_hidden, n_context)
         self.shapes = self.net.shapes
         self.n_log_det = n_moved
         self.mask = None
@@ -58,9 +61,10 @@ class Coupling:
             x = w.x_ordered = take("ordered", tuple(w.x.shape))
             g = w.g_ordered = take("ordered gradient", tuple(w.x.shape)) if training else None
         kept, moved = self.rows or (slice(0, len(self.kept)), slice(len(self.kept), None))
-        w.x_kept, w.x_moved = x[kept], x[moved]
+        read = kept if self.masked else slice(None)
+        w.x_read, w.x_moved = x[read], x[moved]
         if training:
-            w.g_kept, w.g_moved = g[kept], g[moved]
+            w.g_read, w.g_moved = g[read], g[moved]
 
     def forward(self, w: SimpleNamespace) -> None:
         self._condition(w)
@@ -76,7 +80,7 @@ class Coupling:
         if self.rows is None:
             torch.index_select(w.g, 0, self.order, out=w.g_ordered)
         self.transformer.backward(w, w.g_moved)
-        self.net.backward(w, w.g_kept)
+        self.net.backward(w, w.g_read)
         if self.rows is None:
             torch.index_select(w.g_ordered, 0, self.order_back, out=w.g)
 
@@ -91,7 +95,7 @@ class Coupling:
             torch.index_select(w.x, 0, self.order, out=w.x_ordered)
         if self.net.n_context:
             w.input_context.copy_(w.context)
-        w.input_features.copy_(w.x_kept)
+        w.input_features.copy_(w.x_read)
         self.net.forward(w)
 
     def _scatter(self, w: SimpleNamespace) -> None:

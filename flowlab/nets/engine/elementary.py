@@ -53,7 +53,7 @@ class ActivationNorm:
 
     def backward(self, w: SimpleNamespace) -> None:
         self.shift_gradient.copy_(w.g.sum(1, keepdim=True))
-        self.log_scale_gradient.copy_((w.g * w.scaled).sum(1, keepdim=True)).sub_(1)
+        self.log_scale_gradient.copy_((w.g * w.scaled).sum(1, keepdim=True)).sub_(w.log_det_weight)
         w.g.mul_(self.log_scale.exp())
 
     def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,7 +104,7 @@ class PointLayer:
         self.weights, self.gradients = weights, gradients
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
-        w.weight = -1 / batch  # of a row's log-determinant in the loss
+        w.log_det_gradient = -w.log_det_weight / batch
 
     def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """No scale per feature; the displacement as shift."""
@@ -148,7 +148,7 @@ class Planar(PointLayer):
         torch.log1p(w.push.p * w.slope, out=w.log_det[0])
 
     def backward(self, w: SimpleNamespace) -> None:
-        (normal, along, _), push, c = self.weights, w.push, w.weight
+        (normal, along, _), push, c = self.weights, w.push, w.log_det_gradient
         share = w.slope / (1 + push.p * w.slope)
         da = w.slope * (push.v * w.g).sum(0) - 2 * c * push.p * w.h * share
         dv = w.g @ w.h.unsqueeze(1)
@@ -217,7 +217,7 @@ class Radial(PointLayer):
         self._write_log_det(w, w.s, w.alpha, w.h)
 
     def backward(self, w: SimpleNamespace) -> None:
-        alpha, beta, h, s, c = w.alpha, w.beta, w.h, w.s, w.weight
+        alpha, beta, h, s, c = w.alpha, w.beta, w.h, w.s, w.log_det_gradient
         q = (w.away * w.g).sum(0) + c * (self.n_features - 1) / (1 + s)
         e = c * h / (1 + alpha * s * h)
         dh = beta * (q + 2 * alpha * e)

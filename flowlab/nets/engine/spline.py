@@ -67,7 +67,7 @@ class Spline:
         w.slopes = w.raw[2 * k * n :].view(k - 1, n, batch)
         w.training = training
         w.shares = take("shares", (2, k, n, batch))
-        w.log_det_gradient = -1 / batch
+        w.log_det_gradient = -w.log_det_weight / batch
         if training:
             w.bins_gradient = w.raw_gradient[: 2 * k * n].view(2, k, n, batch)
             w.slopes_gradient = w.raw_gradient[2 * k * n :].view(k - 1, n, batch)

@@ -32,10 +32,20 @@ class Stack:
     n_context : further rows of each batch that only condition the layers
     seed : initialises the weights
     dtype : float32, or float64 for checks
+    log_det_weight : of the log-determinant in loss and score; 0 leaves it out, which is a fault to be shown
     """
 
-    def __init__(self, n_features: int, layers: list, n_context: int = 0, seed: int = 0, dtype=torch.float32):
+    def __init__(
+        self,
+        n_features: int,
+        layers: list,
+        n_context: int = 0,
+        seed: int = 0,
+        dtype=torch.float32,
+        log_det_weight: float = 1.0,
+    ):
         self.n_features, self.n_context, self.layers, self.dtype = n_features, n_context, layers, dtype
+        self.log_det_weight = log_det_weight
         shapes = [shape for layer in layers for shape in layer.shapes]
         n_parameters = sum(rows * columns for rows, columns in shapes)
         self.parameters = torch.zeros(n_parameters, dtype=dtype)
@@ -65,7 +75,8 @@ class Stack:
             layer.forward(part)
         batch = x.shape[1]
         square = torch.dot(w.flat_x, w.flat_x)
-        loss = (0.5 * square - w.log_det.sum()).item() / batch + 0.5 * self.n_features * LOG_2PI
+        loss = torch.sub(0.5 * square, w.log_det.sum(), alpha=self.log_det_weight).item() / batch
+        loss += 0.5 * self.n_features * LOG_2PI
         torch.mul(w.x, 1 / batch, out=w.g)
         for layer, part in zip(reversed(self.layers), reversed(w.parts)):
             layer.backward(part)
@@ -84,7 +95,8 @@ class Stack:
         for columns, own, w in self._chunks(x):
             for layer, part in zip(self.layers, w.parts):
                 layer.forward(part)
-            result[columns] = torch.sub(w.log_det.sum(0), (w.x * w.x).sum(0), alpha=0.5)[own]
+            log_det = w.log_det.sum(0).mul_(self.log_det_weight)
+            result[columns] = torch.sub(log_det, (w.x * w.x).sum(0), alpha=0.5)[own]
         return result.sub_(0.5 * self.n_features * LOG_2PI)
 
     @torch.inference_mode()
@@ -195,6 +207,7 @@ class Stack:
         w.parts = []
         for layer, rows in zip(self.layers, self._log_det_rows):
             part = SimpleNamespace(x=w.x, g=w.g, context=w.context, log_det=w.log_det[rows])
+            part.log_det_weight = self.log_det_weight
             layer.buffers(part, batch, take, training)
             w.parts.append(part)
         self._workspaces[key] = w
