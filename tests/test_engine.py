@@ -227,6 +227,32 @@ def test_log_determinant_equals_autograds(name):
         assert (_autograd_transform(stack, stack.parameters, row)[0] - z[:, i : i + 1]).abs().max() < 1e-9
 
 
+@pytest.mark.parametrize("d", [2, 5])
+@pytest.mark.parametrize("name", ["affine tanh", "spline", "spline numba", "maf"])
+def test_jacobian_equals_autograds(name, d):
+    stack, x = _random_stack(name, d, 0)
+    kept = stack.gradient.fill_(7.0).clone()
+    for i in range(0, x.shape[1], 6):
+        expected = torch.autograd.functional.jacobian(
+            lambda v: _autograd_transform(stack, stack.parameters, v.reshape(d, 1))[0].reshape(d), x[:, i]
+        )
+        torch.testing.assert_close(stack.jacobian(x[:, i]), expected, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(stack.gradient, kept)
+
+
+@pytest.mark.parametrize("name, d, context", CASES)
+def test_jacobians_of_the_layers_multiply_to_that_of_the_stack(name, d, context):
+    stack, x = _random_stack(name, d, context)
+    for i in range(0, x.shape[1], 12):
+        log_dets = stack.path(x[:, i : i + 1]).log_dets[:, 0]
+        product = torch.eye(d, dtype=F64)
+        for layer, log_det in enumerate(log_dets):
+            matrix = stack.jacobian(x[:, i], layer)
+            assert torch.linalg.slogdet(matrix)[1].item() == pytest.approx(log_det.item(), abs=1e-8)
+            product = matrix @ product
+        torch.testing.assert_close(stack.jacobian(x[:, i]), product, rtol=1e-8, atol=1e-9)
+
+
 def _nflows_mlp(inputs, outputs):
     from nflows.nn.nets import MLP
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from flowlab.models.form import LayerForm
 from flowlab.records import TrainEvent
 
 State = Mapping[str, np.ndarray]
@@ -121,6 +122,19 @@ class FlowModel(LatentModel):
     @abstractmethod
     def log_det_path(self, X) -> np.ndarray:
         """Log-determinant contributed by each layer, in nats: (n_layers, n_samples)."""
+
+    @abstractmethod
+    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+        """Jacobian of one layer (1 the first), or of all (0), at a row x (n_features,): (n_features, n_features).
+
+        Element (i, j) is the derivative of feature i after by feature j before, both as in `transform_path`: from the
+        scaled row to the latent point if `layer` is 0. Exact to rounding, by reverse-mode differentiation in float64;
+        the logarithm of its determinant's size is that of `log_det_path`.
+        """
+
+    def layer_form(self, layer: int = 0) -> LayerForm:
+        """In which order of the features `layer_jacobian` is triangular, and why."""
+        return LayerForm()
 
 
 def one_step_event(model: DensityModel, X: np.ndarray, X_val: np.ndarray | None, seconds: float) -> TrainEvent:

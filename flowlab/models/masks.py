@@ -1,4 +1,4 @@
-"""Which columns the layers of our flows transform, and what a masked autoregressive layer lets through."""
+"""Which columns the layers of our flows transform, what a masked autoregressive layer lets through, and Jacobians."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from flowlab.models.form import LayerForm, check_layer, form_of_flow
+
 
 class LayerMasks:
-    """The masks of a flow in columns of the data; a mixin of `EngineFlow`, whose `_scaling` and `_net` it reads.
+    """Masks and Jacobians of a flow in columns of the data; a mixin of `EngineFlow`, whose scaling and net it reads.
 
     Columns without spread never reach the net; here they count as not transformed.
     """
@@ -50,9 +52,7 @@ class LayerMasks:
         paths : (d, d) how many paths lead from column j to column i's scale and shift: strictly lower triangular
         """
         varies = self._scaling_checked().varies
-        if not 1 <= layer <= len(self._net.layers):
-            raise ValueError(f"layer must be a whole number from 1 to {len(self._net.layers)}, not {layer!r}")
-        inside = self._net.layers[layer - 1]
+        inside = self._net.layers[check_layer(layer, len(self._net.layers)) - 1]
         if not hasattr(inside, "connections"):
             return {}
         first, *middle, last = (mask.numpy() for mask in inside.connections())
@@ -62,6 +62,31 @@ class LayerMasks:
         named = {f"hidden_{i + 1}": mask for i, mask in enumerate(middle)}
         order = np.flatnonzero(varies)[inside.order.numpy()]
         return {"order": order, "input": first, **named, "output": last, "paths": paths}
+
+    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+        """Jacobian of one layer or of all, (n_features, n_features), by our own backward pass in float64.
+
+        See `FlowModel.layer_jacobian`. Columns without spread, and a context, pass all layers as they are: ones on the
+        diagonal. ValueError for a layer that does not exist.
+        """
+        scaling = self._scaling_checked()
+        Z = scaling.forward(self._check_rows(np.asarray(x)[None]))
+        net = self._exact_net()
+        chosen = check_layer(layer, len(net.layers)) - 1 if layer else None
+        matrix = np.eye(Z.shape[1])
+        inner = net.jacobian(self._to_tensor(Z, exact=True)[:, 0], chosen)
+        matrix[np.ix_(scaling.varies, scaling.varies)] = inner.numpy()
+        return matrix
+
+    def layer_form(self, layer: int = 0) -> LayerForm:
+        """In which order of the columns the Jacobian of a layer (1 the first), or of all (0), is triangular, and why.
+
+        Couplings: the kept columns first, then the moved. Autoregressive layers: in their own order. Columns that do
+        not vary come first.
+        """
+        varies = self._scaling_checked().varies
+        forms = [_form(inside, varies) for inside in self._net.layers]
+        return forms[check_layer(layer, len(forms)) - 1] if layer else form_of_flow(forms)
 
     def _built_with(self, mask: str):
         """The untrained net of another mask, for the columns of this model's training rows."""
@@ -84,3 +109,17 @@ class LayerMasks:
                 f"not be {mask!r}"
             )
         return "=" * same + kept
+
+
+def _form(layer: Any, varies: np.ndarray) -> LayerForm:
+    inner, constant = np.flatnonzero(varies), np.flatnonzero(~varies)
+    if hasattr(layer, "moved"):
+        order = np.concatenate([constant, inner[layer.kept], inner[layer.moved]])
+        return LayerForm("coupling", order, order, len(constant) + len(layer.kept))
+    if hasattr(layer, "connections"):
+        order = np.concatenate([constant, inner[layer.order.numpy()]])
+        return LayerForm("autoregressive", order, order, len(constant))
+    if getattr(layer, "only_rescales", False):
+        order = np.concatenate([constant, inner])
+        return LayerForm("rescaling", order, order, len(constant))
+    return LayerForm(type(layer).__name__.lower())

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.models.base import FlowModel, State
+from flowlab.models.form import LayerForm, check_layer, form_of_flow
 from flowlab.models.onestep import mean_and_scale, standardise
 from flowlab.models.scaling import FAR, LOG_2PI, squash, unsquash
 from flowlab.records import TrainEvent
@@ -165,6 +166,22 @@ class NflowsModel(FlowModel):
     def scaling_log_det(self, X) -> np.ndarray:
         """Log-determinant of standardising and squashing in nats, (n_samples,)."""
         return self._enter(self._check_rows(X))[1] - np.log(self.scale_).sum()
+
+    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+        """Jacobian of one layer (1 the first), or of all (0), at a row x, by torch's autograd in float64.
+
+        See `FlowModel.layer_jacobian`. ValueError for a layer that does not exist.
+        """
+        row = self._enter(self._check_rows(np.asarray(x)[None]))[0][0]
+        chosen = check_layer(layer, self.n_layers) - 1 if layer else None
+        return self._zoo().jacobian(self._flow, row, chosen)
+
+    def layer_form(self, layer: int = 0) -> LayerForm:
+        """In which order of the features `layer_jacobian` is triangular, and why."""
+        check_is_fitted(self)
+        kind = "coupling" if self._kind.endswith("coupling") else "autoregressive"
+        forms = [LayerForm(kind, *self._zoo().triangular_orders(self._flow, i)) for i in range(self.n_layers)]
+        return forms[check_layer(layer, len(forms)) - 1] if layer else form_of_flow(forms)
 
     def inverse_transform(self, Z) -> np.ndarray:
         """Rows in data units, shape (n_samples, n_features).

@@ -88,6 +88,37 @@ def evaluate_path(flow: Flow, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return _in_parts(flow.path, rows, axis=1)
 
 
+def jacobian(flow: Flow, row: np.ndarray, layer: int | None = None) -> np.ndarray:
+    """Jacobian (n_features, n_features) by autograd of the flow, or of `layer` (0 the first), at a row (n_features,).
+
+    Element (i, j) is the derivative of feature i after by feature j before. One pass: copy i of the row is asked for
+    the gradient of feature i.
+    """
+    before = torch.tensor(np.tile(row, (len(row), 1)), dtype=torch.float64)
+    if layer is not None:
+        with torch.no_grad():
+            for earlier in flow.layers[:layer]:
+                before = earlier(before)[0]
+    before.requires_grad_()
+    after = (flow if layer is None else flow.layers[layer])(before)[0]
+    return torch.autograd.grad(after.diagonal().sum(), before)[0].numpy()
+
+
+def triangular_orders(flow: Flow, layer: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Orders of the rows and columns in which the Jacobian of `layer` (0 the first) is lower triangular.
+
+    The third is how many features, the first in these orders, the layer keeps. An autoregressive layer permutes its
+    columns first, so there rows and columns are in different orders.
+    """
+    step = flow.layers[layer]
+    if isinstance(step, transforms.CompositeTransform):
+        order = step._transforms[0]._permutation.numpy()
+        return np.arange(len(order)), order, 0
+    kept, moved = step.identity_features.numpy(), step.transform_features.numpy()
+    order = np.concatenate([kept, moved])
+    return order, order, len(kept)
+
+
 def _in_parts(function: Callable[[Tensor], tuple[Tensor, Tensor]], rows: np.ndarray, axis: int):
     with torch.inference_mode():
         parts = [function(part) for part in torch.tensor(rows, dtype=torch.float64).split(EVAL_ROWS)]

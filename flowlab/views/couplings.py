@@ -6,15 +6,15 @@ import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
+from flowlab.models.form import check_layer
 from flowlab.views.density import check_point
 from flowlab.views.inside import check_flow
 from flowlab.views.staging import display_rows
 
 Arrays = dict[str, np.ndarray]
 
-MAX_JACOBIAN = 128
-STEP = 1e-4
-"""Step of the central differences, in standard deviations of a column."""
+MAX_JACOBIAN = 512
+TINY = np.finfo(float).tiny
 
 
 def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 1200) -> Arrays:
@@ -29,7 +29,7 @@ def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 120
     flow = check_flow(model)
     rows = display_rows(dataset, int(np.clip(n, 2, 5000)), 0)
     path = flow.transform_path(dataset.X[rows])
-    layer = _check_layer(layer, len(path) - 1)
+    layer = check_layer(layer, len(path) - 1)
     out = {
         "rows": rows,
         "before": path[layer - 1],
@@ -43,37 +43,35 @@ def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 120
 
 
 def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int = 0, layer: int = 1) -> Arrays:
-    """Jacobian of one layer at a row, measured by central differences, and the log-determinant the flow reports.
+    """Jacobian of one layer (1 the first), or of the whole flow (0), at a row, exact, in the flow's scaled units.
 
     Returns
     -------
-    matrix : (n_features, n_features) d after_i / d before_j of the layer, in the flow's scaled units
-    total : (n_features, n_features) d z_i / d x_j of the whole flow, scaling included, in data units
-    log_det, reported : () nats, of `matrix` and as the layer reports it
-    total_log_det, total_reported : () the same of the whole flow
+    matrix : (n_features, n_features) d after_i / d before_j
+    log_det, reported : () nats, of `matrix`, and as the layer (or all layers together) reports it
+    kind, after, before, n_kept : see `LayerForm`: in the orders `after` of its rows and `before` of its columns
+        `matrix` is lower triangular; they are empty where it is triangular in none
+    log_diagonal : (n_features,) nats, logarithms of the diagonal's sizes in that order, whose sum is `log_det`
+    above : () largest size above the diagonal in that order: 0, unless the layer breaks its own rule
     """
     flow = check_flow(model)
-    d = dataset.n_features
-    if d > MAX_JACOBIAN:
-        raise ValueError(f"Jacobians are shown for up to {MAX_JACOBIAN} features, not {d}")
+    if dataset.n_features > MAX_JACOBIAN:
+        raise ValueError(f"Jacobians are shown for up to {MAX_JACOBIAN} features, not {dataset.n_features}")
     x = check_point(dataset, row)
-    spread = dataset.X.std(axis=0)
-    step = STEP * np.where(spread > 0, spread, 1.0)
-    nudges = np.diag(step)
-    path = flow.transform_path(np.concatenate([x + nudges, x - nudges]))
-    layer = _check_layer(layer, len(path) - 1)
-    # (n_layers + 1, i, j): derivative of coordinate i of each position by column j of the data
-    slopes = np.swapaxes((path[:, :d] - path[:, d:]) / (2 * step)[:, None], 1, 2)
-    matrix = slopes[layer] @ np.linalg.inv(slopes[layer - 1])
     log_dets = flow.log_det_path(x[None])[:, 0]
-    scaling = np.linalg.slogdet(slopes[0])[1]
+    layer = check_layer(layer, len(log_dets)) if layer else 0
+    matrix, form = flow.layer_jacobian(x, layer), flow.layer_form(layer)
+    ordered = np.abs(matrix[np.ix_(form.after, form.before)])
     return {
         "matrix": matrix,
-        "total": slopes[-1],
         "log_det": np.array(np.linalg.slogdet(matrix)[1]),
-        "reported": np.array(log_dets[layer - 1]),
-        "total_log_det": np.array(np.linalg.slogdet(slopes[-1])[1]),
-        "total_reported": np.array(log_dets.sum() + scaling),
+        "reported": np.array(log_dets[layer - 1] if layer else log_dets.sum()),
+        "kind": np.array(form.kind),
+        "after": form.after,
+        "before": form.before,
+        "n_kept": np.array(form.n_kept),
+        "log_diagonal": np.log(np.maximum(np.diag(ordered), TINY)),
+        "above": np.array(np.triu(ordered, 1).max(initial=0.0)),
     }
 
 
@@ -105,9 +103,3 @@ def masks(model: DensityModel, dataset: Dataset, layer: int = 1, mask: str = "")
         "never": flow.untransformed_columns(mask or None),
         **flow.made_masks(layer),
     }
-
-
-def _check_layer(layer: int, n_layers: int) -> int:
-    if not (isinstance(layer, int | np.integer) and 1 <= layer <= n_layers):
-        raise ValueError(f"layer must be a whole number from 1 to {n_layers}, not {layer!r}")
-    return int(layer)

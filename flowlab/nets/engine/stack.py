@@ -20,6 +20,8 @@ from torch import Tensor
 LOG_2PI = math.log(2 * math.pi)
 CHUNK = 2048
 """Rows evaluated at once: few enough that a layer's activations stay in the processor's cache."""
+COTANGENTS = 128
+"""Rows of a Jacobian computed at once: few enough that wide tables need no more memory than training on them."""
 
 
 class Stack:
@@ -154,6 +156,32 @@ class Stack:
             self.loss_and_gradient(part)
             g = self._workspace(part.shape[1], training=True).g
             torch.mul(g, -float(part.shape[1]), out=result[:, start : start + CHUNK])
+        self.gradient.copy_(kept)
+        return result
+
+    @torch.inference_mode()
+    def jacobian(self, x: Tensor, layer: int | None = None) -> Tensor:
+        """Jacobian (n_features, n_features) of the stack, or of `layer` (0 the first), at one row x.
+
+        x is (n_features + n_context,); element (i, j) is the derivative of feature i after by feature j before. In
+        reverse mode: copy i of the row sends the i-th unit vector back. `backward` adds the gradient of the
+        log-determinant, the same for every copy; one more copy sends nothing back, receives that alone, and is
+        subtracted. `gradient` is left as it was.
+        """
+        d, kept = self.n_features, self.gradient.clone()
+        chosen = range(len(self.layers)) if layer is None else range(layer, layer + 1)
+        result = torch.empty(d, d, dtype=self.dtype)
+        for start in range(0, d, COTANGENTS):
+            n = min(COTANGENTS, d - start)
+            w = self._workspace(n + 1, training=True)
+            self._load(w, x.unsqueeze(1))
+            for i in range(chosen.stop):
+                self.layers[i].forward(w.parts[i])
+            w.g.zero_()
+            w.g[start : start + n, :n] = torch.eye(n, dtype=self.dtype)
+            for i in reversed(chosen):
+                self.layers[i].backward(w.parts[i])
+            torch.sub(w.g[:, :n].t(), w.g[:, n], out=result[start : start + n])
         self.gradient.copy_(kept)
         return result
 
