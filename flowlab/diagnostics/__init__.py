@@ -7,26 +7,44 @@ by effect sizes, widened by what so few rows can show, because with enough rows 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.diagnostics import arithmetic, fit
 from flowlab.diagnostics.finding import Finding, overall
 from flowlab.models.base import DensityModel, FlowModel
+from flowlab.models.conditional import ConditionalFlow
 
 __all__ = ["Finding", "audit", "overall"]
 
 MAX_ROWS = 3000
+MIN_ROWS = 20
 
 
 def audit(model: DensityModel, dataset: Dataset, random_state: int = 0) -> list[Finding]:
     """Measure a fitted model on its own data set, in a second or two. Checks that do not apply are left out.
 
-    A model without a latent space has no round trip to check, one that is no density no mass.
+    A model without a latent space has no round trip to check, one that is no density no mass. A flow under a context
+    is taken at its commonest level for all that concerns its map.
     """
     rng = np.random.default_rng(random_state)
     train = _some(_normal_rows(dataset, "train"), rng)
     held_out = _some(_held_out(dataset), rng)
+    if dataset.context is not None and model.can_condition and isinstance(model, FlowModel):
+        findings = _given_the_commonest_level(model, dataset, train, held_out, rng)
+    else:
+        findings = _of_the_map(model, train, held_out, rng)
+    findings += [fit.generalisation(model, train, held_out)]
+    if model.can_sample:
+        findings += [fit.samples(model, held_out, random_state)]
+    return findings
+
+
+def _of_the_map(
+    model: DensityModel, train: np.ndarray, held_out: np.ndarray, rng: np.random.Generator
+) -> list[Finding]:
     findings = []
     if isinstance(model, FlowModel):
         jacobians = arithmetic.Jacobians.measure(model, held_out, rng)
@@ -40,10 +58,18 @@ def audit(model: DensityModel, dataset: Dataset, random_state: int = 0) -> list[
         ]
     if model.is_density:
         findings += [arithmetic.total_mass(model, train, rng)]
-    findings += [fit.generalisation(model, train, held_out)]
-    if model.can_sample:
-        findings += [fit.samples(model, held_out, random_state)]
     return [finding for finding in findings if finding is not None]
+
+
+def _given_the_commonest_level(
+    flow: ConditionalFlow, dataset: Dataset, train: np.ndarray, held_out: np.ndarray, rng: np.random.Generator
+) -> list[Finding]:
+    levels, counts = np.unique(train[:, dataset.context], return_counts=True)
+    level = levels[counts.argmax()]
+    kept = [rows[rows[:, dataset.context] == level][:, dataset.judged] for rows in (train, held_out)]
+    findings = _of_the_map(flow.given(level), kept[0], kept[1] if len(kept[1]) >= MIN_ROWS else kept[0], rng)
+    where = f"Measured given {dataset.levels[int(level)]}."
+    return [replace(finding, sentence=f"{finding.sentence} {where}") for finding in findings]
 
 
 def _some(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +79,7 @@ def _some(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _held_out(dataset: Dataset) -> np.ndarray:
     for part in ("test", "validation", "train"):
         rows = _normal_rows(dataset, part)
-        if len(rows) >= 20:
+        if len(rows) >= MIN_ROWS:
             return rows
     return dataset.X
 

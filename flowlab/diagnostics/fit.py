@@ -10,6 +10,9 @@ from flowlab.diagnostics.finding import Finding, level_of
 from flowlab.models.base import DensityModel, FlowModel
 from flowlab.twosample import classifier_test
 
+HUGE = 1e100
+"""Beyond it a sample is no number to compute with: its square overflows."""
+
 
 def untouched_columns(model: FlowModel, jacobians: Jacobians, X: np.ndarray) -> Finding | None:
     """Latent axes that are a column only moved and stretched, though that column is not normal."""
@@ -94,8 +97,8 @@ def generalisation(model: DensityModel, train: np.ndarray, held_out: np.ndarray)
 def samples(model: DensityModel, held_out: np.ndarray, random_state: int) -> Finding:
     """AUROC with which boosted trees tell the model's samples from held-out rows; 0.5 is as good as real."""
     drawn = model.sample(len(held_out), random_state=random_state)
-    if not np.isfinite(drawn).all():
-        return Finding("Samples", 1.0, "AUROC", "red", "Samples contain values that are not finite numbers.")
+    if not (np.abs(drawn) < HUGE).all():
+        return Finding("Samples", 1.0, "AUROC", "red", "Samples contain values that are not finite, or absurdly large.")
     auroc = classifier_test(drawn, held_out, random_state).effect
     noise = 1.0 / np.sqrt(len(held_out))
     level = level_of(auroc, 0.56 + noise, 0.75 + noise)

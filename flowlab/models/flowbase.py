@@ -43,6 +43,8 @@ class EngineFlow(LayerMasks, FlowModel):
 
     _average_rate = 0.01
     """How fast the averaged weights, which are the ones kept, follow the trained ones."""
+    _faults: tuple[str, ...] = ("none", "no log-determinant", "no mask")
+    """What `fault` may be, where a flow has it."""
 
     @abstractmethod
     def _build(self, n_features: int, exact: bool = False):
@@ -139,6 +141,8 @@ class EngineFlow(LayerMasks, FlowModel):
             raise ValueError(f"learning_rate must be above 0 and at most 1, not {self.learning_rate!r}")
         if self.regularize not in ("auto", "none"):
             raise ValueError(f"regularize must be 'auto' or 'none', not {self.regularize!r}")
+        if getattr(self, "fault", "none") not in self._faults:
+            raise ValueError(f"fault must be one of {', '.join(self._faults)}, not {self.fault!r}")
         if not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
             raise ValueError(f"random_state must be a whole number of at least 0, not {self.random_state!r}")
 

@@ -20,8 +20,9 @@ class SplineCouplingFlow(ConditionalFlow):
     +-`tail_bound` standardised units (outside: the identity); the other half sets the splines through a ReLU network
     with `n_hidden` layers of `hidden_features`. `mask` says which half: "alternate", "half", "random", or one digit
     per column such as "0110": 1 is transformed by the first layer, 0 by the second, and so on in turn. "=0110" is the
-    same in every layer: its 0 columns are never transformed, so their marginals stay normal. See `EngineFlow` and
-    `ConditionalFlow` for the other parameters.
+    same in every layer: its 0 columns are never transformed, so their marginals stay normal. `fault` breaks the flow on
+    purpose, to be seen and caught: "no log-determinant" leaves that out of loss and score, "no mask" lets the network
+    also read the columns it transforms; "none". See `EngineFlow` and `ConditionalFlow` for the other parameters.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class SplineCouplingFlow(ConditionalFlow):
         regularize="auto",
         standardize=True,
         context_column=None,
+        fault="none",
         random_state=0,
     ):
         self.n_layers = n_layers
@@ -58,6 +60,7 @@ class SplineCouplingFlow(ConditionalFlow):
         self.regularize = regularize
         self.standardize = standardize
         self.context_column = context_column
+        self.fault = fault
         self.random_state = random_state
 
     def _build(self, n_features, exact=False):
@@ -75,6 +78,7 @@ class SplineCouplingFlow(ConditionalFlow):
             n_context=self._scaling.n_context,
             seed=self.random_state,
             dtype=real(exact),
+            fault=self.fault,
         )
 
 
@@ -85,8 +89,8 @@ class AffineCouplingFlow(ConditionalFlow):
     s: "tanh" (+-1), "clamp" (softly +-2), "contract" (at most 0, for detection), "exp" (unbounded: one far row can
     make it explode), "sigmoid" (as nflows 0.14: scale at most 1.001), "softplus"; "additive" only shifts.
     `convention` is "scale then shift", y = x e^s + t, or "shift then scale", y = (x + t) e^s. `mask` is as in
-    `SplineCouplingFlow`; `activation_norm` puts an activation normalisation before each layer. See `EngineFlow` and
-    `ConditionalFlow` for the other parameters.
+    `SplineCouplingFlow`, and so is `fault`; `activation_norm` puts an activation normalisation before each layer. See
+    `EngineFlow` and `ConditionalFlow` for the other parameters.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class AffineCouplingFlow(ConditionalFlow):
         regularize="auto",
         standardize=True,
         context_column=None,
+        fault="none",
         random_state=0,
     ):
         self.n_layers = n_layers
@@ -125,6 +130,7 @@ class AffineCouplingFlow(ConditionalFlow):
         self.regularize = regularize
         self.standardize = standardize
         self.context_column = context_column
+        self.fault = fault
         self.random_state = random_state
 
     def _build(self, n_features, exact=False):
@@ -141,6 +147,7 @@ class AffineCouplingFlow(ConditionalFlow):
             n_context=self._scaling.n_context,
             seed=self.random_state,
             dtype=real(exact),
+            fault=self.fault,
         )
 
 
@@ -148,9 +155,9 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
     """MAF (Papamakarios et al. 2017, arXiv:1705.07057): each column scaled and shifted given those before it.
 
     Density and latent points cost one pass; so does sampling here (see `nets.engine.autoregressive`). `permutation`
-    of the column order between layers: "none", "reverse", "random". `scale_map`, `convention` and `activation_norm`
-    are as in `AffineCouplingFlow`. The default for tables with many columns. See `EngineFlow` and `ConditionalFlow` for
-    the other parameters.
+    of the column order between layers: "none", "reverse", "random". `scale_map`, `convention`, `activation_norm` and
+    `fault` are as in `AffineCouplingFlow`. The default for tables with many columns. See `EngineFlow` and
+    `ConditionalFlow` for the other parameters.
     """
 
     def __init__(
@@ -171,6 +178,7 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
         regularize="auto",
         standardize=True,
         context_column=None,
+        fault="none",
         random_state=0,
     ):
         self.n_layers = n_layers
@@ -189,6 +197,7 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
         self.regularize = regularize
         self.standardize = standardize
         self.context_column = context_column
+        self.fault = fault
         self.random_state = random_state
 
     _inverted = False
@@ -208,17 +217,20 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
             n_context=self._scaling.n_context,
             seed=self.random_state,
             dtype=real(exact),
+            fault=self.fault,
         )
 
 
 class InverseAutoregressiveFlow(MaskedAutoregressiveFlow):
     """IAF (Kingma et al. 2016, arXiv:1606.04934): MAF trained the other way round, so that sampling is one pass.
 
-    Parameters are those of `MaskedAutoregressiveFlow`. Its density is computed column by column; training it on many
-    columns is slower than a MAF, and it fits sharp edges worse: it is here to be compared.
+    Parameters are those of `MaskedAutoregressiveFlow`, without the fault "no mask": solved one column after the other,
+    its density cannot read ahead. Training it on many columns is slower than a MAF, and it fits sharp edges worse: it
+    is here to be compared.
     """
 
     _inverted = True
+    _faults = ("none", "no log-determinant")
 
 
 class PlanarFlow(EngineFlow):
