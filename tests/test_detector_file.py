@@ -34,8 +34,8 @@ def _table(n=900, seed=0):
     return frame
 
 
-def _detector(model="affine", **params):
-    dataset, encoder = make_table_dataset(_table(), label="fault", name="plant.csv")
+def _detector(model="affine", roles="", **params):
+    dataset, encoder = make_table_dataset(_table(), label="fault", name="plant.csv", roles=roles)
     spec = Spec(model, params or ({"n_steps": 60} if model == "affine" else {}))
     fitted = catalog.make_model(spec, 0, dataset).fit(dataset.part("train"))
     evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
@@ -65,6 +65,18 @@ def test_a_detector_that_was_saved_scores_the_same(model):
     again = from_bytes(to_bytes(detector))
     np.testing.assert_allclose(again.model().anomaly_score(dataset.X), evidence.scores, rtol=1e-6)
     assert again.threshold == detector.threshold and again.columns == detector.columns
+
+
+@pytest.mark.parametrize("model", ["affine", "detector"])
+def test_a_detector_that_judges_rows_among_their_kind_scores_the_same(model):
+    detector, dataset, evidence = _detector(model, roles="context=4", n_steps=50)
+    assert dataset.columns[dataset.context] == "colour"
+    again = from_bytes(to_bytes(detector))
+    np.testing.assert_allclose(again.model().anomaly_score(dataset.X), evidence.scores, rtol=1e-6)
+    later = _table(seed=5)
+    later.loc[:9, "colour"] = "violet"
+    _, scored = _score(detector, _csv(later))
+    assert np.isfinite(scored.filter(like="score").to_numpy()).all()
 
 
 def test_it_scores_the_same_in_another_process(saved, tmp_path):

@@ -311,3 +311,45 @@ def test_any_frame_is_encoded_finite_and_restored(frame: pd.DataFrame, seed: int
     assert np.isfinite(X).all()
     decoded = TableEncoder.from_json(encoder.to_json()).inverse_transform(X)
     assert_same_table(decoded, frame)
+
+
+def with_role(frame: pd.DataFrame, name: str, role: str) -> tuple[ColumnRole, ...]:
+    return tuple(ColumnRole(r.name, role) if r.name == name else r for r in propose_roles(frame))
+
+
+@pytest.mark.parametrize("name", ["city", "member", "three"])
+def test_a_context_keeps_the_numbers_of_its_levels_and_comes_back(name):
+    frame = mixed_frame()
+    encoder = TableEncoder(with_role(frame, name, "context")).fit(frame)
+    X = encoder.transform(frame)
+    codes = X[:, encoder.context_]
+    assert set(codes) == set(range(len(encoder.levels_))) and encoder.get_feature_names_out()[encoder.context_] == name
+    again = TableEncoder.from_json(encoder.to_json())
+    assert again.context_ == encoder.context_ and again.levels_ == encoder.levels_
+    assert_same_table(again.inverse_transform(X)[[name]], frame)
+    assert any(note.startswith(f"{name} is the context") for note in encoder.notes_)
+
+
+def test_a_level_that_was_not_there_stands_beyond_the_others():
+    frame = mixed_frame()
+    encoder = TableEncoder(with_role(frame, "city", "context")).fit(frame)
+    later = frame.assign(city="Oslo")
+    assert (encoder.transform(later)[:, encoder.context_] == len(encoder.levels_)).all()
+    assert any("city has new values" in sentence for sentence in encoder.unfamiliar(later))
+
+
+def test_a_context_of_too_many_levels_is_refused_with_a_way_out():
+    frame = mixed_frame().assign(machine=[f"m{i % 150}" for i in range(400)])
+    with pytest.raises(
+        TableError, match="'machine' has 150 different values, more than 100; give it the role category"
+    ):
+        TableEncoder(with_role(frame, "machine", "context")).fit(frame)
+
+
+def test_one_context_at_most_the_others_become_categories():
+    frame = mixed_frame()
+    position = {name: i + 1 for i, name in enumerate(frame)}
+    dataset, encoder = make_table_dataset(frame, roles=f"context={position['city']},{position['shop']}")
+    assert dataset.context == encoder.context_ and dataset.columns[dataset.context] == "city"
+    assert any("Only one column can be the context; 'city' is." in note for note in encoder.notes_)
+    assert any(name.startswith("shop") for name in dataset.columns) and "None" not in dataset.levels

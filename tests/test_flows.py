@@ -376,8 +376,8 @@ def test_knowing_the_level_gains_what_the_level_tells(labelled_moons):
 def test_the_gradient_of_a_conditional_score_leaves_the_context_alone(labelled_moons):
     flow = SplineCouplingFlow(n_layers=2, n_steps=100, context_column=1).fit(labelled_moons)
     gradient = flow.score_gradient(labelled_moons[:50])
-    moved = labelled_moons[:50] + [1e-3, 0, 0]
-    slope = (flow.score_samples(moved) - flow.score_samples(labelled_moons[:50] - [1e-3, 0, 0])) / 2e-3
+    step = np.array([1e-3, 0, 0])
+    slope = (flow.score_samples(labelled_moons[:50] + step) - flow.score_samples(labelled_moons[:50] - step)) / 2e-3
     assert not gradient[:, 1].any()
     assert np.median(np.abs(gradient[:, 0] - slope)) < 0.05 * np.abs(slope).mean()
 

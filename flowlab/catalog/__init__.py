@@ -58,8 +58,8 @@ def tidy(spec: RunSpec) -> tuple[RunSpec, list[str]]:
 
 
 def run_id(spec: RunSpec) -> str:
-    """What names a run: the digest of the spec with all defaults written out, 16 hex digits."""
-    data, model = DATASETS[spec.data.name].complete(spec.data), MODELS[spec.model.name].complete(spec.model)
+    """What names a run: the digest of the spec with its defaults written out, 16 hex digits."""
+    data, model = DATASETS[spec.data.name].identity(spec.data), MODELS[spec.model.name].identity(spec.model)
     return replace(spec, data=data, model=model).digest()
 
 
@@ -109,7 +109,8 @@ def make_table(spec: Spec, seed: int, load_table: Callable[[str], Any] | None) -
 def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> DensityModel:
     """The unfitted estimator a Spec names, its `random_state` set to the run's seed.
 
-    A detector that wants to know what its training rows are (`trained_on`) takes that from `dataset`.
+    A detector that wants to know what its training rows are (`trained_on`) takes that from `dataset`, and a model that
+    can be conditioned (`context_column`) the number of the context.
     """
     entry = MODELS[spec.name]
     model = entry.make(**entry.fixed, **entry.complete(spec).params)
@@ -119,6 +120,8 @@ def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> Den
     if "trained_on" in accepted and dataset is not None and "trained_on" not in spec.params:
         knows_normal = dataset.y is not None and dataset.train_on == "normal"
         model.set_params(trained_on="normal" if knows_normal else "all")
+    if model.can_condition and dataset is not None:
+        model.set_params(context_column=dataset.context)
     return model
 
 

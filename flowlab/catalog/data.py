@@ -26,15 +26,17 @@ UPLOADED = "Uploaded table"
 def _toy(name: str, label: str, density: type, *controls: Control, n_samples: int = 20_000, blurb: str = "") -> Entry:
     rows = Control("n_samples", "Rows", "int", 200, 200_000, 1000, log=True, help="Rows drawn; 80 % of them train.")
     planar = "anomaly_component" not in vars(density) and density.n_features == 2
-    more = (rows, ANOMALIES) if planar else (rows,)
+    more = (rows, *[ANOMALIES] * planar, *[BY_CLASS] * (density.n_classes is not toys.ToyDensity.n_classes))
     return Entry(name, label, _toy_maker(density, label, n_samples), (*controls, *more), blurb, TOYS)
 
 
 def _toy_maker(density: type, label: str, rows: int) -> Callable[..., Dataset]:
     """A maker whose signature is the density's, with the number of rows and the share of anomalies added."""
 
-    def make(*, seed: int = 0, n_samples: int = rows, anomaly_share: float = 0.0, **params: float) -> Dataset:
-        return toys.make_toy(density(**params), n_samples, seed, label, anomaly_share=anomaly_share)
+    def make(
+        *, seed: int = 0, n_samples: int = rows, anomaly_share: float = 0.0, by_class: bool = False, **params: float
+    ) -> Dataset:
+        return toys.make_toy(density(**params), n_samples, seed, label, anomaly_share=anomaly_share, by_class=by_class)
 
     shared = [p for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(density).parameters.values()]
@@ -61,6 +63,13 @@ ANOMALIES = _number(
     0.2,
     0.005,
     "Rows replaced by labelled outliers spread evenly over the window.",
+)
+BY_CLASS = Control(
+    "by_class",
+    "Given the class",
+    "flag",
+    help="Coupling and autoregressive flows then learn one density per class from one network, and draw from a chosen "
+    "class. Models that cannot be conditioned read the class as a number.",
 )
 
 _ENTRIES = (

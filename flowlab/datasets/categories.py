@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from flowlab.datasets.columns import cell_noise
+from flowlab.datasets.foreign import TableError
+
+MAX_CONTEXT_LEVELS = 100
 
 
 @dataclass
@@ -17,7 +20,8 @@ class CategoryColumn:
 
     Two levels give one 0/1 feature, a few give one-hot features, many give one feature "rarity": minus the binary
     logarithm of the level's share, each level on a cell of its own. A missing value is the level None; a level that
-    was not there at the fit stands outside all cells.
+    was not there at the fit stands outside all cells. As a context the column keeps the numbers of its levels: a flow
+    reads them and learns nothing of their distribution, so nothing need be spread.
     """
 
     kind: ClassVar[str] = "category"
@@ -25,6 +29,7 @@ class CategoryColumn:
     dtype: str
     levels: tuple[str | int | float | bool | None, ...]
     edges: tuple[float, ...] = ()
+    is_context: bool = False
 
     @classmethod
     def learn(cls, column: pd.Series, max_one_hot: int) -> CategoryColumn:
@@ -48,7 +53,24 @@ class CategoryColumn:
     def is_rarity(self) -> bool:
         return bool(self.edges)
 
+    @classmethod
+    def learn_context(cls, column: pd.Series) -> CategoryColumn:
+        """The plan of a context; TableError where it has more levels than a flow can be conditioned on."""
+        plan = cls.learn(column, MAX_CONTEXT_LEVELS)
+        if plan.is_rarity:
+            raise TableError(
+                f"The context {plan.name!r} has {len(plan.levels):,} different values, more than {MAX_CONTEXT_LEVELS}; "
+                "give it the role category or feature."
+            )
+        return replace(plan, is_context=True)
+
+    def level_names(self) -> tuple[str, ...]:
+        """What people read for each level."""
+        return tuple(_shown(level) for level in self.levels)
+
     def names(self) -> list[str]:
+        if self.is_context:
+            return [self.name]
         if self.is_rarity:
             return [f"{self.name} (rarity)"]
         if len(self.levels) <= 2:
@@ -65,6 +87,8 @@ class CategoryColumn:
 
     def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
         codes = self.codes(column)
+        if self.is_context:
+            return codes[:, None].astype(float)
         if self.is_rarity:
             edges = np.append(self.edges, self.edges[-1] + 1.0)
             noise = (1 - 1e-6) * cell_noise(keys, codes, self.name)

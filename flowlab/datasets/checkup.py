@@ -9,7 +9,7 @@ import pandas as pd
 
 from flowlab.datasets.columns import is_known, numbers
 from flowlab.datasets.dataset import Dataset
-from flowlab.datasets.roles import ColumnRole, sample_rows
+from flowlab.datasets.roles import ENCODED, ColumnRole, sample_rows
 
 CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
 """Numbers people write for "no value"."""
@@ -17,9 +17,10 @@ CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
 
 def checkup(frame: pd.DataFrame, roles: Sequence[ColumnRole], dataset: Dataset) -> list[str]:
     """One sentence for each trouble, ordered by harm: first what makes results wrong, then what makes them rough."""
-    features = [role.name for role in roles if role.role in ("feature", "category") and role.name in frame]
+    features = [role.name for role in roles if role.role in ENCODED and role.name in frame]
     found = _tell_tales(frame, features, dataset)
     found += _missing_codes(frame, features)
+    found += _unlabelled(frame, roles)
     found += _labels(dataset)
     found += _sizes(dataset)
     found += _holes(frame, features)
@@ -78,6 +79,17 @@ def _missing_codes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
                 share = np.mean(values == code)
                 found.append(f"{name!r} is {code} in {share:.1%} of rows, far from all else: is that a missing code?")
     return found[:5]
+
+
+def _unlabelled(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> list[str]:
+    label = next((role.name for role in roles if role.role == "label"), None)
+    n_missing = 0 if label is None else int(frame[label].isna().sum())
+    if not n_missing:
+        return []
+    share = f"{n_missing / len(frame):.1%}"
+    return [
+        f"{n_missing:,} rows ({share}) have no label and count as normal; leave them out of the file if they may not."
+    ]
 
 
 def _labels(dataset: Dataset) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +26,13 @@ class _Clump(ToyDensity):
     share: float
     anomaly_component = 1
 
+    @abstractmethod
     def log_density_of_bulk(self, X: np.ndarray) -> np.ndarray:
         """Log-density of the bulk alone, in nats: the detector that does not know the clump."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _log_density_of_clump(self, X: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Log-density of the clump alone, in nats."""
 
     def _log_density(self, X: np.ndarray) -> np.ndarray:
         bulk, clump = self.log_density_of_bulk(X), self._log_density_of_clump(X)
@@ -155,11 +157,25 @@ class WithOutliers(ToyDensity):
         spread = rng.uniform([x0, y0], [x1, y1], size=(n, 2))
         return np.where(outlier[:, None], spread, X), np.where(outlier, 0, component + 1)
 
+    @property
+    def n_classes(self) -> int:
+        return self.base.n_classes
+
+    def classes_of(self, component: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """An outlier is of any class."""
+        return np.where(component == 0, rng.integers(0, self.n_classes, len(component)), component - 1)
+
     def _log_density(self, X: np.ndarray) -> np.ndarray:
+        return np.logaddexp(np.log1p(-self.share) + self.base.log_density(X), self._log_outlier(X))
+
+    def _class_log_density(self, X: np.ndarray) -> np.ndarray:
+        base = self.base.class_log_density(X)
+        return np.logaddexp(np.log1p(-self.share) + base, self._log_outlier(X)[:, None])
+
+    def _log_outlier(self, X: np.ndarray) -> np.ndarray:
         x0, x1, y0, y1 = self.base.window()
         inside = (X[:, 0] >= x0) & (X[:, 0] <= x1) & (X[:, 1] >= y0) & (X[:, 1] <= y1)
-        flat = np.where(inside, np.log(self.share) - np.log((x1 - x0) * (y1 - y0)), -np.inf)
-        return np.logaddexp(np.log1p(-self.share) + self.base.log_density(X), flat)
+        return np.where(inside, np.log(self.share) - np.log((x1 - x0) * (y1 - y0)), -np.inf)
 
     def _n_terms(self) -> int:
         return self.base._n_terms()

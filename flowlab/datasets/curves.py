@@ -64,6 +64,16 @@ class NoisyCurve(ToyDensity):
         terms += log_weights - precision / 2 * np.sum(centres**2, axis=1)
         return log_sum_exp(terms) - precision / 2 * np.sum(X**2, axis=1) - LOG_2PI - 2 * np.log(self.noise)
 
+    @property
+    def n_classes(self) -> int:
+        return self._arms()
+
+    def _class_log_density(self, X: np.ndarray) -> np.ndarray:
+        centres, log_weights = _curve_nodes(self)
+        terms = log_weights - np.sum((X[:, None] - centres) ** 2, axis=2) / (2 * self.noise**2)
+        by_arm = log_sum_exp(terms.reshape(len(X), self._arms(), -1))
+        return by_arm + np.log(self._arms()) - LOG_2PI - 2 * np.log(self.noise)
+
     def _n_terms(self) -> int:
         return len(_curve_nodes(self)[0])
 
@@ -199,14 +209,24 @@ class Rings(ToyDensity):
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * self._radii()[ring][:, None]
         return circle + self.noise * rng.standard_normal((n, 2)), ring
 
+    @property
+    def n_classes(self) -> int:
+        return self.n_rings
+
+    def _class_log_density(self, X: np.ndarray) -> np.ndarray:
+        return self._ring_log_densities(np.hypot(X[:, 0], X[:, 1]))
+
     def _log_density(self, X: np.ndarray) -> np.ndarray:
         return self._log_density_at(np.hypot(X[:, 0], X[:, 1]))
 
     def _log_density_at(self, radius: np.ndarray) -> np.ndarray:
+        return log_sum_exp(self._ring_log_densities(radius)) - np.log(self.n_rings)
+
+    def _ring_log_densities(self, radius: np.ndarray) -> np.ndarray:
         rings, variance = self._radii(), self.noise**2
         # exp(-(r² + R²)/2σ²) I0(rR/σ²), with the exponentially scaled Bessel function: exp(-(r - R)²/2σ²) i0e(rR/σ²)
         terms = -((radius[:, None] - rings) ** 2) / (2 * variance) + np.log(i0e(radius[:, None] * rings / variance))
-        return log_sum_exp(terms) - np.log(self.n_rings) - LOG_2PI - np.log(variance)
+        return terms - LOG_2PI - np.log(variance)
 
     def _entropy(self) -> float:
         end = self._radii()[-1] + 10 * self.noise

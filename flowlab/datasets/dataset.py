@@ -27,6 +27,13 @@ class ExactDensity(Protocol):
         """Differential entropy in nats: the lowest expected negative log-likelihood any model can reach."""
 
 
+class ScoringModel(Protocol):
+    """What a model says of its scores."""
+
+    is_density: bool
+    can_condition: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A table of numbers, ready for an estimator.
@@ -41,7 +48,9 @@ class Dataset:
     density : the exact density of toy data, else None
     split : (n_rows,) int8; 0 training, 1 validation, 2 test
     train_on : "all" or "normal": whether training rows marked as anomalies are left out of the fit
-    classes : (n_rows,) int or None; class of each row for class-conditional models and for colours
+    classes : (n_rows,) int or None; class of each row, for colours
+    context : which column conditions the others instead of being modelled, or None; it holds the numbers of `levels`
+    levels : names of the context's values, from 0 on
     """
 
     X: np.ndarray
@@ -53,6 +62,8 @@ class Dataset:
     split: np.ndarray | None = None
     train_on: str = "all"
     classes: np.ndarray | None = None
+    context: int | None = None
+    levels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.X.shape[1] != len(self.columns):
@@ -68,6 +79,12 @@ class Dataset:
     @property
     def n_features(self) -> int:
         return self.X.shape[1]
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Numbers of the columns that a density is over, (n,): all but the context."""
+        columns = np.arange(self.n_features)
+        return columns if self.context is None else np.delete(columns, self.context)
 
     def rows(self, part: str) -> np.ndarray:
         """Row numbers of "train" (those that are fitted), "monitor", "validation", "test" or "all".
@@ -86,6 +103,14 @@ class Dataset:
         """The rows of one part as a matrix (n, n_features)."""
         return self.X[self.rows(part)]
 
+    def truth_for(self, model: ScoringModel) -> ExactDensity | None:
+        """The exact density that the scores of a model, or class of models, can be held against, or None.
+
+        Under a context that is the density given it, which a model that cannot condition does not have.
+        """
+        comparable = model.is_density and (model.can_condition or self.context is None)
+        return self.density if comparable else None
+
     def exact_loss(self, part: str) -> float | None:
         """Mean negative log of the exact density over a part, in nats; None where no density is known.
 
@@ -100,6 +125,8 @@ class Dataset:
             if array is not None:
                 h.update(np.ascontiguousarray(array).tobytes())
         h.update(repr((self.columns, self.train_on)).encode())
+        if self.context is not None:
+            h.update(repr(self.context).encode())
         return h.hexdigest()[:16]
 
 

@@ -18,10 +18,16 @@ class ToyDensity(ABC):
     """A density known exactly. Subclasses are frozen dataclasses, so equal parameters are equal densities.
 
     Draws come from components (a moon, a ring, a mode); `anomaly_component` is the one that labels call an anomaly.
+    Where the components are equally likely classes, `n_classes` counts them; it is 1 otherwise.
     """
 
     n_features: int = 2
     anomaly_component: int | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """How many equally likely classes the rows have."""
+        return 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,6 +56,16 @@ class ToyDensity(ABC):
             return self._log_density(X)
         return np.concatenate([self._log_density(X[i : i + step]) for i in range(0, len(X), step)])
 
+    def class_log_density(self, X: np.ndarray) -> np.ndarray:
+        """Exact log p(x | class) in nats of each row under each class, (n_samples, n_classes)."""
+        X = np.asarray(X, np.float64)
+        step = max(1, CHUNK_NUMBERS // self._n_terms())
+        return np.concatenate([self._class_log_density(X[i : i + step]) for i in range(0, len(X), step)])
+
+    def classes_of(self, component: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Class of each row, 0 to n_classes - 1, by its component."""
+        return component
+
     def entropy(self) -> float:
         """Differential entropy in nats, from a formula or by quadrature; computed once for equal parameters."""
         return _entropy_of(self)
@@ -65,6 +81,10 @@ class ToyDensity(ABC):
     @abstractmethod
     def _log_density(self, X: np.ndarray) -> np.ndarray:
         """Log-density of a chunk of checked float64 rows."""
+
+    def _class_log_density(self, X: np.ndarray) -> np.ndarray:
+        """Log p(x | class) of a chunk of rows, (n, n_classes)."""
+        return self._log_density(X)[:, None]
 
     @abstractmethod
     def _entropy(self) -> float:

@@ -16,7 +16,7 @@ from flowlab.datasets.columns import NumberColumn, is_known, numbers, row_keys
 from flowlab.datasets.copies import decode_copy, find_copies, n_deviating
 from flowlab.datasets.foreign import TableError
 from flowlab.datasets.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
-from flowlab.datasets.roles import ColumnRole, propose_roles
+from flowlab.datasets.roles import ENCODED, ColumnRole, propose_roles
 
 MISSING_POLICIES = ("auto", "median", "indicator")
 MAX_FEATURES = 4_000
@@ -32,7 +32,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    roles : sequence of ColumnRole, or None to propose them; features and categories are encoded
+    roles : sequence of ColumnRole, or None to propose them; features, categories and a context are encoded
     missing : "median" fills holes, "indicator" also adds a 0/1 feature, "auto" adds it where 1 % or more is missing
     max_one_hot : categories with more levels than this become one feature, their rarity
     clock : whether the time column adds hour and weekday features (sine and cosine)
@@ -83,8 +83,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.copies_: dict[str, dict[str, Any]] = {}
         self.shared_holes_: dict[str, str] = {}
         self.time_ = next((role.name for role in roles if role.role == "time"), "")
-        self.order_ = [role.name for role in roles if role.role in ("feature", "category") or role.reason == "constant"]
-        used = [role for role in roles if role.role in ("feature", "category") and self._is_worth_it(frame[role.name])]
+        self.order_ = [role.name for role in roles if role.role in ENCODED or role.reason == "constant"]
+        used = [role for role in roles if role.role in ENCODED and self._is_worth_it(frame[role.name])]
         for role in roles:
             if role.role == "ignore" and role.reason == "constant":
                 self._is_worth_it(frame[role.name])
@@ -185,6 +185,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         sources += [self.time_] * (4 if self.clock_ else 0)
         return tuple(sources) * (1 + self.lags)
 
+    @property
+    def context_(self) -> int | None:
+        """Number of the feature that is the context, or None."""
+        names = [(plan, name) for plan in self.columns_ for name in plan.names()]
+        return next((j for j, (plan, _) in enumerate(names) if _is_context(plan)), None)
+
+    @property
+    def levels_(self) -> tuple[str, ...]:
+        """Names of the context's levels; empty without one."""
+        return next((plan.level_names() for plan in self.columns_ if _is_context(plan)), ())
+
     def to_json(self) -> str:
         """Everything learned, as JSON text: `TableEncoder.from_json` gives an encoder that encodes the same."""
         check_is_fitted(self, "columns_")
@@ -236,6 +247,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def _learn(self, column: pd.Series, role: ColumnRole, patterns: dict[bytes, str]) -> Plan:
         is_number = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
         is_date = str(column.dtype).startswith("datetime")
+        if role.role == "context":
+            plan = CategoryColumn.learn_context(column)
+            self.notes_.append(
+                f"{role.name} is the context: rows are judged among the rows of its {len(plan.levels)} levels."
+            )
+            return plan
         if role.role == "category" or not (is_number or is_date) or one_or_none(column):
             plan = CategoryColumn.learn(column, self.max_one_hot)
             if plan.is_rarity:
@@ -259,7 +276,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return plan
 
     def _drop_copies(self, frame: pd.DataFrame, used: list[ColumnRole]) -> list[ColumnRole]:
-        self.copies_ = find_copies(frame, used)
+        self.copies_ = find_copies(frame, [role for role in used if role.role != "context"])
         for name, copy in self.copies_.items():
             what = (
                 "repeats"
@@ -268,6 +285,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             )
             self.notes_.append(f"{name} {what} {copy['of']} and was left out.")
         return [role for role in used if role.name not in self.copies_]
+
+
+def _is_context(plan: Plan) -> bool:
+    return plan.kind == "category" and plan.is_context
 
 
 def _checked_frame(X: object) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,9 +41,16 @@ class GaussianModes(ToyDensity):
         mode = rng.integers(0, self.n_modes, n)
         return self._centres[mode] + self.noise * rng.standard_normal((n, 2)), mode
 
-    def _log_density(self, X: np.ndarray) -> np.ndarray:
+    @property
+    def n_classes(self) -> int:
+        return self.n_modes
+
+    def _class_log_density(self, X: np.ndarray) -> np.ndarray:
         terms = -np.sum((X[:, None] - self._centres) ** 2, axis=-1) / (2 * self.noise**2)
-        return log_sum_exp(terms) - np.log(self.n_modes) - LOG_2PI - 2 * np.log(self.noise)
+        return terms - LOG_2PI - 2 * np.log(self.noise)
+
+    def _log_density(self, X: np.ndarray) -> np.ndarray:
+        return log_sum_exp(self._class_log_density(X)) - np.log(self.n_modes)
 
     def _n_terms(self) -> int:
         return 3 * self.n_modes
@@ -61,9 +69,17 @@ class _Wheel(ToyDensity):
 
     n_arms: int
 
+    @property
+    def n_classes(self) -> int:
+        return self.n_arms
+
+    @abstractmethod
     def _arm(self) -> tuple[float, float, float]:
         """Distance of the centre, standard deviation along the arm, standard deviation across it."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def _straight(self, X: np.ndarray) -> np.ndarray:
+        """The points before the arms were bent, at equal areas, (n, 2)."""
 
     def _draw_straight(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         centre, along, across = self._arm()
@@ -71,16 +87,27 @@ class _Wheel(ToyDensity):
         points = rng.standard_normal((n, 2)) * [along, across] + [centre, 0.0]
         return rotate(points, self._angles()[arm]), arm
 
-    def _log_density_straight(self, X: np.ndarray) -> np.ndarray:
-        centre, along, across = self._arm()
-        turned = rotate(X[:, None], -self._angles())
-        terms = -0.5 * ((turned[..., 0] - centre) / along) ** 2 - 0.5 * (turned[..., 1] / across) ** 2
-        return log_sum_exp(terms) - np.log(self.n_arms * along * across) - LOG_2PI
+    def _class_log_density(self, X: np.ndarray) -> np.ndarray:
+        return self._arm_log_densities(self._straight(X))
 
-    def _entropy_straight(self) -> float:
+    def _log_density(self, X: np.ndarray) -> np.ndarray:
+        return log_sum_exp(self._class_log_density(X)) - np.log(self.n_arms)
+
+    def _arm_log_densities(self, straight: np.ndarray) -> np.ndarray:
+        centre, along, across = self._arm()
+        turned = rotate(straight[:, None], -self._angles())
+        terms = -0.5 * ((turned[..., 0] - centre) / along) ** 2 - 0.5 * (turned[..., 1] / across) ** 2
+        return terms - np.log(along * across) - LOG_2PI
+
+    def _entropy(self) -> float:
+        """Of the straight arms: bending keeps areas."""
         centre, along, across = self._arm()
         half = centre + 9 * max(along, across)
-        return entropy_on_grid(self._log_density_straight, (-half, half, -half, half), min(along, across) / 2.5)
+
+        def log_density(straight: np.ndarray) -> np.ndarray:
+            return log_sum_exp(self._arm_log_densities(straight)) - np.log(self.n_arms)
+
+        return entropy_on_grid(log_density, (-half, half, -half, half), min(along, across) / 2.5)
 
     def _angles(self) -> np.ndarray:
         return self._circle() * np.arange(self.n_arms) / self.n_arms
@@ -120,11 +147,8 @@ class Pinwheel(_Wheel):
         straight, arm = self._draw_straight(n, rng)
         return rotate(straight, self._bend_angle(straight)), arm
 
-    def _log_density(self, X: np.ndarray) -> np.ndarray:
-        return self._log_density_straight(rotate(X, -self._bend_angle(X)))
-
-    def _entropy(self) -> float:
-        return self._entropy_straight()
+    def _straight(self, X: np.ndarray) -> np.ndarray:
+        return rotate(X, -self._bend_angle(X))
 
     def window(self) -> Window:
         return -4.5, 4.5, -4.5, 4.5
@@ -152,11 +176,8 @@ class Star(_Wheel):
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return self._draw_straight(n, rng)
 
-    def _log_density(self, X: np.ndarray) -> np.ndarray:
-        return self._log_density_straight(X)
-
-    def _entropy(self) -> float:
-        return self._entropy_straight()
+    def _straight(self, X: np.ndarray) -> np.ndarray:
+        return X
 
     def window(self) -> Window:
         half = 2.7 * max(self.length, self.noise)

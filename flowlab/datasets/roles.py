@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-ROLES = ("feature", "label", "time", "category", "identifier", "ignore")
+ROLES = ("feature", "category", "context", "label", "time", "identifier", "ignore")
+ENCODED = ("feature", "category", "context")
+"""Roles whose columns become numbers a model sees; a context conditions the others and is not judged itself."""
 
 _LABEL_NAME = re.compile(
     r"(is_?)?(label|class|target|anomal(y|ous)|outlier|fraud|attack|fault|malicious|intrusion|y)", re.I

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from flowlab.datasets.clumps import Clump1D, Clump2D, WithOutliers
 from flowlab.datasets.curves import Moons, Rings, Spirals, SwissRoll
 from flowlab.datasets.dataset import Dataset, random_split
 from flowlab.datasets.density import ToyDensity
+from flowlab.datasets.given import GivenClass
 from flowlab.datasets.mixtures import GaussianModes, Pinwheel, Star
 from flowlab.datasets.shapes import Banana, Checkerboard, CorrelatedGaussian, Funnel, Sine
 from flowlab.datasets.wide import Table64
@@ -63,6 +66,7 @@ def make_toy(
     name: str = "",
     *,
     anomaly_share: float = 0.0,
+    by_class: bool = False,
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
 ) -> Dataset:
     """A Dataset of draws from a toy density, in its natural units.
@@ -75,6 +79,8 @@ def make_toy(
     name : what people read
     anomaly_share : share of rows, for densities of two features, that are replaced by labelled outliers spread
         evenly over the window; the Dataset's density is then the exact density of this mixture
+    by_class : whether the class of each row is a context column, the last; the density is then that given the class.
+        A single class conditions nothing
     fractions : of training, validation and test rows
 
     >>> data = make_toy(Clump1D(), 1000)
@@ -85,10 +91,18 @@ def make_toy(
         raise ValueError(f"n_samples must be from 10 to {MAX_SAMPLES}, not {n_samples!r}")
     if anomaly_share:
         density = WithOutliers(density, anomaly_share)
+    n_classes, context = density.n_classes, None
+    if by_class and n_classes > 1:
+        density, context = GivenClass(density), density.n_features
     X, component = density.sample_with_components(n_samples, np.random.default_rng([seed, 0x70F5]))
     y = None
     if density.anomaly_component is not None:
         y = (component == density.anomaly_component).astype(np.int8)
     split = random_split(n_samples, fractions, seed, y)
     classes = component if component.max(initial=0) > 0 else None
-    return Dataset(X, density.columns, y=y, name=name, density=density, split=split, classes=classes)
+    dataset = Dataset(X, density.columns, y=y, name=name, density=density, split=split, classes=classes)
+    return dataset if context is None else replace(dataset, context=context, levels=_level_names(n_classes))
+
+
+def _level_names(n_classes: int) -> tuple[str, ...]:
+    return tuple(f"class {i + 1}" for i in range(n_classes))

@@ -78,6 +78,8 @@ def make_table_dataset(
         split=parts,
         train_on=train_on if y is not None else "all",
         classes=_classes(frame[label]) if label else None,
+        context=encoder.context_,
+        levels=encoder.levels_,
     )
     return dataset, encoder
 
@@ -85,10 +87,10 @@ def make_table_dataset(
 def choose_roles(
     frame: pd.DataFrame, *, label: str = "", time: str = "", roles: str = ""
 ) -> tuple[tuple[ColumnRole, ...], list[str]]:
-    """The proposal as changed by the link: at most one label and one time column; and what made no sense."""
+    """The proposal as changed by the link: at most one label, time and context; and what made no sense."""
     proposed = propose_roles(frame)
     chosen, problems = roles_from_text(roles, proposed)
-    for role, wanted in (("label", label), ("time", time)):
+    for role, wanted in (("label", label), ("time", time), ("context", "")):
         if wanted and wanted != NONE and wanted not in frame:
             problems.append(f"The table has no column {wanted[:40]!r} to be its {role}; the proposal is used.")
             wanted = ""
@@ -105,7 +107,8 @@ def choose_roles(
         of_role = [i for i, old in enumerate(chosen) if old.role == role]
         if len(of_role) > 1:  # two were chosen in the roles table: the one that was not proposed wins
             keep = next((i for i in of_role if proposed[i].role != role), of_role[0])
-            chosen = tuple(replace(r, role="ignore") if i in of_role and i != keep else r for i, r in enumerate(chosen))
+            instead = "category" if role == "context" else "ignore"
+            chosen = tuple(replace(r, role=instead) if i in of_role and i != keep else r for i, r in enumerate(chosen))
             problems.append(f"Only one column can be the {role}; {chosen[keep].name!r} is.")
     return chosen, problems
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import check_random_state
 
+from flowlab.models.base import FlowModel, State
 from flowlab.models.flowbase import EngineFlow
 from flowlab.models.scaling import ContextScaling, Scaling
 
@@ -46,7 +47,7 @@ class ConditionalFlow(EngineFlow):
         return result
 
     def marginal_log_density(self, X) -> np.ndarray:
-        """log p(other columns), the levels mixed in their training shares, (n_samples,); the context is not looked at."""
+        """log p(other columns), the levels mixed in their training shares, (n_samples,)."""
         return np.logaddexp.reduce(self.level_log_density(X) + self._context_scaling().log_share, axis=1)
 
     def most_probable_level(self, X) -> np.ndarray:
@@ -62,6 +63,10 @@ class ConditionalFlow(EngineFlow):
         latent = scaling.base_sample(n_samples, temperature, check_random_state(random_state))
         latent[:, scaling.column] = np.flatnonzero(scaling.levels == level)[0]
         return self._to_data(latent, exact=False)
+
+    def given(self, level) -> FlowGivenLevel:
+        """This flow at one level of its context: an ordinary flow over the other columns."""
+        return FlowGivenLevel(self, level)
 
     @property
     def levels_(self) -> np.ndarray:
@@ -83,3 +88,75 @@ class ConditionalFlow(EngineFlow):
                 f"context_column must be None or the number of a column of the {X.shape[1]}, not {column!r}"
             )
         return ContextScaling.fit_context(X, int(column) % X.shape[1], self.standardize)
+
+
+class FlowGivenLevel(FlowModel):
+    """A trained `ConditionalFlow` at one level of its context: rows and latent points without the context's column.
+
+    `levels_` of the flow are what `level` may be. It is a view of the flow, which is trained and saved instead of it.
+    """
+
+    def __init__(self, flow, level):
+        self.flow = flow
+        self.level = level
+
+    def score_samples(self, X) -> np.ndarray:
+        """Log p(x | level) in nats, (n_samples,)."""
+        return self.flow.score_samples(self._whole(X, self.level))
+
+    def transform(self, X) -> np.ndarray:
+        """Latent points, (n_samples, n_features)."""
+        return self.flow.transform(self._whole(X, self.level))[:, self._judged]
+
+    def inverse_transform(self, Z) -> np.ndarray:
+        """Rows in data units, (n_samples, n_features)."""
+        return self.flow.inverse_transform(self._whole(Z, self._code))[:, self._judged]
+
+    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+        """Draws at this level, (n_samples, n_features)."""
+        return self.flow.sample_given(self.level, n_samples, random_state, temperature)[:, self._judged]
+
+    def transform_path(self, X) -> np.ndarray:
+        """Positions after each layer, (n_layers + 1, n_samples, n_features)."""
+        return self.flow.transform_path(self._whole(X, self.level))[:, :, self._judged]
+
+    def log_det_path(self, X) -> np.ndarray:
+        """Log-determinant of each layer in nats, (n_layers, n_samples)."""
+        return self.flow.log_det_path(self._whole(X, self.level))
+
+    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+        """Jacobian of one layer or of all at a row x (n_features,), (n_features, n_features)."""
+        matrix = self.flow.layer_jacobian(self._whole(np.asarray(x)[None], self.level)[0], layer)
+        return matrix[np.ix_(self._judged, self._judged)]
+
+    def fit_iter(self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None):
+        """Not possible: train the flow under its context."""
+        raise NotImplementedError("a flow given one level is a view of a trained one; train that")
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """State of the whole flow."""
+        return self.flow.get_state()
+
+    def set_state(self, state: State) -> FlowGivenLevel:
+        """Restore the whole flow."""
+        self.flow.set_state(state)
+        return self
+
+    @property
+    def tail_bound(self) -> float:
+        """Of the flow, if it has one."""
+        return self.flow.tail_bound
+
+    @property
+    def _judged(self) -> np.ndarray:
+        return np.flatnonzero(self.flow._scaling_checked().judged)
+
+    @property
+    def _code(self) -> int:
+        return int(np.flatnonzero(self.flow.levels_ == self.level)[0])
+
+    def _whole(self, X, value: float) -> np.ndarray:
+        X = np.asarray(X, np.float64)
+        whole = np.full((len(X), self.flow.n_features_in_), float(value))
+        whole[:, self._judged] = X
+        return whole

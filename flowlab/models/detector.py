@@ -54,12 +54,15 @@ class Detector(DensityModel):
     n_steps : training steps of each flow; 0 takes 400 where `trained_on` is "all" and 1,600 where it is "normal"
     trim : share of the training rows, the least likely ones of a first fit, that the flows do not see; "auto" is 0.2
         where `trained_on` is "all"
+    context_column : index of a column that conditions the flows, so that a row is judged among the rows of its level
+        (the classical member reads it as a number); None for none
     n_layers, hidden_features, learning_rate, scale_map : of the flows; "contract" keeps them from expanding
     random_state : seed of everything
     """
 
     is_density = False
     can_sample = False
+    can_condition = True
     loss_label = "negative log-likelihood of the flow in training (nats)"
     score_label = "mean log tail probability (nats)"
 
@@ -75,6 +78,7 @@ class Detector(DensityModel):
         hidden_features=64,
         learning_rate=5e-3,
         scale_map="contract",
+        context_column=None,
         random_state=0,
     ):
         self.trained_on = trained_on
@@ -87,6 +91,7 @@ class Detector(DensityModel):
         self.hidden_features = hidden_features
         self.learning_rate = learning_rate
         self.scale_map = scale_map
+        self.context_column = context_column
         self.random_state = random_state
 
     def fit_iter(
@@ -126,6 +131,7 @@ class Detector(DensityModel):
             n_layers=self.n_layers,
             hidden_features=self.hidden_features,
             scale_map=self.scale_map,
+            context_column=self.context_column,
             n_steps=n_steps,
             batch_size=batch_size,
             learning_rate=self.learning_rate,

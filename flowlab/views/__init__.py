@@ -8,6 +8,7 @@ import numpy as np
 
 from flowlab.views.budget import steps_within
 from flowlab.views.compare import cost, reconstruction, reconstruction_map, trivial_rivals, trust, two_samples
+from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
 from flowlab.views.couplings import coupling, jacobian, masks
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
 from flowlab.views.draws import gap, kolmogorov_distance, margins, rows, samples
@@ -18,6 +19,7 @@ from flowlab.views.reasons import reasons, repaired, top_reasons
 from flowlab.views.staging import Stage, display_rows, stage
 
 __all__ = [
+    "ALL_LEVELS",
     "MASSES",
     "VIEWS",
     "Stage",
@@ -30,7 +32,10 @@ __all__ = [
     "final",
     "frame",
     "gap",
+    "is_conditioned",
+    "is_planar",
     "jacobian",
+    "judged",
     "kolmogorov_distance",
     "latent_point",
     "latent_ways",

@@ -6,8 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset, ExactDensity
+from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
+from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, is_planar, judged, log_density_at, whole_rows
 from flowlab.views.staging import Window, column_window, stage
 
 Arrays = dict[str, np.ndarray]
@@ -16,8 +17,12 @@ MASSES = (0.5, 0.8, 0.95, 0.99)
 """Shares of the probability that contours enclose."""
 
 
-def density_grid(model: DensityModel, dataset: Dataset, n: int = 120, window: Window | None = None) -> Arrays:
+def density_grid(
+    model: DensityModel, dataset: Dataset, n: int = 120, window: Window | None = None, level: int = ALL_LEVELS
+) -> Arrays:
     """Log-density of a model on a grid over the window, for data of one or two features.
+
+    A context does not count as a feature: the density is that given its `level`, or of all levels mixed.
 
     Returns
     -------
@@ -28,21 +33,19 @@ def density_grid(model: DensityModel, dataset: Dataset, n: int = 120, window: Wi
     difference : density of the model less the true one, where it is known
     """
     _check_density(model)
-    if dataset.n_features > 2:
-        raise ValueError(
-            f"density_grid is for one or two features, not {dataset.n_features}; use density_slice at a row"
-        )
+    d, level = len(judged(model, dataset)), check_level(dataset, level)
+    if not is_planar(model, dataset):
+        raise ValueError(f"density_grid is for one or two features, not {d}; use density_slice at a row")
     n = _clip(n, 16, 400)
     window = tuple(float(v) for v in (window or stage(dataset).window))
-    points, cell = grid_points(window, n, dataset.n_features)
-    shape = (n,) * dataset.n_features
-    log_p = model.score_samples(points).reshape(shape)
+    points, cell = grid_points(window, n, d)
+    log_p = log_density_at(model, dataset, points, level).reshape((n,) * d)
     out = {"window": np.array(window), "x": points[:n, 0].copy(), "log_density": log_p}
-    if dataset.n_features == 2:
+    if d == 2:
         out["y"] = points[::n, 1].copy()
     out |= _mass_and_levels(log_p, cell)
     if dataset.density is not None:
-        true = _true_grid(dataset.density, window, n)
+        true = _true_grid(dataset, window, n, level)
         out["true_log_density"] = true
         out |= {f"true_{name}": value for name, value in _mass_and_levels(true, cell).items()}
         out["difference"] = np.exp(log_p) - np.exp(true)
@@ -65,6 +68,10 @@ def density_slice(
     _check_density(model)
     row = check_row(dataset, row)
     columns = check_columns(dataset, columns)
+    if is_conditioned(model, dataset) and dataset.context in columns:
+        raise ValueError(
+            f"{dataset.columns[dataset.context]} is the context, which has no density; choose other columns"
+        )
     n = _clip(n, 16, 200)
     window = (*column_window(dataset, columns[0]), *column_window(dataset, columns[1]))
     here = dataset.X[row, list(columns)]
@@ -96,28 +103,35 @@ def profile(
     start: tuple[float, ...] | int = 0,
     end: tuple[float, ...] | int = 1,
     n: int = 201,
+    level: int = ALL_LEVELS,
 ) -> Arrays:
     """Log-density along the straight segment between two points (or two rows, by number), in data units.
 
+    Under a context points are of the other columns, and the density is that given `level`, or of all levels mixed;
+    between rows it is by default that given the level of the first.
+
     Returns
     -------
-    distance : (n,) from the start; points : (n, n_features)
+    distance : (n,) from the start; points : (n, n_judged)
     log_density : (n,) in nats; true_log_density : (n,) where it is known
     lowest : index of the lowest log-density of the model on the segment
     """
-    n = _clip(n, 11, 2001)
-    ends = [check_point(dataset, end_point) for end_point in (start, end)]
+    n, level = _clip(n, 11, 2001), check_level(dataset, level)
+    columns = judged(model, dataset)
+    ends = [check_point(dataset, end_point, columns) for end_point in (start, end)]
+    if level == ALL_LEVELS and dataset.context is not None and isinstance(start, (int, np.integer)):
+        level = int(dataset.X[start, dataset.context])
     share = np.linspace(0, 1, n)[:, None]
     points = (1 - share) * ends[0] + share * ends[1]
-    log_p = model.score_samples(points)
+    log_p = log_density_at(model, dataset, points, level)
     out = {
         "points": points,
         "distance": share[:, 0] * np.linalg.norm(ends[1] - ends[0]),
         "log_density": log_p,
         "lowest": np.array(int(np.argmin(np.where(np.isnan(log_p), np.inf, log_p)))),
     }
-    if dataset.density is not None:
-        out["true_log_density"] = dataset.density.log_density(points)
+    if dataset.density is not None and len(columns) == len(dataset.judged):
+        out["true_log_density"] = _true_log_density(dataset, points, level)
     return out
 
 
@@ -147,13 +161,17 @@ def check_columns(dataset: Dataset, columns: tuple[int, int]) -> tuple[int, int]
     return first, second
 
 
-def check_point(dataset: Dataset, point: tuple[float, ...] | int) -> np.ndarray:
-    """A point in data units (n_features,), given as coordinates or as a row's number; ValueError otherwise."""
+def check_point(dataset: Dataset, point: tuple[float, ...] | int, columns: np.ndarray | None = None) -> np.ndarray:
+    """A point in data units, given as coordinates or as a row's number; ValueError otherwise.
+
+    It has a coordinate for each of `columns`, by default all: (n_columns,).
+    """
+    columns = np.arange(dataset.n_features) if columns is None else columns
     if isinstance(point, (int, np.integer)):
-        return dataset.X[check_row(dataset, point)]
+        return dataset.X[check_row(dataset, point), columns]
     coordinates = np.asarray(point, np.float64)
-    if coordinates.shape != (dataset.n_features,) or not np.all(np.isfinite(coordinates)):
-        raise ValueError(f"a point must be {dataset.n_features} finite numbers or a row's number, not {point!r}")
+    if coordinates.shape != (len(columns),) or not np.all(np.isfinite(coordinates)):
+        raise ValueError(f"a point must be {len(columns)} finite numbers or a row's number, not {point!r}")
     return coordinates
 
 
@@ -177,11 +195,21 @@ def grid_points(window: Window, n: int, n_features: int) -> tuple[np.ndarray, fl
 
 
 @lru_cache(maxsize=16)
-def _true_grid(density: ExactDensity, window: Window, n: int) -> np.ndarray:
-    points, _ = grid_points(window, n, density.n_features)
-    grid = density.log_density(points).reshape((n,) * density.n_features)
+def _true_grid(dataset: Dataset, window: Window, n: int, level: int) -> np.ndarray:
+    d = len(dataset.judged)
+    points, _ = grid_points(window, n, d)
+    grid = _true_log_density(dataset, points, level).reshape((n,) * d)
     grid.setflags(write=False)  # shared by everybody who asks again
     return grid
+
+
+def _true_log_density(dataset: Dataset, points: np.ndarray, level: int) -> np.ndarray:
+    """Exact log-density at points over the judged columns, given a level of the context or over all of them."""
+    if dataset.context is None:
+        return dataset.density.log_density(points)
+    if level == ALL_LEVELS:
+        return dataset.density.base.log_density(points)
+    return dataset.density.log_density(whole_rows(dataset, points, level))
 
 
 def _mass_and_levels(log_density: np.ndarray, cell: float) -> Arrays:

@@ -7,6 +7,7 @@ from scipy.special import ndtri
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, FlowModel, LatentModel
+from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, latent
 from flowlab.views.staging import MAX_ANOMALIES, display_rows, stage
 
 Arrays = dict[str, np.ndarray]
@@ -17,9 +18,15 @@ GAP_DRAWS_OF_SLOW_MODELS = 5_000
 
 
 def samples(
-    model: DensityModel, dataset: Dataset, n: int = 2000, seed: int = 0, temperature: float = 1.0, nearest: int = -1
+    model: DensityModel,
+    dataset: Dataset,
+    n: int = 2000,
+    seed: int = 0,
+    temperature: float = 1.0,
+    nearest: int = -1,
+    level: int = ALL_LEVELS,
 ) -> Arrays:
-    """Draws from the model beside data rows.
+    """Draws from the model beside data rows; of one level of the context only, where a model is conditioned on it.
 
     Returns
     -------
@@ -30,13 +37,19 @@ def samples(
     """
     if not model.can_sample:
         raise ValueError(f"{type(model).__name__} cannot draw samples")
-    n = int(np.clip(n, 1, 20_000))
-    drawn = model.sample(n, random_state=int(seed), temperature=float(temperature))
+    n, level = int(np.clip(n, 1, 20_000)), check_level(dataset, level)
+    how = {"random_state": int(seed), "temperature": float(temperature)}
+    beside = display_rows(dataset, n, 0)
+    if level != ALL_LEVELS and is_conditioned(model, dataset):
+        drawn = model.sample_given(level, n, **how)
+        beside = beside[dataset.X[beside, dataset.context] == level]
+    else:
+        drawn = model.sample(n, **how)
     shown = stage(dataset)
     out = {
         "samples": drawn,
         "points": shown.project(drawn),
-        "data": shown.project(dataset.X[display_rows(dataset, n, 0)]),
+        "data": shown.project(dataset.X[beside]),
         "log_density": model.score_samples(drawn),
     }
     if nearest >= 0:
@@ -70,7 +83,7 @@ def rows(model: DensityModel, dataset: Dataset, n: int = 1500) -> Arrays:
         "anomaly_score": model.anomaly_score(X),
     }
     if isinstance(model, LatentModel):
-        Z = model.transform(X)
+        Z = latent(model, dataset, X)
         shares = (np.arange(99) + 1) / 100
         out |= {
             "latent": Z,
@@ -134,11 +147,12 @@ def gap(model: DensityModel, dataset: Dataset, n: int = 0, seed: int = 1) -> Arr
     -------
     gap, gap_error : () nats and the standard error; n : () number of draws
     """
-    if dataset.density is None or not model.is_density:
-        raise ValueError("the distance to the truth needs a toy density and a model that gives log-densities")
+    density = dataset.truth_for(model)
+    if density is None:
+        raise ValueError("the distance to the truth needs a toy density and a model that gives log-densities of it")
     n = n or (GAP_DRAWS if isinstance(model, FlowModel) else GAP_DRAWS_OF_SLOW_MODELS)
-    X = dataset.density.sample(n, np.random.default_rng([int(seed), 0x6A9]))
-    difference = dataset.density.log_density(X) - model.score_samples(X)
+    X = density.sample(n, np.random.default_rng([int(seed), 0x6A9]))
+    difference = density.log_density(X) - model.score_samples(X)
     return {
         "gap": np.array(difference.mean()),
         "gap_error": np.array(difference.std() / np.sqrt(n)),

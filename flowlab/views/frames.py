@@ -6,6 +6,7 @@ import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, LatentModel
+from flowlab.views.context import is_planar, judged, latent, log_density_at
 from flowlab.views.density import grid_points
 from flowlab.views.draws import gap
 from flowlab.views.staging import Stage, rug, stage
@@ -27,16 +28,17 @@ def frame(model: DensityModel, dataset: Dataset) -> Arrays:
     -------
     window : (4,) x0, x1, y0, y1
     density : (64, 64) uint8, row 0 lowest, 255 at `density_max` (per unit area); for one feature the area under the
-        curve is filled; only for models that are densities over one or two features
+        curve is filled; only for models that are densities over one or two columns, a
+        context aside, whose levels are mixed
     latent : (m, 2) float16 latent points of `stage(dataset).rows`; only for models with a latent space
     samples : (600, 2) float16 on the stage; only for models that can sample
     """
     shown = stage(dataset)
     out: Arrays = {"window": np.array(shown.window, np.float64)}
-    if model.is_density and dataset.n_features <= 2:
-        out |= _density(model, shown, dataset.n_features)
+    if model.is_density and is_planar(model, dataset):
+        out |= _density(model, dataset, shown)
     if isinstance(model, LatentModel):
-        out["latent"] = _half(two_columns(model.transform(dataset.X[shown.rows])))
+        out["latent"] = _half(two_columns(latent(model, dataset, dataset.X[shown.rows])))
     if model.can_sample:
         out["samples"] = _half(shown.project(model.sample(FRAME_SAMPLES, random_state=FRAME_SEED)))
     return out
@@ -57,17 +59,18 @@ def final(model: DensityModel, dataset: Dataset) -> Arrays:
     for part in ("train", "validation", "test"):
         rows = dataset.rows(part)
         out[f"loss_{part}"] = np.array(score[rows].mean() if len(rows) else np.nan)
-    if dataset.density is not None and model.is_density:
+    if dataset.truth_for(model) is not None:
         measured = gap(model, dataset)
         out |= {"gap": measured["gap"], "gap_error": measured["gap_error"]}
     return out | {f"frame.{key}": value for key, value in frame(model, dataset).items()}
 
 
-def _density(model: DensityModel, shown: Stage, n_features: int) -> Arrays:
-    points, _ = grid_points(shown.window, FRAME_GRID, n_features)
-    density = np.exp(np.minimum(np.nan_to_num(model.score_samples(points), nan=-np.inf), 700))
+def _density(model: DensityModel, dataset: Dataset, shown: Stage) -> Arrays:
+    n_columns = len(judged(model, dataset))
+    points, _ = grid_points(shown.window, FRAME_GRID, n_columns)
+    density = np.exp(np.minimum(np.nan_to_num(log_density_at(model, dataset, points), nan=-np.inf), 700))
     top = max(float(density.max()), 1e-300)
-    if n_features == 1:
+    if n_columns == 1:
         y0, y1 = shown.window[2:]
         heights = y0 + (np.arange(FRAME_GRID) + 0.5) * (y1 - y0) / FRAME_GRID
         image = np.where(heights[:, None] <= density, 160, 0)

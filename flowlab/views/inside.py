@@ -6,6 +6,7 @@ import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, FlowModel
+from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, judged, whole_rows
 from flowlab.views.density import check_columns, check_point
 from flowlab.views.staging import MAX_ANOMALIES, display_rows, stage
 
@@ -22,9 +23,11 @@ def layers(
     n_points: int = 600,
     n_lines: int = 13,
     columns: tuple[int, int] | None = None,
+    level: int = ALL_LEVELS,
 ) -> Arrays:
     """Points, a grid and the local change of volume after each layer of a flow, data side first.
 
+    Under a context `level` shows the rows of one level and how the grid bends given it; all levels have no one grid.
     `columns` chooses two of more than two features; without it the first two principal axes are shown, the same
     plane at every layer. Positions are in the flow's own units: standardised data at first, latent at the end.
 
@@ -38,19 +41,22 @@ def layers(
     flow = check_flow(model)
     n_points = int(np.clip(n_points, 2, 5000))
     rows = display_rows(dataset, n_points, MAX_ANOMALIES)
-    X = dataset.X[rows]
-    plane = _plane(dataset, columns)
-    path = flow.transform_path(X) @ plane if dataset.n_features > 1 else _with_rug(flow.transform_path(X))
+    conditioned, level = is_conditioned(flow, dataset), check_level(dataset, level)
+    if conditioned and level != ALL_LEVELS:
+        rows = rows[dataset.X[rows, dataset.context] == level]
+    X, axes = dataset.X[rows], judged(flow, dataset)
+    path = flow.transform_path(X)
+    path = path @ _plane(dataset, columns) if len(axes) > 1 else _with_rug(path[:, :, axes])
     out = {
         "rows": rows,
         "labels": np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8),
         "points": path.astype(np.float32),
         "log_det": flow.log_det_path(X).astype(np.float32),
     }
-    if dataset.n_features == 2:
+    if len(axes) == 2 and not (conditioned and level == ALL_LEVELS):
         lines = _grid_lines(stage(dataset).window, int(np.clip(n_lines, 3, 41)))
-        flat = lines.reshape(-1, 2)
-        out["grid"] = flow.transform_path(flat).reshape(-1, *lines.shape).astype(np.float32)
+        flat = whole_rows(dataset, lines.reshape(-1, 2), level)
+        out["grid"] = flow.transform_path(flat)[:, :, axes].reshape(-1, *lines.shape).astype(np.float32)
         out["grid_log_det"] = flow.log_det_path(flat).reshape(-1, *lines.shape[:2]).astype(np.float32)
     return out
 
@@ -72,7 +78,7 @@ def receipt(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int 
     """
     flow = check_flow(model)
     X = np.stack([check_point(dataset, row), dataset.X[typical_row(flow, dataset)]])
-    bill, typical = _bill(flow, X)
+    bill, typical = _bill(flow, X, judged(flow, dataset))
     return (
         bill
         | {f"typical_{key}": value for key, value in typical.items()}
@@ -87,11 +93,11 @@ def typical_row(model: DensityModel, dataset: Dataset) -> int:
     return int(rows[np.argsort(scores, kind="stable")[len(rows) // 2]])
 
 
-def _bill(flow: FlowModel, X: np.ndarray) -> list[Arrays]:
+def _bill(flow: FlowModel, X: np.ndarray, axes: np.ndarray) -> list[Arrays]:
     positions, log_dets, scores = flow.transform_path(X), flow.log_det_path(X), flow.score_samples(X)
     scaling = scaling_log_det(flow, X)
-    squares = 0.5 * np.sum(positions[-1] ** 2, axis=1)
-    base = -squares - X.shape[1] / 2 * LOG_2PI
+    squares = 0.5 * np.sum(positions[-1][:, axes] ** 2, axis=1)
+    base = -squares - len(axes) / 2 * LOG_2PI
     readout = flow.layer_readout(X) if hasattr(flow, "layer_readout") else None
     bills = []
     for i in range(len(X)):

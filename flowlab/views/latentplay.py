@@ -10,6 +10,7 @@ from scipy.special import chdtr, chdtri
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, FlowModel, LatentModel
 from flowlab.models.variational import VariationalAutoencoder
+from flowlab.views.context import decoded, latent
 from flowlab.views.density import check_row
 from flowlab.views.staging import stage
 
@@ -31,7 +32,8 @@ def latent_point(
 ) -> Arrays:
     """A latent point set by hand, and the row that the model makes of it.
 
-    The point is that of `row`, or the origin for -1, with its coordinates `axes` (from 0) replaced by `values`.
+    The point is that of `row`, or the origin for -1, with its coordinates `axes` (from 0) replaced by `values`. Under a
+    context its level is that of the row, for the origin that of the first row.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def latent_point(
     """
     z = _start(model, dataset, row)
     z = _replaced(z, axes, values)
-    x = _decoded(model, z[None])
+    x = _decoded(model, dataset, z[None], _levels(dataset, max(row, 0)))
     norm, k = math.hypot(*z), len(z)  # which does not overflow
     return {
         "z": z,
@@ -63,7 +65,8 @@ def latent_ways(model: DensityModel, dataset: Dataset, start: int = 0, end: int 
 
     On the great circle the direction turns evenly and the norm changes evenly (spherical interpolation, Shoemake
     1985), so the way does not cut through the middle of the latent space, where in many dimensions no draw lies.
-    There is none for one latent dimension or when the two points lie on one line through the origin.
+    There is none for one latent dimension or when the two points lie on one line through the origin. A context is that
+    of the nearer end.
 
     Returns
     -------
@@ -75,37 +78,45 @@ def latent_ways(model: DensityModel, dataset: Dataset, start: int = 0, end: int 
     rows = dataset.X[[check_row(dataset, start), check_row(dataset, end)]]
     n = int(np.clip(n, 11, MAX_POINTS))
     share = np.linspace(0, 1, n)
-    z0, z1 = _latent(model)(rows)
+    levels = np.where(share < 0.5, _levels(dataset, start), _levels(dataset, end))
+    z0, z1 = _latent(model, dataset, rows)
     ways = {"latent": _line(z0, z1, share), "arc": _arc(z0, z1, share), "straight": _line(*rows, share)}
     out: Arrays = {"share": share}
     for name, points in ways.items():
         if points is None:
             continue
         data = name == "straight"
-        x = points if data else _decoded(model, points)
+        if data and dataset.context is not None:
+            points[:, dataset.context] = levels
+        x = points if data else _decoded(model, dataset, points, levels)
         out |= {
-            f"{name}_z": model.transform(points) if data else points,
+            f"{name}_z": _latent(model, dataset, points) if data else points,
             f"{name}_x": x,
             f"{name}_place": _places(dataset, x),
             f"{name}_score": _scores(model, x),
         }
-        if dataset.density is not None and np.isfinite(x).all():
-            out[f"true_{name}_score"] = dataset.density.log_density(x)
+        density = dataset.truth_for(model)
+        if density is not None and np.isfinite(x).all():
+            out[f"true_{name}_score"] = density.log_density(x)
     return out
 
 
-def _latent(model: DensityModel):
+def _latent(model: DensityModel, dataset: Dataset, X: np.ndarray) -> np.ndarray:
     if not isinstance(model, LatentModel):
         raise ValueError(f"{type(model).__name__} has no latent space; choose a flow or an autoencoder")
-    return model.transform
+    return latent(model, dataset, X)
+
+
+def _levels(dataset: Dataset, row: int) -> float:
+    """The level of a row's context; 0 without one."""
+    return 0.0 if dataset.context is None else float(dataset.X[row, dataset.context])
 
 
 def _start(model: DensityModel, dataset: Dataset, row: int) -> np.ndarray:
     """Latent point of a row; for -1 the origin."""
-    transform = _latent(model)
     if row == -1:
-        return np.zeros(transform(dataset.X[:1]).shape[1])
-    return np.array(transform(dataset.X[[check_row(dataset, row)]])[0], np.float64)
+        return np.zeros(_latent(model, dataset, dataset.X[:1]).shape[1])
+    return np.array(_latent(model, dataset, dataset.X[[check_row(dataset, row)]])[0], np.float64)
 
 
 def _replaced(z: np.ndarray, axes: tuple[int, ...], values: tuple[float, ...]) -> np.ndarray:
@@ -120,10 +131,10 @@ def _replaced(z: np.ndarray, axes: tuple[int, ...], values: tuple[float, ...]) -
     return z
 
 
-def _decoded(model: LatentModel, Z: np.ndarray) -> np.ndarray:
+def _decoded(model: LatentModel, dataset: Dataset, Z: np.ndarray, levels: np.ndarray | float) -> np.ndarray:
     # Far out the inverse may overflow: that is an answer (not finite), not a fault worth a warning.
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(model.inverse_transform(Z), np.float64)
+        return np.asarray(decoded(model, dataset, Z, levels), np.float64)
 
 
 def _scores(model: DensityModel, x: np.ndarray) -> np.ndarray:
@@ -138,7 +149,7 @@ def _scores(model: DensityModel, x: np.ndarray) -> np.ndarray:
 def _places(dataset: Dataset, x: np.ndarray) -> np.ndarray:
     """Where rows stand on the stage; of one feature on its axis, without the heights that spread many rows."""
     places = stage(dataset).project(x)
-    if dataset.n_features == 1:
+    if len(dataset.judged) == 1:
         places[:, 1] = 0.0
     return places
 

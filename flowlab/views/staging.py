@@ -29,7 +29,8 @@ class Stage:
     axes : names of the two axes, with units where they have any
     offset, scale : (n_features,); basis : (n_features, 2). A row x stands at ((x - offset) / scale) @ basis: the
         columns themselves up to two features, else the first two principal axes of the standardised training rows.
-        One feature has no second axis: points are then spread over the lowest eighth of the window.
+        A context has no part in them. One feature has no second axis: points are then spread over the lowest eighth
+        of the window.
     """
 
     rows: np.ndarray
@@ -44,7 +45,7 @@ class Stage:
     def project(self, X: np.ndarray) -> np.ndarray:
         """Where rows (n, n_features) stand: (n, 2)."""
         plane = ((np.asarray(X, np.float64) - self.offset) / self.scale) @ self.basis
-        if len(self.offset) == 1:
+        if not self.basis[:, 1].any():
             plane[:, 1] = rug(len(plane)) * self.window[3] / 8
         return plane
 
@@ -52,12 +53,14 @@ class Stage:
 @lru_cache(maxsize=8)
 def stage(dataset: Dataset) -> Stage:
     """The Stage of a data set; the same one for the same Dataset object."""
-    d = dataset.n_features
-    offset, scale, basis = np.zeros(d), np.ones(d), np.eye(d, 2)
-    axes = (dataset.columns[0], dataset.columns[1]) if d > 1 else (dataset.columns[0], "density")
-    if d > 2:
-        offset, scale, basis, shares = _principal_axes(dataset.part("train"))
+    d, judged = dataset.n_features, dataset.judged
+    offset, scale, basis = np.zeros(d), np.ones(d), np.zeros((d, 2))
+    if len(judged) > 2:
+        offset[judged], scale[judged], basis[judged], shares = _principal_axes(dataset.part("train")[:, judged])
         axes = tuple(f"principal axis {i + 1} ({100 * share:.1f} % of variance)" for i, share in enumerate(shares))
+    else:
+        basis[judged] = np.eye(len(judged), 2)
+        axes = tuple(dataset.columns[j] for j in judged) + ("density",) * (len(judged) == 1)
     window = _window(dataset, offset, scale, basis)
     rows = display_rows(dataset, MAX_POINTS, MAX_ANOMALIES)
     labels = np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8)
@@ -98,12 +101,14 @@ def _principal_axes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 
 
 def _window(dataset: Dataset, offset: np.ndarray, scale: np.ndarray, basis: np.ndarray) -> Window:
-    d = dataset.n_features
+    judged = dataset.judged
+    d = len(judged)
     if d <= 2 and dataset.density is not None:
         return dataset.density.window()
     if d == 1:
-        x0, x1 = _span(dataset.X[:, 0])
-        heights, _ = np.histogram(dataset.X[:, 0], bins=60, range=(x0, x1), density=True)
+        values = dataset.X[:, judged[0]]
+        x0, x1 = _span(values)
+        heights, _ = np.histogram(values, bins=60, range=(x0, x1), density=True)
         return x0, x1, 0.0, 1.2 * float(heights.max())
     plane = ((dataset.X - offset) / scale) @ basis
     x0, x1, y0, y1 = *_span(plane[:, 0]), *_span(plane[:, 1])

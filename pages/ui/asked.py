@@ -7,7 +7,7 @@ import math
 import numpy as np
 import streamlit as st
 
-from flowlab import catalog
+from flowlab import catalog, views
 from flowlab.answers import answers
 from flowlab.records import RunSpec, TrainEvent
 from flowlab.runs import Run
@@ -22,10 +22,11 @@ def draw(spec: RunSpec, run: Run | None, events: list[TrainEvent], is_live: bool
     if run is None or not events:
         return
     model = catalog.make_model(spec.model)
-    density = engine.dataset(spec).density if model.is_density else None
+    dataset = engine.dataset(spec)
+    density = dataset.truth_for(model)
     found = answers(
         events,
-        engine.dataset(spec).n_features,
+        len(views.judged(model, dataset)),
         unit="nats" if model.is_density else "",
         entropy=None if density is None else density.entropy(),
         loss_error=None if density is None else _loss_error(spec.data.to_json(), spec.seed, spec),

@@ -12,7 +12,7 @@ from flowlab import catalog
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.dataset import Dataset
 from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import ROLES, ColumnRole, propose_roles, roles_to_text
+from flowlab.datasets.roles import ENCODED, ROLES, ColumnRole, propose_roles, roles_to_text
 from flowlab.datasets.uploads import NONE, anomaly_values_of, choose_roles, label_values
 from pages.ui import data_sources, engine, state, words
 
@@ -33,7 +33,7 @@ def panel(dataset: Dataset | None) -> None:
     if dataset is not None:
         _warn(frame, roles, dataset)
     names = {role.role: role.name for role in roles}
-    n_used = sum(role.role in ("feature", "category") for role in roles)
+    n_used = sum(role.role in ENCODED for role in roles)
     ignored = sum(role.role in ("ignore", "identifier") for role in roles)
     title = f"Roles of {len(roles)} columns: {n_used} used, {ignored} left aside"
     if "label" in names:

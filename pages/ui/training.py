@@ -136,7 +136,7 @@ def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
 
 def exact_validation_loss(spec: RunSpec) -> float | None:
     """Mean negative log of the exact density over the validation rows, in nats; None where there is none."""
-    if not catalog.MODELS[spec.model.name].make.is_density:
+    if engine.dataset(spec).truth_for(catalog.MODELS[spec.model.name].make) is None:
         return None
     return _exact_loss(spec.data.to_json(), spec.seed, spec)
 
@@ -158,16 +158,17 @@ def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> Scene:
     stage = views.stage(dataset)
     model = catalog.make_model(_spec.model)
     labelled = dataset.y is not None and dataset.y.any()
+    density = dataset.truth_for(model)
     return Scene(
         points=stage.points,
         window=stage.window,
         n_steps=int(getattr(model, "n_steps", 1)),
-        entropy=dataset.density.entropy() if dataset.density is not None and model.is_density else None,
+        entropy=None if density is None else density.entropy(),
         color=stage.labels if labelled else angle_color(stage.points),
         color_kind="label" if labelled else "angle",
         axes=stage.axes,
         loss_unit=model.loss_label,
         unit="nats" if model.is_density else "",
-        has_density=model.is_density and dataset.n_features <= 2,
-        n_features=dataset.n_features,
+        has_density=model.is_density and views.is_planar(model, dataset),
+        n_features=len(dataset.judged),
     )

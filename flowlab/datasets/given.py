@@ -1,0 +1,65 @@
+"""Toy densities given the class: what a flow under a condition can know best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowlab.datasets.density import ToyDensity, check
+
+CLASS = "class"
+"""Name of the context column."""
+DRAWS = 100_000
+
+
+@dataclass(frozen=True)
+class GivenClass(ToyDensity):
+    """A toy density of several classes, its class known: rows are those of `base` and, last, the class 0, 1, ...
+
+    The log-density is log p(x | class); the class itself is given no probability.
+    """
+
+    base: ToyDensity
+
+    def __post_init__(self) -> None:
+        check("classes", self.base.n_classes, 2, 100)
+
+    @property
+    def n_features(self) -> int:
+        return self.base.n_features + 1
+
+    @property
+    def anomaly_component(self) -> int | None:
+        return self.base.anomaly_component
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.base.columns, CLASS)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        X, component = self.base._draw(n, rng)
+        return np.column_stack([X, self.base.classes_of(component, rng)]), component
+
+    def _log_density(self, X: np.ndarray) -> np.ndarray:
+        classes = X[:, -1].astype(int)
+        known = (classes == X[:, -1]) & (classes >= 0) & (classes < self.base.n_classes)
+        by_class = self.base.class_log_density(X[:, :-1])
+        return np.where(known, by_class[np.arange(len(X)), np.where(known, classes, 0)], -np.inf)
+
+    def _n_terms(self) -> int:
+        return self.base._n_terms()
+
+    def _entropy(self) -> float:
+        """H(x | class) = H(x) - log n + H(class | x): the last term, small where classes hardly overlap, by draws.
+
+        100,000 draws leave it a standard error below 1e-3 nats.
+        """
+        X = self.base.sample(DRAWS, np.random.default_rng(0xC1A55))
+        log_p = self.base.class_log_density(X)
+        log_posterior = log_p - np.logaddexp.reduce(log_p, axis=1, keepdims=True)
+        unsure = -np.sum(np.exp(log_posterior) * np.maximum(log_posterior, -700), axis=1).mean()
+        return self.base.entropy() - np.log(self.base.n_classes) + float(unsure)
+
+    def window(self) -> tuple[float, float, float, float]:
+        return self.base.window()
