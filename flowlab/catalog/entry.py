@@ -22,7 +22,7 @@ class Control:
     `kind` is "int", "float", "choice", "mask" (a choice, or digits 0 and 1 for the columns), "flag" or "text"; `low`
     and `high` bound the numbers; `choices` maps values to labels; `main` controls are shown at once, the others fold
     away. A `learning` control says how the weights are learned, not what they mean or what the loss measures: a fork
-    may change it.
+    may change it. A `later` control came when runs already had names: its default is no part of them.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Control:
     main: bool = False
     log: bool = False
     learning: bool = False
+    later: bool = False
 
     def read(self, value: object) -> tuple[Scalar, str]:
         """The value as this control allows it, and a sentence if it had to be changed. ValueError: no sense in it."""
@@ -114,3 +115,11 @@ class Entry:
     def complete(self, spec: Spec) -> Spec:
         """The spec with every parameter written out."""
         return Spec(self.name, {**self.defaults, **spec.params})
+
+    def identity(self, spec: Spec) -> Spec:
+        """What names a run: the complete spec, but without `later` controls at their default."""
+        params = dict(self.complete(spec).params)
+        for control in self.controls:
+            if control.later and params[control.name] == self.defaults[control.name]:
+                del params[control.name]
+        return Spec(self.name, params)

@@ -109,6 +109,20 @@ STANDARDIZE = Control(
     "flag",
     help="Columns to mean 0 and standard deviation 1; the density stays in data units.",
 )
+FAULT = Control(
+    "fault",
+    "Break it on purpose",
+    "choice",
+    choices={
+        "none": "no, leave it sound",
+        "no log-determinant": "drop the log-determinant",
+        "no mask": "drop the masks",
+    },
+    help="To see what goes wrong, and that the trust badge on the Explore page tells. Without the log-determinant loss "
+    "and score are \u2212log N(z) alone; without masks a layer's network also reads the columns it changes.",
+    later=True,
+)
+FAULT_IAF = replace(FAULT, choices={name: FAULT.choices[name] for name in ("none", "no log-determinant")})
 TRAINING = (BATCH, RATE, DECAY, NOISE, PATIENCE, REGULARIZE, STANDARDIZE)
 
 ACTIVATION = Control(
@@ -128,7 +142,7 @@ _ENTRIES = (
         "spline",
         "Spline flow",
         flows.SplineCouplingFlow,
-        (LAYERS, STEPS, BINS, WIDTH, HIDDEN, BOUND, MASK, *TRAINING),
+        (LAYERS, STEPS, BINS, WIDTH, HIDDEN, BOUND, MASK, *TRAINING, FAULT),
         "Couplings whose maps are rational-quadratic splines: the sharpest densities in two dimensions.",
         FLOWS,
     ),
@@ -136,7 +150,7 @@ _ENTRIES = (
         "affine",
         "Affine coupling flow",
         flows.AffineCouplingFlow,
-        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, MASK, *TRAINING),
+        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, MASK, *TRAINING, FAULT),
         "RealNVP: half of the columns scale and shift the other half, in turn.",
         FLOWS,
     ),
@@ -144,7 +158,7 @@ _ENTRIES = (
         "maf",
         "Autoregressive flow",
         flows.MaskedAutoregressiveFlow,
-        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING),
+        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING, FAULT),
         "MAF: each column is scaled and shifted given the columns before it. The default for tables with many columns.",
         FLOWS,
     ),
@@ -152,7 +166,7 @@ _ENTRIES = (
         "iaf",
         "Inverse autoregressive flow",
         flows.InverseAutoregressiveFlow,
-        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING),
+        (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING, FAULT_IAF),
         "IAF: the autoregressive flow turned round, so that drawing samples is one pass.",
         FLOWS,
     ),

@@ -51,7 +51,7 @@ def _of_the_map(
         findings += [
             arithmetic.round_trip(model, held_out, rng),
             arithmetic.log_determinant(model, jacobians),
-            fit.untouched_columns(model, jacobians, held_out),
+            fit.untouched_columns(model, jacobians, np.vstack([train, held_out])),
             fit.latent_axes(model, held_out),
             fit.latent_norm(model, held_out),
             fit.tails(model, held_out),

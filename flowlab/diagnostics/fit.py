@@ -15,7 +15,10 @@ HUGE = 1e100
 
 
 def untouched_columns(model: FlowModel, jacobians: Jacobians, X: np.ndarray) -> Finding | None:
-    """Latent axes that are a column only moved and stretched, though that column is not normal."""
+    """Latent axes that are a column only moved and stretched, though that column is not normal on the rows X.
+
+    Training rows may be among them: an axis that is not learned is not fitted to them either.
+    """
     if X.shape[1] == 1:
         return None
     size = np.abs(jacobians.wide)
