@@ -70,6 +70,7 @@ BY_CLASS = Control(
     "flag",
     help="Coupling and autoregressive flows then learn one density per class from one network, and draw from a chosen "
     "class. Models that cannot be conditioned read the class as a number.",
+    later=True,
 )
 
 _ENTRIES = (
