@@ -16,6 +16,10 @@ from flowlab.datasets.roles import ENCODED, ROLES, ColumnRole, propose_roles, ro
 from flowlab.datasets.uploads import NONE, anomaly_values_of, choose_roles, label_values
 from pages.ui import data_sources, engine, state, words
 
+ROLES_HELP = (
+    "feature: numbers and dates; category: texts and codes; context: flows are conditioned on it, so a row is judged "
+    "among the rows of its value; label: which rows are anomalies; time: their order; identifier, ignore: left aside"
+)
 FRACTIONS = {"": "usual", "50/20/30": "50 / 20 / 30", "60/20/20": "60 / 20 / 20", "80/10/10": "80 / 10 / 10"}
 
 
@@ -130,7 +134,7 @@ def _editor(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], proposed: tuple[
         hide_index=True,
         height=min(38 + 35 * len(sheet), 420),
         column_config={
-            "role": st.column_config.SelectboxColumn(options=list(ROLES), required=True),
+            "role": st.column_config.SelectboxColumn(options=list(ROLES), required=True, help=ROLES_HELP),
             "missing %": st.column_config.NumberColumn(format="%.1f"),
         },
     )

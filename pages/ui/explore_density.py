@@ -10,8 +10,19 @@ import streamlit as st
 from flowlab.models.base import FlowModel
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
+from flowlab.views import ALL_LEVELS
 from pages.ui import engine, state, words
-from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, mirrored, row_choice, segmented
+from pages.ui.explore import (
+    PAGE,
+    PLOT,
+    Scene,
+    choose_row,
+    column_choice,
+    level_choice,
+    mirrored,
+    row_choice,
+    segmented,
+)
 
 QUANTITIES = {"density": "Density", "log_density": "Log-density", "energy": "Energy"}
 GRID = 120
@@ -20,19 +31,22 @@ CURVE = 400
 
 def density(scene: Scene) -> None:
     """Learned density beside the true one and their difference; points can be clicked for their receipt."""
+    is_plane = len(scene.columns) == 2
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         quantity = segmented("Quantity", list(QUANTITIES), "quantity", "density", QUANTITIES.get)
         contours = with_points = False
-        if scene.dataset.n_features == 2:
+        level = level_choice(scene)
+        if is_plane:
             contours = mirrored(
                 st.toggle, "Contours", "contours", True, help="Lines around 50, 80, 95 and 99 % of the probability"
             )
             with_points = mirrored(st.toggle, "Rows", "points", False, help="Click a row for its receipt")
-    grid = engine.view("density_grid", n=GRID if scene.dataset.n_features == 2 else CURVE)
+    grid = engine.view("density_grid", n=GRID if is_plane else CURVE, level=level)
     stage = scene.stage
     points = None
     if with_points:
-        points = {"points": stage.points, "rows": stage.rows, "chosen": state.view(PAGE, "row", -1)}
+        shown = _at_level(scene, stage.rows, level)
+        points = {"points": stage.points[shown], "rows": stage.rows[shown], "chosen": state.view(PAGE, "row", -1)}
     fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
     key = state.widget_key(PAGE, "density", quantity)
     st.plotly_chart(
@@ -47,6 +61,13 @@ def density(scene: Scene) -> None:
     st.markdown(_masses(grid))
 
 
+def _at_level(scene: Scene, rows: np.ndarray, level: int) -> np.ndarray:
+    """Which of the rows are of a level of the context, (n,) bool; all of them for all levels."""
+    if level == ALL_LEVELS:
+        return np.ones(len(rows), bool)
+    return scene.dataset.X[rows, scene.dataset.context] == level
+
+
 def slices(scene: Scene) -> None:
     """For many features: two columns given a row's values of all others."""
     left, right = st.columns([1, 2.4], gap="medium")
@@ -54,8 +75,11 @@ def slices(scene: Scene) -> None:
         row = row_choice(scene, "At the values of row")
         first = column_choice("Across", scene, "col1", 0)
         second = column_choice("Up", scene, "col2", 1)
+        if scene.conditioned:
+            level = int(scene.dataset.X[row, scene.dataset.context])
+            st.caption(f"Given {scene.dataset.columns[scene.dataset.context]}: {scene.dataset.levels[level]}.")
         st.caption(
-            f"With {scene.dataset.n_features} features a density cannot be drawn whole. This is the density of two "
+            f"With {len(scene.columns)} features a density cannot be drawn whole. This is the density of two "
             "columns when all others are held at this row's values."
         )
     with right:
@@ -72,7 +96,7 @@ def slices(scene: Scene) -> None:
 
 def bridge(scene: Scene) -> None:
     """The profile of the log-density along a line that the reader draws, or between two rows."""
-    if scene.planar and scene.dataset.n_features == 2:
+    if scene.planar and len(scene.columns) == 2:
         _drawn_line(scene)
     else:
         _line_between_rows(scene)
@@ -80,8 +104,9 @@ def bridge(scene: Scene) -> None:
 
 def _drawn_line(scene: Scene) -> None:
     ends = _ends(scene)
+    level = level_choice(scene)
     left, right = st.columns([1, 1.35], gap="medium")
-    grid = engine.view("density_grid", n=GRID)
+    grid = engine.view("density_grid", n=GRID, level=level)
     alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     with left:
         which = segmented("A click sets", ["start", "end"], "end", "start", lambda e: f"Click sets the {e}")
@@ -92,7 +117,7 @@ def _drawn_line(scene: Scene) -> None:
         st.plotly_chart(
             fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends)
         )
-    line = engine.view("profile", start=ends[0], end=ends[1])
+    line = engine.view("profile", start=ends[0], end=ends[1], level=level)
     with right:
         st.plotly_chart(
             insides.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line"
@@ -120,7 +145,7 @@ def _ends(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
             return (x0, y0), (x1, y1)
     except ValueError:
         pass
-    X, classes = scene.dataset.X, scene.dataset.classes
+    X, classes = scene.dataset.X[:, scene.columns], scene.dataset.classes
     if classes is not None and len(np.unique(classes)) > 1:
         middles = []
         for name in np.unique(classes)[:2]:

@@ -203,9 +203,8 @@ def _click(key: str, n_axes: int):
 
 def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
     """The learned density where it can be drawn, else the rows; grown so that what is drawn lies inside."""
-    grid = (
-        engine.view("density_grid", n=GRID) if scene.dataset.n_features == 2 and latent_row.is_density(scene) else None
-    )
+    can_draw = scene.planar and len(scene.columns) == 2 and latent_row.is_density(scene)
+    grid = engine.view("density_grid", n=GRID) if can_draw else None
     x0, x1, y0, y1 = scene.stage.window
     finite = places[np.isfinite(places).all(axis=1)]
     window = (x0, x1, y0, y1)

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from flowlab.datasets.export import to_csv_bytes
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
 from flowlab.views import two_columns
-from pages.ui import engine, state
+from pages.ui import engine, state, words
 from pages.ui.brush import brush_view
-from pages.ui.explore import PAGE, PLOT, Scene, column_choice, mirrored, segmented
+from pages.ui.columns import user_table
+from pages.ui.explore import PAGE, PLOT, Scene, column_choice, level_choice, mirrored, segmented
 from pages.ui.live import angle_color
 
 SELECTED = "explore.selected"
@@ -29,10 +31,11 @@ def samples(scene: Scene) -> None:
                 help="Scales the latent points: below 1 samples keep to the likely regions",
             )
         )  # fmt: skip
+        level = level_choice(scene)
         beside = mirrored(st.toggle, "Side by side", "beside", False)
     chosen = int(state.view(PAGE, "sample", -1))
     chosen = chosen if 0 <= chosen < n else -1
-    drawn = engine.view("samples", n=n, seed=seed, temperature=temperature, nearest=chosen)
+    drawn = engine.view("samples", n=n, seed=seed, temperature=temperature, nearest=chosen, level=level)
     nearest = None
     if chosen >= 0:
         nearest = scene.stage.project(scene.dataset.X[[int(drawn["nearest_row"])]])[0]
@@ -51,9 +54,21 @@ def samples(scene: Scene) -> None:
         )
     else:
         st.caption("Click a sample to find the training row nearest to it: a model that copies has distance zero.")
+    _table(scene, drawn["samples"])
+
+
+def _table(scene: Scene, drawn: np.ndarray) -> None:
+    """The samples in the user's columns, and a file of them."""
+    table = user_table(drawn, scene.dataset)
     with st.expander("Samples as a table"):
-        table = pd.DataFrame(drawn["samples"][:1000], columns=[str(c) for c in scene.dataset.columns])
-        st.dataframe(table, height=260, hide_index=False)
+        st.dataframe(table.head(1000), height=260, hide_index=False)
+        st.download_button(
+            f"Download {words.plural(len(table), 'synthetic row')}",
+            lambda: to_csv_bytes(table),
+            file_name="synthetic_rows.csv",
+            mime="text/csv",
+            on_click="ignore",
+        )
 
 
 def rows(scene: Scene) -> None:
@@ -145,7 +160,7 @@ def _coloring(scene: Scene, pair: dict, by: str) -> tuple[np.ndarray, str]:
 
 
 def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
-    table = pd.DataFrame(scene.dataset.X[rows], columns=[str(c) for c in scene.dataset.columns])
+    table = user_table(scene.dataset.X[rows], scene.dataset)
     lead = {"row": rows, "anomaly score": scores}
     if scene.dataset.y is not None:
         lead["label"] = scene.dataset.y[rows]

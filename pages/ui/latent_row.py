@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.records import RunSpec
-from pages.ui import engine, state, words
+from pages.ui import state, words
+from pages.ui.columns import user_table
 from pages.ui.explore import Scene
 
 
@@ -59,19 +58,8 @@ def _share(share: float) -> str:
     return "more than 99.99 %" if share > 0.9999 else f"{100 * share:.3g} %"
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _encoder(data_json: str, seed: int, _spec: RunSpec):
-    return catalog.make_table(_spec.data, _spec.seed, engine.store().get_table)[1]
-
-
 def decoded(scene: Scene, x: np.ndarray) -> None:
     """The decoded row, in the user's own columns where the data are an uploaded table."""
     if scene.planar or not np.isfinite(x).all():
         return
-    spec = state.spec()
-    table = pd.DataFrame(x[None], columns=[str(c) for c in scene.dataset.columns])
-    if catalog.DATASETS[spec.data.name].group == catalog.UPLOADED:
-        encoder = _encoder(spec.data.to_json(), spec.seed, spec)
-        if len(encoder.get_feature_names_out()) == len(x):
-            table = encoder.inverse_transform(x[None])
-    st.dataframe(table, hide_index=True)
+    st.dataframe(user_table(x[None], scene.dataset), hide_index=True)
