@@ -14,6 +14,7 @@ from flowlab.models.flows import (
     MaskedAutoregressiveFlow,
     SplineCouplingFlow,
 )
+from flowlab.plots import jacobians
 from flowlab.records import Spec
 
 FLOWS = [name for name, entry in catalog.MODELS.items() if issubclass(entry.make, FlowModel)]
@@ -23,6 +24,7 @@ X = RNG.gamma(2.0, size=(300, 4)) * [1.0, 30.0, 0.1, 1.0]
 X[:, 1] += 20 * X[:, 0]
 X[0, 2] = 9.0  # so far out that it is compressed
 DATA = Dataset(X, ("a", "b", "c", "d"))
+PLANE = Dataset(X[:, :2], ("a", "b"))
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +128,27 @@ def test_wide_tables_answer_within_a_second(kind):
     for layer in (0, 1):
         assert views.jacobian(model, data, 0, layer)["matrix"].shape == (64, 64)
     assert time.perf_counter() - began < 2
+
+
+def test_a_jacobian_stands_beside_its_triangular_order():
+    flow = AffineCouplingFlow(**SHORT).fit(PLANE.X)
+    found = views.jacobian(flow, PLANE, 3, 2)
+    fig = jacobians.jacobian_panels(found, ["<b>x1</b>", "x2"])
+    own, ordered = fig.data
+    np.testing.assert_allclose(own.z, found["matrix"], rtol=1e-6)
+    np.testing.assert_allclose(ordered.z, found["matrix"][np.ix_(found["after"], found["before"])], rtol=1e-6)
+    assert own.text[0][0] == f"{found['matrix'][0, 0]:.3f}".replace("-", "\u2212")
+    assert list(fig.layout.xaxis2.ticktext) == [str(j + 1) for j in found["before"]] and own.zmin == -own.zmax
+    assert "&lt;b&gt;" in own.customdata[0][0] and "<b>" not in own.customdata[0][0]
+    diagonal, zero = (shape.path for shape in fig.layout.shapes)
+    assert diagonal.count("M") == 2 and zero.startswith("M0.5,-0.5"), "squares on the diagonal, a frame right of them"
+    assert jacobians.jacobian_panels(found, ["a", "b"]).layout.annotations[1].text.startswith("kept features first")
+    assert len(jacobians.jacobian_panels(views.jacobian(flow, PLANE, 3, 0), ["a", "b"]).data) == 1
+
+
+@pytest.mark.parametrize("n", [1, 7, 100])
+def test_a_jacobian_of_any_size_is_drawn(n):
+    order = np.arange(n)[::-1]
+    arrays = {"matrix": np.eye(n), "after": order, "before": order, "n_kept": 0, "kind": "autoregressive"}
+    fig = jacobians.jacobian_panels(arrays, [f"column {j}" for j in range(n)], dark=True)
+    assert len(fig.data) == min(n, 2) and len(fig.layout.xaxis.tickvals) <= 16

@@ -200,6 +200,17 @@ def test_the_editor_says_what_is_never_transformed_and_trains_another_mask(runs)
     assert engine.run(new).events[-1].step == 50
 
 
+def test_the_jacobian_of_a_layer_is_triangular_in_its_order_and_that_of_the_flow_is_not(runs):
+    at = open_page(MADE, layer=2)
+    figure = next(f for f in (json.loads(e.proto.spec) for e in at.get("plotly_chart")) if len(f["data"]) == 2)
+    assert figure["layout"]["xaxis2"]["ticktext"] == ["3", "2", "1"]
+    assert "Log-determinant = sum of the log-diagonal = what the layer reports = " in text(at)
+    whole = text(open_page(MADE, layer=2, jacobian="The whole flow"))
+    assert "Log-determinant = what its layers report together = " in whole and "in no common order" in whole
+    fixed = text(open_page(FIXED, jacobian="The whole flow"))
+    assert "sum of the log-diagonal = what its layers report together" in fixed, "one mask, one order"
+
+
 def test_a_mask_that_does_not_fit_is_refused_on_the_page(runs):
     at = open_page(FIXED, mask="11")
     assert "mask must have at least one 0 and one 1" in text(at).replace("\\", "")

@@ -1,4 +1,4 @@
-"""Pictures of one layer of a flow: its scale and shift, its Jacobian, its masks."""
+"""Pictures of one layer of a flow: its scale and shift, and its masks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-from flowlab.plots.panels import color_steps, colorbar
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -38,37 +37,6 @@ def scale_and_shift(
     here = np.flatnonzero(arrays["rows"] == row)
     if len(here):
         fig.add_vline(x=float(x[here[0]]), line={"color": c.threshold, "width": 1.5, "dash": "dot"})
-    return fig
-
-
-def matrix_heatmap(
-    matrix: np.ndarray, rows: str, columns: str, dark: bool = False, numbers: bool | None = None, height: int = 330
-) -> go.Figure:
-    """A square matrix with signs by colour, zero neutral; small ones with their numbers."""
-    c = theme.colors(dark)
-    fig = theme.figure(dark, height, columns, rows)
-    n = len(matrix)
-    names = [str(i + 1) for i in range(n)]
-    reach = float(np.abs(matrix[np.isfinite(matrix)]).max(initial=1e-12))
-    text = matrix.round(3).astype(str) if (n <= 6 if numbers is None else numbers) else None
-    fig.add_trace(
-        go.Heatmap(
-            x=names,
-            y=names,
-            z=matrix,
-            zmin=-reach,
-            zmax=reach,
-            colorscale=color_steps(c.diverging),
-            colorbar=colorbar(""),
-            text=text,
-            texttemplate="%{text}" if text is not None else None,
-            hovertemplate=f"{rows} %{{y}}, {columns} %{{x}}<br>%{{z:.4g}}<extra></extra>",
-            xgap=1,
-            ygap=1,
-        )
-    )
-    fig.update_xaxes(type="category")
-    fig.update_yaxes(type="category", autorange="reversed")
     return fig
 
 

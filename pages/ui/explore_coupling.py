@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab.plots import couplings
-from pages.ui import engine, explore_masks, state, words
+from pages.ui import engine, explore_jacobian, explore_masks, state
 from pages.ui.explore import PAGE, PLOT, Scene, first_row, mirrored
 
 
@@ -22,16 +22,17 @@ def coupling(scene: Scene) -> None:
             )
         )  # fmt: skip
         arrays, masks = engine.view("coupling", layer=layer), engine.view("masks", layer=layer)
-        pair = _read_and_moved(arrays["moved"][layer - 1], scene)
-    few = scene.dataset.n_features <= 6
-    left, right, *third = st.columns([1.3, 1.3, 0.6] if few else 2, gap="medium")
+        told = "log_scale" in arrays
+        pair = _read_and_moved(arrays["moved"][layer - 1], scene, masks.get("order")) if told else None
+    left, right = st.columns([1, 2], gap="medium")
     with left:
         _scale_and_shift(scene, arrays, pair, layer, row)
     with right:
-        _jacobian(scene, layer, row)
-    with third[0] if third else st.container():
-        height = 340 if few else 60 + min(22 * last, 260)
-        fig = couplings.moved_features(masks["transformed"], scene.dark, layer, height)
+        explore_jacobian.jacobian(scene, layer, row)
+    if masks["transformed"].all():
+        st.caption("Every layer changes every feature.")
+    else:
+        fig = couplings.moved_features(masks["transformed"], scene.dark, layer, 70 + min(22 * last, 260))
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
         st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
     if len(masks["never"]):
@@ -41,51 +42,54 @@ def coupling(scene: Scene) -> None:
     explore_masks.editor(scene, masks["transformed"])
 
 
-def _read_and_moved(moved: np.ndarray, scene: Scene) -> tuple[int, int] | None:
-    """The kept feature shown across, and the moved one whose s and t are shown; a choice where there are many."""
+def _read_and_moved(moved: np.ndarray, scene: Scene, order: np.ndarray | None = None) -> tuple[int, int] | None:
+    """The feature shown across, and the moved one whose s and t are shown; a choice where there are many.
+
+    Without a choice: the first kept and the first moved one, or the first and the last in a MADE's `order`.
+    """
     kept, changed = np.flatnonzero(~moved), np.flatnonzero(moved)
     if not len(changed):
         return None
     if scene.dataset.n_features <= 2:
         return (int(kept[0]) if len(kept) else 0, int(changed[-1]))
     sources = kept if len(kept) else np.arange(len(moved))
+    first, last = (sources[0], changed[0]) if order is None else (order[0], order[-1])
     chosen = []
-    for label, name, options in (("Reads feature", "reads", sources), ("Changes feature", "changes", changed)):
-        value = int(state.view(PAGE, name, int(options[0]) + 1)) - 1
-        key = state.widget_key(PAGE, name, len(options), int(options[0]))
+    for label, name, options, default in (
+        ("Reads feature", "reads", sources, first),
+        ("Changes feature", "changes", changed, last),
+    ):
+        default = int(default if default in options else options[0])
+        value = int(state.view(PAGE, name, default + 1)) - 1
+        value = value if value in options else default
+        key = state.widget_key(PAGE, name, len(options), default)
         st.selectbox(
             label,
             [int(j) + 1 for j in options],
-            index=int(np.flatnonzero(options == value)[0]) if value in options else 0,
+            index=int(np.flatnonzero(options == value)[0]),
             key=key,
             on_change=state.on_widget(key, lambda new, name=name: state.set_view(PAGE, **{name: new})),
             width=150,
         )
-        chosen.append(value if value in options else int(options[0]))
+        chosen.append(value)
     return chosen[0], chosen[1]
 
 
 def _scale_and_shift(scene: Scene, arrays: dict, pair: tuple[int, int] | None, layer: int, row: int) -> None:
     if "log_scale" not in arrays:
-        st.info("This model does not tell the scale and shift of its layers; the Jacobian on the right is measured.")
+        st.info(
+            "This model does not tell the scale and shift of its layers; the Jacobian on the right shows what they do."
+        )
         return
     if pair is None:
         st.info(f"Layer {layer} changes no feature of these rows.")
         return
     fig = couplings.scale_and_shift(arrays, pair[0], pair[1], scene.dark, row, height=340)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling")
+    if pair[0] == pair[1]:
+        st.caption(f"What layer {layer} does to feature {pair[1] + 1} of every row, against that feature before it.")
+        return
     st.caption(
         f"Layer {layer} reads feature {pair[0] + 1} and sets s and t of feature {pair[1] + 1} for every row. "
         "An affine layer draws curves; a spline's slope also depends on the changed feature itself."
-    )
-
-
-def _jacobian(scene: Scene, layer: int, row: int) -> None:
-    found = engine.view("jacobian", row=row, layer=layer)
-    fig = couplings.matrix_heatmap(found["matrix"], "after, feature", "before, feature", scene.dark, height=340)
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.jacobian")
-    own, told = float(found["log_det"]), float(found["reported"])
-    st.caption(
-        f"Jacobian of layer {layer} at row {row}, measured by nudging each coordinate. Its log-determinant is "
-        f"{words.nats(own)}; the layer reports {words.nats(told)}."
     )

@@ -1,0 +1,122 @@
+"""The Jacobian of a layer as a heat map, and beside it the same matrix in the order in which it is triangular."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.plots import theme
+from flowlab.plots.data import label
+from flowlab.plots.panels import color_steps, colorbar
+
+Arrays = Mapping[str, np.ndarray]
+
+MOST_NUMBERS = 6
+"""Up to so many features the cells hold their numbers."""
+MOST_GAPS = 32
+MOST_TICKS = 16
+FEW_TICKS = 9
+"""Where not every feature can have its tick."""
+
+
+def jacobian_panels(arrays: Arrays, names: Sequence[str], dark: bool = False, height: int = 340) -> go.Figure:
+    """The matrix in the columns' own order; beside it, where it is triangular, in that order.
+
+    `arrays` as from `views.jacobian`, `names` of the features. In the ordered panel the diagonal is outlined, whose
+    product is the determinant, and the part that is zero by the layer's form is framed by dots.
+    """
+    matrix, after, before = arrays["matrix"], arrays["after"], arrays["before"]
+    own = np.arange(len(matrix))
+    pictures = [(own, own, "in the columns' own order")]
+    if len(after) > 1:
+        kept = int(arrays["n_kept"])
+        title = "kept features first, then the moved" if kept > 0 else "in the order the layer reads them"
+        pictures.append((after, before, title))
+    fig = theme.figure(dark, height)
+    x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
+    reach = float(np.abs(matrix[np.isfinite(matrix)]).max(initial=1e-12))
+    gap = 0.12
+    width = (1 - gap * (len(pictures) - 1)) / len(pictures)
+    layout: dict = {"margin": {"t": 28}, "annotations": [], "shapes": []}
+    for i, (rows, columns, title) in enumerate(pictures):
+        number, left = str(i + 1) if i else "", i * (width + gap)
+        x = {"title": {**x_style["title"], "text": "before, feature"}, "domain": [left, left + width]}
+        y = {"title": {**y_style["title"], "text": "after, feature"}, "autorange": "reversed"}
+        x |= {"anchor": f"y{number}", "constrain": "domain"}
+        y |= {"anchor": f"x{number}", "constrain": "domain", "constraintoward": "top", "scaleanchor": f"x{number}"}
+        layout[f"xaxis{number}"] = {**x_style, **x, **_ticks(columns)}
+        layout[f"yaxis{number}"] = {**y_style, **y, **_ticks(rows)}
+        place = {"x": 0, "y": 1.0, "xref": f"x{number} domain", "yref": f"y{number} domain"}
+        place |= {"xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
+        layout["annotations"].append({**place, "text": title})
+        fig.add_trace(_heatmap(matrix[np.ix_(rows, columns)], rows, columns, names, reach, number, dark, i == 0))
+        if i:
+            layout["shapes"] += _outlines(len(matrix), int(arrays["n_kept"]), str(arrays["kind"]), dark)
+    fig.update_layout(layout)
+    return fig
+
+
+def _heatmap(matrix, rows, columns, names, reach, number, dark, with_bar) -> go.Heatmap:
+    c, n = theme.colors(dark), len(matrix)
+    few = n <= MOST_NUMBERS
+    hover = {}
+    if n <= MOST_GAPS:
+        pairs = [[f"{_name(names, i)} by {_name(names, j)}" for j in columns] for i in rows]
+        hover = {"customdata": pairs, "hovertemplate": "%{customdata}<br>%{z:.4g}<extra></extra>"}
+    else:
+        hover = {"hoverinfo": "z"}
+    return go.Heatmap(
+        x=np.arange(n),
+        y=np.arange(n),
+        z=matrix.astype(np.float32),
+        zmin=-reach,
+        zmax=reach,
+        colorscale=color_steps(c.diverging),
+        showscale=with_bar,
+        colorbar=colorbar(""),
+        text=[[f"{v:.3f}".replace("-", "\u2212") for v in line] for line in matrix] if few else None,
+        texttemplate="%{text}" if few else None,
+        textfont={"size": 11 if n > 3 else 14},
+        xgap=int(n <= MOST_GAPS),
+        ygap=int(n <= MOST_GAPS),
+        xaxis=f"x{number}",
+        yaxis=f"y{number}",
+        **hover,
+    )
+
+
+def _outlines(n: int, n_kept: int, kind: str, dark: bool) -> list[dict]:
+    """Squares along the diagonal, and a dotted frame around what is zero: a block, or the triangle above."""
+    c = theme.colors(dark)
+    on = {"type": "path", "xref": "x2", "yref": "y2", "layer": "above"}
+    if n <= MOST_GAPS:
+        squares = (_closed([(i, i), (i + 1, i), (i + 1, i + 1), (i, i + 1)]) for i in range(n))
+        diagonal = " ".join(squares)
+    else:
+        diagonal = _closed([(0, 0), (n, n)])
+    if 0 < n_kept < n and kind == "coupling":
+        zero = [(n_kept, 0), (n, 0), (n, n_kept), (n_kept, n_kept)]
+    else:
+        zero = [(1, 0), (n, 0), (n, n - 1)]
+        if n <= MOST_GAPS:
+            zero += [corner for i in range(n - 1, 0, -1) for corner in ((i, i), (i, i - 1))]
+    frames = [(diagonal, {"color": c.threshold, "width": 1.5})]
+    if n > 1:
+        frames.append((_closed(zero), {"color": c.anomaly, "width": 1.5, "dash": "dot"}))
+    return [{**on, "path": path, "line": line} for path, line in frames]
+
+
+def _closed(corners: list[tuple[int, int]]) -> str:
+    return "M" + " L".join(f"{x - 0.5},{y - 0.5}" for x, y in corners) + " Z"
+
+
+def _ticks(order: np.ndarray) -> dict:
+    n = len(order)
+    places = np.arange(0, n, 1 if n <= MOST_TICKS else -(-n // FEW_TICKS))
+    return {"tickvals": places, "ticktext": [str(order[k] + 1) for k in places], "showgrid": False}
+
+
+def _name(names: Sequence[str], j: int) -> str:
+    return f"{j + 1} {label(names[j], 24)}"
