@@ -48,13 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train(options: argparse.Namespace) -> int:
     """Train on a table and save the detector."""
     frame = read_table(options.file).frame
-    for name in filter(None, (options.label, options.time)):
+    for name in filter(None, (options.label, options.time, options.context)):
         if name not in frame:
             raise ValueError(f"there is no column {name!r}; the file has {', '.join(map(str, frame.columns[:12]))}")
     dataset, encoder = make_table_dataset(
         frame,
         label=options.label or "(none)",
         time=options.time or "",
+        roles=f"context={frame.columns.get_loc(options.context) + 1}" if options.context else "",
         train_on=options.train_on,
         seed=options.seed,
         name=Path(options.file).name,
@@ -139,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--output", required=True, help="the detector file to write")
     command.add_argument("--label", help="column that marks anomalies; it is not a feature")
     command.add_argument("--time", help="column that orders rows; by default proposed from names and values")
+    command.add_argument("--context", help="column of classes or kinds: a row is judged among the rows of its kind")
     command.add_argument("--train-on", choices=("normal", "all"), default="normal", help="rows to fit where labelled")
     command.add_argument(
         "--model", choices=list(catalog.MODELS), default="detector", metavar="MODEL", help="name in the catalog"

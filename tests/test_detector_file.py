@@ -246,6 +246,9 @@ def test_the_command_line_trains_scores_and_lists(tmp_path, capsys, monkeypatch)
     assert "AUROC" in capsys.readouterr().out
     assert main(["score", "d", "plant.csv", "-o", "out.csv"]) == 0
     assert "900 rows scored" in capsys.readouterr().out
+    given = ["train", "plant.csv", "--label", "fault", "--context", "colour", "--model", "affine", "-o", "g"]
+    assert main([*given, "--set", "n_steps=50"]) == 0
+    assert main(["score", "g", "plant.csv", "-o", "given.csv"]) == 0
     assert main(["runs", "--home", "nowhere"]) == 0
     assert "no runs" in capsys.readouterr().out
 
@@ -255,6 +258,7 @@ def test_the_command_line_trains_scores_and_lists(tmp_path, capsys, monkeypatch)
     [
         (["score", "missing", "plant.csv", "-o", "o"], "missing"),
         (["train", "plant.csv", "--label", "nothing", "-o", "o"], "nothing"),
+        (["train", "plant.csv", "--context", "temp", "-o", "o"], "more than 100; give it the role category"),
         (["train", "plant.csv", "--model", "gaussian", "--rule", "cost", "-o", "o"], "needs labels"),
         (["train", "plant.csv", "--set", "steps", "-o", "o"], "NAME=VALUE"),
     ],

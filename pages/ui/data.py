@@ -49,7 +49,8 @@ def _onward(dataset: Dataset) -> None:
     """Counts in one line, and the button that leads to training."""
     left, right = st.columns([4, 1], vertical_alignment="center")
     parts = [words.plural(len(dataset.rows(part)), f"{part} row") for part in ("train", "validation", "test")]
-    parts.append(words.plural(dataset.n_features, "feature"))
+    given = "" if dataset.context is None else f" given {words.plain(dataset.columns[dataset.context])}"
+    parts.append(words.plural(len(dataset.judged), "feature") + given)
     if dataset.y is not None:
         labelled = int(dataset.y.sum())
         share = dataset.y[dataset.rows("train")].mean() if len(dataset.rows("train")) else 0.0
