@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog, views
-from flowlab.answers import answers
+from flowlab.answers import Answer, answers
+from flowlab.catalog.faults import faults_of
 from flowlab.records import RunSpec, TrainEvent
 from flowlab.runs import Run
 from pages.ui import engine, words
@@ -24,10 +25,13 @@ def draw(spec: RunSpec, run: Run | None, events: list[TrainEvent], is_live: bool
     model = catalog.make_model(spec.model)
     dataset = engine.dataset(spec)
     density = dataset.truth_for(model)
-    found = answers(
+    broken = faults_of(spec.model)
+    is_loss_sound = all(fault.has_density for fault in broken)
+    found = [Answer("fault", f"Broken on purpose: {fault.words}.", fault.what) for fault in broken]
+    found += answers(
         events,
         len(views.judged(model, dataset)),
-        unit="nats" if model.is_density else "",
+        unit="nats" if model.is_density and is_loss_sound else "",
         entropy=None if density is None else density.entropy(),
         loss_error=None if density is None else _loss_error(spec.data.to_json(), spec.seed, spec),
         notes=_notes(run),

@@ -33,10 +33,16 @@ def made(scene: Scene, masks: dict, layer: int) -> None:
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.made", alt="Masks of the layer's network")
     order = ", ".join(str(j + 1) for j in masks["order"][:MOST_NAMES])
     more = ", .." if len(masks["order"]) > MOST_NAMES else ""
+    reach = (
+        "It is filled on and above the diagonal: a feature's s and t depend on the feature itself, so the Jacobian is "
+        "not triangular."
+        if np.triu(masks["paths"]).any()
+        else "It is empty on and above the diagonal, so each feature depends only on those before it."
+    )
     st.caption(
         f"Masks of layer {layer}, whose features come in the order {order}{more}: "
         "a filled cell lets the row see the column. Their product counts the paths from one feature to another's s and "
-        "t. It is empty on and above the diagonal, so each feature depends only on those before it."
+        f"t. {reach}"
     )
 
 

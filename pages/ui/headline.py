@@ -7,6 +7,7 @@ import math
 import streamlit as st
 
 from flowlab import catalog
+from flowlab.catalog.faults import faults_of
 from flowlab.runs import Run
 from pages.ui import engine, state, words
 
@@ -20,6 +21,7 @@ def sentence() -> str:
     """The line's text, safe for markdown."""
     spec = state.spec()
     parts = [engine.data_words(spec), catalog.describe(catalog.MODELS[spec.model.name], spec.model)]
+    parts += [f"broken on purpose: {fault.words}" for fault in faults_of(spec.model)]
     if spec.branch:
         parts.append(engine.fork_words(spec))
     run = engine.run()
@@ -40,9 +42,10 @@ def _result(run: Run) -> list[str]:
         return [run.status]
     parts = []
     views = run.views if run.status == "done" else None
-    if views is not None and "gap" in views and math.isfinite(views["gap"]):
+    meaningless = any(not fault.has_density for fault in faults_of(run.spec.model))
+    if views is not None and "gap" in views and not meaningless and math.isfinite(views["gap"]):
         parts.append(f"{words.nats(float(views['gap']))} above the truth")
-    elif math.isfinite(events[-1].val_loss):
+    elif math.isfinite(events[-1].val_loss) and not meaningless:
         unit = catalog.make_model(run.spec.model).loss_label
         parts.append(f"validation {unit.split(' (')[0]} {words.loss(events[-1].val_loss, unit)}")
     done = run.status == "done"

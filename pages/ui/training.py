@@ -8,6 +8,7 @@ import math
 import streamlit as st
 
 from flowlab import catalog, views
+from flowlab.catalog.faults import faults_of
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, TrainEvent
 from pages.ui import asked, engine, state, words
@@ -118,6 +119,8 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
 def _left(spec: RunSpec, event: TrainEvent) -> float | None:
     """Nats between the validation loss and the exact density's on the same rows; None where nobody knows it."""
     exact = exact_validation_loss(spec)
+    if any(not fault.has_density for fault in faults_of(spec.model)):
+        return None
     return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import engine, words
+from pages.ui import engine, faults, words
 
 MARKS = {"green": ":green[**●**]", "amber": ":orange[**▲**]", "red": ":red[**■**]"}
 VERDICTS = {
@@ -15,7 +15,8 @@ VERDICTS = {
 
 
 def panel() -> None:
-    """The verdict, and one line per finding."""
+    """The verdict, one line per finding, and faults to try it on."""
+    faults.notice()
     found = engine.view("trust")
     levels = [str(level) for level in found["level"]]
     worst = next((level for level in ("red", "amber", "green") if level in levels), "green")
@@ -29,3 +30,4 @@ def panel() -> None:
         what.markdown(f"**{words.plain(name)}**  \n{number}")
         why.markdown(words.plain(sentence))
     st.caption("Green ●, amber ▲, red ■. Measured from the model's outputs alone, on rows it was not trained on.")
+    faults.panel()
