@@ -1,8 +1,8 @@
 // What every component of FlowLab shares: reading packed arrays, colours of the theme, numbers, elements.
 
 const PALETTE = {
-  light: { data: "#56657A", model: "#2F5FD0", truth: "#00856A", alarm: "#D1490C" },
-  dark: { data: "#A9B4C4", model: "#7EA2FF", truth: "#37C8A4", alarm: "#FF8A55" },
+  light: { data: "#56657A", model: "#2F5FD0", truth: "#00856A", alarm: "#D1490C", second: "#8A4FBF", third: "#A67C00" },
+  dark: { data: "#A9B4C4", model: "#7EA2FF", truth: "#37C8A4", alarm: "#FF8A55", second: "#C79BF2", third: "#E0B84C" },
 };
 // One family for densities, after cividis (Nunez, Anderton & Renslow 2018); the first stop is the page itself.
 const STOPS = {

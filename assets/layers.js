@@ -11,7 +11,6 @@ function layers({ data, parentElement, setStateValue }, scene) {
   else if (now.row !== L.given) L.row = now.row; // chosen elsewhere on the page
   L.given = now.row;
   L.wake();
-  return () => L.player.play(false, false);
 }
 
 function startLayers(parent, first) {
@@ -84,10 +83,11 @@ function drawLayers(L) {
   const began = performance.now(), { scene: s, plane: p } = L, t = L.player.position, i = Math.floor(t), j = Math.min(i + 1, L.last), f = t - i;
   if (!L.theme) styleLayers(L);
   if (!p.fit()) return;
-  mixRows(s.positions, L.out.length, i, j, f, L.out);
-  if (L.lattice) mixRows(s.grid, L.lattice.length, i, j, f, L.lattice);
-  if (L.gridNats) mixRows(s.grid_volume, L.gridNats.length, i, j, f, L.gridNats);
-  if (L.nats) mixRows(s.volume, L.m, i, j, f, L.nats);
+  const between = (all, out) => mix(layerOf(all, out.length, i), layerOf(all, out.length, j), f, out);
+  between(s.positions, L.out);
+  if (L.lattice) between(s.grid, L.lattice);
+  if (L.gridNats) between(s.grid_volume, L.gridNats);
+  if (L.nats) between(s.volume, L.nats);
   p.view = L.views[i].map((v, k) => v + (L.views[j][k] - v) * f);
   const on = (name) => L.chips[name].getAttribute("aria-pressed") === "true" && !L.chips[name].hidden;
   p.clip((g) => {
@@ -108,6 +108,8 @@ function drawLayers(L) {
   L.stat.draw_ms += performance.now() - began;
   Object.assign(L.stat, { position: t, playing: L.player.playing, fps: L.player.rate(), points: L.m, row: L.row });
 }
+
+const layerOf = (all, size, l) => all.subarray(l * size, (l + 1) * size);
 
 function tellLayers(L, t, s) {
   const k = Math.round(t), name = s.names[k] ? `: ${s.names[k]}` : "";

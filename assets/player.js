@@ -31,6 +31,7 @@ class Player {
     this.last = last;
     this.slider.max = String(last);
     this.go(clamp(position, 0, last));
+    this.exact = this.position; // a film may grow while it plays
   }
 
   go(position) {
@@ -66,6 +67,7 @@ class Player {
   }
 
   advance(t) {
+    if (!this.bar.isConnected) return this.play(false, false);
     const dt = clamp((t - this.then) / 1000, 0, 0.1);
     this.then = t;
     this.shown++;
@@ -90,9 +92,9 @@ class Player {
   rate() { return this.shown > 1 ? (1000 * (this.shown - 1)) / (this.then - this.begun) : 0; }
 }
 
-// rows a and b of `all` (each `size` long), mixed by t, into `out`
-function mixRows(all, size, a, b, t, out) {
-  const i = a * size, j = b * size;
-  for (let k = 0; k < size; k++) out[k] = all[i + k] + (all[j + k] - all[i + k]) * t;
+// arrays a and b mixed by t, into `out` if it fits
+function mix(a, b, t, out) {
+  if (out?.length !== a.length) out = new Float32Array(a.length);
+  for (let k = 0; k < a.length; k++) out[k] = a[k] + (b[k] - a[k]) * t;
   return out;
 }

@@ -7,7 +7,7 @@ from flowlab import views
 from flowlab.datasets.toys import Banana, Checkerboard, Clump1D, CorrelatedGaussian, make_toy
 from flowlab.models.baselines import KDE, Gaussian
 from flowlab.models.flows import AffineCouplingFlow
-from flowlab.plots import couplings, explore, insides, race, theme
+from flowlab.plots import couplings, explore, insides, theme
 
 DATA = make_toy(Banana(), 600)
 KERNEL = KDE().fit(DATA.X)
@@ -151,17 +151,6 @@ def test_one_layer_opened():
     np.testing.assert_array_equal(np.asarray(masks.data[0].z, bool), arrays["moved"])
     heat = couplings.matrix_heatmap(np.array([[1.0, -2.0], [0.0, 0.5]]), "after", "before")
     assert heat.data[0].zmin == -2 and heat.data[0].zmax == 2 and heat.data[0].text[0][1] == "-2.0"
-
-
-def test_forks_race_on_one_chart_with_the_floor():
-    racers = [race.Racer("this run", [10, 20], [2.0, 1.0]), race.Racer("fork", [10, 20], [2.0, 0.5], start=10)]
-    fig = race.loss_race(racers, "negative log-likelihood (nats)", floor=0.4)
-    assert [trace.name for trace in fig.data] == ["this run", "fork"]
-    assert fig.data[0].line.dash != fig.data[1].line.dash
-    assert fig.layout.yaxis.title.text == "validation negative log-likelihood (nats)"
-    assert [list(trace.marker.size) for trace in fig.data] == [[0, 0], [11, 0]]  # the branch point alone is ringed
-    assert fig.layout.yaxis.range[0] < 0.4
-    assert race.loss_race([], "loss").layout.xaxis.title.text == "step"
 
 
 def test_nothing_to_show_is_still_a_figure_with_axes():

@@ -3,6 +3,7 @@
 from flowlab.jobs.lanes import JobError
 from flowlab.jobs.runner import JobRunner
 from flowlab.jobs.slices import SliceResult, run_slice, run_view
+from flowlab.jobs.snapshot import Snapshot
 from flowlab.jobs.status import RunStatus
 
-__all__ = ["JobError", "JobRunner", "RunStatus", "SliceResult", "run_slice", "run_view"]
+__all__ = ["JobError", "JobRunner", "RunStatus", "SliceResult", "Snapshot", "run_slice", "run_view"]

@@ -27,6 +27,7 @@ from flowlab.jobs.lanes import (
     process_lane,
 )
 from flowlab.jobs.saving import Saver
+from flowlab.jobs.snapshot import Snapshot, snapshot_of
 from flowlab.jobs.status import RunStatus
 from flowlab.records import RunSpec
 from flowlab.runs import Run, RunStore
@@ -187,13 +188,30 @@ class JobRunner:
                 job.watched_until = time.monotonic() + WATCH_SECONDS
         return self.status(run_id)
 
-    def call(self, run_id: str, view_name: str, timeout: float = CALL_SECONDS, **kwargs: Any) -> dict[str, np.ndarray]:
-        """The arrays of `views.VIEWS[view_name]` for a run that has learned something.
+    def snapshot(self, run_id: str) -> Snapshot | None:
+        """What the run has learned by now, to be looked at while it goes on; None before the first checkpoint."""
+        run = self.store.load(run_id)
+        with self._lock:
+            job = self._jobs.get(run_id)
+            checkpoint = None if job is None else job.checkpoint
+        return None if run is None else snapshot_of(run, checkpoint)
+
+    def call(
+        self,
+        run_id: str,
+        view_name: str,
+        timeout: float = CALL_SECONDS,
+        snapshot: Snapshot | None = None,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """The arrays of `views.VIEWS[view_name]` for a run that has learned something, or for a `snapshot` of it.
 
         Computed on a lane of its own, so that it answers while others train. Waits for the answer; JobError if
         there is nothing to ask, or if it takes longer than `timeout` seconds.
         """
         run = self.store.load(run_id)
+        if run is not None and snapshot is not None:
+            return self._answers.ask(run.spec, snapshot.weights, snapshot.key, view_name, kwargs, timeout)
         state = None if run is None else run.state or run.checkpoint
         if state is None:
             raise JobError("Nothing has been learned yet; press train.")

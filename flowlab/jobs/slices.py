@@ -99,7 +99,7 @@ def run_slice(
     start = int(checkpoint.get("train.step", 0)) if checkpoint else 0
     began = time.perf_counter()
     if n_steps == 0 and checkpoint is not None:
-        model.set_state(_weights(checkpoint))
+        model.set_state(weights(checkpoint))
     else:
         X_val = dataset.part("monitor")
         rows = model.fit_iter(
@@ -143,7 +143,7 @@ def run_view(
     if model is None and state is not None and dataset is not None:
         model = catalog.make_model(spec.model, spec.seed, dataset)
         if state:
-            model.set_state(_weights(state))
+            model.set_state(weights(state))
         if key:
             _models.put(key, model)
     if dataset is None or model is None:
@@ -192,7 +192,8 @@ def _not_here(digest: str) -> None:
     raise _NotHere(digest)
 
 
-def _weights(checkpoint: Arrays) -> dict[str, np.ndarray]:
+def weights(checkpoint: Arrays) -> dict[str, np.ndarray]:
+    """A checkpoint without what only training needs: a state."""
     return {key: value for key, value in checkpoint.items() if not key.startswith("train.")}
 
 

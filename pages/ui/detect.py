@@ -28,10 +28,10 @@ def page() -> None:
     """All of the page below its headline."""
     from pages.ui import audit, flagged
 
-    run = run_or_button("Here every row gets a score, and a threshold decides which rows are flagged.")
+    run = run_or_button("Here every row gets a score, and a threshold decides which rows are flagged.", PAGE)
     if run is None:
         return
-    key = f"{run.run_id} {run.updated}"
+    key = f"{run.run_id} {run.updated if run.is_usable else engine.version(run, engine.look(run, PAGE))}"
     evidence = scored_rows(key, run.run_id)
     axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title())
     grid = _grid(evidence, axis)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.jobs import JobRunner, RunStatus
+from flowlab.jobs import JobRunner, RunStatus, Snapshot
 from flowlab.records import RunSpec
 from flowlab.runs import Run, RunNotFound, RunStore
 from pages.ui import state, words
@@ -66,17 +66,44 @@ def one_step(spec: RunSpec | None = None) -> None:
     runner().submit(spec or state.spec(), state.visitor(), n_steps=1)
 
 
+def look(run: Run, place: str = "", again: bool = False) -> Snapshot | None:
+    """What `view` shows of a run that is not finished: its newest checkpoint when this was first asked for `place`.
+
+    It stays the same until another place is looked at, or until it is asked for `again`, so that pictures stand still
+    while training goes on. None before the first checkpoint.
+    """
+    kept_place, kept = state.recall("snapshot", ("", None))
+    if kept is None or again or (kept.run_id, kept.created, kept_place) != (run.run_id, run.created, place):
+        kept = runner().snapshot(run.run_id)
+        state.keep("snapshot", (place, kept))
+    return kept
+
+
 def view(name: str, spec: RunSpec | None = None, **kwargs: object) -> dict[str, np.ndarray]:
-    """Arrays for a picture, computed from the trained model on the evaluation lane and remembered."""
+    """Arrays for a picture, computed from the trained model on the evaluation lane and remembered.
+
+    Of a run that is not finished, what `look` found.
+    """
     chosen = run_id(spec)
     found = run(spec)
-    version = f"{found.created} {found.status} {len(found.events)}" if found else ""
-    return _view(chosen, version, name, tuple(sorted(kwargs.items())))
+    snapshot = state.recall("snapshot", ("", None))[1]
+    if found is None or found.is_usable or snapshot is None or snapshot.run_id != chosen:
+        snapshot = None
+    return _view(chosen, version(found, snapshot), name, tuple(sorted(kwargs.items())), snapshot)
+
+
+def version(run: Run | None, snapshot: Snapshot | None = None) -> str:
+    """What the pictures of a run, or of a snapshot of it, are computed from: a key for keeping them."""
+    if snapshot is not None:
+        return f"{snapshot.created} step {snapshot.step}"
+    return f"{run.created} {run.status} {len(run.events)}" if run else ""
 
 
 @st.cache_data(show_spinner=False, max_entries=300)
-def _view(run_id: str, version: str, name: str, kwargs: tuple) -> dict[str, np.ndarray]:
-    return runner().call(run_id, name, **dict(kwargs))
+def _view(
+    run_id: str, version: str, name: str, kwargs: tuple, _snapshot: Snapshot | None = None
+) -> dict[str, np.ndarray]:
+    return runner().call(run_id, name, snapshot=_snapshot, **dict(kwargs))
 
 
 def visitor_runs() -> list[Run]:
@@ -101,4 +128,5 @@ def data_words(spec: RunSpec) -> str:
     params = entry.complete(spec.data).params
     name = str(params.get("name") or entry.label)
     rows = params.get("n_samples")
-    return f"{name}, {words.plural(int(rows), 'row')}" if rows else name
+    given = " given the class" if params.get("by_class") else ""
+    return f"{name}{given}, {words.plural(int(rows), 'row')}" if rows else name

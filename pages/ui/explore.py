@@ -40,7 +40,9 @@ def page() -> None:
     """All of the page below its headline."""
     from pages.ui import explore_coupling, explore_density, explore_latent, explore_layers, explore_points, trust
 
-    run = run_or_button("Here a trained model opens up: its density beside the truth, samples, layers, single rows.")
+    what = "Here a trained model opens up: its density beside the truth, samples, layers, single rows."
+    opened = state.view(PAGE, "view", "")
+    run = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")
     if run is None:
         return
     dataset = engine.dataset()
@@ -63,7 +65,7 @@ def page() -> None:
         shown["Bridge"] = explore_density.bridge
     if model.can_sample:
         shown["Margins"] = explore_points.margins
-    if len(run.frames) > 1:
+    if len(run.frames) > 1 or not run.is_usable:
         shown["Film"] = explore_layers.film
     shown["Trust"] = lambda _: trust.panel()
     name = segmented("View", list(shown), "view", next(iter(shown)))

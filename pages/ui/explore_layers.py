@@ -8,13 +8,14 @@ import streamlit as st
 
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
-from pages.ui import engine, fork, state, training, words
+from pages.ui import engine, fork, state, trained, training, words
 from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, first_row, row_choice, segmented
 from pages.ui.film import film_view
 from pages.ui.layers import layers_view
 from pages.ui.live import angle_color
 
 TABLE_FEATURES = 3
+FILM_TICK_SECONDS = 0.8
 
 
 def layers(scene: Scene) -> None:
@@ -98,27 +99,36 @@ def receipt(scene: Scene) -> None:
 
 
 def film(scene: Scene) -> None:
-    """Every kept frame of the training, on one slider; any of them can be forked."""
-    frames = scene.run.frames
-    family = fork.family(scene)
+    """Every kept frame of the training, on one slider; any of them can be forked. It grows while the run trains."""
+    live = trained.is_live(engine.status())
+    st.fragment(_film, run_every=FILM_TICK_SECONDS if live else None)(scene)
+    fork.race(scene, fork.family(scene))
+
+
+def _film(scene: Scene) -> None:
+    engine.runner().watch(scene.run.run_id)  # a frame with each slice, as long as somebody looks
+    run = engine.run()
+    frames = run.frames
+    if not len(frames):
+        st.markdown("The film begins with the first picture of the training.")
+        return
     above = st.container(horizontal=True, vertical_alignment="center")
-    start = state.view(PAGE, "frame", len(frames) - 1)
+    start = state.view(PAGE, "step", -1)
     chosen = film_view(
         training.scene(state.spec()),
-        list(frames),
+        frames,
         frames.steps,
-        training.corrected(state.spec(), scene.run.events),
-        f"explore.film.{scene.run.run_id}",
-        min(max(start, 0), len(frames) - 1),
+        training.corrected(state.spec(), run.events),
+        f"explore.film.{run.run_id}.{run.created}",
+        None if start < 0 else start,
+        growing=not run.is_usable,
     )
-    if chosen != start:
-        state.set_view(PAGE, frame=chosen)
+    opened = frames.steps[-1] if start < 0 else min(frames.steps, key=lambda step: abs(step - start))
+    if chosen != opened:
+        state.set_view(PAGE, step=chosen if chosen < frames.steps[-1] else None)
         state.write_link(PAGE)
     with above:
-        fork.panel(scene, int(frames.steps[chosen]))
-        if len(family) > 1:
-            st.caption(f"{words.plural(len(family), 'run')} of one family race below the film.")
-    fork.race(scene, family)
+        fork.panel(scene, chosen)
 
 
 def _remember(layer: int, row: int | None) -> None:

@@ -8,11 +8,11 @@ import streamlit as st
 
 from flowlab import catalog, forks
 from flowlab.catalog import Control
-from flowlab.plots.race import Racer, loss_race
 from flowlab.records import RunSpec, Scalar, Spec
 from flowlab.runs import Run
 from pages.ui import engine, state, training, words
-from pages.ui.explore import PLOT, Scene
+from pages.ui.explore import Scene
+from pages.ui.race import Racer, race_view
 
 SETTINGS = ("learning_rate", "n_steps", "noise")
 MOST_RACERS = 8
@@ -95,10 +95,8 @@ def _race(scene: Scene, was_live: bool) -> None:
         for run in shown
     ]
     look = training.scene(scene.run.spec)
-    st.plotly_chart(
-        loss_race(racers, look.loss_unit, look.entropy, scene.dark), theme=None, config=PLOT, key="explore.race",
-        alt=f"Validation loss against the step for {', '.join(racer.name for racer in racers)}",
-    )  # fmt: skip
+    n_steps = max((run.events[-1].n_steps for run in shown), default=1)
+    race_view(racers, n_steps, look.loss_unit, look.entropy, key="explore.race")
     st.caption("Rings: where a fork left the run before it. The run of this page is the thick line.")
     if len(shown) < len(racing):
         st.caption(f"{words.plural(len(racing) - len(shown), 'older fork')} not shown.")

@@ -1,44 +1,120 @@
-"""What pages that need a trained model show before there is one: a sentence, the button, a bar while it trains."""
+"""What pages that need a trained model show before training has ended: where it stands, and its newest checkpoint."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from flowlab.jobs import RunStatus, Snapshot
 from flowlab.runs import Run
 from pages.ui import engine, words
 
 LIVE = ("queued", "running")
+TICK_SECONDS = 1.0
+STANDING = {"queued": "waiting for its turn", "running": "still training"}
 
 
-def run_or_button(what: str) -> Run | None:
-    """The present run if it can be used; else a sentence saying `what` will be here, and the way there."""
+def run_or_button(what: str, place: str, grows: bool = False) -> Run | None:
+    """The present run if there is something to look at; else a sentence saying `what` will be here, and the way there.
+
+    A run that is not finished is looked at as it stood when `place` was opened; a line says so, and follows it.
+    `grows`: what is below that line follows by itself.
+    """
     run = engine.run()
-    if run is not None and run.is_usable:
-        return run
-    status = engine.status()
-    live = status is not None and status.state in LIVE
+    with st.container(key="standing", gap="small"):  # always there, so that what is below it stays in place
+        ready = (run is not None and run.is_usable) or _can_be_seen(run, what, place, grows)
+        for _ in range(3):
+            st.empty()  # what stood here before goes at once, not when the pictures below are done
+    return run if ready else None
+
+
+def _can_be_seen(run: Run | None, what: str, place: str, grows: bool) -> bool:
+    """Whether there is a checkpoint to look at; draws the line that says which."""
+    try:
+        seen = None if run is None else engine.look(run, place)
+    except RuntimeError as error:
+        st.warning(words.plain(error))
+        seen = None
+    live = is_live(engine.status())
+    if seen is None:
+        st.fragment(_wait, run_every=0.5 if live else None)(what)
+    else:
+        st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, live, grows)
+    return seen is not None
+
+
+def _follow(seen: Snapshot, place: str, was_live: bool, grows: bool) -> None:
+    """Where training stands, and of which step the pictures are; the page goes over to the final model by itself."""
+    run, status = engine.run(), engine.status()
+    if run is None or status is None or run.is_usable or was_live != is_live(status):
+        st.rerun()
+    if engine.look(run, place) is not seen:  # begun again
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _buttons(status)
+        stale = not grows and seen.step < status.step
+        if st.button("Refresh", key="trained.refresh", disabled=not stale, help="Pictures of the newest step"):
+            engine.look(run, place, again=True)
+            st.rerun()
+        st.markdown(_standing(status) + ("" if grows else f" · pictures are of **step {words.count(seen.step)}**"))
+        if status.state == "failed":
+            st.page_link("pages/2_train.py", label="Change the settings")
+    if status.state == "failed":
+        st.warning(words.plain(f"Training failed: {run.error}"))
+    elif status.message:
+        st.caption(words.plain(status.message))
+
+
+def _buttons(status: RunStatus) -> None:
+    run_id, runner = engine.run_id(), engine.runner()
+    label, act = {
+        "queued": ("Pause", lambda: runner.pause(run_id)),
+        "running": ("Pause", lambda: runner.pause(run_id)),
+        "failed": ("Train again", engine.train),
+    }.get(status.state, ("Go on", engine.train))
+    if st.button(label, key="trained.main", width=112):
+        _do(act)
+    if status.state != "failed" and st.button("Stop", key="trained.stop", help="End here and keep the best weights"):
+        _do(lambda: runner.stop(run_id))
+
+
+def _do(act) -> None:
+    try:
+        act()
+    except (ValueError, RuntimeError) as error:
+        st.error(words.plain(error))
+        return
+    st.rerun()
+
+
+def _standing(status: RunStatus) -> str:
+    n_steps = f" of {words.count(status.n_steps)}" if status.n_steps else ""
+    doing = f"{status.ahead} ahead of it" if status.ahead else STANDING.get(status.state, status.state)
+    return f"step {words.count(status.step)}{n_steps}, {doing}"
+
+
+def _wait(what: str) -> None:
+    """Before the first checkpoint: what will be here, and how far that is."""
+    run, status = engine.run(), engine.status()
     st.markdown(what)
-    st.fragment(_wait, run_every=0.5 if live else None)()
-    return None
-
-
-def _wait() -> None:
-    status = engine.status()
-    if status is None or status.state not in LIVE:
-        run = engine.run()
+    if not is_live(status):
         if run is not None and run.is_usable:
             st.rerun()
         if run is not None and run.status == "failed":
             st.warning(words.plain(f"Training failed: {run.error}"))
         label = "Train this model" if status is None else "Go on training"
         if st.button(label, type="primary", key="trained.train"):
-            engine.train()
-            st.rerun()
+            _do(engine.train)
         return
-    run = engine.run()
+    if engine.runner().snapshot(engine.run_id()) is not None:
+        st.rerun()
     last = run.events[-1] if run and run.events else None
     share = last.step / max(last.n_steps, 1) if last else 0.0
     text = f"step {words.count(last.step)} of {words.count(last.n_steps)}" if last else "starting"
     st.progress(min(share, 1.0), text=text)
     if st.button("Stop", key="trained.stop", help="End here and keep the best weights"):
         engine.runner().stop(engine.run_id())
+
+
+def is_live(status: RunStatus | None) -> bool:
+    """Whether what is on the page may change by itself."""
+    return status is not None and (status.state in LIVE or status.settling)

@@ -26,4 +26,4 @@ scene = Scene(points, WINDOW, N_STEPS, 0.287, angle_color(points))
 steps = np.linspace(0, N_STEPS, 60).astype(int)
 st.session_state["runs"] = st.session_state.get("runs", 0) + 1
 chosen = film_view(scene, film(), steps, [event(k) for k in range(1, 41)], key="film")
-st.markdown(f"frame {chosen} · run {st.session_state['runs']}")
+st.markdown(f"frame {steps.tolist().index(chosen)} · run {st.session_state['runs']}")
