@@ -1,12 +1,14 @@
 """The catalog promises what its makers keep."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from flowlab import catalog
-from flowlab.records import Spec
+from flowlab.catalog.faults import breaks, faults_of, mended
+from flowlab.records import RunSpec, Spec
 
 ENTRIES = [
     (f"{kind}.{name}", e)
@@ -46,3 +48,31 @@ def test_every_model_can_be_made_with_the_runs_seed(name):
 
 def test_words_for_a_headline():
     assert catalog.describe(catalog.MODELS["spline"], Spec("spline")).startswith("Spline flow")
+
+
+def test_a_fault_is_in_the_link_and_in_no_name_of_a_sound_run():
+    entry = catalog.MODELS["spline"]
+    assert "fault" in entry.defaults and "fault" not in entry.identity(Spec("spline")).params
+    sound = RunSpec(Spec("moons"), Spec("spline"))
+    broken = replace(sound, model=Spec("spline", {"fault": "no mask"}))
+    assert catalog.run_id(broken) != catalog.run_id(sound)
+    assert catalog.run_id(replace(sound, model=Spec("spline", {"fault": "none"}))) == catalog.run_id(sound)
+    again, problems = RunSpec.from_query(broken.to_query(), catalog.DEFAULT)
+    assert catalog.tidy(again) == (broken, []) and not problems
+    assert "cannot change in a fork" in catalog.fork_problem(sound, broken.forked("0" * 16, 10))
+
+
+def test_a_model_is_offered_only_the_faults_it_can_have():
+    assert list(breaks(Spec("spline"), 2)) == ["log-determinant", "mask", "fixed mask", "sigmoid"]
+    assert list(breaks(Spec("maf"), 64)) == ["log-determinant", "mask", "sigmoid"]
+    assert list(breaks(Spec("iaf"), 2)) == ["log-determinant", "sigmoid"]
+    assert "fixed mask" not in breaks(Spec("affine"), 1)
+    assert breaks(Spec("kde"), 2) == breaks(Spec("planar"), 2) == {}
+    own = Spec("affine", {"n_layers": 4, "mask": "=01", "fault": "no mask"})
+    assert [fault.name for fault in faults_of(own)] == ["mask", "fixed mask"]
+    assert mended(own) == Spec("affine", {"n_layers": 4})
+    assert breaks(own, 3, (True, False, False))["fixed mask"].params == {"n_layers": 4, "mask": "=100"}
+    for model in (Spec("spline"), own):
+        for fault, broken in breaks(model, 2).items():
+            assert [f.name for f in faults_of(broken)] == [fault]
+            assert catalog.MODELS[broken.name].tidy(broken) == (broken, [])

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-import flowlab.nets.engine.build as build
 from flowlab import catalog
 from flowlab.catalog.data import DATASETS, TOYS
+from flowlab.catalog.faults import BREAKABLE, FAULTS, breaks
 from flowlab.diagnostics import audit, overall
+from flowlab.diagnostics.finding import LEVELS
 from flowlab.models.autoencoders import Autoencoder
 from flowlab.models.baselines import Gaussian
 from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
@@ -72,18 +73,21 @@ def test_a_wrong_inverse_is_caught(moons, sound):
     assert levels(WithoutInverse().set_state(sound.get_state()), moons)["Round trip"] == "red"
 
 
-def test_a_mask_that_never_alternates_is_caught(moons, monkeypatch):
-    alternating = build.alternating_masks
-    monkeypatch.setattr(build, "alternating_masks", lambda n, layers, *rest: [alternating(n, 1, *rest)[0]] * layers)
-    finding = {f.name: f for f in audit(fitted(SplineCouplingFlow(n_steps=600), moons), moons)}["Untouched columns"]
-    assert finding.level == "red"
-    assert finding.value == 1
+@pytest.mark.parametrize("toy", ["moons", "eight_gaussians", "checkerboard"])
+@pytest.mark.parametrize("name", BREAKABLE)
+def test_every_fault_that_the_page_offers_is_caught_by_the_findings_it_names(name, toy):
+    """Each of them is worse than in the sound model, trained as long."""
+    dataset = catalog.make_dataset(Spec(toy, {"n_samples": 5000}))
 
+    def found(spec):
+        return levels(fitted(catalog.make_model(Spec(spec.name, {**spec.params, "n_steps": 400})), dataset), dataset)
 
-def test_scales_that_cannot_stretch_are_caught(moons):
-    found = levels(fitted(AffineCouplingFlow(scale_map="sigmoid", n_steps=600), moons), moons)
-    assert found["Latent axes"] == "red"
-    assert found["Latent norm"] == "red"
+    sound = found(Spec(name))
+    for fault, broken in breaks(Spec(name), dataset.n_features).items():
+        if broken.name == name:
+            caught = found(broken)
+            for finding in FAULTS[fault].caught_by:
+                assert LEVELS.index(caught[finding]) > LEVELS.index(sound[finding]), (fault, finding)
 
 
 def test_an_untrained_flow_is_not_trusted(moons):

@@ -73,7 +73,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "sigmoid",
             "Scale as nflows 0.14",
-            "scale as in nflows 0.14",
+            "nflows 0.14 scale",
             "No layer can stretch, its scale being at most 1.001: the loss stalls far above the entropy, and the "
             "latent points stay too close together.",
             ("Latent norm",),
