@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from flowlab.catalog.controls import (
+    ACTIVATION,
+    AE_LAYERS,
+    AE_WIDTH,
+    BATCH,
+    BINS,
+    BLOCKS,
+    BOUND,
+    CODE,
+    CONVENTION,
+    DECAY,
+    FAULT,
+    FAULT_IAF,
+    HIDDEN,
+    LAYERS,
+    LAYERS_FOLDED,
+    MASK,
+    NORM,
+    PATIENCE,
+    PERMUTATION,
+    RATE,
+    SCALE,
+    STANDARDIZE,
+    STEPS,
+    TRAINING,
+    WIDTH,
+    count,
+    learning,
+)
 from flowlab.catalog.entry import Control, Entry
 from flowlab.models import autoencoders, baselines, detector, flows, nflows, scorers, trivial, variational
 
@@ -13,129 +40,6 @@ AUTOENCODERS = "Autoencoders"
 CLASSICAL = "Classical rivals"
 TRIVIAL = "Trivial rivals"
 DETECTORS = "Detectors"
-
-
-def _count(name: str, label: str, low: int, high: int, step: int = 1, help: str = "", main: bool = False) -> Control:
-    return Control(name, label, "int", low, high, step, help=help, main=main)
-
-
-def _learning(control: Control) -> Control:
-    return replace(control, learning=True)
-
-
-LAYERS = _count("n_layers", "Layers", 1, 32, help="Invertible layers, one after the other.", main=True)
-STEPS = _learning(
-    _count("n_steps", "Steps", 50, 50_000, 50, "Optimiser steps; the learning rate falls to zero at the last.", True)
-)
-WIDTH = _count("hidden_features", "Network width", 4, 256, 4, "Units in each hidden layer of a layer's network.")
-HIDDEN = _count("n_hidden", "Network depth", 1, 4, 1, "Hidden layers of a layer's network.")
-BLOCKS = _count("n_blocks", "Network blocks", 1, 4, 1, "Residual blocks of a layer's network.")
-BINS = _count("n_bins", "Bins", 2, 32, 1, "Pieces of each spline.", True)
-BATCH = _learning(_count("batch_size", "Batch size", 16, 4096, 16, "Rows per step."))
-BOUND = Control(
-    "tail_bound",
-    "Tail bound",
-    "float",
-    1.0,
-    10.0,
-    0.5,
-    help="Beyond it, in standard deviations, the map is the identity.",
-)
-RATE = _learning(
-    Control("learning_rate", "Learning rate", "float", 1e-5, 0.5, 1e-3, help="Peak of the schedule.", log=True)
-)
-DECAY = _learning(
-    Control("weight_decay", "Weight decay", "float", 0.0, 10.0, 0.1, help="Pulls weights to zero; decoupled.", log=True)
-)
-NOISE = _learning(
-    Control("noise", "Input noise", "float", 0.0, 0.5, 0.01, help="In standard deviations; blurs a small sample.")
-)
-PATIENCE = _learning(
-    _count("patience", "Patience", 0, 200, 1, "Evaluations without progress before training stops; 0 never stops.")
-)
-LAYERS_FOLDED = _count("n_layers", "Layers", 1, 32, help="Invertible layers of each flow.")
-PERMUTATION = Control(
-    "permutation",
-    "Order of columns",
-    "choice",
-    choices={"reverse": "reversed after each layer", "random": "shuffled after each layer", "none": "always the same"},
-    help="Which columns come first in the next layer.",
-)
-NORM = Control(
-    "activation_norm", "Activation normalisation", "flag", help="A learned scale and shift before each layer."
-)
-MASK = Control(
-    "mask",
-    "Mask",
-    "mask",
-    choices={"alternate": "every other column", "half": "first and second half", "random": "drawn for each layer"},
-    help="Which columns a layer leaves alone and reads from. Or type a digit for each column: 0110 transforms the "
-    "second and third, then the others, in turn; =0110 the same in each layer.",
-)
-SCALE = Control(
-    "scale_map",
-    "Scale map",
-    "choice",
-    choices={
-        "tanh": "tanh: e to the \u00b11",
-        "clamp": "soft clamp: e to the \u00b12",
-        "contract": "contract: never stretches",
-        "exp": "exp: unbounded",
-        "sigmoid": "sigmoid: as nflows 0.14",
-        "additive": "none: additive (NICE)",
-    },
-    help="How the network's output becomes the scale of an affine layer.",
-)
-CONVENTION = Control(
-    "convention",
-    "Convention",
-    "choice",
-    choices={
-        "scale then shift": "scale then shift: x e\u02e2 + t",
-        "shift then scale": "shift then scale: (x + t) e\u02e2",
-    },
-    help="Lectures 000 and 003 scale first, lecture 001 shifts first.",
-)
-REGULARIZE = Control(
-    "regularize",
-    "Regularisation",
-    "choice",
-    choices={"auto": "chosen by validation on small tables", "none": "off"},
-    help="Below a few thousand rows a flow learns its training rows by heart; noise and early stopping prevent it.",
-)
-STANDARDIZE = Control(
-    "standardize",
-    "Standardise",
-    "flag",
-    help="Columns to mean 0 and standard deviation 1; the density stays in data units.",
-)
-FAULT = Control(
-    "fault",
-    "Break it on purpose",
-    "choice",
-    choices={
-        "none": "no, leave it sound",
-        "no log-determinant": "drop the log-determinant",
-        "no mask": "drop the masks",
-    },
-    help="To see what goes wrong, and that the trust badge on the Explore page tells. Without the log-determinant loss "
-    "and score are \u2212log N(z) alone; without masks a layer's network also reads the columns it changes.",
-    later=True,
-)
-FAULT_IAF = replace(FAULT, choices={name: FAULT.choices[name] for name in ("none", "no log-determinant")})
-TRAINING = (BATCH, RATE, DECAY, NOISE, PATIENCE, REGULARIZE, STANDARDIZE)
-
-ACTIVATION = Control(
-    "activation",
-    "Activation",
-    "choice",
-    choices={"relu": "ReLU", "silu": "SiLU", "elu": "ELU", "tanh": "tanh"},
-)
-CODE = _count("n_latent", "Code size", 1, 64, help="Numbers a row is squeezed into.", main=True)
-AE_LAYERS = _count(
-    "n_layers", "Depth", 0, 4, help="Hidden layers of the encoder, and as many of the decoder; 0 is linear: PCA."
-)
-AE_WIDTH = _count("width", "Width", 4, 256, 4, "Units in each hidden layer.")
 
 _ENTRIES = (
     Entry(
@@ -191,7 +95,7 @@ _ENTRIES = (
         "Detector",
         detector.Detector,
         (
-            _count("n_flows", "Flows", 0, 6, help="Bounded flows of different seeds.", main=True),
+            count("n_flows", "Flows", 0, 6, help="Bounded flows of different seeds.", main=True),
             Control(
                 "classical",
                 "Classical member",
@@ -205,7 +109,22 @@ _ENTRIES = (
                 help="Isolation forest for unlabelled training rows, neighbours for rows known to be normal.",
             ),
             Control("classical_weight", "Its weight", "float", 0.0, 1.0, 0.05),
-            _count("n_steps", "Steps of each flow", 0, 50_000, 50, "0 chooses them by the number of rows."),
+            Control(
+                "trim",
+                "Rows left out",
+                "choice",
+                choices={
+                    "auto": "a fifth, if rows are unlabelled",
+                    "0": "none",
+                    "0.05": "5 %",
+                    "0.1": "10 %",
+                    "0.2": "20 %",
+                    "0.4": "40 %",
+                },
+                help="The least likely training rows of a first fit, which the flows then do not see.",
+                later=True,
+            ),
+            count("n_steps", "Steps of each flow", 0, 50_000, 50, "0 chooses them by the number of rows."),
             LAYERS_FOLDED,
             WIDTH,
             RATE,
@@ -278,7 +197,7 @@ _ENTRIES = (
                 choices={"squared": "squared error", "absolute": "absolute error", "huber": "Huber"},
                 help="What is measured between a row and its reconstruction.",
             ),
-            _learning(
+            learning(
                 Control("noise", "Input noise", "float", 0.0, 1.0, 0.05, help="Above 0: a denoising autoencoder.")
             ),
             Control("penalty", "Sparsity penalty", "float", 0.0, 5.0, 0.05, help="Weight of the penalty on the code."),
@@ -354,7 +273,7 @@ _ENTRIES = (
         "mixture",
         "Gaussian mixture",
         baselines.GaussianMixture,
-        (_count("max_components", "Most components", 1, 30, help="BIC chooses their number up to here.", main=True),),
+        (count("max_components", "Most components", 1, 30, help="BIC chooses their number up to here.", main=True),),
         "A few Gaussians; the Bayesian information criterion chooses how many.",
         CLASSICAL,
     ),
@@ -362,7 +281,7 @@ _ENTRIES = (
         "forest",
         "Isolation forest",
         scorers.IsolationForestModel,
-        (_count("n_trees", "Trees", 10, 500, 10, main=True), _count("max_samples", "Rows per tree", 16, 4096, 16)),
+        (count("n_trees", "Trees", 10, 500, 10, main=True), count("max_samples", "Rows per tree", 16, 4096, 16)),
         "Rows that few random cuts isolate are anomalous.",
         CLASSICAL,
     ),
@@ -370,7 +289,7 @@ _ENTRIES = (
         "neighbours",
         "Nearest neighbours",
         scorers.NearestNeighbours,
-        (_count("n_neighbors", "Neighbours", 1, 100, main=True), STANDARDIZE),
+        (count("n_neighbors", "Neighbours", 1, 100, main=True), STANDARDIZE),
         "The distance to the nearest training rows.",
         CLASSICAL,
     ),
