@@ -10,8 +10,8 @@ import streamlit as st
 
 from flowlab.comparison import QUADRANTS, Standing, quadrants, verdict
 from flowlab.plots import compare as plots
-from pages.ui import compare_views, compared, engine, state, words
-from pages.ui.compare_controls import alarm_share, choose, pair, segmented
+from pages.ui import compare_views, compared, engine, mirror, state, words
+from pages.ui.compare_controls import alarm_share, choose, pair
 from pages.ui.compared import PAGE, Compared
 from pages.ui.trained import LIVE
 
@@ -161,7 +161,7 @@ def _top(found: Compared) -> None:
             choose("Reconstruction of", coders, "coder", coder)
             choose("Likelihood of", densities, "density", flow)
             share = alarm_share(found.y)
-            raw = segmented("Axes", ["ranks", "values"], "axes") == "values"
+            raw = mirror.segmented(PAGE, "Axes", ["ranks", "values"], "axes", "ranks") == "values"
         left, right = st.columns([1.1, 1], gap="medium")
         with left:
             _scatter(found, coder, flow, share, raw)

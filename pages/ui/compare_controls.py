@@ -47,14 +47,3 @@ def choose(label: str, options: list[str], name: str, now: str) -> None:
         label, options, index=options.index(now), key=key, width=180,
         on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
     )  # fmt: skip
-
-
-def segmented(label: str, options: list[str], name: str) -> str:
-    """One of a few options."""
-    now = present(options, name, options[0])
-    key = state.widget_key(PAGE, name, *options)
-    st.segmented_control(
-        label, options, default=now, required=True, key=key, label_visibility="collapsed",
-        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
-    )  # fmt: skip
-    return now

@@ -22,8 +22,8 @@ from flowlab.models.autoencoders import gaussian_reading
 from flowlab.plots import codes as code_plots
 from flowlab.plots import compare as plots
 from flowlab.records import RunSpec
-from pages.ui import engine, state, sweeps, words
-from pages.ui.compare_controls import alarm_percent, pair, segmented
+from pages.ui import engine, mirror, state, sweeps, words
+from pages.ui.compare_controls import alarm_percent, pair
 from pages.ui.compared import PAGE, Compared
 
 PLOT = {"displayModeBar": False, "scrollZoom": False}
@@ -40,7 +40,7 @@ def sections(found: Compared, train: Callable[[list[RunSpec]], None]) -> None:
     if found.reconstructors():
         shown["Error as likelihood"] = _reading
     shown["Sweeps"] = lambda _: sweeps.section(train)
-    chosen = segmented("Section", list(shown), "section")
+    chosen = mirror.segmented(PAGE, "Section", list(shown), "section", next(iter(shown)))
     shown[chosen](found)
 
 

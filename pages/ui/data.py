@@ -10,7 +10,7 @@ from flowlab import catalog, tableviews
 from flowlab.datasets.dataset import Dataset
 from flowlab.plots import data as plots
 from flowlab.records import RunSpec, Spec
-from pages.ui import data_sources, engine, state, words
+from pages.ui import data_sources, engine, mirror, state, words
 from pages.ui.data_sources import PAGE
 
 PLOT = {"displayModeBar": False}
@@ -85,18 +85,7 @@ def _pictures(dataset: Dataset) -> None:
         del tabs["Two columns"], tabs["Correlation"]
     names = list(tabs)
     first = "Two columns" if dataset.n_features == 2 else "Columns"
-    chosen = state.view(PAGE, "tab", first)
-    chosen = chosen if chosen in names else names[0]
-    widget = state.widget_key(PAGE, "tab")
-    st.segmented_control(
-        "Show",
-        names,
-        default=chosen,
-        key=widget,
-        required=True,
-        on_change=state.on_widget(widget, lambda name: state.set_view(PAGE, tab=name)),
-        label_visibility="collapsed",
-    )
+    chosen = mirror.segmented(PAGE, "Show", names, "tab", first if first in names else names[0])
     tabs[chosen](dataset, frame)
 
 

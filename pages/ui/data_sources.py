@@ -15,7 +15,7 @@ from flowlab.datasets import drawing
 from flowlab.datasets.tables import ReadReport, TableError, read_table
 from flowlab.plots import data as plots
 from flowlab.records import RunSpec, Spec
-from pages.ui import engine, state, words
+from pages.ui import engine, mirror, state, words
 
 PAGE = "table"
 """Prefix of this page's view settings in the link; "data." belongs to the parameters of the data."""
@@ -39,19 +39,7 @@ def choose() -> bool:
     """The four sources, and what the chosen one needs; whether the present data come from it."""
     group = catalog.DATASETS[state.spec().data.name].group
     present = group if group in SOURCES else TABLES
-    source = state.view(PAGE, "source", present)
-    source = source if source in SOURCES else present
-    widget = state.widget_key(PAGE, "source")
-    st.segmented_control(
-        "Source",
-        SOURCES,
-        format_func=LABELS.get,
-        default=source,
-        key=widget,
-        required=True,
-        on_change=state.on_widget(widget, lambda name: state.set_view(PAGE, source=name)),
-        label_visibility="collapsed",
-    )
+    source = mirror.segmented(PAGE, "Source", list(SOURCES), "source", present, LABELS.get)
     {TOYS: _gallery, TABLES: _tables, UPLOADED: _upload, DRAWN: _draw}[source]()
     return source == present
 

@@ -15,7 +15,7 @@ from flowlab.detection.threshold import just_above
 from flowlab.plots import detect as plots
 from flowlab.plots import reasons as reason_plots
 from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
-from pages.ui import engine, state, threshold, words
+from pages.ui import engine, mirror, state, threshold, words
 from pages.ui.threshold import PAGE, Choice
 from pages.ui.trained import run_or_button
 
@@ -50,19 +50,7 @@ def page() -> None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: flagged.table(evidence, key, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(evidence, key, axis, choice.threshold)
-    names = list(tabs)
-    chosen = state.view(PAGE, "tab", FIRST_TAB)
-    chosen = chosen if chosen in names else FIRST_TAB
-    widget = state.widget_key(PAGE, "tab")
-    st.segmented_control(
-        "Show",
-        names,
-        default=chosen,
-        key=widget,
-        required=True,
-        on_change=state.on_widget(widget, lambda name: state.set_view(PAGE, tab=name)),
-        label_visibility="collapsed",
-    )
+    chosen = mirror.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
     tabs[chosen](evidence, key, axis, grid, choice)
 
 

@@ -14,8 +14,7 @@ from flowlab.comparison import detection_measures
 from flowlab.plots import compare as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.runs import Run
-from pages.ui import compared, engine, state, words
-from pages.ui.compare_controls import segmented
+from pages.ui import compared, engine, mirror, state, words
 
 PLOT = {"displayModeBar": False, "scrollZoom": False}
 Measure = Callable[[Run], float]
@@ -47,7 +46,7 @@ class Sweep:
 def section(train: Callable[[list[RunSpec]], None]) -> None:
     """Choose a sweep, train what is missing, look at what is there. `train` queues runs and reruns the page."""
     sweeps = _sweeps()
-    chosen = sweeps[segmented("Sweep", list(sweeps), "sweep")]
+    chosen = sweeps[mirror.segmented(compared.PAGE, "Sweep", list(sweeps), "sweep", next(iter(sweeps)))]
     st.caption(chosen.what)
     runs = {name: [_usable(spec) for spec in specs] for name, specs in chosen.series.items()}
     missing = [
