@@ -91,6 +91,11 @@ def faults_of(spec: Spec) -> list[Fault]:
     return [fault for fault in FAULTS.values() if _has(spec, fault)]
 
 
+def keeps_density(spec: Spec) -> bool:
+    """Whether loss and log-density of a model mean what they say, whatever else is broken."""
+    return all(fault.has_density for fault in faults_of(spec))
+
+
 def breaks(spec: Spec, n_features: int, first_moved: Sequence[bool] = ()) -> dict[str, Spec]:
     """Fault name to the spec of the same model, otherwise sound, with this one fault; {} where none can be made.
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from flowlab import catalog, views
 from flowlab.answers import Answer, answers
-from flowlab.catalog.faults import faults_of
+from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.records import RunSpec, TrainEvent
 from flowlab.runs import Run
 from pages.ui import engine, words
@@ -25,13 +25,11 @@ def draw(spec: RunSpec, run: Run | None, events: list[TrainEvent], is_live: bool
     model = catalog.make_model(spec.model)
     dataset = engine.dataset(spec)
     density = dataset.truth_for(model)
-    broken = faults_of(spec.model)
-    is_loss_sound = all(fault.has_density for fault in broken)
-    found = [Answer("fault", f"Broken on purpose: {fault.words}.", fault.what) for fault in broken]
+    found = [Answer("fault", f"Broken on purpose: {fault.words}.", fault.what) for fault in faults_of(spec.model)]
     found += answers(
         events,
         len(views.judged(model, dataset)),
-        unit="nats" if model.is_density and is_loss_sound else "",
+        unit="nats" if model.is_density and keeps_density(spec.model) else "",
         entropy=None if density is None else density.entropy(),
         loss_error=None if density is None else _loss_error(spec.data.to_json(), spec.seed, spec),
         notes=_notes(run),

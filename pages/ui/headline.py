@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.catalog.faults import faults_of
+from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.runs import Run
 from pages.ui import engine, state, words
 
@@ -42,10 +42,10 @@ def _result(run: Run) -> list[str]:
         return [run.status]
     parts = []
     views = run.views if run.status == "done" else None
-    meaningless = any(not fault.has_density for fault in faults_of(run.spec.model))
-    if views is not None and "gap" in views and not meaningless and math.isfinite(views["gap"]):
+    means_something = keeps_density(run.spec.model)
+    if views is not None and "gap" in views and means_something and math.isfinite(views["gap"]):
         parts.append(f"{words.nats(float(views['gap']))} above the truth")
-    elif math.isfinite(events[-1].val_loss) and not meaningless:
+    elif math.isfinite(events[-1].val_loss) and means_something:
         unit = catalog.make_model(run.spec.model).loss_label
         parts.append(f"validation {unit.split(' (')[0]} {words.loss(events[-1].val_loss, unit)}")
     done = run.status == "done"

@@ -8,7 +8,7 @@ import math
 import streamlit as st
 
 from flowlab import catalog, views
-from flowlab.catalog.faults import faults_of
+from flowlab.catalog.faults import keeps_density
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, TrainEvent
 from pages.ui import asked, engine, state, words
@@ -119,7 +119,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
 def _left(spec: RunSpec, event: TrainEvent) -> float | None:
     """Nats between the validation loss and the exact density's on the same rows; None where nobody knows it."""
     exact = exact_validation_loss(spec)
-    if any(not fault.has_density for fault in faults_of(spec.model)):
+    if not keeps_density(spec.model):
         return None
     return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
 
@@ -170,7 +170,7 @@ def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> Scene:
         color=stage.labels if labelled else angle_color(stage.points),
         color_kind="label" if labelled else "angle",
         axes=stage.axes,
-        loss_unit=model.loss_label,
+        loss_unit=model.loss_label if keeps_density(_spec.model) else "loss of a broken flow (nats)",
         unit="nats" if model.is_density else "",
         has_density=model.is_density and views.is_planar(model, dataset),
         n_features=len(dataset.judged),
