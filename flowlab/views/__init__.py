@@ -15,6 +15,7 @@ from flowlab.views.draws import gap, kolmogorov_distance, margins, rows, samples
 from flowlab.views.frames import final, frame, two_columns
 from flowlab.views.inside import layers, receipt, typical_row
 from flowlab.views.latentplay import latent_point, latent_ways
+from flowlab.views.pairs import pair_rows
 from flowlab.views.reasons import reasons, repaired, top_reasons
 from flowlab.views.staging import Stage, display_rows, stage
 
@@ -42,6 +43,7 @@ __all__ = [
     "layers",
     "margins",
     "masks",
+    "pair_rows",
     "profile",
     "reasons",
     "receipt",
@@ -67,6 +69,7 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "samples": samples,
     "rows": rows,
     "margins": margins,
+    "pair_rows": pair_rows,
     "gap": gap,
     "latent_point": latent_point,
     "latent_ways": latent_ways,

@@ -38,7 +38,15 @@ class Scene:
 
 def page() -> None:
     """All of the page below its headline."""
-    from pages.ui import explore_coupling, explore_density, explore_latent, explore_layers, explore_points, trust
+    from pages.ui import (
+        explore_coupling,
+        explore_density,
+        explore_latent,
+        explore_layers,
+        explore_pairs,
+        explore_points,
+        trust,
+    )
 
     what = "Here a trained model opens up: its density beside the truth, samples, layers, single rows."
     opened = state.view(PAGE, "view", "")
@@ -65,6 +73,8 @@ def page() -> None:
         shown["Bridge"] = explore_density.bridge
     if model.can_sample:
         shown["Margins"] = explore_points.margins
+        if dataset.n_features > 2:
+            shown["Pairs"] = explore_pairs.pairs
     if len(run.frames) > 1 or not run.is_usable:
         shown["Film"] = explore_layers.film
     shown["Trust"] = lambda _: trust.panel()
