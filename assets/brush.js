@@ -21,12 +21,16 @@ function startBrush(parent) {
     return make("div", { cls: "stage" }, make("div", { cls: "head" }, B.title[name]), B.canvas[name]);
   };
   B.clear = make("button", { cls: "chip act", type: "button", text: "Clear" });
+  B.highest = make("button", { cls: "chip act", type: "button", text: "Mark the highest 5 %" });
+  B.labelled = make("button", { cls: "chip act", type: "button", text: "Mark labelled anomalies" });
   B.note = make("span", { cls: "note" });
-  B.root = make("div", { cls: "fl three" }, make("div", { cls: "pair" }, ...B.name.map(panel)), make("div", { cls: "head" }, B.note, B.clear));
+  B.root = make("div", { cls: "fl three" }, make("div", { cls: "pair" }, ...B.name.map(panel)), make("div", { cls: "head" }, B.note, B.labelled, B.highest, B.clear));
   mountInto(parent, B.root);
   B.stat = globalThis.__flowlab_brush = { frames: 0 };
   B.wake = () => { B.request ||= requestAnimationFrame(() => { B.request = 0; drawBrush(B); }); };
   B.clear.onclick = () => settle(B, []);
+  B.highest.onclick = () => settle(B, rowsWhere(B, (i) => B.scene.score[i] >= B.high));
+  B.labelled.onclick = () => settle(B, rowsWhere(B, (i) => B.scene.labels[i]));
   for (const name of B.name) listen(B, name);
   B.canvas.score.onkeydown = (e) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
@@ -99,8 +103,10 @@ function loadBrush(B, scene) {
   mark(B, []);
   B.given = null;
   B.canvas.latent.parentElement.hidden = !scene.latent;
+  B.labelled.hidden = !scene.labels;
   const sorted = Float32Array.from(scene.score).filter(Number.isFinite).sort();
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  B.high = at(0.95);
   let lo = at(0), hi = at(0.995);
   if (scene.threshold !== null) hi = Math.max(hi, scene.threshold + 0.05 * (scene.threshold - lo));
   if (!(hi > lo)) [lo, hi] = [lo - 0.5, lo + 0.5];
@@ -112,7 +118,7 @@ function loadBrush(B, scene) {
   B.plane.data.view = scene.window;
   B.plane.latent.view = [-4, 4, -4, 4];
   B.plane.score.view = [lo, hi, 0, 1.1 * Math.max(1, ...B.bars)];
-  for (const [name, text] of Object.entries({ data: "Data space", latent: "Latent space", score: "Anomaly scores" })) B.title[name].textContent = text;
+  for (const [name, text] of Object.entries({ data: "Data space", latent: scene.latent_title, score: "Anomaly scores" })) B.title[name].textContent = text;
 }
 
 function drawBrush(B) {
@@ -143,7 +149,7 @@ function drawBrush(B) {
         g.setLineDash([]);
       }
     });
-    p.axes(t, ...(name === "data" ? s.axes : ["latent 1", "latent 2"]));
+    p.axes(t, ...(name === "data" ? s.axes : s.latent_axes));
   }
   drawScores(B, P.score, t);
   if (B.lasso) {

@@ -221,6 +221,10 @@ def test_a_lasso_marks_the_same_rows_everywhere(serve_script, open_page):
     page.wait_for_function("window.__flowlab_brush.marked < 400 && window.__flowlab_brush.marked > 0")
     page.keyboard.press("Escape")
     page.get_by_text("marked 0").wait_for()
+    page.get_by_text("Mark the highest 5 %").click()
+    page.get_by_text("marked 30 ·").or_(page.get_by_text("marked 31 ·")).wait_for()
+    page.get_by_text("Mark labelled anomalies").click()
+    page.get_by_text("marked 42 ·").wait_for()  # as many points lie right of 1.9
 
 
 def test_points_can_be_drawn_erased_and_undone(serve_script, open_page):

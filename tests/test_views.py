@@ -290,6 +290,11 @@ def test_rows_have_scores_and_latent_points(flows, name):
     np.testing.assert_allclose(seen["anomaly_score"], model.anomaly_score(data.X[seen["rows"]]), rtol=1e-4, atol=1e-4)
     assert np.all(np.diff(seen["quantiles"], axis=0) >= 0)
     assert views.two_columns(seen["latent"]).shape == (len(seen["rows"]), 2)
+    path = model.transform_path(data.X[seen["rows"]])
+    assert seen["n_layers"] == len(path) - 1
+    np.testing.assert_allclose(views.rows(model, data, n=300, layer=1)["latent"], path[1])
+    with pytest.raises(ValueError, match="layer must be a whole number from 0"):
+        views.rows(model, data, n=300, layer=99)
 
 
 @pytest.mark.parametrize("name", FLOWS)

@@ -7,11 +7,13 @@ from scipy.special import ndtri
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, FlowModel, LatentModel
-from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, latent
+from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, judged, latent
 from flowlab.views.staging import MAX_ANOMALIES, display_rows, stage
 
 Arrays = dict[str, np.ndarray]
 
+LAST = -1
+"""In place of a layer's number: the last, whose points are the latent ones."""
 GAP_DRAWS = 20_000
 GAP_DRAWS_OF_SLOW_MODELS = 5_000
 """Models that are not flows may compare every draw with every training row."""
@@ -64,11 +66,14 @@ def samples(
     return out
 
 
-def rows(model: DensityModel, dataset: Dataset, n: int = 1500) -> Arrays:
+def rows(model: DensityModel, dataset: Dataset, n: int = 1500, layer: int = LAST) -> Arrays:
     """Rows on the stage with their scores and, where there is a latent space, their latent points.
+
+    `layer` of a flow takes the points after that layer (0 before the first, in scaled units) in place of the last.
 
     Returns
     -------
+    n_layers : () of a flow
     rows : (m,) row numbers; labels : (m,); points : (m, 2) on the stage
     anomaly_score : (m,) higher is more anomalous
     latent : (m, n_latent); norm : (m,) length of each latent vector
@@ -82,8 +87,10 @@ def rows(model: DensityModel, dataset: Dataset, n: int = 1500) -> Arrays:
         "points": stage(dataset).project(X),
         "anomaly_score": model.anomaly_score(X),
     }
+    if isinstance(model, FlowModel):
+        out["n_layers"] = np.array(len(model.log_det_path(X[:1])))
     if isinstance(model, LatentModel):
-        Z = latent(model, dataset, X)
+        Z = latent(model, dataset, X) if layer == LAST else _after_layer(model, dataset, X, layer)
         shares = (np.arange(99) + 1) / 100
         out |= {
             "latent": Z,
@@ -92,6 +99,15 @@ def rows(model: DensityModel, dataset: Dataset, n: int = 1500) -> Arrays:
             "quantiles": np.quantile(Z, shares, axis=0),
         }
     return out
+
+
+def _after_layer(model: LatentModel, dataset: Dataset, X: np.ndarray, layer: int) -> np.ndarray:
+    if not isinstance(model, FlowModel):
+        raise ValueError(f"{type(model).__name__} has no layers to look into; choose a flow")
+    path = model.transform_path(X)
+    if not 0 <= layer < len(path):
+        raise ValueError(f"layer must be a whole number from 0 to {len(path) - 1}, not {layer!r}")
+    return path[layer][:, judged(model, dataset)]
 
 
 def margins(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 0, n_bins: int = 48) -> Arrays:

@@ -18,6 +18,9 @@ def brush_view(
     key: str,
     *,
     latent: np.ndarray | None = None,
+    latent_title: str = "Latent space",
+    latent_axes: tuple[str, str] = ("latent 1", "latent 2"),
+    labels: np.ndarray | None = None,
     threshold: float | None = None,
     score_label: str = "anomaly score (nats)",
     axes: tuple[str, str] = ("x", "y"),
@@ -28,7 +31,8 @@ def brush_view(
     """Three linked pictures; the marked rows, as rising indices into `points`, after each lasso.
 
     points: (m, 2) in data space, shown in `window` (x0, x1, y0, y1). latent: (m, 2), None for a model without latent
-    space. score: (m,), higher is more anomalous. color: (m,) uint8; `color_kind` is "angle", "label" (1 = anomaly)
+    space. score: (m,), higher is more anomalous. labels: (m,) 1 where a row is labelled an anomaly, for the button that
+    marks those. color: (m,) uint8; `color_kind` is "angle", "label" (1 = anomaly)
     or "value" (0..255 on the sequential scale). rows: marked at first and whenever it changes, so that a table can
     mark too. With the keyboard: the arrow keys on the histogram mark the highest scores, Escape clears.
     """
@@ -40,11 +44,15 @@ def brush_view(
         "threshold": threshold,
         "score_label": score_label,
         "axes": [str(a)[:60] for a in axes],
+        "latent_title": latent_title,
+        "latent_axes": [str(a)[:60] for a in latent_axes],
         "color_kind": color_kind,
     }
     arrays = {"points": points, "score": np.asarray(score, np.float32)}
     if latent is not None:
         arrays["latent"] = np.asarray(latent, np.float32)
+    if labels is not None and np.any(labels):
+        arrays["labels"] = np.asarray(labels).astype(np.uint8)
     if color is not None:
         arrays["color"] = np.asarray(color).astype(np.uint8)
     start = [int(i) for i in rows]

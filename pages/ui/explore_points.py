@@ -75,18 +75,33 @@ def rows(scene: Scene) -> None:
     """Data, latent points and scores, coloured alike; a lasso in any of them marks the same rows in all."""
     pair = engine.view("rows", n=1500)
     Z = pair.get("latent")
+    n_layers = int(pair.get("n_layers", 0))
+    layer, title = n_layers, "Latent space"
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         names = [c for c in COLORS if c != "label" or _labelled(scene)]
         by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.get)
         axes = _latent_axes(Z.shape[1]) if Z is not None else (0, 0)
+        if n_layers:
+            layer = int(
+                mirrored(
+                    st.number_input, "After layer", "after", n_layers, min_value=0, max_value=n_layers, step=1,
+                    width=130, help="The picture in the middle: 0 is the scaled data, the last layer the latent space",
+                )
+            )  # fmt: skip
+    if layer != n_layers:
+        Z = engine.view("rows", n=1500, layer=layer)["latent"]
+        title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
     shown, scores = pair["rows"], pair["anomaly_score"]
     color, kind = _coloring(scene, pair, by)
     marked = brush_view(
         pair["points"],
         scores,
         scene.stage.window,
-        f"explore.rows.{scene.run.run_id}.{by}.{axes}",
+        f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}",
         latent=None if Z is None else two_columns(Z, axes),
+        latent_title=title,
+        latent_axes=tuple(f"{'latent' if layer == n_layers else 'feature'} {axis + 1}" for axis in axes),
+        labels=pair["labels"],
         score_label="anomaly score (nats)" if scene.model.is_density else "anomaly score",
         axes=scene.stage.axes,
         color=color,
@@ -96,7 +111,7 @@ def rows(scene: Scene) -> None:
     state.keep(SELECTED, [int(r) for r in shown[marked]])
     if marked:
         st.dataframe(_marked_rows(scene, shown[marked], scores[marked]), hide_index=True, height=240)
-    elif Z is not None and scene.model.is_density:
+    elif Z is not None and scene.model.is_density and layer == n_layers:
         _normality(scene, pair)
 
 

@@ -21,6 +21,13 @@ else:
     points = moons(600, 0)
     latent = (points - points.mean(0)) / points.std(0)
     marked = brush_view(
-        points, (latent**2).sum(1) / 2, WINDOW, "brush", latent=latent, threshold=3.0, color=angle_color(points)
+        points,
+        (latent**2).sum(1) / 2,
+        WINDOW,
+        "brush",
+        latent=latent,
+        labels=points[:, 0] > 1.9,
+        threshold=3.0,
+        color=angle_color(points),
     )
     st.markdown(f"marked {len(marked)} · least score {(latent[marked] ** 2).sum(1).min(initial=99) / 2:.2f}")
