@@ -17,6 +17,9 @@ RUNS = {
     "moons": MOONS,
     "kde": RunSpec(Spec("moons", {"n_samples": 1000}), Spec("kde")),
     "curve": RunSpec(Spec("clump_1d", {"n_samples": 1000}), Spec("spline", {"n_layers": 2, "n_steps": 60})),
+    "classes": RunSpec(
+        Spec("moons", {"n_samples": 1000, "by_class": True}), Spec("spline", {"n_layers": 2, "n_steps": 60})
+    ),
     "wide": RunSpec(Spec("table_64d", {"n_samples": 500}), Spec("affine", {"n_layers": 2, "n_steps": 50})),
 }
 
@@ -248,3 +251,15 @@ def test_another_view_by_the_buttons_goes_into_the_link():
     at.get("button_group")[0].set_value("Margins").run()
     assert not at.exception
     assert in_link(at, "view") == "Margins"
+
+
+@pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Trust"])
+@pytest.mark.parametrize("given", [-1, 1])
+def test_a_flow_under_a_context_is_shown_given_a_level_or_all(view, given):
+    at = open_page("classes", view=view, given=given)
+    assert not [warning.value for warning in at.warning]
+    if view in ("Density", "Samples", "Layers", "Bridge"):
+        chosen = next(box for box in at.selectbox if box.label == "Given class")
+        assert chosen.value == given
+    if view == "Samples" and given == 1:
+        assert set(at.dataframe[-1].value["class"]) == {"class 2"}

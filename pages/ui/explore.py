@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,11 +15,12 @@ from flowlab.models.base import FlowModel, LatentModel
 from flowlab.records import Scalar
 from flowlab.runs import Run
 from flowlab.views import Stage
-from pages.ui import engine, state, words
+from pages.ui import engine, mirror, state, words
 from pages.ui.trained import run_or_button
 
 PAGE = "explore"
 PLOT = {"displayModeBar": False, "scrollZoom": False}
+segmented = partial(mirror.segmented, PAGE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,16 @@ class Scene:
 
     @property
     def planar(self) -> bool:
-        return self.dataset.n_features <= 2
+        return views.is_planar(self.model, self.dataset)
+
+    @property
+    def conditioned(self) -> bool:
+        return views.is_conditioned(self.model, self.dataset)
+
+    @property
+    def columns(self) -> list[int]:
+        """Numbers of the columns the model judges: all but a context it is conditioned on."""
+        return [int(j) for j in views.judged(self.model, self.dataset)]
 
 
 def page() -> None:
@@ -88,26 +99,6 @@ def page() -> None:
         st.caption(missing)
 
 
-def segmented(
-    label: str, options: list[str], name: str, default: str, show: Callable[[str], str] = str, hidden: bool = True
-) -> str:
-    """One of a few options, mirrored in the link under `name`; an unknown option in the link gives the default."""
-    present = str(state.view(PAGE, name, default))
-    present = present if present in options else default
-    key = state.widget_key(PAGE, name, *options)
-    st.segmented_control(
-        label,
-        options,
-        default=present,
-        required=True,
-        format_func=show,
-        key=key,
-        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
-        label_visibility="collapsed" if hidden else "visible",
-    )
-    return present
-
-
 def mirrored(widget: Callable[..., Any], label: str, name: str, default: Scalar, **settings: Any) -> Any:
     """A widget whose value is a setting of this page and stands in the link; numbers are kept inside their range."""
     value = state.view(PAGE, name, default)
@@ -119,16 +110,37 @@ def mirrored(widget: Callable[..., Any], label: str, name: str, default: Scalar,
     return widget(label, value=value, key=key, on_change=changed, **settings)
 
 
+def level_choice(scene: Scene) -> int:
+    """The level of the context that pictures are given, or all of them; no choice where there is no context."""
+    if not scene.conditioned:
+        return views.ALL_LEVELS
+    levels = scene.dataset.levels
+    present = int(state.view(PAGE, "given", views.ALL_LEVELS))
+    present = present if views.ALL_LEVELS <= present < len(levels) else views.ALL_LEVELS
+    key = state.widget_key(PAGE, "given")
+    name = str(scene.dataset.columns[scene.dataset.context])[:30]
+    st.selectbox(
+        f"Given {name}",
+        range(views.ALL_LEVELS, len(levels)),
+        index=present - views.ALL_LEVELS,
+        format_func=lambda i: "all, in their shares" if i == views.ALL_LEVELS else levels[i],
+        key=key,
+        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, given=value)),
+        width=190,
+    )
+    return present
+
+
 def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
-    """A column of the data, by number; its name is shown."""
-    columns = scene.dataset.columns
+    """A column that the model judges, by number; its name is shown."""
+    columns, options = scene.dataset.columns, scene.columns
     present = int(state.view(PAGE, name, default))
-    present = present if 0 <= present < len(columns) else default
+    present = present if present in options else options[min(default, len(options) - 1)]
     key = state.widget_key(PAGE, name)
     st.selectbox(
         label,
-        range(len(columns)),
-        index=present,
+        options,
+        index=options.index(present),
         format_func=lambda i: str(columns[i])[:60],
         key=key,
         on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),

@@ -8,8 +8,19 @@ import streamlit as st
 
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
+from flowlab.views import ALL_LEVELS
 from pages.ui import engine, fork, state, trained, training, words
-from pages.ui.explore import PAGE, PLOT, Scene, choose_row, column_choice, first_row, row_choice, segmented
+from pages.ui.explore import (
+    PAGE,
+    PLOT,
+    Scene,
+    choose_row,
+    column_choice,
+    first_row,
+    level_choice,
+    row_choice,
+    segmented,
+)
 from pages.ui.film import film_view
 from pages.ui.layers import layers_view
 from pages.ui.live import angle_color
@@ -20,8 +31,8 @@ FILM_TICK_SECONDS = 0.8
 
 def layers(scene: Scene) -> None:
     """Points and a lattice travel from data to latent and back; the slider stops at any layer."""
-    columns = None
-    if scene.dataset.n_features > 2:
+    columns, level = None, level_choice(scene)
+    if len(scene.columns) > 2:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             plane = segmented("Plane", ["principal axes", "two columns"], "plane", "principal axes")
             if plane == "two columns":
@@ -29,7 +40,7 @@ def layers(scene: Scene) -> None:
     if columns is not None and columns[0] == columns[1]:
         st.info("Choose two different columns.")
         return
-    way = engine.view("layers", n_points=2000, columns=columns)
+    way = engine.view("layers", n_points=2000, columns=columns, level=level)
     last = len(way["points"]) - 1
     wanted = state.view(PAGE, "layer", 0)
     if not 0 <= wanted <= last:
@@ -41,7 +52,7 @@ def layers(scene: Scene) -> None:
     with left:
         choice = layers_view(
             way,
-            f"explore.layers.{scene.run.run_id}.{columns}",
+            f"explore.layers.{scene.run.run_id}.{columns}.{level}",
             names=[f"layer {i + 1}" for i in range(last)],
             axes=tuple(f"{name} (scaled)" for name in names),
             latent_axes=("latent 1", "latent 2"),
@@ -78,7 +89,7 @@ def receipt(scene: Scene) -> None:
     left, right = st.columns([1, 1.9], gap="medium")
     with left:
         row = row_choice(scene, "Row (or click a point)")
-        if scene.dataset.n_features == 2:
+        if scene.planar and len(scene.columns) == 2:
             _picker(scene, row)
     bill = engine.view("receipt", row=row)
     with right:
@@ -143,10 +154,13 @@ def _remember(layer: int, row: int | None) -> None:
 
 def _picker(scene: Scene, row: int) -> None:
     """The learned density with rows to click."""
-    grid = engine.view("density_grid", n=64)
+    level = ALL_LEVELS
+    if scene.conditioned:
+        level = int(scene.dataset.X[row, scene.dataset.context])
+    grid = engine.view("density_grid", n=64, level=level)
     alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     stage = scene.stage
-    here = np.append(stage.rows, row), np.vstack([stage.points, scene.dataset.X[row]])
+    here = np.append(stage.rows, row), np.vstack([stage.points, scene.dataset.X[row, scene.columns]])
     points = {"rows": here[0], "points": here[1], "chosen": row}
     fig = plots.density_panels(alone, "density", scene.dark, False, points, stage.axes, height=340)
     fig.update_layout(coloraxis_showscale=False)
@@ -168,13 +182,13 @@ def _formula(bill: dict) -> str:
 def _items(bill: dict, scene: Scene) -> pd.DataFrame:
     """One line per item: position after it, log-scale and shift used, change of the log-determinant, total."""
     n = len(bill["log_det"])
-    features = range(min(scene.dataset.n_features, TABLE_FEATURES))
+    features = scene.columns[:TABLE_FEATURES]
     position = bill["position"]
     table = {"item": insides.item_names(n)}
     for j in features:
         table[f"position {j + 1}"] = [*position[:, j], np.nan]
-    if scene.dataset.n_features > TABLE_FEATURES:
-        table["length of the position"] = [*np.linalg.norm(position, axis=1), np.nan]
+    if len(scene.columns) > TABLE_FEATURES:
+        table["length of the position"] = [*np.linalg.norm(position[:, scene.columns], axis=1), np.nan]
     if "log_scale" in bill:
         for j in features:
             table[f"s {j + 1}"] = [np.nan, *bill["log_scale"][:, j], np.nan]
