@@ -453,6 +453,39 @@ def test_a_view_is_computed_from_what_was_learned(runner, store, monkeypatch):
         runner.call(run_id, "slow", timeout=0.2)
 
 
+def test_a_snapshot_stands_still_while_its_run_goes_on(runner, store, monkeypatch):
+    from flowlab import views
+
+    monkeypatch.setitem(views.VIEWS, "weight", lambda model, dataset: {"weight": np.array(model.weight_)})
+    spec = walk(n_steps=400)
+    run_id = catalog.run_id(spec)
+    assert runner.snapshot(run_id) is None, "nobody has begun this run"
+    runner.submit(spec, n_steps=25)
+    wait(runner, run_id, "paused")
+    early = runner.snapshot(run_id)
+    assert early.step == 25 and set(early.weights) == {"weight", "n_features_in"}, "what only training needs stays away"
+    runner.resume(run_id)
+    wait(runner, run_id, "done")
+    then, now = (float(runner.call(run_id, "weight", snapshot=s)["weight"]) for s in (early, None))
+    assert then == in_one_go(walk(n_steps=25))["weight"] and now == in_one_go(spec)["weight"]
+    assert runner.snapshot(run_id).step == 400
+    runner.restart(run_id)
+    runner.pause(run_id)
+    assert runner.snapshot(run_id) is None or runner.snapshot(run_id).key != early.key
+
+
+def test_a_failed_run_and_a_fork_without_a_step_can_be_looked_at(runner, store):
+    failing = walk(fail="later", n_steps=100)
+    run_id = runner.submit(failing)
+    wait(runner, run_id, "failed")
+    assert 0 < runner.snapshot(run_id).step <= 20
+    parent_id = runner.submit(walk(n_steps=50))
+    wait(runner, parent_id, "done")
+    fork = walk(n_steps=60).forked(parent_id, 50)
+    store.create(catalog.run_id(fork), fork)
+    assert runner.snapshot(catalog.run_id(fork)).step == 50, "it stands where its parent did"
+
+
 def test_a_fork_goes_its_own_way_from_an_exact_step(runner, store):
     parent = walk(n_steps=400)
     parent_id = runner.submit(parent)

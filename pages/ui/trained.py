@@ -22,7 +22,7 @@ def run_or_button(what: str, place: str, grows: bool = False) -> Run | None:
     run = engine.run()
     with st.container(key="standing", gap="small"):  # always there, so that what is below it stays in place
         ready = (run is not None and run.is_usable) or _can_be_seen(run, what, place, grows)
-        for _ in range(3):
+        for _ in range(2):
             st.empty()  # what stood here before goes at once, not when the pictures below are done
     return run if ready else None
 
@@ -38,28 +38,26 @@ def _can_be_seen(run: Run | None, what: str, place: str, grows: bool) -> bool:
     if seen is None:
         st.fragment(_wait, run_every=0.5 if live else None)(what)
     else:
-        st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, live, grows)
+        st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, (live, run.status in LIVE), grows)
     return seen is not None
 
 
-def _follow(seen: Snapshot, place: str, was_live: bool, grows: bool) -> None:
+def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool) -> None:
     """Where training stands, and of which step the pictures are; the page goes over to the final model by itself."""
     run, status = engine.run(), engine.status()
-    if run is None or status is None or run.is_usable or was_live != is_live(status):
-        st.rerun()
+    if run is None or status is None or run.is_usable or was_live != (is_live(status), run.status in LIVE):
+        st.rerun()  # for the first line of the page too
     if engine.look(run, place) is not seen:  # begun again
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _buttons(status)
-        stale = not grows and seen.step < status.step
-        if st.button("Refresh", key="trained.refresh", disabled=not stale, help="Pictures of the newest step"):
-            engine.look(run, place, again=True)
-            st.rerun()
+        if status.state != "failed":
+            _refresh(run, place, is_stale=not grows and seen.step < status.step)
         st.markdown(_standing(status) + ("" if grows else f" · pictures are of **step {words.count(seen.step)}**"))
         if status.state == "failed":
             st.page_link("pages/2_train.py", label="Change the settings")
     if status.state == "failed":
-        st.warning(words.plain(f"Training failed: {run.error}"))
+        st.warning(_failure(run))
     elif status.message:
         st.caption(words.plain(status.message))
 
@@ -75,6 +73,12 @@ def _buttons(status: RunStatus) -> None:
         _do(act)
     if status.state != "failed" and st.button("Stop", key="trained.stop", help="End here and keep the best weights"):
         _do(lambda: runner.stop(run_id))
+
+
+def _refresh(run: Run, place: str, is_stale: bool) -> None:
+    if st.button("Refresh", key="trained.refresh", disabled=not is_stale, help="Pictures of the newest step"):
+        engine.look(run, place, again=True)
+        st.rerun()
 
 
 def _do(act) -> None:
@@ -93,26 +97,31 @@ def _standing(status: RunStatus) -> str:
 
 
 def _wait(what: str) -> None:
-    """Before the first checkpoint: what will be here, and how far that is."""
+    """Before the first checkpoint: what will be here, and the button that makes it so."""
     run, status = engine.run(), engine.status()
-    st.markdown(what)
-    if not is_live(status):
-        if run is not None and run.is_usable:
-            st.rerun()
-        if run is not None and run.status == "failed":
-            st.warning(words.plain(f"Training failed: {run.error}"))
-        label = "Train this model" if status is None else "Go on training"
-        if st.button(label, type="primary", key="trained.train"):
-            _do(engine.train)
-        return
-    if engine.runner().snapshot(engine.run_id()) is not None:
+    live = is_live(status)
+    if live and engine.runner().snapshot(engine.run_id()) is not None or run is not None and run.is_usable:
         st.rerun()
-    last = run.events[-1] if run and run.events else None
-    share = last.step / max(last.n_steps, 1) if last else 0.0
-    text = f"step {words.count(last.step)} of {words.count(last.n_steps)}" if last else "starting"
-    st.progress(min(share, 1.0), text=text)
-    if st.button("Stop", key="trained.stop", help="End here and keep the best weights"):
-        engine.runner().stop(engine.run_id())
+    failed = run is not None and run.status == "failed"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):  # in the place of the line above
+        if live:
+            if st.button("Stop", key="trained.stop", help="End here"):
+                engine.runner().stop(engine.run_id())
+            st.markdown(f"{status.ahead} ahead of you" if status.ahead else "starting")
+        else:
+            label = "Train this model" if status is None else "Train again" if failed else "Go on training"
+            if st.button(label, type="primary", key="trained.train"):
+                _do(engine.train)
+            if failed:
+                st.page_link("pages/2_train.py", label="Change the settings")
+        st.markdown(what)
+    if failed:
+        st.warning(_failure(run))
+
+
+def _failure(run: Run) -> str:
+    """Why a run failed; where nothing else is known the sentence begins in the same way."""
+    return words.plain(run.error if run.error.startswith("Training failed") else f"Training failed: {run.error}")
 
 
 def is_live(status: RunStatus | None) -> bool:

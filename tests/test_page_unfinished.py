@@ -1,0 +1,175 @@
+"""Explore and Detect before training has ended: while it goes on, paused, interrupted, failed, with and without steps."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flowlab import catalog
+from flowlab.jobs import run_slice
+from flowlab.records import RunSpec, Spec
+
+ROOT = Path(__file__).parents[1]
+VIEWS = ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins", "Film", "Trust"]
+
+
+def spec(seed: int) -> RunSpec:
+    return RunSpec(Spec("moons", {"n_samples": 500}), Spec("affine", {"n_layers": 2, "n_steps": 300}), seed)
+
+
+FAILED, FAILED_AT_ONCE, INTERRUPTED, PAUSED = (spec(seed) for seed in (1, 2, 3, 4))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(tmp_path_factory):
+    """Runs that ended before their last step, as a server that died or failed leaves them, and a runner."""
+    import streamlit as st
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        from pages.ui import engine
+
+        leave(FAILED, 100, "failed", "The worker was lost 3 times in a row; try fewer rows.")
+        leave(FAILED_AT_ONCE, 0, "failed", "Training failed (ValueError: <b>no rows</b>); change a setting.")
+        leave(INTERRUPTED, 150, "interrupted", "The server was restarted; press train to go on.")
+        leave(PAUSED, 100, "paused")
+        yield
+        engine.runner().close()
+        st.cache_resource.clear()
+
+
+def leave(spec: RunSpec, step: int, status: str, error: str = "") -> None:
+    """A run on disk that has taken `step` steps, fifty at a time."""
+    from pages.ui import engine
+
+    store, run_id, checkpoint = engine.store(), catalog.run_id(spec), None
+    store.create(run_id, spec)
+    for _ in range(step // 50):
+        checkpoint = further(spec, checkpoint)
+    store.set_status(run_id, status, error)
+
+
+def further(spec: RunSpec, checkpoint) -> dict:
+    from pages.ui import engine
+
+    brought = run_slice(spec, checkpoint, 50)
+    engine.store().append(catalog.run_id(spec), brought.events, brought.frame, brought.checkpoint)
+    return brought.checkpoint
+
+
+def open_page(spec: RunSpec, page: str = "explore", **view: object) -> AppTest:
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
+    for key, value in spec.to_query().items():
+        at.query_params[key] = value
+    for key, value in view.items():
+        at.query_params[f"{page}.{key}"] = str(value)
+    at.switch_page({"explore": "pages/3_explore.py", "detect": "pages/5_detect.py"}[page])
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def text(at: AppTest) -> str:
+    parts = (at.markdown, at.caption, at.warning, at.info)
+    return " ".join(element.value for elements in parts for element in elements)
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+def learned(at: AppTest) -> np.ndarray:
+    """The numbers of the first picture."""
+    return json.loads(at.get("plotly_chart")[0].proto.spec)["data"][0]["z"]["bdata"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_an_interrupted_run_draws_its_last_checkpoint(view):
+    at = open_page(INTERRUPTED, view=view)
+    assert not at.warning and "step 150 of 300, interrupted" in text(at)
+    assert ("pictures are of **step 150**" in text(at)) == (view != "Film"), "the film has its own slider"
+    assert labels(at)[:3] == ["Go on", "Stop", "Refresh"]
+
+
+def test_a_failed_run_says_why_and_shows_what_it_had_learned():
+    at = open_page(FAILED)
+    assert "worker was lost 3 times" in at.warning[0].value and "step 100 of 300, failed" in text(at)
+    assert labels(at)[0] == "Train again" and "Stop" not in labels(at)
+    assert "Change the settings" in [link.label for link in at.get("page_link")]
+    assert learned(at) and "Probability inside the window" in text(at)
+    assert not open_page(FAILED, view="Film").exception
+
+
+def test_a_run_that_failed_before_its_first_step_says_why():
+    at = open_page(FAILED_AT_ONCE)
+    assert at.warning[0].value.startswith("Training failed \\(ValueError: \\<b\\>".replace(": ", "\\: "))
+    assert "Train again" in labels(at) and not at.get("plotly_chart")
+    assert "density beside the truth" in text(at)
+
+
+def test_pictures_stand_still_until_one_asks_and_go_over_to_the_final_model():
+    from pages.ui import engine
+
+    at = open_page(PAUSED)
+    first = learned(at)
+    run = engine.run(PAUSED)
+    checkpoint = further(PAUSED, run.checkpoint)
+    at.run()
+    assert "step 150 of 300, paused · pictures are of **step 100**" in text(at) and learned(at) == first
+    at.button(key="trained.refresh").click().run()
+    assert "pictures are of **step 150**" in text(at) and learned(at) != first
+    further(PAUSED, checkpoint)
+    at.get("button_group")[0].set_value("Samples").run()
+    assert "pictures are of **step 200**" in text(at), "a view that is opened shows the newest"
+    at.button(key="trained.main").click().run()
+    deadline = time.monotonic() + 60
+    while "trained in" not in text(at):
+        assert time.monotonic() < deadline, text(at)
+        time.sleep(0.2)
+        at.run()
+    assert "pictures are of" not in text(at) and not at.exception and "Go on" not in labels(at)
+
+
+def test_a_detector_still_training_can_be_looked_at():
+    at = open_page(INTERRUPTED, "detect")
+    assert "pictures are of **step 150**" in text(at) and "threshold" in text(at).lower()
+    assert at.dataframe[0].value["anomaly score"].notna().all()
+
+
+def test_a_growing_film_sends_only_what_is_new():
+    def script():
+        import numpy as np
+        import streamlit as st
+
+        from pages.ui.film import film_view
+        from pages.ui.live import Scene
+
+        n = st.session_state.setdefault("n", 3)
+        frames = [{"latent": np.full((5, 2), i, np.float16)} for i in range(n)]
+        scene = Scene(np.zeros((5, 2)), (0, 1, 0, 1), 100, has_density=False)
+        st.markdown(film_view(scene, frames, [10 * (i + 1) for i in range(n)], [], "film", growing=True))
+
+    def sent() -> tuple[bytes, list[int], list[int]]:
+        whole, change = (element.proto.bytes for element in at.get("bidi_component"))
+        header = json.loads(change[4 : 4 + int.from_bytes(change[:4], "little")])
+        offsets = {name: (shape, offset) for name, _, shape, offset in header["arrays"]}
+        steps, listed = (
+            np.frombuffer(change, np.uint32, shape[0], offset).tolist()
+            for shape, offset in (offsets["steps"], offsets["listed"])
+        )
+        return whole, steps, listed
+
+    at = AppTest.from_function(script).run()
+    whole, steps, listed = sent()
+    assert steps == [] and listed == [10, 20, 30] and at.markdown[0].value == "30"
+    for n, new in ((5, [40, 50]), (6, [40, 50, 60]), (6, [60]), (6, [])):
+        at.session_state["n"] = n
+        at.run()
+        again, steps, listed = sent()
+        assert again == whole, "what was there when it was opened is not sent again"
+        assert steps == new and listed == [10 * (i + 1) for i in range(n)] and at.markdown[0].value == f"{10 * n}"
