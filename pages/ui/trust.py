@@ -16,8 +16,9 @@ VERDICTS = {
 
 def panel() -> None:
     """The verdict, one line per finding, and faults to try it on."""
-    faults.notice()
     found = engine.view("trust")
+    measured = [str(name) for name in found["name"]]
+    faults.notice(measured)
     levels = [str(level) for level in found["level"]]
     worst = next((level for level in ("red", "amber", "green") if level in levels), "green")
     st.markdown(f"{MARKS[worst]} **{VERDICTS[worst]}**")
@@ -30,4 +31,4 @@ def panel() -> None:
         what.markdown(f"**{words.plain(name)}**  \n{number}")
         why.markdown(words.plain(sentence))
     st.caption("Green ●, amber ▲, red ■. Measured from the model's outputs alone, on rows it was not trained on.")
-    faults.panel()
+    faults.panel(measured)
