@@ -16,6 +16,7 @@ from flowlab.plots.pairs import pair_matrix
 from flowlab.records import RunSpec, Spec
 from flowlab.views import pairs
 from flowlab.views.quadrants import distance_by_chance, quadrant_distances, rank_correlations
+from flowlab.views.twotables import MAX_LEVELS, TwoTables, two_tables
 
 ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(0)
@@ -24,9 +25,9 @@ KERNEL = RunSpec(Spec("wine"), Spec("kde"))
 MOONS = RunSpec(Spec("moons", {"n_samples": 600}), Spec("kde"))
 
 
-def tables(A: np.ndarray, B: np.ndarray) -> pairs.TwoTables:
+def tables(A: np.ndarray, B: np.ndarray) -> TwoTables:
     names = [f"x{j + 1}" for j in range(A.shape[1])]
-    return pairs.two_tables(pd.DataFrame(A, columns=names), pd.DataFrame(B, columns=names))
+    return two_tables(pd.DataFrame(A, columns=names), pd.DataFrame(B, columns=names))
 
 
 def correlated(n: int, rho: float, d: int = 5) -> np.ndarray:
@@ -104,9 +105,9 @@ def test_frames_become_numbers_and_levels():
     )
     samples = rows.copy()
     samples["count"] = samples["count"] + 0.2
-    found = pairs.two_tables(rows, samples)
+    found = two_tables(rows, samples)
     assert found.names == ("amount", "kind", "paid", "count", "day")
-    assert len(found.levels[1]) == pairs.MAX_LEVELS and found.levels[1][-1] == "others"
+    assert len(found.levels[1]) == MAX_LEVELS and found.levels[1][-1] == "others"
     assert set(found.levels[2]) == {"True", "False"} and found.levels[3] is None
     assert np.isnan(found.data[1, 0]) and found.data[0, 4] == 1000 * pd.Timestamp("2024-01-01").timestamp()
     assert found.is_date == (False, False, False, False, True)
@@ -143,7 +144,7 @@ def test_a_matrix_aligns_its_panels_and_carries_the_rows(dark):
     A, B = correlated(500, 0.9, 4), correlated(700, 0.0, 4)
     frames = [pd.DataFrame(T, columns=["<b>a</b>", "a name much too long for one small panel of a matrix", "c", "d"])
               for T in (A, B)]  # fmt: skip
-    panels = pairs.pair_panels(pairs.two_tables(*frames))
+    panels = pairs.pair_panels(two_tables(*frames))
     rows = np.arange(500) * 3
     fig = pair_matrix(panels, rows, dark, row=9)
     kinds = [trace.type for trace in fig.data]

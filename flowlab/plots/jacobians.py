@@ -88,14 +88,15 @@ def _heatmap(matrix, rows, columns, names, reach, number, dark, with_bar) -> go.
 
 
 def _outlines(n: int, n_kept: int, kind: str, dark: bool) -> list[dict]:
-    """Squares along the diagonal, and a dotted frame around what is zero: a block, or the triangle above."""
+    """Squares along the diagonal, or a band where there are many; dots around what is zero: a block or the triangle."""
     c = theme.colors(dark)
     on = {"type": "path", "xref": "x2", "yref": "y2", "layer": "above"}
     if n <= MOST_GAPS:
         squares = (_closed([(i, i), (i + 1, i), (i + 1, i + 1), (i, i + 1)]) for i in range(n))
         diagonal = " ".join(squares)
     else:
-        diagonal = _closed([(0, 0), (n, n)])
+        k = n // 50 + 1
+        diagonal = _closed([(0, 0), (k, 0), (n, n - k), (n, n), (n - k, n), (0, k)])
     if 0 < n_kept < n and kind == "coupling":
         zero = [(n_kept, 0), (n, 0), (n, n_kept), (n_kept, n_kept)]
     else:

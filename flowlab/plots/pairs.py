@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from flowlab.plots import theme
 from flowlab.plots.data import label
 from flowlab.plots.panels import color_steps, colorbar
-from flowlab.views.pairs import PairPanels, TwoTables
-from flowlab.views.staging import rug
+from flowlab.views.pairs import PairPanels
+from flowlab.views.twotables import TwoTables
 
 POINTS = 3000
 """Points of one table in all panels together."""
@@ -178,11 +178,9 @@ def _points(panels: PairPanels, across: int, up: int, rows: np.ndarray, row: int
 def _spread(table: TwoTables, values: np.ndarray, column: int) -> np.ndarray:
     """One column's values (n,); those of a category scattered about its place, so that points do not hide others."""
     values = values[:, column]
-    if table.is_date[column]:
-        return values
-    if table.levels[column] is None:
-        return values.astype(np.float32)
-    return values.astype(np.float32) + 0.6 * (rug(len(values) + 7 * column)[7 * column :] - 0.5).astype(np.float32)
+    if table.levels[column] is not None:
+        values = values + np.random.default_rng(column).uniform(-0.3, 0.3, len(values))
+    return values if table.is_date[column] else values.astype(np.float32)
 
 
 def _difference(panels: PairPanels, i: int, j: int, dark: bool, with_bar: bool) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from flowlab.views.staging import display_rows
 Arrays = dict[str, np.ndarray]
 
 MAX_JACOBIAN = 512
+MAX_NUMBERS = 80_000
+"""Coordinates of all rows together: of wide tables fewer rows are looked at."""
 TINY = np.finfo(float).tiny
 
 
@@ -27,7 +29,8 @@ def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 120
     moved : (n_layers, n_features) bool, whether a layer changes a feature of any of these rows
     """
     flow = check_flow(model)
-    rows = display_rows(dataset, int(np.clip(n, 2, 5000)), 0)
+    most = int(np.clip(MAX_NUMBERS // dataset.n_features, 100, 5000))
+    rows = display_rows(dataset, int(np.clip(n, 2, most)), 0)
     path = flow.transform_path(dataset.X[rows])
     layer = check_layer(layer, len(path) - 1)
     out = {

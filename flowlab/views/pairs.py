@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
 from flowlab.views.quadrants import distance_by_chance, quadrant_distances, rank_correlations
+from flowlab.views.twotables import TwoTables
 
 Arrays = dict[str, np.ndarray]
 
 MIN_HELD_OUT = 30
-MAX_LEVELS = 10
 MIN_EXPECTED = 1
 """Where fewer rows than this are expected in a cell, a difference says nothing."""
 
@@ -47,70 +46,6 @@ def _fitted_kind(dataset: Dataset, part: str) -> np.ndarray:
     """Row numbers of a part, of the kind of rows the model is fitted to."""
     rows = dataset.rows(part)
     return rows[dataset.y[rows] == 0] if dataset.train_on == "normal" and dataset.y is not None else rows
-
-
-@dataclass(frozen=True, eq=False)
-class TwoTables:
-    """Rows and samples in the same columns, as numbers.
-
-    Attributes
-    ----------
-    names : of the columns, without those in which nothing varies
-    data : (n, d), samples : (m, d); nan where a value is missing
-    on_grid : (m, d) samples, those of columns of whole numbers rounded: what a comparison of shares is fair with
-    levels : for each column the names of its values 0, 1, .. where it is a category, else None
-    is_date : for each column whether it holds dates, as milliseconds since 1970
-    """
-
-    names: tuple[str, ...]
-    data: np.ndarray
-    samples: np.ndarray
-    on_grid: np.ndarray
-    levels: tuple[tuple[str, ...] | None, ...]
-    is_date: tuple[bool, ...]
-
-    def of(self, columns: list[int]) -> TwoTables:
-        """Only these columns."""
-        names, levels, is_date = (
-            tuple(all_of[j] for j in columns) for all_of in (self.names, self.levels, self.is_date)
-        )
-        return TwoTables(names, *(T[:, columns] for T in (self.data, self.samples, self.on_grid)), levels, is_date)
-
-
-def two_tables(data: pd.DataFrame, samples: pd.DataFrame) -> TwoTables:
-    """Two frames of the same columns as numbers: categories by frequency, rare ones together as the last.
-
-    >>> frame = pd.DataFrame({"x": [1.5, 2.0, 2.5], "kind": ["a", "b", "b"]})
-    >>> tables = two_tables(frame, frame.iloc[:2])
-    >>> tables.levels, tables.samples.tolist()
-    ((None, ('b', 'a')), [[1.5, 1.0], [2.0, 0.0]])
-    """
-    names, columns, levels, is_date = [], [], [], []
-    for j, name in enumerate(data.columns):
-        values, of_column = _numbers(pd.concat([data.iloc[:, j], samples.iloc[:, j]], ignore_index=True))
-        of_rows, drawn = values[: len(data)], values[len(data) :]
-        whole = (of_rows == np.rint(of_rows))[np.isfinite(of_rows)].all()
-        on_grid = np.rint(drawn) if whole else drawn
-        compared = np.concatenate([of_rows, on_grid])
-        if len(np.unique(compared[np.isfinite(compared)])) > 1:
-            names.append(str(name))
-            columns.append((of_rows, drawn, on_grid))
-            levels.append(of_column)
-            is_date.append(pd.api.types.is_datetime64_any_dtype(data.iloc[:, j].dtype))
-    tables = [np.column_stack(parts) for parts in zip(*columns)] if columns else [np.empty((0, 0))] * 3
-    return TwoTables(tuple(names), *tables, tuple(levels), tuple(is_date))
-
-
-def _numbers(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return np.where(column.isna(), np.nan, column.to_numpy("datetime64[ms]").astype(float)), None
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        return column.to_numpy(dtype=float, na_value=np.nan), None
-    text = column.astype("object").where(column.notna(), "missing").astype(str)
-    common = text.value_counts().index
-    kept = tuple(common[: MAX_LEVELS - (len(common) > MAX_LEVELS)])
-    codes = pd.Index(kept).get_indexer(text)
-    return np.where(codes < 0, len(kept), codes).astype(float), kept + ("others",) * (len(common) > len(kept))
 
 
 @dataclass(frozen=True)
@@ -165,8 +100,9 @@ class PairPanels:
     ----------
     tables : the columns themselves; window : (m, 2) where to look along each
     margin_edges : bins of each column; data_share, sample_share : share of each table in each of them
-    edges : wider bins of each column; residual : {(i, j): (bins of i, bins of j)} for i < j, samples less rows in
-        standard errors; nan where too few rows are expected
+    edges : cells of each column, each with about equally many rows
+    residual : {(i, j): (cells of i, cells of j)} for i < j, samples less rows in standard errors; nan where too few
+        rows are expected
     distance : (m, m) of `quadrant_distances`; chance : the largest of them by luck
     data_correlation, sample_correlation : (m, m) rank correlations; nan where a category has no order
     worst : the shown pair that differs most
@@ -193,10 +129,11 @@ def pair_panels(tables: TwoTables) -> PairPanels:
         raise ValueError(f"a matrix of pairs needs at least two columns, not {m}")
     n = min(len(data), len(samples))
     window = np.array([_window(data[:, j], samples[:, j], tables.levels[j]) for j in range(m)])
-    margin_edges, edges = (
-        tuple(_edges(data[:, j], window[j], tables.levels[j], n_bins) for j in range(m))
-        for n_bins in (int(np.clip(np.sqrt(n), 6, 30)), int(np.clip(np.sqrt(n / 8), 4, 16)))
+    margin_edges = tuple(
+        _edges(data[:, j], window[j], tables.levels[j], int(np.clip(np.sqrt(n), 6, 30))) for j in range(m)
     )
+    n_cells = int(np.clip(np.sqrt(n / 8), 4, 12))
+    edges = tuple(_cells(data[:, j], window[j], margin_edges[j], tables.levels[j], n_cells) for j in range(m))
     shares = [tuple(np.histogram(T[:, j], margin_edges[j])[0] / len(T) for j in range(m)) for T in (data, samples)]
     residual = {(i, j): _residual(data[:, [i, j]], samples[:, [i, j]], edges[i], edges[j])
                 for i in range(m) for j in range(i + 1, m)}  # fmt: skip
@@ -221,11 +158,11 @@ def pair_panels(tables: TwoTables) -> PairPanels:
 
 
 def _window(data: np.ndarray, samples: np.ndarray, levels: tuple[str, ...] | None) -> tuple[float, float]:
-    """Nearly all rows and a margin, widened towards the samples, by the rows' own span at most on each side."""
+    """The central 98 % of the rows and a margin, widened towards the samples by the rows' span at most on each side."""
     if levels is not None:
         return -0.5, len(levels) - 0.5
     data, samples = (v[np.isfinite(v)] for v in (data, samples))
-    low, high = np.quantile(data, [0.003, 0.997]) if len(data) else (0.0, 0.0)
+    low, high = np.quantile(data, [0.01, 0.99]) if len(data) else (0.0, 0.0)
     span = (high - low) or max(abs(low), 1.0) * 0.5
     if len(samples):
         reach = np.quantile(samples, [0.02, 0.98])
@@ -242,6 +179,16 @@ def _edges(data: np.ndarray, window: np.ndarray, levels: tuple[str, ...] | None,
     if len(known) and high - low < 24 and (known == np.rint(known)).all():
         return np.arange(low, high + 2) - 0.5
     return np.linspace(*window, n_bins + 1)
+
+
+def _cells(
+    data: np.ndarray, window: np.ndarray, margin_edges: np.ndarray, levels: tuple[str, ...] | None, n_cells: int
+) -> np.ndarray:
+    """Edges between which about equally many rows lie; those of the margin where these are no more than the cells."""
+    if levels is not None or len(margin_edges) <= n_cells + 1:
+        return margin_edges
+    inner = np.quantile(data[np.isfinite(data)], np.arange(1, n_cells) / n_cells)
+    return np.unique(np.concatenate([window, inner[(inner > window[0]) & (inner < window[1])]]))
 
 
 def _residual(A: np.ndarray, B: np.ndarray, edges_x: np.ndarray, edges_y: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ import streamlit as st
 from flowlab.models.base import FlowModel
 from flowlab.plots.pairs import pair_matrix
 from flowlab.views import pairs as views
-from flowlab.views.pairs import PairPanels, Telling, TwoTables
+from flowlab.views.pairs import PairPanels, Telling
+from flowlab.views.twotables import TwoTables, two_tables
 from pages.ui import engine, state, words
 from pages.ui.columns import user_table
 from pages.ui.explore import PAGE, PLOT, Scene, choose_row
@@ -18,7 +19,7 @@ MOST = 6
 def pairs(scene: Scene) -> None:
     """A matrix of the chosen columns; at first of those that say most."""
     drawn = engine.view("pair_rows")
-    tables = views.two_tables(*(user_table(drawn[name], scene.dataset) for name in ("data", "samples")))
+    tables = two_tables(*(user_table(drawn[name], scene.dataset) for name in ("data", "samples")))
     if len(tables.names) < 2:
         st.info("Pairs need at least two columns that vary; this table has fewer.")
         return
@@ -41,10 +42,10 @@ def pairs(scene: Scene) -> None:
     part = f"{words.plural(len(drawn['rows']), 'row')} of the {drawn['part']} part"
     opens = " Click a dot to open the receipt of its row." if then else ""
     st.caption(
-        f"Dots and filled steps: {part}. Crosses and dashes: {words.count(len(drawn['samples']))} samples, as many of "
-        "them drawn as rows. Above the diagonal: blue where samples are too many, vermilion where they are too few; "
-        "Δ is the largest difference between their shares in any quadrant, bold where it is beyond luck, ρ the rank "
-        f"correlation of rows / samples.{opens}"
+        f"Dots and filled steps: {part}, over the central 98 % of each column. Crosses and dashes: "
+        f"{words.count(len(drawn['samples']))} samples, as many crosses as dots. Above the diagonal: blue where samples "
+        "are too many, vermilion where they are too few; Δ is the largest difference between their shares in any "
+        f"quadrant, bold where it is beyond luck, ρ the rank correlation of rows / samples.{opens}"
     )
     if len(tables.names) > len(telling.columns):
         st.caption(_reason(tables, telling))
