@@ -65,7 +65,7 @@ FAULTS: dict[str, Fault] = {
             "Never swap the mask",
             "one mask in all layers",
             "Every layer transforms the same columns; the others pass unchanged, and their shape stays a Gaussian's in "
-            "all that the flow draws.",
+            "all that the flow draws, which is right only where it is one.",
             ("Untouched columns",),
             "mask",
             "=",
