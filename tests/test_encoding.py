@@ -11,8 +11,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 
 from flowlab.datasets.encoding import TableEncoder
 from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import ColumnRole, propose_roles, roles_from_text, roles_to_text
-from flowlab.datasets.uploads import NONE, anomaly_values_of, make_table_dataset
+from flowlab.datasets.roles import ColumnRole, missing_to_text, propose_roles, roles_from_text, roles_to_text
+from flowlab.datasets.uploads import NONE, anomaly_values_of, choose_roles, make_table_dataset
 
 
 def mixed_frame(n_rows: int = 400, seed: int = 0) -> pd.DataFrame:
@@ -353,3 +353,16 @@ def test_one_context_at_most_the_others_become_categories():
     assert dataset.context == encoder.context_ and dataset.columns[dataset.context] == "city"
     assert any("Only one column can be the context; 'city' is." in note for note in encoder.notes_)
     assert any(name.startswith("shop") for name in dataset.columns) and "None" not in dataset.levels
+
+
+def test_holes_are_filled_as_each_column_says():
+    frame = mixed_frame().assign(other=lambda f: f["amount"].where(np.arange(len(f)) % 3 > 0))
+    numbers = {name: i + 1 for i, name in enumerate(frame)}
+    text = f"median={numbers['holes']}"
+    features = make_table_dataset(frame, missing=text)[1].get_feature_names_out()
+    assert "holes is missing" not in features and "other is missing" in features
+    roles, problems = choose_roles(frame, missing=f"{text};dream=1;median=99")
+    assert missing_to_text(roles) == text
+    assert len(problems) == 2 and "choices for missing values 'dream=1'" in problems[0]
+    features = make_table_dataset(frame, missing="median")[1].get_feature_names_out()
+    assert not any(name.endswith("is missing") for name in features)

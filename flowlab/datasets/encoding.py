@@ -16,9 +16,8 @@ from flowlab.datasets.columns import NumberColumn, is_known, numbers, row_keys
 from flowlab.datasets.copies import decode_copy, find_copies, n_deviating
 from flowlab.datasets.foreign import TableError
 from flowlab.datasets.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
-from flowlab.datasets.roles import ENCODED, ColumnRole, propose_roles
+from flowlab.datasets.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
 
-MISSING_POLICIES = ("auto", "median", "indicator")
 MAX_FEATURES = 4_000
 CHUNK_ROWS = 32_768
 """Rows encoded at a time: what is computed with stays in the processor's cache."""
@@ -33,7 +32,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     roles : sequence of ColumnRole, or None to propose them; features, categories and a context are encoded
-    missing : "median" fills holes, "indicator" also adds a 0/1 feature, "auto" adds it where 1 % or more is missing
+    missing : "median" fills holes, "indicator" also adds a 0/1 feature, "auto" adds it where 1 % or more is missing;
+        what the role of a column says goes before
     max_one_hot : categories with more levels than this become one feature, their rarity
     clock : whether the time column adds hour and weekday features (sine and cosine)
     lags : how many earlier rows stand beside each row (windows of a series); rows are taken in order of time
@@ -260,8 +260,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return plan
         holes = ~is_known(numbers(column))
         share = float(holes.mean())
-        indicator = share > 0 and (self.missing == "indicator" or (self.missing == "auto" and share >= 0.01))
-        if indicator and self.missing == "auto":
+        policy = self.missing if role.missing == "auto" else role.missing
+        indicator = share > 0 and (policy == "indicator" or (policy == "auto" and share >= 0.01))
+        if indicator and policy == "auto":
             pattern = np.packbits(holes).tobytes()
             if patterns.setdefault(pattern, role.name) != role.name:
                 self.notes_.append(f"{role.name} is missing exactly where {patterns[pattern]} is.")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from flowlab.datasets import spans
+
 ROLES = ("feature", "category", "context", "label", "time", "identifier", "ignore")
 ENCODED = ("feature", "category", "context")
 """Roles whose columns become numbers a model sees; a context conditions the others and is not judged itself."""
@@ -21,15 +23,18 @@ _TIME_NAME = re.compile(
 )
 _IDENTIFIER_NAME = re.compile(r"(.*[_ ])?(id|uuid|guid|key|index|row|rownum|no|nr)|unnamed.*|.+Id|.+ID")
 SAMPLE_ROWS = 20_000
+MISSING_POLICIES = ("auto", "median", "indicator")
+"""What fills holes: "median" values near it, "indicator" also a 0/1 feature for where, "auto" that from 1 % on."""
 
 
 @dataclass(frozen=True)
 class ColumnRole:
-    """What one column is for (one of ROLES), and why that was proposed."""
+    """What one column is for (one of ROLES), why that was proposed, and what fills its holes (MISSING_POLICIES)."""
 
     name: str
     role: str
     reason: str = ""
+    missing: str = "auto"
 
 
 def sample_rows(frame: pd.DataFrame, n_rows: int = SAMPLE_ROWS) -> pd.DataFrame:
@@ -116,38 +121,27 @@ def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[in
 
 def roles_to_text(roles: Sequence[ColumnRole], proposed: Sequence[ColumnRole]) -> str:
     """Only what differs from the proposal, by column number: "ignore=3-5,9;category=2". Empty when nothing does."""
-    changed: dict[str, list[int]] = {}
-    for position, (chosen, before) in enumerate(zip(roles, proposed, strict=True), start=1):
-        if chosen.role != before.role:
-            changed.setdefault(chosen.role, []).append(position)
-    return ";".join(f"{role}={_ranges(numbers)}" for role, numbers in sorted(changed.items()))
+    pairs = enumerate(zip(roles, proposed, strict=True))
+    return spans.to_text({i: chosen.role for i, (chosen, before) in pairs if chosen.role != before.role})
 
 
 def roles_from_text(text: str, proposed: Sequence[ColumnRole]) -> tuple[tuple[ColumnRole, ...], list[str]]:
     """The proposal with the changes of `text`, and one sentence for each part that makes no sense for this table."""
-    roles, problems = list(proposed), []
-    for part in filter(None, text.split(";")):
-        role, _, numbers = part.partition("=")
-        if role not in ROLES or not re.fullmatch(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*", numbers):
-            problems.append(f"The column roles {part[:40]!r} make no sense and were ignored.")
-            continue
-        for span in numbers.split(","):
-            first, _, last = span.partition("-")
-            for position in range(int(first), min(int(last or first), len(roles)) + 1):
-                if not 1 <= position <= len(roles):
-                    continue
-                old = roles[position - 1]
-                roles[position - 1] = replace(old, role=role, reason=old.reason if role == old.role else "chosen")
-            if int(last or first) > len(roles) or int(first) < 1:
-                problems.append(f"Column {span[:20]} is not in this table of {len(roles)} columns.")
+    chosen, problems = spans.from_text(text, ROLES, len(proposed), "column roles")
+    roles = list(proposed)
+    for i, role in chosen.items():
+        roles[i] = replace(roles[i], role=role, reason=roles[i].reason if role == roles[i].role else "chosen")
     return tuple(roles), problems
 
 
-def _ranges(numbers: Sequence[int]) -> str:
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+def missing_to_text(roles: Sequence[ColumnRole]) -> str:
+    """What is done about missing values, where it was chosen: "indicator=2". Empty when nowhere."""
+    return spans.to_text({i: role.missing for i, role in enumerate(roles) if role.missing != "auto"})
+
+
+def missing_from_text(text: str, roles: Sequence[ColumnRole]) -> tuple[tuple[ColumnRole, ...], list[str]]:
+    """The roles with the choices of `text`: a policy for all columns ("median"), or for some ("indicator=2,5-7")."""
+    if text in MISSING_POLICIES:
+        return tuple(replace(role, missing=text) for role in roles), []
+    chosen, problems = spans.from_text(text, MISSING_POLICIES, len(roles), "choices for missing values")
+    return tuple(replace(role, missing=chosen.get(i, role.missing)) for i, role in enumerate(roles)), problems

@@ -11,7 +11,7 @@ import pandas as pd
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
 from flowlab.datasets.encoding import TableEncoder
 from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import ColumnRole, propose_roles, roles_from_text
+from flowlab.datasets.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
 
 MIN_ROWS = 10
 NONE = "(none)"
@@ -40,14 +40,15 @@ def make_table_dataset(
 
     `label` and `time` name a column ("": as proposed, "(none)": none); `anomaly_values` lists the label values that
     mean anomaly, separated by commas ("": all but the normal one); `roles` is what differs from the proposal
-    (`roles_to_text`); `split` is "random" (stratified by label), "chronological" or "auto", which is chronological
-    when there is a time column; `fractions` is "70/15/15": training, validation and test in percent. Types, levels and
-    ranges are learned from all rows, never from labels. Raises TableError, one sentence, where nothing can be learned.
+    (`roles_to_text`), `missing` what is done about holes (`missing_to_text`); `split` is "random" (stratified by
+    label), "chronological" or "auto", which is chronological when there is a time column; `fractions` is "70/15/15":
+    training, validation and test in percent. Types, levels and ranges are learned from all rows, never from labels.
+    Raises TableError, one sentence, where nothing can be learned.
     """
     if len(frame) < MIN_ROWS:
         count = "1 row" if len(frame) == 1 else f"{len(frame)} rows"
         raise TableError(f"The table has {count}; at least {MIN_ROWS} are needed to train, check and test on.")
-    chosen, problems = choose_roles(frame, label=label, time=time, roles=roles)
+    chosen, problems = choose_roles(frame, label=label, time=time, roles=roles, missing=missing)
     label = next((role.name for role in chosen if role.role == "label"), "")
     time = next((role.name for role in chosen if role.role == "time"), "")
     y = label_rows(frame[label], anomaly_values) if label else None
@@ -65,7 +66,7 @@ def make_table_dataset(
         raise TableError(
             f"Only {int(fitted.sum())} rows are left to train on; train on all rows, or choose other anomaly values."
         )
-    encoder = TableEncoder(chosen, missing=missing, clock=clock, lags=lags, random_state=seed)
+    encoder = TableEncoder(chosen, clock=clock, lags=lags, random_state=seed)
     # All rows, labels aside: a column that is constant only in training must stay, for a change in it is the alarm.
     encoder.fit(frame)
     encoder.notes_ = problems + encoder.notes_
@@ -85,7 +86,7 @@ def make_table_dataset(
 
 
 def choose_roles(
-    frame: pd.DataFrame, *, label: str = "", time: str = "", roles: str = ""
+    frame: pd.DataFrame, *, label: str = "", time: str = "", roles: str = "", missing: str = "auto"
 ) -> tuple[tuple[ColumnRole, ...], list[str]]:
     """The proposal as changed by the link: at most one label, time and context; and what made no sense."""
     proposed = propose_roles(frame)
@@ -110,7 +111,8 @@ def choose_roles(
             instead = "category" if role == "context" else "ignore"
             chosen = tuple(replace(r, role=instead) if i in of_role and i != keep else r for i, r in enumerate(chosen))
             problems.append(f"Only one column can be the {role}; {chosen[keep].name!r} is.")
-    return chosen, problems
+    chosen, more = missing_from_text(missing, chosen)
+    return chosen, problems + more
 
 
 def label_values(column: pd.Series, limit: int = 50) -> list[tuple[str, int]]:

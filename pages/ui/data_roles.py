@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -12,13 +13,26 @@ from flowlab import catalog
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.dataset import Dataset
 from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import ENCODED, ROLES, ColumnRole, propose_roles, roles_to_text
+from flowlab.datasets.roles import (
+    ENCODED,
+    MISSING_POLICIES,
+    ROLES,
+    ColumnRole,
+    missing_to_text,
+    propose_roles,
+    roles_to_text,
+)
 from flowlab.datasets.uploads import NONE, anomaly_values_of, choose_roles, label_values
 from pages.ui import data_sources, engine, state, words
 
 ROLES_HELP = (
     "feature: numbers and dates; category: texts and codes; context: flows are conditioned on it, so a row is judged "
     "among the rows of its value; label: which rows are anomalies; time: their order; identifier, ignore: left aside"
+)
+HOLES = "if missing"
+HOLES_HELP = (
+    "median: filled with values near the median; indicator: the same, and a feature says where; auto: the feature is "
+    "added where 1 % or more is missing"
 )
 FRACTIONS = {"": "usual", "50/20/30": "50 / 20 / 30", "60/20/20": "60 / 20 / 20", "80/10/10": "80 / 10 / 10"}
 
@@ -29,7 +43,11 @@ def panel(dataset: Dataset | None) -> None:
     params = catalog.DATASETS["upload"].complete(state.spec().data).params
     proposed = _proposed(str(params["digest"]), frame)
     roles, problems = choose_roles(
-        frame, label=str(params["label"]), time=str(params["time"]), roles=str(params["roles"])
+        frame,
+        label=str(params["label"]),
+        time=str(params["time"]),
+        roles=str(params["roles"]),
+        missing=str(params["missing"]),
     )
     for problem in problems:
         st.warning(words.plain(problem))
@@ -111,12 +129,14 @@ def _anomaly_values(where, column: pd.Series, chosen: str) -> None:
 
 
 def _editor(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], proposed: tuple[ColumnRole, ...], params: dict) -> None:
+    missing = [100 * frame[role.name].isna().mean() for role in roles]
     sheet = pd.DataFrame(
         {
             "column": [role.name for role in roles],
             "role": [role.role for role in roles],
             "why": [role.reason for role in roles],
-            "missing %": [100 * frame[role.name].isna().mean() for role in roles],
+            "missing %": missing,
+            HOLES: [role.missing for role in roles],
             "first values": [", ".join(map(str, frame[role.name].dropna().head(3)))[:60] for role in roles],
         }
     )
@@ -124,6 +144,10 @@ def _editor(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], proposed: tuple[
 
     def changed() -> None:
         edits = state.widget_value(widget)["edited_rows"]
+        holes = {int(i): edit[HOLES] for i, edit in edits.items() if edit.get(HOLES)}
+        if holes:
+            filled = [replace(role, missing=holes.get(i, role.missing)) for i, role in enumerate(roles)]
+            state.change("data", missing=missing_to_text(filled) or "auto")
         _apply(roles, proposed, {int(i): edit["role"] for i, edit in edits.items() if edit.get("role")})
 
     st.data_editor(
@@ -132,10 +156,12 @@ def _editor(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], proposed: tuple[
         on_change=changed,
         disabled=["column", "why", "missing %", "first values"],
         hide_index=True,
+        column_order=None if any(missing) else [name for name in sheet if name != HOLES],
         height=min(38 + 35 * len(sheet), 420),
         column_config={
             "role": st.column_config.SelectboxColumn(options=list(ROLES), required=True, help=ROLES_HELP),
             "missing %": st.column_config.NumberColumn(format="%.1f"),
+            HOLES: st.column_config.SelectboxColumn(options=list(MISSING_POLICIES), required=True, help=HOLES_HELP),
         },
     )
 
