@@ -38,17 +38,17 @@ def pairs(scene: Scene) -> None:
         fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key, then),
         alt=f"Pair plot of {', '.join(panels.tables.names)}, rows against samples. {finding}",
     )  # fmt: skip
-    st.markdown(finding)
+    st.markdown(words.plain(finding))
     part = f"{words.plural(len(drawn['rows']), 'row')} of the {drawn['part']} part"
     opens = " Click a dot to open the receipt of its row." if then else ""
     st.caption(
         f"Dots and filled steps: {part}, over the central 98 % of each column. Crosses and dashes: "
-        f"{words.count(len(drawn['samples']))} samples, as many crosses as dots. Above the diagonal: blue where samples "
+        f"{words.count(len(drawn['samples']))} samples, as many crosses as dots. Above the diagonal: blue where they "
         "are too many, vermilion where they are too few; Δ is the largest difference between their shares in any "
         f"quadrant, bold where it is beyond luck, ρ the rank correlation of rows / samples.{opens}"
     )
     if len(tables.names) > len(telling.columns):
-        st.caption(_reason(tables, telling))
+        st.caption(words.plain(_reason(tables, telling)))
 
 
 def _choice(tables: TwoTables, telling: Telling) -> list[int]:
@@ -92,4 +92,4 @@ def _finding(panels: PairPanels) -> str:
 
 
 def _both(tables: TwoTables, pair: tuple[int, int]) -> str:
-    return " and ".join(words.plain(tables.names[k][:60]) for k in pair)
+    return " and ".join(tables.names[k][:60] for k in pair)
