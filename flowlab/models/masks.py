@@ -49,7 +49,8 @@ class LayerMasks:
         input : (hidden, d) bool, which unit sees which column, columns in `order`; units are sorted by degree
         hidden_1, .. : (hidden, hidden) bool, which unit of the next hidden layer sees which of the one before
         output : (d, hidden) bool, which column's scale and shift see which unit of the last hidden layer
-        paths : (d, d) how many paths lead from column j to column i's scale and shift: strictly lower triangular
+        paths : (d, d) how many paths lead from column j to column i's scale and shift: strictly lower triangular,
+            unless `fault` dropped the masks
         """
         varies = self._scaling_checked().varies
         inside = self._net.layers[check_layer(layer, len(self._net.layers)) - 1]
