@@ -196,6 +196,25 @@ def test_nonsense_in_the_link_is_harmless(view):
         assert "this model has 3 layers" in text(at)
 
 
+@pytest.mark.parametrize(
+    "view, sentence",
+    [
+        ({"view": "layer"}, "There is no view “layer” here; “Layers” is shown."),
+        ({"view": "Nonsense"}, "There is no view “Nonsense” here; “Density” is shown."),
+        ({"view": "Receipt", "row": 5000}, "There is no row “5000” here; “999” is shown."),
+        ({"view": "Layers", "row": "seven"}, "There is no row “seven” here; “"),
+        ({"view": "Coupling", "layer": 9}, "There is no layer “9” here; “3” is shown."),
+        ({"view": "Margins", "column": 77}, "There is no column “77” here; “x2” is shown."),
+        ({"view": "Samples", "temperature": 9}, "There is no temperature “9” here; “2.0” is shown."),
+    ],
+    ids=str,
+)
+def test_what_does_not_exist_is_said_and_the_nearest_is_shown(view, sentence):
+    said = text(open_page(**view)).replace("\\", "")
+    assert sentence in said
+    assert "There is no" not in text(open_page(view="Receipt", row=5)), "what exists needs no sentence"
+
+
 def test_a_frame_of_the_film_is_forked_and_the_runs_race():
     from pages.ui import engine
 

@@ -1,4 +1,4 @@
-"""Explore and Detect before training has ended: while it goes on, paused, interrupted, failed, with and without steps."""
+"""Explore and Detect before training has ended: paused, interrupted, failed, with steps and without."""
 
 import json
 import time

@@ -20,6 +20,8 @@ from pages.ui.trained import run_or_button
 
 PAGE = "explore"
 PLOT = {"displayModeBar": False, "scrollZoom": False}
+NOUNS = {"row": "row", "to": "row", "layer": "layer", "col1": "column", "col2": "column", "column": "column"}
+"""What a setting of the link counts, where its label on the page is another word."""
 segmented = partial(mirror.segmented, PAGE)
 
 
@@ -91,10 +93,13 @@ def page() -> None:
     shown["Trust"] = lambda _: trust.panel()
     name = segmented("View", list(shown), "view", next(iter(shown)))
     missing = _missing(model)
+    absent = st.container()
     try:
         shown[name](scene)
     except (ValueError, RuntimeError) as error:
         st.warning(words.plain(error))
+    with absent:
+        mirror.say_absent(PAGE)
     if missing:
         st.caption(missing)
 
@@ -105,6 +110,7 @@ def mirrored(widget: Callable[..., Any], label: str, name: str, default: Scalar,
     low, high = settings.get("min_value"), settings.get("max_value")
     if low is not None and not isinstance(value, bool | str):
         value = min(max(value, low), high)
+    mirror.note_absent(PAGE, name, NOUNS.get(name, label.lower()), value)
     key = state.widget_key(PAGE, name)
     changed = state.on_widget(key, lambda new: state.set_view(PAGE, **{name: new}))
     return widget(label, value=value, key=key, on_change=changed, **settings)
@@ -134,8 +140,9 @@ def level_choice(scene: Scene) -> int:
 def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
     """A column that the model judges, by number; its name is shown."""
     columns, options = scene.dataset.columns, scene.columns
-    present = int(state.view(PAGE, name, default))
-    present = present if present in options else options[min(default, len(options) - 1)]
+    asked = int(state.view(PAGE, name, options[min(default, len(options) - 1)]))
+    present = min(options, key=lambda j: abs(j - asked))
+    mirror.note_absent(PAGE, name, "column", present, str(columns[present]))
     key = state.widget_key(PAGE, name)
     st.selectbox(
         label,
@@ -153,6 +160,13 @@ def row_choice(scene: Scene, label: str = "Row") -> int:
     return int(
         mirrored(st.number_input, label, "row", first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1)
     )
+
+
+def present_row(scene: Scene) -> int:
+    """The row that the link names, or the nearest there is."""
+    row = min(max(int(state.view(PAGE, "row", first_row(scene))), 0), len(scene.dataset) - 1)
+    mirror.note_absent(PAGE, "row", "row", row)
+    return row
 
 
 def choose_row(key: str, then: str = "") -> Callable[[], None]:

@@ -16,8 +16,8 @@ from pages.ui.explore import (
     Scene,
     choose_row,
     column_choice,
-    first_row,
     level_choice,
+    present_row,
     row_choice,
     segmented,
 )
@@ -68,8 +68,8 @@ def layers(scene: Scene) -> None:
 
 def _short_receipt(scene: Scene, layer: int) -> None:
     """What the present layer does to the present row."""
-    row = int(state.view(PAGE, "row", first_row(scene)))
-    bill = engine.view("receipt", row=row if 0 <= row < len(scene.dataset) else 0)
+    row = present_row(scene)
+    bill = engine.view("receipt", row=row)
     fig = insides.receipt_bars(bill, scene.dark, layer=layer, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
     if layer:

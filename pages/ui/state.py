@@ -143,6 +143,11 @@ def view(page: str, name: str, default: Scalar) -> Scalar:
         return default
 
 
+def asked(page: str, name: str) -> str | None:
+    """What the link says of a view setting, whether it makes sense or not; None if nothing."""
+    return st.session_state.view.get(f"{page}.{name}")
+
+
 def set_view(page: str, **values: Scalar | None) -> None:
     """Change view settings of a page; None forgets one."""
     for name, value in values.items():

@@ -100,7 +100,7 @@ def _wait(what: str) -> None:
     """Before the first checkpoint: what will be here, and the button that makes it so."""
     run, status = engine.run(), engine.status()
     live = is_live(status)
-    if live and engine.runner().snapshot(engine.run_id()) is not None or run is not None and run.is_usable:
+    if run is not None and (run.is_usable or (live and engine.runner().snapshot(run.run_id) is not None)):
         st.rerun()
     failed = run is not None and run.status == "failed"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):  # in the place of the line above
