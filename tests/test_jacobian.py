@@ -152,3 +152,14 @@ def test_a_jacobian_of_any_size_is_drawn(n):
     arrays = {"matrix": np.eye(n), "after": order, "before": order, "n_kept": 0, "kind": "autoregressive"}
     fig = jacobians.jacobian_panels(arrays, [f"column {j}" for j in range(n)], dark=True)
     assert len(fig.data) == min(n, 2) and len(fig.layout.xaxis.tickvals) <= 16
+
+
+def test_a_wide_jacobian_is_drawn_in_blocks_that_lose_no_large_entry():
+    n = 401
+    matrix = np.eye(n)
+    matrix[200, 7] = -9.0
+    arrays = {"matrix": matrix, "after": np.arange(n), "before": np.arange(n), "n_kept": 0, "kind": "autoregressive"}
+    fig = jacobians.jacobian_panels(arrays, [f"column {j}" for j in range(n)])
+    drawn = np.asarray(fig.data[0].z)
+    assert drawn.shape == (134, 134) and drawn[200 // 3, 7 // 3] == -9 and (np.diag(drawn) == 1).all()
+    assert fig.data[0].x[1] == 4 and "largest of 3 × 3" in fig.layout.annotations[0].text

@@ -55,7 +55,7 @@ def moved_features(moved: np.ndarray, dark: bool = False, layer: int = 0, height
             zmax=1,
             colorscale=[[0, steps[0]], [1, steps[1]]],
             showscale=False,
-            xgap=1,
+            xgap=int(n_features <= 64),
             ygap=1,
             hovertemplate="layer %{y} %{text} feature %{x}<extra></extra>",
             text=np.where(moved, "changes", "keeps"),

@@ -16,6 +16,8 @@ Arrays = Mapping[str, np.ndarray]
 MOST_NUMBERS = 6
 """Up to so many features the cells hold their numbers."""
 MOST_GAPS = 32
+MOST_CELLS = 160
+"""Wider matrices are drawn in blocks, each by its entry of largest size, else thin diagonals fall between pixels."""
 MOST_TICKS = 16
 FEW_TICKS = 9
 """Where not every feature can have its tick."""
@@ -50,7 +52,9 @@ def jacobian_panels(arrays: Arrays, names: Sequence[str], dark: bool = False, he
         layout[f"yaxis{number}"] = {**y_style, **y, **_ticks(rows)}
         place = {"x": 0, "y": 1.0, "xref": f"x{number} domain", "yref": f"y{number} domain"}
         place |= {"xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
-        layout["annotations"].append({**place, "text": title})
+        block = -(-len(matrix) // MOST_CELLS)
+        note = f", largest of {block} × {block}" if block > 1 else ""
+        layout["annotations"].append({**place, "text": title + note})
         fig.add_trace(_heatmap(matrix[np.ix_(rows, columns)], rows, columns, names, reach, number, dark, i == 0))
         if i:
             layout["shapes"] += _outlines(len(matrix), int(arrays["n_kept"]), str(arrays["kind"]), dark)
@@ -67,10 +71,13 @@ def _heatmap(matrix, rows, columns, names, reach, number, dark, with_bar) -> go.
         hover = {"customdata": pairs, "hovertemplate": "%{customdata}<br>%{z:.4g}<extra></extra>"}
     else:
         hover = {"hoverinfo": "z"}
+    block = -(-n // MOST_CELLS)
+    drawn = _largest_of_blocks(matrix, block)
+    places = np.arange(len(drawn)) * block + (block - 1) / 2
     return go.Heatmap(
-        x=np.arange(n),
-        y=np.arange(n),
-        z=matrix.astype(np.float32),
+        x=places,
+        y=places,
+        z=drawn.astype(np.float32),
         zmin=-reach,
         zmax=reach,
         colorscale=color_steps(c.diverging),
@@ -85,6 +92,16 @@ def _heatmap(matrix, rows, columns, names, reach, number, dark, with_bar) -> go.
         yaxis=f"y{number}",
         **hover,
     )
+
+
+def _largest_of_blocks(matrix: np.ndarray, block: int) -> np.ndarray:
+    """The entry of largest size in each block of `block` by `block`, with its sign."""
+    m = -(-len(matrix) // block)
+    padded = np.zeros((m * block, m * block))
+    padded[: len(matrix), : len(matrix)] = matrix
+    blocks = padded.reshape(m, block, m, block).swapaxes(1, 2).reshape(m, m, -1)
+    largest = np.abs(blocks).argmax(axis=2)
+    return np.take_along_axis(blocks, largest[:, :, None], axis=2)[:, :, 0]
 
 
 def _outlines(n: int, n_kept: int, kind: str, dark: bool) -> list[dict]:

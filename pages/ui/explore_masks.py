@@ -85,6 +85,8 @@ def _edited(scene: Scene, first: np.ndarray, present: str) -> str:
     digits = str(state.view(PAGE, "mask", "".join("01"[int(moved)] for moved in first)))
     d = scene.dataset.n_features
     if d > MOST_TOGGLES:
+        # A link cuts long texts: of many hundred columns it cannot hold the mask.
+        digits = digits if len(digits) == d else "".join("01"[int(moved)] for moved in first)
         key = state.widget_key(PAGE, "mask")
         typed = st.text_input(
             "Digits, 1 for each column the first layer transforms",
