@@ -7,6 +7,7 @@ import math
 import numpy as np
 import streamlit as st
 
+from flowlab.catalog.faults import keeps_density
 from flowlab.models.base import FlowModel
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
@@ -188,7 +189,9 @@ def _masses(grid: dict) -> str:
     if "true_mass" in grid:
         text += f", true {float(grid['true_mass']):.4f}"
     views = engine.run().views
-    if views is not None and "gap" in views:
+    if not keeps_density(state.spec().model):
+        text += " · this flow is broken on purpose: what it calls a density is none"
+    elif views is not None and "gap" in views:
         text += (
             f" · **{words.nats(float(views['gap']))}** above the truth "
             f"(± {float(views['gap_error']):.3f}, measured on fresh draws)"
