@@ -94,11 +94,10 @@ class CategoryColumn:
             noise = (1 - 1e-6) * cell_noise(keys, codes, self.name)
             return ((edges[codes] + edges[codes + 1]) / 2 + noise * (edges[codes + 1] - edges[codes]))[:, None]
         names = self.names()
-        hot = (
-            codes[:, None].astype(float) if len(names) == 1 else (codes[:, None] == np.arange(len(names))).astype(float)
-        )
+        hot = np.empty((len(codes), len(names)))
         for j, name in enumerate(names):
-            hot[:, j] += (1 - 1e-6) * cell_noise(keys, hot[:, j], name)
+            values = (codes if len(names) == 1 else codes == j).astype(float)
+            hot[:, j] = values + (1 - 1e-6) * cell_noise(keys, values, name)
         return hot
 
     def decode(self, block: np.ndarray) -> pd.Series:

@@ -9,6 +9,7 @@ row depends on that row alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -27,18 +28,32 @@ def row_keys(index: pd.Index, seed: int) -> np.ndarray:
         return _mix(pd.util.hash_array(index.to_numpy()) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1))
 
 
-def _mix(z: np.ndarray) -> np.ndarray:  # the finaliser of splitmix64 (Steele et al. 2014)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+def _mix(z: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64 (Steele et al. 2014), in place."""
+    shifted = z >> np.uint64(30)
+    z ^= shifted
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= np.right_shift(z, np.uint64(27), out=shifted)
+    z *= np.uint64(0x94D049BB133111EB)
+    z ^= np.right_shift(z, np.uint64(31), out=shifted)
+    return z
 
 
 def cell_noise(keys: np.ndarray, values: np.ndarray, salt: str) -> np.ndarray:
     """Uniform in (-0.5, 0.5), the same for the same key, value and salt; shape (n_rows,)."""
     bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
-    constant = np.uint64(pd.util.hash_array(np.array([salt], dtype=object))[0])
-    mixed = _mix(bits ^ constant ^ keys)  # the keys are mixed already
-    return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53 - 0.5
+    bits ^= keys  # which are mixed already
+    bits ^= _salt_bits(salt)
+    noise = (_mix(bits) >> np.uint64(11)).astype(np.float64)
+    noise += 0.5
+    noise *= 2.0**-53
+    noise -= 0.5
+    return noise
+
+
+@lru_cache(maxsize=4096)
+def _salt_bits(salt: str) -> np.uint64:
+    return np.uint64(pd.util.hash_array(np.array([salt], dtype=object))[0])
 
 
 @dataclass
