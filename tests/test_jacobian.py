@@ -109,6 +109,13 @@ def test_constant_columns_and_a_context_pass_as_they_are(kind):
             assert np.linalg.slogdet(matrix)[1] == pytest.approx(model.log_det_path(table[[3]])[layer - 1, 0], abs=1e-6)
 
 
+def test_a_layer_without_its_masks_is_not_triangular_and_reports_a_wrong_determinant():
+    model = MaskedAutoregressiveFlow(**SHORT, fault="no mask").fit(X)
+    found = views.jacobian(model, DATA, 3, 1)
+    assert found["above"] > 0.01 and abs(found["log_det"] - found["reported"]) > 0.01
+    assert found["log_diagonal"].sum() == pytest.approx(found["reported"], abs=1e-6), ()
+
+
 def test_one_feature_and_a_layer_that_does_not_exist():
     one = Dataset(X[:, :1], ("a",))
     model = SplineCouplingFlow(n_layers=2, n_steps=50).fit(one.X)

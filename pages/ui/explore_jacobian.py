@@ -34,13 +34,19 @@ def jacobian(scene: Scene, layer: int, row: int) -> None:
 def _agreement(found: dict, reporter: str) -> str:
     """The log-determinant three ways: of the matrix, by the diagonal where it is triangular, and as reported."""
     own, told = float(found["log_det"]), float(found["reported"])
-    close = AGREE * max(1.0, abs(own))
     ways = ["log-determinant"]
-    if len(found["log_diagonal"]) and abs(found["log_diagonal"].sum() - own) <= close:
+    if len(found["log_diagonal"]) and abs(found["log_diagonal"].sum() - own) <= AGREE * max(1.0, abs(own)):
         ways.append("sum of the log-diagonal")
-    if abs(told - own) <= close:
-        return f"{' = '.join(ways).capitalize()} = what {reporter} = {words.nats(own)}."
-    return f"{' = '.join(ways).capitalize()} = {words.nats(own)}, but what {reporter} is {words.nats(told)}."
+    equal = " = ".join(ways).capitalize()
+    if _agrees(found):
+        return f"{equal} = what {reporter} = {words.nats(own)}."
+    return f"{equal} = {words.nats(own)}, but what {reporter} is {words.nats(told)}."
+
+
+def _agrees(found: dict) -> bool:
+    """Whether the layer reports the logarithm of the determinant that its Jacobian has."""
+    own = float(found["log_det"])
+    return abs(float(found["reported"]) - own) <= AGREE * max(1.0, abs(own))
 
 
 def _form(found: dict) -> str:
@@ -63,15 +69,15 @@ def _form(found: dict) -> str:
             "A radial layer is a multiple of the identity plus a product of two vectors: triangular in no order, but "
             "its determinant is known in closed form."
         )
-    if not len(found["after"]):
+    if kind == "flow" and not len(found["after"]):
+        if not _agrees(found):
+            return "The layers report something else: look at them one by one for the one that breaks its rule."
         return (
-            ""
-            if kind != "flow"
-            else (
-                "Each layer is easy, all of them together are full: layers that take turns are triangular in no common "
-                "order. The determinant of the product is the product of their determinants, so logarithms add up."
-            )
+            "Each layer is easy, all of them together are full: layers that take turns are triangular in no common "
+            "order. The determinant of the product is the product of their determinants, so logarithms add up."
         )
+    if not len(found["after"]):
+        return ""
     if kind == "rescaling":
         return "This layer only rescales: the matrix is diagonal."
     if kind == "coupling" and n_kept:
