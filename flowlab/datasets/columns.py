@@ -8,6 +8,8 @@ row depends on that row alone.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -177,7 +179,7 @@ def numbers(column: pd.Series, epoch: int = 0) -> np.ndarray:
 
 def is_known(values: np.ndarray) -> np.ndarray:
     """Where a number can be computed with: neither missing, nor infinite, nor so large that its square is."""
-    return np.abs(values) < 1e100
+    return (values < 1e100) & (values > -1e100)
 
 
 def _of_type(values: np.ndarray, plan: NumberColumn) -> pd.Series:
@@ -199,16 +201,21 @@ def _find_grid(values: np.ndarray, sample: np.ndarray, tied: bool) -> tuple[floa
         factor = 10.0**decimals
         if np.abs(sample[[0, -1]]).max() * factor > 2**52:
             return None
-        if not _whole(sample * factor).all():
+        if not _whole(sample * factor) or not all(_whole(block * factor) for block in _blocks(values)):
             continue
-        scaled = values * factor
-        if not _whole(scaled).all():
-            continue
-        origin = scaled.min()
-        step = int(np.gcd.reduce(np.rint(scaled - origin).astype("int64")))
+        origin, step = values.min() * factor, 0
+        for block in _blocks(values):
+            step = math.gcd(step, int(np.gcd.reduce(np.rint(block * factor - origin).astype("int64"))))
+            if step == 1:
+                break
         return (float(np.rint(origin) / factor), step / factor) if step else None
     return None
 
 
-def _whole(values: np.ndarray) -> np.ndarray:
-    return np.abs(values - np.rint(values)) <= 1e-9 * np.maximum(1.0, np.abs(values))
+def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    """The values piece by piece, so that what is computed with them stays in the processor's cache."""
+    return (values[start : start + 32_768] for start in range(0, len(values), 32_768))
+
+
+def _whole(values: np.ndarray) -> bool:
+    return bool((np.abs(values - np.rint(values)) <= 1e-9 * np.maximum(1.0, np.abs(values))).all())

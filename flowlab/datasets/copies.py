@@ -96,9 +96,13 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
 
 
 def _category_copies(frame: pd.DataFrame, names: list[str]) -> dict[str, dict[str, Any]]:
+    sample = sample_rows(frame[names], 1000)
+    patterns = [pd.factorize(as_levels(sample[name]), use_na_sentinel=False)[0].tobytes() for name in names]
     seen: dict[bytes, str] = {}
     copies = {}
-    for name in names:
+    for name, pattern in zip(names, patterns):
+        if patterns.count(pattern) == 1:
+            continue
         codes, levels = pd.factorize(as_levels(frame[name]), use_na_sentinel=False)
         if len(levels) < 2:
             continue

@@ -226,15 +226,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def _is_worth_it(self, column: pd.Series) -> bool:
         name = str(column.name)
         is_float = pd.api.types.is_float_dtype(column.dtype)
-        n_infinite = int((np.abs(column.to_numpy(float)) >= 1e100).sum()) if is_float else 0
+        values = column.to_numpy(float) if is_float else np.zeros(1)
+        n_infinite = 0 if is_known(values).all() else int((np.abs(values) >= 1e100).sum())
         if n_infinite:
             self.notes_.append(f"{name}: {n_infinite:,} infinite values count as missing.")
-            column = column.where(is_known(column.to_numpy(float)))
-        first = column.dropna().iloc[:1]
+            column = column.where(is_known(values))
+        first = column.iloc[:1000].dropna().iloc[:1]
+        first = column.dropna().iloc[:1] if first.empty else first
         if first.empty:
             self.notes_.append(f"{name} has no values and was left out.")
             return False
-        if not column.isna().any() and (column == first.iloc[0]).all():
+        if not column.hasnans and all((part == first.iloc[0]).all() for part in (column.iloc[:1000], column)):
             value = first.iloc[0]
             plain = value.item() if isinstance(value, np.generic) else _jsonable(value)
             self.constants_[name] = {"value": plain, "dtype": str(column.dtype)}

@@ -11,16 +11,21 @@ import pandas as pd
 from flowlab.datasets.categories import CategoryColumn
 from flowlab.datasets.columns import NumberColumn, is_known, numbers
 from flowlab.datasets.foreign import TableError
+from flowlab.datasets.roles import sample_rows
 
 Plan = NumberColumn | CategoryColumn
 
 
 def one_or_none(column: pd.Series) -> bool:
     """Whether all cells that are not missing hold the same value."""
-    if not column.isna().any():
+    if not column.hasnans:
         return False  # constant columns were left out before
+    return all(_is_one_value(part) for part in (sample_rows(column, 1000), column))
+
+
+def _is_one_value(column: pd.Series) -> bool:
     present = column[is_known(numbers(column))] if pd.api.types.is_float_dtype(column.dtype) else column.dropna()
-    return bool((present == present.iloc[0]).all())
+    return present.empty or bool((present == present.iloc[0]).all())
 
 
 def column_as_learned(frame: pd.DataFrame, plan: NumberColumn | CategoryColumn) -> pd.Series:
