@@ -113,7 +113,6 @@ def test_a_layer_without_its_masks_is_not_triangular_and_reports_a_wrong_determi
     model = MaskedAutoregressiveFlow(**SHORT, fault="no mask").fit(X)
     found = views.jacobian(model, DATA, 3, 1)
     assert found["above"] > 0.01 and abs(found["log_det"] - found["reported"]) > 0.01
-    assert found["log_diagonal"].sum() == pytest.approx(found["reported"], abs=1e-6), ()
 
 
 def test_one_feature_and_a_layer_that_does_not_exist():
