@@ -35,10 +35,10 @@ def test_a_corrupted_column_comes_first_and_repair_restores_it(table):
     threshold = float(np.quantile(anomaly_scores(flow, train), 0.99))
     first, repaired, touched = [], [], []
     for x, column in zip(fresh, columns, strict=True):
-        first.append(explain(flow, x, reference).reasons[0].feature == column)
+        first.append(explain(flow, x, reference).reasons[0].column == column)
         mended = repair(flow, x, reference, threshold)
         repaired.append(mended.succeeded and anomaly_scores(flow, mended.row[None])[0] < threshold)
-        touched.append(mended.before < threshold or column in [edit.feature for edit in mended.edits])
+        touched.append(mended.before < threshold or column in [edit.column for edit in mended.edits])
     assert np.mean(first) >= 0.9
     assert np.mean(repaired) >= 0.9
     assert np.mean(touched) >= 0.9
@@ -59,7 +59,7 @@ def test_the_usual_range_is_the_one_given_the_other_features():
     rng = np.random.default_rng(1)
     a = rng.uniform(0, 10, 4000)
     X = np.c_[a, 3 * a + rng.normal(size=4000)]
-    reason = next(r for r in explain(Gaussian().fit(X), [5.0, 40.0], Reference(X)).reasons if r.feature == 1)
+    reason = next(r for r in explain(Gaussian().fit(X), [5.0, 40.0], Reference(X)).reasons if r.column == 1)
     assert reason.typical == pytest.approx(15, abs=1)
     assert 12 < reason.low < 15 < reason.high < 18  # 3 * 5 +- 1.3, not the 0 to 30 of all rows
 
@@ -70,14 +70,14 @@ def test_contributions_do_not_depend_on_the_order_of_features():
     x, order = X[0] + [0, 5, 0, 0], np.array([2, 0, 3, 1])
     plain = explain(Gaussian().fit(X[1:]), x, Reference(X[1:]))
     moved = explain(Gaussian().fit(X[1:][:, order]), x[order], Reference(X[1:][:, order]))
-    assert [order[r.feature] for r in moved.reasons] == [r.feature for r in plain.reasons]
+    assert [order[r.column] for r in moved.reasons] == [r.column for r in plain.reasons]
 
 
 def test_independent_features_get_their_own_share():
     """For a sum of squares the fall of the score is the feature's own z squared, less a usual one."""
     X = np.random.default_rng(3).normal(size=(3000, 3))
     found = explain(SumOfSquares().fit(X), [4.0, 0.0, 0.0], Reference(X))
-    assert found.reasons[0].feature == 0
+    assert found.reasons[0].column == 0
     assert found.reasons[0].contribution == pytest.approx(16, rel=0.15)
     assert all(abs(r.contribution) < 2 for r in found.reasons[1:])
 
@@ -92,7 +92,7 @@ class _Reconstructs(SumOfSquares):
 def test_models_that_score_by_reconstruction_are_explained_by_it():
     X = np.random.default_rng(4).normal(size=(200, 3))
     found = explain(_Reconstructs().fit(X), [0.0, 3.0, 0.0], Reference(X))
-    assert found.method == "reconstruction" and found.reasons[0].feature == 1
+    assert found.method == "reconstruction" and found.reasons[0].column == 1
     assert found.reasons[0].contribution == pytest.approx(9, abs=1)
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import pandas as pd
+
+from flowlab.datasets.sources import Source, feature_sources, table_sources
+
+if TYPE_CHECKING:
+    from flowlab.datasets.encoding import TableEncoder
 
 MONITOR_ROWS = 2000
 """As many rows as flows evaluate on: then the exact loss of the monitored rows is that of the rows they saw."""
@@ -51,6 +57,7 @@ class Dataset:
     classes : (n_rows,) int or None; class of each row, for colours
     context : which column conditions the others instead of being modelled, or None; it holds the numbers of `levels`
     levels : names of the context's values, from 0 on
+    encoder : what made the features from a table of the user's, or None where they are its columns
     """
 
     X: np.ndarray
@@ -64,6 +71,7 @@ class Dataset:
     classes: np.ndarray | None = None
     context: int | None = None
     levels: tuple[str, ...] = ()
+    encoder: TableEncoder | None = None
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.X.shape[1] != len(self.columns):
@@ -85,6 +93,20 @@ class Dataset:
         """Numbers of the columns that a density is over, (n,): all but the context."""
         columns = np.arange(self.n_features)
         return columns if self.context is None else np.delete(columns, self.context)
+
+    def sources(self) -> tuple[Source, ...]:
+        """The columns as people know them, each with its features."""
+        if self.encoder is not None:
+            return table_sources(self.encoder)
+        return feature_sources(self.columns, self.context, self.levels)
+
+    def table(self, X: np.ndarray) -> pd.DataFrame:
+        """Rows X (n, n_features) in the user's columns, with their types, categories and dates."""
+        if self.encoder is not None:
+            return self.encoder.inverse_transform(X)
+        return pd.DataFrame({j: source.read(X) for j, source in enumerate(self.sources())}).set_axis(
+            list(self.columns), axis=1
+        )
 
     def rows(self, part: str) -> np.ndarray:
         """Row numbers of "train" (those that are fitted), "monitor", "validation", "test" or "all".

@@ -81,6 +81,7 @@ def make_table_dataset(
         classes=_classes(frame[label]) if label else None,
         context=encoder.context_,
         levels=encoder.levels_,
+        encoder=encoder,
     )
     return dataset, encoder
 

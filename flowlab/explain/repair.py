@@ -6,28 +6,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowlab.datasets.sources import Source
 from flowlab.detection.threshold import plain
-from flowlab.explain.reasons import Reference, anomaly_scores
+from flowlab.explain.reasons import anomaly_scores
+from flowlab.explain.reference import Reference
+from flowlab.explain.usual import told
 from flowlab.models.base import DensityModel
 
 N_VALUES = 16
 FEW_VALUES = 20
-"""A feature with at most so many distinct values keeps to them; others are edited as little as needed."""
+"""A column with at most so many distinct values keeps to them; others are edited as little as needed."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Set one feature from `old` to `new`, both in data units."""
+    """Set one column from `old` to `new`, texts in the user's terms."""
 
-    feature: int
+    column: int
     name: str
-    old: float
-    new: float
+    old: str
+    new: str
 
 
 @dataclass(frozen=True)
 class Repair:
-    """Edits that bring the anomaly score from `before` to `after`; `succeeded` if that is below the threshold."""
+    """Edits that bring the anomaly score from `before` to `after`; `succeeded` if that is below the threshold.
+
+    `row` (n_features,) is the edited row, in data units.
+    """
 
     edits: tuple[Edit, ...]
     row: np.ndarray
@@ -40,9 +46,9 @@ class Repair:
 def repair(model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 30) -> Repair:
     """The fewest edits found, each as small as possible, after which the row is no longer flagged.
 
-    Greedy: every feature is tried at the values that similar rows have there, in one batch; the edit that lowers
-    the score most is kept, until the score is below the threshold. Then edits that turn out needless are undone,
-    and each is drawn back toward the old value as far as the threshold allows.
+    Greedy: every column is tried as it is in similar rows, in one batch; the edit that lowers the score most is kept,
+    until the score is below the threshold. Then edits that turn out needless are undone, and numbers are drawn back
+    toward the old value as far as the threshold allows.
 
     Parameters
     ----------
@@ -53,49 +59,67 @@ def repair(model: DensityModel, x, reference: Reference, threshold: float, max_e
     x = reference.check(x)
     before = float(anomaly_scores(model, x[None])[0])
     row, after, edited = x.copy(), before, []
-    while after >= threshold and len(edited) < min(max_edits, reference.n_features):
-        j, value, score = _best_edit(model, row, reference, edited)
-        if score >= after:
+    while after >= threshold and len(edited) < min(max_edits, reference.n_columns):
+        found = _best_edit(model, row, reference, edited, after)
+        if found is None:
             break
-        row[j], after = value, score
-        edited.append(j)
+        k, row, after = found
+        edited.append(k)
     succeeded = after < threshold
     if succeeded and edited:
-        edited = _without_needless(model, x, row, edited, threshold)
+        edited = _without_needless(model, x, row, edited, reference, threshold)
         _draw_back(model, x, row, edited, reference, threshold)
         after = float(anomaly_scores(model, row[None])[0])
-    edits = tuple(Edit(j, reference.columns[j], float(x[j]), float(row[j])) for j in edited)
+    edits = tuple(_edit(reference, k, x, row) for k in edited)
     return Repair(edits, row, before, after, succeeded, _sentence(edits, before, after, threshold))
 
 
+def _edit(reference: Reference, k: int, x: np.ndarray, row: np.ndarray) -> Edit:
+    source = reference.sources[k]
+    old, new = (told(source, value) for value in source.read(np.stack([x, row])))
+    return Edit(k, source.name, old, new)
+
+
 def _best_edit(
-    model: DensityModel, row: np.ndarray, reference: Reference, edited: list[int]
-) -> tuple[int, float, float]:
-    """The feature, value and score of the single further edit that lowers the score most."""
-    usual = reference.usual_values(row, N_VALUES)
-    free = np.array([j for j in range(reference.n_features) if j not in edited])
-    features = np.repeat(free, usual.shape[1])
-    values = usual[free].ravel()
-    batch = np.repeat(row[None], len(features), axis=0)
-    batch[np.arange(len(batch)), features] = values
+    model: DensityModel, row: np.ndarray, reference: Reference, edited: list[int], before: float
+) -> tuple[int, np.ndarray, float] | None:
+    """The single further edit that lowers the score most: column, edited row and score; None if none lowers it."""
+    usual = reference.usual_rows(row, N_VALUES)
+    free = np.array([k for k in range(reference.n_columns) if k not in edited])
+    batch = reference.exchanged(row, usual)[free].reshape(-1, len(row))
+    columns = np.repeat(free, usual.shape[1])
     scores = anomaly_scores(model, batch)
-    best = int(np.argmin(scores))
-    return int(features[best]), float(values[best]), float(scores[best])
+    for i in np.argsort(scores, kind="stable"):
+        if scores[i] >= before:
+            return None
+        # another place in the cell of the same value is no edit that anybody could make
+        if _differs(reference.sources[columns[i]], row, batch[i : i + 1])[0]:
+            return int(columns[i]), batch[i], float(scores[i])
+    return None
+
+
+def _differs(source: Source, row: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of `others` (n, n_features) hold another value in a column than `row` does, (n,)."""
+    values = source.read(np.vstack([row, others]))
+    is_missing = values.isna().to_numpy()
+    same = (values == values.iloc[0]).to_numpy() | (is_missing & is_missing[0])
+    return ~same[1:]
 
 
 def _without_needless(
-    model: DensityModel, x: np.ndarray, row: np.ndarray, edited: list[int], threshold: float
+    model: DensityModel, x: np.ndarray, row: np.ndarray, edited: list[int], reference: Reference, threshold: float
 ) -> list[int]:
     """Undo, in `row`, one edit after the other as long as the row stays below the threshold."""
     kept = list(edited)
     while len(kept) > 1:
         batch = np.repeat(row[None], len(kept), axis=0)
-        batch[np.arange(len(kept)), kept] = x[kept]
+        for i, k in enumerate(kept):
+            batch[i, reference.sources[k].features] = x[reference.sources[k].features]
         scores = anomaly_scores(model, batch)
         best = int(np.argmin(scores))
         if scores[best] >= threshold:
             break
-        row[kept[best]] = x[kept[best]]
+        row[:] = batch[best]
         del kept[best]
     return kept
 
@@ -104,8 +128,10 @@ def _draw_back(
     model: DensityModel, x: np.ndarray, row: np.ndarray, edited: list[int], reference: Reference, threshold: float
 ) -> None:
     """Bring each edit, in `row`, as near to the old value as the threshold allows; in 2 batches of 32 each."""
-    for j in edited:
-        if len(np.unique(reference.X[:, j])) <= FEW_VALUES:
+    for k in edited:
+        source = reference.sources[k]
+        j = source.start
+        if not _slides(source, reference, x, row):
             continue
         near, far = x[j], row[j]
         for _ in range(2):
@@ -113,16 +139,23 @@ def _draw_back(
             batch = np.repeat(row[None], len(steps), axis=0)
             batch[:, j] = steps
             # from the far end, which is below the threshold, to the first step that is not
-            fails = np.flatnonzero(anomaly_scores(model, batch) >= threshold)
-            last = int(fails[-1]) + 1 if len(fails) else 0
+            fails = (anomaly_scores(model, batch) >= threshold) | ~_differs(source, x, batch)
+            last = int(np.flatnonzero(fails)[-1]) + 1 if fails.any() else 0
             near, far = (steps[last - 1] if last else near), steps[last]
         row[j] = far
+
+
+def _slides(source: Source, reference: Reference, x: np.ndarray, row: np.ndarray) -> bool:
+    """Whether an edit can be smaller: of numbers and dates that are given before and after, with many values."""
+    if source.kind not in ("number", "date") or source.read(np.stack([x, row])).isna().any():
+        return False
+    return source.read(reference.X).nunique() > FEW_VALUES
 
 
 def _sentence(edits: tuple[Edit, ...], before: float, after: float, threshold: float) -> str:
     if before < threshold:
         return f"The row is not flagged: its score {plain(before)} lies below the threshold {plain(threshold)}."
-    changes = ", ".join(f"{e.name} from {plain(e.old)} to {plain(e.new)}" for e in edits)
+    changes = ", ".join(f"{edit.name} from {edit.old} to {edit.new}" for edit in edits)
     if after < threshold:
         return f"Set {changes}: the score falls from {plain(before)} to {plain(after)}, below {plain(threshold)}."
     if not edits:

@@ -14,21 +14,21 @@ from flowlab.views.density import check_row
 Arrays = dict[str, np.ndarray]
 
 
-def reasons(model: DensityModel, dataset: Dataset, row: int) -> Arrays:
-    """Contributions of the features to one row's anomaly score, largest first.
+def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20) -> Arrays:
+    """Contributions of the user's columns to one row's anomaly score, largest first.
 
     Returns
     -------
-    feature : (k,) feature numbers; contribution, value, typical, low, high : (k,); words : (k,) text
-    score : (); sentence, method : () text; similar : (5,) numbers of the most similar training rows
+    name : (k,) text; contribution : (k,); value, usual : (k,) the row's value and what similar rows hold, text
+    words : (k,) text; score : (); sentence, method : () text; similar : (5,) numbers of the most similar training rows
     """
     row = check_row(dataset, row)
-    found = explain(model, dataset.X[row], _reference(dataset))
-    out = {
-        name: np.array([getattr(reason, name) for reason in found.reasons])
-        for name in ("feature", "contribution", "value", "typical", "low", "high")
-    }
-    return out | {
+    found = explain(model, dataset.X[row], _reference(dataset), n_reasons=n_reasons)
+    return {
+        "name": np.array([reason.name for reason in found.reasons], dtype=str),
+        "contribution": np.array([reason.contribution for reason in found.reasons]),
+        "value": np.array([reason.told for reason in found.reasons], dtype=str),
+        "usual": np.array([reason.usual for reason in found.reasons], dtype=str),
         "words": np.array([reason.sentence for reason in found.reasons], dtype=str),
         "score": np.array(found.score),
         "sentence": np.array(found.sentence),
@@ -42,12 +42,12 @@ def top_reasons(model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_
 
     Returns
     -------
-    rows : (m,) as asked; words : (m, n_reasons) text, "" where fewer features add to the score
+    rows : (m,) as asked; words : (m, n_reasons) text, "" where fewer columns add to the score
     """
     words = np.full((len(rows), n_reasons), "", dtype=object)
     for i, row in enumerate(rows):
-        found = explain(model, dataset.X[check_row(dataset, row)], _reference(dataset)).reasons
-        texts = [reason.sentence for reason in found[:n_reasons] if reason.contribution > 0]
+        found = explain(model, dataset.X[check_row(dataset, row)], _reference(dataset), n_reasons=n_reasons).reasons
+        texts = [reason.sentence for reason in found if reason.contribution > 0]
         words[i, : len(texts)] = texts
     return {"rows": np.array(rows, int), "words": words.astype(str)}
 
@@ -57,15 +57,15 @@ def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) 
 
     Returns
     -------
-    feature : (k,) edited features; old, new : (k,) their values; row : (n_features,) the edited row
+    name, old, new : (k,) edited columns and their values, text; row : (n_features,) the edited row
     before, after : () anomaly scores; succeeded : () bool; sentence : () text
     """
     row = check_row(dataset, row)
     found = repair(model, dataset.X[row], _reference(dataset), float(threshold))
     return {
-        "feature": np.array([edit.feature for edit in found.edits], int),
-        "old": np.array([edit.old for edit in found.edits], float),
-        "new": np.array([edit.new for edit in found.edits], float),
+        "name": np.array([edit.name for edit in found.edits], dtype=str),
+        "old": np.array([edit.old for edit in found.edits], dtype=str),
+        "new": np.array([edit.new for edit in found.edits], dtype=str),
         "row": found.row,
         "before": np.array(found.before),
         "after": np.array(found.after),
@@ -84,4 +84,4 @@ def usual_rows(dataset: Dataset) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _reference(dataset: Dataset) -> Reference:
-    return Reference(dataset.X[usual_rows(dataset)], dataset.columns)
+    return Reference(dataset.X[usual_rows(dataset)], dataset.sources())

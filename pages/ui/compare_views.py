@@ -78,9 +78,8 @@ def _disputed(found: Compared) -> None:
 
 def _values(found: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
     """The rows themselves, as far as they fit in a table."""
-    if found.dataset.n_features > 4:
-        return {}
-    return {str(name): found.dataset.X[rows, j].round(3) for j, name in enumerate(found.dataset.columns)}
+    table = found.dataset.table(found.dataset.X[rows]).round(3)
+    return {} if table.shape[1] > 4 else {str(name): column.to_numpy() for name, column in table.items()}
 
 
 def _reasons(found: Compared, name: str, rows: np.ndarray) -> list[str]:

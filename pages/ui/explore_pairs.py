@@ -10,7 +10,6 @@ from flowlab.views import pairs as views
 from flowlab.views.pairs import PairPanels, Telling
 from flowlab.views.twotables import TwoTables, two_tables
 from pages.ui import engine, state, words
-from pages.ui.columns import user_table
 from pages.ui.explore import PAGE, PLOT, Scene, choose_row
 
 MOST = 6
@@ -19,7 +18,7 @@ MOST = 6
 def pairs(scene: Scene) -> None:
     """A matrix of the chosen columns; at first of those that say most."""
     drawn = engine.view("pair_rows")
-    tables = two_tables(*(user_table(drawn[name], scene.dataset) for name in ("data", "samples")))
+    tables = two_tables(*(scene.dataset.table(drawn[name]) for name in ("data", "samples")))
     if len(tables.names) < 2:
         st.info("Pairs need at least two columns that vary; this table has fewer.")
         return

@@ -12,7 +12,6 @@ from flowlab.plots import insides
 from flowlab.views import two_columns
 from pages.ui import engine, state, words
 from pages.ui.brush import brush_view
-from pages.ui.columns import user_table
 from pages.ui.explore import PAGE, PLOT, Scene, column_choice, level_choice, mirrored, segmented
 from pages.ui.live import angle_color
 
@@ -59,7 +58,7 @@ def samples(scene: Scene) -> None:
 
 def _table(scene: Scene, drawn: np.ndarray) -> None:
     """The samples in the user's columns, and a file of them."""
-    table = user_table(drawn, scene.dataset)
+    table = scene.dataset.table(drawn)
     with st.expander("Samples as a table"):
         st.dataframe(table.head(1000), height=260, hide_index=False)
         st.download_button(
@@ -175,7 +174,7 @@ def _coloring(scene: Scene, pair: dict, by: str) -> tuple[np.ndarray, str]:
 
 
 def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
-    table = user_table(scene.dataset.X[rows], scene.dataset)
+    table = scene.dataset.table(scene.dataset.X[rows])
     lead = {"row": rows, "anomaly score": scores}
     if scene.dataset.y is not None:
         lead["label"] = scene.dataset.y[rows]

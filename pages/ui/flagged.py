@@ -108,28 +108,16 @@ def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> No
     except RuntimeError as error:
         st.warning(words.plain(error))
         return
-    names = [evidence.dataset.columns[j] for j in found["feature"]]
     st.markdown(words.plain(str(found["sentence"])))
     unit = "nats" if catalog.make_model(state.spec().model).is_density else "units of the score"
-    fig = plots.reasons_bars(names, found["contribution"], unit, state.is_dark(), n_shown=6)
+    fig = plots.reasons_bars(found["name"], found["contribution"], unit, state.is_dark(), n_shown=6)
     st.plotly_chart(fig, key="detect.reasons", config=PLOT, theme=None, alt=str(found["sentence"]))
-    shown = slice(0, 6)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "feature": names[shown],
-                "value": found["value"][shown],
-                "typical": found["typical"][shown],
-                "from": found["low"][shown],
-                "to": found["high"][shown],
-            }
-        ),
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.4g") for name in ("value", "typical", "from", "to")
-        },
+    names = {"column": "name", "value": "value", "usual": "usual"}
+    st.dataframe(pd.DataFrame({shown: found[name][:6] for shown, name in names.items()}), hide_index=True)
+    st.caption(
+        "Usual: the central 80 % of numbers and dates, or the commonest categories, among training rows that resemble "
+        "this one in all other columns."
     )
-    st.caption("Typical value and central 80 % among training rows that resemble this one in all other features.")
     _repair(evidence, row, threshold)
     with st.expander("Most similar training rows"):
         st.dataframe(original(evidence).iloc[found["similar"]], column_config={"_index": "row"})

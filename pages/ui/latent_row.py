@@ -9,7 +9,6 @@ import streamlit as st
 
 from flowlab import catalog
 from pages.ui import state, words
-from pages.ui.columns import user_table
 from pages.ui.explore import Scene
 
 
@@ -62,4 +61,4 @@ def decoded(scene: Scene, x: np.ndarray) -> None:
     """The decoded row, in the user's own columns where the data are an uploaded table."""
     if scene.planar or not np.isfinite(x).all():
         return
-    st.dataframe(user_table(x[None], scene.dataset), hide_index=True)
+    st.dataframe(scene.dataset.table(x[None]), hide_index=True)

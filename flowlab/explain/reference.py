@@ -1,0 +1,127 @@
+"""Rows that count as usual, ready to be searched for those that resemble a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from flowlab.datasets.sources import Source, feature_sources
+
+N_SIMILAR = 24
+"""Rows that resemble the explained row in all columns but one; their values of that one are what is usual."""
+MAX_REFERENCE = 4000
+FAR = 3.0
+"""In the search for similar rows a column counts as at most so many robust standard deviations off."""
+
+
+class Reference:
+    """Rows that count as usual, ready to be searched.
+
+    Parameters
+    ----------
+    X : (n, n_features) training rows; a random part of them is used if they are more than 4,000
+    columns : names of the features; or `Dataset.sources()`, where a column may have several features
+    """
+
+    def __init__(self, X, columns: Sequence[str] | Sequence[Source] | None = None, random_state: int = 0) -> None:
+        X = np.asarray(X, np.float64)
+        if X.ndim != 2 or len(X) < 2:
+            raise ValueError(f"X must be a matrix of at least 2 rows; its shape is {X.shape}")
+        self.rows = np.arange(len(X))
+        if len(X) > MAX_REFERENCE:
+            self.rows = np.sort(np.random.default_rng(random_state).choice(len(X), MAX_REFERENCE, replace=False))
+        self.X = X[self.rows]
+        if columns is None:
+            columns = [f"x{i + 1}" for i in range(X.shape[1])]
+        named = all(isinstance(column, Source) for column in columns)
+        self.sources = tuple(columns) if named else feature_sources(columns)
+        n_named = self.sources[-1].stop if self.sources else 0
+        if n_named != X.shape[1]:
+            raise ValueError(f"columns must name {X.shape[1]} features, not {n_named}")
+        self.starts = np.array([source.start for source in self.sources])
+        self._settled = self.settled(self.X)
+        self.scale = robust_scale(self._settled)
+        of_features = _correlation(self._settled)
+        self.correlation = np.maximum.reduceat(np.maximum.reduceat(of_features, self.starts), self.starts, axis=1)
+        np.fill_diagonal(self.correlation, 0.0)
+
+    @property
+    def n_features(self) -> int:
+        return self.X.shape[1]
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.sources)
+
+    def check(self, x) -> np.ndarray:
+        """One row (n_features,), or ValueError."""
+        x = np.asarray(x, np.float64)
+        if x.shape != (self.n_features,) or not np.isfinite(x).all():
+            raise ValueError(f"the row must be {self.n_features} finite numbers; its shape is {x.shape}")
+        return x
+
+    def settled(self, X: np.ndarray) -> np.ndarray:
+        """Rows (n, n_features) as they are compared: categories without the noise that spreads them."""
+        if all(source.plan is None for source in self.sources):
+            return X
+        return np.concatenate([source.settled(X) for source in self.sources], axis=1)
+
+    def similar(self, x: np.ndarray, n_rows: int = 5) -> np.ndarray:
+        """Numbers of the rows of X nearest to `x`, in robust standard deviations; a row equal to x does not count."""
+        distance = self._squares(x).sum(axis=1)
+        self._leave_out(x, distance)
+        return self.rows[np.argsort(distance, kind="stable")[:n_rows]]
+
+    def usual_rows(self, x: np.ndarray, n_values: int = N_SIMILAR) -> np.ndarray:
+        """For each column the places in X of the rows most like `x` in all other columns, (n_columns, n_values).
+
+        Differences count up to three robust standard deviations, so that one corrupted column of `x` does not decide
+        which rows are similar.
+        """
+        squares = self._squares(x)
+        if self.n_columns < self.n_features:
+            squares = np.add.reduceat(squares, self.starts, axis=1)
+        np.minimum(squares, FAR**2, out=squares)
+        total = squares.sum(axis=1)
+        self._leave_out(x, total)
+        n_values = min(n_values, len(self.X))
+        nearest = np.empty((self.n_columns, n_values), int)
+        for k in range(self.n_columns):
+            nearest[k] = np.argpartition(total - squares[:, k], n_values - 1)[:n_values]
+        return nearest
+
+    def exchanged(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The row `x` with column k as it is in the reference rows rows[k], (n_columns, n_values, n_features)."""
+        batch = np.tile(x, (*rows.shape, 1))
+        for k, source in enumerate(self.sources):
+            batch[k, :, source.features] = self.X[rows[k], source.features]
+        return batch
+
+    def _squares(self, x: np.ndarray) -> np.ndarray:
+        return ((self._settled - self.settled(x[None])) / self.scale) ** 2
+
+    def _leave_out(self, x: np.ndarray, distance: np.ndarray) -> None:
+        same = np.flatnonzero(distance == 0)
+        distance[same[(self.X[same] == x).all(axis=1)]] = np.inf
+
+
+def robust_scale(X: np.ndarray) -> np.ndarray:
+    """Spread of each column: interquartile range over 1.349, else standard deviation, else 1; (n_features,)."""
+    low, high = np.quantile(X, [0.25, 0.75], axis=0)
+    scale = (high - low) / 1.349
+    scale = np.where(scale > 1e-12 * (np.abs(X).max(axis=0) + 1e-300), scale, X.std(axis=0))
+    return np.where(scale > 0, scale, 1.0)
+
+
+def _correlation(X: np.ndarray) -> np.ndarray:
+    """Absolute rank correlation of the features, zero on the diagonal and where a feature is constant."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(X, axis=0)
+    ranks -= ranks.mean(axis=0)
+    length = np.linalg.norm(ranks, axis=0)
+    ranks = np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0)
+    correlation = np.abs(ranks.T @ ranks)
+    np.fill_diagonal(correlation, 0.0)
+    return correlation

@@ -1,0 +1,202 @@
+"""What a row holds in a column beside what similar rows hold there, in the user's own values and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flowlab.datasets.sources import Source
+from flowlab.detection.threshold import plain
+from flowlab.explain.reference import Reference
+
+RELATED = 0.3
+"""From this rank correlation on a column is named as one that suggests what another holds."""
+SELDOM = 0.1
+"""A category that fewer of the similar rows have is unusual: as many as lie beyond either end of a range."""
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True)
+class Usual:
+    """A row's value of one column against those of similar rows.
+
+    value : in the column's own type; None where it is missing
+    typical, low, high : median and central 80 % of what similar rows hold, or their commonest category and None
+    told, usual : the value, and what similar rows hold, as texts
+    is_usual : whether the value is among them
+    sentence : value against usual, in words
+    """
+
+    value: Any
+    typical: Any
+    low: Any
+    high: Any
+    told: str
+    usual: str
+    is_usual: bool
+    sentence: str
+
+
+def compare(reference: Reference, k: int, x: np.ndarray, rows: np.ndarray) -> Usual:
+    """Column k of the row `x` (n_features,) beside the reference rows at places `rows` (n_similar,)."""
+    source = reference.sources[k]
+    value, held = source.read(x[None]).iloc[0], source.read(reference.X[rows])
+    if source.kind == "category":
+        return _category(reference, k, x, value, held)
+    known = held.notna().to_numpy()
+    if pd.isna(value) or 2 * known.sum() < len(known):
+        return _with_holes(source, value, held)
+    if source.kind == "clock":
+        return _clock(reference, k, x, value, held[known])
+    return _number(reference, k, x, value, held[known], rows[known])
+
+
+def told(source: Source, value: Any) -> str:
+    """A value of a column as the user wrote it: numbers with its decimals, dates as fine as it has them."""
+    if pd.isna(value):
+        return "missing"
+    if source.kind == "clock":
+        minutes = round(60 * value) % (7 * 24 * 60)
+        return f"{DAYS[minutes // 1440]} {_hours(value)}"
+    if source.kind == "date":
+        step = source.plan.step
+        form = "%Y-%m-%d" if step and step % 86_400 == 0 else "%Y-%m-%d %H:%M" if step and step % 60 == 0 else ""
+        return value.strftime(form or "%Y-%m-%d %H:%M:%S")
+    if source.kind == "category":
+        is_whole = isinstance(value, float) and value == int(value)
+        return str(int(value) if is_whole else value)[:60]
+    decimals = None if source.plan is None else _decimals(source.plan.origin, source.plan.step)
+    if decimals is None:
+        return plain(float(value))
+    return f"{value:,.{decimals}f}" if abs(value) >= 10_000 else f"{value:.{decimals}f}"
+
+
+def _number(reference: Reference, k: int, x: np.ndarray, value: Any, known: pd.Series, rows: np.ndarray) -> Usual:
+    """ "pressure 7.2 is far above what temp and speed suggest: 3.1 to 3.6"."""
+    source = reference.sources[k]
+    low, typical, high = _central(source, known)
+    own = told(source, value)
+    inside = bool(low <= value <= high)
+    if inside:
+        where = "lies within what"
+    else:
+        ends = np.quantile(reference.X[rows, source.start], [0.1, 0.9])
+        width = max(ends[1] - ends[0], 0.5 * float(reference.scale[source.start]))
+        off = (ends[0] - x[source.start] if value < low else x[source.start] - ends[1]) / width
+        far = "far " if off > 1 else "slightly " if off < 0.25 else ""
+        if source.kind == "date":
+            where = f"is {far}{'earlier' if value < low else 'later'} than what"
+        else:
+            where = f"is {far}{'below' if value < low else 'above'} what"
+    named = [reference.sources[i].name for i in _related(reference, k)]
+    suggest = f"{' and '.join(named)} suggest{'s' if len(named) == 1 else ''}" if named else "is usual"
+    ends = [told(source, low), told(source, high)]
+    usual = ends[0] if low == high else " to ".join(ends)
+    return Usual(value, typical, low, high, own, usual, inside, f"{source.name} {own} {where} {suggest}: {usual}")
+
+
+def _category(reference: Reference, k: int, x: np.ndarray, value: Any, held: pd.Series) -> Usual:
+    """ "machine lathe is unusual for temperature 68.7 and vibration 4.78: saw (24 of 24 similar rows)"."""
+    source = reference.sources[k]
+    texts = held.map(lambda v: told(source, v), na_action=None)
+    own = told(source, value)
+    counts = _counts(texts)
+    share = counts.get(own, 0) / len(texts)
+    usual = _listed(counts)
+    if pd.isna(value) and own != next(iter(counts)):
+        common = [text for text, count in counts.items() if text != own and count >= SELDOM * len(texts)][:2]
+        sentence = f"{source.name} is missing, usually {' or '.join(common or list(counts)[:1])}"
+    else:
+        sentence = _judged(reference, k, x, own, "unusual" if share < SELDOM else "usual", usual)
+        if share >= SELDOM and own != next(iter(counts)):
+            sentence = _judged(reference, k, x, own, "less usual", usual)
+    typical = held[texts == next(iter(counts))].iloc[0]
+    value, typical = (None if pd.isna(v) else v for v in (value, typical))
+    return Usual(value, typical, None, None, own, usual, share >= SELDOM, sentence)
+
+
+def _clock(reference: Reference, k: int, x: np.ndarray, value: float, known: pd.Series) -> Usual:
+    """ "time Sunday 03:12 is unusual for load 3.1: 08:10 to 17:50, Monday (9 of 24 similar rows)"."""
+    source = reference.sources[k]
+    turns = 2j * np.pi * known.to_numpy() / 24
+    middle = float(np.angle(np.exp(turns).mean()) / (2 * np.pi) * 24)
+    off = (np.append(known, value) - middle + 12) % 24 - 12  # hours before or after the middle of the day's cluster
+    low, high = np.quantile(off[:-1], [0.1, 0.9])
+    days = [DAYS[int(hours // 24) % 7] for hours in known]
+    day = DAYS[int(value // 24) % 7]
+    is_usual = bool(low <= off[-1] <= high) and days.count(day) >= SELDOM * len(days)
+    hours = f"{_hours(middle + low)} to {_hours(middle + high)}"
+    usual = f"{hours}, {_listed(_counts(pd.Series(days)))}"
+    sentence = _judged(reference, k, x, told(source, value), "usual" if is_usual else "unusual", usual)
+    return Usual(value, middle % 24, None, None, told(source, value), usual, is_usual, sentence)
+
+
+def _with_holes(source: Source, value: Any, held: pd.Series) -> Usual:
+    """ "pressure is missing, usually 3.1 to 3.6"; for a column with an order."""
+    known, n_missing = held.dropna(), int(held.isna().sum())
+    low = typical = high = None
+    of_rows = f"missing ({n_missing} of {len(held)} similar rows)"
+    usual = of_rows
+    if 2 * n_missing <= len(held) and source.kind != "clock":
+        low, typical, high = _central(source, known)
+        usual = told(source, low) if low == high else f"{told(source, low)} to {told(source, high)}"
+    own = told(source, value)
+    if not pd.isna(value):
+        return Usual(value, typical, low, high, own, usual, False, f"{source.name} is {own}, usually {of_rows}")
+    is_usual = n_missing >= SELDOM * len(held)
+    if 2 * n_missing > len(held):
+        sentence = f"{source.name} is missing, as in {n_missing} of {len(held)} similar rows"
+    else:
+        sentence = f"{source.name} is missing, usually {'given' if low is None else usual}"
+    return Usual(None, typical, low, high, own, usual, is_usual, sentence)
+
+
+def _judged(reference: Reference, k: int, x: np.ndarray, own: str, verdict: str, usual: str) -> str:
+    named = [reference.sources[i] for i in _related(reference, k)]
+    given = " and ".join(f"{source.name} {told(source, source.read(x[None]).iloc[0])}" for source in named)
+    return f"{reference.sources[k].name} {own} is {verdict}{f' for {given}' if given else ''}: {usual}"
+
+
+def _related(reference: Reference, k: int) -> list[int]:
+    """At most two columns that suggest what column k holds."""
+    strongest = np.argsort(-reference.correlation[k])[:2]
+    return [int(i) for i in strongest if reference.correlation[k, i] >= RELATED]
+
+
+def _central(source: Source, known: pd.Series) -> tuple[Any, Any, Any]:
+    """10 % quantile, median and 90 % quantile; of a table's columns values that stand in it."""
+    if source.plan is None:
+        return tuple(float(v) for v in np.quantile(known, [0.1, 0.5, 0.9]))
+    ordered = known.sort_values()
+    return tuple(ordered.iloc[round(q * (len(ordered) - 1))] for q in (0.1, 0.5, 0.9))
+
+
+def _counts(texts: pd.Series) -> dict[str, int]:
+    """How often each text occurs, commonest first."""
+    values, counts = np.unique(texts.to_numpy(dtype=str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {str(values[i]): int(counts[i]) for i in order}
+
+
+def _listed(counts: dict[str, int]) -> str:
+    """ "red (14 of 24 similar rows), blue (9)": as many as make up 80 %, at most three."""
+    n_rows, listed, n_listed = sum(counts.values()), [], 0
+    for text, count in list(counts.items())[:3]:
+        listed.append(f"{text} ({count}{'' if listed else f' of {n_rows} similar rows'})")
+        n_listed += count
+        if n_listed >= 0.8 * n_rows:
+            break
+    return ", ".join(listed)
+
+
+def _hours(hours: float) -> str:
+    minutes = round(60 * hours) % 1440
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _decimals(origin: float, step: float) -> int | None:
+    """How many decimals values on a grid have, which is at most six; None without a grid."""
+    return max(len(f"{v:.6f}".rstrip("0").partition(".")[2]) for v in (origin, step)) if step else None
