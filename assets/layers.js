@@ -1,6 +1,6 @@
 // The way through the layers: points and a lattice travel from data space to latent space and back.
 
-const VOLUME_END = 2.5; // nats of log volume change at the ends of the colour scale
+const VOLUME_END = 2.5; // nats of log volume change at the ends of the colour scale, or more where columns are many
 const VEIL = 0.6; // opacity of the cells, so that the points stay in front
 
 function layers({ data, parentElement, setStateValue }, scene) {
@@ -51,11 +51,19 @@ function startLayers(parent, first) {
     L.chips.grid.hidden = !scene.grid;
     L.chips.volume.hidden = !L.gridNats && !scene.volume;
     L.nats = scene.volume ? new Float32Array(m) : null;
+    L.end = L.gridNats || !scene.volume ? VOLUME_END : volumeEnd(scene.volume);
     L.views = windows(scene);
     L.player.seconds = 0.9 * L.last;
     L.player.setLast(L.last, layer ?? 0);
   };
   return L;
+}
+
+// A round number that nearly all log volume changes stay below.
+function volumeEnd(volume) {
+  const sizes = Float32Array.from(volume, Math.abs).filter(Number.isFinite).sort(), most = sizes[Math.floor(0.95 * (sizes.length - 1))];
+  const power = 10 ** Math.floor(Math.log10(most));
+  return Math.max(VOLUME_END, power * [1, 2, 2.5, 5, 10].find((v) => v * power >= most)) || VOLUME_END;
 }
 
 function choose(L, row) {
@@ -94,7 +102,7 @@ function drawLayers(L) {
     if (L.lattice) drawLattice(L, on("grid"), on("volume") && L.gridNats);
     circles(L, clamp(t - L.last + 1, 0, 1));
     const tinted = on("volume") && L.nats && !L.gridNats;
-    if (on("points")) p.dots(L.out, tinted ? (k) => L.tints[tint(L.nats[k])] : L.marks.of);
+    if (on("points")) p.dots(L.out, tinted ? (k) => L.tints[tint(L.nats[k], L.end)] : L.marks.of);
     if (L.row !== null && L.row !== undefined && L.row < L.m) trail(L, t);
     const near = L.pointer ? p.nearest(L.out, ...L.pointer) : -1;
     if (near >= 0) p.ring(p.x(L.out[2 * near]), p.y(L.out[2 * near + 1]), 7, L.theme.text);
@@ -126,7 +134,8 @@ function tellLayers(L, t, s) {
 
 function styleLayers(L) {
   const t = (L.theme = themeOf(L.root));
-  const ends = [rgb(t.model), rgb(t.page).map((v, c) => v * 0.8 + rgb(t.text)[c] * 0.2), rgb(t.alarm)];
+  // unchanged: hardly seen where cells are filled, plain where it is the points that are tinted
+  const calm = L.gridNats ? rgb(t.page).map((v, c) => v * 0.8 + rgb(t.text)[c] * 0.2) : rgb(t.data), ends = [rgb(t.model), calm, rgb(t.alarm)];
   // 0: most contracted (blue), 32: unchanged, 64: most expanded (vermilion)
   L.tintColors = Array.from({ length: 65 }, (_, i) => {
     const [a, b, f] = i < 32 ? [ends[0], ends[1], i / 32] : [ends[1], ends[2], (i - 32) / 32];
@@ -136,7 +145,7 @@ function styleLayers(L) {
   L.marks = new Marks(t, L.scene, L.m);
 }
 
-const tint = (nats) => clamp(Math.round(32 + (32 * nats) / VOLUME_END), 0, 64) || 0;
+const tint = (nats, end = VOLUME_END) => clamp(Math.round(32 + (32 * nats) / end), 0, 64) || 0;
 
 // Upright lines, then as many level ones; the cells between upright lines are filled by the log-determinant so far.
 function drawLattice(L, lines, fill) {
@@ -200,7 +209,7 @@ function volumeScale(L) {
   p.g.globalAlpha = 1;
   const say = (text, px, align) => p.label(text, px, y - 4, t.text, { align, size: 11, halo });
   say("log volume change (nats)", x + w, "right");
-  for (const [text, f, align] of [[`\u2212${VOLUME_END}`, 0, "left"], ["0", 0.5, "center"], [`+${VOLUME_END}`, 1, "right"]]) {
+  for (const [text, f, align] of [[`\u2212${thin(L.end, L.end % 1 && 1)}`, 0, "left"], ["0", 0.5, "center"], [`+${thin(L.end, L.end % 1 && 1)}`, 1, "right"]]) {
     p.label(text, x + w * f, y + 18, t.text, { align, size: 11, halo });
   }
 }

@@ -161,6 +161,32 @@ def test_the_film_answers_the_keyboard(serve_script, open_page):
     assert len(large) == 1 and large[0] < 2e6, f"the film must travel once, not with every rerun: {large}"
 
 
+def test_a_film_grows_while_it_plays_and_follows_at_its_end(serve_script, open_page):
+    sizes = []
+    page = open_page("about:blank")
+    page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
+    page.goto(serve_script("tests/apps/film_app.py").url + "/?growing=8")
+    page.wait_for_function("window.__flowlab_film?.length >= 12", timeout=20_000)
+    page.wait_for_function("window.__flowlab_film.position > 9")  # nobody has touched it: it follows
+    handle = page.locator("canvas[role=img]").first.element_handle()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    before = page.evaluate("window.__flowlab_film")
+    page.wait_for_function(f"window.__flowlab_film.length >= {before['length'] + 4}")
+    after = page.evaluate("window.__flowlab_film")
+    assert after["playing"] and after["position"] > before["position"], "growing must not stop it"
+    assert handle.evaluate("e => e.isConnected") and page.get_by_text("run 1").is_visible()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(700)
+    stopped = page.evaluate("window.__flowlab_film")
+    page.wait_for_function(f"window.__flowlab_film.length > {stopped['length']}")
+    assert page.evaluate("window.__flowlab_film.step") == stopped["step"], "one who looks at a frame is left there"
+    large = [n for n in sizes if n > 60_000]
+    assert len(large) <= 2, f"only new frames travel, each twice: {large}"
+
+
 def layers(page):
     return page.evaluate("window.__flowlab_layers")
 

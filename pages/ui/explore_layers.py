@@ -182,7 +182,7 @@ def _formula(bill: dict) -> str:
 def _items(bill: dict, scene: Scene) -> pd.DataFrame:
     """One line per item: position after it, log-scale and shift used, change of the log-determinant, total."""
     n = len(bill["log_det"])
-    features = scene.columns[:TABLE_FEATURES]
+    features = scene.columns if len(scene.columns) <= TABLE_FEATURES else scene.columns[: TABLE_FEATURES - 1]
     position = bill["position"]
     table = {"item": insides.item_names(n)}
     for j in features:

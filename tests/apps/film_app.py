@@ -13,6 +13,7 @@ from pages.ui.live import Scene, angle_color
 from tests.apps.live_app import N_STEPS, WINDOW, event, made_up_frame, moons
 
 M = int(st.query_params.get("points", "2000"))
+GROWING = int(st.query_params.get("growing", "0"))
 
 
 @st.cache_data
@@ -25,5 +26,17 @@ points = moons(M, 0)
 scene = Scene(points, WINDOW, N_STEPS, 0.287, angle_color(points))
 steps = np.linspace(0, N_STEPS, 60).astype(int)
 st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-chosen = film_view(scene, film(), steps, [event(k) for k in range(1, 41)], key="film")
-st.markdown(f"frame {steps.tolist().index(chosen)} · run {st.session_state['runs']}")
+
+
+def show() -> None:
+    """The whole film, or with ?growing=n one that begins with n frames and gains one with each tick."""
+    st.session_state["length"] = n = min(60, st.session_state.get("length", GROWING - 1) + 1) if GROWING else 60
+    events = [event(k) for k in range(1, 41)]
+    chosen = film_view(scene, film()[:n], steps[:n], events, key="film", growing=bool(GROWING))
+    st.markdown(f"frame {steps.tolist().index(chosen)} · run {st.session_state['runs']}")
+
+
+if GROWING:
+    st.fragment(show, run_every=0.3)()
+else:
+    show()
