@@ -110,6 +110,9 @@ def test_a_view_is_answered_while_two_runs_train(runner):
     ids = [runner.submit(flow(seed=seed, n_steps=10_000), f"user{seed}") for seed in (2, 3)]
     while not all(runner.status(run_id).step for run_id in ids):
         time.sleep(0.01)
+    lanes = (runner._lanes.evaluation, *runner._lanes.training)
+    answers, *trains = (os.getpriority(os.PRIO_PROCESS, next(iter(lane.executor._processes))) for lane in lanes)
+    assert answers < min(trains), "somebody waits for an answer, nobody for a step"
     began = time.perf_counter()
     arrays = runner.call(done, "density_grid")
     seconds = time.perf_counter() - began

@@ -14,6 +14,8 @@ MAX_DEFAULT_LANES = 8
 """Each worker holds about 0.4 GB; FLOWLAB_LANES asks for more, or fewer."""
 
 MAX_STARTS = 3
+TRAINING_NICE, EVALUATION_NICE = 10, 5
+"""How far workers stand back for pages; the one that answers stands before those that train: somebody waits for it."""
 
 _LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError", "FutureLostError")
 
@@ -76,9 +78,9 @@ class Lane:
 class Lanes:
     """The lanes that train and the one that answers."""
 
-    def __init__(self, make: Callable[[], Lane], width: int) -> None:
+    def __init__(self, make: Callable[[], Lane], width: int, make_evaluation: Callable[[], Lane] | None = None) -> None:
         self.training = [make() for _ in range(width)]
-        self.evaluation = make()
+        self.evaluation = (make_evaluation or make)()
 
     def open(self, post: Post) -> None:
         """Open one after the other: the first worker is warm sooner when the others do not compete with it."""
@@ -100,7 +102,7 @@ class Lanes:
             lane.close()
 
 
-def process_lane(nice: int = 10) -> Lane:
+def process_lane(nice: int = TRAINING_NICE) -> Lane:
     """A lane with a spawned process of its own: a pool of one, because one death breaks a whole pool."""
     context = multiprocessing.get_context("spawn")
     return Lane(

@@ -18,6 +18,7 @@ from flowlab.jobs.answers import Answers
 from flowlab.jobs.dispatch import Dispatcher
 from flowlab.jobs.job import Job
 from flowlab.jobs.lanes import (
+    EVALUATION_NICE,
     DaskLanes,
     JobError,
     Lane,
@@ -71,7 +72,8 @@ class JobRunner:
         elif scheduler:
             self._lanes = DaskLanes(scheduler, lanes)
         else:
-            self._lanes = Lanes(process_lane, lanes or asked_width() or default_width())
+            width = lanes or asked_width() or default_width()
+            self._lanes = Lanes(process_lane, width, lambda: process_lane(EVALUATION_NICE))
         self._saver = Saver(store)
         self._dispatcher = Dispatcher(self._lanes, self._saver, self._dataset)
         self._lock = self._dispatcher.lock
