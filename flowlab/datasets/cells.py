@@ -16,6 +16,8 @@ _MISSING = """na n/a n.a. n.a nan -nan nat null (null) #null! none nil <na> miss
 MISSING_TEXTS = frozenset(["", "#n/a n/a", *_MISSING.split()])
 """What counts as an empty cell, in lower case and without surrounding blanks."""
 
+READ_AS_DATES = "read as dates"
+
 _SPACES = "\u00a0\u202f\u2009 '’_"
 _CURRENCY = r"(?:[$€£¥]|EUR|USD|GBP|CHF)"
 _DIGITS = rf"(?:\d+[.,]?\d*|[.,]\d+|\d{{1,3}}(?:[.,{_SPACES}]\d{{3}})+(?:[.,]\d*)?)"
@@ -88,12 +90,11 @@ class Reading:
 
 def read_column(column: pd.Series, decimal: str, missing: frozenset[str], keep_text: bool) -> Reading:
     """Read a column of text as numbers, as dates, or leave it text; decided on its distinct texts."""
-    cells = pa.array(column.array, type=pa.large_string())
-    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
-    stamps = None if keep_text else _iso_stamps(cells)
+    cells = text_cells(column)
+    stamps = None if keep_text else iso_stamps(cells)
     if stamps is not None:
-        return Reading(pd.Series(stamps, index=column.index), "time", ("read as dates",))
-    coded = cells.dictionary_encode()
+        return Reading(pd.Series(stamps, index=column.index), "time", (READ_AS_DATES,))
+    coded = cells.dictionary_encode().combine_chunks()
     texts = pc.utf8_trim_whitespace(coded.dictionary)
     empty = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(sorted(MISSING_TEXTS), pa.large_string()))
     if missing:
@@ -108,10 +109,31 @@ def read_column(column: pd.Series, decimal: str, missing: frozenset[str], keep_t
                 values, changes, warnings = found
                 return Reading(_take(values, codes, column), kind, tuple(changes), tuple(warnings))
     n_blank = int(counts[pc.not_equal(texts, coded.dictionary).to_numpy(zero_copy_only=False) & present].sum())
+    if not n_blank and present.all():
+        return Reading(column, "text")
     changes = (f"blanks around the text of {n_blank:,} cells were removed",) if n_blank else ()
     kept = pc.if_else(pa.array(present), texts, pa.scalar(None, pa.large_string()))
     values = pd.Series(kept.take(coded.indices).to_pandas(), dtype="str")
     return Reading(values.set_axis(column.index), "text", changes)
+
+
+def text_cells(column: pd.Series) -> pa.ChunkedArray:
+    """The cells of a column of text, shape (n_rows,), without a copy."""
+    cells = pa.array(column.array, type=pa.large_string())
+    return cells if isinstance(cells, pa.ChunkedArray) else pa.chunked_array([cells])
+
+
+def iso_stamps(cells: pa.ChunkedArray) -> np.ndarray | None:
+    """The usual case at once: every cell is an ISO date without a zone, or missing; datetime64[ns], shape (n_rows,)."""
+    if not len(cells):
+        return None
+    probe = [text for text in cells.take(pa.array(np.linspace(0, len(cells) - 1, 50).astype(int))).to_pylist() if text]
+    if not probe or not all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in probe):
+        return None
+    try:
+        return cells.cast(pa.timestamp("ns")).to_numpy()
+    except pa.ArrowInvalid:
+        return None
 
 
 def _take(values: np.ndarray, codes: np.ndarray, column: pd.Series) -> pd.Series:
@@ -204,23 +226,10 @@ def _as_dates(
         return None
     _, values, name = best
     lost = present & np.isnat(values)
-    changes, warnings = ["read as dates" + (f", {name}" if name else "")], []
+    changes, warnings = [READ_AS_DATES + (f", {name}" if name else "")], []
     if lost.any():
         warnings.append(f"{int(counts[lost].sum()):,} cells are not dates ({_few(texts, lost)}) and count as missing")
     return values, changes, warnings
-
-
-def _iso_stamps(cells: pa.Array) -> np.ndarray | None:
-    """The usual case at once: every cell is an ISO date without a zone, or missing."""
-    if not len(cells):
-        return None
-    probe = [text for text in cells.take(pa.array(np.linspace(0, len(cells) - 1, 50).astype(int))).to_pylist() if text]
-    if not probe or not all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in probe):
-        return None
-    try:
-        return cells.cast(pa.timestamp("ns")).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        return None
 
 
 def _to_stamps(texts: pa.Array, fmt: str) -> np.ndarray:

@@ -1,0 +1,86 @@
+"""A large table that is parsed piece by piece is the table that a parse of the whole gives."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flowlab.datasets import delimited
+from flowlab.datasets.pieces import put_together
+from flowlab.datasets.tables import TableError, read_table
+
+N_ROWS = 1_000
+AT = 700
+"""The row from which on a column looks different than before."""
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """Reading in pieces of 100 rows, counted; the list says for each read whether the pieces fitted together."""
+    fitted = []
+
+    def counted(pieces, n_rows):
+        frame = put_together(pieces, n_rows)
+        fitted.append(frame is not None)
+        return frame
+
+    monkeypatch.setattr(delimited, "put_together", counted)
+    monkeypatch.setattr(delimited, "MIN_PIECE_ROWS", 100)
+    monkeypatch.setattr(delimited, "PIECE_CELLS", 0)
+    return fitted
+
+
+def column(before: object, after: object) -> list[object]:
+    return [before] * AT + [after] * (N_ROWS - AT)
+
+
+DATES = pd.date_range("2024-02-28", periods=N_ROWS, freq="min").astype(str).tolist()
+TABLES = {
+    "numbers, dates and texts": ({"c": DATES, "d": column("x", "y")}, True),
+    "decimals appear": ({"c": column(1, 2.5)}, True),
+    "whole numbers appear": ({"c": column(1.5, 2)}, True),
+    "numbers run out": ({"c": column(1.5, "")}, True),
+    "dates run out": ({"c": [*DATES[:AT], *[""] * (N_ROWS - AT)]}, True),
+    "texts run out": ({"c": column("x", "")}, True),
+    "line ends in quotes": ({"c": column('"two\nlines, one cell"', "x")}, True),
+    "blank lines": ({"c": [*DATES[:50], DATES[50] + "\n", *DATES[51:]]}, True),
+    "texts appear": ({"c": column("", "x")}, False),
+    "dates appear": ({"c": [*[""] * AT, *DATES[AT:]]}, False),
+    "a text among numbers": ({"c": [*range(AT), "?!", *range(AT + 1, N_ROWS)]}, False),
+    "a text among dates": ({"c": [*DATES[:AT], "soon", *DATES[AT + 1 :]]}, False),
+    "truth values with a hole": ({"c": [*[True] * AT, "", *[False] * (N_ROWS - AT - 1)]}, False),
+    "truth values turn numbers": ({"c": column("True", 5)}, False),
+    "beyond 64 bits": ({"c": column(1, 2**70)}, False),
+    "a header in the middle": ({"c": [*range(AT), "c\na,c", *range(AT + 1, N_ROWS)]}, False),
+}
+
+
+def text_of(cells: dict[str, list[object]]) -> bytes:
+    names = ["a", *cells]
+    rows = zip(np.arange(N_ROWS) / 8, *cells.values(), strict=True)
+    return "\n".join([",".join(names), *(",".join(map(str, row)) for row in rows)]).encode()
+
+
+@pytest.mark.parametrize(("cells", "fits"), TABLES.values(), ids=TABLES)
+def test_pieces_make_the_whole(cells, fits, in_pieces):
+    data = text_of(cells)
+    table = read_table(data)
+    assert in_pieces == [fits]
+    delimited.MIN_PIECE_ROWS = N_ROWS  # undone with the fixture's own
+    whole = read_table(data)
+    assert len(in_pieces) == 1
+    pd.testing.assert_frame_equal(table.frame, whole.frame)
+    assert table.report == whole.report
+
+
+def test_a_bad_line_is_named_by_its_number(in_pieces):
+    lines = text_of({"c": DATES}).splitlines()
+    lines[AT] += b",1,2"
+    with pytest.raises(TableError, match=f"Line {AT + 1:,} has 4 cells where 2 were expected"):
+        read_table(b"\n".join(lines))
+    assert not any(in_pieces)
+
+
+def test_more_rows_than_were_counted_do_not_fit():
+    piece = pd.DataFrame({0: [1.0, 2.0]})
+    assert put_together([piece, piece], 3) is None
+    assert put_together([piece, piece], 4)[0].tolist() == [1.0, 2.0, 1.0, 2.0]
