@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -58,6 +59,7 @@ class Dataset:
     context : which column conditions the others instead of being modelled, or None; it holds the numbers of `levels`
     levels : names of the context's values, from 0 on
     encoder : what made the features from a table of the user's, or None where they are its columns
+    silent_holes : column name to the numbers of its rows that were missing, where no feature says so
     """
 
     X: np.ndarray
@@ -72,6 +74,7 @@ class Dataset:
     context: int | None = None
     levels: tuple[str, ...] = ()
     encoder: TableEncoder | None = None
+    silent_holes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.X.shape[1] != len(self.columns):
@@ -99,6 +102,14 @@ class Dataset:
         if self.encoder is not None:
             return table_sources(self.encoder)
         return feature_sources(self.columns, self.context, self.levels)
+
+    def told_row(self, row: int) -> np.ndarray:
+        """The features of a row (n_features,), nan where its column was missing and was filled silently."""
+        x = self.X[row].copy()
+        for source in self.sources() if self.silent_holes else ():
+            if row in self.silent_holes.get(source.name, ()):
+                x[source.features] = np.nan
+        return x
 
     def table(self, X: np.ndarray) -> pd.DataFrame:
         """Rows X (n, n_features) in the user's columns, with their types, categories and dates."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.datasets.categories import CategoryColumn
+from flowlab.datasets.columns import is_known, numbers
 from flowlab.datasets.plans import Plan
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ class Source:
         return "date" if is_date else self.plan.kind
 
     def read(self, X: np.ndarray) -> pd.Series:
-        """The column, in the user's type, of rows X (n, n_features)."""
+        """The column, in the user's type, of rows X (n, n_features); missing where its first feature is nan."""
         if self.plan is None:
             return pd.Series(X[:, self.start])
         column = self.plan.decode(X[:, self.features])
-        return column if self.hole is None else column.where(X[:, self.hole] <= 0.5)
+        is_hole = np.isnan(X[:, self.start])
+        if self.hole is not None:
+            is_hole |= X[:, self.hole] > 0.5
+        return column.mask(is_hole) if is_hole.any() else column
 
     def settled(self, X: np.ndarray) -> np.ndarray:
         """The features of rows X without the noise that spreads categories and holes over cells, (n, n_own)."""
@@ -92,6 +96,16 @@ def feature_sources(
         plan = CategoryColumn(found[context].name, "str", tuple(levels), is_context=True)
         found[context] = replace(found[context], plan=plan)
     return tuple(found)
+
+
+def silent_holes(encoder: TableEncoder, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Column name to the numbers of its rows that were filled although no feature says so."""
+    found = {}
+    for plan in encoder.columns_:
+        if plan.kind == "number" and not plan.indicator and plan.name not in encoder.shared_holes_:
+            rows = np.flatnonzero(~is_known(numbers(frame[plan.name])))
+            found |= {plan.name: rows} if len(rows) else {}
+    return found
 
 
 def table_sources(encoder: TableEncoder) -> tuple[Source, ...]:

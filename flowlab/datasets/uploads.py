@@ -12,6 +12,7 @@ from flowlab.datasets.dataset import Dataset, chronological_split, random_split
 from flowlab.datasets.encoding import TableEncoder
 from flowlab.datasets.foreign import TableError
 from flowlab.datasets.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
+from flowlab.datasets.sources import silent_holes
 
 MIN_ROWS = 10
 NONE = "(none)"
@@ -82,6 +83,7 @@ def make_table_dataset(
         context=encoder.context_,
         levels=encoder.levels_,
         encoder=encoder,
+        silent_holes=silent_holes(encoder, frame),
     )
     return dataset, encoder
 

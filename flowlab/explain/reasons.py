@@ -44,7 +44,7 @@ class Explanation:
 
 
 def explain(
-    model: DensityModel, x, reference: Reference, method: str = "auto", n_reasons: int | None = None
+    model: DensityModel, x, reference: Reference, method: str = "auto", n_reasons: int | None = None, told_row=None
 ) -> Explanation:
     """Reasons for the anomaly score of one row.
 
@@ -57,6 +57,7 @@ def explain(
         that resemble this one otherwise, for any model; "reconstruction": the squared reconstruction error of the
         column's features less its median over the reference; "auto": reconstruction where the model scores by it
     n_reasons : only the strongest so many are told; None for all
+    told_row : (n_features,) the row as it is told, nan where it was missing (`Dataset.told_row`); None: as `x`
 
     The features of one column are exchanged together. All scores are computed in one batch of n_columns x 24 rows.
     """
@@ -82,7 +83,7 @@ def explain(
             column=int(k),
             name=reference.sources[k].name,
             contribution=float(contributions[k]),
-            **vars(compare(reference, int(k), x, usual[k])),
+            **vars(compare(reference, int(k), x if told_row is None else told_row, usual[k])),
         )
         for k in order[:n_reasons]
     )

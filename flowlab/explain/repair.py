@@ -43,7 +43,9 @@ class Repair:
     sentence: str
 
 
-def repair(model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 30) -> Repair:
+def repair(
+    model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 30, told_row=None
+) -> Repair:
     """The fewest edits found, each as small as possible, after which the row is no longer flagged.
 
     Greedy: every column is tried as it is in similar rows, in one batch; the edit that lowers the score most is kept,
@@ -55,8 +57,10 @@ def repair(model: DensityModel, x, reference: Reference, threshold: float, max_e
     x : (n_features,) the row, in data units
     threshold : anomaly score from which rows are flagged
     max_edits : give up after so many
+    told_row : (n_features,) the row as it is told, nan where it was missing (`Dataset.told_row`); None: as `x`
     """
     x = reference.check(x)
+    told_row = x if told_row is None else told_row
     before = float(anomaly_scores(model, x[None])[0])
     row, after, edited = x.copy(), before, []
     while after >= threshold and len(edited) < min(max_edits, reference.n_columns):
@@ -68,9 +72,9 @@ def repair(model: DensityModel, x, reference: Reference, threshold: float, max_e
     succeeded = after < threshold
     if succeeded and edited:
         edited = _without_needless(model, x, row, edited, reference, threshold)
-        _draw_back(model, x, row, edited, reference, threshold)
+        _draw_back(model, told_row, row, edited, reference, threshold)
         after = float(anomaly_scores(model, row[None])[0])
-    edits = tuple(_edit(reference, k, x, row) for k in edited)
+    edits = tuple(_edit(reference, k, told_row, row) for k in edited)
     return Repair(edits, row, before, after, succeeded, _sentence(edits, before, after, threshold))
 
 

@@ -23,7 +23,8 @@ def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20
     words : (k,) text; score : (); sentence, method : () text; similar : (5,) numbers of the most similar training rows
     """
     row = check_row(dataset, row)
-    found = explain(model, dataset.X[row], _reference(dataset), n_reasons=n_reasons)
+    told = dataset.told_row(row)
+    found = explain(model, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
     return {
         "name": np.array([reason.name for reason in found.reasons], dtype=str),
         "contribution": np.array([reason.contribution for reason in found.reasons]),
@@ -46,8 +47,9 @@ def top_reasons(model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_
     """
     words = np.full((len(rows), n_reasons), "", dtype=object)
     for i, row in enumerate(rows):
-        found = explain(model, dataset.X[check_row(dataset, row)], _reference(dataset), n_reasons=n_reasons).reasons
-        texts = [reason.sentence for reason in found if reason.contribution > 0]
+        row, told = check_row(dataset, row), dataset.told_row(row)
+        found = explain(model, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
+        texts = [reason.sentence for reason in found.reasons if reason.contribution > 0]
         words[i, : len(texts)] = texts
     return {"rows": np.array(rows, int), "words": words.astype(str)}
 
@@ -61,7 +63,8 @@ def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) 
     before, after : () anomaly scores; succeeded : () bool; sentence : () text
     """
     row = check_row(dataset, row)
-    found = repair(model, dataset.X[row], _reference(dataset), float(threshold))
+    told = dataset.told_row(row)
+    found = repair(model, dataset.X[row], _reference(dataset), float(threshold), told_row=told)
     return {
         "name": np.array([edit.name for edit in found.edits], dtype=str),
         "old": np.array([edit.old for edit in found.edits], dtype=str),
