@@ -67,9 +67,10 @@ def _read_and_moved(moved: np.ndarray, scene: Scene, order: np.ndarray | None = 
             label,
             [int(j) + 1 for j in options],
             index=int(np.flatnonzero(options == value)[0]),
+            format_func=lambda number: f"{number}: {str(scene.dataset.columns[number - 1])[:40]}",
             key=key,
             on_change=state.on_widget(key, lambda new, name=name: state.set_view(PAGE, **{name: new})),
-            width=150,
+            width=220,
         )
         chosen.append(value)
     return chosen[0], chosen[1]
