@@ -56,6 +56,14 @@ class Job:
     turns: deque[float] = field(default_factory=lambda: deque(maxlen=6))
     unsaved: list[TrainEvent] = field(default_factory=list)
     saved_at: float = 0.0
+    writes_asked: int = 0
+    """Counted under the dispatcher's lock; `writes_done` by the saver's thread alone."""
+    writes_done: int = 0
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether a slice is under way, or what one brought is not yet on disk."""
+        return self.in_flight or self.writes_asked != self.writes_done or bool(self.unsaved)
 
     @property
     def wants_slices(self) -> bool:

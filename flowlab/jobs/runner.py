@@ -171,7 +171,7 @@ class JobRunner:
                     steps_per_second=job.rate,
                     message=job.message,
                     lost_workers=job.lost_workers,
-                    settling=job.in_flight or bool(job.unsaved),
+                    settling=job.is_settling,
                 )
         run = self.store.load(run_id)
         if run is None:

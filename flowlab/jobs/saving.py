@@ -36,19 +36,23 @@ class Saver:
         """Append a slice's events and picture; the checkpoint too, if it is time or the run is not going on."""
         # On the way a fork repeats, the checkpoints are its parent's.
         checkpoint = None if job.replay else job.checkpoint
-        self._thread.submit(self._attempt, job, partial(self._save, job, result, checkpoint, status))
+        self._later(job, partial(self._save, job, result, checkpoint, status))
 
     def finish(self, job: Job, result: SliceResult, status: str) -> None:
         """Write a finished run; only then does it count as finished."""
-        self._thread.submit(self._attempt, job, partial(self._finish, job, result, status))
+        self._later(job, partial(self._finish, job, result, status))
 
     def fail(self, job: Job, error: str, details: str) -> None:
         """Close a run that cannot go on, with a sentence for people and the traceback."""
-        self._thread.submit(self._attempt, job, partial(self._fail, job, error, details))
+        self._later(job, partial(self._fail, job, error, details))
 
     def close(self) -> None:
         """Wait for what is still to be written."""
         self._thread.shutdown(wait=True)
+
+    def _later(self, job: Job, write: Callable[[], None]) -> None:
+        job.writes_asked += 1
+        self._thread.submit(self._attempt, job, write)
 
     def _attempt(self, job: Job, write: Callable[[], None]) -> None:
         try:
@@ -58,6 +62,8 @@ class Saver:
         except Exception as error:
             _log.exception("a run could not be saved")
             self.on_error(job, f"The run could not be saved ({type(error).__name__}: {error}); start it again.")
+        finally:
+            job.writes_done += 1
 
     def _save(self, job: Job, result: SliceResult | None, checkpoint: Arrays | None, status: str | None) -> None:
         due = status != "running" or time.monotonic() - job.saved_at > CHECKPOINT_SECONDS
