@@ -91,7 +91,8 @@ def test_the_usual_of_a_category_is_counted_and_that_of_a_date_is_dates(plant):
     reasons = {c: {r.name: r for r in explain(flow, dataset.X[row], reference).reasons}[c] for c, row in rows.items()}
     machine = frame.loc[rows["machine"]]
     assert f"for temperature {machine['temperature']:.1f}" in reasons["machine"].sentence
-    assert "of 24 similar rows)" in reasons["machine"].usual and not reasons["machine"].is_usual
+    assert "of 24 similar rows)" in reasons["machine"].sentence and "of 24)" in reasons["machine"].usual
+    assert not reasons["machine"].is_usual
     assert reasons["colour"].usual.startswith(("red (", "blue ("))
     low, high = (pd.Timestamp(text) for text in reasons["checked"].usual.split(" to "))
     assert reasons["checked"].low == low and reasons["checked"].high == high and low < high
@@ -174,6 +175,22 @@ def test_a_context_reads_as_its_level():
     assert found["value"][found["name"].tolist().index("kind")] == "high"
 
 
+def test_of_many_levels_one_is_told_as_rare_only_if_it_is():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"user": [f"u{i}" for i in rng.integers(0, 60, 800)], "x": rng.normal(size=800)})
+    frame.loc[3, "user"] = "stranger"
+    dataset, _ = make_table_dataset(frame, label="(none)", time="(none)", roles="category=1")
+    assert dataset.columns[0] == "user (rarity)"
+    model = Gaussian().fit(dataset.X)
+    rare, common = (dict(zip(*(VIEWS["reasons"](model, dataset, r)[c] for c in ("name", "words")))) for r in (3, 4))
+    assert rare["user"].startswith("user stranger is rarer than usual: u")
+    common_user = frame["user"].value_counts().index[0]
+    row = int(frame.index[frame["user"] == common_user][0])
+    words = dict(zip(*(VIEWS["reasons"](model, dataset, row)[c] for c in ("name", "words"))))["user"]
+    assert words.startswith((f"user {common_user} is no rarer than usual: u", f"user {common_user} is usual"))
+    assert "(rarity)" not in " ".join([*rare.values(), *common.values()])
+
+
 def test_lags_and_the_clock_are_told():
     rng = np.random.default_rng(2)
     hours = pd.date_range("2024-03-04", periods=900, freq="h")
@@ -195,7 +212,7 @@ def test_lags_and_the_clock_are_told():
     x[clock.features] = X[6 * 24 + 1][clock.features]
     found = explain(Gaussian().fit(X), x, Reference(X, sources))
     reason = next(reason for reason in found.reasons if reason.name == "time")
-    assert "time Sunday 01:00 is unusual" in reason.sentence and "of 24 similar rows)" in reason.usual
+    assert "time Sunday 01:00 is unusual" in reason.sentence and "of 24 similar rows)" in reason.sentence
 
 
 def test_the_encoder_changes_neither_digest_nor_contributions_of_single_features():

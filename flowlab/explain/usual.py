@@ -45,7 +45,7 @@ def compare(reference: Reference, k: int, x: np.ndarray, rows: np.ndarray) -> Us
     source = reference.sources[k]
     value, held = source.read(x[None]).iloc[0], source.read(reference.X[rows])
     if source.kind == "category":
-        return _category(reference, k, x, value, held)
+        return _category(reference, k, x, value, held, rows)
     known = held.notna().to_numpy()
     if pd.isna(value) or 2 * known.sum() < len(known):
         return _with_holes(source, value, held)
@@ -98,24 +98,26 @@ def _number(reference: Reference, k: int, x: np.ndarray, value: Any, known: pd.S
     return Usual(value, typical, low, high, own, usual, inside, f"{source.name} {own} {where} {suggest}: {usual}")
 
 
-def _category(reference: Reference, k: int, x: np.ndarray, value: Any, held: pd.Series) -> Usual:
+def _category(reference: Reference, k: int, x: np.ndarray, value: Any, held: pd.Series, rows: np.ndarray) -> Usual:
     """ "machine lathe is unusual for temperature 68.7 and vibration 4.78: saw (24 of 24 similar rows)"."""
     source = reference.sources[k]
     texts = held.map(lambda v: told(source, v), na_action=None)
     own = told(source, value)
     counts = _counts(texts)
-    share = counts.get(own, 0) / len(texts)
-    usual = _listed(counts)
-    if pd.isna(value) and own != next(iter(counts)):
+    commonest = next(iter(counts))
+    is_usual = counts.get(own, 0) >= SELDOM * len(texts)
+    verdict = ("usual" if own == commonest else "less usual") if is_usual else "unusual"
+    if source.plan.is_rarity and not is_usual:  # of many levels similar rows hold others: what counts is how rare
+        is_usual = bool(x[source.start] <= np.quantile(reference.X[rows, source.start], 1 - SELDOM))
+        verdict = "no rarer than usual" if is_usual else "rarer than usual"
+    if pd.isna(value) and own != commonest:
         common = [text for text, count in counts.items() if text != own and count >= SELDOM * len(texts)][:2]
         sentence = f"{source.name} is missing, usually {' or '.join(common or list(counts)[:1])}"
     else:
-        sentence = _judged(reference, k, x, own, "unusual" if share < SELDOM else "usual", usual)
-        if share >= SELDOM and own != next(iter(counts)):
-            sentence = _judged(reference, k, x, own, "less usual", usual)
-    typical = held[texts == next(iter(counts))].iloc[0]
+        sentence = _judged(reference, k, x, own, verdict, _listed(counts, " similar rows"))
+    typical = held[texts == commonest].iloc[0]
     value, typical = (None if pd.isna(v) else v for v in (value, typical))
-    return Usual(value, typical, None, None, own, usual, share >= SELDOM, sentence)
+    return Usual(value, typical, None, None, own, _listed(counts), is_usual, sentence)
 
 
 def _clock(reference: Reference, k: int, x: np.ndarray, value: float, known: pd.Series) -> Usual:
@@ -129,23 +131,24 @@ def _clock(reference: Reference, k: int, x: np.ndarray, value: float, known: pd.
     day = DAYS[int(value // 24) % 7]
     is_usual = bool(low <= off[-1] <= high) and days.count(day) >= SELDOM * len(days)
     hours = f"{_hours(middle + low)} to {_hours(middle + high)}"
-    usual = f"{hours}, {_listed(_counts(pd.Series(days)))}"
-    sentence = _judged(reference, k, x, told(source, value), "usual" if is_usual else "unusual", usual)
-    return Usual(value, middle % 24, None, None, told(source, value), usual, is_usual, sentence)
+    counts, own = _counts(pd.Series(days)), told(source, value)
+    usual, in_words = (f"{hours}, {_listed(counts, of_what)}" for of_what in ("", " similar rows"))
+    sentence = _judged(reference, k, x, own, "usual" if is_usual else "unusual", in_words)
+    return Usual(value, middle % 24, None, None, own, usual, is_usual, sentence)
 
 
 def _with_holes(source: Source, value: Any, held: pd.Series) -> Usual:
     """ "pressure is missing, usually 3.1 to 3.6"; for a column with an order."""
     known, n_missing = held.dropna(), int(held.isna().sum())
     low = typical = high = None
-    of_rows = f"missing ({n_missing} of {len(held)} similar rows)"
-    usual = of_rows
+    usual = f"missing ({n_missing} of {len(held)})"
     if 2 * n_missing <= len(held) and source.kind != "clock":
         low, typical, high = _central(source, known)
         usual = told(source, low) if low == high else f"{told(source, low)} to {told(source, high)}"
     own = told(source, value)
     if not pd.isna(value):
-        return Usual(value, typical, low, high, own, usual, False, f"{source.name} is {own}, usually {of_rows}")
+        sentence = f"{source.name} is {own}, usually missing ({n_missing} of {len(held)} similar rows)"
+        return Usual(value, typical, low, high, own, usual, False, sentence)
     is_usual = n_missing >= SELDOM * len(held)
     if 2 * n_missing > len(held):
         sentence = f"{source.name} is missing, as in {n_missing} of {len(held)} similar rows"
@@ -181,11 +184,11 @@ def _counts(texts: pd.Series) -> dict[str, int]:
     return {str(values[i]): int(counts[i]) for i in order}
 
 
-def _listed(counts: dict[str, int]) -> str:
-    """ "red (14 of 24 similar rows), blue (9)": as many as make up 80 %, at most three."""
+def _listed(counts: dict[str, int], of_what: str = "") -> str:
+    """ "red (14 of 24), blue (9)": as many as make up 80 %, at most three; `of_what` stands behind the 24."""
     n_rows, listed, n_listed = sum(counts.values()), [], 0
     for text, count in list(counts.items())[:3]:
-        listed.append(f"{text} ({count}{'' if listed else f' of {n_rows} similar rows'})")
+        listed.append(f"{text} ({count}{'' if listed else f' of {n_rows}{of_what}'})")
         n_listed += count
         if n_listed >= 0.8 * n_rows:
             break

@@ -115,8 +115,8 @@ def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> No
     names = {"column": "name", "value": "value", "usual": "usual"}
     st.dataframe(pd.DataFrame({shown: found[name][:6] for shown, name in names.items()}), hide_index=True)
     st.caption(
-        "Usual: the central 80 % of numbers and dates, or the commonest categories, among training rows that resemble "
-        "this one in all other columns."
+        "Usual: the central 80 % of numbers and dates, or the commonest categories, among 24 training rows that "
+        "resemble this one in all other columns."
     )
     _repair(evidence, row, threshold)
     with st.expander("Most similar training rows"):
