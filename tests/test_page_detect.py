@@ -146,6 +146,26 @@ def test_reasons_and_repair_of_the_chosen_row():
     assert "what" in text and "the score falls from" in text
 
 
+def test_reasons_of_an_uploaded_table_speak_of_its_columns_and_values():
+    import pandas as pd
+
+    from pages.ui import engine
+
+    rng = np.random.default_rng(0)
+    hot = rng.random(400) < 0.5
+    frame = pd.DataFrame({"machine": np.where(hot, "lathe", rng.choice(["mill", "saw"], 400))})
+    frame["temperature"] = np.where(hot, 65, 30) + rng.integers(-30, 30, 400) / 10
+    frame.loc[7, ["machine", "temperature"]] = ["saw", 65.5]
+    query = {"data": "upload", "data.digest": engine.store().put_table(frame), "model": "gaussian"}
+    train(query)
+    at = app(query, row=7, repair="true", rule="manual", threshold="5")
+    text = words(at).replace("\\", "")
+    assert "machine saw is unusual for temperature 65.5: lathe (24 of 24 similar rows)" in text
+    assert "Set machine from saw to lathe" in text or "Set temperature from 65.5 to " in text
+    reasons = next(d.value for d in at.dataframe if list(d.value) == ["column", "value", "usual"])
+    assert set(reasons["column"]) == {"machine", "temperature"} and set(reasons["value"]) == {"saw", "65.5"}
+
+
 def test_the_table_to_leave_with_has_the_users_columns_and_ours():
     import pandas as pd
 
