@@ -19,7 +19,8 @@ from flowlab.models.conditional import ConditionalFlow
 
 __all__ = ["Finding", "audit", "overall"]
 
-MAX_ROWS = 3000
+MAX_ROWS, MAX_NUMBERS = 3000, 100_000
+"""Rows looked at of each part, and fewer where they are wide: a badge is to take a second or two."""
 MIN_ROWS = 20
 
 
@@ -48,13 +49,14 @@ def _of_the_map(
     findings = []
     if isinstance(model, FlowModel):
         jacobians = arithmetic.Jacobians.measure(model, held_out, rng)
+        path = model.transform_path(held_out)
         findings += [
             arithmetic.round_trip(model, held_out, rng),
             arithmetic.log_determinant(model, jacobians),
-            fit.untouched_columns(model, jacobians, np.vstack([train, held_out])),
-            fit.latent_axes(model, held_out),
-            fit.latent_norm(model, held_out),
-            fit.tails(model, held_out),
+            fit.untouched_columns(jacobians, np.vstack([model.transform(train), path[-1]])),
+            fit.latent_axes(path[-1]),
+            fit.latent_norm(path[-1]),
+            fit.tails(model, path),
         ]
     if model.is_density:
         findings += [arithmetic.total_mass(model, train, rng)]
@@ -73,7 +75,8 @@ def _given_the_commonest_level(
 
 
 def _some(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return X[np.sort(rng.permutation(len(X))[:MAX_ROWS])]
+    n_rows = max(min(MAX_ROWS, MAX_NUMBERS // X.shape[1]), 200)
+    return X[np.sort(rng.permutation(len(X))[:n_rows])]
 
 
 def _held_out(dataset: Dataset) -> np.ndarray:

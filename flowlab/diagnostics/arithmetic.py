@@ -46,7 +46,7 @@ class Jacobians:
     @classmethod
     def measure(cls, model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Jacobians:
         d, spread = X.shape[1], spread_of(X)
-        rows = X[rng.permutation(len(X))[: min(200, max(8, 12_000 // (8 * d)))]]
+        rows = X[rng.permutation(len(X))[: min(200, max(8, 6_000 // (8 * d)))]]
         matrices = [_slopes(model, rows, spread, step) for step in (1e-4, 5e-3)]
         return cls(rows, model.transform(rows), *matrices, spread)
 

@@ -14,32 +14,32 @@ HUGE = 1e100
 """Beyond it a sample is no number to compute with: its square overflows."""
 
 
-def untouched_columns(model: FlowModel, jacobians: Jacobians, X: np.ndarray) -> Finding | None:
-    """Latent axes that are a column only moved and stretched, though that column is not normal on the rows X.
+def untouched_columns(jacobians: Jacobians, Z: np.ndarray) -> Finding | None:
+    """Latent axes that are a column only moved and stretched, though that column is not normal at latent points Z.
 
-    Training rows may be among them: an axis that is not learned is not fitted to them either.
+    Those of training rows may be among them: an axis that is not learned is not fitted to them either.
     """
-    if X.shape[1] == 1:
+    if Z.shape[1] == 1:
         return None
     size = np.abs(jacobians.wide)
     largest = size.max(2)
     alone = (largest / np.maximum(size.sum(2), 1e-300)).min(0) > 0.999
     steady = largest.std(0) < 1e-3 * np.maximum(largest.mean(0), 1e-300)
-    untouched = alone & steady & (_ks_axes(model.transform(X)) > _ks_tolerance(0.0, len(X)))
+    untouched = alone & steady & (_ks_axes(Z) > _ks_tolerance(0.0, len(Z)))
     count = int(untouched.sum())
     level = "red" if count else "green"
     sentence = (
-        f"{count} of {X.shape[1]} columns pass every layer unchanged, so their shape is not learned: alternate masks."
+        f"{count} of {Z.shape[1]} columns pass every layer unchanged, so their shape is not learned: alternate masks."
         if count
         else "Every column is transformed, or needs no transformation."
     )
     return Finding("Untouched columns", count, "columns", level, sentence)
 
 
-def latent_axes(model: FlowModel, X: np.ndarray) -> Finding:
-    """Largest Kolmogorov-Smirnov distance of a latent axis of held-out rows from the standard normal."""
-    worst = float(_ks_axes(model.transform(X)).max())
-    level = level_of(worst, _ks_tolerance(0.04, len(X)), _ks_tolerance(0.12, len(X)))
+def latent_axes(Z: np.ndarray) -> Finding:
+    """Largest Kolmogorov-Smirnov distance of an axis of held-out rows' latent points from the standard normal."""
+    worst = float(_ks_axes(Z).max())
+    level = level_of(worst, _ks_tolerance(0.04, len(Z)), _ks_tolerance(0.12, len(Z)))
     words = {
         "green": "Each latent axis looks standard normal.",
         "amber": "A latent axis is visibly not standard normal: the fit is rough.",
@@ -48,11 +48,11 @@ def latent_axes(model: FlowModel, X: np.ndarray) -> Finding:
     return Finding("Latent axes", worst, "KS distance", level, words[level])
 
 
-def latent_norm(model: FlowModel, X: np.ndarray) -> Finding:
-    """Kolmogorov-Smirnov distance of the latent norm of held-out rows from the chi distribution."""
-    distance = float(kstest(np.linalg.norm(model.transform(X), axis=1), chi(X.shape[1]).cdf).statistic)
-    wider = _many_columns(X.shape[1])
-    level = level_of(distance, _ks_tolerance(0.04 * wider, len(X)), _ks_tolerance(0.12 * wider, len(X)))
+def latent_norm(Z: np.ndarray) -> Finding:
+    """Kolmogorov-Smirnov distance of the length of held-out rows' latent points from the chi distribution."""
+    distance = float(kstest(np.linalg.norm(Z, axis=1), chi(Z.shape[1]).cdf).statistic)
+    wider = _many_columns(Z.shape[1])
+    level = level_of(distance, _ks_tolerance(0.04 * wider, len(Z)), _ks_tolerance(0.12 * wider, len(Z)))
     words = {
         "green": "Distances from the latent centre follow the chi distribution.",
         "amber": "Distances from the latent centre stray from the chi distribution.",
@@ -61,15 +61,18 @@ def latent_norm(model: FlowModel, X: np.ndarray) -> Finding:
     return Finding("Latent norm", distance, "KS distance", level, words[level])
 
 
-def tails(model: FlowModel, X: np.ndarray) -> Finding:
-    """Share of held-out rows beyond a spline's bound on any layer, or beyond 5 at the input of other flows."""
-    path, bound = model.transform_path(X), 5.0
+def tails(model: FlowModel, path: np.ndarray) -> Finding:
+    """Share of held-out rows beyond a spline's bound on any layer, or beyond 5 at the input of other flows.
+
+    `path` is their way, as `transform_path` gives it.
+    """
+    bound = 5.0
     if hasattr(model, "tail_bound"):
         bound = float(model.tail_bound)
     else:
         path = path[:1]
     share = float(np.mean((np.abs(path) > bound).any(axis=(0, 2))))
-    wider = _many_columns(X.shape[1])
+    wider = _many_columns(path.shape[2])
     level = level_of(share, 0.02 * wider, 0.1 * wider)
     words = {
         "green": f"Nearly all rows stay within {bound:g} deviations, where the map was taught.",
