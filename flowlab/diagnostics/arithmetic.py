@@ -10,14 +10,18 @@ from scipy.stats import norm
 from flowlab.diagnostics.finding import Finding, level_of
 from flowlab.models.base import DensityModel, FlowModel
 
+ROUND_TRIP_NUMBERS = 30_000
+"""Rows times columns that go there and back; likewise drawn ones."""
+
 
 def round_trip(model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Finding:
     """Largest |x - inverse(transform(x))| in standard deviations, over rows and over rows drawn from the model.
 
     More than ten deviations out, where a number has fewer digits after the point, in tenths of the distance.
     """
-    drawn = model.inverse_transform(rng.standard_normal((min(len(X), 1000), X.shape[1])))
-    rows = np.vstack([X[:1000], drawn])
+    n_rows = min(len(X), 1000, max(100, ROUND_TRIP_NUMBERS // X.shape[1]))
+    drawn = model.inverse_transform(rng.standard_normal((n_rows, X.shape[1])))
+    rows = np.vstack([X[:n_rows], drawn])
     unit = np.maximum(spread_of(X), np.abs(rows - X.mean(0)) / 10)
     error = np.abs(model.inverse_transform(model.transform(rows)) - rows) / unit
     worst = float(error.max()) if np.isfinite(error).all() else np.inf
