@@ -21,7 +21,7 @@ HEAVY = {
     "streamlit": ("app.py", "pages/"),
     "dask": ("flowlab/jobs", "flowlab/lanes"),
     "distributed": ("flowlab/jobs", "flowlab/lanes"),
-    "concurrent": ("flowlab/jobs", "flowlab/lanes"),
+    "concurrent": ("flowlab/jobs", "flowlab/lanes", "flowlab/datasets/threads"),
     "multiprocessing": ("flowlab/jobs", "flowlab/lanes", "flowlab/slices"),
 }  # fmt: skip
 """Dependency -> where it may be imported."""

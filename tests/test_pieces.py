@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowlab.datasets import delimited
+from flowlab.datasets import delimited, pieces
 from flowlab.datasets.pieces import put_together
 from flowlab.datasets.tables import TableError, read_table
 
@@ -13,13 +13,15 @@ AT = 700
 """The row from which on a column looks different than before."""
 
 
-@pytest.fixture
-def in_pieces(monkeypatch):
+@pytest.fixture(params=[1, 3], ids=["one segment", "three segments"])
+def in_pieces(monkeypatch, request):
     """Reading in pieces of 100 rows, counted; the list says for each read whether the pieces fitted together."""
+    monkeypatch.setattr(pieces, "n_threads", lambda: request.param)
+    monkeypatch.setattr(pieces, "MIN_SEGMENT_BYTES", 1_000)
     fitted = []
 
-    def counted(pieces, n_rows):
-        frame = put_together(pieces, n_rows)
+    def counted(*arguments, **options):
+        frame = put_together(*arguments, **options)
         fitted.append(frame is not None)
         return frame
 
@@ -80,7 +82,7 @@ def test_a_bad_line_is_named_by_its_number(in_pieces):
     assert not any(in_pieces)
 
 
-def test_more_rows_than_were_counted_do_not_fit():
-    piece = pd.DataFrame({0: [1.0, 2.0]})
-    assert put_together([piece, piece], 3) is None
-    assert put_together([piece, piece], 4)[0].tolist() == [1.0, 2.0, 1.0, 2.0]
+def test_line_ends_that_were_not_counted_do_not_fit(in_pieces):
+    data = text_of({"c": DATES}).replace(b"\n", b"\r")
+    assert len(read_table(data.replace(b"\r", b"\n", 1)).frame) == N_ROWS
+    assert not any(in_pieces)

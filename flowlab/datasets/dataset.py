@@ -193,4 +193,4 @@ def chronological_split(time: np.ndarray, fractions: tuple[float, float, float] 
 
 def _parts_in_order(n_rows: int, fractions: tuple[float, float, float]) -> np.ndarray:
     ends = np.rint(np.cumsum(fractions) * n_rows).astype(int)
-    return np.searchsorted(ends[:2], np.arange(n_rows), side="right").astype(np.int8)
+    return np.repeat(np.arange(3, dtype=np.int8), np.diff([0, *ends[:2], n_rows]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +18,7 @@ from flowlab.datasets.copies import decode_copy, find_copies, n_deviating
 from flowlab.datasets.foreign import TableError
 from flowlab.datasets.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
 from flowlab.datasets.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
+from flowlab.datasets.threads import in_threads
 
 MAX_FEATURES = 4_000
 CHUNK_ROWS = 32_768
@@ -101,6 +103,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 "set columns that do not matter to ignore."
             )
         self.n_features_in_ = len(used)
+        pa.default_memory_pool().release_unused()  # what the texts were counted in
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
@@ -111,15 +114,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         names = self._row_names()
         matrix = np.empty((len(frame), len(names)))
         columns = [column_as_learned(frame, plan) for plan in self.columns_]
-        for start in range(0, len(frame), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
-            j = 0
+
+        def encode(start: int) -> None:
+            rows, j = slice(start, start + CHUNK_ROWS), 0
             for plan, column in zip(self.columns_, columns):
                 block = plan.encode(column.iloc[rows], keys[rows])
                 matrix[rows, j : j + block.shape[1]] = block
                 j += block.shape[1]
+
+        in_threads(encode, range(0, len(frame), CHUNK_ROWS))
         if self.clock_:
-            matrix[:, j:] = clock_features(frame, self.time_)
+            matrix[:, -4:] = clock_features(frame, self.time_)
         if not self.lags:
             return matrix
         order = np.arange(len(frame))

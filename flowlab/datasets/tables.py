@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from flowlab.datasets.delimited import read_delimited
 from flowlab.datasets.foreign import TableError, refuse_foreign, to_utf8
@@ -47,6 +49,19 @@ class ReadReport:
     types: dict[str, str] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """The report as JSON text; `ReadReport.from_json` gives it back."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ReadReport:
+        """The report of `to_json`. Raises ValueError for anything else."""
+        try:
+            fields = json.loads(text)
+            return cls(**{**fields, "changes": tuple(fields["changes"]), "warnings": tuple(fields["warnings"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no report of a read table ({error})") from None
 
     def sentence(self) -> str:
         """One line for the head of a page."""
@@ -163,6 +178,7 @@ def _table(frame: pd.DataFrame, facts: dict, changes: Sequence[str], cautions: S
         n_rows=len(frame), n_columns=frame.shape[1], n_missing=n_missing, types=types,
         changes=tuple(changes), warnings=tuple(cautions), **facts,
     )  # fmt: skip
+    pa.default_memory_pool().release_unused()  # what the texts of dates stood in
     return Table(frame, report)
 
 
