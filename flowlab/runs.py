@@ -170,8 +170,10 @@ class RunStore:
         path = self._folder(run_id) / f"{checked(EXTRA_NAME, name, 'name')}.json"
         self._write(path, _to_json(value), f"{name} of run {run_id} could not be saved")
 
-    def put_table(self, frame) -> str:
+    def put_table(self, frame, story: str = "") -> str:
         """Store a pandas DataFrame once as Parquet; returns the 16 hex digits of its content digest.
+
+        `story` is JSON text that says how it was read, for whoever opens the table's link later; the last one is kept.
 
         Columns of mixed kinds become text, so use `get_table(digest)` from then on: it is what runs will see.
         """
@@ -182,7 +184,14 @@ class RunStore:
             buffer = io.BytesIO()
             frame.to_parquet(buffer, index=False)
             self._write(path, buffer.getvalue(), "the uploaded table could not be stored")
+        if story:
+            self._write(path.with_suffix(".json"), story.encode(), "how the table was read could not be stored")
         return digest
+
+    def table_story(self, digest: str) -> str:
+        """The story that came with a table; "" if there is none here."""
+        path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.json"
+        return (read_bytes(path) or b"").decode(errors="replace")
 
     def get_table(self, digest: str):
         """The DataFrame `put_table` stored; RunNotFound if this server does not hold it."""

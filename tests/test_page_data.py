@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flowlab.datasets.drawing import points_to_text
+from flowlab.datasets.tables import read_table
 from flowlab.runs import RunStore
 
 ROOT = Path(__file__).parents[1]
@@ -152,3 +153,9 @@ def test_hundreds_of_columns_stay_usable(home):
     for tab in ("Columns", "Correlation", "Rows"):
         at = page(data="upload", data__digest=digest, table__tab=tab)
         assert len(at.get("plotly_chart")) + (tab == "Rows") == 1
+
+
+def test_whoever_opens_a_table_later_sees_how_it_was_read(home):
+    table = read_table(b"x;y\n1,5;a\n2,5;b\n" * 30, "orders.csv")
+    digest = RunStore(home).put_table(table.frame, table.report.to_json())
+    assert "decimal ','" in words(page(data="upload", data__digest=digest))

@@ -234,7 +234,8 @@ def test_a_table_is_stored_once_and_comes_back_equal(store):
     assert back["kind"][2] == "ü" and back["mixed"].tolist()[:2] == ["1", "two"]
     assert back["kind"].isna().tolist() == [False, True, False]
     assert back["mixed"].isna().tolist() == [False, False, True]
-    assert store.put_table(back) == digest, "what came back is what was stored"
+    assert store.put_table(back, '{"read": 1}') == digest, "what came back is what was stored"
+    assert store.table_story(digest) == '{"read": 1}'
     assert store.put_table(table.rename(columns={"x": "y"})) != digest
     assert store.put_table(table.assign(x=[1.5, np.nan, 2.0])) != digest
 

@@ -11,7 +11,7 @@ from awkward_files import Awkward, awkward_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowlab.datasets.tables import Limits, TableError, read_table
+from flowlab.datasets.tables import Limits, ReadReport, TableError, read_table
 
 FILES = list(awkward_files())
 
@@ -33,6 +33,7 @@ def test_awkward_file_loads(file: Awkward):
         assert table.frame[column].iloc[row] == value
     assert file.says in " ".join((*table.report.changes, *table.report.warnings))
     assert table.report.sentence().startswith(f"{file.shape[0]:,} rows")
+    assert ReadReport.from_json(table.report.to_json()) == table.report
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if not f.shape[0]], ids=lambda f: f.name)

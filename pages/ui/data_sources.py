@@ -135,12 +135,11 @@ def _read(file, options: dict) -> None:
     data = file.getvalue()
     try:
         table = read_table(data, file.name, **options)
-        digest = engine.store().put_table(table.frame)
+        digest = engine.store().put_table(table.frame, table.report.to_json())
     except (TableError, RuntimeError, ValueError) as error:
         st.error(words.plain(error))
         return
     del data
-    state.keep(f"report.{digest}", table.report)
     name = file.name.rsplit("/")[-1][:80]
     old = state.spec()
     state.show(RunSpec(Spec("upload", {"digest": digest, "name": name}), old.model, old.seed))
@@ -149,12 +148,13 @@ def _read(file, options: dict) -> None:
 
 
 def _report() -> None:
-    report: ReadReport | None = state.recall(f"report.{_digest()}")
     if state.spec().data.name != "upload":
         st.markdown("Here the table you upload is read, checked and shown; every decision can be changed.")
         return
-    if report is None:
-        return
+    try:
+        report = ReadReport.from_json(engine.store().table_story(_digest()))
+    except ValueError:
+        return  # a table of a time before stories were kept, or none
     st.markdown(words.plain(report.sentence()))
     if report.warnings:
         st.warning("\n".join(f"- {words.plain(w)}" for w in report.warnings[:12]))
