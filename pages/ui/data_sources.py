@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 
 import numpy as np
 import pandas as pd
@@ -191,7 +190,7 @@ def _draw() -> None:
     left, right = st.columns([1, 1], gap="large")
     low, high = drawing.WINDOW
     with left:
-        xy, kinds = paint_view(f"paint.{_drawing_key()}", (low, high, low, high), points, labels)
+        xy, kinds = paint_view("data.paint", (low, high, low, high), points, labels)
     with right:
         st.markdown(
             f"Paint normal points and, with the second brush, anomalies. {words.plural(len(xy), 'point')} drawn; "
@@ -199,10 +198,6 @@ def _draw() -> None:
         )
         if st.button("Use this drawing", type="primary", disabled=len(xy) < 5, key="data.drawn"):
             _use_drawing(xy, kinds)
-
-
-def _drawing_key() -> str:
-    return hashlib.sha256(str(state.recall("drawing.start", "")).encode()).hexdigest()[:8]
 
 
 def _use_drawing(xy: np.ndarray, kinds: np.ndarray) -> None:
