@@ -20,6 +20,7 @@ RUNS = {
     "classes": RunSpec(
         Spec("moons", {"n_samples": 1000, "by_class": True}), Spec("spline", {"n_layers": 2, "n_steps": 60})
     ),
+    "unconditioned": RunSpec(Spec("moons", {"n_samples": 1000, "by_class": True}), Spec("kde")),
     "wide": RunSpec(Spec("table_64d", {"n_samples": 500}), Spec("affine", {"n_layers": 2, "n_steps": 50})),
 }
 
@@ -282,3 +283,8 @@ def test_a_flow_under_a_context_is_shown_given_a_level_or_all(view, given):
         assert chosen.value == given
     if view == "Samples" and given == 1:
         assert set(at.dataframe[-1].value["class"]) == {"class 2"}
+
+
+def test_a_model_that_cannot_be_conditioned_says_how_it_reads_the_context():
+    said = text(open_page("unconditioned"))
+    assert "Kernel density cannot be conditioned: it reads class as a number." in said

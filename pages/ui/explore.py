@@ -92,7 +92,7 @@ def page() -> None:
         shown["Film"] = explore_layers.film
     shown["Trust"] = lambda _: trust.panel()
     name = segmented("View", list(shown), "view", next(iter(shown)))
-    missing = _missing(model)
+    missing = _missing(scene)
     absent = st.container()
     try:
         shown[name](scene)
@@ -201,10 +201,15 @@ def _label() -> str:
     return catalog.MODELS[state.spec().model.name].label
 
 
-def _missing(model: type) -> str:
-    """What this model does not have, in one sentence; empty for flows."""
+def _missing(scene: Scene) -> str:
+    """What this model does not have, in a sentence or two; empty for most flows."""
+    model, context = scene.model, scene.dataset.context
+    read = ""
+    if context is not None and not scene.conditioned:
+        name = words.plain(str(scene.dataset.columns[context])[:60])
+        read = f"{_label()} cannot be conditioned: it reads {name} as a number. "
     if issubclass(model, FlowModel):
-        return ""
+        return read
     lacks = [] if issubclass(model, LatentModel) else ["latent space"]
     lacks += ["layers", "receipt"] + ([] if model.is_density else ["density"])
-    return f"{_label()} has no {', no '.join(lacks)}: choose a flow to see them."
+    return f"{read}{_label()} has no {', no '.join(lacks)}: choose a flow to see them."
