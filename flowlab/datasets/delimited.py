@@ -14,7 +14,7 @@ import pandas as pd
 
 from flowlab.datasets.cells import MISSING_TEXTS, READ_AS_DATES, iso_stamps, read_column, text_cells
 from flowlab.datasets.foreign import TableError
-from flowlab.datasets.pieces import count_byte, put_together, segment
+from flowlab.datasets.pieces import Segment, count_byte, put_together
 from flowlab.datasets.sniffing import Dialect
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _parse_in_pieces(data: bytes, dialect: Dialect, options: dict, n_lines: int)
     if n_lines < 2 * n_rows:
         return None
 
-    def parse(text: io.BufferedReader) -> Iterator[pd.DataFrame]:
+    def parse(text: Segment) -> Iterator[pd.DataFrame]:
         with pd.read_csv(text, chunksize=n_rows, low_memory=False, **options) as pieces:
             yield from (_with_dates(piece, dialect) for piece in pieces)
 
@@ -152,11 +152,11 @@ def _with_dates(piece: pd.DataFrame, dialect: Dialect) -> pd.DataFrame:
 
 
 def _parse_whole(data: bytes, dialect: Dialect, options: dict) -> pd.DataFrame:
-    frame = pd.read_csv(segment(data, dialect.body), **options)
+    frame = pd.read_csv(Segment(data, dialect.body), **options)
     mixed = [index for index in frame if frame[index].dtype == object]
     if mixed:  # chunks disagreed about the type: read these columns again, as text
         again = pd.read_csv(
-            segment(data, dialect.body), **options | {"usecols": mixed, "dtype": dict.fromkeys(mixed, "str")}
+            Segment(data, dialect.body), **options | {"usecols": mixed, "dtype": dict.fromkeys(mixed, "str")}
         )
         for index in mixed:
             frame[index] = again[index]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from threading import Lock
 
@@ -17,7 +16,7 @@ MIN_SEGMENT_BYTES = 8 * 2**20
 
 
 def put_together(
-    data: bytes, start: int, parse: Callable[[io.BufferedReader], Iterator[pd.DataFrame]], divisible: bool
+    data: bytes, start: int, parse: Callable[[Segment], Iterator[pd.DataFrame]], divisible: bool
 ) -> pd.DataFrame | None:
     """The rows of a text table from byte `start` on; None where a column changes its type on the way.
 
@@ -31,7 +30,7 @@ def put_together(
 
     def fill(number: int) -> tuple[int, int] | None:
         first = filled = sum(n_lines[:number])
-        for piece in parse(segment(data, *bounds[number])):
+        for piece in parse(Segment(data, *bounds[number])):
             if filled + len(piece) > first + n_lines[number] or not columns.put(piece, filled):
                 return None
             filled += len(piece)
@@ -41,22 +40,19 @@ def put_together(
     return None if None in spans else columns.frame(spans)
 
 
-def segment(data: bytes, start: int, end: int | None = None) -> io.BufferedReader:
-    """A file over some of the bytes, which are not copied."""
-    return io.BufferedReader(_Segment(memoryview(data)[start:end]), 1 << 18)
+class Segment:
+    """A file over some of the bytes. It is no io.IOBase, for those pandas would decode, and encode again to parse."""
 
+    def __init__(self, data: bytes, start: int, end: int | None = None) -> None:
+        self._rest = memoryview(data)[start:end]
 
-class _Segment(io.RawIOBase):
-    def __init__(self, rest: memoryview) -> None:
-        self._rest = rest
+    def read(self, n_bytes: int = -1) -> bytes:
+        n_bytes = len(self._rest) if n_bytes < 0 else n_bytes
+        piece, self._rest = bytes(self._rest[:n_bytes]), self._rest[n_bytes:]
+        return piece
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:
-        n_bytes = min(len(buffer), len(self._rest))
-        buffer[:n_bytes], self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
-        return n_bytes
+    def __iter__(self) -> Iterator[bytes]:  # makes it a file to pandas
+        return iter(self.read().splitlines(keepends=True))
 
 
 def count_byte(data: bytes, byte: bytes, start: int = 0, end: int | None = None) -> int:
