@@ -102,6 +102,16 @@ def test_parquet_bomb_is_refused_while_unpacking():
         read_table(buffer.getvalue(), limits=Limits(unpacked=50_000_000))
 
 
+@pytest.mark.parametrize(
+    ("line", "cell"),
+    [('"C:\\"', "C:\\"), ('"say \\"hi\\", you"', 'say "hi", you'), ('"6\\", wide"', '6", wide')],
+    ids=["last in its cell", "around a word", "before a comma"],
+)
+def test_a_backslash_before_a_quote_is_read_as_it_was_meant(line: str, cell: str):
+    table = read_table(f'name,n\n{line},1\n"x",2\n'.encode())
+    assert table.frame["name"].tolist() == [cell, "x"]
+
+
 def test_reading_does_not_depend_on_chunks():
     text = "v\n" + "".join(f"{i}\n" for i in range(300_000)) + "none\n12x\n"
     table = read_table(text.encode())

@@ -49,9 +49,8 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
     comment = _comment_mark(lines)
     plain = [line for line in lines if line.strip() and not (comment and line.startswith(comment))]
     quotechar = _quotechar(plain)
-    escapechar = (
-        "\\" if f"\\{quotechar}" in sample and quotechar * 2 not in sample.replace(f",{quotechar * 2}", "") else None
-    )
+    doubled = quotechar * 2 in sample.replace(f",{quotechar * 2}", "")
+    escapechar = "\\" if not doubled and any(_escapes(line, quotechar) for line in plain) else None
     if delimiter is None:
         delimiter = _delimiter(plain, quotechar)
     first = 1 if said else 0
@@ -87,6 +86,12 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
         comment=comment,
         text_columns=_leading_zeros(body, width),
     )
+
+
+def _escapes(line: str, quotechar: str) -> bool:
+    """Whether a backslash takes a quote its meaning; it may also be just the last character of a quoted cell."""
+    inside = re.search(rf"\\{quotechar}[^,;\t|^~\r\n]", line)
+    return bool(inside) or (f"\\{quotechar}" in line and line.count(quotechar) % 2 == 1)
 
 
 def _comment_mark(lines: list[str]) -> str:
