@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from flowlab import catalog
+from flowlab.datasets.columns import NumberColumn, row_keys
 from flowlab.datasets.encoding import TableEncoder
 from flowlab.datasets.roles import ColumnRole
 from flowlab.records import Spec
@@ -52,3 +53,44 @@ def test_log_likelihood_runs_away_on_the_raw_columns():
     frame = awkward_table()
     raw = frame[["x", "copy", "three"]].to_numpy(float)
     assert gain_of_longer_training(raw) > 0.5
+
+
+def nearly_zero_or_zero(n_rows: int = 3000) -> pd.DataFrame:
+    """Two fifths are exactly zero, and among the others some are as near to it as numbers get."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=n_rows)
+    x[:10] = 10.0 ** -np.arange(1, 11)
+    x[rng.random(n_rows) < 0.4] = 0.0
+    return pd.DataFrame({"x": x, "y": x + rng.normal(size=n_rows)})
+
+
+def test_log_likelihood_settles_on_a_value_that_many_share_among_near_ones():
+    frame = nearly_zero_or_zero()
+    encoder = TableEncoder([ColumnRole("x", "feature"), ColumnRole("y", "feature")])
+    X = encoder.fit_transform(frame)
+    spread = np.diff(np.quantile(frame["x"], [0.25, 0.75])).item()
+    assert np.ptp(X[frame["x"] == 0, 0]) > 0.05 * spread
+    assert abs(gain_of_longer_training(X)) < 0.25
+    back = encoder.inverse_transform(X)
+    assert ((back["x"] == 0) == (frame["x"] == 0)).all()
+    np.testing.assert_allclose(back["x"], frame["x"], rtol=1e-6, atol=1e-15)
+
+
+def test_shared_values_keep_the_order_of_all_others():
+    """Cells of two shared values that nearly touch open side by side: nothing changes places."""
+    rng = np.random.default_rng(1)
+    x = np.concatenate([rng.normal(size=2000), np.full(500, 0.25), np.full(500, 0.2500001)])
+    column = pd.Series(x, name="x")
+    plan = NumberColumn.learn(column, indicator=False)
+    assert len(plan.atoms) == 2
+    encoded = plan.encode(column, row_keys(column.index, 0))[:, 0]
+    assert (np.diff(x[np.argsort(encoded)]) >= 0).all()
+    np.testing.assert_allclose(plan.decode(encoded[:, None]), x, rtol=1e-6, atol=1e-12)
+
+
+def test_plans_from_before_others_stood_aside_encode_as_they_did():
+    column = pd.Series([0.0, 0.0, 0.5, 2.0], name="x")
+    plan = NumberColumn("x", "float64", 0.0, 1.0, 0.0, 2.0, atoms=((0.0, 0.1),))
+    encoded = plan.encode(column, row_keys(column.index, 0))[:, 0]
+    assert encoded[2:].tolist() == [0.5, 2.0] and (np.abs(encoded[:2]) < 0.05).all()
+    assert plan.decode(encoded[:, None]).tolist() == column.tolist()

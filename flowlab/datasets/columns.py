@@ -9,7 +9,7 @@ row depends on that row alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -20,6 +20,8 @@ import pandas as pd
 from flowlab.datasets.roles import sample_rows
 
 MAX_LEVELS = 64
+MIN_CELL = 0.1
+"""Width of the narrowest cell of a value that many rows share among others, in interquartile ranges."""
 HEAVY_TAIL = 20.0
 """A tail is heavy when the 0.1 % or 99.9 % quantile lies this many interquartile ranges from the median."""
 
@@ -62,8 +64,9 @@ def _salt_bits(salt: str) -> np.uint64:
 class NumberColumn:
     """A column of numbers or dates (as seconds since `epoch`).
 
-    step: grid the values lie on (0: none); levels: the few values there are; atoms: (value, width) of values many rows
-    share; scale: unit of the arcsinh that squashes heavy tails (0: none); spread: width over which holes are filled.
+    step: grid the values lie on (0: none); levels: the few values there are; atoms: (value, width, shift) of values
+    many rows share, and how far all others stand aside for their cells; scale: unit of the arcsinh that squashes heavy
+    tails (0: none); spread: width over which holes are filled.
     """
 
     kind: ClassVar[str] = "number"
@@ -76,7 +79,7 @@ class NumberColumn:
     origin: float = 0.0
     step: float = 0.0
     levels: tuple[float, ...] = ()
-    atoms: tuple[tuple[float, float], ...] = ()
+    atoms: tuple[tuple[float, ...], ...] = ()
     centre: float = 0.0
     scale: float = 0.0
     indicator: bool = False
@@ -96,9 +99,9 @@ class NumberColumn:
         plan = cls(str(column.name), dtype, float(median), float(q3 - q1), float(finite.min()), float(finite.max()))
         plan.indicator, plan.epoch = indicator, epoch
         n_distinct = 1 + int(np.count_nonzero(np.diff(sample)))
-        plan._find_cells(finite, sample, n_distinct)
         if not plan.spread:
             plan.spread = float(np.mean(np.abs(sample - median))) or float(plan.high - plan.low)
+        plan._find_cells(finite, sample, n_distinct)
         tail = max(q99 - median, median - q01) / plan.spread
         if tail > HEAVY_TAIL and n_distinct > 20 and not is_date:
             plan.centre, plan.scale = plan.fill, plan.spread
@@ -120,7 +123,9 @@ class NumberColumn:
             for value in values[counts > 0.02 * len(sample)][:8]:
                 gap = np.abs(finite - value)
                 gap = gap[gap > 0].min()
-                self.atoms += ((float(value), float(min(gap, 0.1 * (self.high - self.low)))),)
+                # the nearest of many values is so near that its gap would be a spike again
+                width = max(min(gap, 0.1 * (self.high - self.low)), MIN_CELL * self.spread)
+                self.atoms += ((float(value), float(width), float(width / 2 if width > gap else 0.0)),)
 
     def names(self) -> list[str]:
         return [self.name] + [f"{self.name} is missing"] * self.indicator
@@ -138,8 +143,10 @@ class NumberColumn:
             values = values + self.step * noise
         elif self.levels:
             values = values + np.diff(self.levels).min() * noise
-        for value, width in self.atoms:
-            values = np.where(values == value, values + width * noise, values)
+        if self.atoms:
+            values = self._aside(values, values, [atom[0] for atom in self.atoms], 1) + sum(
+                (values == value) * width * noise for value, width, *_ in self.atoms
+            )
         if holes is not None:
             # one value for all holes would be a spike of its own: they fill the middle half of the column
             values = np.where(holes, self.fill + self.spread * noise, values)
@@ -149,6 +156,13 @@ class NumberColumn:
             return values[:, None]
         missing = np.zeros(len(values)) if holes is None else holes.astype(float)
         return np.column_stack([values, missing + (1 - 1e-6) * cell_noise(keys, missing, f"{self.name} is missing")])
+
+    def _aside(self, values: np.ndarray, places: np.ndarray, centres: Sequence[float], sign: int) -> np.ndarray:
+        """The values moved away from the atoms (sign 1) or back (-1), each by its place beside the centres."""
+        for atom, centre in zip(self.atoms, centres):
+            shift = atom[2] if len(atom) > 2 else 0.0  # older detectors have none
+            values = values + sign * shift * np.sign(places - centre)
+        return values
 
     def decode(self, block: np.ndarray) -> pd.Series:
         """The column again: on its grid, inside its range, of its type; missing where the indicator says so."""
@@ -160,8 +174,13 @@ class NumberColumn:
         elif self.levels:
             levels = np.array(self.levels)
             values = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, values)]
-        for value, width in self.atoms:
-            values[np.abs(values - value) < width / 2] = value
+        if self.atoms:
+            shared = np.array([atom[0] for atom in self.atoms])
+            centres = self._aside(shared, shared, shared, 1)
+            moved = self._aside(values, values, centres, -1)
+            for (value, width, *_), centre in zip(self.atoms, centres):
+                moved[np.abs(values - centre) < width / 2] = value
+            values = moved
         values = np.clip(values, self.low, self.high)
         if self.indicator:
             values[block[:, 1] > 0.5] = np.nan
