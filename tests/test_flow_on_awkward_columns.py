@@ -94,3 +94,21 @@ def test_plans_from_before_others_stood_aside_encode_as_they_did():
     encoded = plan.encode(column, row_keys(column.index, 0))[:, 0]
     assert encoded[2:].tolist() == [0.5, 2.0] and (np.abs(encoded[:2]) < 0.05).all()
     assert plan.decode(encoded[:, None]).tolist() == column.tolist()
+
+
+@pytest.mark.parametrize("n_far", [1, 5])
+def test_a_few_far_values_do_not_press_the_others_into_a_sliver(n_far: int):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=3000), "y": rng.normal(size=3000)})
+    frame.loc[: n_far - 1, "x"] = 1e9
+    encoder = TableEncoder([ColumnRole("x", "feature"), ColumnRole("y", "feature")])
+    X = encoder.fit_transform(frame)
+    middle = np.diff(np.quantile(X[:, 0], [0.25, 0.75])).item()
+    assert middle > X[:, 0].std() / 2  # unsquashed it was a ten-millionth of it
+    assert "x has heavy tails and was squashed (arcsinh)." in encoder.notes_
+    np.testing.assert_allclose(encoder.inverse_transform(X)["x"], frame["x"], rtol=1e-6)
+    model = catalog.make_model(Spec("affine", {"n_steps": 300}), seed=0).fit(X)
+    scores = model.anomaly_score(X)
+    assert scores[:n_far].min() > np.quantile(scores, 0.99)
+    samples = encoder.inverse_transform(model.sample(1000, random_state=0))
+    assert 1 < np.diff(np.quantile(samples["x"], [0.25, 0.75])).item() < 2

@@ -24,6 +24,8 @@ MIN_CELL = 0.1
 """Width of the narrowest cell of a value that many rows share among others, in interquartile ranges."""
 HEAVY_TAIL = 20.0
 """A tail is heavy when the 0.1 % or 99.9 % quantile lies this many interquartile ranges from the median."""
+WIDE = 5.0
+"""A few values are far when they stretch the standard deviation to this many interquartile ranges."""
 
 
 def row_keys(index: pd.Index, seed: int) -> np.ndarray:
@@ -103,7 +105,9 @@ class NumberColumn:
             plan.spread = float(np.mean(np.abs(sample - median))) or float(plan.high - plan.low)
         plan._find_cells(finite, sample, n_distinct)
         tail = max(q99 - median, median - q01) / plan.spread
-        if tail > HEAVY_TAIL and n_distinct > 20 and not is_date:
+        half = (plan.high - plan.low) / 2  # which the standard deviation cannot exceed
+        wide = half > WIDE * plan.spread and float(np.std(finite)) > WIDE * plan.spread
+        if (tail > HEAVY_TAIL or wide) and n_distinct > 20 and not is_date:
             plan.centre, plan.scale = plan.fill, plan.spread
         if not dequantise:
             plan.atoms = ()

@@ -47,8 +47,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     notes_ : what was decided, one sentence each
     sources_ : for each feature the column it comes from
 
-    Single far outliers are left to the flow, which squashes beyond 8 standard deviations; a column is squashed here
-    (arcsinh) only when its tails are so heavy that standardising would press the bulk into a sliver.
+    Outliers are left to the flow, which squashes beyond 8 standard deviations; a column is squashed here (arcsinh) only
+    when its tails are so heavy, or a few values so far, that standardising would press the bulk into a sliver.
 
     >>> frame = pd.DataFrame({"x": [1, 2, 2, 4], "colour": ["red", "red", "blue", None]})
     >>> encoder = TableEncoder().fit(frame)
