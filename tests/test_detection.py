@@ -1,7 +1,5 @@
 """Curves, costs and threshold rules: truths that hold for any scores."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -232,13 +230,3 @@ def test_bootstrap_interval_contains_the_threshold_and_narrows_with_rows():
 
 def test_percentiles_count_ties_half():
     assert percentiles([0, 1, 2, 9], [1, 1, 2, 3]).tolist() == [0, 25, 62.5, 100]
-
-
-def test_a_move_of_the_threshold_on_200_000_rows_takes_under_50_ms():
-    scores, y = RNG.normal(size=200_000), (RNG.random(200_000) < 0.01).astype(int)
-    curves = threshold_curves(scores, y, CostModel(tolerance=12))
-    start = time.perf_counter()
-    for threshold in np.linspace(-3, 3, 20):
-        curves.at(threshold)
-        curves.confusion(threshold)
-    assert (time.perf_counter() - start) / 20 < 0.05

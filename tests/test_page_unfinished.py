@@ -142,18 +142,6 @@ def test_a_detector_still_training_can_be_looked_at():
 
 
 def test_a_growing_film_sends_only_what_is_new():
-    def script():
-        import numpy as np
-        import streamlit as st
-
-        from pages.ui.film import film_view
-        from pages.ui.live import Scene
-
-        n = st.session_state.setdefault("n", 3)
-        frames = [{"latent": np.full((5, 2), i, np.float16)} for i in range(n)]
-        scene = Scene(np.zeros((5, 2)), (0, 1, 0, 1), 100, has_density=False)
-        st.markdown(film_view(scene, frames, [10 * (i + 1) for i in range(n)], [], "film", growing=True))
-
     def sent() -> tuple[bytes, list[int], list[int]]:
         whole, change = (element.proto.bytes for element in at.get("bidi_component"))
         header = json.loads(change[4 : 4 + int.from_bytes(change[:4], "little")])
@@ -164,7 +152,7 @@ def test_a_growing_film_sends_only_what_is_new():
         )
         return whole, steps, listed
 
-    at = AppTest.from_function(script).run()
+    at = AppTest.from_file(ROOT / "tests/apps/growing_film_app.py").run()
     whole, steps, listed = sent()
     assert steps == [] and listed == [10, 20, 30] and at.markdown[0].value == "30"
     for n, new in ((5, [40, 50]), (6, [40, 50, 60]), (6, [60]), (6, [])):

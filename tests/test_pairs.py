@@ -176,14 +176,14 @@ def test_rows_of_the_view_are_held_out_and_of_the_kind_that_is_fitted():
 
 
 @pytest.mark.parametrize("d", [64, 500])
-def test_wide_tables_answer_within_a_second(d):
+def test_wide_tables_are_told_by_few_columns(d):
     A = RNG.normal(size=(1000, d))
+    A[:, d - 1] = A[:, 3] + 0.1 * RNG.normal(size=1000)
     frames = tables(A, RNG.normal(size=(1500, d)))
-    began = time.perf_counter()
     told = pairs.telling_columns(frames)
+    assert len(told.columns) == 4 and told.strongest == (3, d - 1)
     panels = pairs.pair_panels(frames.of(list(told.columns)))
-    pair_matrix(panels, np.arange(1000))
-    assert time.perf_counter() - began < (1 if d == 64 else 3)
+    assert len(pair_matrix(panels, np.arange(1000)).data) > 12
 
 
 @pytest.fixture(scope="module")
