@@ -53,7 +53,7 @@ def layers(scene: Scene) -> None:
         choice = layers_view(
             way,
             f"explore.layers.{scene.run.run_id}.{columns}.{level}",
-            names=[f"layer {i + 1}" for i in range(last)],
+            names=[_changes(scene, moved) for moved in engine.view("masks")["transformed"]],
             axes=tuple(f"{name} (scaled)" for name in names),
             latent_axes=("latent 1", "latent 2"),
             color=way["labels"] if labelled else angle_color(way["points"][0]),
@@ -64,6 +64,16 @@ def layers(scene: Scene) -> None:
     _remember(choice.layer, None if choice.row is None else int(way["rows"][choice.row]))
     with right:
         _short_receipt(scene, choice.layer)
+
+
+def _changes(scene: Scene, moved: np.ndarray) -> str:
+    """Which of the columns a layer changes, in few words."""
+    changed = [str(scene.dataset.columns[j]) for j in scene.columns if moved[j]]
+    if len(changed) == len(scene.columns):
+        return "changes every column" if len(changed) > 1 else ""
+    return (
+        f"changes {changed[0][:40]}" if len(changed) == 1 else f"changes {len(changed)} of {len(scene.columns)} columns"
+    )
 
 
 def _short_receipt(scene: Scene, layer: int) -> None:
