@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -22,28 +23,47 @@ if TYPE_CHECKING:
 
 PIECE_CELLS = 450_000
 MIN_PIECE_ROWS = 8_192
+MAX_SHORT_ROWS_BYTES = 30_000_000
+"""Short rows are looked for in tables up to this size: telling them from rows with holes takes a parser of its own."""
 
 
 def read_delimited(
     data: bytes, dialect: Dialect, missing_codes: Sequence[str | float], limits: Limits
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     """The frame, what was changed, and what a person should look at. Raises TableError naming the line."""
-    changes: list[str] = []
-    cautions: list[str] = []
-    if dialect.n_skipped:
-        changes.append(f"{dialect.n_skipped:,} lines above the table were skipped.")
-    data = _without_comments(data, dialect, changes)
+    before: list[str] = []
+    data = _without_comments(data, dialect, before)
     n_lines = _check_shape(data, dialect, limits)
-    missing = frozenset(text for code in missing_codes for text in _spellings(code))
+    missing = spellings(missing_codes)
     frame = _parse(data, dialect, missing, n_lines)
-    if frame.shape[1] > 1 and frame[0].isna().any() and frame.isna().all(axis=1).any():
+    if has_empty_rows(frame):
         # pandas skips blank lines but keeps lines of nothing but delimiters, as spreadsheets leave them
         mark = re.escape(dialect.delimiter.encode())
         empty = rb"(?:^|(?<=[\r\n]))(?:" + mark + rb"|[ \t])+(?=[\r\n]|$)"
         data = data[: dialect.body] + re.sub(empty, b"", data[dialect.body :])
         n_before, frame = len(frame), _parse(data, dialect, missing, n_lines)
         if len(frame) < n_before:
-            changes.append(f"{n_before - len(frame):,} rows without any value were dropped.")
+            before.append(f"{n_before - len(frame):,} rows without any value were dropped.")
+    frame, changes, cautions = finish(frame, dialect, missing, before)
+    if len(frame) and frame.iloc[:, -1].isna().any():
+        cautions += _short_rows(data, dialect)
+    return frame, changes, cautions
+
+
+def has_empty_rows(frame: pd.DataFrame) -> bool:
+    """Whether a parsed table has rows without any value."""
+    return frame.shape[1] > 1 and bool(frame[0].isna().any()) and bool(frame.isna().all(axis=1).any())
+
+
+def finish(
+    frame: pd.DataFrame, dialect: Dialect, missing: frozenset[str], before: Sequence[str] = ()
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """A parsed table with its names and sound columns, all changes, those `before` among them, and cautions."""
+    changes: list[str] = []
+    cautions: list[str] = []
+    if dialect.n_skipped:
+        changes.append(f"{dialect.n_skipped:,} lines above the table were skipped.")
+    changes += before
     names = _sound_names(dialect.names, changes)
     frame.columns = pd.Index(names, dtype=object)
     empty = [name for name, given in zip(names, dialect.names) if not given.strip() and frame[name].isna().all()]
@@ -52,8 +72,6 @@ def read_delimited(
         changes.append(f"{len(empty)} columns without name and values were dropped.")
     codes = {names[position] for position in dialect.text_columns}
     frame = _tidy_columns(frame, dialect, missing, codes, changes, cautions)
-    if len(frame) and frame.iloc[:, -1].isna().any():
-        cautions += _short_rows(data, dialect)
     return frame, changes, cautions
 
 
@@ -92,6 +110,11 @@ def _check_shape(data: bytes, dialect: Dialect, limits: Limits) -> int:
     return n_lines
 
 
+def spellings(codes: Sequence[str | float]) -> frozenset[str]:
+    """How codes of missing values may be written."""
+    return frozenset(text for code in codes for text in _spellings(code))
+
+
 def _spellings(code: str | float) -> set[str]:
     text = str(code).strip()
     try:
@@ -101,9 +124,10 @@ def _spellings(code: str | float) -> set[str]:
     return {text, repr(value), f"{value:g}", f"{value:.1f}", f"{value:.2f}"}
 
 
-def _parse(data: bytes, dialect: Dialect, missing: frozenset[str], n_lines: int) -> pd.DataFrame:
+def parse_options(dialect: Dialect, missing: frozenset[str]) -> dict:
+    """What pandas is told of a dialect."""
     width = len(dialect.names)
-    options = {
+    return {
         "sep": r"\s+" if dialect.delimiter == " " else dialect.delimiter,
         "quotechar": dialect.quotechar,
         "escapechar": dialect.escapechar,
@@ -116,9 +140,20 @@ def _parse(data: bytes, dialect: Dialect, missing: frozenset[str], n_lines: int)
         "encoding": "utf-8",
         "dtype": dict.fromkeys(dialect.text_columns, "str"),
     }
+
+
+@contextlib.contextmanager
+def strict_parsing() -> Iterator[None]:
+    """In it pandas refuses lines that do not fit, and is silent about columns of several types."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         warnings.simplefilter("error", pd.errors.ParserWarning)
+        yield
+
+
+def _parse(data: bytes, dialect: Dialect, missing: frozenset[str], n_lines: int) -> pd.DataFrame:
+    options = parse_options(dialect, missing)
+    with strict_parsing():
         try:
             frame = _parse_in_pieces(data, dialect, options, n_lines)
             return _parse_whole(data, dialect, options) if frame is None else frame
@@ -134,7 +169,7 @@ def _parse_in_pieces(data: bytes, dialect: Dialect, options: dict, n_lines: int)
 
     def parse(text: Segment) -> Iterator[pd.DataFrame]:
         with pd.read_csv(text, chunksize=n_rows, low_memory=False, **options) as pieces:
-            yield from (_with_dates(piece, dialect) for piece in pieces)
+            yield from (with_dates(piece, dialect) for piece in pieces)
 
     try:
         return put_together(data, dialect.body, parse, divisible=dialect.escapechar is None)
@@ -142,7 +177,7 @@ def _parse_in_pieces(data: bytes, dialect: Dialect, options: dict, n_lines: int)
         return None
 
 
-def _with_dates(piece: pd.DataFrame, dialect: Dialect) -> pd.DataFrame:
+def with_dates(piece: pd.DataFrame, dialect: Dialect) -> pd.DataFrame:
     """The piece with its ISO dates read at once, so that their texts need not be kept."""
     for index in piece.select_dtypes("str").columns.difference(dialect.text_columns):
         stamps = iso_stamps(text_cells(piece[index]))
@@ -188,7 +223,7 @@ def _split_line(data: bytes, dialect: Dialect) -> int:
 
 def _short_rows(data: bytes, dialect: Dialect) -> list[str]:
     """Rows with fewer cells than the header; looked for only when the last column has holes."""
-    if len(data) > 30_000_000 or dialect.delimiter == " ":
+    if len(data) > MAX_SHORT_ROWS_BYTES or dialect.delimiter == " ":
         return []
     text = io.StringIO(data[dialect.body :].decode("utf-8", "replace"), newline=None)
     reader = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quotechar, escapechar=dialect.escapechar)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import re
 import zlib
@@ -15,7 +17,8 @@ import pyarrow as pa
 from flowlab.datasets.delimited import read_delimited
 from flowlab.datasets.foreign import TableError, refuse_foreign, to_utf8
 from flowlab.datasets.parquet import read_parquet
-from flowlab.datasets.sniffing import DELIMITERS, sniff
+from flowlab.datasets.sniffing import DELIMITERS, Dialect, sniff
+from flowlab.datasets.straight import read_straight
 
 __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
 
@@ -107,7 +110,11 @@ def read_table(
     if isinstance(data, (str, Path)):
         path = Path(data)
         name = name or path.name
-        data = _bytes_of(path, limits)
+        n_bytes = _size_of(path, limits)
+        straight = None if encoding else read_straight(path, missing_codes, limits, delimiter, decimal, header)
+        if straight is not None:
+            return _text_table({"name": name, "n_bytes": n_bytes, "compressed": False}, "UTF-8", *straight)
+        data = path.read_bytes()
     data = bytes(data)
     _check_size(len(data), limits.bytes, "The file")
     n_bytes, compressed = len(data), data[:2] == b"\x1f\x8b"
@@ -127,15 +134,23 @@ def read_table(
     frame, changes, cautions = read_delimited(data, dialect, missing_codes, limits)
     if n_unreadable:
         cautions.insert(0, f"{n_unreadable:,} characters are not valid {encoding} and show as \ufffd.")
+    return _text_table(facts, encoding, dialect, frame, changes, cautions)
+
+
+def _text_table(
+    facts: dict, encoding: str, dialect: Dialect, frame: pd.DataFrame, changes: list[str], cautions: list[str]
+) -> Table:
     facts |= {"kind": "text", "encoding": encoding, "decimal": dialect.decimal, "has_header": dialect.has_header}
     facts["delimiter"] = DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
     return _table(frame, facts, changes, cautions)
 
 
-def _bytes_of(path: Path, limits: Limits) -> bytes:
+def _size_of(path: Path, limits: Limits) -> int:
     try:
-        _check_size(path.stat().st_size, limits.bytes, "The file")
-        return path.read_bytes()
+        with path.open("rb"):
+            n_bytes = path.stat().st_size
+        _check_size(n_bytes, limits.bytes, "The file")
+        return n_bytes
     except OSError as error:
         raise TableError(f"The file {path.name!r} cannot be opened ({error.strerror}); check the path.") from None
 
@@ -178,8 +193,15 @@ def _table(frame: pd.DataFrame, facts: dict, changes: Sequence[str], cautions: S
         n_rows=len(frame), n_columns=frame.shape[1], n_missing=n_missing, types=types,
         changes=tuple(changes), warnings=tuple(cautions), **facts,
     )  # fmt: skip
-    pa.default_memory_pool().release_unused()  # what the texts of dates stood in
+    _give_back_memory()
     return Table(frame, report)
+
+
+def _give_back_memory() -> None:
+    """What parsing has freed goes back to the system, which C libraries keep otherwise, as much as the file again."""
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(AttributeError, OSError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _type_name(dtype: object) -> str:
