@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -76,6 +77,23 @@ def _wait_until_healthy(process: subprocess.Popen, port: int, log: Path, seconds
                 return
         time.sleep(0.05)
     raise RuntimeError(f"the server did not come up within {seconds} s:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory) -> Iterator[ModuleType]:
+    """`pages.ui.engine` on an empty store that is this file's own; its runner is closed after the last test."""
+    import streamlit as st
+
+    from pages.ui import engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        yield engine
+        engine.runner().close()
+        st.cache_resource.clear()
+        st.cache_data.clear()
 
 
 @pytest.fixture(scope="session")

@@ -170,21 +170,7 @@ def test_a_loss_and_its_floor_are_of_the_same_validation_rows():
     assert len(data.part("validation")) > len(monitor)
 
 
-@pytest.fixture
-def home(tmp_path):
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path))
-        st.cache_resource.clear()
-        yield
-        from pages.ui import engine
-
-        engine.runner().close()
-        st.cache_resource.clear()
-
-
-def test_the_train_page_answers_the_first_negative_loss_under_the_stage(home):
+def test_the_train_page_answers_the_first_negative_loss_under_the_stage(own_server):
     at = AppTest.from_file(Path(__file__).parents[1] / "app.py", default_timeout=60)
     link = {"data": "moons", "data.noise": "0.01", "data.n_samples": "4000", "model.n_steps": "250"}
     for key, value in link.items():

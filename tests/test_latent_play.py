@@ -149,33 +149,24 @@ RUNS = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from pages.ui import engine
-
-        runner = engine.runner()
-        rng = np.random.default_rng(0)
-        table = pd.DataFrame(rng.normal(50, 5, (300, 2)), columns=["load", "heat"])
-        table["place"] = rng.choice(["hall", "yard"], 300)
-        digest = engine.store().put_table(table)
-        RUNS["table"] = RunSpec(
-            Spec("upload", {"digest": digest, "name": "table.csv"}), Spec("affine", {"n_layers": 2, "n_steps": 50})
-        )
-        for spec in RUNS.values():
-            runner.submit(spec, "visitor")
-        deadline = time.monotonic() + 120
-        while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        yield engine
-        runner.close()
-        del RUNS["table"]
-        st.cache_resource.clear()
+def server(own_server):
+    engine = own_server
+    runner = engine.runner()
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(50, 5, (300, 2)), columns=["load", "heat"])
+    table["place"] = rng.choice(["hall", "yard"], 300)
+    digest = engine.store().put_table(table)
+    RUNS["table"] = RunSpec(
+        Spec("upload", {"digest": digest, "name": "table.csv"}), Spec("affine", {"n_layers": 2, "n_steps": 50})
+    )
+    for spec in RUNS.values():
+        runner.submit(spec, "visitor")
+    deadline = time.monotonic() + 120
+    while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield engine
+    del RUNS["table"]
 
 
 def open_latent(name, **view):

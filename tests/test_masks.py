@@ -137,23 +137,13 @@ def test_layers_without_masks_say_so():
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(own_server):
     """A store with finished runs, and one runner."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from pages.ui import engine
-
-        runner = engine.runner()
-        for spec in (FIXED, MADE):
-            runner.submit(spec, "visitor")
-            wait(spec, "done")
-        yield
-        runner.close()
-        st.cache_resource.clear()
+    engine = own_server
+    runner = engine.runner()
+    for spec in (FIXED, MADE):
+        runner.submit(spec, "visitor")
+        wait(spec, "done")
 
 
 def wait(spec: RunSpec, standing: str) -> None:

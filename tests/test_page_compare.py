@@ -14,20 +14,8 @@ MOONS = {"data": "moons", "data.n_samples": "1500", "data.anomaly_share": "0.05"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
+def home(own_server):
     """One store for the whole file, in which a few short runs have finished."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        yield
-        from pages.ui import engine
-
-        engine.runner().close()
-        st.cache_resource.clear()
-        st.cache_data.clear()
 
 
 def spec(model, seed=0, data=None, **params):

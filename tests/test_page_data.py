@@ -15,19 +15,9 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    """One empty store for the whole file."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("home")
-        patch.setenv("FLOWLAB_HOME", str(folder))
-        st.cache_resource.clear()
-        yield folder
-        from pages.ui import engine
-
-        engine.runner().close()
-        st.cache_resource.clear()
+def home(own_server):
+    """The folder of one empty store for the whole file."""
+    return own_server.store().root
 
 
 def dirty_csv(n_rows: int = 300) -> bytes:

@@ -12,21 +12,10 @@ UNLABELLED = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
+def home(own_server):
     """One empty store and one runner for the whole file, and one finished run with labels, one without."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from pages.ui import engine
-
-        for query in (LABELLED, UNLABELLED):
-            train(query)
-        yield
-        engine.runner().close()
-        st.cache_resource.clear()
+    for query in (LABELLED, UNLABELLED):
+        train(query)
 
 
 def train(query):

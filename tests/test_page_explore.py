@@ -26,26 +26,16 @@ RUNS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def runs(tmp_path_factory):
+def runs(own_server):
     """A store with a tiny finished run of each kind, and one runner, for the whole file."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from pages.ui import engine
-
-        runner = engine.runner()
-        for i, spec in enumerate(RUNS.values()):
-            runner.submit(spec, f"visitor{i}")
-        deadline = time.monotonic() + 120
-        while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
-            assert time.monotonic() < deadline, [runner.status(engine.run_id(s)) for s in RUNS.values()]
-            time.sleep(0.1)
-        yield
-        runner.close()
-        st.cache_resource.clear()
+    engine = own_server
+    runner = engine.runner()
+    for i, spec in enumerate(RUNS.values()):
+        runner.submit(spec, f"visitor{i}")
+    deadline = time.monotonic() + 120
+    while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
+        assert time.monotonic() < deadline, [runner.status(engine.run_id(s)) for s in RUNS.values()]
+        time.sleep(0.1)
 
 
 def open_page(name: str = "moons", **view: object) -> AppTest:

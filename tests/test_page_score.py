@@ -14,28 +14,21 @@ QUERY = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
+def home(own_server):
     """One empty store, one runner, one finished run; scoring in this process."""
-    import streamlit as st
+    from flowlab import catalog
+    from flowlab.records import RunSpec
+    from pages.ui import score
 
+    spec, _ = catalog.tidy(RunSpec.from_query(QUERY, catalog.DEFAULT)[0])
+    run_id = own_server.runner().submit(spec, "somebody")
+    deadline = time.monotonic() + 90
+    while not ((run := own_server.store().load(run_id)) and run.is_usable):
+        assert time.monotonic() < deadline, run
+        time.sleep(0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from flowlab import catalog
-        from flowlab.records import RunSpec
-        from pages.ui import engine, score
-
         patch.setattr(score, "LANES", 0)
-        spec, _ = catalog.tidy(RunSpec.from_query(QUERY, catalog.DEFAULT)[0])
-        run_id = engine.runner().submit(spec, "somebody")
-        deadline = time.monotonic() + 90
-        while not ((run := engine.store().load(run_id)) and run.is_usable):
-            assert time.monotonic() < deadline, run
-            time.sleep(0.1)
         yield
-        engine.runner().close()
-        st.cache_resource.clear()
 
 
 def app(**query) -> AppTest:

@@ -10,18 +10,8 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
+def home(own_server):
     """One empty store, and one runner, for the whole file."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        yield
-        from pages.ui import engine
-
-        engine.runner().close()
-        st.cache_resource.clear()
 
 
 def app(**query: str) -> AppTest:

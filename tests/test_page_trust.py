@@ -15,22 +15,13 @@ SOUND = RunSpec(Spec("moons", {"n_samples": 2000}), Spec("spline", PARAMS), seed
 
 
 @pytest.fixture(scope="module", autouse=True)
-def engine(tmp_path_factory):
+def engine(own_server):
     """A store with one short finished run, and one runner, for the whole file."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from pages.ui import engine
-
-        runner = engine.runner()
-        runner.submit(SOUND, "somebody")
-        wait(engine, SOUND)
-        yield engine
-        runner.close()
-        st.cache_resource.clear()
+    engine = own_server
+    runner = engine.runner()
+    runner.submit(SOUND, "somebody")
+    wait(engine, SOUND)
+    yield engine
 
 
 def wait(engine, spec, *states):

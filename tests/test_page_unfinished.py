@@ -24,23 +24,12 @@ FAILED, FAILED_AT_ONCE, INTERRUPTED, PAUSED = (spec(seed) for seed in (1, 2, 3, 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def runs(tmp_path_factory):
+def runs(own_server):
     """Runs that ended before their last step, as a server that died or failed leaves them, and a runner."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from pages.ui import engine
-
-        leave(FAILED, 100, "failed", "The worker was lost 3 times in a row; try fewer rows.")
-        leave(FAILED_AT_ONCE, 0, "failed", "Training failed (ValueError: <b>no rows</b>); change a setting.")
-        leave(INTERRUPTED, 150, "interrupted", "The server was restarted; press train to go on.")
-        leave(PAUSED, 100, "paused")
-        yield
-        engine.runner().close()
-        st.cache_resource.clear()
+    leave(FAILED, 100, "failed", "The worker was lost 3 times in a row; try fewer rows.")
+    leave(FAILED_AT_ONCE, 0, "failed", "Training failed (ValueError: <b>no rows</b>); change a setting.")
+    leave(INTERRUPTED, 150, "interrupted", "The server was restarted; press train to go on.")
+    leave(PAUSED, 100, "paused")
 
 
 def leave(spec: RunSpec, step: int, status: str, error: str = "") -> None:

@@ -187,32 +187,23 @@ def test_wide_tables_are_told_by_few_columns(d):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(own_server):
     """A store with finished runs, that of an upload with categories and holes among them, and one runner."""
-    import streamlit as st
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        from pages.ui import engine
-
-        runner = engine.runner()
-        table = pd.DataFrame(np.exp(RNG.normal(3, 1, (400, 2))), columns=["load", "heat"])
-        table["place"] = RNG.choice(["hall", "yard", "<b>roof</b>"], 400)
-        table.loc[::9, "heat"] = np.nan
-        upload = Spec("upload", {"digest": engine.store().put_table(table), "name": "table.csv"})
-        specs = {"wine": WINE, "kde": KERNEL, "moons": MOONS}
-        specs["table"] = RunSpec(upload, Spec("affine", {"n_layers": 2, "n_steps": 50}))
-        for spec in specs.values():
-            runner.submit(spec, "visitor")
-        deadline = time.monotonic() + 60
-        while any(engine.status(spec).state != "done" for spec in specs.values()):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        yield specs
-        runner.close()
-        st.cache_resource.clear()
+    engine = own_server
+    runner = engine.runner()
+    table = pd.DataFrame(np.exp(RNG.normal(3, 1, (400, 2))), columns=["load", "heat"])
+    table["place"] = RNG.choice(["hall", "yard", "<b>roof</b>"], 400)
+    table.loc[::9, "heat"] = np.nan
+    upload = Spec("upload", {"digest": engine.store().put_table(table), "name": "table.csv"})
+    specs = {"wine": WINE, "kde": KERNEL, "moons": MOONS}
+    specs["table"] = RunSpec(upload, Spec("affine", {"n_layers": 2, "n_steps": 50}))
+    for spec in specs.values():
+        runner.submit(spec, "visitor")
+    deadline = time.monotonic() + 60
+    while any(engine.status(spec).state != "done" for spec in specs.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield specs
 
 
 def open_page(spec: RunSpec, **view: object) -> AppTest:
