@@ -1,5 +1,7 @@
 """Flows under a context: exact toy densities given the class, and what pages show of a conditioned model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -140,3 +142,11 @@ def test_a_context_finds_rows_that_are_strange_among_their_kind_only():
         model = catalog.make_model(Spec("detector"), 0, data).fit(data.part("train"))
         areas[context] = roc_auc_score(data.y, model.anomaly_score(data.X))
     assert areas[2] > 0.95 > 0.7 > areas[None]
+
+
+def test_a_level_no_training_row_had_is_named_when_it_is_to_be_drawn(moons, flow):
+    rare = replace(moons, levels=("class 1", "class 2", "class 3"))
+    with pytest.raises(ValueError, match="No training row was of class 3"):
+        views.samples(flow, rare, n=10, level=2)
+    with pytest.raises(ValueError, match="no training row was of level 2"):
+        flow.sample_given(2, 10)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from flowlab.datasets.tables import Limits
 
 MIN_BYTES = 16 * 2**20
+"""Below it there is little time to be saved."""
 BLOCK = 1 << 18
+"""Bytes looked at at a time: they stay in the processor's cache."""
 
 
 def read_straight(

@@ -54,14 +54,7 @@ def make_table_dataset(
     time = next((role.name for role in chosen if role.role == "time"), "")
     y = label_rows(frame[label], anomaly_values) if label else None
     times = _time_axis(frame[time]) if time else None
-    if split not in ("auto", "random", "chronological"):
-        raise ValueError(f"split must be 'auto', 'random' or 'chronological', not {split!r}")
-    if split == "chronological" and times is None:
-        raise TableError("A chronological split needs a time column; choose one, or split at random.")
-    if times is not None and split != "random":
-        parts = chronological_split(times, read_fractions(fractions) or (0.5, 0.2, 0.3))
-    else:
-        parts = random_split(len(frame), read_fractions(fractions) or (0.7, 0.15, 0.15), seed, y)
+    parts = _divide(len(frame), y, times, split, read_fractions(fractions), seed)
     fitted = parts == 0 if y is None or train_on != "normal" else (parts == 0) & (y == 0)
     if fitted.sum() < MIN_ROWS // 2:
         raise TableError(
@@ -86,6 +79,24 @@ def make_table_dataset(
         silent_holes=silent_holes(encoder, frame),
     )
     return dataset, encoder
+
+
+def _divide(
+    n_rows: int,
+    y: np.ndarray | None,
+    times: np.ndarray | None,
+    split: str,
+    fractions: tuple[float, float, float] | None,
+    seed: int,
+) -> np.ndarray:
+    """Training 0, validation 1 or test 2 for each row, (n_rows,): by time or at random, stratified by label."""
+    if split not in ("auto", "random", "chronological"):
+        raise ValueError(f"split must be 'auto', 'random' or 'chronological', not {split!r}")
+    if split == "chronological" and times is None:
+        raise TableError("A chronological split needs a time column; choose one, or split at random.")
+    if times is not None and split != "random":
+        return chronological_split(times, fractions or (0.5, 0.2, 0.3))
+    return random_split(n_rows, fractions or (0.7, 0.15, 0.15), seed, y)
 
 
 def choose_roles(

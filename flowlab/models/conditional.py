@@ -59,13 +59,13 @@ class ConditionalFlow(EngineFlow):
         """Draws of one level, (n_samples, n_features), the level in the context column. ValueError if it is unknown."""
         scaling = self._context_scaling()
         if level not in scaling.levels:
-            raise ValueError(f"level must be one of {scaling.levels.tolist()}, not {level!r}")
+            raise ValueError(f"no training row was of level {level!r}; choose one of {scaling.levels.tolist()}")
         latent = scaling.base_sample(n_samples, temperature, check_random_state(random_state))
         latent[:, scaling.column] = np.flatnonzero(scaling.levels == level)[0]
         return self._to_data(latent, exact=False)
 
     def given(self, level) -> FlowGivenLevel:
-        """This flow at one level of its context: an ordinary flow over the other columns."""
+        """This flow at one level of its context, one of `levels_`: an ordinary flow over the other columns."""
         return FlowGivenLevel(self, level)
 
     @property

@@ -43,6 +43,8 @@ def samples(
     how = {"random_state": int(seed), "temperature": float(temperature)}
     beside = display_rows(dataset, n, 0)
     if level != ALL_LEVELS and is_conditioned(model, dataset):
+        if level not in model.levels_:
+            raise ValueError(f"No training row was of {dataset.levels[level]}, so none can be drawn; choose another.")
         drawn = model.sample_given(level, n, **how)
         beside = beside[dataset.X[beside, dataset.context] == level]
     else:
