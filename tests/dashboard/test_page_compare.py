@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from flowlab import catalog
 from flowlab.records import RunSpec, Spec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MOONS = {"data": "moons", "data.n_samples": "1500", "data.anomaly_share": "0.05"}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LABELLED = {"data": "moons", "data.n_samples": "2000", "data.anomaly_share": "0.05", "model": "gaussian"}
 UNLABELLED = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
 

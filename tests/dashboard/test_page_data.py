@@ -11,7 +11,7 @@ from flowlab.datasets.drawing import points_to_text
 from flowlab.datasets.tables import read_table
 from flowlab.runs import RunStore
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)

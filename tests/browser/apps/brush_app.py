@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from pages.ui.brush import brush_view
 from pages.ui.live import angle_color
@@ -13,7 +13,7 @@ from pages.ui.paint import paint_view
 from tests.apps.live_app import WINDOW, moons
 
 st.set_page_config(layout="wide")
-st.html(Path(__file__).resolve().parents[2] / "assets" / "style.css")
+st.html(Path(__file__).resolve().parents[3] / "assets" / "style.css")
 if "paint" in st.query_params:
     drawn, labels = paint_view("paint")
     st.markdown(f"drawn {len(drawn)} · anomalies {labels.sum()}")

@@ -42,7 +42,7 @@ def picture(locator) -> np.ndarray:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_everything_that_moves_is_visible_and_drawn(serve_script, open_page, dark):
-    page = open_page(serve_script("tests/apps/live_app.py").url + "/?period=0&ticks=20", dark=dark)
+    page = open_page(serve_script("tests/browser/apps/live_app.py").url + "/?period=0&ticks=20", dark=dark)
     page.wait_for_function("window.__flowlab_live?.first_picture")
     page.wait_for_timeout(300)
     canvases = page.locator("canvas[role=img]")
@@ -62,7 +62,7 @@ def test_ticks_move_points_smoothly_and_travel_light(serve_script, open_page):
     sizes = []
     page = open_page("about:blank")
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
-    page.goto(serve_script("tests/apps/live_app.py").url + "/?period=0.25&ticks=400")
+    page.goto(serve_script("tests/browser/apps/live_app.py").url + "/?period=0.25&ticks=400")
     page.wait_for_function("window.__flowlab_live?.updates >= 4", timeout=20_000)
     before, began = live(page), time.monotonic()
     page.wait_for_function(f"window.__flowlab_live.updates >= {before['updates'] + 12}", timeout=60_000)
@@ -77,7 +77,7 @@ def test_ticks_move_points_smoothly_and_travel_light(serve_script, open_page):
 
 
 def test_the_picture_does_not_flicker(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/live_app.py").url + "/?period=0.25&ticks=400")
+    page = open_page(serve_script("tests/browser/apps/live_app.py").url + "/?period=0.25&ticks=400")
     page.wait_for_function("window.__flowlab_live?.updates >= 6", timeout=20_000)
     stage = page.locator("canvas[role=img]").first
     handle = stage.element_handle()
@@ -91,7 +91,7 @@ def test_the_picture_does_not_flicker(serve_script, open_page):
 
 
 def test_reduced_motion_jumps(serve_script, open_page):
-    url = serve_script("tests/apps/live_app.py").url + "/?period=0.3&ticks=400"
+    url = serve_script("tests/browser/apps/live_app.py").url + "/?period=0.3&ticks=400"
     page = open_page(url, reduced_motion="reduce")
     page.wait_for_function("window.__flowlab_live?.updates >= 4", timeout=20_000)
     before = live(page)
@@ -102,7 +102,7 @@ def test_reduced_motion_jumps(serve_script, open_page):
 
 
 def test_hover_tells_values_and_chips_answer_the_keyboard(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/live_app.py").url + "/?period=0&ticks=20")
+    page = open_page(serve_script("tests/browser/apps/live_app.py").url + "/?period=0&ticks=20")
     page.wait_for_function("window.__flowlab_live?.first_picture")
     page.locator("canvas[role=img]").nth(2).hover(position={"x": 200, "y": 50})
     tip = page.locator(".tip")
@@ -119,7 +119,7 @@ def test_hover_tells_values_and_chips_answer_the_keyboard(serve_script, open_pag
 
 
 def test_the_film_plays_2000_points_at_30_frames_a_second_without_reruns(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/film_app.py").url)
+    page = open_page(serve_script("tests/browser/apps/film_app.py").url)
     page.wait_for_function("window.__flowlab_film?.frames > 0")
     assert page.get_by_text("frame 59 · run 1").is_visible()
     page.get_by_role("button", name="Play").click()
@@ -143,7 +143,7 @@ def test_the_film_answers_the_keyboard(serve_script, open_page):
     sizes = []
     page = open_page("about:blank")
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
-    page.goto(serve_script("tests/apps/film_app.py").url + "/?points=300")
+    page.goto(serve_script("tests/browser/apps/film_app.py").url + "/?points=300")
     page.wait_for_function("window.__flowlab_film?.frames > 0")
     slider = page.get_by_role("slider")
     slider.focus()
@@ -165,7 +165,7 @@ def test_a_film_grows_while_it_plays_and_follows_at_its_end(serve_script, open_p
     sizes = []
     page = open_page("about:blank")
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
-    page.goto(serve_script("tests/apps/film_app.py").url + "/?growing=8")
+    page.goto(serve_script("tests/browser/apps/film_app.py").url + "/?growing=8")
     page.wait_for_function("window.__flowlab_film?.length >= 12", timeout=20_000)
     page.wait_for_function("window.__flowlab_film.position > 9")  # nobody has touched it: it follows
     handle = page.locator("canvas[role=img]").first.element_handle()
@@ -192,7 +192,7 @@ def layers(page):
 
 
 def test_the_layers_play_2000_points_and_a_lattice_at_30_frames_a_second(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/layers_app.py").url, dark=True)
+    page = open_page(serve_script("tests/browser/apps/layers_app.py").url, dark=True)
     page.wait_for_function("window.__flowlab_layers?.frames > 0")
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(2000)
@@ -204,7 +204,7 @@ def test_the_layers_play_2000_points_and_a_lattice_at_30_frames_a_second(serve_s
 
 
 def test_a_click_on_a_point_reports_its_row(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/layers_app.py").url + "/?points=60&flat=1")
+    page = open_page(serve_script("tests/browser/apps/layers_app.py").url + "/?points=60&flat=1")
     page.wait_for_function("window.__flowlab_layers?.frames > 0")
     canvas = page.locator("canvas[role=img]")
     canvas.focus()
@@ -224,7 +224,7 @@ def test_a_click_on_a_point_reports_its_row(serve_script, open_page):
 
 
 def test_a_lasso_marks_the_same_rows_everywhere(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/brush_app.py").url)
+    page = open_page(serve_script("tests/browser/apps/brush_app.py").url)
     page.wait_for_function("window.__flowlab_brush?.frames > 0")
     data, latent, scores = (page.locator("canvas[role=img]").nth(i) for i in range(3))
     before = picture(latent)
@@ -254,7 +254,7 @@ def test_a_lasso_marks_the_same_rows_everywhere(serve_script, open_page):
 
 
 def test_points_can_be_drawn_erased_and_undone(serve_script, open_page):
-    page = open_page(serve_script("tests/apps/brush_app.py").url + "/?paint=1")
+    page = open_page(serve_script("tests/browser/apps/brush_app.py").url + "/?paint=1")
     canvas = page.locator("canvas[role=img]")
     canvas.wait_for()
     box = canvas.bounding_box()

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from flowlab.catalog.faults import FAULTS
 from flowlab.records import RunSpec, Spec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PARAMS = {"n_layers": 4, "n_steps": 150}
 SOUND = RunSpec(Spec("moons", {"n_samples": 2000}), Spec("spline", PARAMS), seed=3)
 

@@ -12,7 +12,7 @@ from flowlab import catalog
 from flowlab.jobs import run_slice
 from flowlab.records import RunSpec, Spec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 VIEWS = ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins", "Film", "Trust"]
 
 
@@ -141,7 +141,7 @@ def test_a_growing_film_sends_only_what_is_new():
         )
         return whole, steps, listed
 
-    at = AppTest.from_file(ROOT / "tests/apps/growing_film_app.py").run()
+    at = AppTest.from_file(ROOT / "tests/browser/apps/growing_film_app.py").run()
     whole, steps, listed = sent()
     assert steps == [] and listed == [10, 20, 30] and at.markdown[0].value == "30"
     for n, new in ((5, [40, 50]), (6, [40, 50, 60]), (6, [60]), (6, [])):

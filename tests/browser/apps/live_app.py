@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from flowlab.records import TrainEvent
 from pages.ui.live import Scene, angle_color, live_view
@@ -67,7 +67,7 @@ def live() -> None:
 
 def main() -> None:
     st.set_page_config(layout="wide")
-    st.html(Path(__file__).resolve().parents[2] / "assets" / "style.css")
+    st.html(Path(__file__).resolve().parents[3] / "assets" / "style.css")
     with st.sidebar:
         st.markdown("Data: moons")
     st.markdown("moons, 20 000 rows · spline flow, 8 layers")

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from flowlab.records import RunSpec, Spec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MOONS = RunSpec(Spec("moons", {"n_samples": 1000}), Spec("affine", {"n_layers": 3, "n_steps": 60}))
 RUNS = {
     "moons": MOONS,
