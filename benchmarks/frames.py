@@ -1,6 +1,6 @@
 """Frames a second of the film and the way through the layers in Chromium, with 2,000 points, by the page's own clock.
 
-Opens the pages of tests/browser/apps in a headless browser without a graphics card, plays, and takes the time stamps that
+Opens the pages of tests/browser/apps in a headless browser without a graphics card, plays, takes the time stamps that
 `requestAnimationFrame` hands out. Prints frames drawn a second, the slowest of a hundred, processor time per frame of
 all of Chromium's processes, whether the page was rerun meanwhile, and the machine's load.
 

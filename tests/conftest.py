@@ -98,7 +98,7 @@ def own_server(tmp_path_factory) -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="session")
 def serve_script(tmp_path_factory) -> Iterator[Callable[..., Server]]:
-    """serve_script("tests/browser/apps/live_app.py", env={...}) -> Server; one server for each script and environment."""
+    """serve_script("app.py", env={...}) -> Server; one server for each script and environment."""
     with contextlib.ExitStack() as stack:
         servers: dict[object, Server] = {}
 

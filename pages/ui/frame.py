@@ -31,6 +31,10 @@ NEED_DATA = ("train", "explore", "compare", "detect")
 """Pages that have nothing to show without a data set."""
 
 
+GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
+"""What a page says when it fails in a way that nobody foresaw."""
+
+
 def pages() -> list:
     """The pages in the order of the navigation, and a hidden one for the bare address, which leads to Train."""
     made = [
@@ -57,7 +61,7 @@ def run() -> None:
         page.run()
     except Exception as error:  # the outermost border: whatever was not foreseen still ends in a sentence
         _log.exception("the page %s failed", page.title)
-        st.error("Something went wrong on this page. Your data and runs are kept; reload, or choose another setting.")
+        st.error(GENERAL_ERROR)
         with st.expander("Details for a report"):
             st.code("".join(traceback.format_exception(error)), language=None)
 

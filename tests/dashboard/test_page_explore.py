@@ -2,16 +2,15 @@
 
 import base64
 import json
-import time
-from pathlib import Path
 
 import numpy as np
+import pages_driver
 import pytest
+from pages_driver import enter, in_link, labelled, press, said, train, wait_for_run
 from streamlit.testing.v1 import AppTest
 
 from flowlab.records import RunSpec, Spec
 
-ROOT = Path(__file__).parents[2]
 MOONS = RunSpec(Spec("moons", {"n_samples": 1000}), Spec("affine", {"n_layers": 3, "n_steps": 60}))
 RUNS = {
     "moons": MOONS,
@@ -28,31 +27,11 @@ RUNS = {
 @pytest.fixture(scope="module", autouse=True)
 def runs(own_server):
     """A store with a tiny finished run of each kind, and one runner, for the whole file."""
-    engine = own_server
-    runner = engine.runner()
-    for i, spec in enumerate(RUNS.values()):
-        runner.submit(spec, f"visitor{i}")
-    deadline = time.monotonic() + 120
-    while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
-        assert time.monotonic() < deadline, [runner.status(engine.run_id(s)) for s in RUNS.values()]
-        time.sleep(0.1)
+    train(*RUNS.values())
 
 
 def open_page(name: str = "moons", **view: object) -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
-    for key, value in RUNS[name].to_query().items():
-        at.query_params[key] = value
-    for key, value in view.items():
-        at.query_params[f"explore.{key}"] = str(value)
-    at.switch_page("pages/3_explore.py")
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def text(at: AppTest) -> str:
-    parts = (at.markdown, at.caption, at.warning, at.info, at.latex)
-    return " ".join(element.value for elements in parts for element in elements)
+    return pages_driver.open_page("explore", RUNS[name], **view)
 
 
 def figures(at: AppTest) -> list[dict]:
@@ -84,18 +63,9 @@ def view_names(at: AppTest) -> list[str]:
     return [option.content for option in at.get("button_group")[0].proto.options]
 
 
-def in_link(at: AppTest, name: str) -> str:
-    value = at.query_params[f"explore.{name}"]
-    return value[0] if isinstance(value, list) else value
-
-
 def test_before_training_it_says_what_will_be_here_and_has_the_button():
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    at.query_params["data"] = "rings"
-    at.switch_page("pages/3_explore.py")
-    at.run()
-    assert not at.exception
-    assert "density beside the truth" in text(at)
+    at = pages_driver.open_page("explore", {"data": "rings"})
+    assert "density beside the truth" in said(at)
     assert "Train this model" in [button.label for button in at.button]
 
 
@@ -103,7 +73,7 @@ def test_a_flow_has_every_view():
     at = open_page()
     names = view_names(at)
     assert names[:8] == ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins"]
-    assert "Probability inside the window" in text(at) and "above the truth" in text(at)
+    assert "Probability inside the window" in said(at) and "above the truth" in said(at)
     kinds = [trace["type"] for trace in figures(at)[0]["data"]]
     assert kinds.count("heatmap") == 3 and kinds.count("contour") == 2
 
@@ -122,34 +92,34 @@ def test_the_receipt_of_the_row_in_the_link_adds_up():
     table = at.dataframe[0].value
     assert list(table["item"]) == ["scaling", "layer 1", "layer 2", "layer 3", "base"]
     assert table["change (nats)"].sum() == pytest.approx(table["total (nats)"].iloc[-1], abs=1e-3)
-    assert "differ by" in text(at) and "nats" in at.latex[0].value
+    assert "differ by" in said(at) and "nats" in at.latex[0].value
 
 
 def test_the_bridge_follows_the_link():
     at = open_page(view="Bridge", line="-1,0,1,0")
     line = figures(at)[0]["data"][-1]
     assert numbers(line["x"]).tolist() == [-1, 1] and numbers(line["y"]).tolist() == [0, 0]
-    assert "Lowest log-density on the line" in text(at)
+    assert "Lowest log-density on the line" in said(at)
 
 
 @pytest.mark.parametrize("view", ["Samples", "Latent", "Layers", "Coupling", "Margins", "Film", "Receipt", "Bridge"])
 def test_every_view_of_a_flow_draws(view):
     at = open_page(view=view)
     assert not at.warning
-    assert in_link(at, "view") == view
+    assert in_link(at, "explore.view") == view
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_badge_says_what_was_measured(name):
-    said = text(open_page(name, view="Trust"))
-    assert "generalisation" in said.lower() or "held" in said.lower()
-    assert any(mark in said for mark in ("●", "▲", "■"))
+    words = said(open_page(name, view="Trust"))
+    assert "generalisation" in words.lower() or "held" in words.lower()
+    assert any(mark in words for mark in ("●", "▲", "■"))
 
 
 def test_a_kernel_density_says_what_it_lacks():
     at = open_page("kde")
     assert view_names(at) == ["Density", "Samples", "Rows", "Bridge", "Margins", "Trust"]
-    assert "has no latent space, no layers, no receipt" in text(at)
+    assert "has no latent space, no layers, no receipt" in said(at)
 
 
 @pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins"])
@@ -162,7 +132,7 @@ def test_sixty_four_features(view):
     at = open_page("wide", view=view)
     assert not at.warning
     if view == "Density":
-        assert "a density cannot be drawn whole" in text(at)
+        assert "a density cannot be drawn whole" in said(at)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +154,7 @@ def test_sixty_four_features(view):
 def test_nonsense_in_the_link_is_harmless(view):
     at = open_page(**view)
     if view.get("layer") == 99:
-        assert "this model has 3 layers" in text(at)
+        assert "this model has 3 layers" in said(at)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +171,8 @@ def test_nonsense_in_the_link_is_harmless(view):
     ids=str,
 )
 def test_what_does_not_exist_is_said_and_the_nearest_is_shown(view, sentence):
-    said = text(open_page(**view)).replace("\\", "")
-    assert sentence in said
-    assert "There is no" not in text(open_page(view="Receipt", row=5)), "what exists needs no sentence"
+    assert sentence in said(open_page(**view))
+    assert "There is no" not in said(open_page(view="Receipt", row=5)), "what exists needs no sentence"
 
 
 def test_a_frame_of_the_film_is_forked_and_the_runs_race():
@@ -212,20 +181,16 @@ def test_a_frame_of_the_film_is_forked_and_the_runs_race():
     step = engine.run(MOONS).frames.steps[0]
     at = open_page(view="Film", step=step)
     assert not packed(at, "race"), "one run is no race"
-    next(n for n in at.number_input if n.label == "Learning rate" and "fork" in n.key).set_value(0.02).run()
+    rate = next(n for n in at.number_input if n.label == "Learning rate" and "fork" in n.key)
+    enter(at, rate, 0.02)
     assert f"Fork from step {step}" in [p.proto.popover.label for p in at.get("popover")]
-    at.button(key="fork.begin").click().run()
-    assert not at.exception and not at.error
+    press(at, "fork.begin")
+    assert not at.error
     fork = RunSpec(MOONS.data, Spec("affine", {**MOONS.model.params, "learning_rate": 0.02}), 0)
     fork = fork.forked(engine.run_id(MOONS), step)
-    assert at.query_params["from"] in (fork.parent, [fork.parent]), (
-        "the Train page shows the fork, and its link names it"
-    )
-    assert f"forked at step {step}" in text(at)
-    deadline = time.monotonic() + 60
-    while engine.status(fork).state != "done":
-        assert time.monotonic() < deadline, engine.status(fork)
-        time.sleep(0.1)
+    assert in_link(at, "from") == fork.parent, "the Train page shows the fork, and its link names it"
+    assert f"forked at step {step}" in said(at)
+    wait_for_run(fork)
     events, before = engine.run(fork).events, engine.run(MOONS).events
     assert [e for e in events if e.step <= step] == [e for e in before if e.step <= step] and events[-1].step == 60
     RUNS["fork"] = fork
@@ -244,23 +209,19 @@ def test_what_a_fork_cannot_have_makes_it_a_new_run_and_is_said():
     from pages.ui import engine
 
     fork = MOONS.forked(engine.run_id(MOONS), 20)
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    for key, value in fork.to_query().items():
-        at.query_params[key] = value
-    at.run()
-    assert "forked at step 20" in text(at)
-    next(n for n in at.number_input if n.label == "Learning rate").set_value(0.03).run()
-    assert "forked at step 20" in text(at) and "from" in at.query_params
-    next(s for s in at.slider if s.label == "Layers").set_value(5).run()
-    assert "Layers cannot change in a fork" in text(at).replace("\\", "")
-    assert "forked at" not in text(at) and "from" not in at.query_params
+    at = pages_driver.open_page("train", fork)
+    assert "forked at step 20" in said(at)
+    enter(at, labelled(at.number_input, "Learning rate"), 0.03)
+    assert "forked at step 20" in said(at) and "from" in at.query_params
+    enter(at, labelled(at.slider, "Layers"), 5)
+    assert "Layers cannot change in a fork" in said(at)
+    assert "forked at" not in said(at) and "from" not in at.query_params
 
 
 def test_another_view_by_the_buttons_goes_into_the_link():
     at = open_page()
-    at.get("button_group")[0].set_value("Margins").run()
-    assert not at.exception
-    assert in_link(at, "view") == "Margins"
+    enter(at, at.get("button_group")[0], "Margins")
+    assert in_link(at, "explore.view") == "Margins"
 
 
 @pytest.mark.parametrize("view", ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Trust"])
@@ -269,12 +230,12 @@ def test_a_flow_under_a_context_is_shown_given_a_level_or_all(view, given):
     at = open_page("classes", view=view, given=given)
     assert not [warning.value for warning in at.warning]
     if view in ("Density", "Samples", "Layers", "Bridge"):
-        chosen = next(box for box in at.selectbox if box.label == "Given class")
+        chosen = labelled(at.selectbox, "Given class")
         assert chosen.value == given
     if view == "Samples" and given == 1:
         assert set(at.dataframe[-1].value["class"]) == {"class 2"}
 
 
 def test_a_model_that_cannot_be_conditioned_says_how_it_reads_the_context():
-    said = text(open_page("unconditioned"))
-    assert "Kernel density cannot be conditioned: it reads class as a number." in said
+    words = said(open_page("unconditioned"))
+    assert "Kernel density cannot be conditioned: it reads class as a number." in words

@@ -1,11 +1,11 @@
 """Explore and Detect before training has ended: paused, interrupted, failed, with steps and without."""
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages_driver import enter, open_page, press, rerun, said, wait_for_words
 from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog
@@ -51,23 +51,6 @@ def further(spec: RunSpec, checkpoint) -> dict:
     return brought.checkpoint
 
 
-def open_page(spec: RunSpec, page: str = "explore", **view: object) -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
-    for key, value in spec.to_query().items():
-        at.query_params[key] = value
-    for key, value in view.items():
-        at.query_params[f"{page}.{key}"] = str(value)
-    at.switch_page({"explore": "pages/3_explore.py", "detect": "pages/5_detect.py"}[page])
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def text(at: AppTest) -> str:
-    parts = (at.markdown, at.caption, at.warning, at.info)
-    return " ".join(element.value for elements in parts for element in elements)
-
-
 def labels(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
 
@@ -79,54 +62,50 @@ def learned(at: AppTest) -> np.ndarray:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_of_an_interrupted_run_draws_its_last_checkpoint(view):
-    at = open_page(INTERRUPTED, view=view)
-    assert not at.warning and "step 150 of 300, interrupted" in text(at)
-    assert ("pictures are of **step 150**" in text(at)) == (view != "Film"), "the film has its own slider"
+    at = open_page("explore", INTERRUPTED, view=view)
+    assert not at.warning and "step 150 of 300, interrupted" in said(at)
+    assert ("pictures are of **step 150**" in said(at)) == (view != "Film"), "the film has its own slider"
     assert labels(at)[:3] == ["Go on", "Stop", "Refresh"]
 
 
 def test_a_failed_run_says_why_and_shows_what_it_had_learned():
-    at = open_page(FAILED)
-    assert "worker was lost 3 times" in at.warning[0].value and "step 100 of 300, failed" in text(at)
+    at = open_page("explore", FAILED)
+    assert "worker was lost 3 times" in at.warning[0].value and "step 100 of 300, failed" in said(at)
     assert labels(at)[0] == "Train again" and "Stop" not in labels(at)
     assert "Change the settings" in [link.label for link in at.get("page_link")]
-    assert learned(at) and "Probability inside the window" in text(at)
-    assert not open_page(FAILED, view="Film").exception
+    assert learned(at) and "Probability inside the window" in said(at)
+    open_page("explore", FAILED, view="Film")
 
 
 def test_a_run_that_failed_before_its_first_step_says_why():
-    at = open_page(FAILED_AT_ONCE)
+    at = open_page("explore", FAILED_AT_ONCE)
     assert at.warning[0].value.startswith("Training failed \\(ValueError: \\<b\\>".replace(": ", "\\: "))
     assert "Train again" in labels(at) and not at.get("plotly_chart")
-    assert "density beside the truth" in text(at)
+    assert "density beside the truth" in said(at)
 
 
 def test_pictures_stand_still_until_one_asks_and_go_over_to_the_final_model():
     from pages.ui import engine
 
-    at = open_page(PAUSED)
+    at = open_page("explore", PAUSED)
     first = learned(at)
     run = engine.run(PAUSED)
     checkpoint = further(PAUSED, run.checkpoint)
-    at.run()
-    assert "step 150 of 300, paused · pictures are of **step 100**" in text(at) and learned(at) == first
-    at.button(key="trained.refresh").click().run()
-    assert "pictures are of **step 150**" in text(at) and learned(at) != first
+    rerun(at)
+    assert "step 150 of 300, paused · pictures are of **step 100**" in said(at) and learned(at) == first
+    press(at, "trained.refresh")
+    assert "pictures are of **step 150**" in said(at) and learned(at) != first
     further(PAUSED, checkpoint)
-    at.get("button_group")[0].set_value("Samples").run()
-    assert "pictures are of **step 200**" in text(at), "a view that is opened shows the newest"
-    at.button(key="trained.main").click().run()
-    deadline = time.monotonic() + 60
-    while "trained in" not in text(at):
-        assert time.monotonic() < deadline, text(at)
-        time.sleep(0.2)
-        at.run()
-    assert "pictures are of" not in text(at) and not at.exception and "Go on" not in labels(at)
+    enter(at, at.get("button_group")[0], "Samples")
+    assert "pictures are of **step 200**" in said(at), "a view that is opened shows the newest"
+    press(at, "trained.main")
+    wait_for_words(at, "trained in")
+    assert "pictures are of" not in said(at) and "Go on" not in labels(at)
 
 
 def test_a_detector_still_training_can_be_looked_at():
-    at = open_page(INTERRUPTED, "detect")
-    assert "pictures are of **step 150**" in text(at) and "threshold" in text(at).lower()
+    at = open_page("detect", INTERRUPTED)
+    assert "pictures are of **step 150**" in said(at) and "threshold" in said(at).lower()
     assert at.dataframe[0].value["anomaly score"].notna().all()
 
 
@@ -141,12 +120,12 @@ def test_a_growing_film_sends_only_what_is_new():
         )
         return whole, steps, listed
 
-    at = AppTest.from_file(ROOT / "tests/browser/apps/growing_film_app.py").run()
+    at = rerun(AppTest.from_file(ROOT / "tests/browser/apps/growing_film_app.py"))
     whole, steps, listed = sent()
     assert steps == [] and listed == [10, 20, 30] and at.markdown[0].value == "30"
     for n, new in ((5, [40, 50]), (6, [40, 50, 60]), (6, [60]), (6, [])):
         at.session_state["n"] = n
-        at.run()
+        rerun(at)
         again, steps, listed = sent()
         assert again == whole, "what was there when it was opened is not sent again"
         assert steps == new and listed == [10 * (i + 1) for i in range(n)] and at.markdown[0].value == f"{10 * n}"

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from pages.ui.brush import brush_view
 from pages.ui.live import angle_color
 from pages.ui.paint import paint_view
-from tests.apps.live_app import WINDOW, moons
+from tests.browser.apps.live_app import WINDOW, moons
 
 st.set_page_config(layout="wide")
 st.html(Path(__file__).resolve().parents[3] / "assets" / "style.css")

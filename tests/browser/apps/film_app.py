@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from pages.ui.film import film_view
 from pages.ui.live import Scene, angle_color
-from tests.apps.live_app import N_STEPS, WINDOW, event, made_up_frame, moons
+from tests.browser.apps.live_app import N_STEPS, WINDOW, event, made_up_frame, moons
 
 M = int(st.query_params.get("points", "2000"))
 GROWING = int(st.query_params.get("growing", "0"))

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from pages.ui.layers import layers_view
 from pages.ui.live import angle_color
-from tests.apps.live_app import moons
+from tests.browser.apps.live_app import moons
 
 
 def standardise(x):

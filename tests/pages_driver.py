@@ -1,0 +1,130 @@
+"""Opens FlowLab's pages in Streamlit's script runner and acts on them; a page that crashes fails the test at once.
+
+The frame turns every exception of a page into a sentence, so `at.exception` alone would not see it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from flowlab import catalog
+from flowlab.records import RunSpec, Scalar
+from pages.ui import frame
+
+APP = Path(__file__).resolve().parents[1] / "app.py"
+FILES = {title.lower(): f"pages/{file}" for file, title in frame.PAGES}
+PREFIXES = {"data": "table"}
+"""Page -> what its view settings begin with in the link, where that is not the page's name."""
+
+
+def open_page(page: str, run: RunSpec | Mapping[str, str] = {}, /, **view: Scalar) -> AppTest:  # noqa: B006
+    """The page at the link of a run (a RunSpec, or what its link says) with view settings, after its first run."""
+    at = AppTest.from_file(APP, default_timeout=90)
+    for key, value in {**_query(run), **view_link(page, view)}.items():
+        at.query_params[key] = value
+    at.switch_page(FILES[page])
+    return rerun(at)
+
+
+def view_link(page: str, view: Mapping[str, Scalar]) -> dict[str, str]:
+    """View settings of a page as its link says them."""
+    prefix = PREFIXES.get(page, page)
+    return {f"{prefix}.{k}": str(v).lower() if isinstance(v, bool) else str(v) for k, v in view.items()}
+
+
+def rerun(at: AppTest) -> AppTest:
+    """Run the page again and see that it did not crash."""
+    at.run()
+    crash = next((i for i, error in enumerate(at.error) if error.value == frame.GENERAL_ERROR), None)
+    if crash is not None:
+        raise AssertionError("the page crashed:\n" + "\n".join(code.value for code in at.code[-1:]))
+    assert not at.exception, "\n".join(f"{e.message}\n{''.join(e.stack_trace)}" for e in at.exception)
+    return at
+
+
+def press(at: AppTest, button: str) -> AppTest:
+    """Press the button of this key or label."""
+    found = [b for b in at.button if button in (b.key, b.label)]
+    assert found, f"no button {button!r} among {[b.label for b in at.button]}"
+    assert not found[0].disabled, f"the button {button!r} cannot be pressed"
+    found[0].click()
+    return rerun(at)
+
+
+def enter(at: AppTest, widget: Any, value: object) -> AppTest:
+    """Give a widget another value."""
+    widget.set_value(value)
+    return rerun(at)
+
+
+def labelled(widgets: Any, label: str) -> Any:
+    """The first of the widgets with this label: `labelled(at.number_input, "Row")`."""
+    found = [widget for widget in widgets if widget.label == label]
+    assert found, f"no {label!r} among {[widget.label for widget in widgets]}"
+    return found[0]
+
+
+def said(at: AppTest) -> str:
+    """All words on the page, without the backslashes that keep Markdown from reading them."""
+    parts = (at.markdown, at.caption, at.info, at.warning, at.error)
+    return " ".join(element.value for elements in parts for element in elements).replace("\\", "")
+
+
+def in_link(at: AppTest, key: str) -> str | None:
+    """What the address bar says of a key, None where it says nothing."""
+    value = at.query_params.get(key)
+    return value[0] if isinstance(value, list) else value
+
+
+def wait_until(found: Callable[[], Any], seconds: float = 120, says: Callable[[], object] = str) -> Any:
+    """What `found` gives as soon as that is true; if it never is, an error with what `says` gives then."""
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {says()}"
+        time.sleep(0.1)
+    return value
+
+
+def wait_for_words(at: AppTest, words: str, seconds: float = 120) -> str:
+    """Run the page again until it says these words; all that it then says."""
+    wait_until(lambda: words in said(at) or words in said(rerun(at)), seconds, lambda: f"no {words!r} in {said(at)!r}")
+    return said(at)
+
+
+def wait_for_run(spec: RunSpec, *states: str) -> None:
+    """Until the run is in one of these states ("done" by default); fails at once when training fails unasked."""
+    from pages.ui import engine
+
+    wanted = states or ("done",)
+
+    def reached() -> bool:
+        status = engine.status(spec)
+        state = status.state if status else "absent"
+        assert state in wanted or state != "failed", status
+        return state in wanted
+
+    wait_until(reached, says=lambda: engine.status(spec))
+
+
+def train(*runs: RunSpec | Mapping[str, str]) -> list[str]:
+    """Finish runs through the real runner of the test's own store; their ids."""
+    from pages.ui import engine
+
+    specs = [run if isinstance(run, RunSpec) else _spec(run) for run in runs]
+    ids = [engine.runner().submit(spec, f"visitor{i}") for i, spec in enumerate(specs)]
+    for spec in specs:
+        wait_for_run(spec)
+    return ids
+
+
+def _query(run: RunSpec | Mapping[str, str]) -> dict[str, str]:
+    return run.to_query() if isinstance(run, RunSpec) else dict(run)
+
+
+def _spec(query: Mapping[str, str]) -> RunSpec:
+    return catalog.tidy(RunSpec.from_query(query, catalog.DEFAULT)[0])[0]
