@@ -1,12 +1,10 @@
 """What is said under a loss curve, case by case; and that an ordinary curve is left in peace."""
 
 import math
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
+from pages_driver import open_page, press, said, wait_for_words
 
 from flowlab.answers import answers
 from flowlab.records import TrainEvent
@@ -171,17 +169,9 @@ def test_a_loss_and_its_floor_are_of_the_same_validation_rows():
 
 
 def test_the_train_page_answers_the_first_negative_loss_under_the_stage(own_server):
-    at = AppTest.from_file(Path(__file__).parents[1] / "app.py", default_timeout=60)
     link = {"data": "moons", "data.noise": "0.01", "data.n_samples": "4000", "model.n_steps": "250"}
-    for key, value in link.items():
-        at.query_params[key] = value
-    at.run()
-    assert not any("Is a negative loss" in m.value for m in at.markdown)
-    at.button(key="train.main").click().run()
-    deadline = time.monotonic() + 60
-    while not any("trained in" in m.value for m in at.markdown):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-        at.run()
-        assert not at.exception
+    at = open_page("train", link)
+    assert "Is a negative loss" not in said(at)
+    press(at, "train.main")
+    wait_for_words(at, "trained in")
     assert any("Is a negative loss an error?" in m.value and "bits per dimension" in m.value for m in at.markdown)

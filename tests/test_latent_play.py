@@ -1,14 +1,12 @@
 """A latent point moved by hand and ways between rows: what is shown is what the model computes."""
 
 import json
-import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pages_driver import enter, in_link, labelled, open_page, said, train
 from scipy.stats import chi
-from streamlit.testing.v1 import AppTest
 
 from flowlab import views
 from flowlab.datasets.toys import Clump1D, Moons, Table64, make_toy
@@ -19,7 +17,6 @@ from flowlab.models.variational import VariationalAutoencoder
 from flowlab.plots import latentplay
 from flowlab.records import RunSpec, Spec
 
-ROOT = Path(__file__).parents[1]
 MOONS = make_toy(Moons(), 3000)
 
 
@@ -150,50 +147,32 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def server(own_server):
-    engine = own_server
-    runner = engine.runner()
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(50, 5, (300, 2)), columns=["load", "heat"])
     table["place"] = rng.choice(["hall", "yard"], 300)
-    digest = engine.store().put_table(table)
+    digest = own_server.store().put_table(table)
     RUNS["table"] = RunSpec(
         Spec("upload", {"digest": digest, "name": "table.csv"}), Spec("affine", {"n_layers": 2, "n_steps": 50})
     )
-    for spec in RUNS.values():
-        runner.submit(spec, "visitor")
-    deadline = time.monotonic() + 120
-    while any(runner.status(engine.run_id(spec)).state != "done" for spec in RUNS.values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    yield engine
+    train(*RUNS.values())
+    yield own_server
     del RUNS["table"]
 
 
 def open_latent(name, **view):
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
-    for key, value in {**RUNS[name].to_query(), "explore.view": "Latent"}.items():
-        at.query_params[key] = value
-    for key, value in view.items():
-        at.query_params[f"explore.{key}"] = str(value)
-    at.switch_page("pages/3_explore.py")
-    at.run()
-    assert not at.exception and not at.warning, [w.value for w in at.warning]
+    at = open_page("explore", RUNS[name], **{"view": "Latent", **view})
+    assert not at.warning, [w.value for w in at.warning]
     return at
-
-
-def said(at):
-    return " ".join(element.value for elements in (at.markdown, at.caption) for element in elements)
 
 
 def test_moving_z_on_the_page_shows_what_the_model_answers_and_is_in_the_link(server):
     at = open_latent("moons", play="Move z", row=5, move1=3.0)
-    at.slider[1].set_value(2.0).run()
-    assert not at.exception
-    assert at.query_params["explore.move2"] in ("2.0", ["2.0"])
+    enter(at, at.slider[1], 2.0)
+    assert in_link(at, "explore.move2") == "2.0"
     here = server.view("latent_point", spec=RUNS["moons"], row=5, axes=(0, 1), values=(3.0, 2.0))
     assert f"log p(x) = {float(here['score']):.3f}".replace("-", "\u2212") in said(at)
     assert "norm of z **3.61**, farther out than 99.8 % of a Gaussian's in 2 dimensions" in said(at)
-    next(n for n in at.number_input if n.label == "Row").set_value(6).run()
+    enter(at, labelled(at.number_input, "Row"), 6)
     assert "explore.move1" not in at.query_params, "another start forgets how far z was moved"
     x = server.view("latent_point", spec=RUNS["moons"], row=6)["x"]
     np.testing.assert_allclose(x, server.dataset(RUNS["moons"]).X[6], atol=1e-4)

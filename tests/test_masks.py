@@ -1,11 +1,11 @@
 """Masks: those one types are validated, trained and drawn; what they never transform stays a Gaussian's."""
 
 import json
-import time
-from pathlib import Path
 
 import numpy as np
+import pages_driver
 import pytest
+from pages_driver import enter, in_link, labelled, press, said, train, wait_for_run
 from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog, views
@@ -14,7 +14,6 @@ from flowlab.models.flows import AffineCouplingFlow, InverseAutoregressiveFlow, 
 from flowlab.plots import couplings
 from flowlab.records import RunSpec, Spec
 
-ROOT = Path(__file__).parents[1]
 X = np.random.default_rng(0).gamma(2.0, size=(400, 4))
 X[:, 2] = 5.0  # a constant column, which no layer ever sees
 DATA = Dataset(X, ["a", "b", "c", "d"])
@@ -139,36 +138,11 @@ def test_layers_without_masks_say_so():
 @pytest.fixture(scope="module")
 def runs(own_server):
     """A store with finished runs, and one runner."""
-    engine = own_server
-    runner = engine.runner()
-    for spec in (FIXED, MADE):
-        runner.submit(spec, "visitor")
-        wait(spec, "done")
-
-
-def wait(spec: RunSpec, standing: str) -> None:
-    from pages.ui import engine
-
-    deadline = time.monotonic() + 60
-    while engine.status(spec).state != standing:
-        assert time.monotonic() < deadline, engine.status(spec)
-        time.sleep(0.1)
+    train(FIXED, MADE)
 
 
 def open_page(spec: RunSpec, **view: object) -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    for key, value in spec.to_query().items():
-        at.query_params[key] = value
-    for key, value in {"view": "Coupling", **view}.items():
-        at.query_params[f"explore.{key}"] = str(value)
-    at.switch_page("pages/3_explore.py")
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def text(at: AppTest) -> str:
-    return " ".join(e.value for elements in (at.markdown, at.caption, at.warning, at.info) for e in elements)
+    return pages_driver.open_page("explore", spec, **{"view": "Coupling", **view})
 
 
 def test_the_editor_says_what_is_never_transformed_and_trains_another_mask(runs):
@@ -178,15 +152,15 @@ def test_the_editor_says_what_is_never_transformed_and_trains_another_mask(runs)
     assert "x1 is never transformed: its marginal stays a Gaussian's" in at.warning[0].value
     button = at.button(key="explore.train_mask")
     assert button.disabled, "this mask is trained already"
-    next(t for t in at.toggle if t.label == "The same in each layer").set_value(False).run()
-    assert "With this mask every column is transformed by some layer" in text(at)
-    next(group for group in at.get("button_group") if "explore.mask" in group.proto.id).set_value([0]).run()
-    assert at.query_params["explore.mask"] in ("10", ["10"]), "the edited mask stands in the link"
-    at.button(key="explore.train_mask").click().run()
-    assert not at.exception and not at.error
+    enter(at, labelled(at.toggle, "The same in each layer"), False)
+    assert "With this mask every column is transformed by some layer" in said(at)
+    enter(at, next(group for group in at.get("button_group") if "explore.mask" in group.proto.id), [0])
+    assert in_link(at, "explore.mask") == "10", "the edited mask stands in the link"
+    press(at, "explore.train_mask")
+    assert not at.error
     new = RunSpec(FIXED.data, Spec("affine", {**FIXED.model.params, "mask": "10"}))
-    assert at.query_params["model.mask"] in ("10", ["10"])
-    wait(new, "done")
+    assert in_link(at, "model.mask") == "10"
+    wait_for_run(new)
     assert engine.run(new).events[-1].step == 50
 
 
@@ -195,16 +169,16 @@ def test_the_jacobian_of_a_layer_is_triangular_in_its_order_and_that_of_the_flow
     drawn = [json.loads(e.proto.spec) for e in at.get("plotly_chart")]
     panels = next(f for f in drawn if [t["type"] for t in f["data"]] == ["heatmap", "heatmap"])
     assert panels["layout"]["xaxis2"]["ticktext"] == ["3", "2", "1"]
-    assert "Log-determinant = sum of the log-diagonal = what the layer reports = " in text(at)
-    whole = text(open_page(MADE, layer=2, jacobian="The whole flow"))
+    assert "Log-determinant = sum of the log-diagonal = what the layer reports = " in said(at)
+    whole = said(open_page(MADE, layer=2, jacobian="The whole flow"))
     assert "Log-determinant = what its layers report together = " in whole and "in no common order" in whole
-    fixed = text(open_page(FIXED, jacobian="The whole flow"))
+    fixed = said(open_page(FIXED, jacobian="The whole flow"))
     assert "sum of the log-diagonal = what its layers report together" in fixed, "one mask, one order"
 
 
 def test_a_mask_that_does_not_fit_is_refused_on_the_page(runs):
     at = open_page(FIXED, mask="11")
-    assert "mask must have at least one 0 and one 1" in text(at).replace("\\", "")
+    assert "mask must have at least one 0 and one 1" in said(at)
     assert "explore.train_mask" not in [button.key for button in at.button]
 
 
@@ -213,13 +187,13 @@ def test_a_run_with_a_mask_that_does_not_fit_fails_in_its_sentence(runs):
 
     wrong = RunSpec(FIXED.data, Spec("affine", {"n_steps": 50, "mask": "0110"}))
     engine.runner().submit(wrong, "visitor")
-    wait(wrong, "failed")
+    wait_for_run(wrong, "failed")
     assert "mask must have one digit for each of the 2 columns, not be '0110'" in engine.status(wrong).message
 
 
 def test_the_masks_of_a_made_are_drawn(runs):
     at = open_page(MADE, layer=2)
-    assert "in the order 3, 2, 1" in text(at) and not at.warning
+    assert "in the order 3, 2, 1" in said(at) and not at.warning
     drawn = [json.loads(e.proto.spec) for e in at.get("plotly_chart")]
     assert any(len(figure["data"]) == 4 and figure["data"][-1]["x"] == ["3", "2", "1"] for figure in drawn)
     assert "explore.train_mask" not in [button.key for button in at.button]

@@ -1,12 +1,12 @@
 """Pairs of columns: distances that know chance, columns that tell most, and a matrix that shows them truly."""
 
 import json
-import time
-from pathlib import Path
 
 import numpy as np
+import pages_driver
 import pandas as pd
 import pytest
+from pages_driver import enter, in_link, said, train
 from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog, views
@@ -18,7 +18,6 @@ from flowlab.views import pairs
 from flowlab.views.quadrants import distance_by_chance, quadrant_distances, rank_correlations
 from flowlab.views.twotables import MAX_LEVELS, TwoTables, two_tables
 
-ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(0)
 WINE = RunSpec(Spec("wine"), Spec("maf", {"n_layers": 2, "n_steps": 50, "hidden_features": 16}))
 KERNEL = RunSpec(Spec("wine"), Spec("kde"))
@@ -189,37 +188,18 @@ def test_wide_tables_are_told_by_few_columns(d):
 @pytest.fixture(scope="module")
 def runs(own_server):
     """A store with finished runs, that of an upload with categories and holes among them, and one runner."""
-    engine = own_server
-    runner = engine.runner()
     table = pd.DataFrame(np.exp(RNG.normal(3, 1, (400, 2))), columns=["load", "heat"])
     table["place"] = RNG.choice(["hall", "yard", "<b>roof</b>"], 400)
     table.loc[::9, "heat"] = np.nan
-    upload = Spec("upload", {"digest": engine.store().put_table(table), "name": "table.csv"})
+    upload = Spec("upload", {"digest": own_server.store().put_table(table), "name": "table.csv"})
     specs = {"wine": WINE, "kde": KERNEL, "moons": MOONS}
     specs["table"] = RunSpec(upload, Spec("affine", {"n_layers": 2, "n_steps": 50}))
-    for spec in specs.values():
-        runner.submit(spec, "visitor")
-    deadline = time.monotonic() + 60
-    while any(engine.status(spec).state != "done" for spec in specs.values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    yield specs
+    train(*specs.values())
+    return specs
 
 
 def open_page(spec: RunSpec, **view: object) -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    for key, value in {**spec.to_query(), "explore.view": "Pairs"}.items():
-        at.query_params[key] = value
-    for key, value in view.items():
-        at.query_params[f"explore.{key}"] = str(value)
-    at.switch_page("pages/3_explore.py")
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def text(at: AppTest) -> str:
-    return " ".join(e.value for elements in (at.markdown, at.caption, at.warning, at.info) for e in elements)
+    return pages_driver.open_page("explore", spec, **{"view": "Pairs", **view})
 
 
 def matrix(at: AppTest) -> dict:
@@ -228,12 +208,12 @@ def matrix(at: AppTest) -> dict:
 
 def test_the_page_shows_the_telling_columns_and_says_why(runs):
     at = open_page(runs["wine"])
-    said = text(at).replace("\\", "")
-    assert "Of 78 pairs, the samples miss" in said and "depend most on each other in the data" in said
-    assert "luck" in said and "open the receipt" in said
+    words = said(at)
+    assert "Of 78 pairs, the samples miss" in words and "depend most on each other in the data" in words
+    assert "luck" in words and "open the receipt" in words
     assert len(at.multiselect[0].value) == 4 and len(matrix(at)["layout"]["annotations"]) == 4 + 6
-    at.multiselect[0].set_value([0, 1, 2]).run()
-    assert at.query_params["explore.columns"] in ("0,1,2", ["0,1,2"])
+    enter(at, at.multiselect[0], [0, 1, 2])
+    assert in_link(at, "explore.columns") == "0,1,2"
     assert len(matrix(at)["layout"]["annotations"]) == 3 + 3
 
 
@@ -255,4 +235,4 @@ def test_an_upload_is_shown_in_its_own_columns(runs):
 def test_two_columns_have_no_matrix_and_other_models_have_no_receipt(runs):
     at = open_page(runs["moons"])
     assert "Pairs" not in [option.content for option in at.get("button_group")[0].proto.options]
-    assert "open the receipt" not in text(open_page(runs["kde"]))
+    assert "open the receipt" not in said(open_page(runs["kde"]))

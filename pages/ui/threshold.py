@@ -43,8 +43,7 @@ def controls(evidence: Evidence, key: str) -> Choice:
     used = answer if not answer.refused else _fallback(evidence)
     with right:
         _number(used)
-    cost = {name: _stored("cost", name, 0.0) for name in ("c_late", "tolerance")}
-    prices = CostModel(_stored("cost", "c_alarm", 1.0), _stored("cost", "c_missed", 5.0), **cost)
+    prices = CostModel(**{p.name: _value("cost", p) for p in rules.RULES["cost"].parameters})
     return Choice(used, answer, prices, unit)
 
 
@@ -130,13 +129,9 @@ def _log_counts() -> None:
     )
 
 
-def _stored(rule: str, name: str, default: float) -> float:
-    return state.view(PAGE, f"{rule}_{name}", default)
-
-
 def _value(rule: str, parameter: Parameter) -> float:
     """What the link says of a parameter; out of range means the nearest end."""
-    return min(max(_stored(rule, parameter.name, parameter.default), parameter.low), parameter.high)
+    return min(max(state.view(PAGE, f"{rule}_{parameter.name}", parameter.default), parameter.low), parameter.high)
 
 
 def _parameter(rule: str, parameter: Parameter) -> float:

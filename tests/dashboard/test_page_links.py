@@ -1,0 +1,88 @@
+"""Nonsense in a link is harmless: no setting that a page reads from its link can make it crash."""
+
+import pytest
+from pages_driver import PREFIXES, open_page, rerun, train
+
+from flowlab.detection.rules import RULES
+from pages.ui import frame, state
+
+DATA = {"data": "moons", "data.n_samples": "600", "data.anomaly_share": "0.05"}
+FLOW = {**DATA, "model": "affine", "model.n_layers": "2", "model.n_steps": "50"}
+CODER = {**DATA, "model": "autoencoder", "model.n_steps": "50"}
+WINE = {"data": "wine", "model": "affine", "model.n_layers": "2", "model.n_steps": "50"}
+GIVEN = {
+    "data": "moons",
+    "data.n_samples": "600",
+    "data.by_class": "true",
+    **{k: FLOW[k] for k in FLOW if "model" in k},
+}
+
+NONSENSE = ("-3", "1e999", "1e300", "9" * 25, "nan", "", "Dreams", "<b>7</b>")
+
+VIEWS = ("Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins", "Film", "Trust")
+TABS = ("Curves", "ROC and precision-recall", "Rules", "Flagged rows", "Audit without labels")
+SECTIONS = ("Error as likelihood", "Rows in dispute", "Agreement", "Samples", "Maps", "Sweeps")
+PLACES = [
+    *(("data", FLOW, {"tab": tab}) for tab in ("Two columns", "Columns", "Correlation", "Rows")),
+    ("data", WINE, {}),
+    ("train", FLOW, {}),
+    ("explore", FLOW, {}),
+    *(("explore", FLOW, {"view": view}) for view in VIEWS),
+    *(("explore", FLOW, {"view": "Latent", "play": play}) for play in ("Move z", "Between two rows")),
+    ("explore", CODER, {"view": "Rows"}),
+    ("explore", WINE, {"view": "Pairs"}),
+    ("explore", GIVEN, {"view": "Density"}),
+    ("compare", FLOW, {}),
+    *(("compare", FLOW, {"section": section}) for section in SECTIONS),
+    ("detect", FLOW, {}),
+    *(("detect", FLOW, {"tab": tab}) for tab in TABS),
+    *(("detect", FLOW, {"rule": rule, "tab": "Rules"}) for rule in (*RULES, "manual")),
+    ("score", FLOW, {}),
+    ("score", FLOW, {"source": "A detector file"}),
+    ("learn", FLOW, {}),
+]
+"""Page, run and the settings that say which part of the page is open."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compared(own_server):
+    """A finished run of each kind in a store of this file's own; the ids of those that can be compared."""
+    return train(FLOW, CODER, WINE, GIVEN)[:2]
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The settings that pages have read from the link, as (page, name)."""
+    names = set()
+
+    def noted(get):
+        def spy(page, name, *default):
+            names.add((page, name))
+            return get(page, name, *default)
+
+        return spy
+
+    monkeypatch.setattr(state, "view", noted(state.view))
+    monkeypatch.setattr(state, "asked", noted(state.asked))
+    return names
+
+
+@pytest.mark.parametrize(
+    "page, run, place", PLACES, ids=[" ".join([page, *place.values()]) for page, _, place in PLACES]
+)
+def test_nonsense_in_every_setting_of_a_page_is_harmless(page, run, place, read, compared):
+    if page == "compare" and place:
+        place = {**place, "runs": ".".join(compared)}
+    prefix = PREFIXES.get(page, page)
+    open_page(page, run, **place)
+    for text in NONSENSE:
+        names = {name for of_page, name in read if of_page == prefix} - set(place)
+        open_page(page, run, **place, **dict.fromkeys(names, text))
+
+
+def test_a_crash_of_a_page_fails_the_test_with_its_traceback(monkeypatch):
+    at = open_page("explore", FLOW)
+    monkeypatch.setattr("pages.ui.explore.page", lambda: 1 / 0)
+    with pytest.raises(AssertionError, match="(?s)the page crashed:.*ZeroDivisionError"):
+        rerun(at)
+    assert [error.value for error in at.error] == [frame.GENERAL_ERROR] and not at.exception
