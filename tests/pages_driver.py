@@ -1,6 +1,7 @@
 """Opens FlowLab's pages in Streamlit's script runner and acts on them; a page that crashes fails the test at once.
 
-The frame turns every exception of a page into a sentence, so `at.exception` alone would not see it.
+The frame turns every exception of a page into a sentence, which `at.exception` does not see. Streamlit's script runner
+runs a page inside the frame when it is opened and without it when it is run again, so both are looked at.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog
@@ -39,11 +41,13 @@ def view_link(page: str, view: Mapping[str, Scalar]) -> dict[str, str]:
 
 def rerun(at: AppTest) -> AppTest:
     """Run the page again and see that it did not crash."""
+    st.set_option("client.showErrorDetails", "full")  # the app's own setting leaves the traceback out
     at.run()
-    crash = next((i for i, error in enumerate(at.error) if error.value == frame.GENERAL_ERROR), None)
-    if crash is not None:
-        raise AssertionError("the page crashed:\n" + "\n".join(code.value for code in at.code[-1:]))
-    assert not at.exception, "\n".join(f"{e.message}\n{''.join(e.stack_trace)}" for e in at.exception)
+    crashes = ["\n".join([e.message, *e.stack_trace]) for e in at.exception]
+    if any(error.value == frame.GENERAL_ERROR for error in at.error):
+        crashes.append(frame.GENERAL_ERROR)
+        crashes += [code.value for box in at.expander if box.label == frame.DETAILS for code in box.code]
+    assert not crashes, "\n".join(["the page crashed:", *crashes])
     return at
 
 
@@ -81,7 +85,7 @@ def in_link(at: AppTest, key: str) -> str | None:
     return value[0] if isinstance(value, list) else value
 
 
-def wait_until(found: Callable[[], Any], seconds: float = 120, says: Callable[[], object] = str) -> Any:
+def wait_until(found: Callable[[], Any], seconds: float = 300, says: Callable[[], object] = str) -> Any:
     """What `found` gives as soon as that is true; if it never is, an error with what `says` gives then."""
     deadline = time.monotonic() + seconds
     while not (value := found()):
@@ -90,7 +94,7 @@ def wait_until(found: Callable[[], Any], seconds: float = 120, says: Callable[[]
     return value
 
 
-def wait_for_words(at: AppTest, words: str, seconds: float = 120) -> str:
+def wait_for_words(at: AppTest, words: str, seconds: float = 300) -> str:
     """Run the page again until it says these words; all that it then says."""
     wait_until(lambda: words in said(at) or words in said(rerun(at)), seconds, lambda: f"no {words!r} in {said(at)!r}")
     return said(at)

@@ -32,7 +32,10 @@ NEED_DATA = ("train", "explore", "compare", "detect")
 
 
 GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
-"""What a page says when it fails in a way that nobody foresaw."""
+"""What a page says when it fails in a way that nobody foresaw; its traceback is folded away under DETAILS."""
+
+
+DETAILS = "Details for a report"
 
 
 def pages() -> list:
@@ -62,7 +65,7 @@ def run() -> None:
     except Exception as error:  # the outermost border: whatever was not foreseen still ends in a sentence
         _log.exception("the page %s failed", page.title)
         st.error(GENERAL_ERROR)
-        with st.expander("Details for a report"):
+        with st.expander(DETAILS):
             st.code("".join(traceback.format_exception(error)), language=None)
 
 

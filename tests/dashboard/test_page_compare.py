@@ -85,7 +85,7 @@ def test_more_seeds_give_the_spread(runs):
 
 def test_nonsense_in_the_link_shows_the_page_all_the_same(runs):
     at = compare(["zzz", "", "", "/etc/passwd"], section="Dreams", alarms="-3")
-    assert "What will be here" in said(at)
+    assert "Train the set first" in said(at)
 
 
 def test_one_button_trains_the_missing_models_of_the_set():

@@ -4,7 +4,7 @@ import pytest
 from pages_driver import PREFIXES, open_page, rerun, train
 
 from flowlab.detection.rules import RULES
-from pages.ui import frame, state
+from pages.ui import state
 
 DATA = {"data": "moons", "data.n_samples": "600", "data.anomaly_share": "0.05"}
 FLOW = {**DATA, "model": "affine", "model.n_layers": "2", "model.n_steps": "50"}
@@ -36,7 +36,7 @@ PLACES = [
     *(("compare", FLOW, {"section": section}) for section in SECTIONS),
     ("detect", FLOW, {}),
     *(("detect", FLOW, {"tab": tab}) for tab in TABS),
-    *(("detect", FLOW, {"rule": rule, "tab": "Rules"}) for rule in (*RULES, "manual")),
+    *(("detect", FLOW, {"rule": rule, "tab": "Curves"}) for rule in (*RULES, "manual")),
     ("score", FLOW, {}),
     ("score", FLOW, {"source": "A detector file"}),
     ("learn", FLOW, {}),
@@ -80,9 +80,16 @@ def test_nonsense_in_every_setting_of_a_page_is_harmless(page, run, place, read,
         open_page(page, run, **place, **dict.fromkeys(names, text))
 
 
+@pytest.mark.parametrize("names", [{}, {"data": "moons", "model": "affine"}], ids=["names too", "numbers only"])
+def test_nonsense_in_what_names_the_run_is_harmless(names):
+    for text in NONSENSE:
+        open_page("train", dict.fromkeys((*FLOW, "seed", "from"), text) | names)
+
+
 def test_a_crash_of_a_page_fails_the_test_with_its_traceback(monkeypatch):
     at = open_page("explore", FLOW)
     monkeypatch.setattr("pages.ui.explore.page", lambda: 1 / 0)
-    with pytest.raises(AssertionError, match="(?s)the page crashed:.*ZeroDivisionError"):
-        rerun(at)
-    assert [error.value for error in at.error] == [frame.GENERAL_ERROR] and not at.exception
+    for run in (lambda: open_page("explore", FLOW), lambda: rerun(at)):
+        with pytest.raises(AssertionError, match="(?s)the page crashed:.*division by zero") as failure:
+            run()
+        assert "3_explore.py" in str(failure.value), "the traceback"
