@@ -42,6 +42,7 @@ def test_a_link_with_nonsense_is_answered_in_words():
     assert "Half moons" in said(at)
 
 
+@pytest.mark.slow
 def test_every_data_set_and_model_of_the_catalog_can_be_shown():
     from flowlab import catalog
 
