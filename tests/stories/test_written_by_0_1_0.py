@@ -69,8 +69,8 @@ LINKS = [
     ),
     (f"{SPLINE}&explore.view=Layers&explore.layer=1&explore.row=21", {"View": "Layers"}, "**Layer 1** moves row 21"),
     (
-        f"{TABLE}&explore.view=Layers&explore.plane=two columns&explore.col1=0&explore.col2=2",
-        {"View": "Layers", "Plane": "two columns", "Across": 0, "Up": 2},
+        f"{TABLE}&explore.view=Layers&explore.plane=two columns&explore.col1=3&explore.col2=2",
+        {"View": "Layers", "Plane": "two columns", "Across": 3, "Up": 2},
         "",
     ),
     (
@@ -98,7 +98,7 @@ LINKS = [
         {"View": "Bridge", "From row": 3, "To row": 8},
         "−27.942 nats",
     ),
-    (f"{SPLINE}&explore.view=Margins&explore.column=0", {"View": "Margins", "Column": 0}, ""),
+    (f"{SPLINE}&explore.view=Margins&explore.column=1", {"View": "Margins", "Column": 1}, ""),
     (f"{SPLINE}&explore.view=Film&explore.step=13", {"View": "Film"}, "Fork from step 13"),
     (f"{SPLINE}&explore.view=Trust", {"View": "Trust"}, "Round trip"),
     (f"{DETECTOR}&explore.view=Rows&explore.color=score", {"View": "Rows", "Colour by": "score"}, ""),
@@ -171,8 +171,8 @@ LINKS = [
         "400 rows, 6 columns, 93 missing cells",
     ),
     (
-        f"{ORDERS}&table.tab=Two columns&table.x=weight&table.y=amount",
-        {"Show": "Two columns", "Across": "weight", "Up": "amount"},
+        f"{ORDERS}&table.tab=Two columns&table.x=weight&table.y=paid",
+        {"Show": "Two columns", "Across": "weight", "Up": "paid"},
         "187 train rows",
     ),
     (f"{ORDERS}&table.tab=Correlation", {"Show": "Correlation", "Label column": "fraud"}, ""),
