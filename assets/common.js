@@ -1,46 +1,113 @@
+// @ts-check
 // What every component of FlowLab shares: reading packed arrays, colours of the theme, numbers, elements.
 
-const PALETTE = {
-  light: { data: "#56657A", model: "#2F5FD0", truth: "#00856A", alarm: "#D1490C", second: "#8A4FBF", third: "#A67C00" },
-  dark: { data: "#A9B4C4", model: "#7EA2FF", truth: "#37C8A4", alarm: "#FF8A55", second: "#C79BF2", third: "#E0B84C" },
-};
-// One family for densities, after cividis (Nunez, Anderton & Renslow 2018); the first stop is the page itself.
-const STOPS = {
-  light: [null, "#F3EBC0", "#D9C983", "#A9A077", "#77777A", "#434E6C", "#14284F", "#001B40"],
-  dark: [null, "#12244A", "#35456B", "#5F6575", "#8E8873", "#BFAE66", "#E8D35A", "#FFF2A6"],
-};
-const TAU = 2 * Math.PI;
-const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
+/**
+ * What Streamlit hands to a component's default export.
+ * @typedef {object} Component
+ * @property {Uint8Array} data bytes of pages/ui/component.py `pack`
+ * @property {HTMLElement | ShadowRoot} parentElement
+ * @property {(name: string, value: unknown) => void} setStateValue
+ */
 
-// bytes of pages/ui/component.py `pack` -> {header fields..., name: typed array, name_shape: [...]}
-function unpack(bytes) {
-  const own = bytes.slice(); // a fresh buffer, so that the offsets are aligned
+/**
+ * Colours of one theme under the names of flowlab/plots/theme.py.
+ * @typedef {object} Colors
+ * @property {string} data
+ * @property {string} model
+ * @property {string} truth
+ * @property {string} anomaly
+ * @property {string} second
+ * @property {string} third
+ * @property {string} text
+ * @property {string} background
+ * @property {string[]} density from low to high, after the page's own colour
+ */
+
+/**
+ * What pages/ui/component.py adds to the scene of every component.
+ * @typedef {object} SceneBase
+ * @property {string} scene digest of the scene
+ * @property {{ light: Colors, dark: Colors }} colors
+ * @property {string} css
+ */
+
+/**
+ * The colours to draw with: those of FlowLab's theme, and shades between the page's text and background.
+ * @typedef {object} Theme
+ * @property {string} data
+ * @property {string} model
+ * @property {string} truth
+ * @property {string} anomaly
+ * @property {string} second
+ * @property {string} third
+ * @property {boolean} dark
+ * @property {string} page the background
+ * @property {string} text
+ * @property {string} muted
+ * @property {string} faint
+ * @property {string} frame
+ * @property {string} grid
+ * @property {string} halo around marks, so that they stand out from a density
+ * @property {Uint32Array} lut 256 density colours as pixels (ABGR)
+ * @property {string} font
+ * @property {string} id changes when the page's theme does
+ * @property {(turn: number) => string} hue colour of a direction, 0 <= turn < 1
+ */
+
+export const TAU = 2 * Math.PI;
+export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** @param {number} v @param {number} lo @param {number} hi */
+export const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
+
+/**
+ * Bytes of pages/ui/component.py `pack` -> {header fields..., name: typed array, name_shape: [...]}.
+ * @param {Uint8Array} bytes
+ * @returns {any}
+ */
+export function unpack(bytes) {
+  const own = new Uint8Array(bytes); // a buffer of its own, so that the offsets are aligned
   const n = new DataView(own.buffer).getUint32(0, true);
   const out = JSON.parse(new TextDecoder().decode(own.subarray(4, 4 + n)));
   const kinds = { f4: Float32Array, f2: Uint16Array, u1: Uint8Array, u4: Uint32Array };
   for (const [name, kind, shape, offset] of out.arrays) {
-    const raw = new kinds[kind](own.buffer, offset, shape.reduce((a, b) => a * b, 1));
-    out[name] = kind === "f2" ? fromHalf(raw) : raw;
-    out[name + "_shape"] = shape;
+    const size = shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
+    const raw = new kinds[/** @type {keyof typeof kinds} */ (kind)](own.buffer, offset, size);
+    out[name] = kind === "f2" ? fromHalf(/** @type {Uint16Array} */ (raw)) : raw;
+    out[`${name}_shape`] = shape;
   }
   return out;
 }
 
-function fromHalf(raw) {
+/**
+ * IEEE 754 half floats as float32; infinities become NaN.
+ * @param {Uint16Array} raw
+ */
+export function fromHalf(raw) {
   const out = new Float32Array(raw.length);
   for (let i = 0; i < raw.length; i++) {
-    const h = raw[i], e = (h >> 10) & 31, m = h & 1023;
-    const v = e === 31 ? NaN : e ? 2 ** (e - 15) * (1 + m / 1024) : 2 ** -14 * (m / 1024);
-    out[i] = h & 0x8000 ? -v : v;
+    const exponent = (raw[i] >> 10) & 31;
+    const mantissa = raw[i] & 1023;
+    let v = NaN;
+    if (exponent === 0) v = 2 ** -14 * (mantissa / 1024);
+    else if (exponent < 31) v = 2 ** (exponent - 15) * (1 + mantissa / 1024);
+    out[i] = raw[i] & 0x8000 ? -v : v;
   }
   return out;
 }
 
-// The carrier element brings this code and a scene; the element that changes finds both under `name`.
-function provide(name, update) {
-  const shelf = (globalThis.__flowlab ??= {});
-  const entry = (shelf[name] ??= { scenes: new Map(), waiting: [] });
+/**
+ * The carrier element's function: it keeps its scene and `update` where the element that changes finds them.
+ * @template Scene
+ * @param {string} name of the component
+ * @param {(component: Component, scene: Scene) => void | (() => void)} update
+ * @returns {(component: { data: Uint8Array }) => void}
+ */
+export function provide(name, update) {
+  const holder = /** @type {{ __flowlab?: Record<string, any> }} */ (globalThis);
+  holder.__flowlab ??= {};
+  holder.__flowlab[name] ??= { scenes: new Map(), waiting: [] };
+  const entry = holder.__flowlab[name];
   return ({ data }) => {
     const scene = unpack(data);
     entry.update = update;
@@ -51,69 +118,190 @@ function provide(name, update) {
   };
 }
 
-function rgb(text) {
-  const c = (rgb.canvas ??= new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true }));
-  c.fillStyle = "#888";
-  c.fillStyle = text;
-  c.fillRect(0, 0, 1, 1);
-  return [...c.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+/**
+ * The state of the component in `parent`; `start` makes it at the first update.
+ * @template State
+ * @param {HTMLElement | ShadowRoot} parent
+ * @param {() => State} start
+ * @returns {State}
+ */
+export function stateOf(parent, start) {
+  const holder = /** @type {{ __flowlab?: State }} */ (/** @type {unknown} */ (parent));
+  holder.__flowlab ??= start();
+  return holder.__flowlab;
 }
 
-function themeOf(element) {
-  const css = getComputedStyle(element);
-  const get = (name, fallback) => css.getPropertyValue(name).trim() || fallback;
-  const page = get("--st-background-color", "#ffffff"), back = rgb(page);
-  const dark = 0.2126 * back[0] + 0.7152 * back[1] + 0.0722 * back[2] < 110;
-  const text = get("--st-text-color", dark ? "#eeeeee" : "#222222"), ink = rgb(text);
-  const mix = (t) => `rgb(${ink.map((v, i) => Math.round(v * t + back[i] * (1 - t))).join(" ")})`;
-  const stops = STOPS[dark ? "dark" : "light"].map((s) => (s ? rgb(s) : back));
-  const lut = new Uint32Array(256);
+/**
+ * Dispatch "flowlab:draw" from a component's root after each drawing; it bubbles to the window.
+ * @param {HTMLElement} root
+ * @param {{ component: string } & Record<string, unknown>} detail what is on the canvas now
+ */
+export function announce(root, detail) {
+  root.dispatchEvent(new CustomEvent("flowlab:draw", { bubbles: true, composed: true, detail }));
+}
+
+/** @type {OffscreenCanvasRenderingContext2D | undefined} */
+let probe;
+
+/**
+ * Red, green and blue (0..255) of any CSS colour; grey for what is none.
+ * @param {string} text
+ */
+export function rgb(text) {
+  probe ??= /** @type {OffscreenCanvasRenderingContext2D} */ (
+    new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })
+  );
+  probe.fillStyle = "gray";
+  probe.fillStyle = text;
+  probe.fillRect(0, 0, 1, 1);
+  return [...probe.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+}
+
+/**
+ * 256 pixels (ABGR) evenly spaced along a line of colours.
+ * @param {number[][]} stops at least two of [red, green, blue]
+ */
+export function lookupTable(stops) {
+  const table = new Uint32Array(256);
   for (let i = 0; i < 256; i++) {
-    const f = (i / 255) * (stops.length - 1), a = Math.min(stops.length - 2, Math.floor(f)), t = f - a;
-    const [r, g, b] = [0, 1, 2].map((c) => Math.round(stops[a][c] * (1 - t) + stops[a + 1][c] * t));
-    lut[i] = (255 << 24) | (b << 16) | (g << 8) | r;
+    const f = (i / 255) * (stops.length - 1);
+    const a = Math.min(stops.length - 2, Math.floor(f));
+    const [r, g, b] = [0, 1, 2].map((c) => Math.round(stops[a][c] * (1 - (f - a)) + stops[a + 1][c] * (f - a)));
+    table[i] = (255 << 24) | (b << 16) | (g << 8) | r;
   }
+  return table;
+}
+
+/** @param {number} pixel ABGR */
+export const pixelColor = (pixel) => `rgb(${pixel & 255} ${(pixel >> 8) & 255} ${(pixel >> 16) & 255})`;
+
+/**
+ * The theme of the page around `element`.
+ * @param {Element} element
+ * @param {SceneBase["colors"]} colors
+ * @returns {Theme}
+ */
+export function themeOf(element, colors) {
+  const css = getComputedStyle(element);
+  /** @param {string} name @param {string} fallback */
+  const get = (name, fallback) => css.getPropertyValue(name).trim() || fallback;
+  const page = get("--st-background-color", colors.light.background);
+  const back = rgb(page);
+  const dark = 0.2126 * back[0] + 0.7152 * back[1] + 0.0722 * back[2] < 110;
+  const { data, model, truth, anomaly, second, third, ...own } = dark ? colors.dark : colors.light;
+  const text = get("--st-text-color", own.text);
+  const ink = rgb(text);
+  /** @param {number} t */
+  const mixed = (t) => `rgb(${ink.map((v, i) => Math.round(v * t + back[i] * (1 - t))).join(" ")})`;
   return {
-    ...PALETTE[dark ? "dark" : "light"], dark, page, text, lut, halo: dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)",
-    muted: mix(0.72), faint: mix(0.32), grid: mix(0.1),
-    frame: mix(0.24), font: get("--st-font", "sans-serif"), id: page + text,
-    // a circle of hues of one lightness, so that no direction looks more important than another
-    hue: (t) => `oklch(${dark ? "0.78 0.13" : "0.56 0.15"} ${Math.round(t * 360)})`,
+    ...{ data, model, truth, anomaly, second, third, dark, page, text },
+    lut: lookupTable([back, ...own.density.map(rgb)]),
+    halo: dark ? "rgb(6 10 20 / 0.75)" : "rgb(255 255 255 / 0.8)",
+    muted: mixed(0.72),
+    faint: mixed(0.32),
+    grid: mixed(0.1),
+    frame: mixed(0.24),
+    font: get("--st-font", "sans-serif"),
+    id: page + text,
+    // hues of one lightness, so that no direction looks more important than another
+    hue: (turn) => `oklch(${dark ? "0.78 0.13" : "0.56 0.15"} ${Math.round(turn * 360)})`,
   };
 }
 
-function ticks(lo, hi, n) {
-  const raw = (hi - lo) / n, power = 10 ** Math.floor(Math.log10(raw)), rest = raw / power;
-  const step = power * (rest > 5 ? 10 : rest > 2 ? 5 : rest > 1 ? 2 : 1), out = [];
-  for (let v = Math.ceil(lo / step - 1e-9) * step; v <= hi + step * 1e-9; v += step) out.push(Math.abs(v) < step / 1e6 ? 0 : v);
+/**
+ * About `n` round numbers between `lo` and `hi`, each with its text.
+ * @param {number} lo @param {number} hi @param {number} n
+ * @returns {[number, string][]}
+ */
+export function ticks(lo, hi, n) {
+  const raw = (hi - lo) / n;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const rest = raw / power;
+  const step = power * (rest > 5 ? 10 : rest > 2 ? 5 : rest > 1 ? 2 : 1);
   const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return out.map((v) => [v, thin(v, places)]);
+  /** @type {[number, string][]} */
+  const out = [];
+  for (let v = Math.ceil(lo / step - 1e-9) * step; v <= hi + step * 1e-9; v += step) {
+    const value = Math.abs(v) < step / 1e6 ? 0 : v;
+    out.push([value, thin(value, places)]);
+  }
+  return out;
 }
 
-// 12 345.678 with a thin space every three digits and a true minus sign
-function thin(v, places = 0) {
+/**
+ * 12 345.678 with a thin space every three digits and a true minus sign.
+ * @param {number} v @param {number} [places]
+ */
+export function thin(v, places = 0) {
   if (!Number.isFinite(v)) return "\u2013";
   if (v && (Math.abs(v) >= 1e7 || Math.abs(v) < 1e-4)) return v.toExponential(1).replace("-", "\u2212");
   const [whole, rest] = Math.abs(v).toFixed(places).split(".");
   const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
-  return (v < 0 ? "\u2212" : "") + grouped + (rest ? "." + rest : "");
+  return (v < 0 ? "\u2212" : "") + grouped + (rest ? `.${rest}` : "");
 }
 
-// Put a component's elements in place. While a slow rerun is under way Streamlit fades what it has not drawn yet;
-// a canvas that draws itself is never out of date, and must not blink.
-function mountInto(parent, root) {
-  parent.append(make("style", { text: CSS }), root);
-  const box = (parent.host ?? parent).closest("[data-testid=stElementContainer]");
+/**
+ * Arrays a and b mixed by t, into `out` if it fits.
+ * @param {ArrayLike<number>} a @param {ArrayLike<number>} b @param {number} t
+ * @param {Float32Array | null} [out]
+ */
+export function mix(a, b, t, out) {
+  const into = out?.length === a.length ? out : new Float32Array(a.length);
+  for (let k = 0; k < a.length; k++) into[k] = a[k] + (b[k] - a[k]) * t;
+  return into;
+}
+
+/**
+ * Put a component's elements and style sheet in place. Streamlit fades what a slow rerun has not drawn yet; a canvas
+ * draws itself and is not faded.
+ * @param {HTMLElement | ShadowRoot} parent @param {HTMLElement} root @param {string} css
+ */
+export function mountInto(parent, root, css) {
+  parent.append(make("style", { text: css }), root);
+  const host = parent instanceof ShadowRoot ? parent.host : parent;
+  const box = /** @type {HTMLElement | null} */ (host.closest("[data-testid=stElementContainer]"));
   box?.style.setProperty("opacity", "1", "important");
   box?.style.setProperty("transition", "none", "important");
 }
 
-// <tag class=... attributes>text or children; text only ever goes into text nodes
-function make(tag, { cls = "", text = null, ...attributes } = {}, ...children) {
-  const e = document.createElement(tag);
-  if (cls) e.className = cls;
-  if (text !== null) e.textContent = text;
-  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
-  e.append(...children);
-  return e;
+/**
+ * <tag class=cls attributes...>text or children; text only ever goes into text nodes.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string>} [options] `cls`, `text` and attributes
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, { cls, text, ...attributes } = {}, ...children) {
+  const element = document.createElement(tag);
+  if (cls) element.className = cls;
+  if (text !== undefined) element.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Set an element's text where it differs, so that screen readers and selections are not disturbed.
+ * @param {Element} element @param {string} text
+ */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {string} text @param {boolean} on */
+export const toggleButton = (text, on) =>
+  make("button", { cls: "chip", type: "button", text, "aria-pressed": String(on) });
+
+/** @param {Element} button */
+export const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
+
+/**
+ * Move a tip beside a place in its parent: to the right of it, or to the left where `left` is beyond `flipAt`.
+ * @param {HTMLElement} tip @param {number} left @param {number} top @param {number} flipAt
+ */
+export function placeTip(tip, left, top, flipAt) {
+  const flip = left > flipAt;
+  const to = `translate(${Math.round(left + (flip ? -14 : 14))}px, ${Math.round(top)}px)`;
+  tip.style.transform = flip ? `${to} translateX(-100%)` : to;
 }

@@ -1,107 +1,250 @@
+// @ts-check
 // Drawing on canvases: a plane with axes, marks, smooth approach, a density as a picture.
+
+import { clamp, pixelColor, reducedMotion, TAU, ticks } from "./common.js";
+
+/** @typedef {import("./common.js").Theme} Theme */
+/** @typedef {[number, number]} Point in CSS pixels of a canvas */
+/** @typedef {{ image: OffscreenCanvas, size: number }} Sprite a picture and its side in CSS pixels */
 
 const EASE_MS = 95; // time constant of the exponential approach: 93 % of the way after 250 ms
 
 // A canvas with a rectangle of data coordinates in it. Lengths are CSS pixels.
-class Plane {
+export class Plane {
+  /** @type {ArrayLike<number>} x0, x1, y0, y1 in data coordinates */
+  view = [0, 1, 0, 1];
+  font = "sans-serif";
+  bigger = false; // labels for a large canvas
+  density = 1; // device pixels for a CSS pixel
+  width = 0;
+  height = 0;
+  // the rectangle inside the padding: its upper left corner, width and height
+  x0 = 0;
+  y0 = 0;
+  pw = 1;
+  ph = 1;
+
+  /** @param {HTMLCanvasElement} canvas @param {[number, number, number, number]} pad top, right, bottom, left */
   constructor(canvas, pad) {
-    Object.assign(this, { canvas, pad, g: canvas.getContext("2d"), view: [0, 1, 0, 1] });
+    this.canvas = canvas;
+    this.pad = pad;
+    /** @type {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} */
+    this.ctx = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   }
+
+  /** Clear the canvas and follow its size; false where it has none. */
   fit() {
-    const d = devicePixelRatio || 1, w = this.canvas.clientWidth, h = this.canvas.clientHeight;
-    if (this.canvas.width !== Math.round(w * d) || this.canvas.height !== Math.round(h * d)) {
-      this.canvas.width = Math.round(w * d);
-      this.canvas.height = Math.round(h * d);
-    }
-    this.g.setTransform(d, 0, 0, d, 0, 0);
-    this.g.clearRect(0, 0, w, h);
     const [top, right, bottom, left] = this.pad;
-    Object.assign(this, { d, w, h, x0: left, y0: top, pw: Math.max(1, w - left - right), ph: Math.max(1, h - top - bottom) });
-    return w > 0 && h > 0;
-  }
-  x(v) { return this.x0 + ((v - this.view[0]) / (this.view[1] - this.view[0])) * this.pw; }
-  y(v) { return this.y0 + (1 - (v - this.view[2]) / (this.view[3] - this.view[2])) * this.ph; }
-  at(px, py) {
-    return [this.view[0] + ((px - this.x0) / this.pw) * (this.view[1] - this.view[0]),
-      this.view[2] + (1 - (py - this.y0) / this.ph) * (this.view[3] - this.view[2])];
-  }
-  has(px, py) { return px >= this.x0 && px <= this.x0 + this.pw && py >= this.y0 && py <= this.y0 + this.ph; }
-  clip(draw) {
-    this.g.save();
-    this.g.beginPath();
-    this.g.rect(this.x0, this.y0, this.pw, this.ph);
-    this.g.clip();
-    draw(this.g);
-    this.g.restore();
-  }
-  label(text, px, py, color, { align = "left", base = "alphabetic", weight = 400, size = 12, turn = 0, halo = null } = {}) {
-    const g = this.g;
-    g.save();
-    g.translate(px, py);
-    if (turn) g.rotate(turn);
-    g.font = `${weight} ${this.bigger ? size + 1.5 : size}px ${this.font}`;
-    g.textAlign = align;
-    g.textBaseline = base;
-    if (halo) {
-      g.strokeStyle = halo;
-      g.lineWidth = 4;
-      g.lineJoin = "round";
-      g.strokeText(text, 0, 0);
+    const density = devicePixelRatio || 1;
+    const width = this.canvas.clientWidth;
+    const height = this.canvas.clientHeight;
+    if (this.canvas.width !== Math.round(width * density) || this.canvas.height !== Math.round(height * density)) {
+      this.canvas.width = Math.round(width * density);
+      this.canvas.height = Math.round(height * density);
     }
-    g.fillStyle = color;
-    g.fillText(text, 0, 0);
-    g.restore();
+    this.ctx.setTransform(density, 0, 0, density, 0, 0);
+    this.ctx.clearRect(0, 0, width, height);
+    const [pw, ph] = [Math.max(1, width - left - right), Math.max(1, height - top - bottom)];
+    Object.assign(this, { density, width, height, x0: left, y0: top, pw, ph });
+    return width > 0 && height > 0;
   }
-  axes(t, xTitle, yTitle, { nx = 4, ny = 4, gridY = false, frame = true } = {}) {
-    const g = this.g, right = this.x0 + this.pw, floor = this.y0 + this.ph;
-    this.font = t.font;
-    g.lineWidth = 1;
+
+  /** @param {number} v */
+  x(v) {
+    return this.x0 + ((v - this.view[0]) / (this.view[1] - this.view[0])) * this.pw;
+  }
+
+  /** @param {number} v */
+  y(v) {
+    return this.y0 + (1 - (v - this.view[2]) / (this.view[3] - this.view[2])) * this.ph;
+  }
+
+  /**
+   * Data coordinates of a place on the canvas.
+   * @param {number} px @param {number} py
+   * @returns {[number, number]}
+   */
+  at(px, py) {
+    const [x0, x1, y0, y1] = Array.from(this.view);
+    return [x0 + ((px - this.x0) / this.pw) * (x1 - x0), y0 + (1 - (py - this.y0) / this.ph) * (y1 - y0)];
+  }
+
+  /** @param {number} px @param {number} py */
+  has(px, py) {
+    return px >= this.x0 && px <= this.x0 + this.pw && py >= this.y0 && py <= this.y0 + this.ph;
+  }
+
+  /** @param {(ctx: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D) => void} draw */
+  clip(draw) {
+    this.ctx.save();
+    this.ctx.beginPath();
+    this.ctx.rect(this.x0, this.y0, this.pw, this.ph);
+    this.ctx.clip();
+    draw(this.ctx);
+    this.ctx.restore();
+  }
+
+  /**
+   * @typedef {object} LabelOptions
+   * @property {CanvasTextAlign} [align]
+   * @property {CanvasTextBaseline} [base]
+   * @property {number} [weight]
+   * @property {number} [size]
+   * @property {number} [turn] in radians
+   * @property {string | null} [halo] colour around the text
+   */
+
+  /**
+   * @param {string} text @param {number} px @param {number} py @param {string} color @param {LabelOptions} [options]
+   */
+  label(text, px, py, color, options = {}) {
+    const { align = "left", base = "alphabetic", weight = 400, size = 12, turn = 0, halo = null } = options;
+    const ctx = this.ctx;
+    ctx.save();
+    ctx.translate(px, py);
+    if (turn) ctx.rotate(turn);
+    ctx.font = `${weight} ${this.bigger ? size + 1.5 : size}px ${this.font}`;
+    ctx.textAlign = align;
+    ctx.textBaseline = base;
+    if (halo) {
+      ctx.strokeStyle = halo;
+      ctx.lineWidth = 4;
+      ctx.lineJoin = "round";
+      ctx.strokeText(text, 0, 0);
+    }
+    ctx.fillStyle = color;
+    ctx.fillText(text, 0, 0);
+    ctx.restore();
+  }
+
+  /**
+   * @param {Theme} theme @param {string} xTitle @param {string} yTitle
+   * @param {{ nx?: number, ny?: number, gridY?: boolean, frame?: boolean }} [options] about how many ticks, and lines
+   */
+  axes(theme, xTitle, yTitle, { nx = 4, ny = 4, gridY = false, frame = true } = {}) {
+    const right = this.x0 + this.pw;
+    const floor = this.y0 + this.ph;
+    this.font = theme.font;
+    this.ctx.lineWidth = 1;
     for (const [v, text] of ticks(this.view[2], this.view[3], ny)) {
       const y = Math.round(this.y(v)) + 0.5;
-      if (gridY) this.line(t.grid, [[this.x0, y], [right, y]]);
-      this.label(text, this.x0 - 7, y, t.muted, { align: "right", base: "middle" });
+      if (gridY)
+        this.line(theme.grid, [
+          [this.x0, y],
+          [right, y],
+        ]);
+      this.label(text, this.x0 - 7, y, theme.muted, { align: "right", base: "middle" });
     }
     for (const [v, text] of ticks(this.view[0], this.view[1], nx)) {
-      this.label(text, clamp(this.x(v), this.x0 + 4, right - 4), floor + 7, t.muted, { align: "center", base: "top" });
+      const x = clamp(this.x(v), this.x0 + 4, right - 4);
+      this.label(text, x, floor + 7, theme.muted, { align: "center", base: "top" });
     }
     if (frame) {
-      g.strokeStyle = t.frame;
-      g.strokeRect(Math.round(this.x0) + 0.5, Math.round(this.y0) + 0.5, Math.round(this.pw) - 1, Math.round(this.ph) - 1);
-    } else this.line(t.frame, [[this.x0, floor + 0.5], [right, floor + 0.5]]);
-    if (xTitle) this.label(xTitle, this.x0 + this.pw / 2, this.h - 2, t.muted, { align: "center", base: "bottom" });
-    if (yTitle) this.label(yTitle, 2, this.y0 + this.ph / 2, t.muted, { align: "center", base: "top", turn: -Math.PI / 2 });
+      const [x, y, w, h] = [this.x0, this.y0, this.pw, this.ph].map(Math.round);
+      this.ctx.strokeStyle = theme.frame;
+      this.ctx.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
+    } else this.level(theme.frame, floor + 0.5);
+    const middle = this.y0 + this.ph / 2;
+    if (xTitle) {
+      this.label(xTitle, this.x0 + this.pw / 2, this.height - 2, theme.muted, { align: "center", base: "bottom" });
+    }
+    if (yTitle) this.label(yTitle, 2, middle, theme.muted, { align: "center", base: "top", turn: -Math.PI / 2 });
   }
+
+  /** @typedef {{ width?: number, dash?: number[], alpha?: number }} LineOptions */
+
+  /** @param {string} color @param {Point[]} points @param {LineOptions} [options] */
   line(color, points, { width = 1, dash = [], alpha = 1 } = {}) {
-    const g = this.g;
-    g.save();
-    g.globalAlpha = alpha;
-    g.strokeStyle = color;
-    g.lineWidth = width;
-    g.lineJoin = "round";
-    g.setLineDash(dash);
-    g.beginPath();
-    points.forEach(([x, y], i) => (i ? g.lineTo(x, y) : g.moveTo(x, y)));
-    g.stroke();
-    g.restore();
+    const ctx = this.ctx;
+    ctx.save();
+    ctx.globalAlpha = alpha;
+    ctx.strokeStyle = color;
+    ctx.lineWidth = width;
+    ctx.lineJoin = "round";
+    ctx.setLineDash(dash);
+    ctx.beginPath();
+    for (const [i, [x, y]] of points.entries()) {
+      if (i) ctx.lineTo(x, y);
+      else ctx.moveTo(x, y);
+    }
+    ctx.stroke();
+    ctx.restore();
   }
-  ring(px, py, r, color, width = 2) {
-    this.g.beginPath();
-    this.g.arc(px, py, r, 0, TAU);
-    this.g.strokeStyle = color;
-    this.g.lineWidth = width;
-    this.g.stroke();
+
+  /**
+   * A level line through the whole plane.
+   * @param {string} color @param {number} py @param {LineOptions} [options]
+   */
+  level(color, py, options) {
+    const right = this.x0 + this.pw;
+    this.line(
+      color,
+      [
+        [this.x0, py],
+        [right, py],
+      ],
+      options,
+    );
   }
-  // xy: interleaved data coordinates; sprite(i) -> the picture of point i
+
+  /**
+   * An upright line through the whole plane.
+   * @param {string} color @param {number} px @param {LineOptions} [options]
+   */
+  upright(color, px, options) {
+    const floor = this.y0 + this.ph;
+    this.line(
+      color,
+      [
+        [px, this.y0],
+        [px, floor],
+      ],
+      options,
+    );
+  }
+
+  /** @param {number} px @param {number} py @param {number} radius @param {string} color @param {number} [width] */
+  ring(px, py, radius, color, width = 2) {
+    this.ctx.beginPath();
+    this.ctx.arc(px, py, radius, 0, TAU);
+    this.ctx.strokeStyle = color;
+    this.ctx.lineWidth = width;
+    this.ctx.stroke();
+  }
+
+  /** Begin the path of a circle around the origin of the data coordinates. @param {number} radius */
+  circlePath(radius) {
+    const [cx, cy] = [this.x(0), this.y(0)];
+    this.ctx.beginPath();
+    this.ctx.ellipse(cx, cy, this.x(radius) - cx, cy - this.y(radius), 0, 0, TAU);
+  }
+
+  /**
+   * @param {ArrayLike<number>} xy interleaved data coordinates
+   * @param {(i: number) => Sprite | null} sprite the picture of point i, null for none
+   */
   dots(xy, sprite) {
-    const g = this.g, { view, x0, y0, pw, ph } = this, kx = pw / (view[1] - view[0]), ky = ph / (view[3] - view[2]);
+    const { view, x0, y0, pw, ph, ctx } = this;
+    const kx = pw / (view[1] - view[0]);
+    const ky = ph / (view[3] - view[2]);
     for (let i = 0; 2 * i < xy.length; i++) {
-      const s = sprite(i), half = s.size / 2;
-      const px = x0 + (xy[2 * i] - view[0]) * kx, py = y0 + (view[3] - xy[2 * i + 1]) * ky;
-      if (px > x0 - half && px < x0 + pw + half && py > y0 - half && py < y0 + ph + half) g.drawImage(s.image, px - half, py - half, s.size, s.size);
+      const mark = sprite(i);
+      if (!mark) continue;
+      const half = mark.size / 2;
+      const px = x0 + (xy[2 * i] - view[0]) * kx;
+      const py = y0 + (view[3] - xy[2 * i + 1]) * ky;
+      const seen = px > x0 - half && px < x0 + pw + half && py > y0 - half && py < y0 + ph + half;
+      if (seen) ctx.drawImage(mark.image, px - half, py - half, mark.size, mark.size);
     }
   }
+
+  /**
+   * Index of the point nearest to a place, -1 if none is within `reach`.
+   * @param {ArrayLike<number>} xy @param {number} px @param {number} py @param {number} [reach]
+   */
   nearest(xy, px, py, reach = 12) {
-    let best = -1, least = reach * reach;
+    let best = -1;
+    let least = reach * reach;
     for (let i = 0; 2 * i < xy.length; i++) {
       const d = (this.x(xy[2 * i]) - px) ** 2 + (this.y(xy[2 * i + 1]) - py) ** 2;
       if (d < least) [best, least] = [i, d];
@@ -110,70 +253,111 @@ class Plane {
   }
 }
 
-// A mark drawn once and stamped many times; the halo keeps it apart from any density behind it.
-function markSprite(color, halo, radius, shape = "dot") {
-  const d = devicePixelRatio || 1, n = Math.ceil((2 * radius + 5) * d), size = n / d;
-  const image = new OffscreenCanvas(n, n), g = image.getContext("2d"), c = size / 2;
-  g.scale(d, d);
+/**
+ * A mark drawn once and stamped many times; the halo sets it off from the density behind it.
+ * @param {string} color @param {string} halo @param {number} radius
+ * @param {"dot" | "diamond" | "ring"} [shape]
+ * @returns {Sprite}
+ */
+export function markSprite(color, halo, radius, shape = "dot") {
+  const density = devicePixelRatio || 1;
+  const side = Math.ceil((2 * radius + 5) * density);
+  const size = side / density;
+  const centre = size / 2;
+  const image = new OffscreenCanvas(side, side);
+  const ctx = /** @type {OffscreenCanvasRenderingContext2D} */ (image.getContext("2d"));
+  ctx.scale(density, density);
+  /** @param {number} r */
   const path = (r) => {
-    g.beginPath();
-    if (shape !== "diamond") return g.arc(c, c, r, 0, TAU);
-    r *= 1.3;
-    for (const [x, y] of [[0, -r], [r, 0], [0, r], [-r, 0]]) g.lineTo(c + x, c + y);
-    g.closePath();
+    ctx.beginPath();
+    if (shape !== "diamond") {
+      ctx.arc(centre, centre, r, 0, TAU);
+      return;
+    }
+    const reach = 1.3 * r;
+    ctx.lineTo(centre, centre - reach);
+    ctx.lineTo(centre + reach, centre);
+    ctx.lineTo(centre, centre + reach);
+    ctx.lineTo(centre - reach, centre);
+    ctx.closePath();
   };
-  path(shape === "ring" ? radius : radius + 0.9);
   if (shape === "ring") {
-    g.strokeStyle = halo;
-    g.lineWidth = 2.2;
-    g.stroke();
-    g.strokeStyle = color;
-    g.lineWidth = 1;
-    g.stroke();
-  } else {
-    g.fillStyle = halo;
-    g.fill();
     path(radius);
-    g.fillStyle = color;
-    g.fill();
+    ctx.strokeStyle = halo;
+    ctx.lineWidth = 2.2;
+    ctx.stroke();
+    ctx.strokeStyle = color;
+    ctx.lineWidth = 1;
+    ctx.stroke();
+  } else {
+    path(radius + 0.9);
+    ctx.fillStyle = halo;
+    ctx.fill();
+    path(radius);
+    ctx.fillStyle = color;
+    ctx.fill();
   }
   return { image, size };
 }
 
 // The marks of m rows: all alike, or by `color` (m,) and what it means: a direction, a class or a value.
-class Marks {
-  constructor(t, { color, color_kind: kind }, m, grow = 1) {
-    const halo = t.halo, radius = grow * (m > 1200 ? 1.5 : 1.9), plain = markSprite(t.data, halo, radius);
-    const make = (paint) => Array.from({ length: 32 }, (_, i) => markSprite(paint(i / 31), halo, radius));
-    const shade = (f) => { const c = t.lut[Math.round(70 + 185 * f)]; return `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`; };
-    if (!color) this.of = () => plain;
-    else if (kind === "label") {
-      const strange = markSprite(t.alarm, halo, radius + 0.6, "diamond");
-      this.of = (i) => (color[i] ? strange : plain);
-    } else {
-      const wheel = make(kind === "angle" ? (f) => t.hue((f * 31) / 32) : shade);
+export class Marks {
+  /**
+   * @param {Theme} theme
+   * @param {{ color?: Uint8Array, color_kind: string }} scene
+   * @param {number} m
+   * @param {number} [grow]
+   */
+  constructor(theme, { color, color_kind: kind }, m, grow = 1) {
+    const { halo, lut } = theme;
+    const radius = grow * (m > 1200 ? 1.5 : 1.9);
+    const plain = markSprite(theme.data, halo, radius);
+    /** @type {(i: number) => Sprite} the mark of row i */
+    this.of = () => plain;
+    if (color && kind === "label") {
+      const anomaly = markSprite(theme.anomaly, halo, radius + 0.6, "diamond");
+      this.of = (i) => (color[i] ? anomaly : plain);
+    } else if (color) {
+      const paint = (/** @type {number} */ i) =>
+        kind === "angle" ? theme.hue(i / 32) : pixelColor(lut[Math.round(70 + (185 * i) / 31)]);
+      const wheel = Array.from({ length: 32 }, (_, i) => markSprite(paint(i), halo, radius));
       this.of = (i) => wheel[color[i] >> 3];
     }
-    this.open = markSprite(t.model, halo, radius, "ring");
+    /** The mark of a sample. */
+    this.open = markSprite(theme.model, halo, radius, "ring");
   }
 }
 
 // An array that approaches its target; many small steps or one large one end in the same place.
-class Approach {
-  constructor() { this.now = null; this.goal = null; }
+export class Approach {
+  /** @type {Float32Array | null} */
+  now = null;
+  /** @type {ArrayLike<number> | null} */
+  goal = null;
+
+  /** @param {ArrayLike<number> | null} goal */
   aim(goal) {
     this.goal = goal;
-    if (!goal || !this.now || this.now.length !== goal.length || reducedMotion()) this.now = goal && Float32Array.from(goal);
+    const jumps = !goal || !this.now || this.now.length !== goal.length || reducedMotion();
+    if (jumps) this.now = goal && Float32Array.from(goal);
   }
-  // `enough`: the distance that no longer shows. True while still on the way.
+
+  /**
+   * Move on by dt ms; true while some value is further than `enough` from its goal.
+   * @param {number} dt @param {number} enough the distance that no longer shows
+   */
   step(dt, enough) {
-    if (!this.goal) return false;
-    const { now, goal } = this, k = 1 - Math.exp(-dt / EASE_MS);
+    const { now, goal } = this;
+    if (!goal || !now) return false;
+    const share = 1 - Math.exp(-dt / EASE_MS);
     let far = 0;
     for (let i = 0; i < now.length; i++) {
       const d = goal[i] - now[i];
-      if (d !== d) { now[i] = goal[i]; continue; }
-      now[i] += d * k;
+      if (Number.isNaN(d)) {
+        now[i] = goal[i];
+        continue;
+      }
+      now[i] += d * share;
       if (Math.abs(d) > far) far = Math.abs(d);
     }
     if (far > enough) return true;
@@ -182,49 +366,80 @@ class Approach {
   }
 }
 
+export const HEAT_POWER = 0.65; // the colour follows this power of the density, so that low densities show
+
 // A coarse field of values 0..255 as a smooth picture: Catmull-Rom in value space, then colour.
-class Heat {
+export class Heat {
+  n = 0; // side of the field that the weights are for
+  rows = new Float32Array(0);
+  index = new Int16Array(0);
+  weight = new Float32Array(0);
+  tone = Uint8Array.from({ length: 1024 }, (_, i) => Math.round(255 * (i / 1023) ** HEAT_POWER));
+
   constructor(side = 240) {
     this.side = side;
     this.picture = new OffscreenCanvas(side, side);
-    this.g = this.picture.getContext("2d");
-    this.image = this.g.createImageData(side, side);
+    this.ctx = /** @type {OffscreenCanvasRenderingContext2D} */ (this.picture.getContext("2d"));
+    this.image = this.ctx.createImageData(side, side);
     this.pixels = new Uint32Array(this.image.data.buffer);
   }
-  weights(n) {
+
+  /** @param {number} n */
+  prepare(n) {
     if (this.n === n) return;
     this.n = n;
     this.rows = new Float32Array(n * this.side);
     this.index = new Int16Array(4 * this.side);
     this.weight = new Float32Array(4 * this.side);
     for (let o = 0; o < this.side; o++) {
-      const f = ((o + 0.5) * n) / this.side - 0.5, i = Math.floor(f), t = f - i;
-      const w = [-t + 2 * t * t - t ** 3, 2 - 5 * t * t + 3 * t ** 3, t + 4 * t * t - 3 * t ** 3, -t * t + t ** 3];
+      const f = ((o + 0.5) * n) / this.side - 0.5;
+      const i = Math.floor(f);
+      const weights = catmullRom(f - i);
       for (let k = 0; k < 4; k++) {
         this.index[4 * o + k] = clamp(i + k - 1, 0, n - 1);
-        this.weight[4 * o + k] = w[k] / 2;
+        this.weight[4 * o + k] = weights[k];
       }
     }
   }
-  // values: (n, n), row 0 lowest. The colour follows the power 0.65 of the density so that thin bridges show.
+
+  /**
+   * @param {ArrayLike<number>} values (n, n), row 0 lowest @param {number} n @param {Uint32Array} lut
+   */
   paint(values, n, lut) {
-    this.weights(n);
-    const { side, rows, index: I, weight: W, pixels } = this;
-    if (!this.tone) this.tone = Uint8Array.from({ length: 1024 }, (_, i) => Math.round(255 * (i / 1023) ** Heat.POWER));
-    for (let r = 0; r < n; r++) for (let o = 0; o < side; o++) {
-      const q = 4 * o, b = r * n;
-      rows[r * side + o] = values[b + I[q]] * W[q] + values[b + I[q + 1]] * W[q + 1] + values[b + I[q + 2]] * W[q + 2] + values[b + I[q + 3]] * W[q + 3];
-    }
-    for (let o = 0; o < side; o++) {
-      const q = 4 * o, a = I[q] * side, b = I[q + 1] * side, c = I[q + 2] * side, e = I[q + 3] * side, out = (side - 1 - o) * side;
-      const wa = W[q], wb = W[q + 1], wc = W[q + 2], we = W[q + 3];
-      for (let x = 0; x < side; x++) {
-        const v = (rows[a + x] * wa + rows[b + x] * wb + rows[c + x] * wc + rows[e + x] * we) * 4.0118;
-        pixels[out + x] = lut[this.tone[v < 0 ? 0 : v > 1023 ? 1023 : v | 0]];
+    this.prepare(n);
+    const { side, rows, index: I, weight: W, pixels, tone } = this;
+    for (let r = 0; r < n; r++) {
+      const b = r * n;
+      for (let o = 0; o < side; o++) {
+        const q = 4 * o;
+        rows[r * side + o] =
+          values[b + I[q]] * W[q] +
+          values[b + I[q + 1]] * W[q + 1] +
+          values[b + I[q + 2]] * W[q + 2] +
+          values[b + I[q + 3]] * W[q + 3];
       }
     }
-    this.g.putImageData(this.image, 0, 0);
+    for (let o = 0; o < side; o++) {
+      const q = 4 * o;
+      const [a, b, c, e] = [I[q] * side, I[q + 1] * side, I[q + 2] * side, I[q + 3] * side];
+      const [wa, wb, wc, we] = [W[q], W[q + 1], W[q + 2], W[q + 3]];
+      const out = (side - 1 - o) * side;
+      for (let x = 0; x < side; x++) {
+        const v = (rows[a + x] * wa + rows[b + x] * wb + rows[c + x] * wc + rows[e + x] * we) * 4.0118;
+        pixels[out + x] = lut[tone[v < 0 ? 0 : v > 1023 ? 1023 : v | 0]];
+      }
+    }
+    this.ctx.putImageData(this.image, 0, 0);
     return this.picture;
   }
 }
-Heat.POWER = 0.65;
+
+/**
+ * Weights of the four values around a place `t` (0..1) of the way from the second to the third.
+ * @param {number} t
+ */
+export function catmullRom(t) {
+  return [-t + 2 * t * t - t ** 3, 2 - 5 * t * t + 3 * t ** 3, t + 4 * t * t - 3 * t ** 3, -t * t + t ** 3].map(
+    (weight) => weight / 2,
+  );
+}

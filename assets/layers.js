@@ -1,217 +1,446 @@
+// @ts-check
 // The way through the layers: points and a lattice travel from data space to latent space and back.
+
+import {
+  announce,
+  clamp,
+  isPressed,
+  make,
+  mix,
+  mountInto,
+  provide,
+  rgb,
+  say,
+  stateOf,
+  themeOf,
+  thin,
+  toggleButton,
+  unpack,
+} from "./common.js";
+import { Marks, markSprite, Plane } from "./drawing.js";
+import { Player } from "./player.js";
 
 const VOLUME_END = 2.5; // nats of log volume change at the ends of the colour scale, or more where columns are many
 const VEIL = 0.6; // opacity of the cells, so that the points stay in front
+const TINTS = 65; // 0: most contracted (model colour), 32: unchanged, 64: most expanded (anomaly colour)
 
-function layers({ data, parentElement, setStateValue }, scene) {
-  const L = (parentElement.__layers ??= startLayers(parentElement, scene)), now = unpack(data);
-  L.report = (name, value) => setStateValue(name, value);
-  L.theme = null; // the theme may have changed
-  if (L.scene !== scene) L.load(scene, now);
-  else if (now.row !== L.given) L.row = now.row; // chosen elsewhere on the page
-  L.given = now.row;
-  L.wake();
+/** @typedef {import("./common.js").Theme} Theme */
+/** @typedef {import("./drawing.js").Point} Point */
+/** @typedef {[number, number, number, number]} Window x0, x1, y0, y1 */
+
+/**
+ * What pages/ui/layers.py sends; `count` is the number of layers and one.
+ * @typedef {object} LayersSceneFields
+ * @property {string[]} names (count,) of the layers, the first one empty
+ * @property {[[string, string], [string, string]]} axes of data space and of latent space
+ * @property {string} color_kind
+ * @property {Float32Array} positions (count, m, 2)
+ * @property {[number, number, number]} positions_shape
+ * @property {Float32Array} [volume] (count, m) sum of the log-determinants so far, in nats
+ * @property {Float32Array} [grid] (count, lines, k, 2) upright lines, then as many level ones
+ * @property {number[]} [grid_shape]
+ * @property {Float32Array} [grid_volume] (count, lines, k) as `volume`
+ * @property {Uint8Array} [color] (m,)
+ *
+ * @typedef {import("./common.js").SceneBase & LayersSceneFields} LayersScene
+ */
+
+/** @typedef {{ layer: number | null, row: number | null }} Update */
+
+/** @param {import("./common.js").Component} component @param {LayersScene} scene */
+function update({ data, parentElement, setStateValue }, scene) {
+  /** @type {Update} */
+  const now = unpack(data);
+  const layers = stateOf(parentElement, () => new Layers(parentElement, scene, now));
+  layers.report = setStateValue;
+  layers.theme = null; // the theme may have changed
+  if (layers.scene !== scene) layers.load(scene, now);
+  else if (now.row !== layers.given) layers.row = now.row; // chosen elsewhere on the page
+  layers.given = now.row;
+  layers.wake();
 }
 
-function startLayers(parent, first) {
-  const chip = (text, on) => make("button", { cls: "chip", type: "button", text, "aria-pressed": String(on) });
-  const L = { chips: { points: chip("Points", true), grid: chip("Grid", true), volume: chip("Volume change", true) } };
-  L.canvas = make("canvas", { role: "img", tabindex: "0" });
-  L.title = make("strong");
-  L.note = make("div", { cls: "note below" });
-  L.player = new Player({
-    label: "Layer", seconds: 1, bounce: true, hold: 0.35, moved: () => L.wake(),
-    released: (layer) => { if (layer !== L.toldLayer) L.report("layer", (L.toldLayer = layer)); },
-    words: (t) => (!L.scene ? "" : t < 0.02 ? "data space" : `${Math.abs(t - Math.round(t)) < 0.02 ? "after" : "into"} layer ${Math.ceil(t - 0.02)} of ${L.last}`),
-  });
-  const chips = make("span", { cls: "chips", role: "group", "aria-label": "Show" }, ...Object.values(L.chips));
-  L.root = make("div", { cls: "fl one" }, make("div", { cls: "head" }, L.title, chips), L.canvas, L.player.bar, L.note);
-  mountInto(parent, L.root);
-  L.plane = new Plane(L.canvas, [6, 2, 38, 42]);
-  L.stat = globalThis.__flowlab_layers = { frames: 0, draw_ms: 0 };
-  L.wake = () => { L.request ||= requestAnimationFrame(() => { L.request = 0; drawLayers(L); }); };
-  for (const b of Object.values(L.chips)) b.onclick = () => {
-    b.setAttribute("aria-pressed", String(b.getAttribute("aria-pressed") !== "true"));
-    L.wake();
-  };
-  L.canvas.onpointermove = (e) => { L.pointer = [e.offsetX, e.offsetY]; L.wake(); };
-  L.canvas.onpointerleave = () => { L.pointer = null; L.wake(); };
-  L.canvas.onclick = (e) => choose(L, L.plane.nearest(L.out, e.offsetX, e.offsetY, 14));
-  L.canvas.onkeydown = (e) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
-    if (by) { choose(L, ((L.row ?? -by) + by + L.m) % L.m); e.preventDefault(); }
-  };
-  new ResizeObserver(L.wake).observe(L.root);
-  L.load = (scene, { layer, row }) => {
-    const [count, m] = scene.positions_shape;
-    Object.assign(L, { scene, m, last: count - 1, row, toldLayer: layer, theme: null });
-    L.out = new Float32Array(2 * m);
-    L.lattice = scene.grid ? new Float32Array(scene.grid.length / count) : null;
-    L.gridNats = scene.grid_volume ? new Float32Array(scene.grid_volume.length / count) : null;
-    L.chips.grid.hidden = !scene.grid;
-    L.chips.volume.hidden = !L.gridNats && !scene.volume;
-    L.nats = scene.volume ? new Float32Array(m) : null;
-    L.end = L.gridNats || !scene.volume ? VOLUME_END : volumeEnd(scene.volume);
-    L.views = windows(scene);
-    L.player.seconds = 0.9 * L.last;
-    L.player.setLast(L.last, layer ?? 0);
-  };
-  return L;
-}
+class Layers {
+  /** @type {Theme | null} */
+  theme = null;
+  /** @type {string[]} colours of log volume changes */
+  tintColors = [];
+  /** @type {import("./drawing.js").Sprite[]} points in these colours */
+  tints = [];
+  /** @type {Marks | null} */
+  marks = null;
+  /** @type {number | null} the row that is followed */
+  row = null;
+  /** @type {number | null} the row that the page chose last */
+  given = null;
+  /** @type {number | null} layer last reported to the server */
+  reportedLayer = null;
+  /** @type {Point | null} */
+  pointer = null;
+  request = 0;
+  m = 0; // points
+  last = 0; // number of the last layer
+  // what lies between the two layers on either side of the present position
+  points = new Float32Array(0);
+  /** @type {Float32Array | null} */
+  lattice = null;
+  /** @type {Float32Array | null} */
+  latticeNats = null;
+  /** @type {Float32Array | null} */
+  nats = null;
+  end = VOLUME_END; // nats at the ends of the colour scale
+  /** @type {Window[]} of each layer */
+  windows = [];
+  /** @type {(name: string, value: unknown) => void} */
+  report = () => {};
 
-// A round number that nearly all log volume changes stay below.
-function volumeEnd(volume) {
-  const sizes = Float32Array.from(volume, Math.abs).filter(Number.isFinite).sort(), most = sizes[Math.floor(0.95 * (sizes.length - 1))];
-  const power = 10 ** Math.floor(Math.log10(most));
-  return Math.max(VOLUME_END, power * [1, 2, 2.5, 5, 10].find((v) => v * power >= most)) || VOLUME_END;
-}
-
-function choose(L, row) {
-  L.row = row < 0 || row === L.row ? null : row;
-  L.report("row", L.row);
-  L.wake();
-}
-
-// A square window for each layer, and one for all where they are alike: a window that stands still shows more.
-function windows({ positions, positions_shape: [count, m] }) {
-  const reach = (xs) => { xs.sort(); return [xs[Math.floor(0.005 * m)], xs[Math.ceil(0.995 * m) - 1]]; };
-  const views = Array.from({ length: count }, (_, l) => {
-    const axis = (c) => reach(Float32Array.from({ length: m }, (_, i) => positions[2 * (l * m + i) + c]).filter(Number.isFinite));
-    const [x0, x1] = axis(0), [y0, y1] = axis(1), half = Math.max(x1 - x0, y1 - y0, 1e-6) * 0.66;
-    return [(x0 + x1) / 2 - half, (x0 + x1) / 2 + half, (y0 + y1) / 2 - half, (y0 + y1) / 2 + half];
-  });
-  const x0 = Math.min(...views.map((v) => v[0])), x1 = Math.max(...views.map((v) => v[1]));
-  const y0 = Math.min(...views.map((v) => v[2])), y1 = Math.max(...views.map((v) => v[3]));
-  const half = Math.max(x1 - x0, y1 - y0) / 2, least = Math.min(...views.map((v) => v[1] - v[0]));
-  if (2 * half > 3 * least) return views;
-  return views.map(() => [(x0 + x1) / 2 - half, (x0 + x1) / 2 + half, (y0 + y1) / 2 - half, (y0 + y1) / 2 + half]);
-}
-
-function drawLayers(L) {
-  const began = performance.now(), { scene: s, plane: p } = L, t = L.player.position, i = Math.floor(t), j = Math.min(i + 1, L.last), f = t - i;
-  if (!L.theme) styleLayers(L);
-  if (!p.fit()) return;
-  const between = (all, out) => mix(layerOf(all, out.length, i), layerOf(all, out.length, j), f, out);
-  between(s.positions, L.out);
-  if (L.lattice) between(s.grid, L.lattice);
-  if (L.gridNats) between(s.grid_volume, L.gridNats);
-  if (L.nats) between(s.volume, L.nats);
-  p.view = L.views[i].map((v, k) => v + (L.views[j][k] - v) * f);
-  const on = (name) => L.chips[name].getAttribute("aria-pressed") === "true" && !L.chips[name].hidden;
-  p.clip((g) => {
-    if (L.lattice) drawLattice(L, on("grid"), on("volume") && L.gridNats);
-    circles(L, clamp(t - L.last + 1, 0, 1));
-    const tinted = on("volume") && L.nats && !L.gridNats;
-    if (on("points")) p.dots(L.out, tinted ? (k) => L.tints[tint(L.nats[k], L.end)] : L.marks.of);
-    if (L.row !== null && L.row !== undefined && L.row < L.m) trail(L, t);
-    const near = L.pointer ? p.nearest(L.out, ...L.pointer) : -1;
-    if (near >= 0) p.ring(p.x(L.out[2 * near]), p.y(L.out[2 * near + 1]), 7, L.theme.text);
-    L.canvas.style.cursor = near >= 0 ? "pointer" : "default";
-  });
-  const [from, to] = s.axes, end = (k) => (t < 0.5 ? from[k] : t > L.last - 0.5 ? to[k] : `coordinate ${k + 1}`);
-  p.axes(L.theme, end(0), end(1));
-  if (on("volume")) volumeScale(L);
-  tellLayers(L, t, s);
-  L.stat.frames++;
-  L.stat.draw_ms += performance.now() - began;
-  Object.assign(L.stat, { position: t, playing: L.player.playing, fps: L.player.rate(), points: L.m, row: L.row });
-}
-
-const layerOf = (all, size, l) => all.subarray(l * size, (l + 1) * size);
-
-function tellLayers(L, t, s) {
-  const k = Math.round(t), name = s.names[k] ? `: ${s.names[k]}` : "";
-  const title = k === 0 ? "Data space" : k === L.last ? "Latent space" : `After layer ${k}${name}`;
-  if (L.title.textContent !== title) L.title.textContent = title;
-  let note = L.row === null || L.row === undefined ? "Click a point to follow it and to read its receipt." : "";
-  if (!note) {
-    note = `Row at ${thin(L.out[2 * L.row], 2)}, ${thin(L.out[2 * L.row + 1], 2)}`;
-    if (L.nats) note += `; log volume change so far ${thin(L.nats[L.row], 3)} nats`;
+  /** @param {HTMLElement | ShadowRoot} parent @param {LayersScene} scene @param {Update} now */
+  constructor(parent, scene, now) {
+    this.scene = scene;
+    this.chips = {
+      points: toggleButton("Points", true),
+      grid: toggleButton("Grid", true),
+      volume: toggleButton("Volume change", true),
+    };
+    this.canvas = make("canvas", { role: "img", tabindex: "0" });
+    this.title = make("strong");
+    this.note = make("div", { cls: "note below" });
+    this.player = new Player({
+      label: "Layer",
+      seconds: 1,
+      bounce: true,
+      hold: 0.35,
+      moved: () => this.wake(),
+      released: (layer) => {
+        if (layer === this.reportedLayer) return;
+        this.reportedLayer = layer;
+        this.report("layer", layer);
+      },
+      words: (position) => positionInWords(position, this.last),
+    });
+    const group = { cls: "chips", role: "group", "aria-label": "Show" };
+    const head = make("div", { cls: "head" }, this.title, make("span", group, ...Object.values(this.chips)));
+    this.root = make("div", { cls: "fl one" }, head, this.canvas, this.player.bar, this.note);
+    mountInto(parent, this.root, scene.css);
+    this.plane = new Plane(this.canvas, [6, 2, 38, 42]);
+    for (const button of Object.values(this.chips)) {
+      button.onclick = () => {
+        button.setAttribute("aria-pressed", String(!isPressed(button)));
+        this.wake();
+      };
+    }
+    this.canvas.onpointermove = (e) => {
+      this.pointer = [e.offsetX, e.offsetY];
+      this.wake();
+    };
+    this.canvas.onpointerleave = () => {
+      this.pointer = null;
+      this.wake();
+    };
+    this.canvas.onclick = (e) => this.choose(this.plane.nearest(this.points, e.offsetX, e.offsetY, 14));
+    this.canvas.onkeydown = (e) => {
+      const by = e.key === "ArrowLeft" ? -1 : e.key === "ArrowRight" ? 1 : 0;
+      if (!by) return;
+      this.choose(((this.row ?? -by) + by + this.m) % this.m);
+      e.preventDefault();
+    };
+    new ResizeObserver(() => this.wake()).observe(this.root);
+    this.load(scene, now);
   }
-  if (L.note.textContent !== note) L.note.textContent = note;
-  L.canvas.ariaLabel = `${title}. ${L.m} points${L.lattice ? " and a grid that the layers bend" : ""}. ${note}`;
+
+  /** @param {LayersScene} scene @param {Update} now */
+  load(scene, { layer, row }) {
+    const [count, m] = scene.positions_shape;
+    this.scene = scene;
+    this.m = m;
+    this.last = count - 1;
+    this.row = row;
+    this.reportedLayer = layer;
+    this.theme = null;
+    this.points = new Float32Array(2 * m);
+    this.lattice = scene.grid ? new Float32Array(scene.grid.length / count) : null;
+    this.latticeNats = scene.grid_volume ? new Float32Array(scene.grid_volume.length / count) : null;
+    this.nats = scene.volume ? new Float32Array(m) : null;
+    this.chips.grid.hidden = !scene.grid;
+    this.chips.volume.hidden = !scene.grid_volume && !scene.volume;
+    this.end = scene.grid_volume || !scene.volume ? VOLUME_END : volumeEnd(scene.volume);
+    this.windows = windows(scene.positions, count, m);
+    this.player.seconds = 0.9 * this.last;
+    this.player.setLast(this.last, layer ?? 0);
+  }
+
+  wake() {
+    this.request ||= requestAnimationFrame(() => {
+      this.request = 0;
+      this.draw();
+    });
+  }
+
+  /** @param {number} row */
+  choose(row) {
+    this.row = row < 0 || row === this.row ? null : row;
+    this.report("row", this.row);
+    this.wake();
+  }
+
+  /** @param {"points" | "grid" | "volume"} name */
+  shows(name) {
+    return isPressed(this.chips[name]) && !this.chips[name].hidden;
+  }
+
+  style() {
+    if (!this.theme || !this.marks) {
+      const theme = themeOf(this.root, this.scene.colors);
+      // unchanged: faint where cells are filled, in the data's colour where points are tinted
+      const text = rgb(theme.text);
+      const calm = this.latticeNats ? rgb(theme.page).map((v, c) => v * 0.8 + text[c] * 0.2) : rgb(theme.data);
+      this.tintColors = tintColors(rgb(theme.model), calm, rgb(theme.anomaly));
+      this.tints = this.tintColors.map((color) => markSprite(color, theme.halo, 1.8));
+      this.marks = new Marks(theme, this.scene, this.m);
+      this.theme = theme;
+    }
+    return { theme: this.theme, marks: this.marks };
+  }
+
+  draw() {
+    const began = performance.now();
+    const { scene, plane, points, row } = this;
+    const { position, playing } = this.player;
+    const { theme, marks } = this.style();
+    if (!plane.fit()) return;
+    this.interpolate(position);
+    plane.clip((ctx) => {
+      if (this.lattice) this.drawLattice(this.lattice, theme);
+      this.drawCircles(clamp(position - this.last + 1, 0, 1), theme);
+      const nats = this.shows("volume") && !this.latticeNats ? this.nats : null;
+      if (this.shows("points")) plane.dots(points, nats ? (i) => this.tints[tint(nats[i], this.end)] : marks.of);
+      if (row !== null && row < this.m) this.drawTrail(row, position, theme);
+      const near = this.pointer ? plane.nearest(points, ...this.pointer) : -1;
+      if (near >= 0) plane.ring(plane.x(points[2 * near]), plane.y(points[2 * near + 1]), 7, theme.text);
+      this.canvas.style.cursor = near >= 0 ? "pointer" : "default";
+      ctx.globalAlpha = 1;
+    });
+    const [from, to] = scene.axes;
+    /** @param {number} k */
+    const axis = (k) => (position < 0.5 ? from[k] : position > this.last - 0.5 ? to[k] : `coordinate ${k + 1}`);
+    plane.axes(theme, axis(0), axis(1));
+    if (this.shows("volume")) this.drawScale(theme);
+    this.tell(position);
+    announce(this.root, { component: "layers", position, playing, row, ms: performance.now() - began });
+  }
+
+  /** Points, lattice, volume changes and window at a position between two layers. @param {number} position */
+  interpolate(position) {
+    const { scene } = this;
+    const i = Math.floor(position);
+    const j = Math.min(i + 1, this.last);
+    /** @param {Float32Array | undefined} all @param {Float32Array | null} out */
+    const between = (all, out) => {
+      if (!all || !out) return;
+      const n = out.length;
+      mix(all.subarray(i * n, (i + 1) * n), all.subarray(j * n, (j + 1) * n), position - i, out);
+    };
+    between(scene.positions, this.points);
+    between(scene.grid, this.lattice);
+    between(scene.grid_volume, this.latticeNats);
+    between(scene.volume, this.nats);
+    const [from, to] = [this.windows[i], this.windows[j]];
+    this.plane.view = from.map((v, k) => v + (to[k] - v) * (position - i));
+  }
+
+  /** @param {number} position */
+  tell(position) {
+    const { row, m, points } = this;
+    const layer = Math.round(position);
+    const name = this.scene.names[layer] ? `: ${this.scene.names[layer]}` : "";
+    let title = `After layer ${layer}${name}`;
+    if (layer === 0) title = "Data space";
+    else if (layer === this.last) title = "Latent space";
+    let note = "Click a point to follow it and to read its receipt.";
+    if (row !== null) {
+      note = `Row at ${thin(points[2 * row], 2)}, ${thin(points[2 * row + 1], 2)}`;
+      if (this.nats) note += `; log volume change so far ${thin(this.nats[row], 3)} nats`;
+    }
+    say(this.title, title);
+    say(this.note, note);
+    const grid = this.lattice ? " and a grid that the layers bend" : "";
+    this.canvas.ariaLabel = `${title}. ${m} points${grid}. ${note}`;
+  }
+
+  /**
+   * Upright lines, then as many level ones; the cells between upright lines are filled by the log-determinant so far.
+   * @param {Float32Array} lattice @param {Theme} theme
+   */
+  drawLattice(lattice, theme) {
+    const { plane, latticeNats: nats } = this;
+    const { ctx } = plane;
+    const [, lines, k] = /** @type {number[]} */ (this.scene.grid_shape);
+    const X = new Float32Array(lines * k);
+    const Y = new Float32Array(lines * k);
+    for (let v = 0; v < lines * k; v++) {
+      X[v] = plane.x(lattice[2 * v]);
+      Y[v] = plane.y(lattice[2 * v + 1]);
+    }
+    if (nats && this.shows("volume")) this.fillCells(X, Y, nats, lines / 2, k);
+    if (!this.shows("grid")) return;
+    ctx.beginPath();
+    for (let v = 0; v < lines * k; v++) {
+      if (v % k) ctx.lineTo(X[v], Y[v]);
+      else ctx.moveTo(X[v], Y[v]);
+    }
+    ctx.strokeStyle = theme.faint;
+    ctx.lineWidth = 0.8;
+    ctx.stroke();
+  }
+
+  /**
+   * @param {Float32Array} X @param {Float32Array} Y @param {Float32Array} nats at the lattice's vertices
+   * @param {number} uprights @param {number} k vertices of a line
+   */
+  fillCells(X, Y, nats, uprights, k) {
+    const { plane } = this;
+    const step = Math.max(1, Math.round((k - 1) / (uprights - 1)));
+    /** @type {(Path2D | null)[]} */
+    const paths = Array(TINTS).fill(null);
+    for (let r = 0; r + 1 < uprights; r++) {
+      for (let c = 0; c + 1 < k; c += step) {
+        const a = r * k + c;
+        const b = r * k + Math.min(c + step, k - 1);
+        if (![a, b, b + k, a + k].some((v) => plane.has(X[v], Y[v]))) continue;
+        const i = tint((nats[a] + nats[b] + nats[b + k] + nats[a + k]) / 4);
+        paths[i] ??= new Path2D();
+        // along the lines, so that neighbouring cells meet however far they bend
+        paths[i].moveTo(X[a], Y[a]);
+        for (let v = a + 1; v <= b; v++) paths[i].lineTo(X[v], Y[v]);
+        for (let v = b + k; v >= a + k; v--) paths[i].lineTo(X[v], Y[v]);
+      }
+    }
+    plane.ctx.globalAlpha = VEIL;
+    for (const [i, path] of paths.entries()) {
+      if (!path) continue;
+      plane.ctx.fillStyle = this.tintColors[i];
+      plane.ctx.fill(path);
+    }
+    plane.ctx.globalAlpha = 1;
+  }
+
+  /** The circles of a standard Gaussian. @param {number} alpha @param {Theme} theme */
+  drawCircles(alpha, theme) {
+    if (alpha <= 0) return;
+    const { plane } = this;
+    const { ctx } = plane;
+    ctx.save();
+    ctx.strokeStyle = theme.truth;
+    ctx.lineWidth = 1.5;
+    ctx.setLineDash([5, 4]);
+    for (const radius of [1, 2, 3]) {
+      ctx.globalAlpha = alpha * (1 - 0.2 * radius);
+      plane.circlePath(radius);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  /**
+   * The way of the chosen row through all layers; what is walked so far is drawn stronger.
+   * @param {number} row @param {number} position @param {Theme} theme
+   */
+  drawTrail(row, position, theme) {
+    const { plane, points, m } = this;
+    const { positions } = this.scene;
+    /** @type {Point} */
+    const here = [plane.x(points[2 * row]), plane.y(points[2 * row + 1])];
+    /** @type {Point[]} */
+    const path = Array.from({ length: this.last + 1 }, (_, layer) => {
+      const at = 2 * (layer * m + row);
+      return [plane.x(positions[at]), plane.y(positions[at + 1])];
+    });
+    plane.line(theme.text, path, { width: 1, dash: [2, 4], alpha: 0.5 });
+    plane.line(theme.text, [...path.slice(0, Math.floor(position) + 1), here], { width: 1.75 });
+    for (const [x, y] of path) plane.ring(x, y, 2, theme.text, 1);
+    plane.ring(...here, 7, theme.text, 2.5);
+  }
+
+  /** @param {Theme} theme */
+  drawScale(theme) {
+    const { plane } = this;
+    const { ctx } = plane;
+    const width = 2 * TINTS;
+    const x = plane.x0 + plane.pw - width - 12;
+    const y = plane.y0 + 24;
+    ctx.fillStyle = theme.page;
+    ctx.fillRect(x, y, width, 7);
+    ctx.globalAlpha = this.latticeNats ? VEIL : 1;
+    for (const [i, color] of this.tintColors.entries()) {
+      ctx.fillStyle = color;
+      ctx.fillRect(x + i * 2, y, 2, 7);
+    }
+    ctx.globalAlpha = 1;
+    const end = thin(this.end, this.end % 1 && 1);
+    /** @param {string} text @param {number} px @param {number} py @param {CanvasTextAlign} align */
+    const label = (text, px, py, align) => plane.label(text, px, py, theme.text, { align, size: 11, halo: theme.page });
+    label("log volume change (nats)", x + width, y - 4, "right");
+    label(`\u2212${end}`, x, y + 18, "left");
+    label("0", x + width / 2, y + 18, "center");
+    label(`+${end}`, x + width, y + 18, "right");
+  }
 }
 
-function styleLayers(L) {
-  const t = (L.theme = themeOf(L.root));
-  // unchanged: hardly seen where cells are filled, plain where it is the points that are tinted
-  const calm = L.gridNats ? rgb(t.page).map((v, c) => v * 0.8 + rgb(t.text)[c] * 0.2) : rgb(t.data), ends = [rgb(t.model), calm, rgb(t.alarm)];
-  // 0: most contracted (blue), 32: unchanged, 64: most expanded (vermilion)
-  L.tintColors = Array.from({ length: 65 }, (_, i) => {
-    const [a, b, f] = i < 32 ? [ends[0], ends[1], i / 32] : [ends[1], ends[2], (i - 32) / 32];
+/**
+ * A round number that nearly all log volume changes stay below.
+ * @param {ArrayLike<number>} volume in nats
+ */
+export function volumeEnd(volume) {
+  const sizes = Float32Array.from(volume, Math.abs).filter(Number.isFinite).sort();
+  const most = sizes[Math.floor(0.95 * (sizes.length - 1))];
+  const power = 10 ** Math.floor(Math.log10(most));
+  const round = [1, 2, 2.5, 5, 10].find((v) => v * power >= most) ?? NaN;
+  return Math.max(VOLUME_END, power * round) || VOLUME_END;
+}
+
+/**
+ * A square window for each layer, and one for all where they are alike, so that the view stands still.
+ * @param {ArrayLike<number>} positions (count, m, 2) @param {number} count @param {number} m
+ * @returns {Window[]}
+ */
+export function windows(positions, count, m) {
+  /** @param {number} layer @param {number} c */
+  const reach = (layer, c) => {
+    const all = Float32Array.from({ length: m }, (_, i) => positions[2 * (layer * m + i) + c]);
+    const sorted = all.filter(Number.isFinite).sort();
+    return [sorted[Math.floor(0.005 * m)], sorted[Math.ceil(0.995 * m) - 1]];
+  };
+  /** @param {number} x @param {number} y @param {number} half @returns {Window} */
+  const square = (x, y, half) => [x - half, x + half, y - half, y + half];
+  const views = Array.from({ length: count }, (_, layer) => {
+    const [x0, x1] = reach(layer, 0);
+    const [y0, y1] = reach(layer, 1);
+    return square((x0 + x1) / 2, (y0 + y1) / 2, Math.max(x1 - x0, y1 - y0, 1e-6) * 0.66);
+  });
+  const [x0, x1] = [Math.min(...views.map((v) => v[0])), Math.max(...views.map((v) => v[1]))];
+  const [y0, y1] = [Math.min(...views.map((v) => v[2])), Math.max(...views.map((v) => v[3]))];
+  const half = Math.max(x1 - x0, y1 - y0) / 2;
+  const least = Math.min(...views.map((v) => v[1] - v[0]));
+  if (2 * half > 3 * least) return views;
+  return views.map(() => square((x0 + x1) / 2, (y0 + y1) / 2, half));
+}
+
+/** @param {number} position @param {number} last */
+export function positionInWords(position, last) {
+  if (position < 0.02) return "data space";
+  const where = Math.abs(position - Math.round(position)) < 0.02 ? "after" : "into";
+  return `${where} layer ${Math.ceil(position - 0.02)} of ${last}`;
+}
+
+/** Index of a tint; the one of no change for NaN. @param {number} nats @param {number} [end] */
+export const tint = (nats, end = VOLUME_END) => clamp(Math.round(32 + (32 * nats) / end), 0, TINTS - 1) || 0;
+
+/** @param {number[]} contracted @param {number[]} unchanged @param {number[]} expanded */
+function tintColors(contracted, unchanged, expanded) {
+  return Array.from({ length: TINTS }, (_, i) => {
+    const [a, b, f] = i < 32 ? [contracted, unchanged, i / 32] : [unchanged, expanded, (i - 32) / 32];
     return `rgb(${a.map((v, c) => Math.round(v + (b[c] - v) * f)).join(" ")})`;
   });
-  L.tints = L.tintColors.map((c) => markSprite(c, t.halo, 1.8));
-  L.marks = new Marks(t, L.scene, L.m);
 }
 
-const tint = (nats, end = VOLUME_END) => clamp(Math.round(32 + (32 * nats) / end), 0, 64) || 0;
-
-// Upright lines, then as many level ones; the cells between upright lines are filled by the log-determinant so far.
-function drawLattice(L, lines, fill) {
-  const { plane: p, lattice: q, gridNats: nats, scene: s } = L, g = p.g, [, count, k] = s.grid_shape, uprights = count / 2;
-  const X = new Float32Array(count * k), Y = new Float32Array(count * k);
-  for (let v = 0; v < count * k; v++) { X[v] = p.x(q[2 * v]); Y[v] = p.y(q[2 * v + 1]); }
-  if (fill) {
-    const paths = Array(65).fill(null), step = Math.max(1, Math.round((k - 1) / (uprights - 1)));
-    for (let r = 0; r + 1 < uprights; r++) for (let c = 0; c + 1 < k; c += step) {
-      const a = r * k + c, b = r * k + Math.min(c + step, k - 1), corners = [a, b, b + k, a + k];
-      if (!corners.some((v) => p.has(X[v], Y[v]))) continue;
-      const path = (paths[tint((nats[a] + nats[b] + nats[b + k] + nats[a + k]) / 4)] ??= new Path2D());
-      // along the lines, so that neighbouring cells meet however far they bend
-      for (let v = a; v <= b; v++) v === a ? path.moveTo(X[v], Y[v]) : path.lineTo(X[v], Y[v]);
-      for (let v = b + k; v >= a + k; v--) path.lineTo(X[v], Y[v]);
-    }
-    g.globalAlpha = VEIL;
-    paths.forEach((path, i) => { if (path) { g.fillStyle = L.tintColors[i]; g.fill(path); } });
-    g.globalAlpha = 1;
-  }
-  if (!lines) return;
-  g.beginPath();
-  for (let r = 0; r < count; r++) for (let c = 0; c < k; c++) c ? g.lineTo(X[r * k + c], Y[r * k + c]) : g.moveTo(X[r * k + c], Y[r * k + c]);
-  g.strokeStyle = L.theme.faint;
-  g.lineWidth = 0.8;
-  g.stroke();
-}
-
-function circles(L, alpha) {
-  if (alpha <= 0) return;
-  const { plane: p, theme: t } = L, g = p.g;
-  g.save();
-  g.strokeStyle = t.truth;
-  g.lineWidth = 1.5;
-  g.setLineDash([5, 4]);
-  for (const r of [1, 2, 3]) {
-    g.globalAlpha = alpha * (1 - 0.2 * r);
-    g.beginPath();
-    g.ellipse(p.x(0), p.y(0), p.x(r) - p.x(0), p.y(0) - p.y(r), 0, 0, TAU);
-    g.stroke();
-  }
-  g.restore();
-}
-
-// the way of the chosen row through all layers, walked so far in full strength
-function trail(L, t) {
-  const { plane: p, scene: s, theme, row, m } = L, at = (l) => [p.x(s.positions[2 * (l * m + row)]), p.y(s.positions[2 * (l * m + row) + 1])];
-  const here = [p.x(L.out[2 * row]), p.y(L.out[2 * row + 1])], path = Array.from({ length: L.last + 1 }, (_, l) => at(l));
-  p.line(theme.text, path, { width: 1, dash: [2, 4], alpha: 0.5 });
-  p.line(theme.text, [...path.slice(0, Math.floor(t) + 1), here], { width: 1.75 });
-  for (const [x, y] of path) p.ring(x, y, 2, theme.text, 1);
-  p.ring(...here, 7, theme.text, 2.5);
-}
-
-function volumeScale(L) {
-  const { plane: p, theme: t } = L, w = 130, x = p.x0 + p.pw - w - 12, y = p.y0 + 24, halo = t.page;
-  p.g.fillStyle = t.page;
-  p.g.fillRect(x, y, w, 7);
-  p.g.globalAlpha = L.gridNats ? VEIL : 1;
-  L.tintColors.forEach((c, i) => { p.g.fillStyle = c; p.g.fillRect(x + i * 2, y, 2, 7); });
-  p.g.globalAlpha = 1;
-  const say = (text, px, align) => p.label(text, px, y - 4, t.text, { align, size: 11, halo });
-  say("log volume change (nats)", x + w, "right");
-  for (const [text, f, align] of [[`\u2212${thin(L.end, L.end % 1 && 1)}`, 0, "left"], ["0", 0.5, "center"], [`+${thin(L.end, L.end % 1 && 1)}`, 1, "right"]]) {
-    p.label(text, x + w * f, y + 18, t.text, { align, size: 11, halo });
-  }
-}
-
-export default provide("layers", layers);
+export default provide("layers", update);

@@ -1,51 +1,95 @@
+// @ts-check
 // The live view: each update names where points, density and loss should be; frames in between are drawn here.
 
-function live({ data, parentElement }, scene) {
-  const S = (parentElement.__live ??= start(parentElement, scene)), now = unpack(data);
-  if (S.scene !== scene.scene) {
-    S.scene = scene.scene;
-    S.stages.setScene(scene);
-    Object.assign(S.stat, { scene: scene.scene, first_picture: null, updates: 0, frames: 0, draw_ms: 0 });
-    S.stages.frames = S.stages.drawMs = 0;
+import { announce, clamp, provide, stateOf, unpack } from "./common.js";
+import { Approach } from "./drawing.js";
+import { Stages } from "./stages.js";
+
+/** @typedef {import("./stages.js").StageScene} StageScene */
+
+/**
+ * What one update holds: pages/ui/live.py `pack_frame`.
+ * @typedef {object} Update
+ * @property {number} step
+ * @property {number | null} [density_max]
+ * @property {Uint8Array} [density]
+ * @property {number[]} [density_shape]
+ * @property {Float32Array} [latent]
+ * @property {Float32Array} [samples]
+ * @property {Uint32Array} loss_step
+ * @property {Float32Array} loss_train
+ * @property {Float32Array} loss_val
+ */
+
+/**
+ * @typedef {object} Live
+ * @property {Stages} stages
+ * @property {string} scene digest of the scene shown
+ * @property {Approach} density
+ * @property {Approach} latent
+ * @property {Approach} samples
+ * @property {import("./stages.js").Frame} frame the parts of the frame that do not approach
+ * @property {boolean} hasPicture whether there is anything of the model to show
+ * @property {number} request the animation frame asked for
+ * @property {() => void} wake draw soon
+ */
+
+/** @param {import("./common.js").Component} component @param {StageScene} scene */
+function update({ data, parentElement }, scene) {
+  const live = stateOf(parentElement, () => start(parentElement, scene));
+  /** @type {Update} */
+  const now = unpack(data);
+  if (live.scene !== scene.scene) {
+    live.scene = scene.scene;
+    live.stages.setScene(scene);
   }
-  if (!now.density) S.density.aim(null);
-  else S.density.aim(now.density);
-  S.latent.aim(now.latent ?? null);
-  S.samples.aim(now.samples ?? null);
-  S.frame = {
-    side: now.density_shape?.[0], densityMax: now.density_max ?? NaN, step: now.step,
+  live.density.aim(now.density ?? null);
+  live.latent.aim(now.latent ?? null);
+  live.samples.aim(now.samples ?? null);
+  live.frame = {
+    side: now.density_shape?.[0],
+    densityMax: now.density_max ?? NaN,
+    step: now.step,
     loss: { step: now.loss_step, train: now.loss_train, val: now.loss_val },
   };
-  S.hasPicture = Boolean(now.latent || now.density || now.loss_step.length);
-  S.stat.updates++;
-  S.stat.step = now.step;
-  S.stages.theme = null; // the theme may have changed
-  S.stages.tell({ ...S.frame, density: now.density, latent: now.latent });
-  S.wake();
-  return () => cancelAnimationFrame(S.request); // state stays on parentElement: a cleanup is not always an end
+  live.hasPicture = Boolean(now.latent || now.density || now.loss_step.length);
+  live.stages.theme = null; // the theme may have changed
+  live.stages.tell({ ...live.frame, density: now.density, latent: now.latent });
+  live.wake();
+  return () => cancelAnimationFrame(live.request); // state stays on parentElement: a cleanup is not always an end
 }
 
+/** @param {HTMLElement | ShadowRoot} parent @param {StageScene} scene */
 function start(parent, scene) {
-  const S = { stages: new Stages(parent, scene), density: new Approach(), latent: new Approach(), samples: new Approach(), frame: { loss: { step: [], train: [], val: [] } } };
-  S.stat = globalThis.__flowlab_live = { mounted: Date.now() };
-  let last = 0, running = false;
+  const stages = new Stages(parent, scene);
+  const [density, latent, samples] = [new Approach(), new Approach(), new Approach()];
+  let last = 0;
+  let running = false;
+  /** @param {number} t */
   const tick = (t) => {
     const dt = clamp(t - last, 1, 100);
     last = t;
-    const moves = [S.density.step(dt, 0.5), S.latent.step(dt, 0.003), S.samples.step(dt, 0.003)];
-    const zoom = S.stages.draw({ ...S.frame, density: S.density.now, latent: S.latent.now, samples: S.samples.now }, dt);
-    if (S.hasPicture && S.stages.frames) S.stat.first_picture ??= Date.now();
-    Object.assign(S.stat, { frames: S.stages.frames, draw_ms: S.stages.drawMs });
-    running = zoom || moves.some(Boolean);
-    if (running) S.request = requestAnimationFrame(tick);
+    const moves = [density.step(dt, 0.5), latent.step(dt, 0.003), samples.step(dt, 0.003)];
+    const frame = { ...live.frame, density: density.now, latent: latent.now, samples: samples.now };
+    const drawn = stages.draw(frame, dt);
+    const { step } = live.frame;
+    if (drawn)
+      announce(stages.root, { component: "live", ...drawn, scene: live.scene, step, picture: live.hasPicture });
+    running = drawn?.moving || moves.some(Boolean);
+    if (running) live.request = requestAnimationFrame(tick);
   };
-  S.wake = () => {
-    cancelAnimationFrame(S.request);
-    if (!running) last = performance.now();
-    S.request = requestAnimationFrame(tick);
+  /** @type {Live} */
+  const live = {
+    ...{ stages, density, latent, samples, scene: "", hasPicture: false, request: 0 },
+    frame: { loss: { step: [], train: [], val: [] } },
+    wake() {
+      cancelAnimationFrame(live.request);
+      if (!running) last = performance.now();
+      live.request = requestAnimationFrame(tick);
+    },
   };
-  S.stages.wanted = S.wake;
-  return S;
+  stages.wanted = live.wake;
+  return live;
 }
 
-export default provide("live", live);
+export default provide("live", update);

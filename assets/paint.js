@@ -1,118 +1,254 @@
+// @ts-check
 // A small canvas to draw one's own points on: spray, erase, two kinds.
+
+import { announce, clamp, make, mountInto, provide, say, stateOf, TAU, themeOf, thin, unpack } from "./common.js";
+import { markSprite, Plane } from "./drawing.js";
 
 const MOST = 2000; // points
 const SPRAY = 0.06; // radius of the spray, as a share of the window
+const UNDO = 30; // strokes that can be undone
 
-function paint({ data, parentElement, setStateValue }, scene) {
-  const P = (parentElement.__paint ??= startPaint(parentElement));
-  P.report = (drawing) => setStateValue("drawing", drawing);
-  P.theme = null; // the theme may have changed
-  if (P.scene !== scene) {
-    const now = unpack(data);
-    Object.assign(P, { scene, xy: Array.from(now.points ?? []), kind: Array.from(now.labels ?? []) });
-    P.plane.view = scene.window;
-    P.undo = [];
-  }
-  P.wake();
+/** @typedef {import("./drawing.js").Point} Point */
+/** @typedef {"data" | "anomaly" | "erase"} Tool */
+
+/**
+ * @typedef {import("./common.js").SceneBase & {
+ *   window: [number, number, number, number], axes: [string, string]
+ * }} PaintScene
+ */
+
+/** @param {import("./common.js").Component} component @param {PaintScene} scene */
+function update({ data, parentElement, setStateValue }, scene) {
+  const painting = stateOf(parentElement, () => new Painting(parentElement, scene));
+  painting.report = (drawing) => setStateValue("drawing", drawing);
+  painting.theme = null; // the theme may have changed
+  if (painting.loaded !== scene) painting.load(scene, unpack(data));
+  painting.wake();
 }
 
-function startPaint(parent) {
-  const P = { xy: [], kind: [], undo: [], tool: "data", cursor: [0.5, 0.5], seed: 1 };
-  const tool = (name, text) => {
-    const b = make("button", { cls: "chip", type: "button", text, "aria-pressed": String(name === P.tool) });
-    b.onclick = () => { P.tool = name; for (const [n, o] of Object.entries(P.tools)) o.setAttribute("aria-pressed", String(n === name)); P.wake(); };
-    return b;
-  };
-  P.tools = { data: tool("data", "Points"), strange: tool("strange", "Anomalies"), erase: tool("erase", "Eraser") };
-  P.back = make("button", { cls: "chip act", type: "button", text: "Undo" });
-  P.clear = make("button", { cls: "chip act", type: "button", text: "Clear" });
-  P.note = make("span", { cls: "note" });
-  P.canvas = make("canvas", { role: "img", tabindex: "0" });
-  P.root = make("div", { cls: "fl one paint" }, make("div", { cls: "head" }, ...Object.values(P.tools), P.back, P.clear), P.canvas, P.note);
-  mountInto(parent, P.root);
-  P.plane = new Plane(P.canvas, [6, 2, 38, 42]);
-  P.stat = globalThis.__flowlab_paint = {};
-  P.wake = () => { P.request ||= requestAnimationFrame(() => { P.request = 0; drawPaint(P); }); };
-  P.back.onclick = () => { if (P.undo.length) { [P.xy, P.kind] = P.undo.pop(); send(P); } };
-  P.clear.onclick = () => { keep(P); [P.xy, P.kind] = [[], []]; send(P); };
-  const c = P.canvas, place = (e) => { P.cursor = [(e.offsetX - P.plane.x0) / P.plane.pw, (e.offsetY - P.plane.y0) / P.plane.ph]; };
-  c.onpointerdown = (e) => { c.setPointerCapture(e.pointerId); keep(P); P.drawing = true; P.last = null; place(e); stroke(P); };
-  c.onpointermove = (e) => { place(e); P.hover = true; if (P.drawing) stroke(P); P.wake(); };
-  c.onpointerleave = () => { P.hover = false; P.wake(); };
-  c.onpointerup = c.onpointercancel = () => { if (P.drawing) { P.drawing = false; send(P); } };
-  c.onkeydown = (e) => {
-    const by = { ArrowLeft: [-0.03, 0], ArrowRight: [0.03, 0], ArrowUp: [0, -0.03], ArrowDown: [0, 0.03] }[e.key];
-    if (by) P.cursor = P.cursor.map((v, i) => clamp(v + by[i], 0, 1));
-    else if (e.key === " ") { keep(P); stroke(P); send(P); }
-    else return;
-    P.hover = true;
-    e.preventDefault();
-    P.wake();
-  };
-  new ResizeObserver(P.wake).observe(P.root);
-  return P;
-}
+class Painting {
+  /** @type {PaintScene | null} */
+  loaded = null;
+  /** @type {number[]} (m, 2) */
+  xy = [];
+  /** @type {number[]} (m,) 1 for an anomaly */
+  kind = [];
+  /** @type {[number[], number[]][]} xy and kind before each stroke */
+  undo = [];
+  /** @type {Tool} */
+  tool = "data";
+  cursor = [0.5, 0.5]; // shares of the window, from its upper left corner
+  hover = false; // whether the cursor is shown
+  drawing = false; // a stroke is under way
+  /** @type {Point | null} last place of the stroke in data coordinates */
+  last = null;
+  /** @type {import("./common.js").Theme | null} */
+  theme = null;
+  /** @type {import("./drawing.js").Sprite[]} marks of the two kinds */
+  marks = [];
+  request = 0;
+  /** @type {(drawing: { points: number[], labels: number[] }) => void} */
+  report = () => {};
 
-function keep(P) {
-  P.undo.push([P.xy.slice(), P.kind.slice()]);
-  if (P.undo.length > 30) P.undo.shift();
-}
-
-function send(P) {
-  P.report({ points: P.xy.map((v) => Number(v.toPrecision(5))), labels: P.kind.slice() });
-  P.wake();
-}
-
-function stroke(P) {
-  const [x0, x1, y0, y1] = P.plane.view, [u, v] = P.cursor, x = x0 + u * (x1 - x0), y = y1 - v * (y1 - y0);
-  const rx = SPRAY * (x1 - x0), ry = SPRAY * (y1 - y0);
-  const [fromX, fromY] = P.drawing && P.last ? P.last : [x, y];
-  P.last = [x, y];
-  // along the whole way from the last place: a fast hand, or a busy browser, leaves no gaps
-  const wayX = (x - fromX) / rx, wayY = (y - fromY) / ry, length2 = wayX ** 2 + wayY ** 2;
-  if (P.tool === "erase") {
-    const stays = (i) => {
-      const dx = (P.xy[2 * i] - fromX) / rx, dy = (P.xy[2 * i + 1] - fromY) / ry;
-      const k = length2 ? clamp((dx * wayX + dy * wayY) / length2, 0, 1) : 0;
-      return (dx - k * wayX) ** 2 + (dy - k * wayY) ** 2 > 1.001;
+  /** @param {HTMLElement | ShadowRoot} parent @param {PaintScene} scene */
+  constructor(parent, scene) {
+    this.scene = scene;
+    this.tools = {
+      data: this.toolButton("data", "Points"),
+      anomaly: this.toolButton("anomaly", "Anomalies"),
+      erase: this.toolButton("erase", "Eraser"),
     };
-    const left = P.kind.map((_, i) => i).filter(stays);
-    P.xy = left.flatMap((i) => [P.xy[2 * i], P.xy[2 * i + 1]]);
-    P.kind = left.map((i) => P.kind[i]);
-  } else if (u >= 0 && u <= 1 && v >= 0 && v <= 1) {
-    const dabs = Math.max(1, Math.ceil(Math.sqrt(length2) * 2));
-    for (let k = 0; k < 5 * dabs && P.kind.length < MOST; k++) {
-      const r = Math.sqrt(Math.random()), a = TAU * Math.random(), back = Math.floor(k / 5) / dabs;
-      const dabX = x - back * (x - fromX), dabY = y - back * (y - fromY);
-      P.xy.push(clamp(dabX + rx * r * Math.cos(a), x0, x1), clamp(dabY + ry * r * Math.sin(a), y0, y1));
-      P.kind.push(P.tool === "strange" ? 1 : 0);
+    this.back = make("button", { cls: "chip act", type: "button", text: "Undo" });
+    this.clear = make("button", { cls: "chip act", type: "button", text: "Clear" });
+    this.note = make("span", { cls: "note" });
+    this.canvas = make("canvas", { role: "img", tabindex: "0" });
+    const head = make("div", { cls: "head" }, ...Object.values(this.tools), this.back, this.clear);
+    this.root = make("div", { cls: "fl one paint" }, head, this.canvas, this.note);
+    mountInto(parent, this.root, scene.css);
+    this.plane = new Plane(this.canvas, [6, 2, 38, 42]);
+    this.back.onclick = () => {
+      const before = this.undo.pop();
+      if (!before) return;
+      [this.xy, this.kind] = before;
+      this.send();
+    };
+    this.clear.onclick = () => {
+      this.keep();
+      [this.xy, this.kind] = [[], []];
+      this.send();
+    };
+    this.listen();
+    new ResizeObserver(() => this.wake()).observe(this.root);
+  }
+
+  /** @param {Tool} name @param {string} text */
+  toolButton(name, text) {
+    const pressed = String(name === this.tool);
+    const button = make("button", { cls: "chip", type: "button", text, "aria-pressed": pressed });
+    button.onclick = () => {
+      this.tool = name;
+      for (const other of Object.values(this.tools)) other.setAttribute("aria-pressed", String(other === button));
+      this.wake();
+    };
+    return button;
+  }
+
+  listen() {
+    const { canvas, plane } = this;
+    /** @param {PointerEvent} e */
+    const place = (e) => {
+      this.cursor = [(e.offsetX - plane.x0) / plane.pw, (e.offsetY - plane.y0) / plane.ph];
+    };
+    const end = () => {
+      if (this.drawing) this.send();
+      this.drawing = false;
+    };
+    canvas.onpointerdown = (e) => {
+      canvas.setPointerCapture(e.pointerId);
+      this.keep();
+      this.drawing = true;
+      this.last = null;
+      place(e);
+      this.stroke();
+    };
+    canvas.onpointermove = (e) => {
+      place(e);
+      this.hover = true;
+      if (this.drawing) this.stroke();
+      this.wake();
+    };
+    canvas.onpointerleave = () => {
+      this.hover = false;
+      this.wake();
+    };
+    canvas.onpointerup = end;
+    canvas.onpointercancel = end;
+    canvas.onkeydown = (e) => this.key(e);
+  }
+
+  /** @param {KeyboardEvent} e */
+  key(e) {
+    /** @type {Record<string, Point>} */
+    const moves = { ArrowLeft: [-0.03, 0], ArrowRight: [0.03, 0], ArrowUp: [0, -0.03], ArrowDown: [0, 0.03] };
+    const by = moves[e.key];
+    if (by) this.cursor = this.cursor.map((v, i) => clamp(v + by[i], 0, 1));
+    else if (e.key === " ") {
+      this.keep();
+      this.stroke();
+      this.send();
+    } else return;
+    this.hover = true;
+    e.preventDefault();
+    this.wake();
+  }
+
+  /** @param {PaintScene} scene @param {{ points?: Float32Array, labels?: Uint8Array }} now */
+  load(scene, now) {
+    this.scene = scene;
+    this.loaded = scene;
+    this.xy = Array.from(now.points ?? []);
+    this.kind = Array.from(now.labels ?? []);
+    this.plane.view = scene.window;
+    this.undo = [];
+  }
+
+  wake() {
+    this.request ||= requestAnimationFrame(() => {
+      this.request = 0;
+      this.draw();
+    });
+  }
+
+  /** Remember the drawing, for Undo. */
+  keep() {
+    this.undo.push([this.xy.slice(), this.kind.slice()]);
+    if (this.undo.length > UNDO) this.undo.shift();
+  }
+
+  send() {
+    this.report({ points: this.xy.map((v) => Number(v.toPrecision(5))), labels: this.kind.slice() });
+    this.wake();
+  }
+
+  /** Spray or erase from the stroke's last place to the cursor. */
+  stroke() {
+    const [x0, x1, y0, y1] = Array.from(this.plane.view);
+    const [u, v] = this.cursor;
+    /** @type {Point} */
+    const to = [x0 + u * (x1 - x0), y1 - v * (y1 - y0)];
+    const from = this.drawing && this.last ? this.last : to;
+    /** @type {Point} */
+    const radius = [SPRAY * (x1 - x0), SPRAY * (y1 - y0)];
+    this.last = to;
+    if (this.tool === "erase") {
+      const left = outsideStroke(this.xy, from, to, radius);
+      this.xy = left.flatMap((i) => [this.xy[2 * i], this.xy[2 * i + 1]]);
+      this.kind = left.map((i) => this.kind[i]);
+    } else if (u >= 0 && u <= 1 && v >= 0 && v <= 1) this.spray(from, to, radius);
+    this.wake();
+  }
+
+  /** Dabs of five points, close enough to leave no gaps. @param {Point} from @param {Point} to @param {Point} radius */
+  spray(from, to, radius) {
+    const [x0, x1, y0, y1] = Array.from(this.plane.view);
+    const length = Math.hypot((to[0] - from[0]) / radius[0], (to[1] - from[1]) / radius[1]);
+    const dabs = Math.max(1, Math.ceil(length * 2));
+    for (let k = 0; k < 5 * dabs && this.kind.length < MOST; k++) {
+      const r = Math.sqrt(Math.random());
+      const angle = TAU * Math.random();
+      const back = Math.floor(k / 5) / dabs;
+      const x = to[0] - back * (to[0] - from[0]) + radius[0] * r * Math.cos(angle);
+      const y = to[1] - back * (to[1] - from[1]) + radius[1] * r * Math.sin(angle);
+      this.xy.push(clamp(x, x0, x1), clamp(y, y0, y1));
+      this.kind.push(this.tool === "anomaly" ? 1 : 0);
     }
   }
-  P.wake();
-}
 
-function drawPaint(P) {
-  const p = P.plane, m = P.kind.length;
-  if (!P.theme) {
-    P.theme = themeOf(P.root);
-    P.pair = [markSprite(P.theme.data, P.theme.halo, 2.1), markSprite(P.theme.alarm, P.theme.halo, 2.7, "diamond")];
+  draw() {
+    const { plane, kind, scene } = this;
+    const points = kind.length;
+    if (!this.theme) {
+      this.theme = themeOf(this.root, scene.colors);
+      const { data, anomaly, halo } = this.theme;
+      this.marks = [markSprite(data, halo, 2.1), markSprite(anomaly, halo, 2.7, "diamond")];
+    }
+    const theme = this.theme;
+    if (!plane.fit()) return;
+    plane.axes(theme, scene.axes[0], scene.axes[1]);
+    plane.clip(() => {
+      plane.dots(this.xy, (i) => this.marks[kind[i]]);
+      const [cx, cy] = [plane.x0 + plane.pw / 2, plane.y0 + plane.ph / 2];
+      if (!points && !this.drawing) plane.label("draw here", cx, cy, theme.muted, { align: "center", size: 15 });
+      if (!this.hover) return;
+      const color = this.tool === "anomaly" ? theme.anomaly : theme.text;
+      const [u, v] = this.cursor;
+      plane.ring(plane.x0 + u * plane.pw, plane.y0 + v * plane.ph, SPRAY * plane.pw, color, 1.25);
+    });
+    const anomalies = kind.reduce((a, b) => a + b, 0);
+    let words = `${thin(points)} points`;
+    if (anomalies) words += `, ${thin(anomalies)} of them anomalies`;
+    if (points >= MOST) words += `; more than ${thin(MOST)} do not fit`;
+    say(this.note, words);
+    this.canvas.ariaLabel = `Drawing: ${words}. Arrow keys move the brush, space draws.`;
+    this.back.disabled = !this.undo.length;
+    this.clear.disabled = !points;
+    announce(this.root, { component: "paint", points, anomalies });
   }
-  const t = P.theme;
-  if (!p.fit()) return;
-  p.axes(t, P.scene.axes[0], P.scene.axes[1]);
-  p.clip((g) => {
-    p.dots(P.xy, (i) => P.pair[P.kind[i]]);
-    if (!m && !P.drawing) p.label("draw here", p.x0 + p.pw / 2, p.y0 + p.ph / 2, t.muted, { align: "center", size: 15 });
-    if (P.hover) p.ring(p.x0 + P.cursor[0] * p.pw, p.y0 + P.cursor[1] * p.ph, SPRAY * p.pw, P.tool === "strange" ? t.alarm : t.text, 1.25);
-    g.globalAlpha = 1;
-  });
-  const strange = P.kind.reduce((a, b) => a + b, 0);
-  const words = `${thin(m)} points` + (strange ? `, ${thin(strange)} of them anomalies` : "") + (m >= MOST ? `; more than ${thin(MOST)} do not fit` : "");
-  if (P.note.textContent !== words) P.note.textContent = words;
-  P.canvas.ariaLabel = `Drawing: ${words}. Arrow keys move the brush, space draws.`;
-  P.back.disabled = !P.undo.length;
-  P.clear.disabled = !m;
-  Object.assign(P.stat, { points: m, anomalies: strange });
 }
 
-export default provide("paint", paint);
+/**
+ * Indices of the points that a stroke of the eraser from one place to another does not reach.
+ * @param {ArrayLike<number>} xy interleaved @param {Point} from @param {Point} to
+ * @param {Point} radius of the eraser along each axis
+ */
+export function outsideStroke(xy, from, to, radius) {
+  const [wayX, wayY] = [(to[0] - from[0]) / radius[0], (to[1] - from[1]) / radius[1]];
+  const length2 = wayX ** 2 + wayY ** 2;
+  return Array.from({ length: xy.length / 2 }, (_, i) => i).filter((i) => {
+    const [dx, dy] = [(xy[2 * i] - from[0]) / radius[0], (xy[2 * i + 1] - from[1]) / radius[1]];
+    const along = length2 ? clamp((dx * wayX + dy * wayY) / length2, 0, 1) : 0;
+    return (dx - along * wayX) ** 2 + (dy - along * wayY) ** 2 > 1.001;
+  });
+}
+
+export default provide("paint", update);

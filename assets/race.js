@@ -1,105 +1,205 @@
-// Runs that race: one curve for each, ringed where a fork left the run before it. New points are added, nothing blinks.
+// @ts-check
+// Runs that race: one curve for each, ringed where a fork left the run before it; new points are added to it.
+
+import { announce, clamp, make, mountInto, placeTip, provide, say, stateOf, themeOf, thin, unpack } from "./common.js";
+import { Approach, Plane } from "./drawing.js";
 
 const DASHES = [[], [7, 4], [2, 3], [8, 3, 2, 3]];
 
-function race({ data, parentElement }, scene) {
-  const R = (parentElement.__race ??= startRace(parentElement)), now = unpack(data);
-  R.theme = null; // the theme may have changed
-  R.scene = scene;
-  R.n_steps = now.n_steps;
-  let from = 0;
-  R.racers = now.names.map((name, i) => {
-    const to = from + now.lengths[i], steps = now.steps.subarray(from, to), losses = now.losses.subarray(from, to);
-    from = to;
-    return { name, steps, losses, start: now.starts[i], width: i === now.present ? 3 : 1.8 };
+/** @typedef {import("./common.js").Theme} Theme */
+/** @typedef {import("./drawing.js").Point} Point */
+
+/**
+ * @typedef {import("./common.js").SceneBase & { loss_label: string, floor: number | null }} RaceScene
+ */
+
+/**
+ * What one update holds: pages/ui/race.py.
+ * @typedef {object} Update
+ * @property {string[]} names of the runs
+ * @property {number[]} starts step at which each left another run
+ * @property {number[]} lengths points of each curve
+ * @property {number} present index of the run looked at, -1 for none
+ * @property {number} n_steps
+ * @property {Uint32Array} steps of all curves, one after the other
+ * @property {Float32Array} losses of all curves
+ */
+
+/**
+ * @typedef {object} Racer
+ * @property {string} name
+ * @property {Uint32Array} steps
+ * @property {Float32Array} losses
+ * @property {number} start
+ * @property {number} width of the line
+ */
+
+/** @param {import("./common.js").Component} component @param {RaceScene} scene */
+function update({ data, parentElement }, scene) {
+  const race = stateOf(parentElement, () => new Race(parentElement, scene));
+  race.load(scene, unpack(data));
+}
+
+class Race {
+  /** @type {Racer[]} */
+  racers = [];
+  nSteps = 1;
+  range = new Approach(); // of the losses shown
+  /** @type {Theme | null} */
+  theme = null;
+  /** @type {Point | null} */
+  pointer = null;
+  request = 0;
+  /** @type {number | null} time stamp of the last drawing in ms */
+  drawnAt = null;
+
+  /** @param {HTMLElement | ShadowRoot} parent @param {RaceScene} scene */
+  constructor(parent, scene) {
+    this.scene = scene;
+    this.canvas = make("canvas", { role: "img" });
+    this.names = make("div", { cls: "racers" });
+    this.tip = make("div", { cls: "tip", role: "tooltip" });
+    this.tip.hidden = true;
+    this.root = make("div", { cls: "fl race" }, this.names, this.canvas, this.tip);
+    mountInto(parent, this.root, scene.css);
+    this.plane = new Plane(this.canvas, [10, 12, 40, 62]);
+    this.canvas.onpointermove = (e) => {
+      this.pointer = [e.offsetX, e.offsetY];
+      this.wake();
+    };
+    this.canvas.onpointerleave = () => {
+      this.pointer = null;
+      this.wake();
+    };
+    new ResizeObserver(() => this.wake()).observe(this.root);
+  }
+
+  /** @param {RaceScene} scene @param {Update} now */
+  load(scene, now) {
+    this.scene = scene;
+    this.nSteps = now.n_steps;
+    const theme = themeOf(this.root, scene.colors);
+    this.theme = theme;
+    this.racers = split(now);
+    const [lo, hi] = raceRange(this.racers, scene.floor);
+    const pad = 0.1 * Math.max(hi - lo, 1e-3);
+    this.range.aim(Float32Array.of(lo - pad, hi + 2 * pad));
+    this.names.replaceChildren(...this.racers.map((racer, i) => this.legend(racer, this.look(i, theme))));
+    this.wake();
+  }
+
+  wake() {
+    this.request ||= requestAnimationFrame((time) => {
+      this.request = 0;
+      this.draw(time);
+    });
+  }
+
+  /** Colour and dashes of curve i. @param {number} i @param {Theme} theme */
+  look(i, { model, second, third }) {
+    return { color: [model, second, third][i % 3], dash: DASHES[i % DASHES.length] };
+  }
+
+  /** @param {number} time */
+  draw(time) {
+    const { plane, scene, theme } = this;
+    if (!theme || !plane.fit()) return;
+    const moving = this.range.step(clamp(time - (this.drawnAt ?? time), 1, 100), 1e-3);
+    this.drawnAt = time;
+    const [lo, hi] = this.range.now ?? [0, 1];
+    plane.view = [0, Math.max(1, this.nSteps), lo, hi];
+    plane.axes(theme, "step", `validation ${scene.loss_label}`, { nx: 8, ny: 5, gridY: true, frame: false });
+    plane.clip(() => {
+      if (scene.floor !== null) {
+        const y = plane.y(scene.floor);
+        const right = plane.x0 + plane.pw - 4;
+        plane.level(theme.truth, y, { width: 1.5, dash: [2, 4] });
+        plane.label(`entropy ${thin(scene.floor, 3)}`, right, y - 5, theme.truth, { align: "right", halo: theme.page });
+      }
+      for (const [i, { steps, losses, start, width }] of this.racers.entries()) {
+        const { color, dash } = this.look(i, theme);
+        const points = Array.from(steps, (step, k) => /** @type {Point} */ ([plane.x(step), plane.y(losses[k])]));
+        const finite = points.filter(([, y]) => Number.isFinite(y));
+        plane.line(color, finite, { width, dash });
+        if (start && finite.length) plane.ring(...finite[0], 5.5, color);
+      }
+      this.showTip(theme);
+    });
+    const ends = this.racers.map(({ name, losses }) => `${name} at ${thin(losses[losses.length - 1], 3)}`);
+    this.canvas.ariaLabel = `Validation loss against the step: ${ends.join("; ")}.`;
+    announce(this.root, { component: "race", racers: this.racers.length, range: [lo, hi] });
+    if (moving) this.wake();
+  }
+
+  /** Ring the point nearest to the pointer and tell its numbers. @param {Theme} theme */
+  showTip(theme) {
+    const { plane, pointer } = this;
+    /** @type {{ x: number, y: number, text: string } | null} */
+    let best = null;
+    let least = 24 ** 2;
+    if (pointer) {
+      for (const { name, steps, losses } of this.racers) {
+        for (const [k, step] of steps.entries()) {
+          const [x, y] = [plane.x(step), plane.y(losses[k])];
+          const d = (x - pointer[0]) ** 2 + (y - pointer[1]) ** 2;
+          if (d >= least || Number.isNaN(d)) continue;
+          least = d;
+          best = { x, y, text: `${name}\nstep ${thin(step)}: ${thin(losses[k], 3)}` };
+        }
+      }
+    }
+    this.tip.hidden = !best;
+    if (!best) return;
+    plane.ring(best.x, best.y, 4, theme.text);
+    say(this.tip, best.text);
+    placeTip(this.tip, best.x, this.canvas.offsetTop + best.y - 30, plane.width - 260);
+  }
+
+  /** @param {Racer} racer @param {{ color: string, dash: number[] }} look */
+  legend({ name, width }, { color, dash }) {
+    const canvas = make("canvas", { width: "56", height: "12", "aria-hidden": "true" });
+    const ctx = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    ctx.scale(2, 2);
+    ctx.strokeStyle = color;
+    ctx.lineWidth = width;
+    ctx.setLineDash(dash);
+    ctx.moveTo(0, 3);
+    ctx.lineTo(28, 3);
+    ctx.stroke();
+    return make("span", {}, canvas, name);
+  }
+}
+
+/**
+ * The curves of an update.
+ * @param {Update} now
+ * @returns {Racer[]}
+ */
+export function split({ names, lengths, steps, losses, starts, present }) {
+  let to = 0;
+  return names.map((name, i) => {
+    const from = to;
+    to += lengths[i];
+    const width = i === present ? 3 : 1.8;
+    return { name, steps: steps.subarray(from, to), losses: losses.subarray(from, to), start: starts[i], width };
   });
-  const [lo, hi] = raceRange(R.racers, scene.floor), pad = 0.1 * Math.max(hi - lo, 1e-3);
-  R.range.aim(Float32Array.of(lo - pad, hi + 2 * pad));
-  legend(R);
-  R.wake();
 }
 
-function startRace(parent) {
-  const R = { range: new Approach(), canvas: make("canvas", { role: "img" }), names: make("div", { cls: "racers" }), tip: make("div", { cls: "tip", role: "tooltip" }) };
-  R.tip.hidden = true;
-  R.root = make("div", { cls: "fl race" }, R.names, R.canvas, R.tip);
-  mountInto(parent, R.root);
-  R.plane = new Plane(R.canvas, [10, 12, 40, 62]);
-  R.stat = globalThis.__flowlab_race = { frames: 0 };
-  R.wake = () => { R.request ||= requestAnimationFrame((t) => { R.request = 0; drawRace(R, t); }); };
-  R.canvas.onpointermove = (e) => { R.pointer = [e.offsetX, e.offsetY]; R.wake(); };
-  R.canvas.onpointerleave = () => { R.pointer = null; R.wake(); };
-  new ResizeObserver(R.wake).observe(R.root);
-  return R;
-}
-
-// The first losses may be hundreds of nats; the end of the race is what is looked at.
-function raceRange(racers, floor) {
-  const all = racers.flatMap(({ losses }) => Array.from(losses).filter(Number.isFinite)).sort((a, b) => a - b);
+/**
+ * Lowest and highest loss to show. The first losses may be hundreds of nats: the highest tenth is left out, but not the
+ * ends of the curves.
+ * @param {{ losses: ArrayLike<number> }[]} racers @param {number | null} floor
+ * @returns {[number, number]}
+ */
+export function raceRange(racers, floor) {
+  const curves = racers.map(({ losses }) => Array.from(losses));
+  const all = curves
+    .flat()
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b);
   if (!all.length) return [0, 1];
-  const ends = racers.map(({ losses }) => losses.at(-1)).filter(Number.isFinite);
+  const ends = curves.map((losses) => losses[losses.length - 1]).filter(Number.isFinite);
   return [Math.min(all[0], floor ?? Infinity), Math.max(all[Math.floor(0.9 * (all.length - 1))], ...ends)];
 }
 
-function styleRace(R) {
-  const t = (R.theme = themeOf(R.root)), colors = [t.model, t.second, t.third];
-  R.racers.forEach((racer, i) => Object.assign(racer, { color: colors[i % 3], dash: DASHES[i % 4] }));
-}
-
-function drawRace(R, time) {
-  const p = R.plane, { scene } = R;
-  if (!R.theme) styleRace(R);
-  if (!p.fit()) return;
-  const moving = R.range.step(clamp(time - (R.then ?? time), 1, 100), 1e-3), t = R.theme;
-  R.then = time;
-  p.view = [0, Math.max(1, R.n_steps), R.range.now[0], R.range.now[1]];
-  p.axes(t, "step", `validation ${scene.loss_label}`, { nx: 8, ny: 5, gridY: true, frame: false });
-  p.clip((g) => {
-    if (scene.floor !== null) {
-      p.line(t.truth, [[p.x0, p.y(scene.floor)], [p.x0 + p.pw, p.y(scene.floor)]], { width: 1.5, dash: [2, 4] });
-      p.label(`entropy ${thin(scene.floor, 3)}`, p.x0 + p.pw - 4, p.y(scene.floor) - 5, t.truth, { align: "right", halo: t.page });
-    }
-    for (const racer of R.racers) {
-      const points = Array.from(racer.steps, (s, k) => [p.x(s), p.y(racer.losses[k])]).filter(([, y]) => Number.isFinite(y));
-      p.line(racer.color, points, racer);
-      if (racer.start && points.length) p.ring(...points[0], 5.5, racer.color);
-    }
-    pick(R);
-  });
-  R.canvas.ariaLabel = `Validation loss against the step: ${R.racers.map((r) => `${r.name} at ${thin(r.losses.at(-1), 3)}`).join("; ")}.`;
-  Object.assign(R.stat, { frames: R.stat.frames + 1, racers: R.racers.length, range: Array.from(R.range.now) });
-  if (moving) R.wake();
-}
-
-// the point nearest to the pointer, and its numbers
-function pick(R) {
-  const p = R.plane;
-  let best = null, least = 24 ** 2;
-  for (const racer of R.pointer ? R.racers : []) for (let k = 0; k < racer.steps.length; k++) {
-    const x = p.x(racer.steps[k]), y = p.y(racer.losses[k]), d = (x - R.pointer[0]) ** 2 + (y - R.pointer[1]) ** 2;
-    if (d < least) [best, least] = [{ racer, k, x, y }, d];
-  }
-  R.tip.hidden = !best;
-  if (!best) return;
-  const { racer, k, x, y } = best, text = `${racer.name}\nstep ${thin(racer.steps[k])}: ${thin(racer.losses[k], 3)}`;
-  p.ring(x, y, 4, R.theme.text);
-  if (R.tip.textContent !== text) R.tip.textContent = text;
-  const flip = x > p.w - 260;
-  R.tip.style.transform = `translate(${Math.round(x + (flip ? -14 : 14))}px, ${Math.round(R.canvas.offsetTop + y - 30)}px)` + (flip ? " translateX(-100%)" : "");
-}
-
-function legend(R) {
-  styleRace(R);
-  R.names.replaceChildren(...R.racers.map(({ name, color, dash, width }) => {
-    const c = make("canvas", { width: "56", height: "12", "aria-hidden": "true" }), g = c.getContext("2d");
-    g.scale(2, 2);
-    Object.assign(g, { strokeStyle: color, lineWidth: width });
-    g.setLineDash(dash);
-    g.moveTo(0, 3);
-    g.lineTo(28, 3);
-    g.stroke();
-    return make("span", {}, c, name);
-  }));
-}
-
-export default provide("race", race);
+export default provide("race", update);

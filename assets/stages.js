@@ -1,45 +1,123 @@
+// @ts-check
 // Two stages (data space, latent space) and the loss strip under them: what the live view and the film both draw.
 
-const INSIDE_TWO = { 1: 95.45, 2: 100 * (1 - Math.exp(-2)) }; // % of a standard Gaussian within 2, in one and two dimensions
+import { clamp, isPressed, make, mountInto, pixelColor, placeTip, say, themeOf, thin, toggleButton } from "./common.js";
+import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
 
-class Stages {
+/**
+ * What stays while a run trains: pages/ui/live.py `pack_scene`.
+ * @typedef {object} StageSceneFields
+ * @property {[number, number, number, number]} window x0, x1, y0, y1 of data space
+ * @property {number} n_steps
+ * @property {number | null} entropy floor of the loss, where it is known
+ * @property {string} color_kind
+ * @property {[string, string]} axes
+ * @property {string} loss_unit
+ * @property {string} unit
+ * @property {boolean} has_density
+ * @property {number} n_features
+ * @property {boolean} latent_is_gaussian
+ * @property {Float32Array} points (m, 2)
+ * @property {[number, number]} points_shape
+ * @property {Uint8Array} [color] (m,)
+ *
+ * @typedef {import("./common.js").SceneBase & StageSceneFields} StageScene
+ */
+
+/**
+ * One picture of the model; a part that is missing is not drawn.
+ * @typedef {object} Frame
+ * @property {ArrayLike<number> | null} [density] (side, side), row 0 lowest
+ * @property {number} [side]
+ * @property {number} [densityMax] what 255 stands for
+ * @property {ArrayLike<number> | null} [latent] (m, 2)
+ * @property {ArrayLike<number> | null} [samples] (n, 2)
+ * @property {{ step: ArrayLike<number>, train: ArrayLike<number>, val: ArrayLike<number> }} loss
+ * @property {number} [step] of the frame
+ * @property {number} [cursor] step at which a film stands
+ */
+
+/** @typedef {import("./common.js").Theme} Theme */
+/** @typedef {import("./drawing.js").Point} Point */
+/** @typedef {{ theme: Theme, marks: Marks, small: Marks }} Style `small` marks data points over a density */
+/** @typedef {"data" | "latent" | "loss"} PanelName */
+/** @typedef {{ name: PanelName, x: number, y: number }} Pointer */
+
+// % of a standard Gaussian within 2, in one and two dimensions
+const INSIDE_TWO = { 1: 95.45, 2: 100 * (1 - Math.exp(-2)) };
+
+export class Stages {
+  touched = false; // whether a scene has been set
+  styled = ""; // the theme and size that the marks are made for
+  /** @type {Theme | null} null: to be read from the page again */
+  theme = null;
+  /** @type {Pointer | null} */
+  pointer = null;
+  /** Called when a picture is wanted: the owner then calls `draw`. */
+  wanted = () => {};
+  /** @type {{ key: string, marks: Marks, picture: OffscreenCanvas } | null} the data points, drawn once */
+  layer = null;
+  /** @type {Marks | null} */
+  marks = null;
+  /** @type {Marks | null} for data points over a density */
+  small = null;
+  range = new Approach(); // of the loss
+  latentView = new Approach();
+  heat = new Heat();
+
+  /** @param {HTMLElement | ShadowRoot} parent @param {StageScene} scene */
   constructor(parent, scene) {
-    const chip = (text, on) => make("button", { cls: "chip", type: "button", text, "aria-pressed": String(on) });
+    this.scene = scene;
     const canvas = () => make("canvas", { role: "img" });
     this.canvas = { data: canvas(), latent: canvas(), loss: canvas() };
-    this.chips = { density: chip("Density", true), data: chip("Data", true), samples: chip("Samples", false) };
+    this.chips = {
+      density: toggleButton("Density", true),
+      data: toggleButton("Data", true),
+      samples: toggleButton("Samples", false),
+    };
     this.note = { latent: make("span", { cls: "note" }), loss: make("span", { cls: "note" }) };
+    this.unit = make("span", { cls: "unit" });
     this.tip = make("div", { cls: "tip", role: "tooltip" });
     this.tip.hidden = true;
+    /** @param {string} title @param {...HTMLElement} rest */
     const head = (title, ...rest) => make("div", { cls: "head" }, make("strong", { text: title }), ...rest);
-    const chips = make("span", { cls: "chips", role: "group", "aria-label": "Show in data space" }, ...Object.values(this.chips));
-    this.root = make("div", { cls: "fl" },
-      make("div", { cls: "pair" },
-        make("div", { cls: "stage" }, head("Data space", chips), this.canvas.data),
-        make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent)),
-      (this.strip = make("div", { cls: "strip" }, head("Loss", (this.unit = make("span", { cls: "unit" })), this.note.loss), this.canvas.loss)), this.tip);
-    mountInto(parent, this.root);
+    const group = { cls: "chips", role: "group", "aria-label": "Show in data space" };
+    const chips = make("span", group, ...Object.values(this.chips));
+    const stages = make(
+      "div",
+      { cls: "pair" },
+      make("div", { cls: "stage" }, head("Data space", chips), this.canvas.data),
+      make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent),
+    );
+    this.strip = make("div", { cls: "strip" }, head("Loss", this.unit, this.note.loss), this.canvas.loss);
+    this.root = make("div", { cls: "fl" }, stages, this.strip, this.tip);
+    mountInto(parent, this.root, scene.css);
     this.plane = {
-      data: new Plane(this.canvas.data, [6, 2, 38, 42]), latent: new Plane(this.canvas.latent, [6, 2, 38, 42]),
+      data: new Plane(this.canvas.data, [6, 2, 38, 42]),
+      latent: new Plane(this.canvas.latent, [6, 2, 38, 42]),
       loss: new Plane(this.canvas.loss, [8, 124, 34, 42]),
     };
-    this.heat = new Heat();
-    this.range = new Approach();
-    this.frames = 0;
-    this.drawMs = 0;
-    this.wanted = () => {};
-    for (const b of Object.values(this.chips)) b.onclick = () => {
-      b.setAttribute("aria-pressed", String(b.getAttribute("aria-pressed") !== "true"));
-      this.wanted();
-    };
-    for (const [name, c] of Object.entries(this.canvas)) {
-      c.onpointermove = (e) => { this.pointer = { name, x: e.offsetX, y: e.offsetY }; this.wanted(); };
-      c.onpointerleave = () => { this.pointer = null; this.wanted(); };
+    for (const button of Object.values(this.chips)) {
+      button.onclick = () => {
+        button.setAttribute("aria-pressed", String(!isPressed(button)));
+        this.wanted();
+      };
+    }
+    for (const name of /** @type {PanelName[]} */ (["data", "latent", "loss"])) {
+      this.canvas[name].onpointermove = (e) => {
+        this.pointer = { name, x: e.offsetX, y: e.offsetY };
+        this.wanted();
+      };
+      this.canvas[name].onpointerleave = () => {
+        this.pointer = null;
+        this.wanted();
+      };
     }
     new ResizeObserver(() => this.wanted()).observe(this.root);
     this.setScene(scene);
   }
 
+  /** @param {StageScene} scene */
   setScene(scene) {
     this.scene = scene;
     const flat = !scene.has_density;
@@ -54,127 +132,170 @@ class Stages {
     this.unit.textContent = scene.loss_unit;
   }
 
-  restyle() {
-    const t = (this.theme ??= themeOf(this.root));
-    const grow = clamp(this.canvas.data.clientWidth / 400, 1, 1.6), id = `${t.id} ${devicePixelRatio} ${grow.toFixed(1)}`;
-    if (this.styled === id) return;
-    this.styled = id;
-    for (const p of Object.values(this.plane)) p.font = t.font;
-    for (const p of Object.values(this.plane)) p.bigger = grow > 1.3;
-    this.marks = new Marks(t, this.scene, this.scene.points_shape[0], grow);
-    this.small = new Marks(t, this.scene, this.scene.points_shape[0], 0.72 * grow); // over a density, which is the news
+  /** The theme and the marks for the present page and size. */
+  style() {
+    this.theme ??= themeOf(this.root, this.scene.colors);
+    const { theme, scene } = this;
+    const grow = clamp(this.canvas.data.clientWidth / 400, 1, 1.6);
+    const id = `${theme.id} ${devicePixelRatio} ${grow.toFixed(1)}`;
+    if (this.styled !== id || !this.marks || !this.small) {
+      this.styled = id;
+      for (const plane of Object.values(this.plane)) {
+        plane.font = theme.font;
+        plane.bigger = grow > 1.3;
+      }
+      this.marks = new Marks(theme, scene, scene.points_shape[0], grow);
+      this.small = new Marks(theme, scene, scene.points_shape[0], 0.72 * grow);
+    }
+    return { theme, marks: this.marks, small: this.small };
   }
 
-  shows(name) { return this.chips[name].getAttribute("aria-pressed") === "true" && !this.chips[name].hidden; }
+  /** @param {"density" | "data" | "samples"} name */
+  shows(name) {
+    return isPressed(this.chips[name]) && !this.chips[name].hidden;
+  }
 
-  // frame: {density, side, densityMax, latent, samples, loss: {step, train, val}, cursor}; any may be missing
+  /**
+   * Draw a frame, dt ms after the one before: how many ms it took and whether the axes still move; null where there
+   * is no room.
+   * @param {Frame} frame
+   */
   draw(frame, dt = 16) {
     const began = performance.now();
-    this.restyle();
-    if (!Object.values(this.plane).map((p) => p.fit()).every(Boolean)) return false;
-    this.frame = frame;
+    const style = this.style();
+    if (!Object.values(this.plane).every((plane) => plane.fit())) return null;
     const hover = this.find(frame);
-    this.drawData(frame, hover);
-    this.drawLatent(frame, hover, dt);
-    const moving = this.drawLoss(frame, dt);
-    this.showTip(frame, hover);
-    this.frames++;
-    this.drawMs += performance.now() - began;
-    return moving;
+    this.drawData(frame, hover, style);
+    this.drawLatent(frame, hover, dt, style);
+    const moving = this.drawLoss(frame, dt, style.theme);
+    this.showTip(frame, hover, style.theme);
+    return { moving, ms: performance.now() - began };
   }
 
-  drawData(frame, hover) {
-    const p = this.plane.data, { scene, theme: t } = this;
-    if (frame.density && this.shows("density") && scene.n_features === 1) this.area(p, frame);
-    else if (frame.density && this.shows("density")) {
-      const picture = this.heat.paint(frame.density, frame.side, t.lut);
-      p.g.imageSmoothingQuality = "high";
-      p.g.drawImage(picture, p.x0, p.y0, p.pw, p.ph);
+  /** @param {Frame} frame @param {number} hover @param {Style} style */
+  drawData(frame, hover, { theme, marks, small }) {
+    const plane = this.plane.data;
+    const { scene } = this;
+    const density = this.shows("density") ? frame.density : null;
+    if (density && frame.side && scene.n_features === 1) this.area(density, frame.side, theme);
+    else if (density && frame.side) {
+      const picture = this.heat.paint(density, frame.side, theme.lut);
+      plane.ctx.imageSmoothingQuality = "high";
+      plane.ctx.drawImage(picture, plane.x0, plane.y0, plane.pw, plane.ph);
     }
-    p.clip(() => {
-      if (frame.samples && this.shows("samples")) p.dots(frame.samples, () => this.marks.open);
-      if (this.shows("data")) p.g.drawImage(this.still(p, frame.density && this.shows("density") ? this.small : this.marks), 0, 0, p.w, p.h);
-      if (hover >= 0) p.ring(p.x(scene.points[2 * hover]), p.y(scene.points[2 * hover + 1]), 7, t.text);
+    plane.clip((ctx) => {
+      if (frame.samples && this.shows("samples")) plane.dots(frame.samples, () => marks.open);
+      if (this.shows("data")) ctx.drawImage(this.still(density ? small : marks), 0, 0, plane.width, plane.height);
+      if (hover >= 0) plane.ring(plane.x(scene.points[2 * hover]), plane.y(scene.points[2 * hover + 1]), 7, theme.text);
     });
-    p.axes(t, scene.axes[0], scene.axes[1]);
-    if (frame.density && this.shows("density") && scene.n_features > 1) this.scale(p, frame.densityMax);
+    plane.axes(theme, scene.axes[0], scene.axes[1]);
+    if (density && scene.n_features > 1) this.scale(frame.densityMax, theme);
   }
 
-  // one feature: the picture is filled up to the curve, so the curve is where each column's filling ends
-  area(p, { density, side }) {
-    const t = this.theme, [x0, x1, y0, y1] = this.scene.window, curve = [];
+  /**
+   * A density over one feature: the picture is filled up to the curve, so the curve is where each column's filling
+   * ends.
+   * @param {ArrayLike<number>} density @param {number} side @param {Theme} theme
+   */
+  area(density, side, theme) {
+    const plane = this.plane.data;
+    const [x0, x1, y0, y1] = this.scene.window;
+    /** @type {Point[]} */
+    const curve = [];
     for (let c = 0; c < side; c++) {
       let filled = 0;
       for (let r = 0; r < side; r++) filled += density[r * side + c] / 160;
-      curve.push([p.x(x0 + ((c + 0.5) * (x1 - x0)) / side), p.y(y0 + (filled * (y1 - y0)) / side)]);
+      curve.push([plane.x(x0 + ((c + 0.5) * (x1 - x0)) / side), plane.y(y0 + (filled * (y1 - y0)) / side)]);
     }
-    const floor = p.y(y0), g = p.g;
-    g.globalAlpha = 0.2;
-    g.fillStyle = t.model;
-    g.beginPath();
-    for (const [x, y] of [[curve[0][0], floor], ...curve, [curve[side - 1][0], floor]]) g.lineTo(x, y);
-    g.fill();
-    g.globalAlpha = 1;
-    p.line(t.model, curve, { width: 2 });
+    const { ctx } = plane;
+    const floor = plane.y(y0);
+    ctx.globalAlpha = 0.2;
+    ctx.fillStyle = theme.model;
+    ctx.beginPath();
+    ctx.moveTo(curve[0][0], floor);
+    for (const [x, y] of curve) ctx.lineTo(x, y);
+    ctx.lineTo(curve[side - 1][0], floor);
+    ctx.fill();
+    ctx.globalAlpha = 1;
+    plane.line(theme.model, curve, { width: 2 });
   }
 
-  // the data points do not move: they are drawn once, and stamped as one picture
-  still(p, marks) {
-    const key = `${this.styled} ${p.w} ${p.h} ${p.d}`;
+  /** The data points, which do not move: drawn once and stamped as one picture. @param {Marks} marks */
+  still(marks) {
+    const plane = this.plane.data;
+    const key = `${this.styled} ${plane.width} ${plane.height} ${plane.density}`;
     if (this.layer?.key === key && this.layer.marks === marks) return this.layer.picture;
-    const picture = new OffscreenCanvas(p.canvas.width, p.canvas.height), screen = p.g;
-    p.g = picture.getContext("2d");
-    p.g.setTransform(p.d, 0, 0, p.d, 0, 0);
-    p.clip(() => p.dots(this.scene.points, marks.of));
-    p.g = screen;
+    const picture = new OffscreenCanvas(plane.canvas.width, plane.canvas.height);
+    const screen = plane.ctx;
+    plane.ctx = /** @type {OffscreenCanvasRenderingContext2D} */ (picture.getContext("2d"));
+    plane.ctx.setTransform(plane.density, 0, 0, plane.density, 0, 0);
+    plane.clip(() => plane.dots(this.scene.points, marks.of));
+    plane.ctx = screen;
     this.layer = { key, marks, picture };
     return picture;
   }
 
-  // the colours' meaning, in a corner of the picture
-  scale(p, top) {
-    const t = this.theme, w = 74, h = 7, x = p.x0 + p.pw - w - 12, y = p.y0 + 22;
-    for (let i = 0; i < w; i++) {
-      const c = t.lut[Math.round(255 * (i / (w - 1)) ** Heat.POWER)];
-      p.g.fillStyle = `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
-      p.g.fillRect(x + i, y, 1.5, h);
+  /** The colours' meaning, in a corner of the picture. @param {number | undefined} top @param {Theme} theme */
+  scale(top, theme) {
+    const plane = this.plane.data;
+    const { ctx } = plane;
+    const [width, height] = [74, 7];
+    const x = plane.x0 + plane.pw - width - 12;
+    const y = plane.y0 + 22;
+    for (let i = 0; i < width; i++) {
+      ctx.fillStyle = pixelColor(theme.lut[Math.round(255 * (i / (width - 1)) ** HEAT_POWER)]);
+      ctx.fillRect(x + i, y, 1.5, height);
     }
-    p.g.strokeStyle = t.frame;
-    p.g.strokeRect(x - 0.5, y - 0.5, w + 1.5, h + 1);
-    const say = (text, px, align) => p.label(text, px, y - 4, t.text, { align, size: 11, halo: t.halo });
-    say("density 0", x, "left");
-    say(Number.isFinite(top) ? top.toPrecision(2) : "max", x + w, "right");
+    ctx.strokeStyle = theme.frame;
+    ctx.strokeRect(x - 0.5, y - 0.5, width + 1.5, height + 1);
+    const highest = top !== undefined && Number.isFinite(top) ? top.toPrecision(2) : "max";
+    plane.label("density 0", x, y - 4, theme.text, { align: "left", size: 11, halo: theme.halo });
+    plane.label(highest, x + width, y - 4, theme.text, { align: "right", size: 11, halo: theme.halo });
   }
 
-  drawLatent(frame, hover, dt) {
-    const p = this.plane.latent, t = this.theme, { latent_is_gaussian: gaussian, n_features } = this.scene;
-    const none = !frame.latent && (frame.density || frame.samples), rings = gaussian && !none ? [1, 2, 3] : [];
-    if (!gaussian && frame.latent) p.view = this.around(frame.latent, dt);
-    p.axes(t, "latent 1", n_features > 1 ? "latent 2" : "no meaning: keeps points apart");
-    p.clip((g) => {
+  /** @param {Frame} frame @param {number} hover @param {number} dt @param {Style} style */
+  drawLatent(frame, hover, dt, { theme, marks }) {
+    const plane = this.plane.latent;
+    const { latent } = frame;
+    const { latent_is_gaussian: gaussian, n_features } = this.scene;
+    const none = !latent && Boolean(frame.density || frame.samples);
+    const rings = gaussian && !none ? [1, 2, 3] : [];
+    if (!gaussian && latent) plane.view = this.around(latent, dt);
+    plane.axes(theme, "latent 1", n_features > 1 ? "latent 2" : "no meaning: keeps points apart");
+    plane.clip((ctx) => {
       for (const r of rings) {
-        g.beginPath();
-        if (n_features > 1) g.ellipse(p.x(0), p.y(0), p.x(r) - p.x(0), p.y(0) - p.y(r), 0, 0, TAU);
-        else for (const x of [-r, r]) { g.moveTo(p.x(x), p.y0); g.lineTo(p.x(x), p.y0 + p.ph); }
-        g.strokeStyle = t.truth;
-        g.globalAlpha = 1 - 0.2 * r;
-        g.lineWidth = 1.25;
-        g.setLineDash(r === 1 ? [] : [5, 4]);
-        g.stroke();
-        g.setLineDash([]);
-        g.globalAlpha = 1;
+        if (n_features > 1) plane.circlePath(r);
+        else {
+          ctx.beginPath();
+          for (const x of [-r, r]) {
+            ctx.moveTo(plane.x(x), plane.y0);
+            ctx.lineTo(plane.x(x), plane.y0 + plane.ph);
+          }
+        }
+        ctx.strokeStyle = theme.truth;
+        ctx.globalAlpha = 1 - 0.2 * r;
+        ctx.lineWidth = 1.25;
+        ctx.setLineDash(r === 1 ? [] : [5, 4]);
+        ctx.stroke();
+        ctx.setLineDash([]);
+        ctx.globalAlpha = 1;
       }
-      if (frame.latent) p.dots(frame.latent, this.marks.of);
-      if (n_features > 1) for (const r of rings) {
-        p.label(`radius ${r}`, p.x(r * Math.SQRT1_2) + 3, p.y(r * Math.SQRT1_2) - 3, t.truth, { size: 11, halo: t.page });
+      if (latent) plane.dots(latent, marks.of);
+      for (const r of n_features > 1 ? rings : []) {
+        const [x, y] = [plane.x(r * Math.SQRT1_2) + 3, plane.y(r * Math.SQRT1_2) - 3];
+        plane.label(`radius ${r}`, x, y, theme.truth, { size: 11, halo: theme.page });
       }
-      if (hover >= 0 && frame.latent) p.ring(p.x(frame.latent[2 * hover]), p.y(frame.latent[2 * hover + 1]), 7, t.text);
+      if (latent && hover >= 0) plane.ring(plane.x(latent[2 * hover]), plane.y(latent[2 * hover + 1]), 7, theme.text);
       const why = none ? "this model has no latent space" : "the points arrive with the first step";
-      if (!frame.latent) p.label(why, p.x(0), p.y(-1.5), t.muted, { align: "center", size: 13, halo: t.page });
+      const middle = { align: /** @type {const} */ ("center"), size: 13, halo: theme.page };
+      if (!latent) plane.label(why, plane.x(0), plane.y(-1.5), theme.muted, middle);
     });
   }
 
-  // a latent space that nothing holds to a Gaussian is shown where its points are
+  /**
+   * The window around the points of a latent space that is not held to a Gaussian.
+   * @param {ArrayLike<number>} xy @param {number} dt
+   */
   around(xy, dt) {
     let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
     for (let i = 0; i < xy.length; i += 2) {
@@ -183,136 +304,210 @@ class Stages {
       if (xy[i + 1] < y0) y0 = xy[i + 1];
       if (xy[i + 1] > y1) y1 = xy[i + 1];
     }
-    const half = 0.58 * Math.max(x1 - x0, y1 - y0, 1e-6), x = (x0 + x1) / 2, y = (y0 + y1) / 2;
-    this.latentView.aim(Float32Array.of(x - half, x + half, y - half, y + half));
+    const half = 0.58 * Math.max(x1 - x0, y1 - y0, 1e-6);
+    const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+    const goal = Float32Array.of(x - half, x + half, y - half, y + half);
+    this.latentView.aim(goal);
     this.latentView.step(dt, half / 200);
-    return this.latentView.now;
+    return this.latentView.now ?? goal;
   }
 
-  drawLoss(frame, dt) {
-    const p = this.plane.loss, { scene, theme: t } = this, { step, train, val } = frame.loss, n = step.length;
-    const seen = frame.step === undefined ? n : lastUpTo(step, frame.step) + 1, film = frame.cursor !== undefined;
-    const floor = scene.entropy, [lo, hi] = this.reach(train.slice(0, seen), val.slice(0, seen), floor), pad = 0.08 * (hi - lo);
-    this.range.aim(Float32Array.of(lo - (floor === null ? pad : 4 * pad), hi + pad)); // room for the floor's name
+  /** @param {Frame} frame @param {number} dt @param {Theme} theme */
+  drawLoss(frame, dt, theme) {
+    const plane = this.plane.loss;
+    const { scene } = this;
+    const { step, cursor } = frame;
+    const loss = {
+      step: Array.from(frame.loss.step),
+      train: Array.from(frame.loss.train),
+      val: Array.from(frame.loss.val),
+    };
+    const n = loss.step.length;
+    const seen = step === undefined ? n : lastUpTo(loss.step, step) + 1;
+    const film = cursor !== undefined;
+    const floor = scene.entropy;
+    const [lo, hi] = lossRange(loss.train.slice(0, seen), loss.val.slice(0, seen), floor);
+    const pad = 0.08 * (hi - lo);
+    const goal = Float32Array.of(lo - (floor === null ? pad : 4 * pad), hi + pad); // room for the floor's name
+    this.range.aim(goal);
     const moving = this.range.step(dt, pad / 100);
-    p.view = [0, scene.n_steps, this.range.now[0], this.range.now[1]];
-    p.axes(t, "step", "", { nx: Math.min(8, scene.n_steps), ny: 4, gridY: true, frame: false });
-    const curve = (y) => Array.from(step, (s, i) => [p.x(s), p.y(y[i])]).filter(([, v]) => Number.isFinite(v));
-    p.clip(() => {
-      if (floor !== null) p.line(t.truth, [[p.x0, p.y(floor)], [p.x0 + p.pw, p.y(floor)]], { width: 1.75, dash: [7, 4] });
-      p.line(t.model, curve(train), { width: 1, alpha: film ? 0.4 : 0.75 });
-      p.line(t.model, curve(val), { width: 2.5, alpha: film ? 0.4 : 1 });
-      if (!film) return;
-      const x = p.x(frame.cursor);
-      p.line(t.model, curve(val).filter(([v]) => v <= x), { width: 2.5 });
-      p.line(t.text, [[x, p.y0], [x, p.y0 + p.ph]], { width: 1.5 });
+    const [low, high] = this.range.now ?? goal;
+    plane.view = [0, scene.n_steps, low, high];
+    plane.axes(theme, "step", "", { nx: Math.min(8, scene.n_steps), ny: 4, gridY: true, frame: false });
+    /** @param {number[]} y */
+    const curve = (y) =>
+      loss.step.map((s, i) => /** @type {Point} */ ([plane.x(s), plane.y(y[i])])).filter(([, v]) => Number.isFinite(v));
+    plane.clip(() => {
+      if (floor !== null) plane.level(theme.truth, plane.y(floor), { width: 1.75, dash: [7, 4] });
+      plane.line(theme.model, curve(loss.train), { width: 1, alpha: film ? 0.4 : 0.75 });
+      plane.line(theme.model, curve(loss.val), { width: 2.5, alpha: film ? 0.4 : 1 });
+      if (cursor === undefined) return;
+      const x = plane.x(cursor);
+      const past = curve(loss.val).filter(([v]) => v <= x);
+      plane.line(theme.model, past, { width: 2.5 });
+      plane.upright(theme.text, x, { width: 1.5 });
     });
     if (floor !== null) {
-      const text = `entropy ${thin(floor, 3)} nats`;
-      p.label(text, p.x0 + 8, p.y(floor) + 5, t.truth, { weight: 600, base: "top", halo: t.page });
+      const [text, y] = [`entropy ${thin(floor, 3)} nats`, plane.y(floor) + 5];
+      plane.label(text, plane.x0 + 8, y, theme.truth, { weight: 600, base: "top", halo: theme.page });
     }
-    const head = curve(val).at(seen - 1 - n);
-    if (head) p.ring(...head, 2, t.model, 3);
-    this.ends(p, seen, train, val);
+    const head = curve(loss.val).at(seen - 1 - n);
+    if (head) plane.ring(...head, 2, theme.model, 3);
+    if (seen) this.nameCurves(loss.train[seen - 1], loss.val[seen - 1], theme);
     return moving;
   }
 
-  // Lowest and highest loss to show: the strip zooms in while the loss falls, so that what is left stays visible.
-  reach(train, val, floor) {
-    let lo = floor ?? Infinity, hi = -Infinity, newest = NaN;
-    for (let i = 0; i < train.length; i++) for (const v of [train[i], val[i]]) if (Number.isFinite(v)) {
-      [lo, hi, newest] = [Math.min(lo, v), Math.max(hi, v), v];
+  /**
+   * Names at the ends of the curves instead of a legend, kept apart where the curves meet.
+   * @param {number} train @param {number} val @param {Theme} theme
+   */
+  nameCurves(train, val, theme) {
+    const plane = this.plane.loss;
+    const x = plane.x0 + plane.pw + 9;
+    const [top, bottom] = [plane.y0, plane.y0 + plane.ph];
+    let yVal = clamp(plane.y(val), top + 6, bottom - 6);
+    let yTrain = clamp(plane.y(train), top + 6, bottom - 6);
+    const [hasVal, hasTrain] = [Number.isFinite(val), Number.isFinite(train)];
+    if (hasVal && hasTrain && Math.abs(yVal - yTrain) < 15) {
+      const middle = clamp((yVal + yTrain) / 2, top + 14, bottom - 14);
+      const up = yVal <= yTrain ? -7.5 : 7.5;
+      [yVal, yTrain] = [middle + up, middle - up];
     }
-    if (hi === -Infinity) return floor === null ? [0, 1] : [floor, floor + 1];
-    return [lo, Math.max(lo + 1e-3, Math.min(hi, lo + Math.max(8 * (newest - lo), 0.25 * (hi - lo))))];
+    if (hasTrain) plane.label(`train ${thin(train, 3)}`, x, yTrain, theme.model, { base: "middle" });
+    if (hasVal) plane.label(`validation ${thin(val, 3)}`, x, yVal, theme.model, { base: "middle", weight: 650 });
   }
 
-  // names at the ends of the curves instead of a legend, kept apart where the curves meet
-  ends(p, n, train, val) {
-    if (!n) return;
-    const t = this.theme, x = p.x0 + p.pw + 9, at = (v) => clamp(p.y(v), p.y0 + 6, p.y0 + p.ph - 6);
-    const a = val[n - 1], b = train[n - 1];
-    let ya = Number.isFinite(a) ? at(a) : null, yb = Number.isFinite(b) ? at(b) : null;
-    if (ya !== null && yb !== null && Math.abs(ya - yb) < 15) {
-      const middle = clamp((ya + yb) / 2, p.y0 + 14, p.y0 + p.ph - 14), up = ya <= yb ? -7.5 : 7.5;
-      [ya, yb] = [middle + up, middle - up];
-    }
-    if (yb !== null) p.label(`train ${thin(b, 3)}`, x, yb, t.model, { base: "middle" });
-    if (ya !== null) p.label(`validation ${thin(a, 3)}`, x, ya, t.model, { base: "middle", weight: 650 });
-  }
-
+  /** Index of the data point under the pointer, -1 if there is none. @param {Frame} frame */
   find(frame) {
     const at = this.pointer;
     if (!at || at.name === "loss") return -1;
-    const xy = at.name === "data" ? (this.shows("data") ? this.scene.points : null) : frame.latent;
+    const xy = at.name === "latent" ? frame.latent : this.shows("data") ? this.scene.points : null;
     return xy ? this.plane[at.name].nearest(xy, at.x, at.y) : -1;
   }
 
-  showTip(frame, hover) {
-    const at = this.pointer, text = at ? this.words(frame, at, hover) : "";
+  /** @param {Frame} frame @param {number} hover @param {Theme} theme */
+  showTip(frame, hover, theme) {
+    const at = this.pointer;
+    const text = at ? this.words(frame, at, hover, theme) : "";
     this.tip.hidden = !text;
-    if (!text) return;
-    if (this.tip.textContent !== text) this.tip.textContent = text;
-    const box = this.root.getBoundingClientRect(), c = this.canvas[at.name].getBoundingClientRect();
-    const left = c.left - box.left + at.x, flip = left > box.width - 220;
-    this.tip.style.transform = `translate(${Math.round(left + (flip ? -14 : 14))}px, ${Math.round(c.top - box.top + at.y + 12)}px)` + (flip ? " translateX(-100%)" : "");
+    if (!at || !text) return;
+    say(this.tip, text);
+    const box = this.root.getBoundingClientRect();
+    const canvas = this.canvas[at.name].getBoundingClientRect();
+    placeTip(this.tip, canvas.left - box.left + at.x, canvas.top - box.top + at.y + 12, box.width - 220);
   }
 
-  words(frame, at, hover) {
-    const p = this.plane[at.name];
-    if (!p.has(at.x, at.y)) return "";
-    const [x, y] = p.at(at.x, at.y);
+  /** @param {Frame} frame @param {Pointer} at @param {number} hover @param {Theme} theme */
+  words(frame, at, hover, theme) {
+    const plane = this.plane[at.name];
+    if (!plane.has(at.x, at.y)) return "";
+    const [x, y] = plane.at(at.x, at.y);
     if (at.name === "loss") {
       const { step, train, val } = frame.loss;
-      let best = -1;
-      for (let i = 0; i < step.length; i++) if (best < 0 || Math.abs(step[i] - x) < Math.abs(step[best] - x)) best = i;
+      const best = nearestIndex(step, x);
       if (best < 0) return "";
-      p.line(this.theme.muted, [[p.x(step[best]), p.y0], [p.x(step[best]), p.y0 + p.ph]], { dash: [2, 3] });
-      return `step ${thin(step[best])}\nvalidation ${thin(val[best], 3)}\ntrain ${thin(train[best], 3)} ${this.scene.unit}`.trim();
+      plane.upright(theme.muted, plane.x(step[best]), { dash: [2, 3] });
+      const losses = `validation ${thin(val[best], 3)}\ntrain ${thin(train[best], 3)}`;
+      return `step ${thin(step[best])}\n${losses} ${this.scene.unit}`.trim();
     }
-    const { points, axes } = this.scene, pair = (a, b) => `${thin(a, 2)}, ${thin(b, 2)}`;
+    const { points, axes, window, n_features } = this.scene;
+    /** @param {number} a @param {number} b */
+    const pair = (a, b) => `${thin(a, 2)}, ${thin(b, 2)}`;
     if (hover >= 0) {
-      const z = frame.latent, r = z && Math.hypot(z[2 * hover], z[2 * hover + 1]);
-      return `data ${pair(points[2 * hover], points[2 * hover + 1])}` + (z ? `\nlatent ${pair(z[2 * hover], z[2 * hover + 1])}\nradius ${thin(r, 2)}` : "");
+      const data = `data ${pair(points[2 * hover], points[2 * hover + 1])}`;
+      if (!frame.latent) return data;
+      const [z1, z2] = [frame.latent[2 * hover], frame.latent[2 * hover + 1]];
+      return `${data}\nlatent ${pair(z1, z2)}\nradius ${thin(Math.hypot(z1, z2), 2)}`;
     }
     if (at.name === "latent") return `latent ${pair(x, y)}\nradius ${thin(Math.hypot(x, y), 2)}`;
     const place = `${axes[0]} ${thin(x, 2)}\n${axes[1]} ${thin(y, 2)}`;
-    if (!frame.density || !this.shows("density") || this.scene.n_features < 2) return place;
-    const side = frame.side, v = this.scene.window, cell = (u, lo, hi) => clamp(Math.floor(((u - lo) / (hi - lo)) * side), 0, side - 1);
-    const value = frame.density[cell(y, v[2], v[3]) * side + cell(x, v[0], v[1])];
-    return place + (Number.isFinite(frame.densityMax) ? `\ndensity ${((value / 255) * frame.densityMax).toPrecision(2)}` : "");
+    const { density, side, densityMax } = frame;
+    if (!density || !side || !this.shows("density") || n_features < 2) return place;
+    if (densityMax === undefined || !Number.isFinite(densityMax)) return place;
+    /** @param {number} v @param {number} lo @param {number} hi */
+    const cell = (v, lo, hi) => clamp(Math.floor(((v - lo) / (hi - lo)) * side), 0, side - 1);
+    const value = density[cell(y, window[2], window[3]) * side + cell(x, window[0], window[1])];
+    return `${place}\ndensity ${((value / 255) * densityMax).toPrecision(2)}`;
   }
 
-  // the findings in words: beside the pictures, and as their alternative texts
+  /** The findings in words: beside the pictures, and as their alternative texts. @param {Frame} frame */
   tell(frame) {
-    const { scene } = this, { step, val, train } = frame.loss, n = step.length;
-    const newest = n ? (Number.isFinite(val[n - 1]) ? val[n - 1] : train[n - 1]) : NaN, now = frame.step ?? (n ? step[n - 1] : 0);
-    const left = scene.entropy === null || !n ? "" : gap(newest - scene.entropy, scene.unit);
-    const loss = n ? `step ${thin(now)} of ${thin(scene.n_steps)}, validation ${`${thin(newest, 3)} ${scene.unit}`.trim()}${left && ", " + left}` : "not trained yet";
-    let inside = "";
-    if (frame.latent && scene.latent_is_gaussian) {
-      const flat = scene.n_features < 2;
-      let count = 0, all = 0;
-      for (let i = 0; i < frame.latent.length; i += 2) {
-        const r = flat ? Math.abs(frame.latent[i]) : Math.hypot(frame.latent[i], frame.latent[i + 1]);
-        if (Number.isFinite(r)) { all++; count += r < 2; }
-      }
-      inside = `${thin((100 * count) / Math.max(1, all), 1)} % within ${flat ? "2 of zero" : "radius 2"}; a Gaussian has ${INSIDE_TWO[flat ? 1 : 2].toFixed(1)} %`;
+    const { scene } = this;
+    const { density, latent } = frame;
+    const { step, val, train } = frame.loss;
+    const n = step.length;
+    let loss = "not trained yet";
+    if (n) {
+      const newest = Number.isFinite(val[n - 1]) ? val[n - 1] : train[n - 1];
+      const reached = `step ${thin(frame.step ?? step[n - 1])} of ${thin(scene.n_steps)}`;
+      const left = scene.entropy === null ? "" : `, ${gapInWords(newest - scene.entropy, scene.unit)}`;
+      loss = `${reached}, validation ${`${thin(newest, 3)} ${scene.unit}`.trim()}${left}`;
     }
-    const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
-    put(this.note.loss, loss);
-    put(this.note.latent, inside);
-    this.canvas.data.ariaLabel = `Data space: ${thin(scene.points_shape[0])} data points` + (frame.density ? " over the learned density" : "") + `; ${loss}.`;
-    this.canvas.latent.ariaLabel = `Latent space: ${inside || (frame.latent ? "the data points' places" : "no points yet")}.`;
+    const inside = latent && scene.latent_is_gaussian ? shareInWords(latent, scene.n_features) : "";
+    say(this.note.loss, loss);
+    say(this.note.latent, inside);
+    const over = density ? " over the learned density" : "";
+    this.canvas.data.ariaLabel = `Data space: ${thin(scene.points_shape[0])} data points${over}; ${loss}.`;
+    const places = inside || (latent ? "the data points' places" : "no points yet");
+    this.canvas.latent.ariaLabel = `Latent space: ${places}.`;
     this.canvas.loss.ariaLabel = `Loss: ${loss}.`;
   }
 }
 
-// index of the last step that is not after `now`; steps rise
-function lastUpTo(step, now) {
+/**
+ * Lowest and highest loss to show: the strip zooms in while the loss falls, so that late changes stay visible.
+ * @param {number[]} train @param {number[]} val @param {number | null} floor
+ * @returns {[number, number]}
+ */
+export function lossRange(train, val, floor) {
+  let [lo, hi, newest] = [floor ?? Infinity, -Infinity, NaN];
+  for (const v of train.flatMap((value, i) => [value, val[i]])) {
+    if (Number.isFinite(v)) [lo, hi, newest] = [Math.min(lo, v), Math.max(hi, v), v];
+  }
+  if (hi === -Infinity) return floor === null ? [0, 1] : [floor, floor + 1];
+  return [lo, Math.max(lo + 1e-3, Math.min(hi, lo + Math.max(8 * (newest - lo), 0.25 * (hi - lo))))];
+}
+
+/**
+ * Index of the last of the rising steps that is not after `now`, -1 if there is none.
+ * @param {ArrayLike<number>} step @param {number} now
+ */
+export function lastUpTo(step, now) {
   let i = step.length - 1;
   while (i >= 0 && step[i] > now + 0.5) i--;
   return i;
 }
 
-const gap = (d, unit) => (d >= 0 ? `${thin(d, 3)} ${unit} above the entropy` : `${thin(-d, 3)} ${unit} below the entropy of the density`);
+/**
+ * Index of the value nearest to x, -1 if there is none.
+ * @param {ArrayLike<number>} values @param {number} x
+ */
+export function nearestIndex(values, x) {
+  let best = -1;
+  for (let i = 0; i < values.length; i++) {
+    if (best < 0 || Math.abs(values[i] - x) < Math.abs(values[best] - x)) best = i;
+  }
+  return best;
+}
+
+/** @param {number} gap between a loss and the entropy @param {string} unit */
+export const gapInWords = (gap, unit) =>
+  gap >= 0 ? `${thin(gap, 3)} ${unit} above the entropy` : `${thin(-gap, 3)} ${unit} below the entropy of the density`;
+
+/**
+ * How many of the latent points lie within radius 2, and how many of a Gaussian do.
+ * @param {ArrayLike<number>} latent (m, 2) @param {number} nFeatures
+ */
+export function shareInWords(latent, nFeatures) {
+  const flat = nFeatures < 2;
+  let [count, all] = [0, 0];
+  for (let i = 0; i < latent.length; i += 2) {
+    const radius = flat ? Math.abs(latent[i]) : Math.hypot(latent[i], latent[i + 1]);
+    if (!Number.isFinite(radius)) continue;
+    all++;
+    if (radius < 2) count++;
+  }
+  const share = thin((100 * count) / Math.max(1, all), 1);
+  const expected = INSIDE_TWO[flat ? 1 : 2].toFixed(1);
+  return `${share} % within ${flat ? "2 of zero" : "radius 2"}; a Gaussian has ${expected} %`;
+}

@@ -25,17 +25,17 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from conftest import CHROMIUM_ARGS, serve  # noqa: E402
+from conftest import CHROMIUM_ARGS, COUNT_DRAWINGS, serve  # noqa: E402
 
 PAGES = {
-    "film": ("film_app.py", "__flowlab_film"),
-    "layers, points and lattice": ("layers_app.py", "__flowlab_layers"),
-    "layers, points only": ("layers_app.py?flat=1", "__flowlab_layers"),
+    "film": ("film_app.py", "film"),
+    "layers, points and lattice": ("layers_app.py", "layers"),
+    "layers, points only": ("layers_app.py?flat=1", "layers"),
 }
 WATCH = """([name, seconds]) => new Promise((done) => {
-  const seen = [], stat = window[name];
+  const seen = [], now = () => drawn[name];
   const tick = (t) => {
-    seen.push([t, stat.frames, stat.position]);
+    seen.push([t, now().frames, now().position]);
     if (t - seen[0][0] < 1000 * seconds) requestAnimationFrame(tick);
     else done(seen);
   };
@@ -46,7 +46,7 @@ WATCH = """([name, seconds]) => new Promise((done) => {
 def measure(page, url: str, name: str, seconds: float) -> dict:
     """What was seen while the animation of one page played."""
     page.goto(url)
-    page.wait_for_function(f"window.{name}?.frames > 0")
+    page.wait_for_function(f"window.drawn.{name}?.frames > 0")
     page.get_by_text("· run 1").wait_for()
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(500)
@@ -101,6 +101,7 @@ def main() -> None:
             file, _, query = file.partition("?")
             with serve(ROOT / "tests" / "browser" / "apps" / file, Path(folder)) as server:
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
+                page.add_init_script(COUNT_DRAWINGS)
                 found = measure(page, f"{server.url}/?{query}", name, arguments.seconds)
                 page.close()
             print(

@@ -22,6 +22,20 @@ ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
+# window.drawn[component]: the newest "flowlab:draw" of each canvas component, and what has been seen of it so far.
+COUNT_DRAWINGS = """
+window.drawn = {};
+addEventListener("flowlab:draw", ({ detail: { ms, ...now } }) => {
+  let seen = drawn[now.component];
+  if (seen?.scene !== now.scene) seen = undefined;
+  seen ??= { frames: 0, draw_ms: 0, updates: 0, first_picture: null };
+  if (now.step !== seen.step) seen.updates++;
+  if (now.picture) seen.first_picture ??= Date.now();
+  drawn[now.component] = { ...seen, ...now, frames: seen.frames + 1, draw_ms: seen.draw_ms + (ms ?? 0) };
+});
+"""
+
+
 @dataclass
 class Server:
     """A running Streamlit server: its address, its process and where its output goes."""
@@ -140,7 +154,9 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """open_page(url, dark=False, **context options) -> a page of 1280 x 800; the test fails if a script on it threw."""
+    """open_page(url, dark=False, **context options) -> a page of 1280 x 800; the test fails if a script on it threw.
+
+    `window.drawn` counts what the canvases draw."""
     contexts, errors = [], []
 
     def get(url: str, dark: bool = False, **options):
@@ -149,6 +165,7 @@ def open_page(browser):
             **{"viewport": {"width": 1280, "height": 800}, "color_scheme": scheme, "accept_downloads": True, **options}
         )
         contexts.append(context)
+        context.add_init_script(COUNT_DRAWINGS)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import plotly.graph_objects as go
 
@@ -26,6 +26,8 @@ class Colors:
     background: str
     sequential: tuple[str, ...]
     """Perceptually uniform, from the background's end (low density) to the strong end (high density)."""
+    density: tuple[str, ...]
+    """As `sequential`, for canvases, which put the page's own background before the first colour."""
     diverging: tuple[str, ...]
     """Model too high is blue, neutral in the middle, model too low is vermilion."""
 
@@ -48,6 +50,7 @@ LIGHT = Colors(
     grid="#E3E7EE",
     background="#FFFFFF",
     sequential=("#FBFCFE", "#E9E6C8", *reversed(_CIVIDIS[:-1])),
+    density=("#F3EBC0", "#D9C983", "#A9A077", "#77777A", "#434E6C", "#14284F", "#001B40"),
     diverging=("#D1490C", "#EFA98A", "#F6F5F1", "#93AEEA", "#2F5FD0"),
 )
 DARK = Colors(
@@ -63,6 +66,7 @@ DARK = Colors(
     grid="#283042",
     background="#10151F",
     sequential=("#10151F", "#0B1E3C", *_CIVIDIS[1:]),
+    density=("#12244A", "#35456B", "#5F6575", "#8E8873", "#BFAE66", "#E8D35A", "#FFF2A6"),
     diverging=("#FF8A55", "#8F4D33", "#1A202C", "#3F558F", "#7EA2FF"),
 )
 
@@ -70,6 +74,15 @@ DARK = Colors(
 def colors(dark: bool = False) -> Colors:
     """The colours of one theme."""
     return DARK if dark else LIGHT
+
+
+def canvas_colors() -> dict[str, dict[str, str | tuple[str, ...]]]:
+    """The colours of both themes, "light" and "dark", for the canvas components, which follow the theme themselves.
+
+    >>> sorted(canvas_colors()["dark"]) == sorted(vars(DARK))
+    True
+    """
+    return {"light": asdict(LIGHT), "dark": asdict(DARK)}
 
 
 def colorscale(steps: tuple[str, ...]) -> list[list[float | str]]:

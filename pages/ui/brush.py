@@ -8,7 +8,7 @@ import numpy as np
 
 from pages.ui.component import canvas_component
 
-_mount = canvas_component("brush", "stages.css", "brush.js")
+_mount = canvas_component("brush")
 
 
 def brush_view(

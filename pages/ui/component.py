@@ -11,14 +11,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-SHARED = ("common.js", "drawing.js")
+from flowlab.plots import theme
+
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
+_IMPORT = re.compile(r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_TOP_LEVEL = re.compile(r"^(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 _KINDS = {"float32": "f4", "float16": "f2", "uint8": "u1", "uint32": "u4"}
 
 _FINDER = """
@@ -59,23 +64,63 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> byte
     return len(text).to_bytes(4, "little") + text.encode() + b"".join(blocks)
 
 
-def canvas_component(name: str, *files: str) -> Callable:
-    """Register a component: the shared scripts of assets/, then `files`, the last of which calls `provide(name, ...)`.
+def join_modules(entry: Path) -> str:
+    """One ES module that does what `entry` does: the modules that it imports, each once and before those that need it.
+
+    Follows `import { names } from "./file.js";` and strips `export`. The modules share one scope, so their top-level
+    names must differ. Only `entry` may have a default export.
+
+    Raises
+    ------
+    ValueError
+        A module is not there, imports itself by way of others, has an import or export of another form, or a
+        top-level name that another module has too.
+    """
+    parts: dict[Path, str] = {}
+    owners: dict[str, str] = {}
+
+    def add(path: Path, importers: tuple[Path, ...]) -> None:
+        if path in importers:
+            raise ValueError(f"{' -> '.join(p.name for p in (*importers, path))}: a module must not import itself")
+        if path in parts:
+            return
+        if not path.is_file():
+            raise ValueError(
+                f"{importers[-1].name if importers else 'the page'} imports {path.name}, which is not there"
+            )
+        text = path.read_text(encoding="utf-8")
+        for file in _IMPORT.findall(text):
+            add(path.parent / file, (*importers, path))
+        body = re.sub(r"^export (?=function|class|const|let)", "", _IMPORT.sub("", text), flags=re.MULTILINE)
+        for line in _OTHER.findall(body):
+            if not (path == entry and line.startswith("export default ")):
+                raise ValueError(f"{path.name}: cannot follow {line!r}")
+        for name in _TOP_LEVEL.findall(body):
+            if owners.setdefault(name, path.name) != path.name:
+                raise ValueError(f"{path.name} and {owners[name]} both have {name} at their top level")
+        parts[path] = body
+
+    add(entry, ())
+    return "\n".join(parts.values())
+
+
+def canvas_component(name: str) -> Callable:
+    """Register the component of assets/`name`.js, which calls `provide(name, ...)`.
 
     Returns `mount(scene, change, key, **callbacks)`: `scene` and `change` are (header, arrays) for `pack`; what
-    Streamlit's component returns (state set by the script) is returned.
+    Streamlit's component returns (state set by the script) is returned. The style sheet and the colours of
+    `flowlab.plots.theme` are added to the header of every scene.
     """
-    scripts = [ASSETS / file for file in (*SHARED, *files) if file.endswith(".js")]
-    styles = "".join((ASSETS / file).read_text(encoding="utf-8") for file in files if file.endswith(".css"))
-    code = f"const CSS = {json.dumps(styles)};\n" + "\n".join(s.read_text(encoding="utf-8") for s in scripts)
-    carrier = st.components.v2.component(f"flowlab_{name}_code", js=code)
+    css = (ASSETS / "stages.css").read_text(encoding="utf-8")
+    carrier = st.components.v2.component(f"flowlab_{name}_code", js=join_modules(ASSETS / f"{name}.js"))
     view = st.components.v2.component(f"flowlab_{name}", js=_FINDER % name)
 
     def mount(scene: tuple[dict, dict], change: tuple[dict, dict], key: str, **callbacks: Callable):
         body = pack(*scene)
         digest = hashlib.sha256(body).hexdigest()[:16]
         with st.container(gap=None):
-            carrier(data=pack({**scene[0], "scene": digest}, scene[1]), key=f"{key}_code")
+            header = {**scene[0], "scene": digest, "colors": theme.canvas_colors(), "css": css}
+            carrier(data=pack(header, scene[1]), key=f"{key}_code")
             return view(data=pack({**change[0], "scene": digest}, change[1]), key=key, **callbacks)
 
     return mount

@@ -13,7 +13,7 @@ from pages.ui.component import canvas_component
 from pages.ui.live import Scene, loss_arrays, pack_scene
 
 MAX_FRAMES = 60
-_mount = canvas_component("film", "stages.css", "stages.js", "player.js", "film.js")
+_mount = canvas_component("film")
 
 
 def film_view(
@@ -30,8 +30,8 @@ def film_view(
     frames: what `views.frame` gave, one for each entry of `steps` (rising); at most `MAX_FRAMES` of them are shown,
     evenly chosen. start: the step to open at. growing: the run still trains. Call it again with the same `key`
     when there are more frames: only the new ones are read and sent, and a film that stands at its end follows. The
-    page reruns when the slider is released or the film pauses, never while it plays. In the browser
-    `window.__flowlab_film` holds fps, frames, draw_ms, position, step, length and playing.
+    page reruns when the slider is released or the film pauses, never while it plays. Each drawing in the browser
+    dispatches `flowlab:draw` with position, step, length and playing in its detail.
     """
     if len(frames) != len(steps) or not len(steps):
         raise ValueError(f"frames and steps must be equally many and at least one, got {len(frames)} and {len(steps)}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pages.ui.component import canvas_component
 
-_mount = canvas_component("layers", "stages.css", "player.js", "layers.js")
+_mount = canvas_component("layers")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ def layers_view(
     arrays: what `views.layers` gives: points (n_layers + 1, m, 2), log_det (n_layers, m) in nats and, for two features,
     grid (n_layers + 1, 2 * n, k, 2), n upright lines and n level ones, and grid_log_det (n_layers, 2 * n, k). names: of
     the n_layers layers. color: as in `live.Scene`. The page reruns when the slider is released, the animation pauses
-    or a point is clicked. In the browser `window.__flowlab_layers` holds fps, frames, draw_ms, position and row.
+    or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with position, playing and row in its
+    detail.
     """
     points = np.asarray(arrays["points"], np.float32)
     if points.ndim != 3 or points.shape[2] != 2 or len(points) < 2:

@@ -11,7 +11,7 @@ from flowlab.records import TrainEvent
 from pages.ui.component import canvas_component
 
 MAX_LOSS_POINTS = 240
-_mount = canvas_component("live", "stages.css", "stages.js", "live.js")
+_mount = canvas_component("live")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class Scene:
 def live_view(scene: Scene, frame: Mapping[str, np.ndarray] | None, events: Sequence[TrainEvent], key: str) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
-    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far. In the browser
-    `window.__flowlab_live` holds first_picture (ms since 1970), updates, frames and draw_ms of the present scene.
+    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far. Each
+    drawing in the browser dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
+    to show) and ms (the time it took) in its detail.
     """
     _mount(pack_scene(scene), pack_frame(frame or {}, events), key)
 

@@ -7,7 +7,7 @@ import numpy as np
 from pages.ui.component import canvas_component
 
 MAX_POINTS = 2000
-_mount = canvas_component("paint", "stages.css", "paint.js")
+_mount = canvas_component("paint")
 
 
 def paint_view(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pages.ui.component import canvas_component
 
-_mount = canvas_component("race", "stages.css", "race.js")
+_mount = canvas_component("race")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def race_view(racers: Sequence[Racer], n_steps: int, loss_label: str, floor: flo
     """Validation loss against the step up to `n_steps`, a line for each run, branch points ringed.
 
     loss_label: what is drawn upwards, with its unit. floor: the entropy, or None where it is not known. Call it again
-    with the same `key` while the runs train. In the browser `window.__flowlab_race` holds frames, racers and range.
+    with the same `key` while the runs train.
     """
     header = {
         "names": [racer.name[:120] for racer in racers],

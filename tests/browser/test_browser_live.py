@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 
 def live(page):
-    return page.evaluate("window.__flowlab_live")
+    return page.evaluate("window.drawn.live")
 
 
 def frames_possible(page, name: str) -> float:
@@ -26,7 +26,7 @@ def frames_possible(page, name: str) -> float:
 
     def now():
         metrics = {m["name"]: m["value"] for m in devtools.send("Performance.getMetrics")["metrics"]}
-        return page.evaluate(f"window.{name}.frames"), time.monotonic(), metrics["TaskDuration"]
+        return page.evaluate(f"window.drawn.{name}.frames"), time.monotonic(), metrics["TaskDuration"]
 
     frames, clock, cpu = now()
     page.wait_for_timeout(1500)
@@ -43,7 +43,7 @@ def picture(locator) -> np.ndarray:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_everything_that_moves_is_visible_and_drawn(serve_script, open_page, dark):
     page = open_page(serve_script("tests/browser/apps/live_app.py").url + "/?period=0&ticks=20", dark=dark)
-    page.wait_for_function("window.__flowlab_live?.first_picture")
+    page.wait_for_function("window.drawn.live?.first_picture")
     page.wait_for_timeout(300)
     canvases = page.locator("canvas[role=img]")
     assert canvases.count() == 3
@@ -63,9 +63,9 @@ def test_ticks_move_points_smoothly_and_travel_light(serve_script, open_page):
     page = open_page("about:blank")
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
     page.goto(serve_script("tests/browser/apps/live_app.py").url + "/?period=0.25&ticks=400")
-    page.wait_for_function("window.__flowlab_live?.updates >= 4", timeout=20_000)
+    page.wait_for_function("window.drawn.live?.updates >= 4", timeout=20_000)
     before, began = live(page), time.monotonic()
-    page.wait_for_function(f"window.__flowlab_live.updates >= {before['updates'] + 12}", timeout=60_000)
+    page.wait_for_function(f"window.drawn.live.updates >= {before['updates'] + 12}", timeout=60_000)
     after, seconds = live(page), time.monotonic() - began
     updates, frames = after["updates"] - before["updates"], after["frames"] - before["frames"]
     milliseconds = (after["draw_ms"] - before["draw_ms"]) / frames
@@ -78,7 +78,7 @@ def test_ticks_move_points_smoothly_and_travel_light(serve_script, open_page):
 
 def test_the_picture_does_not_flicker(serve_script, open_page):
     page = open_page(serve_script("tests/browser/apps/live_app.py").url + "/?period=0.25&ticks=400")
-    page.wait_for_function("window.__flowlab_live?.updates >= 6", timeout=20_000)
+    page.wait_for_function("window.drawn.live?.updates >= 6", timeout=20_000)
     stage = page.locator("canvas[role=img]").first
     handle = stage.element_handle()
     opacity = "e => getComputedStyle(e.getRootNode().host.closest('[data-testid=stElementContainer]')).opacity"
@@ -93,9 +93,9 @@ def test_the_picture_does_not_flicker(serve_script, open_page):
 def test_reduced_motion_jumps(serve_script, open_page):
     url = serve_script("tests/browser/apps/live_app.py").url + "/?period=0.3&ticks=400"
     page = open_page(url, reduced_motion="reduce")
-    page.wait_for_function("window.__flowlab_live?.updates >= 4", timeout=20_000)
+    page.wait_for_function("window.drawn.live?.updates >= 4", timeout=20_000)
     before = live(page)
-    page.wait_for_function(f"window.__flowlab_live.updates >= {before['updates'] + 6}")
+    page.wait_for_function(f"window.drawn.live.updates >= {before['updates'] + 6}")
     after = live(page)
     frames = (after["frames"] - before["frames"]) / (after["updates"] - before["updates"])
     assert frames <= 2.5, f"{frames} frames for each update although motion is unwanted"
@@ -103,7 +103,7 @@ def test_reduced_motion_jumps(serve_script, open_page):
 
 def test_hover_tells_values_and_chips_answer_the_keyboard(serve_script, open_page):
     page = open_page(serve_script("tests/browser/apps/live_app.py").url + "/?period=0&ticks=20")
-    page.wait_for_function("window.__flowlab_live?.first_picture")
+    page.wait_for_function("window.drawn.live?.first_picture")
     page.locator("canvas[role=img]").nth(2).hover(position={"x": 200, "y": 50})
     tip = page.locator(".tip")
     assert "step" in tip.inner_text() and "nats" in tip.inner_text()
@@ -120,21 +120,21 @@ def test_hover_tells_values_and_chips_answer_the_keyboard(serve_script, open_pag
 
 def test_the_film_plays_2000_points_at_30_frames_a_second_without_reruns(serve_script, open_page):
     page = open_page(serve_script("tests/browser/apps/film_app.py").url)
-    page.wait_for_function("window.__flowlab_film?.frames > 0")
+    page.wait_for_function("window.drawn.film?.frames > 0")
     assert page.get_by_text("frame 59 · run 1").is_visible()
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(2000)
-    film = page.evaluate("window.__flowlab_film")
+    film = page.evaluate("window.drawn.film")
     stage = page.locator("canvas[role=img]").first
     middle = picture(stage)
     assert film["playing"] and 0 < film["position"] < 59 and film["position"] % 1
-    assert frames_possible(page, "__flowlab_film") >= 30
+    assert frames_possible(page, "film") >= 30
     page.wait_for_timeout(500)
     assert np.abs(picture(stage) - middle).max() > 50, "the points do not move"
     assert page.get_by_text("run 1").is_visible(), "playing must not rerun the page"
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("run 2").wait_for()
-    stopped = page.evaluate("window.__flowlab_film.position")
+    stopped = page.evaluate("window.drawn.film.position")
     assert stopped == int(stopped) < 59
     assert page.get_by_text(f"frame {stopped:.0f} · run 2").is_visible()
 
@@ -144,7 +144,7 @@ def test_the_film_answers_the_keyboard(serve_script, open_page):
     page = open_page("about:blank")
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
     page.goto(serve_script("tests/browser/apps/film_app.py").url + "/?points=300")
-    page.wait_for_function("window.__flowlab_film?.frames > 0")
+    page.wait_for_function("window.drawn.film?.frames > 0")
     slider = page.get_by_role("slider")
     slider.focus()
     page.keyboard.press("Home")
@@ -153,9 +153,9 @@ def test_the_film_answers_the_keyboard(serve_script, open_page):
     page.get_by_text("frame 11 · run 2").wait_for()
     assert slider.get_attribute("aria-valuetext") == "step 372"
     page.keyboard.press("Space")
-    page.wait_for_function("window.__flowlab_film.playing && window.__flowlab_film.position > 12")
+    page.wait_for_function("window.drawn.film.playing && window.drawn.film.position > 12")
     page.keyboard.press("Space")
-    page.wait_for_function("!window.__flowlab_film.playing")
+    page.wait_for_function("!window.drawn.film.playing")
     page.get_by_text("run 3").wait_for()
     large = [n for n in sizes if n > 100_000]
     assert len(large) == 1 and large[0] < 2e6, f"the film must travel once, not with every rerun: {large}"
@@ -166,46 +166,46 @@ def test_a_film_grows_while_it_plays_and_follows_at_its_end(serve_script, open_p
     page = open_page("about:blank")
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: sizes.append(len(data))))
     page.goto(serve_script("tests/browser/apps/film_app.py").url + "/?growing=8")
-    page.wait_for_function("window.__flowlab_film?.length >= 12", timeout=20_000)
-    page.wait_for_function("window.__flowlab_film.position > 9")  # nobody has touched it: it follows
+    page.wait_for_function("window.drawn.film?.length >= 12", timeout=20_000)
+    page.wait_for_function("window.drawn.film.position > 9")  # nobody has touched it: it follows
     handle = page.locator("canvas[role=img]").first.element_handle()
     slider = page.get_by_role("slider")
     slider.focus()
     page.keyboard.press("Home")
     page.keyboard.press("Space")
-    before = page.evaluate("window.__flowlab_film")
-    page.wait_for_function(f"window.__flowlab_film.length >= {before['length'] + 4}")
-    after = page.evaluate("window.__flowlab_film")
+    before = page.evaluate("window.drawn.film")
+    page.wait_for_function(f"window.drawn.film.length >= {before['length'] + 4}")
+    after = page.evaluate("window.drawn.film")
     assert after["playing"] and after["position"] > before["position"], "growing must not stop it"
     assert handle.evaluate("e => e.isConnected") and page.get_by_text("run 1").is_visible()
     page.keyboard.press("Space")
     page.wait_for_timeout(700)
-    stopped = page.evaluate("window.__flowlab_film")
-    page.wait_for_function(f"window.__flowlab_film.length > {stopped['length']}")
-    assert page.evaluate("window.__flowlab_film.step") == stopped["step"], "one who looks at a frame is left there"
+    stopped = page.evaluate("window.drawn.film")
+    page.wait_for_function(f"window.drawn.film.length > {stopped['length']}")
+    assert page.evaluate("window.drawn.film.step") == stopped["step"], "one who looks at a frame is left there"
     large = [n for n in sizes if n > 60_000]
     assert len(large) <= 2, f"only new frames travel, each twice: {large}"
 
 
 def layers(page):
-    return page.evaluate("window.__flowlab_layers")
+    return page.evaluate("window.drawn.layers")
 
 
 def test_the_layers_play_2000_points_and_a_lattice_at_30_frames_a_second(serve_script, open_page):
     page = open_page(serve_script("tests/browser/apps/layers_app.py").url, dark=True)
-    page.wait_for_function("window.__flowlab_layers?.frames > 0")
+    page.wait_for_function("window.drawn.layers?.frames > 0")
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(2000)
     now = layers(page)
-    assert now["playing"] and now["position"] > 0 and frames_possible(page, "__flowlab_layers") >= 30
+    assert now["playing"] and now["position"] > 0 and frames_possible(page, "layers") >= 30
     assert page.get_by_text("run 1").is_visible(), "playing must not rerun the page"
-    page.wait_for_function("window.__flowlab_layers.position > 3.9", timeout=10_000)
-    page.wait_for_function("window.__flowlab_layers.position < 3.5", timeout=10_000)  # and back
+    page.wait_for_function("window.drawn.layers.position > 3.9", timeout=10_000)
+    page.wait_for_function("window.drawn.layers.position < 3.5", timeout=10_000)  # and back
 
 
 def test_a_click_on_a_point_reports_its_row(serve_script, open_page):
     page = open_page(serve_script("tests/browser/apps/layers_app.py").url + "/?points=60&flat=1")
-    page.wait_for_function("window.__flowlab_layers?.frames > 0")
+    page.wait_for_function("window.drawn.layers?.frames > 0")
     canvas = page.locator("canvas[role=img]")
     canvas.focus()
     page.keyboard.press("ArrowRight")
@@ -225,7 +225,7 @@ def test_a_click_on_a_point_reports_its_row(serve_script, open_page):
 
 def test_a_lasso_marks_the_same_rows_everywhere(serve_script, open_page):
     page = open_page(serve_script("tests/browser/apps/brush_app.py").url)
-    page.wait_for_function("window.__flowlab_brush?.frames > 0")
+    page.wait_for_function("window.drawn.brush?.frames > 0")
     data, latent, scores = (page.locator("canvas[role=img]").nth(i) for i in range(3))
     before = picture(latent)
     box = data.bounding_box()
@@ -235,16 +235,16 @@ def test_a_lasso_marks_the_same_rows_everywhere(serve_script, open_page):
     for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):
         page.mouse.move(x, y, steps=4)
     page.mouse.up()
-    page.wait_for_function("window.__flowlab_brush.marked > 20")
-    marked = page.evaluate("window.__flowlab_brush.marked")
+    page.wait_for_function("window.drawn.brush.marked > 20")
+    marked = page.evaluate("window.drawn.brush.marked")
     page.get_by_text(f"marked {marked} ·").wait_for()  # Python has heard what was marked
     page.wait_for_timeout(300)
-    assert page.evaluate("window.__flowlab_brush.marked") == marked < 300
+    assert page.evaluate("window.drawn.brush.marked") == marked < 300
     assert np.abs(picture(latent) - before).max() > 50, "the marks must show in latent space too"
     scores.focus()
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_function("window.__flowlab_brush.marked < 400 && window.__flowlab_brush.marked > 0")
+    page.wait_for_function("window.drawn.brush.marked < 400 && window.drawn.brush.marked > 0")
     page.keyboard.press("Escape")
     page.get_by_text("marked 0").wait_for()
     page.get_by_text("Mark the highest 5 %").click()
@@ -266,8 +266,8 @@ def test_points_can_be_drawn_erased_and_undone(serve_script, open_page):
         page.mouse.up()
 
     drag(100)
-    page.wait_for_function("window.__flowlab_paint.points > 40")
-    drawn = page.evaluate("window.__flowlab_paint.points")
+    page.wait_for_function("window.drawn.paint.points > 40")
+    drawn = page.evaluate("window.drawn.paint.points")
     page.get_by_text(f"drawn {drawn} · anomalies 0").wait_for()
     page.get_by_role("button", name="Anomalies").click()
     canvas.focus()

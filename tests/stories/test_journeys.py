@@ -25,11 +25,10 @@ def warm_server(app_server, browser):
 def train(page) -> float:
     """Press Train; seconds until the first picture of the model is drawn."""
     settled(page)
-    page.evaluate("window.__clicked = Date.now()")
+    page.evaluate("window.drawn = {}; window.clicked = Date.now()")
     page.get_by_role("button", name="Train", exact=True).click()
-    drawn = "window.__flowlab_live && window.__flowlab_live.first_picture > window.__clicked"
-    page.wait_for_function(drawn, timeout=30_000)
-    return page.evaluate("(window.__flowlab_live.first_picture - window.__clicked) / 1000")
+    page.wait_for_function("window.drawn.live?.first_picture", timeout=30_000)
+    return page.evaluate("(window.drawn.live.first_picture - window.clicked) / 1000")
 
 
 def test_the_teacher(warm_server, open_page, record_property):
