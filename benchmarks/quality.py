@@ -26,10 +26,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.peers import LectureRealNVP, Peer, Shape, nflows, zuko
-from flowlab.datasets.toys import TOYS
 from flowlab.models.flows import MaskedAutoregressiveFlow, SplineCouplingFlow
 from flowlab.nets.engine import spline
 from flowlab.nets.process import use_one_thread
+from flowlab.toys.dataset import TOYS
 
 DENSITIES = ["moons", "eight_gaussians", "checkerboard", "spirals", "rings", "pinwheel"]
 OUR_RECIPES = {

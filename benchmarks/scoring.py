@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.datasets.uploads import make_table_dataset
+from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.evidence import Evidence
 from flowlab.detector_file import make_detector, to_bytes
 from flowlab.records import Spec

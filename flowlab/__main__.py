@@ -18,9 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from flowlab import catalog
-from flowlab.datasets.foreign import TableError
-from flowlab.datasets.tables import read_table
-from flowlab.datasets.uploads import make_table_dataset
+from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import RULES
 from flowlab.detector_file import make_detector, to_bytes
@@ -28,6 +26,8 @@ from flowlab.jobs import JobError
 from flowlab.records import Spec
 from flowlab.runs import RunStore
 from flowlab.scoring import score_file
+from flowlab.tables.limits import TableError
+from flowlab.tables.read import read_table
 
 LONG_FILE = 32 * 2**20
 

@@ -20,10 +20,10 @@ import numpy as np
 import flowlab
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.datasets.encoding import TableEncoder
 from flowlab.detection.drift import Baseline, baseline
 from flowlab.detection.evidence import Evidence, score_sheet
 from flowlab.detection.threshold import Threshold
+from flowlab.encoding.encoder import TableEncoder
 from flowlab.models.base import DensityModel
 from flowlab.records import Spec
 

@@ -17,15 +17,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from flowlab.datasets.delimited import read_delimited
-from flowlab.datasets.export import FORMULA_STARTS, to_csv_bytes
-from flowlab.datasets.foreign import refuse_foreign, to_utf8
-from flowlab.datasets.sniffing import Dialect, TableError, sniff
-from flowlab.datasets.tables import Limits, read_table
 from flowlab.detection.drift import drift_sentences
 from flowlab.detection.export import ADDED, with_scores
 from flowlab.detector_file import Detector, DetectorFileError, from_bytes
 from flowlab.jobs.pool import pool
+from flowlab.tables.delimited import read_delimited
+from flowlab.tables.dialect import Dialect, sniff
+from flowlab.tables.export import FORMULA_STARTS, to_csv_bytes
+from flowlab.tables.filetype import refuse_foreign, to_utf8
+from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.read import read_table
 
 Progress = Callable[[int, int], None]
 BLOCK_BYTES = 4 * 2**20

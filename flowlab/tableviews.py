@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.columns import is_known, numbers
+from flowlab.encoding.numeric import is_known, numbers
 
 MAX_ROWS = 20_000
 MAX_POINTS = 3_000

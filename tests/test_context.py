@@ -8,10 +8,11 @@ from sklearn.metrics import roc_auc_score
 
 from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
-from flowlab.datasets.given import GivenClass
-from flowlab.datasets.toys import TOYS, WithOutliers, make_toy
 from flowlab.diagnostics import audit, overall
 from flowlab.records import Spec
+from flowlab.toys.class_conditional import GivenClass
+from flowlab.toys.contaminated import WithOutliers
+from flowlab.toys.dataset import TOYS, make_toy
 
 CLASSED = sorted(name for name, toy in TOYS.items() if toy().n_classes > 1)
 

@@ -9,10 +9,10 @@ import pytest
 from flowlab import tableviews
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.drawing import MAX_POINTS, make_drawing, points_from_text, points_to_text
-from flowlab.datasets.export import to_csv_bytes
+from flowlab.datasets.from_table import choose_roles, make_table_dataset
 from flowlab.datasets.simulated import make_cluster, make_malware
-from flowlab.datasets.uploads import choose_roles, make_table_dataset
 from flowlab.plots import data as plots
+from flowlab.tables.export import to_csv_bytes
 
 
 def table(n_rows: int = 1000) -> pd.DataFrame:

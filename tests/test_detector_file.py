@@ -13,13 +13,13 @@ import pytest
 
 from flowlab import catalog, scoring
 from flowlab.__main__ import main
-from flowlab.datasets.sniffing import TableError
-from flowlab.datasets.uploads import make_table_dataset
+from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.drift import baseline
 from flowlab.detection.evidence import Evidence
 from flowlab.detector_file import DetectorFileError, from_bytes, make_detector, to_bytes
 from flowlab.records import Spec
 from flowlab.scoring import Scorer, score_file
+from flowlab.tables.limits import TableError
 
 
 def _table(n=900, seed=0):

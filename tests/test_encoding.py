@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
-from flowlab.datasets.encoding import TableEncoder
-from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import ColumnRole, missing_to_text, propose_roles, roles_from_text, roles_to_text
-from flowlab.datasets.uploads import NONE, anomaly_values_of, choose_roles, make_table_dataset
+from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
+from flowlab.encoding.encoder import TableEncoder
+from flowlab.encoding.roles import ColumnRole, missing_to_text, propose_roles, roles_from_text, roles_to_text
+from flowlab.tables.limits import TableError
 
 
 def mixed_frame(n_rows: int = 400, seed: int = 0) -> pd.DataFrame:

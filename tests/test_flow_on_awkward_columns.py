@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from flowlab import catalog
-from flowlab.datasets.columns import NumberColumn, row_keys
-from flowlab.datasets.encoding import TableEncoder
-from flowlab.datasets.roles import ColumnRole
+from flowlab.encoding.encoder import TableEncoder
+from flowlab.encoding.numeric import NumberColumn, row_keys
+from flowlab.encoding.roles import ColumnRole
 from flowlab.records import Spec
 
 

@@ -9,13 +9,16 @@ from pages_driver import enter, in_link, labelled, open_page, said, train
 from scipy.stats import chi
 
 from flowlab import views
-from flowlab.datasets.toys import Clump1D, Moons, Table64, make_toy
 from flowlab.models.autoencoders import Autoencoder
 from flowlab.models.baselines import KDE
 from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
 from flowlab.models.variational import VariationalAutoencoder
 from flowlab.plots import latentplay
 from flowlab.records import RunSpec, Spec
+from flowlab.toys.contaminated import Clump1D
+from flowlab.toys.curves import Moons
+from flowlab.toys.dataset import make_toy
+from flowlab.toys.table64 import Table64
 
 MOONS = make_toy(Moons(), 3000)
 

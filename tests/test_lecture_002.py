@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from flowlab import catalog
-from flowlab.datasets.clumps import Clump2D
 from flowlab.detection.metrics import threshold_curves
 from flowlab.records import Spec
+from flowlab.toys.contaminated import Clump2D
 
 
 @pytest.mark.slow

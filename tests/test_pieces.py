@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowlab.datasets import delimited, pieces
-from flowlab.datasets.pieces import put_together
-from flowlab.datasets.tables import TableError, read_table
+from flowlab.tables import delimited, segments
+from flowlab.tables.limits import TableError
+from flowlab.tables.read import read_table
+from flowlab.tables.segments import put_together
 
 N_ROWS = 1_000
 AT = 700
@@ -16,8 +17,8 @@ AT = 700
 @pytest.fixture(params=[1, 3], ids=["one segment", "three segments"])
 def in_pieces(monkeypatch, request):
     """Reading in pieces of 100 rows, counted; the list says for each read whether the pieces fitted together."""
-    monkeypatch.setattr(pieces, "n_threads", lambda: request.param)
-    monkeypatch.setattr(pieces, "MIN_SEGMENT_BYTES", 1_000)
+    monkeypatch.setattr(segments, "n_threads", lambda: request.param)
+    monkeypatch.setattr(segments, "MIN_SEGMENT_BYTES", 1_000)
     fitted = []
 
     def counted(*arguments, **options):

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from flowlab import views
-from flowlab.datasets.toys import Banana, Checkerboard, Clump1D, CorrelatedGaussian, make_toy
 from flowlab.models.baselines import KDE, Gaussian
 from flowlab.models.flows import AffineCouplingFlow
 from flowlab.plots import couplings, explore, insides, theme
+from flowlab.toys.contaminated import Clump1D
+from flowlab.toys.dataset import make_toy
+from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian
 
 DATA = make_toy(Banana(), 600)
 KERNEL = KDE().fit(DATA.X)

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from flowlab.datasets.dataset import Dataset
-from flowlab.datasets.encoding import TableEncoder
-from flowlab.datasets.roles import ColumnRole
-from flowlab.datasets.sources import table_sources
-from flowlab.datasets.uploads import make_table_dataset
+from flowlab.datasets.from_table import make_table_dataset
+from flowlab.encoding.encoder import TableEncoder
+from flowlab.encoding.roles import ColumnRole
+from flowlab.encoding.sources import table_sources
 from flowlab.explain import Reference, anomaly_scores, explain, repair
 from flowlab.explain.usual import told
 from flowlab.models.autoencoders import Autoencoder

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 from awkward_files import awkward_files
 
-from flowlab.datasets import straight
-from flowlab.datasets.tables import TableError, read_table
+from flowlab.tables import large
+from flowlab.tables.limits import TableError
+from flowlab.tables.read import read_table
 
 MORE = {
     "a wrong line": b"a,b\n" + b"1,2\n" * 50 + b"1,2,3\n" + b"1,2\n" * 50,
@@ -31,7 +32,7 @@ def outcome(data: object) -> tuple[pd.DataFrame | None, object]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_reads_as_its_bytes_do(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(straight, "MIN_BYTES", 0)
+    monkeypatch.setattr(large, "MIN_BYTES", 0)
     path = tmp_path / "t.csv"
     path.write_bytes(FILES[name])
     frame, told = outcome(path)
@@ -43,7 +44,7 @@ def test_a_file_reads_as_its_bytes_do(name, tmp_path, monkeypatch):
 
 
 def test_a_plain_file_is_parsed_where_it_lies(tmp_path, monkeypatch):
-    monkeypatch.setattr(straight, "MIN_BYTES", 0)
+    monkeypatch.setattr(large, "MIN_BYTES", 0)
     monkeypatch.setattr("flowlab.datasets.tables.to_utf8", lambda *_: pytest.fail("its bytes were read"))
     for name in ("plain", "lines above, dates and codes"):
         (tmp_path / "t.csv").write_bytes(MORE[name])

@@ -11,7 +11,8 @@ from awkward_files import Awkward, awkward_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowlab.datasets.tables import Limits, ReadReport, TableError, read_table
+from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.read import ReadReport, read_table
 
 FILES = list(awkward_files())
 

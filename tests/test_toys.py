@@ -8,27 +8,13 @@ from numpy.polynomial.hermite_e import hermegauss
 from sklearn.datasets import make_moons
 from sklearn.metrics import roc_auc_score
 
-from flowlab.datasets.density import gauss_legendre
-from flowlab.datasets.toys import (
-    TOYS,
-    Banana,
-    Checkerboard,
-    Clump1D,
-    Clump2D,
-    CorrelatedGaussian,
-    Funnel,
-    GaussianModes,
-    Moons,
-    Pinwheel,
-    Rings,
-    Sine,
-    Spirals,
-    Star,
-    SwissRoll,
-    Table64,
-    WithOutliers,
-    make_toy,
-)
+from flowlab.toys.base import gauss_legendre
+from flowlab.toys.contaminated import Clump1D, Clump2D, WithOutliers
+from flowlab.toys.curves import Moons, Rings, Spirals, SwissRoll
+from flowlab.toys.dataset import TOYS, make_toy
+from flowlab.toys.mixtures import GaussianModes, Pinwheel, Star
+from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian, Funnel, Sine
+from flowlab.toys.table64 import Table64
 
 DEFAULTS = {name: toy() for name, toy in TOYS.items()}
 VARIED = {
@@ -181,7 +167,7 @@ def test_the_wide_table_has_the_entropy_of_a_large_sample():
 def test_margins_of_the_wide_table_by_gauss_hermite():
     table = Table64()
     draws = table.sample(40_000, 1)
-    from flowlab.datasets.wide import _table_parameters
+    from flowlab.toys.table64 import _table_parameters
 
     p = _table_parameters(7)
     nodes, weights = hermegauss(60)

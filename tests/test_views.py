@@ -5,20 +5,15 @@ import pytest
 
 from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
-from flowlab.datasets.toys import (
-    Banana,
-    Checkerboard,
-    Clump1D,
-    Clump2D,
-    CorrelatedGaussian,
-    Moons,
-    Table64,
-    make_toy,
-)
 from flowlab.models.base import FlowModel
 from flowlab.models.baselines import KDE, Gaussian
 from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
 from flowlab.records import Spec
+from flowlab.toys.contaminated import Clump1D, Clump2D
+from flowlab.toys.curves import Moons
+from flowlab.toys.dataset import make_toy
+from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian
+from flowlab.toys.table64 import Table64
 from flowlab.views import inside
 
 

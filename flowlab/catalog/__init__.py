@@ -17,7 +17,7 @@ from flowlab.records import RunSpec, Spec
 
 if TYPE_CHECKING:
     from flowlab.datasets.dataset import Dataset
-    from flowlab.datasets.encoding import TableEncoder
+    from flowlab.encoding.encoder import TableEncoder
     from flowlab.models.base import DensityModel
 
 __all__ = [

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flowlab.catalog.entry import Control, Entry
-from flowlab.datasets import bundled, drawing, simulated, toys, uploads
+from flowlab.datasets import bundled, drawing, from_table, simulated
 from flowlab.datasets.dataset import Dataset
 from flowlab.records import Scalar
+from flowlab.toys import base, contaminated, curves, dataset, mixtures, shapes, table64
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flowlab.datasets.encoding import TableEncoder
+    from flowlab.encoding.encoder import TableEncoder
 
 TOYS = "Toy densities"
 BUNDLED = "Tables that ship with scikit-learn"
@@ -26,7 +27,7 @@ UPLOADED = "Uploaded table"
 def _toy(name: str, label: str, density: type, *controls: Control, n_samples: int = 20_000, blurb: str = "") -> Entry:
     rows = Control("n_samples", "Rows", "int", 200, 200_000, 1000, log=True, help="Rows drawn; 80 % of them train.")
     planar = "anomaly_component" not in vars(density) and density.n_features == 2
-    more = (rows, *[ANOMALIES] * planar, *[BY_CLASS] * (density.n_classes is not toys.ToyDensity.n_classes))
+    more = (rows, *[ANOMALIES] * planar, *[BY_CLASS] * (density.n_classes is not base.ToyDensity.n_classes))
     return Entry(name, label, _toy_maker(density, label, n_samples), (*controls, *more), blurb, TOYS)
 
 
@@ -36,7 +37,9 @@ def _toy_maker(density: type, label: str, rows: int) -> Callable[..., Dataset]:
     def make(
         *, seed: int = 0, n_samples: int = rows, anomaly_share: float = 0.0, by_class: bool = False, **params: float
     ) -> Dataset:
-        return toys.make_toy(density(**params), n_samples, seed, label, anomaly_share=anomaly_share, by_class=by_class)
+        return dataset.make_toy(
+            density(**params), n_samples, seed, label, anomaly_share=anomaly_share, by_class=by_class
+        )
 
     shared = [p for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(density).parameters.values()]
@@ -74,30 +77,30 @@ BY_CLASS = Control(
 )
 
 _ENTRIES = (
-    _toy("moons", "Half moons", toys.Moons, _noise(0.01, 0.5), blurb="Two half circles with noise."),
+    _toy("moons", "Half moons", curves.Moons, _noise(0.01, 0.5), blurb="Two half circles with noise."),
     _toy(
         "eight_gaussians",
         "Eight Gaussians",
-        toys.GaussianModes,
+        mixtures.GaussianModes,
         _noise(0.1, 1.5, 0.05),
         _count("n_modes", "Modes", 1, 16),
         _number("radius", "Radius", 0.0, 8.0, 0.5),
         blurb="Round modes on a circle: does the flow keep them apart?",
     ),
     _toy(
-        "rings", "Rings", toys.Rings, _noise(0.02, 0.3), _count("n_rings", "Rings", 1, 6), blurb="Circles in circles."
+        "rings", "Rings", curves.Rings, _noise(0.02, 0.3), _count("n_rings", "Rings", 1, 6), blurb="Circles in circles."
     ),
     _toy(
         "checkerboard",
         "Checkerboard",
-        toys.Checkerboard,
+        shapes.Checkerboard,
         _count("n_cells", "Cells per side", 2, 10, main=True),
         blurb="A density with edges, which smooth maps can only approach.",
     ),
     _toy(
         "spirals",
         "Two spirals",
-        toys.Spirals,
+        curves.Spirals,
         _noise(0.03, 0.4),
         _number("turns", "Turns", 0.5, 3.0, 0.25),
         blurb="Two arms wound around each other.",
@@ -105,7 +108,7 @@ _ENTRIES = (
     _toy(
         "pinwheel",
         "Pinwheel",
-        toys.Pinwheel,
+        mixtures.Pinwheel,
         _noise(0.03, 0.3),
         _count("n_arms", "Arms", 2, 9),
         _number("bend", "Bend", 0.0, 0.6, 0.05),
@@ -114,16 +117,16 @@ _ENTRIES = (
     _toy(
         "banana",
         "Banana",
-        toys.Banana,
+        shapes.Banana,
         _noise(0.05, 1.0, 0.05),
         _number("curvature", "Curvature", 0.0, 2.0, 0.1),
         blurb="A Gaussian, bent once: one coupling can undo it.",
     ),
-    _toy("swiss_roll", "Swiss roll", toys.SwissRoll, _noise(0.03, 0.5), blurb="The cross section of the roll."),
+    _toy("swiss_roll", "Swiss roll", curves.SwissRoll, _noise(0.03, 0.5), blurb="The cross section of the roll."),
     _toy(
         "star",
         "Star",
-        toys.Star,
+        mixtures.Star,
         _noise(0.03, 0.5),
         _count("n_arms", "Arms", 1, 8),
         _number("length", "Length", 0.5, 4.0, 0.25),
@@ -132,7 +135,7 @@ _ENTRIES = (
     _toy(
         "sine",
         "Widening sine",
-        toys.Sine,
+        shapes.Sine,
         _noise(0.05, 0.6, 0.05),
         _number("widening", "Widening", 0.0, 1.5, 0.1),
         blurb="Noise that grows from left to right: what an autoencoder takes to be equal everywhere.",
@@ -140,14 +143,14 @@ _ENTRIES = (
     _toy(
         "funnel",
         "Funnel",
-        toys.Funnel,
+        shapes.Funnel,
         _number("steepness", "Steepness", 0.0, 1.5, 0.1, main=True),
         blurb="Neal's funnel.",
     ),
     _toy(
         "gaussian",
         "Correlated Gaussian",
-        toys.CorrelatedGaussian,
+        shapes.CorrelatedGaussian,
         _number("correlation", "Correlation", -0.95, 0.95, 0.05, main=True),
         _count("n_features", "Features", 1, 64),
         blurb="What a single affine map can learn exactly.",
@@ -155,7 +158,7 @@ _ENTRIES = (
     _toy(
         "clump_1d",
         "Clump in one dimension",
-        toys.Clump1D,
+        contaminated.Clump1D,
         _number("width", "Width of the clump", 0.02, 1.0, 0.01, main=True),
         _number("distance", "Distance", 0.0, 20.0, 0.5),
         _number("share", "Share of anomalies", 0.001, 0.2, 0.001),
@@ -164,7 +167,7 @@ _ENTRIES = (
     _toy(
         "clump_2d",
         "Clump in two dimensions",
-        toys.Clump2D,
+        contaminated.Clump2D,
         _number("distance", "Distance", 0.0, 8.0, 0.01, main=True),
         _number("share", "Share of anomalies", 0.0005, 0.2, 0.0005),
         n_samples=50_000,
@@ -173,7 +176,7 @@ _ENTRIES = (
     _toy(
         "table_64d",
         "64 features",
-        toys.Table64,
+        table64.Table64,
         blurb="Six Gaussians in 64 dimensions, bent; the exact density is known.",
     ),
 )
@@ -264,12 +267,12 @@ _DRAWING = Entry(
 
 def _make_upload(frame: pd.DataFrame, *, digest: str = "", **params: Scalar) -> tuple[Dataset, TableEncoder]:
     """Dataset and encoder of an uploaded table; `digest` names it in the store."""
-    return uploads.make_table_dataset(frame, **params)
+    return from_table.make_table_dataset(frame, **params)
 
 
 _make_upload.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
     [
-        *inspect.signature(uploads.make_table_dataset).parameters.values(),
+        *inspect.signature(from_table.make_table_dataset).parameters.values(),
         inspect.signature(_make_upload).parameters["digest"],
     ]
 )

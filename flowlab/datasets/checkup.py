@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.columns import is_known, numbers
 from flowlab.datasets.dataset import Dataset
-from flowlab.datasets.roles import ENCODED, ColumnRole, sample_rows
+from flowlab.encoding.numeric import is_known, numbers
+from flowlab.encoding.roles import ENCODED, ColumnRole, sample_rows
 
 CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
 """Numbers people write for "no value"."""

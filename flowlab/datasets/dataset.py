@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.sources import Source, feature_sources, table_sources
+from flowlab.encoding.sources import Source, feature_sources, table_sources
 
 if TYPE_CHECKING:
-    from flowlab.datasets.encoding import TableEncoder
+    from flowlab.encoding.encoder import TableEncoder
 
 MONITOR_ROWS = 2000
 """As many rows as flows evaluate on: then the exact loss of the monitored rows is that of the rows they saw."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flowlab.datasets.sources import Source, feature_sources
+from flowlab.encoding.sources import Source, feature_sources
 
 N_SIMILAR = 24
 """Rows that resemble the explained row in all columns but one; their values of that one are what is usual."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.sources import Source
 from flowlab.detection.threshold import plain
+from flowlab.encoding.sources import Source
 from flowlab.explain.reasons import anomaly_scores
 from flowlab.explain.reference import Reference
 from flowlab.explain.usual import told

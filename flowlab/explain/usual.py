@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.sources import Source
 from flowlab.detection.threshold import plain
+from flowlab.encoding.sources import Source
 from flowlab.explain.reference import Reference
 
 RELATED = 0.3

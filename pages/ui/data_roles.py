@@ -12,8 +12,8 @@ import streamlit as st
 from flowlab import catalog
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.dataset import Dataset
-from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import (
+from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, label_values
+from flowlab.encoding.roles import (
     ENCODED,
     MISSING_POLICIES,
     ROLES,
@@ -22,7 +22,7 @@ from flowlab.datasets.roles import (
     propose_roles,
     roles_to_text,
 )
-from flowlab.datasets.uploads import NONE, anomaly_values_of, choose_roles, label_values
+from flowlab.tables.limits import TableError
 from pages.ui import data_sources, engine, state, words
 
 ROLES_HELP = (

@@ -11,9 +11,10 @@ import streamlit as st
 from flowlab import catalog
 from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
 from flowlab.datasets import drawing
-from flowlab.datasets.tables import ReadReport, TableError, read_table
 from flowlab.plots import data as plots
 from flowlab.records import RunSpec, Spec
+from flowlab.tables.limits import TableError
+from flowlab.tables.read import ReadReport, read_table
 from pages.ui import engine, mirror, state, words
 
 PAGE = "table"

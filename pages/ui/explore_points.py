@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab.datasets.export import to_csv_bytes
 from flowlab.plots import explore as plots
 from flowlab.plots import insides
+from flowlab.tables.export import to_csv_bytes
 from flowlab.views import two_columns
 from pages.ui import engine, state, words
 from pages.ui.brush import brush_view

@@ -7,8 +7,8 @@ from pages_driver import enter, in_link, labelled, open_page, press, said
 from streamlit.testing.v1 import AppTest
 
 from flowlab.datasets.drawing import points_to_text
-from flowlab.datasets.tables import read_table
 from flowlab.runs import RunStore
+from flowlab.tables.read import read_table
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from flowlab.datasets.density import LOG_2PI, LOG_2PI_E, ToyDensity, check, gauss_legendre, log_sum_exp
+from flowlab.toys.base import LOG_2PI, LOG_2PI_E, ToyDensity, check, gauss_legendre, log_sum_exp
 
 Window = tuple[float, float, float, float]
 

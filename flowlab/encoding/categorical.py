@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.columns import cell_noise
-from flowlab.datasets.foreign import TableError
+from flowlab.encoding.numeric import cell_noise
+from flowlab.tables.limits import TableError
 
 MAX_CONTEXT_LEVELS = 100
 

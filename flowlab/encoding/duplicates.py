@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.categories import as_levels
-from flowlab.datasets.columns import numbers
-from flowlab.datasets.roles import ColumnRole, sample_rows
+from flowlab.encoding.categorical import as_levels
+from flowlab.encoding.numeric import numbers
+from flowlab.encoding.roles import ColumnRole, sample_rows
 
 PRECISION = 1e-9
 """Largest deviation from the line, as a share of the column's range, that still counts as exact."""

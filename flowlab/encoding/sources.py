@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.categories import CategoryColumn
-from flowlab.datasets.columns import is_known, numbers
-from flowlab.datasets.plans import Plan
+from flowlab.encoding.categorical import CategoryColumn
+from flowlab.encoding.numeric import is_known, numbers
+from flowlab.encoding.plans import Plan
 
 if TYPE_CHECKING:
-    from flowlab.datasets.encoding import TableEncoder
+    from flowlab.encoding.encoder import TableEncoder
 
 N_CLOCK = 4
 """Features of the clock: sine and cosine of the hour and of the weekday, see `plans.clock_features`."""

@@ -12,13 +12,13 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from flowlab.datasets.categories import CategoryColumn
-from flowlab.datasets.columns import NumberColumn, is_known, numbers, row_keys
-from flowlab.datasets.copies import decode_copy, find_copies, n_deviating
-from flowlab.datasets.foreign import TableError
-from flowlab.datasets.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
-from flowlab.datasets.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
-from flowlab.datasets.threads import in_threads
+from flowlab.encoding.categorical import CategoryColumn
+from flowlab.encoding.duplicates import decode_copy, find_copies, n_deviating
+from flowlab.encoding.numeric import NumberColumn, is_known, numbers, row_keys
+from flowlab.encoding.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
+from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
+from flowlab.tables.limits import TableError
+from flowlab.tables.threads import in_threads
 
 MAX_FEATURES = 4_000
 CHUNK_ROWS = 32_768

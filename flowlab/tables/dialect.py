@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flowlab.datasets.cells import MISSING_TEXTS, is_date, is_number, number_style
-from flowlab.datasets.foreign import SAMPLE_BYTES, TableError
+from flowlab.tables.cells import MISSING_TEXTS, is_date, is_number, number_style
+from flowlab.tables.filetype import SAMPLE_BYTES
+from flowlab.tables.limits import TableError
 
 SAMPLE_LINES = 400
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde", " ": "space"}

@@ -10,15 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import i0e
 
-from flowlab.datasets.density import (
-    LOG_2PI,
-    ToyDensity,
-    check,
-    entropy_on_grid,
-    gauss_legendre,
-    log_sum_exp,
-    square_window,
-)
+from flowlab.toys.base import LOG_2PI, ToyDensity, check, entropy_on_grid, gauss_legendre, log_sum_exp, square_window
 
 Window = tuple[float, float, float, float]
 

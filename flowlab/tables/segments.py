@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from flowlab.datasets.cells import text_cells
-from flowlab.datasets.threads import in_threads, n_threads
+from flowlab.tables.cells import text_cells
+from flowlab.tables.threads import in_threads, n_threads
 
 MIN_SEGMENT_BYTES = 8 * 2**20
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.categories import CategoryColumn
-from flowlab.datasets.columns import NumberColumn, is_known, numbers
-from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import sample_rows
+from flowlab.encoding.categorical import CategoryColumn
+from flowlab.encoding.numeric import NumberColumn, is_known, numbers
+from flowlab.encoding.roles import sample_rows
+from flowlab.tables.limits import TableError
 
 Plan = NumberColumn | CategoryColumn
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
-from flowlab.datasets.encoding import TableEncoder
-from flowlab.datasets.foreign import TableError
-from flowlab.datasets.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
-from flowlab.datasets.sources import silent_holes
+from flowlab.encoding.encoder import TableEncoder
+from flowlab.encoding.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
+from flowlab.encoding.sources import silent_holes
+from flowlab.tables.limits import TableError
 
 MIN_ROWS = 10
 NONE = "(none)"

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.roles import sample_rows
+from flowlab.encoding.roles import sample_rows
 
 MAX_LEVELS = 64
 MIN_CELL = 0.1

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.cells import MISSING_TEXTS, READ_AS_DATES, iso_stamps, read_column, text_cells
-from flowlab.datasets.foreign import TableError
-from flowlab.datasets.pieces import Segment, count_byte, put_together
-from flowlab.datasets.sniffing import Dialect
+from flowlab.tables.cells import MISSING_TEXTS, READ_AS_DATES, iso_stamps, read_column, text_cells
+from flowlab.tables.dialect import Dialect
+from flowlab.tables.limits import TableError
+from flowlab.tables.segments import Segment, count_byte, put_together
 
 if TYPE_CHECKING:
-    from flowlab.datasets.tables import Limits
+    from flowlab.tables.limits import Limits
 
 PIECE_CELLS = 450_000
 MIN_PIECE_ROWS = 8_192

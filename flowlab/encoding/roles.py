@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-
-from flowlab.datasets import spans
 
 ROLES = ("feature", "category", "context", "label", "time", "identifier", "ignore")
 ENCODED = ("feature", "category", "context")
@@ -122,12 +120,12 @@ def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[in
 def roles_to_text(roles: Sequence[ColumnRole], proposed: Sequence[ColumnRole]) -> str:
     """Only what differs from the proposal, by column number: "ignore=3-5,9;category=2". Empty when nothing does."""
     pairs = enumerate(zip(roles, proposed, strict=True))
-    return spans.to_text({i: chosen.role for i, (chosen, before) in pairs if chosen.role != before.role})
+    return numbers_to_text({i: chosen.role for i, (chosen, before) in pairs if chosen.role != before.role})
 
 
 def roles_from_text(text: str, proposed: Sequence[ColumnRole]) -> tuple[tuple[ColumnRole, ...], list[str]]:
     """The proposal with the changes of `text`, and one sentence for each part that makes no sense for this table."""
-    chosen, problems = spans.from_text(text, ROLES, len(proposed), "column roles")
+    chosen, problems = numbers_from_text(text, ROLES, len(proposed), "column roles")
     roles = list(proposed)
     for i, role in chosen.items():
         roles[i] = replace(roles[i], role=role, reason=roles[i].reason if role == roles[i].role else "chosen")
@@ -136,12 +134,59 @@ def roles_from_text(text: str, proposed: Sequence[ColumnRole]) -> tuple[tuple[Co
 
 def missing_to_text(roles: Sequence[ColumnRole]) -> str:
     """What is done about missing values, where it was chosen: "indicator=2". Empty when nowhere."""
-    return spans.to_text({i: role.missing for i, role in enumerate(roles) if role.missing != "auto"})
+    return numbers_to_text({i: role.missing for i, role in enumerate(roles) if role.missing != "auto"})
 
 
 def missing_from_text(text: str, roles: Sequence[ColumnRole]) -> tuple[tuple[ColumnRole, ...], list[str]]:
     """The roles with the choices of `text`: a policy for all columns ("median"), or for some ("indicator=2,5-7")."""
     if text in MISSING_POLICIES:
         return tuple(replace(role, missing=text) for role in roles), []
-    chosen, problems = spans.from_text(text, MISSING_POLICIES, len(roles), "choices for missing values")
+    chosen, problems = numbers_from_text(text, MISSING_POLICIES, len(roles), "choices for missing values")
     return tuple(replace(role, missing=chosen.get(i, role.missing)) for i, role in enumerate(roles)), problems
+
+
+_RANGES = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
+
+
+def numbers_to_text(choices: Mapping[int, str]) -> str:
+    """Column number (from 0) to choice, as text that counts from 1.
+
+    >>> to_text({1: "category", 2: "ignore", 3: "ignore", 8: "ignore"})
+    'category=2;ignore=3-4,9'
+    """
+    columns: dict[str, list[int]] = {}
+    for column in sorted(choices):
+        columns.setdefault(choices[column], []).append(column + 1)
+    return ";".join(f"{choice}={_ranges(numbers)}" for choice, numbers in sorted(columns.items()))
+
+
+def numbers_from_text(text: str, allowed: Sequence[str], n_columns: int, what: str) -> tuple[dict[int, str], list[str]]:
+    """The choices of such a text, and one sentence for each part that makes no sense; `what` names the choices.
+
+    >>> from_text("ignore=2-3;eat=1", ["ignore"], 5, "column roles")
+    ({1: 'ignore', 2: 'ignore'}, ["The column roles 'eat=1' make no sense and were ignored."])
+    """
+    choices: dict[int, str] = {}
+    problems = []
+    for part in filter(None, text.split(";")):
+        choice, _, numbers = part.partition("=")
+        if choice not in allowed or not _RANGES.fullmatch(numbers):
+            problems.append(f"The {what} {part[:40]!r} make no sense and were ignored.")
+            continue
+        for span in numbers.split(","):
+            first, _, last = span.partition("-")
+            low, high = int(first), int(last or first)
+            choices |= dict.fromkeys(range(max(low, 1) - 1, min(high, n_columns)), choice)
+            if high > n_columns or low < 1:
+                problems.append(f"Column {span[:20]} is not in this table of {n_columns} columns.")
+    return choices, problems
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)

@@ -8,13 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from flowlab.datasets.density import (
-    LOG_2PI,
-    ToyDensity,
-    check,
-    entropy_on_grid,
-    log_sum_exp,
-)
+from flowlab.toys.base import LOG_2PI, ToyDensity, check, entropy_on_grid, log_sum_exp
 
 Window = tuple[float, float, float, float]
 

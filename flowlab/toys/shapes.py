@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.density import LOG_2PI, LOG_2PI_E, ToyDensity, check, square_window
+from flowlab.toys.base import LOG_2PI, LOG_2PI_E, ToyDensity, check, square_window
 
 Window = tuple[float, float, float, float]
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from flowlab.datasets.clumps import Clump1D, Clump2D, WithOutliers
-from flowlab.datasets.curves import Moons, Rings, Spirals, SwissRoll
 from flowlab.datasets.dataset import Dataset, random_split
-from flowlab.datasets.density import ToyDensity
-from flowlab.datasets.given import GivenClass
-from flowlab.datasets.mixtures import GaussianModes, Pinwheel, Star
-from flowlab.datasets.shapes import Banana, Checkerboard, CorrelatedGaussian, Funnel, Sine
-from flowlab.datasets.wide import Table64
+from flowlab.toys.base import ToyDensity
+from flowlab.toys.class_conditional import GivenClass
+from flowlab.toys.contaminated import Clump1D, Clump2D, WithOutliers
+from flowlab.toys.curves import Moons, Rings, Spirals, SwissRoll
+from flowlab.toys.mixtures import GaussianModes, Pinwheel, Star
+from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian, Funnel, Sine
+from flowlab.toys.table64 import Table64
 
 __all__ = [
     "Banana",

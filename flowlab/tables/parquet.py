@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from flowlab.datasets.foreign import TableError
+from flowlab.tables.limits import TableError
 
 if TYPE_CHECKING:
-    from flowlab.datasets.tables import Limits
+    from flowlab.tables.limits import Limits
 
 
 def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.density import (
+from flowlab.toys.base import (
     LOG_2PI,
     ToyDensity,
     check,

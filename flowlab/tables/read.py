@@ -14,24 +14,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from flowlab.datasets.delimited import read_delimited
-from flowlab.datasets.foreign import TableError, refuse_foreign, to_utf8
-from flowlab.datasets.parquet import read_parquet
-from flowlab.datasets.sniffing import DELIMITERS, Dialect, sniff
-from flowlab.datasets.straight import read_straight
+from flowlab.tables.delimited import read_delimited
+from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
+from flowlab.tables.filetype import refuse_foreign, to_utf8
+from flowlab.tables.large import read_straight
+from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.parquet import read_parquet
 
 __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The largest table that is read, checked before memory is spent: bytes packed and unpacked, and its shape."""
-
-    bytes: int = 250_000_000
-    unpacked: int = 500_000_000
-    rows: int = 3_000_000
-    columns: int = 2_000
-    cells: int = 150_000_000
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets import delimited
-from flowlab.datasets.foreign import TableError, refuse_foreign, to_utf8
-from flowlab.datasets.sniffing import SAMPLE_BYTES, Dialect, sniff
+from flowlab.tables import delimited
+from flowlab.tables.dialect import Dialect, sniff
+from flowlab.tables.filetype import SAMPLE_BYTES, refuse_foreign, to_utf8
+from flowlab.tables.limits import TableError
 
 if TYPE_CHECKING:
-    from flowlab.datasets.tables import Limits
+    from flowlab.tables.limits import Limits
 
 MIN_BYTES = 16 * 2**20
 """Below it there is little time to be saved."""

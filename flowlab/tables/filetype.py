@@ -6,11 +6,9 @@ import codecs
 import pickletools
 import re
 
+from flowlab.tables.limits import TableError
+
 SAMPLE_BYTES = 256_000
-
-
-class TableError(ValueError):
-    """What cannot be read as a table: one sentence naming the trouble, and a next step."""
 
 
 # First bytes of files people upload by mistake, and what to do instead.

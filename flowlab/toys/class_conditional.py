@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.density import ToyDensity, check
+from flowlab.toys.base import ToyDensity, check
 
 CLASS = "class"
 """Name of the context column."""
