@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import hpc
 from benchmarks.speed import interleave
 from flowlab.detection.labelled import least_cost
-from flowlab.models.autoencoders import Autoencoder
+from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.nets.autoencoder import AutoencoderNet, Layers, VariationalNet
 from flowlab.nets.process import use_one_thread
 

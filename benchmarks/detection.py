@@ -28,7 +28,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from flowlab.models import baselines, detector, nflows, scorers, trivial
+from flowlab.models import detector
+from flowlab.models.classical import density, scorers, trivial
+from flowlab.models.flows import nflows
 
 Maker = Callable[[int, str], object]
 """(seed, "all" or "normal") -> a model with `fit` and `anomaly_score` or PyOD's `decision_function`."""
@@ -39,9 +41,9 @@ OURS: dict[str, Maker] = {
     "detector, flows only": lambda seed, rows: detector.Detector(classical="none", trained_on=rows, random_state=seed),
     "nflows coupling": lambda seed, rows: nflows.NflowsCoupling(random_state=seed),
     "nflows MAF": lambda seed, rows: nflows.NflowsMAF(random_state=seed),
-    "KDE": lambda seed, rows: baselines.KDE(random_state=seed),
-    "Gaussian": lambda seed, rows: baselines.Gaussian(),
-    "Gaussian mixture": lambda seed, rows: baselines.GaussianMixture(random_state=seed),
+    "KDE": lambda seed, rows: density.KDE(random_state=seed),
+    "Gaussian": lambda seed, rows: density.Gaussian(),
+    "Gaussian mixture": lambda seed, rows: density.GaussianMixture(random_state=seed),
     "isolation forest": lambda seed, rows: scorers.IsolationForestModel(random_state=seed),
     "nearest neighbours": lambda seed, rows: scorers.NearestNeighbours(random_state=seed),
     "PCA residual": lambda seed, rows: scorers.PCAResidual(),

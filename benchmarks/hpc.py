@@ -19,7 +19,7 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.detection.cost import CostModel, cost_curve
 from flowlab.detection.labelled import least_cost
 from flowlab.detection.resampling import bootstrap_interval
-from flowlab.models.baselines import KDE
+from flowlab.models.classical.density import KDE
 
 PARTS = ("train", "validation", "test")
 COURSE = {"c_alarm": 1, "c_missed": 5, "tolerance": 12}

@@ -26,7 +26,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.peers import LectureRealNVP, Peer, Shape, nflows, zuko
-from flowlab.models.flows import MaskedAutoregressiveFlow, SplineCouplingFlow
+from flowlab.models.flows.families import MaskedAutoregressiveFlow, SplineCouplingFlow
 from flowlab.nets.engine import spline
 from flowlab.nets.process import use_one_thread
 from flowlab.toys.dataset import TOYS

@@ -22,9 +22,9 @@ import pandas as pd
 
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
-from flowlab.detection.evidence import Evidence
-from flowlab.detector_file import make_detector, to_bytes
+from flowlab.detection.scored import Evidence
 from flowlab.records import Spec
+from flowlab.serving.bundle import make_detector, to_bytes
 
 MEASURED = """
 import resource, sys

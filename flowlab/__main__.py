@@ -19,13 +19,13 @@ import numpy as np
 
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
-from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import RULES
-from flowlab.detector_file import make_detector, to_bytes
+from flowlab.detection.scored import Evidence
 from flowlab.jobs import JobError
 from flowlab.records import Spec
-from flowlab.runs import RunStore
-from flowlab.scoring import score_file
+from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.scoring import score_file
+from flowlab.store.runs import RunStore
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import read_table
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flowlab.lessons import lessons
+from flowlab.teaching.lessons import lessons
 from pages.ui import frame, state
 
 frame.begin("learn")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pages_driver import open_page, press, said, wait_for_words
 
-from flowlab.answers import answers
+from flowlab.evaluation.loss_curve import answers
 from flowlab.records import TrainEvent
 
 
@@ -53,7 +53,7 @@ def test_a_negative_loss_is_answered_with_the_numbers_of_the_run():
 
 def test_what_the_answer_says_of_units_is_so():
     """The same Gaussian in units ten times smaller: its mean negative log-density rises by d ln 10."""
-    from flowlab.models.baselines import Gaussian
+    from flowlab.models.classical.density import Gaussian
 
     X = np.random.default_rng(0).normal(scale=0.01, size=(500, 3))
     rise = Gaussian().fit(X).score(X) - Gaussian().fit(10 * X).score(10 * X)

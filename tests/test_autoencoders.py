@@ -7,8 +7,8 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_mo
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from flowlab.models.autoencoders import Autoencoder, gaussian_reading
-from flowlab.models.variational import VariationalAutoencoder
+from flowlab.models.autoencoders.autoencoder import Autoencoder, gaussian_reading
+from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.nets.autoencoder import AutoencoderNet, VariationalNet
 
 torch.set_num_threads(1)

@@ -12,9 +12,9 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from flowlab.models.baselines import KDE, Gaussian, GaussianMixture
-from flowlab.models.scorers import IsolationForestModel, NearestNeighbours, PCAResidual
-from flowlab.models.trivial import BestSingleColumn, LargestZ, RandomScore, SumOfSquares
+from flowlab.models.classical.density import KDE, Gaussian, GaussianMixture
+from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours, PCAResidual
+from flowlab.models.classical.trivial import BestSingleColumn, LargestZ, RandomScore, SumOfSquares
 
 DENSITIES = [KDE(), KDE(bandwidth="cv"), Gaussian(), GaussianMixture()]
 SCORERS = [

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from flowlab.comparison import (
+from flowlab.evaluation.comparison import (
     QUADRANTS,
     Scored,
     check_comparable,

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from flowlab.detection.promises import (
-    conformal_p_values,
-    extreme_value,
-    false_alarm_promise,
-    false_discovery,
-    rows_needed,
-)
+from flowlab.detection.conformal import conformal_p_values, false_alarm_promise, false_discovery, rows_needed
+from flowlab.detection.extreme_value import extreme_value
 
 
 def _scores(rng, n):

@@ -8,7 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
-from flowlab.diagnostics import audit, overall
+from flowlab.evaluation.finding import overall
+from flowlab.evaluation.trust import audit
 from flowlab.records import Spec
 from flowlab.toys.class_conditional import GivenClass
 from flowlab.toys.contaminated import WithOutliers

@@ -6,8 +6,7 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from flowlab.models.detector import Detector
-from flowlab.models.tails import TailProbability
+from flowlab.models.detector import Detector, TailProbability
 
 SMALL = {"n_steps": 20, "n_layers": 2, "hidden_features": 16}
 MODELS = [Detector(**SMALL), Detector(trained_on="normal", **SMALL)]

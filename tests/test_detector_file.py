@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowlab import catalog, scoring
+from flowlab import catalog
 from flowlab.__main__ import main
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.drift import baseline
-from flowlab.detection.evidence import Evidence
-from flowlab.detector_file import DetectorFileError, from_bytes, make_detector, to_bytes
+from flowlab.detection.scored import Evidence
 from flowlab.records import Spec
-from flowlab.scoring import Scorer, score_file
+from flowlab.serving import scoring
+from flowlab.serving.bundle import DetectorFileError, from_bytes, make_detector, to_bytes
+from flowlab.serving.scoring import Scorer, score_file
 from flowlab.tables.limits import TableError
 
 

@@ -7,12 +7,12 @@ from scipy.stats import norm
 from flowlab import catalog
 from flowlab.catalog.data import DATASETS, TOYS
 from flowlab.catalog.faults import BREAKABLE, FAULTS, breaks
-from flowlab.diagnostics import audit, overall
-from flowlab.diagnostics.finding import LEVELS
-from flowlab.models.autoencoders import Autoencoder
-from flowlab.models.baselines import Gaussian
-from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
-from flowlab.models.variational import VariationalAutoencoder
+from flowlab.evaluation.finding import LEVELS, overall
+from flowlab.evaluation.trust import audit
+from flowlab.models.autoencoders.autoencoder import Autoencoder
+from flowlab.models.autoencoders.variational import VariationalAutoencoder
+from flowlab.models.classical.density import Gaussian
+from flowlab.models.flows.families import AffineCouplingFlow, SplineCouplingFlow
 from flowlab.records import Spec
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.cost import CostModel
-from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import manual
+from flowlab.detection.scored import Evidence
 
 
 def _evidence(n=600, labels=True, dates=True, split=None):

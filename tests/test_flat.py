@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from flowlab.nets.flat import FlatModule
+from flowlab.nets.module import FlatModule
 from flowlab.nets.training import Settings, TrainState, train
 
 

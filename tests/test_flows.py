@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from flowlab.models.flows import (
+from flowlab.models.flows.families import (
     AffineCouplingFlow,
     InverseAutoregressiveFlow,
     MaskedAutoregressiveFlow,
@@ -17,7 +17,7 @@ from flowlab.models.flows import (
     RadialFlow,
     SplineCouplingFlow,
 )
-from flowlab.models.scaling import Scaling, squash, unsquash
+from flowlab.models.flows.scaling import Scaling, squash, unsquash
 
 FLOWS = {
     "spline": (SplineCouplingFlow, {"n_layers": 4, "hidden_features": 16}),

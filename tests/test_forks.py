@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from flowlab import catalog, forks
-from flowlab.jobs import run_slice
+from flowlab import catalog
+from flowlab.evaluation import loss_curve
+from flowlab.jobs import forks, run_slice
 from flowlab.records import RunSpec, Spec, TrainEvent
 
 SMALL = Spec("moons", {"n_samples": 500})
@@ -57,15 +58,15 @@ def event(step, train_loss, val_loss=math.nan):
 
 def test_a_forks_curve_begins_on_its_parents():
     way = [event(5, 9.0), event(50, 4.0, 3.0), event(60, 3.5, 3.0)]
-    parent = forks.own_losses([*way, event(100, 3.0, 2.0)])
+    parent = loss_curve.own_losses([*way, event(100, 3.0, 2.0)])
     assert [list(values) for values in parent] == [[50, 100], [3.0, 2.0]], "a repeated evaluation is one point"
     fork = [*way, event(70, 3.4, 3.0), event(100, 2.0, 1.0)]
-    assert [list(values) for values in forks.own_losses(fork, 60, parent)] == [[60, 100], [2.8, 1.0]]
-    steps, losses = forks.own_losses(fork, 5, parent)
+    assert [list(values) for values in loss_curve.own_losses(fork, 60, parent)] == [[60, 100], [2.8, 1.0]]
+    steps, losses = loss_curve.own_losses(fork, 5, parent)
     assert list(steps) == [5, 50, 100] and np.isnan(losses[0]) and list(losses[1:]) == [3.0, 1.0]
-    unvalidated = forks.own_losses([event(5, 9.0), event(10, 8.0)])
+    unvalidated = loss_curve.own_losses([event(5, 9.0), event(10, 8.0)])
     assert [list(values) for values in unvalidated] == [[5, 10], [9.0, 8.0]]
-    assert len(forks.own_losses([])[0]) == 0 and list(forks.own_losses([], 7)[0]) == [7]
+    assert len(loss_curve.own_losses([])[0]) == 0 and list(loss_curve.own_losses([], 7)[0]) == [7]
 
 
 def test_words_for_what_a_fork_does_differently():

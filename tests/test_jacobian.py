@@ -6,7 +6,7 @@ import pytest
 from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import FlowModel
-from flowlab.models.flows import (
+from flowlab.models.flows.families import (
     AffineCouplingFlow,
     InverseAutoregressiveFlow,
     MaskedAutoregressiveFlow,

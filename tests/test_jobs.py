@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 import flowlab
-from flowlab import catalog, forks
+from flowlab import catalog
 from flowlab.catalog import Control, Entry
 from flowlab.datasets.dataset import Dataset
-from flowlab.jobs import JobError, JobRunner, RunStatus, run_slice, slices
+from flowlab.jobs import JobError, JobRunner, RunStatus, forks, run_slice, slices
 from flowlab.models.base import DensityModel
 from flowlab.records import RunSpec, Spec, TrainEvent
-from flowlab.runs import RunStore, StoreError
+from flowlab.store.errors import StoreError
+from flowlab.store.runs import RunStore
 
 
 class Walk(DensityModel):

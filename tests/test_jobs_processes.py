@@ -16,7 +16,7 @@ import pytest
 from flowlab import catalog
 from flowlab.jobs import JobRunner, RunStatus, run_slice
 from flowlab.records import RunSpec, Spec
-from flowlab.runs import RunStore
+from flowlab.store.runs import RunStore
 
 ROOT = Path(__file__).parent.parent
 

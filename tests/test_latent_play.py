@@ -9,10 +9,10 @@ from pages_driver import enter, in_link, labelled, open_page, said, train
 from scipy.stats import chi
 
 from flowlab import views
-from flowlab.models.autoencoders import Autoencoder
-from flowlab.models.baselines import KDE
-from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
-from flowlab.models.variational import VariationalAutoencoder
+from flowlab.models.autoencoders.autoencoder import Autoencoder
+from flowlab.models.autoencoders.variational import VariationalAutoencoder
+from flowlab.models.classical.density import KDE
+from flowlab.models.flows.families import AffineCouplingFlow, SplineCouplingFlow
 from flowlab.plots import latentplay
 from flowlab.records import RunSpec, Spec
 from flowlab.toys.contaminated import Clump1D

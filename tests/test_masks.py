@@ -10,7 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
-from flowlab.models.flows import AffineCouplingFlow, InverseAutoregressiveFlow, MaskedAutoregressiveFlow, PlanarFlow
+from flowlab.models.flows.families import (
+    AffineCouplingFlow,
+    InverseAutoregressiveFlow,
+    MaskedAutoregressiveFlow,
+    PlanarFlow,
+)
 from flowlab.plots import couplings
 from flowlab.records import RunSpec, Spec
 

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
-from flowlab.models.baselines import Gaussian
+from flowlab.models.classical.density import Gaussian
 from flowlab.plots.pairs import pair_matrix
 from flowlab.records import RunSpec, Spec
 from flowlab.views import pairs

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flowlab.comparison import Standing
+from flowlab.evaluation.comparison import Standing
 from flowlab.plots import codes, compare
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from flowlab import views
-from flowlab.models.baselines import KDE, Gaussian
-from flowlab.models.flows import AffineCouplingFlow
+from flowlab.models.classical.density import KDE, Gaussian
+from flowlab.models.flows.families import AffineCouplingFlow
 from flowlab.plots import couplings, explore, insides, theme
 from flowlab.toys.contaminated import Clump1D
 from flowlab.toys.dataset import make_toy

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from flowlab.models.autoencoders import Autoencoder
-from flowlab.models.flows import SplineCouplingFlow
+from flowlab.models.autoencoders.autoencoder import Autoencoder
+from flowlab.models.flows.families import SplineCouplingFlow
 
 SEEDS = range(5)
 

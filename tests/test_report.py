@@ -9,12 +9,13 @@ import pytest
 
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import manual
+from flowlab.detection.scored import Evidence
 from flowlab.plots import reasons as plots
 from flowlab.plots.standalone import figures_html
 from flowlab.records import RunSpec, Spec
-from flowlab.report import detection_report, meaning, python_script
+from flowlab.serving.report import detection_report, meaning
+from flowlab.serving.script import python_script
 
 EVIL = "<script>alert(1)</script>"
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from flowlab.records import RunSpec, Spec, TrainEvent
-from flowlab.runs import MAX_FRAMES, RunStore, StoreError
+from flowlab.store.errors import StoreError
+from flowlab.store.runs import MAX_FRAMES, RunStore
 
 SPEC = RunSpec(Spec("moons", {"noise": 0.1}), Spec("spline"), seed=3)
 ID = "0123456789abcdef"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, kstest
 
-from flowlab.twosample import classifier_test, energy_test, ks_test, mmd_test, two_sample_tests
+from flowlab.evaluation.two_sample import classifier_test, energy_test, ks_test, mmd_test, two_sample_tests
 
 TESTS = [ks_test, energy_test, mmd_test, classifier_test]
 

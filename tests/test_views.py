@@ -6,8 +6,8 @@ import pytest
 from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import FlowModel
-from flowlab.models.baselines import KDE, Gaussian
-from flowlab.models.flows import AffineCouplingFlow, SplineCouplingFlow
+from flowlab.models.classical.density import KDE, Gaussian
+from flowlab.models.flows.families import AffineCouplingFlow, SplineCouplingFlow
 from flowlab.records import Spec
 from flowlab.toys.contaminated import Clump1D, Clump2D
 from flowlab.toys.curves import Moons

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from flowlab import catalog, views
-from flowlab.models.autoencoders import Autoencoder
-from flowlab.models.baselines import Gaussian
-from flowlab.models.variational import VariationalAutoencoder
+from flowlab.models.autoencoders.autoencoder import Autoencoder
+from flowlab.models.autoencoders.variational import VariationalAutoencoder
+from flowlab.models.classical.density import Gaussian
 from flowlab.records import Spec
 
 VIEWS = views.VIEWS

@@ -32,7 +32,10 @@ from flowlab.catalog.controls import (
     learning,
 )
 from flowlab.catalog.entry import Control, Entry
-from flowlab.models import autoencoders, baselines, detector, flows, nflows, scorers, trivial, variational
+from flowlab.models import detector
+from flowlab.models.autoencoders import autoencoder, variational
+from flowlab.models.classical import density, scorers, trivial
+from flowlab.models.flows import families, nflows
 
 FLOWS = "Flows"
 NFLOWS = "Flows as nflows ships them"
@@ -45,7 +48,7 @@ _ENTRIES = (
     Entry(
         "spline",
         "Spline flow",
-        flows.SplineCouplingFlow,
+        families.SplineCouplingFlow,
         (LAYERS, STEPS, BINS, WIDTH, HIDDEN, BOUND, MASK, *TRAINING, FAULT),
         "Couplings whose maps are rational-quadratic splines: the sharpest densities in two dimensions.",
         FLOWS,
@@ -53,7 +56,7 @@ _ENTRIES = (
     Entry(
         "affine",
         "Affine coupling flow",
-        flows.AffineCouplingFlow,
+        families.AffineCouplingFlow,
         (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, MASK, *TRAINING, FAULT),
         "RealNVP: half of the columns scale and shift the other half, in turn.",
         FLOWS,
@@ -61,7 +64,7 @@ _ENTRIES = (
     Entry(
         "maf",
         "Autoregressive flow",
-        flows.MaskedAutoregressiveFlow,
+        families.MaskedAutoregressiveFlow,
         (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING, FAULT),
         "MAF: each column is scaled and shifted given the columns before it. The default for tables with many columns.",
         FLOWS,
@@ -69,7 +72,7 @@ _ENTRIES = (
     Entry(
         "iaf",
         "Inverse autoregressive flow",
-        flows.InverseAutoregressiveFlow,
+        families.InverseAutoregressiveFlow,
         (LAYERS, STEPS, WIDTH, HIDDEN, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING, FAULT_IAF),
         "IAF: the autoregressive flow turned round, so that drawing samples is one pass.",
         FLOWS,
@@ -77,7 +80,7 @@ _ENTRIES = (
     Entry(
         "planar",
         "Planar flow",
-        flows.PlanarFlow,
+        families.PlanarFlow,
         (LAYERS, STEPS, *TRAINING),
         "Each layer pushes across one line.",
         FLOWS,
@@ -85,7 +88,7 @@ _ENTRIES = (
     Entry(
         "radial",
         "Radial flow",
-        flows.RadialFlow,
+        families.RadialFlow,
         (LAYERS, STEPS, *TRAINING),
         "Each layer swells around a point.",
         FLOWS,
@@ -183,7 +186,7 @@ _ENTRIES = (
     Entry(
         "autoencoder",
         "Autoencoder",
-        autoencoders.Autoencoder,
+        autoencoder.Autoencoder,
         (
             CODE,
             STEPS,
@@ -258,7 +261,7 @@ _ENTRIES = (
     Entry(
         "kde",
         "Kernel density",
-        baselines.KDE,
+        density.KDE,
         (
             Control(
                 "bandwidth", "Bandwidth", "choice", choices={"scott": "rule of thumb (Scott)", "cv": "cross-validated"}
@@ -268,11 +271,11 @@ _ENTRIES = (
         "A small bump on every training row.",
         CLASSICAL,
     ),
-    Entry("gaussian", "One Gaussian", baselines.Gaussian, (), "Mean and covariance of the training rows.", CLASSICAL),
+    Entry("gaussian", "One Gaussian", density.Gaussian, (), "Mean and covariance of the training rows.", CLASSICAL),
     Entry(
         "mixture",
         "Gaussian mixture",
-        baselines.GaussianMixture,
+        density.GaussianMixture,
         (count("max_components", "Most components", 1, 30, help="BIC chooses their number up to here.", main=True),),
         "A few Gaussians; the Bayesian information criterion chooses how many.",
         CLASSICAL,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.detection import labelled, outlying, promises
+from flowlab.detection import conformal, extreme_value, labelled, unsupervised
 from flowlab.detection.threshold import Threshold, check_scores, plain
 
 
@@ -95,7 +95,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "quantile",
             "Share of rows",
-            outlying.quantile,
+            unsupervised.quantile,
             (Parameter("share", "Flagged share", 0.01, 0.0001, 0.5, 0.001),),
             "unused",
             "Flags the highest scores, a fixed share of rows.",
@@ -103,7 +103,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "budget",
             "Review budget",
-            outlying.review_budget,
+            unsupervised.review_budget,
             (
                 Parameter("rows_per_day", "Rows reviewed a day", 20.0, 1.0, 100_000.0, 1.0),
                 Parameter("arrivals_per_day", "Rows arriving a day", 1000.0, 1.0, 1e8, 1.0, "Used without a time."),
@@ -115,7 +115,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "conformal",
             "False-alarm promise",
-            promises.false_alarm_promise,
+            conformal.false_alarm_promise,
             (
                 Parameter("rate", "Promised false-alarm rate", 0.01, 0.0001, 0.5, 0.001),
                 Parameter("confidence", "Confidence (0: on average)", 0.0, 0.0, 0.999, 0.05),
@@ -126,7 +126,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "false_discovery",
             "False-discovery rate",
-            promises.false_discovery,
+            conformal.false_discovery,
             (Parameter("q", "False share of the flagged", 0.1, 0.001, 0.9, 0.01),),
             "used",
             "Bounds the share of false alarms among the flagged rows of a batch (Benjamini-Hochberg).",
@@ -135,7 +135,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "extreme_value",
             "Extreme value",
-            promises.extreme_value,
+            extreme_value.extreme_value,
             (
                 Parameter("rate", "Share above the threshold", 0.001, 1e-6, 0.05, 0.0005),
                 Parameter("start", "Tail begins at quantile", 0.9, 0.5, 0.94, 0.01),
@@ -146,7 +146,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "mad",
             "Median and MAD",
-            outlying.mad,
+            unsupervised.mad,
             (Parameter("k", "Robust standard deviations", 3.5, 0.5, 50.0, 0.5),),
             "unused",
             "Far above the median, measured in median absolute deviations.",
@@ -154,7 +154,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "iqr",
             "Interquartile range",
-            outlying.iqr,
+            unsupervised.iqr,
             (Parameter("k", "Interquartile ranges", 1.5, 0.5, 50.0, 0.5),),
             "unused",
             "Tukey's fence: far above the upper quartile.",
@@ -162,7 +162,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "mixture",
             "Two groups",
-            outlying.mixture,
+            unsupervised.mixture,
             (Parameter("posterior", "Least probability of the upper group", 0.5, 0.01, 0.99, 0.01),),
             "unused",
             "Cuts between two groups of scores, if there are two (Gaussian mixture).",
@@ -170,7 +170,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "knee",
             "Knee",
-            outlying.knee,
+            unsupervised.knee,
             (Parameter("part", "Share of rows looked at", 0.5, 0.05, 1.0, 0.05),),
             "unused",
             "Where the curve of sorted scores bends upward.",

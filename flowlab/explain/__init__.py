@@ -1,7 +1,7 @@
 """Reasons for a row's anomaly score, and the smallest edits that make the row ordinary."""
 
-from flowlab.explain.reasons import Explanation, Reason, anomaly_scores, explain
+from flowlab.explain.attribution import Explanation, Reason, anomaly_scores, explain
+from flowlab.explain.counterfactual import Edit, Repair, repair
 from flowlab.explain.reference import Reference
-from flowlab.explain.repair import Edit, Repair, repair
 
 __all__ = ["Edit", "Explanation", "Reason", "Reference", "Repair", "anomaly_scores", "explain", "repair"]

@@ -17,7 +17,7 @@ from flowlab.jobs.job import Job, Turns
 from flowlab.jobs.lanes import Lane, Lanes, is_lost_worker
 from flowlab.jobs.saving import Saver
 from flowlab.records import RunSpec
-from flowlab.runs import StoreError
+from flowlab.store.errors import StoreError
 
 MAX_FAILURES = 3
 LONG_SLICE_SECONDS = 5.0

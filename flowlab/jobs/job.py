@@ -6,8 +6,11 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flowlab.jobs.slices import Arrays
+import numpy as np
+
+from flowlab.jobs.slices import Arrays, weights
 from flowlab.records import RunSpec, TrainEvent
+from flowlab.store.reading import Run
 
 FIRST_STEPS = 4
 FIRST_SECONDS = 0.1
@@ -146,3 +149,61 @@ class Turns:
                 break
             before += not first.in_flight
         return before
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Where a run stands.
+
+    state : queued, running, paused, done, stopped, failed or interrupted
+    ahead : how many runs have their turn before this one
+    turn_every_seconds : how long from one of its turns to the next, measured; 0 while unknown
+    message : a sentence where something happened that people should know, else ""
+    lost_workers : how many workers died over this run; each cost one slice
+    settling : a slice is under way or not yet on disk, so that what one reads may still change
+    """
+
+    state: str
+    step: int = 0
+    n_steps: int = 0
+    ahead: int = 0
+    turn_every_seconds: float = 0.0
+    steps_per_second: float = 0.0
+    message: str = ""
+    lost_workers: int = 0
+    settling: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The weights of a run after `step` steps, without what only training needs.
+
+    created : when the run was begun, in seconds since 1970; a run that is started again has other weights at a step
+    """
+
+    run_id: str
+    created: float
+    step: int
+    weights: dict[str, np.ndarray]
+
+    @property
+    def key(self) -> tuple:
+        """A name for these weights."""
+        return (self.run_id, self.created, self.step)
+
+
+def snapshot_of(run: Run, checkpoint: Arrays | None = None) -> Snapshot | None:
+    """The snapshot of a run at `checkpoint`, by default the newest on disk; None before the first.
+
+    StoreError if what is on disk is damaged.
+    """
+    checkpoint = checkpoint or run.checkpoint
+    step = run.events[-1].step if run.events else 0
+    if checkpoint is None and run.kept_steps:
+        # A fork that has not taken a step of its own stands where its parent did.
+        step = run.kept_steps[-1]
+        checkpoint = run.kept_checkpoint(step)
+    if checkpoint is None:
+        return None
+    step = int(checkpoint.get("train.step", checkpoint.get("step", step)))
+    return Snapshot(run.run_id, run.created, step, weights(checkpoint))

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from flowlab import catalog, forks
+from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.jobs import slices
-from flowlab.jobs.answers import Answers
+from flowlab.jobs import forks, slices
 from flowlab.jobs.dispatch import Dispatcher
-from flowlab.jobs.job import Job
+from flowlab.jobs.evaluation import Answers
+from flowlab.jobs.job import Job, RunStatus, Snapshot, snapshot_of
 from flowlab.jobs.lanes import (
     EVALUATION_NICE,
     DaskLanes,
@@ -28,10 +28,9 @@ from flowlab.jobs.lanes import (
     process_lane,
 )
 from flowlab.jobs.saving import Saver
-from flowlab.jobs.snapshot import Snapshot, snapshot_of
-from flowlab.jobs.status import RunStatus
 from flowlab.records import RunSpec
-from flowlab.runs import Run, RunStore
+from flowlab.store.reading import Run
+from flowlab.store.runs import RunStore
 
 CALL_SECONDS = 60.0
 WATCH_SECONDS = 3.0

@@ -11,7 +11,8 @@ from typing import Any
 
 from flowlab.jobs.job import Job
 from flowlab.jobs.slices import Arrays, SliceResult
-from flowlab.runs import RunStore, StoreError
+from flowlab.store.errors import StoreError
+from flowlab.store.runs import RunStore
 
 _log = logging.getLogger("flowlab.jobs")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowlab import catalog
-from flowlab.models import process
+from flowlab.models import base
 from flowlab.records import RunSpec, TrainEvent
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def run_slice(
     stopped: it brings the state and the views of the checkpoint. Needs comes back where the data set is an
     uploaded table this worker has not been sent.
     """
-    process.use_one_thread()
+    base.use_one_thread()
     dataset = _dataset(spec, dataset)
     if dataset is None:
         return Needs(data=True)

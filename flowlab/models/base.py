@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from flowlab.models.form import LayerForm
+from flowlab.models.flows.jacobian_form import LayerForm
 from flowlab.records import TrainEvent
 
 State = Mapping[str, np.ndarray]
@@ -143,3 +143,10 @@ def one_step_event(model: DensityModel, X: np.ndarray, X_val: np.ndarray | None,
     loss = -float(np.mean(model.score_samples(some)))
     val_loss = loss if X_val is None or len(X_val) == 0 else -float(np.mean(model.score_samples(X_val[:2000])))
     return TrainEvent(1, 1, 1.0, loss, val_loss, seconds, len(X) / max(seconds, 1e-9), is_best=True)
+
+
+def use_one_thread() -> None:
+    """One thread for torch, denormals flushed, in the calling thread; see `flowlab.nets.process`."""
+    from flowlab.nets.process import use_one_thread
+
+    use_one_thread()

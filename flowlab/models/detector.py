@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.models.base import DensityModel, State, one_step_event
-from flowlab.models.flows import MaskedAutoregressiveFlow
-from flowlab.models.scorers import IsolationForestModel, NearestNeighbours
-from flowlab.models.tails import TailProbability
+from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours
+from flowlab.models.flows.families import MaskedAutoregressiveFlow
 from flowlab.records import TrainEvent
 
 CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
@@ -282,3 +281,37 @@ def _part(state: State, prefix: str) -> dict[str, np.ndarray]:
 def _finite(scores: np.ndarray) -> np.ndarray:
     """A row whose score a member cannot compute counts as strange beyond all others."""
     return np.where(np.isfinite(scores), np.clip(scores, -WORST, WORST), WORST)
+
+
+TAIL_SHARE = 0.1
+"""The highest scores, whose mean excess sets how the tail goes on."""
+
+
+@dataclass(frozen=True)
+class TailProbability:
+    """-log of the share of training rows that are at least as anomalous, as a continuous function of the score.
+
+    Between the training scores it is interpolated. Beyond the largest it goes on as a Pareto tail whose scale is the
+    mean excess of the highest tenth: heavy enough that no member of a detector can drown out the others.
+    """
+
+    scores: np.ndarray
+    surprise: np.ndarray
+    slope: float
+
+    @classmethod
+    def fit(cls, scores: np.ndarray) -> TailProbability:
+        """From the anomaly scores (n,) of training rows."""
+        ordered = np.sort(scores)
+        n = len(ordered)
+        knots, first = np.unique(ordered, return_index=True)
+        start = ordered[min(n - 1, int((1 - TAIL_SHARE) * n))]
+        excess = float(np.mean(ordered[ordered >= start] - start))
+        spread = float(ordered[-1] - ordered[0])
+        smallest = max(1e-3 * spread, 1e-9 * max(1.0, float(np.abs(ordered[-1]))))
+        return cls(knots, -np.log((n - first) / (n + 1)), 1.0 / max(excess, smallest))
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """-log tail probability in nats, shape (n,); finite for every finite score."""
+        inside = np.interp(scores, self.scores, self.surprise)
+        return inside + np.log1p(np.maximum(scores - self.scores[-1], 0.0) * self.slope)

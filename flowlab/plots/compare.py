@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from flowlab.comparison import QUADRANTS, Standing, rank_shares
+from flowlab.evaluation.comparison import QUADRANTS, Standing, rank_shares
 from flowlab.plots import theme
 
 MARKS = (("normal rows", 0, "circle"), ("anomalies", 1, "diamond"))

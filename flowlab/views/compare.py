@@ -7,12 +7,12 @@ import time
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
-from flowlab.diagnostics import audit
+from flowlab.evaluation.trust import audit
+from flowlab.evaluation.two_sample import two_sample_tests
+from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.models.base import DensityModel, FlowModel, LatentModel
-from flowlab.models.scorers import PCAResidual
-from flowlab.models.trivial import BestSingleColumn, LargestZ, RandomScore, SumOfSquares
-from flowlab.models.variational import VariationalAutoencoder
-from flowlab.twosample import two_sample_tests
+from flowlab.models.classical.scorers import PCAResidual
+from flowlab.models.classical.trivial import BestSingleColumn, LargestZ, RandomScore, SumOfSquares
 from flowlab.views.density import grid_points
 from flowlab.views.staging import Window, display_rows, stage
 

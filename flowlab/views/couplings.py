@@ -6,7 +6,7 @@ import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
-from flowlab.models.form import check_layer
+from flowlab.models.flows.jacobian_form import check_layer
 from flowlab.views.density import check_point
 from flowlab.views.inside import check_flow
 from flowlab.views.staging import display_rows

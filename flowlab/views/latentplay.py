@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import chdtr, chdtri
 
 from flowlab.datasets.dataset import Dataset
+from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.models.base import DensityModel, FlowModel, LatentModel
-from flowlab.models.variational import VariationalAutoencoder
 from flowlab.views.context import decoded, latent
 from flowlab.views.density import check_row
 from flowlab.views.staging import stage

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog, views
-from flowlab.answers import Answer, answers
 from flowlab.catalog.faults import faults_of, keeps_density
+from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.records import RunSpec, TrainEvent
-from flowlab.runs import Run
+from flowlab.store.reading import Run
 from pages.ui import engine, words
 
 

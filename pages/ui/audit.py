@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab.detection.audit import Audit, estimate, plan_audit
-from flowlab.detection.evidence import Evidence
+from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import Threshold
 from flowlab.plots import detect as plots
 from flowlab.plots.scoreaxis import ScoreAxis

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab.comparison import QUADRANTS, Standing, quadrants, verdict
+from flowlab.evaluation.comparison import QUADRANTS, Standing, quadrants, verdict
 from flowlab.plots import compare as plots
 from pages.ui import compare_views, compared, engine, mirror, state, words
 from pages.ui.compare_controls import alarm_share, choose, pair

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import views
-from flowlab.comparison import (
+from flowlab.evaluation.comparison import (
     QUADRANTS,
     consensus,
     detection_measures,
@@ -18,7 +18,7 @@ from flowlab.comparison import (
     rank_shares,
     spearman_matrix,
 )
-from flowlab.models.autoencoders import gaussian_reading
+from flowlab.models.autoencoders.autoencoder import gaussian_reading
 from flowlab.plots import codes as code_plots
 from flowlab.plots import compare as plots
 from flowlab.records import RunSpec

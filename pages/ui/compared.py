@@ -8,11 +8,11 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.comparison import Scored, Standing, check_comparable, leaderboard
 from flowlab.datasets.dataset import Dataset
+from flowlab.evaluation.comparison import Scored, Standing, check_comparable, leaderboard
 from flowlab.models.base import FlowModel, LatentModel
 from flowlab.records import RunSpec, Spec
-from flowlab.runs import Run
+from flowlab.store.reading import Run
 from pages.ui import engine, state
 
 PAGE = "compare"

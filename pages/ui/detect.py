@@ -9,8 +9,8 @@ import streamlit as st
 
 from flowlab.detection import resampling, rules, timeline
 from flowlab.detection.cost import CostModel, detection_delays
-from flowlab.detection.evidence import Evidence
 from flowlab.detection.metrics import ThresholdCurves, score_bins
+from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import just_above
 from flowlab.plots import detect as plots
 from flowlab.plots import reasons as reason_plots

@@ -12,7 +12,9 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import JobRunner, RunStatus, Snapshot
 from flowlab.records import RunSpec
-from flowlab.runs import Run, RunNotFound, RunStore
+from flowlab.store.errors import RunNotFound
+from flowlab.store.reading import Run
+from flowlab.store.runs import RunStore
 from pages.ui import state, words
 
 

@@ -13,7 +13,7 @@ from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import FlowModel, LatentModel
 from flowlab.records import Scalar
-from flowlab.runs import Run
+from flowlab.store.reading import Run
 from flowlab.views import Stage
 from pages.ui import engine, mirror, state, words
 from pages.ui.trained import run_or_button

@@ -10,8 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.detection.evidence import Evidence
-from flowlab.detection.export import with_scores
+from flowlab.detection.scored import Evidence, with_scores
 from flowlab.detection.threshold import Threshold, plain
 from flowlab.plots import reasons as plots
 from flowlab.tables.export import to_csv_bytes

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from flowlab import catalog, forks
+from flowlab import catalog
 from flowlab.catalog import Control
+from flowlab.evaluation import loss_curve
+from flowlab.jobs import forks
 from flowlab.records import RunSpec, Scalar, Spec
-from flowlab.runs import Run
+from flowlab.store.reading import Run
 from pages.ui import engine, state, training, words
 from pages.ui.explore import Scene
 from pages.ui.race import Racer, race_view
@@ -86,10 +88,10 @@ def _race(scene: Scene, was_live: bool) -> None:
     racing = [run for run in runs if run.events]
     present = next(run for run in runs if run.run_id == scene.run.run_id)
     shown = _most(racing, present)
-    curves: dict[str, forks.Curve] = {}
+    curves: dict[str, loss_curve.Curve] = {}
     for run in racing:  # a parent comes before its forks
         origin, step = run.spec.branch or ("", 0)
-        curves[run.run_id] = forks.own_losses(training.corrected(run.spec, run.events), step, curves.get(origin))
+        curves[run.run_id] = loss_curve.own_losses(training.corrected(run.spec, run.events), step, curves.get(origin))
     racers = [
         Racer(_name(run, specs), *curves[run.run_id], run.spec.branch[1] if run.spec.branch else 0, run is present)
         for run in shown

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import catalog
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.runs import Run
+from flowlab.store.reading import Run
 from pages.ui import engine, state, words
 
 

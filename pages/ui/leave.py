@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.detection.evidence import Evidence
-from flowlab.detection.export import with_scores
 from flowlab.detection.metrics import score_bins
+from flowlab.detection.scored import Evidence, with_scores
 from flowlab.detection.threshold import Threshold
-from flowlab.detector_file import make_detector, to_bytes
 from flowlab.plots import detect as plots
 from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
 from flowlab.plots.standalone import figures_html
-from flowlab.report import MAX_ROWS, detection_report, python_script
+from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.report import MAX_ROWS, detection_report
+from flowlab.serving.script import python_script
 from pages.ui import engine, headline, state
 
 Maker = Callable[[], bytes]

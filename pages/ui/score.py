@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.detection.evidence import Evidence
+from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import plain
-from flowlab.detector_file import Detector, DetectorFileError, from_bytes
 from flowlab.jobs import JobError
 from flowlab.plots import reasons as plots
-from flowlab.scoring import Summary, score_file
+from flowlab.serving.bundle import Detector, DetectorFileError, from_bytes
+from flowlab.serving.scoring import Summary, score_file
 from flowlab.tables.limits import TableError
 from pages.ui import detect, engine, leave, state, threshold, words
 

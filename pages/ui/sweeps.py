@@ -10,10 +10,10 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.comparison import detection_measures
+from flowlab.evaluation.comparison import detection_measures
 from flowlab.plots import compare as plots
 from flowlab.records import RunSpec, Spec
-from flowlab.runs import Run
+from flowlab.store.reading import Run
 from pages.ui import compared, engine, mirror, state, words
 
 PLOT = {"displayModeBar": False, "scrollZoom": False}

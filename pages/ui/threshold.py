@@ -10,8 +10,8 @@ import streamlit as st
 
 from flowlab.detection import resampling, rules
 from flowlab.detection.cost import CostModel
-from flowlab.detection.evidence import Evidence
 from flowlab.detection.rules import Parameter
+from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import Threshold, just_above, plain
 from flowlab.plots.scoreaxis import ScoreAxis
 from pages.ui import state, words

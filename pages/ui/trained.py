@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from flowlab.jobs import RunStatus, Snapshot
-from flowlab.runs import Run
+from flowlab.store.reading import Run
 from pages.ui import engine, words
 
 LIVE = ("queued", "running")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import settled
 
-from flowlab.detector_file import from_bytes
+from flowlab.serving.bundle import from_bytes
 
 QUERY = "data=moons&data.n_samples=1000&data.anomaly_share=0.05&model=gaussian&seed=31"
 

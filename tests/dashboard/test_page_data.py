@@ -7,7 +7,7 @@ from pages_driver import enter, in_link, labelled, open_page, press, said
 from streamlit.testing.v1 import AppTest
 
 from flowlab.datasets.drawing import points_to_text
-from flowlab.runs import RunStore
+from flowlab.store.runs import RunStore
 from flowlab.tables.read import read_table
 
 

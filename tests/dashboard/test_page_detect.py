@@ -116,7 +116,7 @@ def test_reasons_of_an_uploaded_table_speak_of_its_columns_and_values():
 def test_the_table_to_leave_with_has_the_users_columns_and_ours():
     import pandas as pd
 
-    from flowlab.detection.export import with_scores
+    from flowlab.detection.scored import with_scores
     from flowlab.tables.export import to_csv_bytes
 
     frame = pd.DataFrame({"name": ["=cmd()", "b", "c"], "flagged": [1, 2, 3]}, index=[7, 8, 9])

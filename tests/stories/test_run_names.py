@@ -9,7 +9,7 @@ import pytest
 from flowlab import catalog
 from flowlab.jobs import run_slice
 from flowlab.records import RunSpec
-from flowlab.runs import RunStore
+from flowlab.store.runs import RunStore
 
 STORE = Path(__file__).parent / "written_by_0_1_0" / "store"
 """Holds the table of the two uploads."""

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from flowlab import catalog
 from flowlab.__main__ import main
 from flowlab.jobs import JobRunner
-from flowlab.runs import RunStore
+from flowlab.store.runs import RunStore
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = Path(__file__).parent / "written_by_0_1_0"

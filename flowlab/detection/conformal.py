@@ -1,0 +1,150 @@
+"""Threshold rules that promise something about rows not seen yet: conformal, false-discovery rate, extreme value.
+
+All need rows known, or taken, to be normal, that the model was not fitted to. Where labels are given these are
+the rows labelled normal; without labels all rows are taken, and anomalies among them make the rules stricter.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from flowlab.detection.threshold import Threshold, between, check_scores, just_above, plain, refusal
+
+
+def conformal_p_values(scores, calibration) -> np.ndarray:
+    """Split conformal p-value per row, (n,): (1 + calibration scores at least as high) / (1 + calibration scores).
+
+    A normal row has a p-value of at most a with probability at most a, for any model and any distribution, as
+    long as it and the calibration rows are exchangeable (Vovk et al. 2005; Bates et al. 2023, eq. 2). The
+    smallest possible p-value is 1 / (n + 1).
+    """
+    ordered = np.sort(np.asarray(calibration, np.float64))
+    at_least = len(ordered) - np.searchsorted(ordered, scores, side="left")
+    return (1.0 + at_least) / (1.0 + len(ordered))
+
+
+def rows_needed(rate: float, confidence: float = 0.0) -> int:
+    """Calibration rows without which no false-alarm promise of `rate` can be given.
+
+    >>> rows_needed(0.01), rows_needed(0.01, confidence=0.95)
+    (99, 299)
+    """
+    if confidence > 0:
+        return math.ceil(math.log(1 - confidence) / math.log(1 - rate) - 1e-9)
+    return math.ceil(1 / rate - 1 - 1e-9)
+
+
+def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float = 0.0) -> Threshold:
+    """Flags a normal row with probability at most `rate` (split conformal).
+
+    Parameters
+    ----------
+    rate : promised share of normal rows that are flagged
+    confidence : 0 promises the rate on average over calibration sets; 0.95, that the realised rate stays under
+        `rate` for 95 % of calibration sets (Vovk 2012, "Conditional validity", proposition 2a)
+    """
+    parameters = {"rate": rate, "confidence": confidence}
+    if not 0 < rate < 1:
+        raise ValueError(f"rate must lie between 0 and 1, not {rate!r}")
+    if not 0 <= confidence < 1:
+        raise ValueError(f"confidence must be at least 0 and below 1, not {confidence!r}")
+    calibration, caution = normal_rows(scores, y)
+    n, needed = len(calibration), rows_needed(rate, confidence)
+    if n < needed:
+        least = 1 / (n + 1) if confidence == 0 else 1 - (1 - confidence) ** (1 / max(n, 1))
+        sentence = (
+            f"A promise of at most {in_percent(rate)} false alarms needs at least {needed:,} normal rows outside "
+            f"training; there are {n:,}. The smallest rate they can promise is {in_percent(least)}."
+        )
+        return refusal("conformal", sentence, parameters, n)
+    if calibration[0] == calibration[-1]:
+        return refusal("conformal", all_equal(n, calibration[0]), parameters, n)
+    k = _allowed_exceedances(n, rate, confidence)
+    border = calibration[n - 1 - k]
+    higher = calibration[n - k] if k else np.inf
+    value = just_above(border)
+    usual_high = float(stats.beta.ppf(0.95, k + 1, n - k))
+    promise = (
+        "on average over calibration sets" if confidence == 0 else f"in {in_percent(confidence)} of calibration sets"
+    )
+    sentence = (
+        f"At most {in_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {n:,} normal rows "
+        f"were set aside and {k:,} of them lie above the threshold. For the present set the rate is, with 95 % "
+        f"confidence, at most {in_percent(usual_high)}. It holds while new rows come from the same source."
+    )
+    return Threshold(value, "conformal", sentence, parameters, caution, (float(border), float(higher)), n)
+
+
+def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
+    """Benjamini-Hochberg over conformal p-values: at most a share `q` of the flagged rows of a batch is false.
+
+    Parameters
+    ----------
+    q : expected share of false alarms among the flagged rows, at most
+    batch : (m,) scores of the rows to be judged (the test rows); their labels are not used. By default the
+        rows of `scores` themselves.
+
+    Benjamini and Hochberg (1995); that it holds for conformal p-values is theorem 2 of Bates et al. (2023).
+    """
+    parameters = {"q": q}
+    if not 0 < q < 1:
+        raise ValueError(f"q must lie between 0 and 1, not {q!r}")
+    calibration, caution = normal_rows(scores, y)
+    judged = np.sort(check_scores(scores if batch is None else batch)[0])[::-1]
+    n, m = len(calibration), len(judged)
+    if n == 0 or (calibration[0] == calibration[-1] and judged[0] == judged[-1] == calibration[0]):
+        reason = all_equal(m, judged[0]) if n else "No row is labelled normal, so there is nothing to compare with."
+        return refusal("false_discovery", reason, parameters, n)
+    p_values = conformal_p_values(judged, calibration)
+    passing = np.flatnonzero(p_values <= q * np.arange(1, m + 1) / m)
+    if len(passing) == 0:
+        smallest_list = math.ceil(m / (q * (n + 1)) - 1e-9)
+        sentence = (
+            f"No set of rows can be flagged with at most {in_percent(q)} false among them. With {n:,} normal rows the "
+            f"smallest p-value is {plain(1 / (n + 1))}, "
+        )
+        if smallest_list <= m:
+            sentence += f"so at least {smallest_list:,} of {m:,} rows would have to lie above all of them."
+        else:
+            sentence += f"too large for any of {m:,} rows; {rows_needed(q):,} normal rows or more are needed."
+        return refusal("false_discovery", sentence, parameters, n)
+    last = int(passing[-1])
+    if last == m - 1:
+        value = float(judged[last])
+        caution = f"{caution} Every row of the batch lies apart from the normal rows.".strip()
+    else:
+        value = between(judged[last + 1], judged[last])
+    sentence = (
+        f"Flags {last + 1:,} of {m:,} rows; at most {in_percent(q)} of the flagged are expected to be normal "
+        f"(Benjamini-Hochberg, against {n:,} normal rows)."
+    )
+    return Threshold(value, "false_discovery", sentence, parameters, caution, n_rows=n)
+
+
+def _allowed_exceedances(n: int, rate: float, confidence: float) -> int:
+    """How many calibration rows may lie above the threshold."""
+    if confidence == 0:
+        return math.floor(rate * (n + 1) + 1e-9) - 1
+    counts = np.arange(math.floor(rate * n) + 1)
+    # the realised rate of a set with k rows above is Beta(k + 1, n - k)
+    kept = stats.beta.cdf(rate, counts + 1, n - counts) >= confidence
+    return int(np.flatnonzero(kept)[-1])
+
+
+def normal_rows(scores, y) -> tuple[np.ndarray, str]:
+    """Sorted scores of the rows to calibrate on, and a caution where they are only taken to be normal."""
+    scores, y = check_scores(scores, y)
+    if y is not None:
+        return np.sort(scores[~y]), ""
+    return np.sort(scores), "Without labels all rows count as normal; anomalies among them raise the threshold."
+
+
+def all_equal(n: int, value: float) -> str:
+    return f"All {n:,} scores equal {plain(value)}: no threshold tells rows apart."
+
+
+def in_percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

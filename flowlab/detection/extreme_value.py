@@ -1,0 +1,50 @@
+"""The extreme-value rule: a generalised Pareto tail fitted to the highest scores of ordinary rows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from flowlab.detection.conformal import all_equal, in_percent, normal_rows
+from flowlab.detection.threshold import Threshold, refusal
+
+
+def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) -> Threshold:
+    """Peaks over threshold: a generalised Pareto tail is fitted and read off at `rate`.
+
+    Parameters
+    ----------
+    rate : share of normal rows above the threshold, may be smaller than 1 / n_rows
+    start : quantile above which the tail is fitted
+
+    Siffer et al. (2017), eq. 1, after Pickands, Balkema and de Haan.
+    """
+    parameters = {"rate": rate, "start": start}
+    if not 0 < start < 1 or not 0 < rate < 1 - start:
+        raise ValueError(f"rate must lie between 0 and 1 - start; rate {rate!r} and start {start!r} came")
+    normal, caution = normal_rows(scores, y)
+    n, least = len(normal), 20
+    if n and normal[0] == normal[-1]:
+        return refusal("extreme_value", all_equal(n, normal[0]), parameters, n)
+    begin = float(np.quantile(normal, start)) if n else 0.0
+    peaks = normal[normal > begin] - begin
+    if len(peaks) < least:
+        needed = math.ceil(least / (1 - start) - 1e-9)
+        sentence = (
+            f"A tail is fitted to at least {least} rows; {len(peaks)} of {n:,} lie above the start. "
+            f"About {needed:,} rows with distinct scores are needed, or an earlier start."
+        )
+        return refusal("extreme_value", sentence, parameters, n)
+    scale = float(peaks.mean())
+    shape, _, sigma = stats.genpareto.fit(peaks / scale, floc=0)
+    value = begin + scale * float(stats.genpareto.isf(rate * n / len(peaks), shape, scale=sigma))
+    if shape >= 1:
+        caution = (caution + f" The tail is so heavy (shape {shape:.2f}) that the value is a guess.").strip()
+    tail = "bounded" if shape < -0.05 else "heavy" if shape > 0.05 else "exponential"
+    sentence = (
+        f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {len(peaks):,} highest of {n:,} rows "
+        f"puts {in_percent(rate)} of them above this value; {int(np.sum(normal >= value)):,} are."
+    )
+    return Threshold(float(value), "extreme_value", sentence, parameters, caution, n_rows=n)

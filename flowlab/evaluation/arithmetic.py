@@ -1,0 +1,134 @@
+"""Does a model compute what it says: its inverse, log-determinant and total mass against its outputs alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from flowlab.evaluation.finding import Finding, level_of
+from flowlab.models.base import DensityModel, FlowModel
+
+ROUND_TRIP_NUMBERS = 30_000
+"""Rows times columns that go there and back; likewise drawn ones."""
+
+
+def round_trip(model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Finding:
+    """Largest |x - inverse(transform(x))| in standard deviations, over rows and over rows drawn from the model.
+
+    More than ten deviations out, where a number has fewer digits after the point, in tenths of the distance.
+    """
+    n_rows = min(len(X), 1000, max(100, ROUND_TRIP_NUMBERS // X.shape[1]))
+    drawn = model.inverse_transform(rng.standard_normal((n_rows, X.shape[1])))
+    rows = np.vstack([X[:n_rows], drawn])
+    unit = np.maximum(spread_of(X), np.abs(rows - X.mean(0)) / 10)
+    error = np.abs(model.inverse_transform(model.transform(rows)) - rows) / unit
+    worst = float(error.max()) if np.isfinite(error).all() else np.inf
+    level = level_of(worst, 1e-3, 0.03)
+    words = {
+        "green": "Going to the latent space and back returns each row.",
+        "amber": "Going to the latent space and back loses digits; the scores of far rows are inexact.",
+        "red": "Going to the latent space and back does not return the rows: this is no invertible map.",
+    }
+    return Finding("Round trip", worst, "standard deviations", level, words[level])
+
+
+@dataclass(frozen=True)
+class Jacobians:
+    """Rows, their latent points and numerical Jacobians dz_i / dx_j, x in standard deviations.
+
+    Two step widths: the narrow one suits maps computed in float64, the wide one those computed in float32.
+    """
+
+    rows: np.ndarray
+    latent: np.ndarray
+    narrow: np.ndarray
+    wide: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def measure(cls, model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Jacobians:
+        d, spread = X.shape[1], spread_of(X)
+        rows = X[rng.permutation(len(X))[: min(200, max(8, 6_000 // (8 * d)))]]
+        matrices = [_slopes(model, rows, spread, step) for step in (1e-4, 5e-3)]
+        return cls(rows, model.transform(rows), *matrices, spread)
+
+
+def log_determinant(model: FlowModel, jacobians: Jacobians) -> Finding:
+    """Median over rows of |score - (log N(z) + numerical log-determinant)|, at the better of two step widths."""
+    rows, d = jacobians.rows, jacobians.rows.shape[1]
+    base = norm.logpdf(jacobians.latent).sum(1) - np.log(jacobians.spread).sum()
+    scores = model.score_samples(rows)
+    errors = [np.abs(scores - base - np.linalg.slogdet(m)[1]) for m in (jacobians.narrow, jacobians.wide)]
+    error = float(min(np.median(e) for e in errors))
+    level = level_of(error, 0.01 * max(1.0, d / 4), 0.1 * max(1.0, d / 4))
+    words = {
+        "green": "The volume change in the scores is the one the map makes.",
+        "amber": "The volume change in the scores is slightly off the one the map makes.",
+        "red": "The scores leave out or misstate the volume change of the map: they are no log-densities.",
+    }
+    return Finding("Log-determinant", error, "nats", level, words[level])
+
+
+def total_mass(model: DensityModel, X: np.ndarray, rng: np.random.Generator) -> Finding | None:
+    """Integral of the density: on a grid over a window for one or two columns, by importance weights up to eight.
+
+    The estimate for more columns is the mean of q(x) / p(x) over rows drawn from the model, q a narrower normal
+    density fitted to them: 1 / mass if the scores are log-densities of what is drawn (Gelfand & Dey 1994).
+    """
+    d = X.shape[1]
+    if d <= 2:
+        mass, how = _mass_on_grid(model, X), "over the window"
+        level = "green" if 0.96 <= mass <= 1.02 else "amber" if 0.85 <= mass <= 1.1 else "red"
+    elif d <= 8 and model.can_sample:
+        mass, error = _mass_by_importance(model, rng)
+        if error > 0.15:
+            return None
+        how, off = f"+- {error:.2f} by importance weights", abs(mass - 1)
+        level = level_of(off, 0.05 + 3 * error, 0.2 + 3 * error)
+    else:
+        return None
+    words = {
+        "green": f"The density sums to {mass:.3f} {how}, as a density must.",
+        "amber": f"The density sums to {mass:.3f} {how}; some mass is lost or doubled.",
+        "red": f"The density sums to {mass:.3g} {how}, not to 1: these are no densities.",
+    }
+    return Finding("Total mass", float(mass), "probability", level, words[level])
+
+
+def _slopes(model: FlowModel, rows: np.ndarray, spread: np.ndarray, step: float) -> np.ndarray:
+    """Central differences of order four, (n_rows, n_features, n_features)."""
+    d = rows.shape[1]
+    moves = np.concatenate([k * step * np.eye(d) for k in (-2, -1, 1, 2)])
+    Z = model.transform((rows[:, None] + moves * spread).reshape(-1, d)).reshape(len(rows), 4, d, -1)
+    return ((Z[:, 0] - 8 * Z[:, 1] + 8 * Z[:, 2] - Z[:, 3]) / (12 * step)).transpose(0, 2, 1)
+
+
+def _mass_on_grid(model: DensityModel, X: np.ndarray, cells: int = 25_600) -> float:
+    """Midpoint rule over the range of the rows, widened by half a standard deviation on each side."""
+    d = X.shape[1]
+    per_axis = round(cells ** (1 / d))
+    margin = 0.5 * spread_of(X)
+    low, width = X.min(0) - margin, np.ptp(X, 0) + 2 * margin
+    ticks = (np.arange(per_axis) + 0.5) / per_axis
+    grid = np.stack(np.meshgrid(*d * [ticks], indexing="ij"), -1).reshape(-1, d)
+    log_density = model.score_samples(low + width * grid)
+    return float(np.exp(np.minimum(log_density, 700)).sum() * width.prod() / len(grid))
+
+
+def _mass_by_importance(model: DensityModel, rng: np.random.Generator) -> tuple[float, float]:
+    drawn = model.sample(5000, random_state=int(rng.integers(2**31)))
+    center, covariance = drawn.mean(0), 0.5 * np.cov(drawn.T)
+    root = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(center)))
+    white = np.linalg.solve(root, (drawn - center).T)
+    log_q = norm.logpdf(white).sum(0) - np.log(np.diag(root)).sum()
+    ratio = np.exp(np.minimum(log_q - model.score_samples(drawn), 50))
+    inverse_mass = ratio.mean()
+    return 1 / inverse_mass, float(ratio.std() / len(ratio) ** 0.5 / inverse_mass)
+
+
+def spread_of(X: np.ndarray) -> np.ndarray:
+    """Standard deviation of each column, (d,); 1 for constant ones."""
+    spread = X.std(0)
+    return np.where(spread > 0, spread, 1.0)

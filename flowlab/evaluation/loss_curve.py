@@ -1,0 +1,273 @@
+"""Answers to what people ask when they look at a loss curve: said from the run's own numbers, or not at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from flowlab.records import TrainEvent
+
+FEW = 8
+"""Evaluations before which a curve has no shape to speak of."""
+SETTLED = 0.1
+"""Share of the steps that may be rough: the start of every run."""
+WINDOW = 8
+SPIKE_SPREADS = 8.0
+SPIKE_SHARE = 0.2
+RISE_SHARE = 0.05
+"""A jump, or a rise, must also be this share of all the curve has fallen, or nobody sees it."""
+RISE = 0.02
+MET_PER_FEATURE = 0.01
+FAR_PER_FEATURE = 0.25
+"""Nats per feature above the entropy: below the one a run is at its end, above the other it is far from it."""
+FLAT_SHARE = 0.3
+FLAT = 0.03
+SAME = 0.25
+"""Shares of what is left: a loss that fell by less is flat, two that differ by less are equally far."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question and its answer, in plain text without markup; `key` is stable, `title` is the question."""
+
+    key: str
+    title: str
+    text: str
+
+
+def answers(
+    events: Sequence[TrainEvent],
+    n_features: int,
+    *,
+    unit: str = "nats",
+    entropy: float | None = None,
+    loss_error: float | None = None,
+    notes: Sequence[str] = (),
+    is_over: bool = False,
+    is_one_training: bool = True,
+) -> list[Answer]:
+    """What there is to say about a run, the most pressing first; empty for a curve that raises no question.
+
+    Parameters
+    ----------
+    events : of the run so far, losses as they are shown
+    n_features : columns of the data; turns nats into bits per dimension
+    unit : "nats" where the loss is a negative log-density in the units of the data; else only what holds for any
+        loss is said
+    entropy : of the exact density in nats, the lowest expected loss of any model; None where nobody knows it
+    loss_error : standard error, in nats, of the lowest possible loss on these validation rows
+    notes : what the fitted model says of itself
+    is_over : whether training has ended
+    is_one_training : False where several models are trained one after the other, so that the curve begins again
+    """
+    curve = [e for e in events if math.isfinite(e.train_loss)]
+    evaluated = _evaluations(events)
+    nats = unit == "nats"
+    found = [
+        _rolled_back(events),
+        _overfitting(curve, evaluated, unit) if is_one_training else None,
+        _spike(curve, unit) if is_one_training else None,
+        _plateau(curve, evaluated, n_features, entropy, notes, is_over) if nats else None,
+        _met_entropy(evaluated, n_features, entropy, loss_error) if nats else None,
+        _negative(events, evaluated, n_features) if nats else None,
+    ]
+    said = [answer for answer in found if answer is not None]
+    own = [note for note in notes if not note.startswith("rolled back")]
+    if own and not any(answer.key == "plateau" for answer in said):
+        said.append(Answer("notes", "What does this model say of itself?", " ".join(map(_sentence, own[:3]))))
+    return said
+
+
+def _negative(events: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], d: int) -> Answer | None:
+    below = next((e for e in evaluated if e.val_loss < 0), None)
+    if below is not None:
+        loss, of = evaluated[-1].val_loss, "validation loss"
+    else:
+        # Before the first evaluation there is only the training loss.
+        below = None if evaluated else next((e for e in events if e.train_loss < 0), None)
+        loss, of = events[-1].train_loss if events else math.nan, "training loss"
+    if below is None or not math.isfinite(loss):
+        return None
+    factor = d * math.log(10)
+    return Answer(
+        "negative",
+        "Is a negative loss an error?",
+        f"No: a density is not a probability. It is probability per unit of volume and exceeds 1 wherever the rows are "
+        f"dense; the loss, its mean negative logarithm, is then below 0, here since step {_count(below.step)}. The "
+        f"{of} is {_number(loss)} nats, or {_number(loss / (d * math.log(2)))} bits per dimension. It depends on the "
+        f"units: with every column multiplied by 10, the same model's loss is {_number(factor)} nats higher "
+        f"({d} ln 10), {_number(loss + factor)}. Compare losses only in the same units.",
+    )
+
+
+def _met_entropy(evaluated: Sequence[TrainEvent], d: int, entropy: float | None, error: float | None) -> Answer | None:
+    if entropy is None or error is None or not evaluated:
+        return None
+    best = min(e.val_loss for e in evaluated)
+    left = best - entropy
+    if not left <= min(error, MET_PER_FEATURE * d):
+        return None
+    distance = f"{_number(left)} nats above" if left >= 0 else f"{_number(-left)} nats below"
+    return Answer(
+        "entropy",
+        "Can the loss fall further?",
+        f"Hardly: it has met the entropy of the data, {_number(entropy)} nats, the lowest mean loss any model can "
+        f"have, however large. The best evaluation stands {distance}; which rows happen to be in the validation set "
+        f"moves a loss by ±{_number(error)} nats (one standard error).",
+    )
+
+
+def _overfitting(curve: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], unit: str) -> Answer | None:
+    """Validation well above its best for the last three evaluations, while the training loss went on falling."""
+    if len(evaluated) < FEW:
+        return None
+    best = min(evaluated, key=lambda e: e.val_loss)
+    last = evaluated[-1]
+    rise = last.val_loss - best.val_loss
+    wanted = max(RISE, RISE_SHARE * (evaluated[0].val_loss - best.val_loss))
+    since = [e for e in evaluated if e.step > best.step]
+    if len(since) < 3 or min(e.val_loss for e in since[-3:]) - best.val_loss < wanted:
+        return None
+    before = [e.train_loss for e in curve if e.step <= best.step][-3:]
+    after = [e.train_loss for e in curve if e.step > best.step][-3:]
+    if not before or not after or not median(after) < median(before):
+        return None
+    return Answer(
+        "overfitting",
+        "Why does the validation loss rise?",
+        f"The model over-fits: since step {_count(best.step)} the training loss fell by "
+        f"{_number(median(before) - median(after))}, the validation loss rose by {_number(rise)} {unit}".rstrip()
+        + f", from {_number(best.val_loss)} to {_number(last.val_loss)}. The weights of step {_count(best.step)}, the "
+        "best on validation rows, are the ones kept. More rows help most; else fewer layers, a smaller width, or more "
+        "weight decay.",
+    )
+
+
+def _spike(curve: Sequence[TrainEvent], unit: str) -> Answer | None:
+    """The largest jump of the training loss above the level and the scatter of the stretches before it."""
+    largest = None
+    for i in range(WINDOW, len(curve)):
+        event, before = curve[i], [e.train_loss for e in curve[i - WINDOW : i]]
+        level = median(before)
+        spread = 1.4826 * median(abs(loss - level) for loss in before)
+        fallen = max(e.train_loss for e in curve[:i]) - min(e.train_loss for e in curve[:i])
+        jump = event.train_loss - level
+        if event.step < SETTLED * event.n_steps or jump <= max(SPIKE_SPREADS * spread, SPIKE_SHARE * fallen, 1e-9):
+            continue
+        if largest is None or jump > largest[0]:
+            largest = jump, i, level + 2 * spread
+    if largest is None:
+        return None
+    jump, i, usual = largest
+    back = next((e for e in curve[i + 1 :] if e.train_loss <= usual), None)
+    if back is not None:
+        after = f"By step {_count(back.step)} it was back where it had been: one unlucky batch or one step too long."
+    elif i + 1 == len(curve):
+        after = "It is the newest stretch; whether it recovers will show."
+    else:
+        after = "It has not come back since. A smaller learning rate makes such steps shorter."
+    where = f"before step {_count(curve[i].step)}"
+    return Answer(
+        "spike",
+        "What was that spike?",
+        f"In the stretch {where} the training loss jumped by {_number(jump)} {unit}".rstrip()
+        + f", to {_number(curve[i].train_loss)}. {after}",
+    )
+
+
+def _rolled_back(events: Sequence[TrainEvent]) -> Answer | None:
+    noted = [e for e in events if e.note.startswith("rolled back")]
+    if not noted:
+        return None
+    first, _, rest = noted[-1].note.partition("; ")
+    cause = "gradient" if "gradient not finite" in first else "loss"
+    stretches = "in one stretch" if len(noted) == 1 else f"in {len(noted)} stretches"
+    column = f" Likely cause: {_sentence(rest)} Look at that column first." if rest else ""
+    return Answer(
+        "rollback",
+        "What does rolled back mean?",
+        f"A {cause} that was not finite, {stretches}, last before step {_count(noted[-1].step)}. Such a step is not "
+        f"taken: the best weights so far return and the learning rate is halved for the rest of the run.{column}",
+    )
+
+
+def _plateau(
+    curve: Sequence[TrainEvent],
+    evaluated: Sequence[TrainEvent],
+    d: int,
+    entropy: float | None,
+    notes: Sequence[str],
+    is_over: bool,
+) -> Answer | None:
+    """Flat over the last part of the run, far above the entropy, on the training rows too: not for want of rows."""
+    if entropy is None or len(evaluated) < FEW or not curve:
+        return None
+    last = evaluated[-1]
+    if not is_over and last.step < last.n_steps / 2:
+        return None
+    best = min(e.val_loss for e in evaluated)
+    left = best - entropy
+    early = [e.val_loss for e in evaluated if e.step <= (1 - FLAT_SHARE) * last.step]
+    if not early or left < FAR_PER_FEATURE * d or min(early) - best > FLAT * left:
+        return None
+    if median(e.train_loss for e in curve[-3:]) < best - SAME * left:
+        return None
+    limits = " ".join(_sentence(note) for note in notes if "stays above" in note)
+    return Answer(
+        "plateau",
+        "Why does the loss stay so high?",
+        f"Over the last {FLAT_SHARE:.0%} of the steps it fell by {_number(max(min(early) - best, 0.0))} nats and still "
+        f"stands {_number(left)} nats above the entropy: more steps will not close that. "
+        + (limits or "This model, as it is set, cannot take the shape of these data: give it more layers, or another."),
+    )
+
+
+def _evaluations(events: Sequence[TrainEvent]) -> list[TrainEvent]:
+    """Events with a new validation loss: one that ends a slice repeats the last."""
+    found: list[TrainEvent] = []
+    for event in events:
+        if math.isfinite(event.val_loss) and not (found and found[-1].val_loss == event.val_loss):
+            found.append(event)
+    return found
+
+
+def _sentence(text: str) -> str:
+    return text.strip().rstrip(".") + "."
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "\u2212")
+
+
+def _count(n: int) -> str:
+    return f"{n:,}".replace(",", "\u2009")
+
+
+Curve = tuple[np.ndarray, np.ndarray]
+"""Steps (n,) and losses (n,)."""
+
+
+def own_losses(events: Sequence[TrainEvent], branch: int = 0, parent: Curve | None = None) -> Curve:
+    """Validation losses from step `branch` on; training losses where nothing was validated.
+
+    A fork's first point is where it left the curve of its `parent`; nan if nothing had been evaluated by then. One
+    value for each evaluation: between two, events repeat the last.
+    """
+    steps = np.array([event.step for event in events], int)
+    losses = np.array([event.val_loss for event in events], float)
+    if not np.isfinite(losses).any():
+        losses = np.array([event.train_loss for event in events], float)
+    good = np.isfinite(losses)
+    steps, losses = steps[good], losses[good]
+    new = np.append(True, losses[1:] != losses[:-1]) if len(losses) else good[:0]
+    if not branch:
+        return steps[new], losses[new]
+    before, after = new & (steps <= branch), new & (steps > branch)
+    left_at = losses[before][-1] if before.any() else np.nan
+    if parent is not None and len(parent[0]) and np.isfinite(left_at):
+        left_at = np.interp(branch, *parent)
+    return np.append(branch, steps[after]), np.append(left_at, losses[after])

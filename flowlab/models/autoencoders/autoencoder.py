@@ -1,0 +1,141 @@
+"""The autoencoder as an estimator, and how its squared error reads as a Gaussian likelihood."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from flowlab.models.autoencoders.code_model import ACTIVATIONS, CodeModel
+
+LOSSES = ("squared", "absolute", "huber")
+PRIORS = ("laplace", "gaussian")
+
+
+class GaussianReading(NamedTuple):
+    """A squared error read as a Gaussian log-likelihood: -log p = slope * squared_error + intercept (nats)."""
+
+    squared_error: float
+    negative_log_likelihood: float
+    slope: float
+    intercept: float
+
+
+def gaussian_reading(squared_error: float, n_features: int, sigma: float = 1.0) -> GaussianReading:
+    """Both numbers of one row, and the affine map between them.
+
+    For a Gaussian around the reconstruction with the same standard deviation `sigma` in each of `n_features`
+    independent directions, -log p(x) = SSE / (2 sigma^2) + n_features * (log sigma + log(2 pi) / 2).
+
+    >>> reading = gaussian_reading(3.0, n_features=2, sigma=0.5)
+    >>> round(reading.slope, 3), round(reading.intercept, 3), round(reading.negative_log_likelihood, 3)
+    (2.0, 0.452, 6.452)
+    """
+    if sigma <= 0:
+        raise ValueError(f"sigma must be above 0, not {sigma}; it is a standard deviation")
+    slope = 0.5 / sigma**2
+    intercept = n_features * (math.log(sigma) + 0.5 * math.log(2 * math.pi))
+    return GaussianReading(squared_error, slope * squared_error + intercept, slope, intercept)
+
+
+class Autoencoder(CodeModel):
+    """Rows through a narrow code and back; what comes back badly is anomalous.
+
+    Parameters
+    ----------
+    n_latent : code size; below the number of features the autoencoder is undercomplete, above it over-complete,
+        and then only noise, a penalty or weight decay keep it from copying its input
+    n_layers, width, activation : hidden layers on each side; `n_layers=0` is linear and, with the squared loss,
+        finds the subspace of the first principal components (Baldi & Hornik 1989)
+    loss : "squared", "absolute" or "huber" (threshold 1 standard deviation), summed over the features
+    noise : standard deviation of the noise on the inputs, in standard deviations (denoising, Vincent et al. 2008)
+    penalty, penalty_power : adds penalty * sum |code|^power to the loss; power 1 is the sparse autoencoder, the
+        negative logarithm of a Laplace prior on the code up to a constant. Weights can escape it by shrinking
+        the code and growing the decoder; a little `weight_decay` closes that door.
+    prior : distribution fitted to the training codes from which `sample` draws, "laplace" (independent units) or
+        "gaussian" (with covariance). An autoencoder is no density: this is a habit, not a law.
+
+    `score_samples` is minus the sum of squared errors of a row, in squared standard deviations of the training
+    rows, whatever the loss: scores of different autoencoders can be compared.
+    """
+
+    loss_label = "reconstruction loss per row (standard deviations)"
+    score_label = "minus reconstruction error (squared standard deviations)"
+    is_density = False
+    _state_names = ("mean", "scale", "parameters", "code_center", "code_spread")
+    _not_negative = ("noise", "penalty")
+    _choices = {"activation": ACTIVATIONS, "loss": LOSSES, "prior": PRIORS}
+
+    def __init__(
+        self,
+        n_latent=1,
+        n_layers=2,
+        width=64,
+        activation="relu",
+        loss="squared",
+        noise=0.0,
+        penalty=0.0,
+        penalty_power=1.0,
+        prior="gaussian",
+        n_steps=2000,
+        batch_size=256,
+        learning_rate=5e-3,
+        weight_decay=0.0,
+        patience=0,
+        random_state=0,
+    ):
+        self.n_latent = n_latent
+        self.n_layers = n_layers
+        self.width = width
+        self.activation = activation
+        self.loss = loss
+        self.noise = noise
+        self.penalty = penalty
+        self.penalty_power = penalty_power
+        self.prior = prior
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.patience = patience
+        self.random_state = random_state
+
+    def score_samples(self, X) -> np.ndarray:
+        """Minus the reconstruction error, (n_samples,), in squared standard deviations; not a likelihood."""
+        return -self.reconstruction_error(X)
+
+    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+        """Decoded draws from the prior fitted to the training codes, (n_samples, n_features)."""
+        self._check_is_trained()
+        rng = np.random.default_rng(random_state)
+        if self.prior == "laplace":
+            codes = rng.laplace(size=(n_samples, self.n_latent)) * self.code_spread_
+        else:
+            codes = rng.standard_normal((n_samples, self.n_latent)) @ self.code_spread_.T
+        return self.inverse_transform(self.code_center_ + temperature * codes)
+
+    def _keep_codes(self, X) -> None:
+        codes = self._encode(X)
+        if self.prior == "laplace":
+            self.code_center_ = np.median(codes, 0)
+            self.code_spread_ = np.abs(codes - self.code_center_).mean(0)
+        else:
+            self.code_center_ = codes.mean(0)
+            axes = np.linalg.svd((codes - self.code_center_) / math.sqrt(max(len(codes), 1)), full_matrices=False)
+            root = np.zeros((self.n_latent, self.n_latent))
+            root[:, : len(axes.S)] = axes.Vh.T * axes.S
+            self.code_spread_ = root
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not 0.25 <= self.penalty_power <= 4:
+            raise ValueError(f"penalty_power must lie between 0.25 and 4, not {self.penalty_power!r}; 1 is the L1 norm")
+
+    def _net(self, parameters):
+        from flowlab.nets.autoencoder import AutoencoderNet
+
+        return AutoencoderNet(
+            self.n_features_in_, self.n_latent, self._hidden(), self.activation, self.loss, self.noise, self.penalty,
+            self.penalty_power, parameters,
+        )  # fmt: skip

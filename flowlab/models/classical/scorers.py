@@ -1,0 +1,196 @@
+"""Classical detectors that rank rows without a density: isolation forest, PCA residual, nearest neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
+
+from flowlab.models.base import LatentModel
+from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
+
+FLOAT32_LIMIT = 1e30
+"""scikit-learn's trees compare in float32."""
+
+
+class IsolationForestModel(OneStepScorer):
+    """Isolation forest (Liu, Ting & Zhou 2008, doi:10.1109/ICDM.2008.17): anomalies are cut off by few random splits.
+
+    The score is minus 2^(-mean path length / expected path length), from -1 (most anomalous) to 0. Trees are grown
+    by scikit-learn on standardised columns (the forest itself does not care about scales, float32 does), kept as
+    plain arrays and evaluated here.
+
+    Parameters
+    ----------
+    n_trees : number of trees
+    max_samples : rows that each tree is grown on, at most
+    random_state : seed of the trees
+    """
+
+    _learned = ("mean_", "scale_", "feature_", "cut_", "child_", "path_length_", "depth_", "normal_length_")
+    score_label = "isolation score (-1 to 0)"
+
+    def __init__(self, n_trees=100, max_samples=256, random_state=0):
+        self.n_trees = n_trees
+        self.max_samples = max_samples
+        self.random_state = random_state
+
+    def _fit(self, X: np.ndarray) -> None:
+        self.mean_, self.scale_ = mean_and_scale(X)
+        forest = IsolationForest(
+            n_estimators=self.n_trees, max_samples=min(self.max_samples, len(X)), random_state=self.random_state
+        ).fit(_as_float32(standardise(X, self.mean_, self.scale_)))
+        trees = [_breadth_first(estimator.tree_) for estimator in forest.estimators_]
+        size = max(len(tree["cut"]) for tree in trees)
+        for name in ("feature", "cut", "child", "path_length"):
+            padded = [np.pad(tree[name], (0, size - len(tree[name]))) for tree in trees]
+            setattr(self, f"{name}_", np.stack(padded))
+        self.depth_ = max(tree["depth"] for tree in trees)
+        self.normal_length_ = float(_average_path_length(np.array([forest.max_samples_]))[0])
+
+    def score_samples(self, X) -> np.ndarray:
+        Z = _as_float32(standardise(self._check_rows(X), self.mean_, self.scale_))
+        scores = np.empty(len(Z))
+        for start in range(0, len(Z), 2048):  # a block of rows that stays in the cache
+            scores[start : start + 2048] = self._path_lengths(Z[start : start + 2048])
+        # a table without any split (all rows equal) makes the expected length 0: everything is as normal as can be
+        return -(2.0 ** (-scores / (len(self.cut_) * max(self.normal_length_, 1e-9))))
+
+    def _path_lengths(self, Z: np.ndarray) -> np.ndarray:
+        """Path length of each row, summed over the trees, shape (n,)."""
+        n = len(Z)
+        cells, row = np.ascontiguousarray(Z.T).ravel(), np.arange(n)
+        lengths = np.zeros(n)
+        for feature, cut, child, path_length in zip(
+            self.feature_ * n, self.cut_, self.child_, self.path_length_, strict=True
+        ):
+            node = np.zeros(n, np.intp)
+            for _ in range(self.depth_):
+                goes_right = cells.take(feature.take(node) + row) > cut.take(node)
+                node = child.take(node)
+                node += goes_right
+            lengths += path_length.take(node)
+        return lengths
+
+
+def _as_float32(Z: np.ndarray) -> np.ndarray:
+    return np.clip(Z, -FLOAT32_LIMIT, FLOAT32_LIMIT).astype(np.float32)
+
+
+def _breadth_first(tree) -> dict[str, np.ndarray]:
+    """scikit-learn's tree, renumbered so that a node's right child follows its left; a leaf is its own child."""
+    order, child, depth = [0], [], [0]
+    for old in order:  # grows while it is walked
+        if tree.children_left[old] < 0:
+            child.append(len(child))
+        else:
+            child.append(len(order))
+            order += [tree.children_left[old], tree.children_right[old]]
+            depth += [depth[len(child) - 1] + 1] * 2
+    order, child = np.array(order), np.array(child, np.intp)
+    leaf = tree.children_left[order] < 0
+    rest = _average_path_length(tree.n_node_samples[order])
+    return {
+        "feature": np.where(leaf, 0, tree.feature[order]).astype(np.intp),
+        "cut": np.where(leaf, np.inf, tree.threshold[order]),
+        "child": child,
+        "path_length": np.where(leaf, np.array(depth) + rest, 0.0),
+        "depth": max(depth),
+    }
+
+
+def _average_path_length(n: np.ndarray) -> np.ndarray:
+    """Mean depth of an unsuccessful search in a binary tree of n rows, c(n) of Liu et al. (equation 1)."""
+    n = np.asarray(n, float)
+    many = 2 * (np.log(np.maximum(n - 1, 1)) + np.euler_gamma) - 2 * (n - 1) / np.maximum(n, 1)
+    return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, many))
+
+
+class NearestNeighbours(OneStepScorer):
+    """Distance to the k nearest training rows (Ramaswamy et al. 2000, doi:10.1145/342009.335437), negated.
+
+    Parameters
+    ----------
+    n_neighbors : k
+    distance : "mean" of the k distances, or the "largest"
+    standardize : whether columns are divided by their standard deviation first
+    max_rows : compare with at most so many training rows, chosen at random
+    random_state : chooses those rows
+    """
+
+    _learned = ("mean_", "scale_", "points_")
+    score_label = "minus distance to the nearest rows (standard deviations)"
+
+    def __init__(self, n_neighbors=5, distance="mean", standardize=True, max_rows=20_000, random_state=0):
+        self.n_neighbors = n_neighbors
+        self.distance = distance
+        self.standardize = standardize
+        self.max_rows = max_rows
+        self.random_state = random_state
+
+    def _fit(self, X: np.ndarray) -> None:
+        if self.distance not in ("mean", "largest"):
+            raise ValueError(f"distance must be 'mean' or 'largest', not {self.distance!r}")
+        if self.n_neighbors < 1:
+            raise ValueError(f"n_neighbors must be at least 1, not {self.n_neighbors!r}")
+        self.mean_, self.scale_ = mean_and_scale(X, self.standardize)
+        if len(X) > self.max_rows:
+            rng = check_random_state(self.random_state)
+            X = X[np.sort(rng.choice(len(X), self.max_rows, replace=False))]
+        self.points_ = standardise(X, self.mean_, self.scale_)
+
+    def score_samples(self, X) -> np.ndarray:
+        return -self._distances(standardise(self._check_rows(X), self.mean_, self.scale_), skip=0)
+
+    def training_scores(self) -> np.ndarray:
+        """Scores of the rows in `points_`, each compared with the others only: what a new row's score compares to."""
+        return -self._distances(self.points_, skip=1)
+
+    def _distances(self, Z: np.ndarray, skip: int) -> np.ndarray:
+        k = min(self.n_neighbors + skip, len(self.points_))
+        # measured for 10,000 against 3,000 rows: from six columns on a tree is slower than all distances at once
+        search = NearestNeighbors(n_neighbors=k, algorithm="kd_tree" if Z.shape[1] < 6 else "brute").fit(self.points_)
+        distances = search.kneighbors(Z)[0][:, min(skip, k - 1) :]
+        return distances[:, -1] if self.distance == "largest" else distances.mean(axis=1)
+
+
+class PCAResidual(OneStepScorer, LatentModel):
+    """What principal components leave out: the squared distance of a standardised row to its reconstruction.
+
+    Parameters
+    ----------
+    variance : share of the variance that the kept components explain, 0 to 1; at least one component is left out
+    standardize : whether columns are divided by their standard deviation first
+    """
+
+    _learned = ("mean_", "scale_", "components_")
+    loss_label = "mean squared reconstruction error (standardised)"
+    score_label = "minus squared reconstruction error (standardised)"
+
+    def __init__(self, variance=0.9, standardize=True):
+        self.variance = variance
+        self.standardize = standardize
+
+    def _fit(self, X: np.ndarray) -> None:
+        if not 0 <= self.variance <= 1:
+            raise ValueError(f"variance must be a share from 0 to 1, not {self.variance!r}")
+        self.mean_, self.scale_ = mean_and_scale(X, self.standardize)
+        Z = standardise(X, self.mean_, self.scale_)
+        values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))
+        shares = np.cumsum(values[::-1]) / max(values.sum(), 1e-300)
+        kept = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
+        self.components_ = vectors[:, ::-1][:, :kept].T
+
+    def score_samples(self, X) -> np.ndarray:
+        Z = standardise(self._check_rows(X), self.mean_, self.scale_)
+        residual = Z - (Z @ self.components_.T) @ self.components_
+        return -np.einsum("ij,ij->i", residual, residual)
+
+    def transform(self, X) -> np.ndarray:
+        """Principal components, shape (n_samples, n_components)."""
+        return standardise(self._check_rows(X), self.mean_, self.scale_) @ self.components_.T
+
+    def inverse_transform(self, Z) -> np.ndarray:
+        """Rows of the principal subspace, in data units, shape (n_samples, n_features)."""
+        return np.asarray(Z) @ self.components_ * self.scale_ + self.mean_

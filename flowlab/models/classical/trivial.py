@@ -1,0 +1,135 @@
+"""Detectors of one line each: a model that does not beat them has found nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.utils.validation import validate_data
+
+from flowlab.models.base import State, one_step_event
+from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
+from flowlab.records import TrainEvent
+
+
+class LargestZ(OneStepScorer):
+    """Minus the largest |z| of a row: how many standard deviations its strangest column is from the mean."""
+
+    _learned = ("mean_", "scale_")
+    score_label = "minus the largest |z| (standard deviations)"
+
+    def _fit(self, X: np.ndarray) -> None:
+        self.mean_, self.scale_ = mean_and_scale(X)
+
+    def score_samples(self, X) -> np.ndarray:
+        return -np.abs(standardise(self._check_rows(X), self.mean_, self.scale_)).max(axis=1)
+
+
+class SumOfSquares(OneStepScorer):
+    """Minus the sum of z squared: a Gaussian with independent columns, up to a constant."""
+
+    _learned = ("mean_", "scale_")
+    score_label = "minus the sum of z squared"
+
+    def _fit(self, X: np.ndarray) -> None:
+        self.mean_, self.scale_ = mean_and_scale(X)
+
+    def score_samples(self, X) -> np.ndarray:
+        Z = standardise(self._check_rows(X), self.mean_, self.scale_)
+        return -np.einsum("ij,ij->i", Z, Z)
+
+
+class BestSingleColumn(OneStepScorer):
+    """The best that one column could have done, known only in hindsight: it looks at the labels.
+
+    `fit(X, y)` takes the column, and of it z, -z or |z|, whose AUROC against `y` (n_samples,) is highest; the
+    smallest label marks normal rows. A yardstick, never a detector: without both kinds of labels `fit` raises
+    ValueError.
+    """
+
+    _learned = ("mean_", "scale_", "column_", "direction_", "auroc_")
+    score_label = "score of the best single column, in hindsight (standard deviations)"
+    needs_labels = True
+
+    def fit(self, X, y):
+        """Choose the column by the labels `y`. Returns self."""
+        for _ in self.fit_iter(X, y=y):
+            pass
+        return self
+
+    def fit_iter(
+        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None, y=None
+    ) -> Iterator[TrainEvent]:
+        """As every model's, with the labels `y` of the rows of `X`."""
+        if checkpoint is not None:
+            return super().fit_iter(X, X_val, checkpoint=checkpoint)
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        is_anomaly = np.asarray(y) > np.min(y)
+        if not is_anomaly.any():
+            raise ValueError(
+                "BestSingleColumn needs labels y of both kinds, 0 for normal rows and 1 for anomalies; "
+                f"all {len(is_anomaly)} are {np.min(y)}"
+            )
+        return self._choose(X, is_anomaly) if n_steps is None or n_steps > 0 else iter(())
+
+    def _choose(self, X: np.ndarray, is_anomaly: np.ndarray) -> Iterator[TrainEvent]:
+        began = time.perf_counter()
+        self._labels = is_anomaly
+        self._fit(X)
+        del self._labels
+        yield one_step_event(self, X, None, time.perf_counter() - began)
+
+    def _fit(self, X: np.ndarray) -> None:
+        self.mean_, self.scale_ = mean_and_scale(X)
+        Z = standardise(X, self.mean_, self.scale_)
+        aurocs = np.stack([_auroc(score, self._labels) for score in (Z, -Z, np.abs(Z))])
+        direction, self.column_ = (int(i) for i in np.unravel_index(np.argmax(aurocs), aurocs.shape))
+        self.direction_ = ("high", "low", "far")[direction]
+        self.auroc_ = float(aurocs.max())
+
+    def score_samples(self, X) -> np.ndarray:
+        Z = standardise(self._check_rows(X), self.mean_, self.scale_)
+        z = Z[:, self.column_]
+        return -{"high": z, "low": -z, "far": np.abs(z)}[self.direction_]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _auroc(scores: np.ndarray, is_anomaly: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of each column of `scores` (n, n_columns), by the ranks (Mann & Whitney 1947)."""
+    n_anomalies = int(is_anomaly.sum())
+    ranks = rankdata(scores, axis=0)[is_anomaly].sum(axis=0)
+    return (ranks - n_anomalies * (n_anomalies + 1) / 2) / (n_anomalies * (len(is_anomaly) - n_anomalies))
+
+
+class RandomScore(OneStepScorer):
+    """A random number for each row, from -1 to 0: the same for equal rows, wherever they stand. AUROC 0.5 by design."""
+
+    _learned = ("seed_",)
+    score_label = "random number (no unit)"
+
+    def __init__(self, random_state=0):
+        self.random_state = random_state
+
+    def _fit(self, X: np.ndarray) -> None:
+        self.seed_ = int(self.random_state or 0)
+
+    def score_samples(self, X) -> np.ndarray:
+        bits = (self._check_rows(X) + 0.0).view(np.uint64)  # + 0.0 makes -0.0 the same number as 0.0
+        row_hash = np.full(len(bits), np.uint64(self.seed_ & (2**64 - 1)))
+        for column in bits.T:
+            row_hash = _mix(row_hash ^ column)
+        return -(row_hash >> np.uint64(11)).astype(float) / 2.0**53
+
+
+def _mix(z: np.ndarray) -> np.ndarray:
+    """One step of splitmix64 (Steele et al. 2014): neighbouring numbers become unrelated ones."""
+    z = z + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -1,0 +1,126 @@
+"""Which columns the layers of our flows transform, what a masked autoregressive layer lets through, and Jacobians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from flowlab.models.flows.jacobian_form import LayerForm, check_layer, form_of_flow
+
+
+class LayerMasks:
+    """Masks and Jacobians of a flow in columns of the data; a mixin of `EngineFlow`, whose scaling and net it reads.
+
+    Columns without spread never reach the net; here they count as not transformed.
+    """
+
+    mask: str
+    _scaling: Any
+    _net: Any
+
+    def transformed_columns(self, mask: str | None = None) -> np.ndarray:
+        """Which columns each layer transforms by its architecture, (n_layers, n_features) bool.
+
+        With `mask`: which they would with that mask, trained on the same rows; ValueError where it does not fit them.
+        """
+        varies = self._scaling_checked().varies
+        net = self._net if mask is None else self._built_with(mask)
+        transformed = np.zeros((len(net.layers), len(varies)), bool)
+        for row, layer in zip(transformed, net.layers):
+            moved = getattr(layer, "moved", None)
+            row[np.flatnonzero(varies)[slice(None) if moved is None else moved]] = True
+        return transformed
+
+    def untransformed_columns(self, mask: str | None = None) -> np.ndarray:
+        """Columns with spread, (n,), that no layer transforms, at most rescales: their marginal stays normal."""
+        layers = self._net.layers if mask is None else self._built_with(mask).layers
+        shaping = np.array([not getattr(layer, "only_rescales", False) for layer in layers], bool)
+        touched = self.transformed_columns(mask)[shaping].any(axis=0)
+        return np.flatnonzero(self._scaling.varies & ~touched)
+
+    def made_masks(self, layer: int = 1) -> dict[str, np.ndarray]:
+        """The masks of the MADE (Germain et al. 2015, arXiv:1502.03509) in a layer, 1 the first; {} if it has none.
+
+        Returns
+        -------
+        order : (d,) columns of the data with spread, from the first to the last to be known
+        input : (hidden, d) bool, which unit sees which column, columns in `order`; units are sorted by degree
+        hidden_1, .. : (hidden, hidden) bool, which unit of the next hidden layer sees which of the one before
+        output : (d, hidden) bool, which column's scale and shift see which unit of the last hidden layer
+        paths : (d, d) how many paths lead from column j to column i's scale and shift: strictly lower triangular,
+            unless `fault` dropped the masks
+        """
+        varies = self._scaling_checked().varies
+        inside = self._net.layers[check_layer(layer, len(self._net.layers)) - 1]
+        if not hasattr(inside, "connections"):
+            return {}
+        first, *middle, last = (mask.numpy() for mask in inside.connections())
+        paths = first.astype(float)
+        for mask in (*middle, last):
+            paths = mask.astype(float) @ paths
+        named = {f"hidden_{i + 1}": mask for i, mask in enumerate(middle)}
+        order = np.flatnonzero(varies)[inside.order.numpy()]
+        return {"order": order, "input": first, **named, "output": last, "paths": paths}
+
+    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+        """Jacobian of one layer or of all, (n_features, n_features), by our own backward pass in float64.
+
+        See `FlowModel.layer_jacobian`. Columns without spread, and a context, pass all layers as they are: ones on the
+        diagonal. ValueError for a layer that does not exist.
+        """
+        scaling = self._scaling_checked()
+        Z = scaling.forward(self._check_rows(np.asarray(x)[None]))
+        net = self._exact_net()
+        chosen = check_layer(layer, len(net.layers)) - 1 if layer else None
+        matrix = np.eye(Z.shape[1])
+        inner = net.jacobian(self._to_tensor(Z, exact=True)[:, 0], chosen)
+        matrix[np.ix_(scaling.varies, scaling.varies)] = inner.numpy()
+        return matrix
+
+    def layer_form(self, layer: int = 0) -> LayerForm:
+        """In which order of the columns the Jacobian of a layer (1 the first), or of all (0), is triangular, and why.
+
+        Couplings: the kept columns first, then the moved. Autoregressive layers: in their own order. Columns that do
+        not vary come first.
+        """
+        varies = self._scaling_checked().varies
+        forms = [_form(inside, varies) for inside in self._net.layers]
+        return forms[check_layer(layer, len(forms)) - 1] if layer else form_of_flow(forms)
+
+    def _built_with(self, mask: str):
+        """The untrained net of another mask, for the columns of this model's training rows."""
+        other = clone(self).set_params(mask=mask)
+        other._scaling = self._scaling
+        return other._build(int(self._scaling.varies.sum()))
+
+    def _varying_mask(self) -> str:
+        """`mask`; where it has a digit for every column, the digits of those that vary."""
+        mask, varies = self.mask, self._scaling.varies
+        same, digits = str(mask)[:1] == "=", str(mask).removeprefix("=")
+        if not isinstance(mask, str) or not set(digits) <= {"0", "1"}:
+            return mask
+        if len(digits) != len(varies):
+            raise ValueError(f"mask must have one digit for each of the {len(varies)} columns, not be {mask!r}")
+        kept = "".join(digit for digit, varying in zip(digits, varies) if varying)
+        if len(kept) > 1 and len(set(kept)) == 1:
+            raise ValueError(
+                f"mask must have at least one 0 and one 1 among its digits of the {len(kept)} columns that vary, "
+                f"not be {mask!r}"
+            )
+        return "=" * same + kept
+
+
+def _form(layer: Any, varies: np.ndarray) -> LayerForm:
+    inner, constant = np.flatnonzero(varies), np.flatnonzero(~varies)
+    if hasattr(layer, "moved"):
+        order = np.concatenate([constant, inner[layer.kept], inner[layer.moved]])
+        return LayerForm("coupling", order, order, len(constant) + len(layer.kept))
+    if hasattr(layer, "connections"):
+        order = np.concatenate([constant, inner[layer.order.numpy()]])
+        return LayerForm("autoregressive", order, order, len(constant))
+    if getattr(layer, "only_rescales", False):
+        order = np.concatenate([constant, inner])
+        return LayerForm("rescaling", order, order, len(constant))
+    return LayerForm(type(layer).__name__.lower())

@@ -1,0 +1,102 @@
+"""A detection report in one HTML file: pictures, settings, versions, and what the threshold means in plain words."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from flowlab.detection.scored import Evidence
+from flowlab.detection.threshold import Threshold, plain
+from flowlab.records import RunSpec
+
+MAX_ROWS = 50
+STYLE = """
+body { font: 15px/1.5 "Source Sans 3", "Helvetica Neue", Arial, sans-serif; color: #1B2333; max-width: 60rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
+th, td { padding: 2px 10px; border-bottom: 1px solid #E3E7EE; text-align: right; }
+th:first-child, td:first-child { text-align: left; } figcaption { color: #5B6678; }
+pre { background: #F4F6F9; padding: 0.75rem; white-space: pre-wrap; }
+"""
+
+
+def detection_report(
+    title: str,
+    spec: RunSpec,
+    evidence: Evidence,
+    threshold: Threshold,
+    figures: Sequence[tuple[str, str]] = (),
+    rows: pd.DataFrame | None = None,
+    versions: Mapping[str, str] | None = None,
+    link: str = "",
+) -> bytes:
+    """The report as UTF-8 HTML.
+
+    Parameters
+    ----------
+    title : what was looked at, in words
+    spec : the run's settings
+    evidence, threshold : scores and the chosen threshold
+    figures : (caption, HTML) of `plots.standalone.figures_html`
+    rows : the highest scoring rows with their reasons, the first 50 are shown
+    versions : of the software; link : where the page of this state can be opened
+    """
+    made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    parts = [
+        f"<h1>{_text(title)}</h1><p>FlowLab detection report, {made}.</p>",
+        f"<h2>The threshold</h2><p>Rows with an anomaly score of at least <b>{_text(plain(threshold.value))}</b> are "
+        f"flagged. {_text(threshold.sentence)} {_text(threshold.caution)}</p>",
+        f"<p>{_text(meaning(evidence, threshold))}</p>",
+        f"<h2>What it does</h2>{_measures(evidence, threshold)}",
+        *(f"<figure>{markup}<figcaption>{_text(caption)}</figcaption></figure>" for caption, markup in figures),
+    ]
+    if rows is not None and len(rows):
+        head = f"<h2>The {min(len(rows), MAX_ROWS)} highest scoring rows</h2>"
+        table = rows.head(MAX_ROWS).to_html(escape=True, border=0, na_rep="", max_cols=40)
+        parts.append(f'{head}<div class="wide">{table}</div>')
+    settings = json.dumps(json.loads(spec.to_json()), indent=1)
+    parts.append(f"<h2>Settings</h2><pre>{_text(settings)}</pre>")
+    if link:
+        parts.append(f"<p>Address of this state: <code>{_text(link)}</code></p>")
+    if versions:
+        parts.append(f"<p>{_text(', '.join(f'{name} {version}' for name, version in versions.items()))}</p>")
+    body = "\n".join(parts)
+    head = f'<meta charset="utf-8"><title>{_text(title)}</title><style>{STYLE}</style>'
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>'.encode()
+
+
+def meaning(evidence: Evidence, threshold: Threshold) -> str:
+    """What the threshold promises and what it does not, in plain words."""
+    n = len(evidence.calibration)
+    rate = float(np.mean(evidence.calibration >= threshold.value))
+    normal = "rows labelled normal" if evidence.dataset.y is not None else "validation rows, which count as normal,"
+    text = (
+        f"It was chosen on {len(evidence.rows('validation')):,} validation rows that the model was not fitted to, "
+        f"and is reported on {len(evidence.rows('test')):,} test rows that had no part in it. Of {n:,} {normal} "
+        f"{100 * rate:.2f} % lie above it."
+    )
+    if threshold.interval is not None:
+        low, high = map(plain, threshold.interval)
+        text += f" Other rows of the same kind would have put it between {low} and {high} (95 %, bootstrap)."
+    return text + " All of this holds for rows from the same source; after a change there, choose it again."
+
+
+def _measures(evidence: Evidence, threshold: Threshold) -> str:
+    columns = {}
+    for part in ("validation", "test"):
+        curves = evidence.curves(part)
+        at = {name: float(value) for name, value in curves.at(threshold.value).items() if name != "cost"}
+        if curves.has_labels:
+            at |= {"AUROC": curves.auroc(), "average precision": curves.average_precision()}
+        columns[part] = {name.replace("_", " "): f"{value:.4g}" for name, value in at.items()}
+    return pd.DataFrame(columns).to_html(border=0, na_rep="", escape=True)
+
+
+def _text(text: object) -> str:
+    return html.escape(str(text))

@@ -1,0 +1,48 @@
+"""A Python program that carries out a run with the library alone."""
+
+from __future__ import annotations
+
+from flowlab.detection.rules import RULES
+from flowlab.detection.threshold import Threshold
+from flowlab.records import RunSpec, Spec
+
+
+def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: str = "rows") -> str:
+    """A Python program that carries out the run with the library alone, to the same weights, scores and flags.
+
+    `table` is the file name of an uploaded table, which the program reads from where it is started; `unit` is that
+    of a cost model's tolerance.
+    """
+    load = f", load_table=lambda digest: read_table({table!r}).frame" if table else ""
+    if threshold.rule in RULES and not threshold.refused:
+        given = "".join(f", {name}={value!r}" for name, value in threshold.parameters.items())
+        given += f", unit={unit!r}" if threshold.rule == "cost" and unit != "rows" else ""
+        choice = f"evidence.choose({threshold.rule!r}{given})"
+    else:
+        choice = f"manual({threshold.value!r})"
+    lines = [
+        f'"""Reproduces a FlowLab run ({spec.data.name}, {spec.model.name}) and its threshold."""',
+        "",
+        "from flowlab import catalog",
+        *(["from flowlab.datasets.tables import read_table"] if table else []),
+        "from flowlab.detection.evidence import Evidence",
+        *(["from flowlab.detection.rules import manual"] if choice.startswith("manual") else []),
+        "from flowlab.records import RunSpec, Spec",
+        "",
+        f"spec = RunSpec({_call(spec.data)}, {_call(spec.model)}, seed={spec.seed})",
+        f"dataset = catalog.make_dataset(spec.data, spec.seed{load})",
+        "model = catalog.make_model(spec.model, spec.seed, dataset)",
+        'validation = dataset.part("monitor")',
+        'for event in model.fit_iter(dataset.part("train"), validation if len(validation) else None):',
+        "    pass",
+        "evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))",
+        f"threshold = {choice}",
+        "flagged = threshold.flag(evidence.scores)",
+        'print(threshold.sentence, f"{flagged.sum():,} of {len(flagged):,} rows are flagged.")',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _call(spec: Spec) -> str:
+    return f"Spec({spec.name!r}, {dict(spec.params)!r})" if spec.params else f"Spec({spec.name!r})"

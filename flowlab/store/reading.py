@@ -1,0 +1,214 @@
+"""What is stored and in which form: runs as read from their directories, arrays as NPZ, tables fit for Parquet.
+
+Nothing here writes; that is `runs.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowlab.records import RunSpec, TrainEvent
+from flowlab.store.arrays import read_npz
+from flowlab.store.errors import RunNotFound, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+RUN_ID = re.compile(r"[0-9a-f]{16}\Z")
+EXTRA_NAME = re.compile(r"[a-z_]{1,32}\Z")
+
+
+class Frames(Sequence[dict[str, np.ndarray]]):
+    """The film of a run: a sequence of dicts of arrays, each read from its file when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = sorted(folder.glob("[0-9]*.npz"))
+        self.steps = [int(path.stem) for path in self._paths]
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return read_npz(self._paths[index])
+
+
+class _EventLog:
+    """The events of one file. A page that follows a run reads it five times a second: only what is new is parsed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._forget()
+
+    def read(self) -> list[TrainEvent]:
+        with self._lock:
+            data = self._rest()
+            if not data.startswith(self._last_line):  # begun again
+                self._forget()
+                data = self._rest()
+            whole = data[len(self._last_line) : data.rfind(b"\n") + 1]
+            for line in whole.splitlines(keepends=True):
+                self._add(line)
+            return list(self._events)
+
+    def _forget(self) -> None:
+        self._end, self._last_line, self._events = 0, b"", []
+
+    def _rest(self) -> bytes:
+        """What follows what was read, and before it the last line that was, to know the file by."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._end - len(self._last_line))
+                return file.read()
+        except OSError:
+            return b""
+
+    def _add(self, line: bytes) -> None:
+        self._end, self._last_line = self._end + len(line), line
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            event = TrainEvent.from_json(line.decode())
+            # After a crash training goes on from a checkpoint that may be older than the last line.
+            while self._events and self._events[-1].step >= event.step:
+                self._events.pop()
+            self._events.append(event)
+
+
+_log_of = lru_cache(maxsize=100)(_EventLog)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run as it stood when it was loaded. `run.json` has been read; everything else is read when first asked for."""
+
+    path: Path
+    run_id: str
+    spec: RunSpec
+    status: str
+    error: str
+    details: str
+    versions: Mapping[str, str]
+    created: float
+    user: str
+    pid: int
+
+    @classmethod
+    def from_record(cls, path: Path, record: Mapping[str, Any]) -> Run:
+        """The run whose run.json says `record`; RunNotFound where that cannot be understood."""
+        try:
+            return cls(
+                path=path,
+                run_id=path.name,
+                spec=RunSpec.from_json(json.dumps(record["spec"])),
+                status=str(record["status"]),
+                error=str(record["error"]),
+                details=str(record["details"]),
+                versions=dict(record["versions"]),
+                created=float(record["created"]),
+                user=str(record["user"]),
+                pid=int(record["pid"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunNotFound(f"The record of run {path.name} is damaged; train it again.") from error
+
+    @cached_property
+    def events(self) -> list[TrainEvent]:
+        """What training reported, steps strictly rising. A torn last line is ignored; a repeated step is read once."""
+        return _log_of(self.path / "events.jsonl").read()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the run was closed with a model: done or stopped."""
+        return self.status in ("done", "stopped")
+
+    @property
+    def updated(self) -> float:
+        """When status, weights or result last changed, in seconds since 1970: a key for what is computed from them."""
+        paths = (self.path / name for name in ("run.json", "checkpoint.npz", "model.npz"))
+        return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+    @cached_property
+    def frames(self) -> Frames:
+        return Frames(self.path / "frames")
+
+    @cached_property
+    def checkpoint(self) -> dict[str, np.ndarray] | None:
+        """Where training goes on, or None before the first slice."""
+        return self._arrays("checkpoint.npz")
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """Steps whose checkpoints were kept, so that a fork need not begin at the beginning."""
+        return sorted(int(path.stem) for path in (self.path / "checkpoints").glob("[0-9]*.npz"))
+
+    def kept_checkpoint(self, step: int) -> dict[str, np.ndarray]:
+        """The checkpoint kept at one of `kept_steps`."""
+        return read_npz(self.path / "checkpoints" / f"{step:08d}.npz")
+
+    @cached_property
+    def state(self) -> dict[str, np.ndarray] | None:
+        """The fitted estimator (`DensityModel.set_state`), or None while the run is not finished."""
+        return self._arrays("model.npz") if self.is_usable else None
+
+    @cached_property
+    def views(self) -> dict[str, np.ndarray] | None:
+        """Everything the pages draw of a finished run, or None."""
+        return self._arrays("views.npz") if self.is_usable else None
+
+    def extra(self, name: str) -> Any | None:
+        """What `RunStore.put_json(run_id, name, ...)` stored, such as "encoder"; None if nothing."""
+        try:
+            return json.loads(read_bytes(self.path / f"{checked(EXTRA_NAME, name, 'name')}.json") or b"null")
+        except ValueError as error:
+            raise StoreError(f"{name}.json of run {self.run_id} cannot be read; restart the run.") from error
+
+    def _arrays(self, name: str) -> dict[str, np.ndarray] | None:
+        path = self.path / name
+        return read_npz(path) if path.exists() else None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes, none if it is not there."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def checked(pattern: re.Pattern[str], text: str, name: str) -> str:
+    """`text`, if it is of this pattern: what keeps a name from a link inside its folder. Else ValueError."""
+    if not isinstance(text, str) or not pattern.match(text):
+        raise ValueError(f"{name} must match {pattern.pattern!r}, not {str(text)[:40]!r}")
+    return text
+
+
+def table_digest(frame: pd.DataFrame) -> str:
+    """16 hex digits over names, types and values."""
+    import pandas as pd
+
+    h = hashlib.sha256(repr([(name, str(kind)) for name, kind in frame.dtypes.items()]).encode())
+    h.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return h.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """What computed a run; asked of the package metadata, so that nothing heavy is imported."""
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in ("flowlab", "numpy", "scikit-learn", "torch", "nflows"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions

@@ -1,0 +1,229 @@
+"""Runs on disk: the only module that writes files. A run is a directory of JSON and NPZ, written whole or not at all.
+
+What is stored, and how it is read, stands in `stored.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowlab.records import RunSpec, TrainEvent
+from flowlab.store.arrays import npz_bytes, storable
+from flowlab.store.atomic import append_lines, changed_at, children, keep, on_disk, thin, write_whole
+from flowlab.store.errors import RunNotFound, StoreError
+from flowlab.store.reading import EXTRA_NAME, RUN_ID, Frames, Run, checked, read_bytes, table_digest, versions
+
+__all__ = ["STATUSES", "Frames", "Run", "RunNotFound", "RunStore", "StoreError"]
+
+STATUSES = ("queued", "running", "paused", "done", "stopped", "failed", "interrupted")
+MAX_FRAMES = 60
+MAX_FILM_BYTES = 2_000_000
+MAX_KEPT = 6
+MAX_KEPT_BYTES = 16_000_000
+FORMAT = 1
+
+_VISITOR = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+class RunStore:
+    """All runs, uploaded tables and visitors' lists under one folder.
+
+    One process writes a run; any number may read it meanwhile. Every method raises StoreError when the disk is
+    full or not writable, and leaves what was there before as it was.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def create(self, run_id: str, spec: RunSpec, user: str = "") -> Run:
+        """Begin a run, queued and empty. What an earlier run of this id left is removed.
+
+        A fork begins with its parent's events, film and kept checkpoints up to the step it goes on from.
+        """
+        folder = self._folder(run_id)
+        with on_disk(f"run {run_id} could not be begun"):
+            if folder.exists():
+                # The record goes last, so that a crash in between leaves a run without results, not rubbish.
+                for name in ("checkpoint.npz", "model.npz", "views.npz", "events.jsonl"):
+                    (folder / name).unlink(missing_ok=True)
+                shutil.rmtree(folder / "frames", ignore_errors=True)
+                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            (folder / "frames").mkdir(parents=True, exist_ok=True)
+        record = {
+            "format": FORMAT,
+            "run_id": run_id,
+            "spec": json.loads(spec.to_json()),
+            "status": "queued",
+            "error": "",
+            "details": "",
+            "versions": versions(),
+            "created": time.time(),
+            "user": user,
+            "pid": os.getpid(),
+        }
+        self._write(folder / "run.json", _to_json(record), f"run {run_id} could not be begun")
+        run = Run.from_record(folder, record)
+        if spec.branch:
+            self._inherit(run, *spec.branch)
+        return run
+
+    def append(
+        self,
+        run_id: str,
+        events: Iterable[TrainEvent] = (),
+        frame: Mapping[str, np.ndarray] | None = None,
+        checkpoint: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Add what a slice brought. The frame is filed under the last event's step, and the film kept small."""
+        folder, what = self._folder(run_id), f"the progress of run {run_id} could not be saved"
+        events = list(events)
+        if checkpoint is not None:
+            self._write(folder / "checkpoint.npz", npz_bytes(checkpoint), what)
+            if events:
+                keep(folder / "checkpoint.npz", folder / "checkpoints" / f"{events[-1].step:08d}.npz")
+                thin(folder / "checkpoints", MAX_KEPT, MAX_KEPT_BYTES)
+        if frame and events:
+            self._write(folder / "frames" / f"{events[-1].step:08d}.npz", npz_bytes(frame, compress=True), what)
+            thin(folder / "frames", MAX_FRAMES, MAX_FILM_BYTES)
+        if events:
+            text = "".join(event.to_json() + "\n" for event in events)
+            with on_disk(what):
+                append_lines(folder / "events.jsonl", text.encode())
+
+    def set_status(self, run_id: str, status: str, error: str = "", details: str = "") -> None:
+        """Change the status; `error` is a sentence for people, `details` a traceback. Unchanged, nothing is written."""
+        if status not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
+        folder = self._folder(run_id)
+        record = self._record(run_id)
+        changed = {"status": status, "error": error, "details": details, "pid": os.getpid()}
+        if {**record, **changed} != record:
+            self._write(
+                folder / "run.json", _to_json({**record, **changed}), f"the status of run {run_id} could not be saved"
+            )
+
+    def finish(
+        self,
+        run_id: str,
+        status: str = "done",
+        state: Mapping[str, np.ndarray] | None = None,
+        views: Mapping[str, np.ndarray] | None = None,
+        error: str = "",
+        details: str = "",
+    ) -> None:
+        """Close a run: model and views first, the status last, so that a run called done has them."""
+        folder, what = self._folder(run_id), f"the result of run {run_id} could not be saved"
+        if state is not None:
+            self._write(folder / "model.npz", npz_bytes(state), what)
+        if views is not None:
+            self._write(folder / "views.npz", npz_bytes(views), what)
+        self.set_status(run_id, status, error, details)
+
+    def load(self, run_id: str) -> Run | None:
+        """The run of this id, or None if there is none that can be read."""
+        try:
+            return Run.from_record(self._folder(run_id), self._record(run_id))
+        except RunNotFound:
+            return None
+
+    def list(self, visitor: str | None = None) -> list[Run]:
+        """All runs, or those `visitor` saw, newest first. Directories that are no readable run are passed over."""
+        if visitor is None:
+            names = (path.name for path in children(self.root / "runs"))
+            return sorted(self._readable(names), key=lambda run: run.created, reverse=True)
+        marks = children(self.root / "visitors" / checked(_VISITOR, visitor, "visitor"))
+        return list(self._readable(path.name for path in sorted(marks, key=changed_at, reverse=True)))
+
+    def note_visitor(self, run_id: str, visitor: str) -> None:
+        """Remember that `visitor` (letters, digits, - and _) opened or began this run, now."""
+        checked(RUN_ID, run_id, "run_id")
+        folder = self.root / "visitors" / checked(_VISITOR, visitor, "visitor")
+        with on_disk("your list of runs could not be saved"):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / run_id).touch()
+
+    def put_json(self, run_id: str, name: str, value: Any) -> None:
+        """Keep a small extra beside the run, such as its "encoder"; `Run.extra(name)` reads it."""
+        if name == "run":
+            raise ValueError("name must not be 'run': that is the run's own record")
+        path = self._folder(run_id) / f"{checked(EXTRA_NAME, name, 'name')}.json"
+        self._write(path, _to_json(value), f"{name} of run {run_id} could not be saved")
+
+    def put_table(self, frame, story: str = "") -> str:
+        """Store a pandas DataFrame once as Parquet; returns the 16 hex digits of its content digest.
+
+        `story` is JSON text that says how it was read, for whoever opens the table's link later; the last one is kept.
+
+        Columns of mixed kinds become text, so use `get_table(digest)` from then on: it is what runs will see.
+        """
+        frame = storable(frame)
+        digest = table_digest(frame)
+        path = self.root / "tables" / f"{digest}.parquet"
+        if not path.exists():
+            buffer = io.BytesIO()
+            frame.to_parquet(buffer, index=False)
+            self._write(path, buffer.getvalue(), "the uploaded table could not be stored")
+        if story:
+            self._write(path.with_suffix(".json"), story.encode(), "how the table was read could not be stored")
+        return digest
+
+    def table_story(self, digest: str) -> str:
+        """The story that came with a table; "" if there is none here."""
+        path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.json"
+        return (read_bytes(path) or b"").decode(errors="replace")
+
+    def get_table(self, digest: str):
+        """The DataFrame `put_table` stored; RunNotFound if this server does not hold it."""
+        import pandas as pd
+
+        path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.parquet"
+        if not path.exists():
+            raise RunNotFound("The uploaded table is not on this server; upload the file again.")
+        try:
+            return pd.read_parquet(path)
+        except Exception as error:
+            raise StoreError("The stored table cannot be read; upload the file again.") from error
+
+    def _folder(self, run_id: str) -> Path:
+        return self.root / "runs" / checked(RUN_ID, run_id, "run_id")
+
+    def _record(self, run_id: str) -> dict[str, Any]:
+        try:
+            record = json.loads(read_bytes(self._folder(run_id) / "run.json") or b"null")
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("status") not in STATUSES:
+            raise RunNotFound(f"There is no run {run_id} on this server; train it, and its link will lead here.")
+        return record
+
+    def _readable(self, names: Iterable[str]) -> Iterator[Run]:
+        for name in names:
+            run = self.load(name) if RUN_ID.match(name) else None
+            if run is not None:
+                yield run
+
+    def _write(self, path: Path, data: bytes, what: str) -> None:
+        with on_disk(what):
+            write_whole(path, data)
+
+    def _inherit(self, run: Run, parent_id: str, step: int) -> None:
+        parent = self.load(parent_id)
+        if parent is not None:
+            self.append(run.run_id, [event for event in parent.events if event.step <= step])
+            for path in [*parent.path.glob("frames/[0-9]*.npz"), *parent.path.glob("checkpoints/[0-9]*.npz")]:
+                if int(path.stem) <= step:
+                    keep(path, run.path / path.parent.name / path.name)
+
+
+def _to_json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False).encode()
