@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowlab import tableviews
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.drawing import MAX_POINTS, make_drawing, points_from_text, points_to_text
 from flowlab.datasets.from_table import choose_roles, make_table_dataset
 from flowlab.datasets.simulated import make_cluster, make_malware
-from flowlab.plots import data as plots
+from flowlab.plots import table as plots
 from flowlab.tables.export import to_csv_bytes
+from flowlab.views import table as table_views
 
 
 def table(n_rows: int = 1000) -> pd.DataFrame:
@@ -32,16 +32,16 @@ def table(n_rows: int = 1000) -> pd.DataFrame:
 def test_labelled_anomalies_are_always_among_the_rows_drawn():
     y = np.zeros(200_000, np.int8)
     y[[3, 77_777, 199_998]] = 1
-    rows = tableviews.display_rows(len(y), y)
+    rows = table_views.evenly_spread_rows(len(y), y)
     assert {3, 77_777, 199_998} <= set(rows) and len(rows) < 20_010
-    pair = tableviews.column_pair(pd.DataFrame({"a": np.arange(200_000.0), "b": 1.0}), "a", "b", y)
-    assert pair.anomalous.sum() == 3 and len(pair.rows) <= tableviews.MAX_POINTS + 3
+    pair = table_views.column_pair(pd.DataFrame({"a": np.arange(200_000.0), "b": 1.0}), "a", "b", y)
+    assert pair.anomalous.sum() == 3 and len(pair.rows) <= table_views.MAX_POINTS + 3
 
 
 def test_histograms_count_every_value_once_and_say_what_is_missing():
     frame = table()
     y = (np.arange(1000) % 10 == 0).astype(np.int8)
-    summaries = {s.name: s for s in tableviews.column_summaries(frame, y)}
+    summaries = {s.name: s for s in table_views.column_summaries(frame, y)}
     assert list(summaries) == list(frame)
     for name in ("<b>x</b>", "k", "city", "when"):
         assert summaries[name].normal.sum() == pytest.approx(1 - summaries[name].outside, abs=0.02)
@@ -58,11 +58,11 @@ def test_names_with_markup_are_text_in_every_picture(dark: bool):
     frame = table()
     y = (np.arange(1000) % 10 == 0).astype(np.int8)
     split = np.repeat([0, 1, 2], [500, 200, 300]).astype(np.int8)
-    course = tableviews.time_course(frame["<b>x</b>"], frame["when"].to_numpy(), split, y)
+    course = table_views.time_course(frame["<b>x</b>"], frame["when"].to_numpy(), split, y)
     figures = [
-        plots.column_histograms(tableviews.column_summaries(frame, y), dark),
-        plots.correlation_heatmap(tableviews.correlation(frame, y), dark),
-        plots.column_scatter(tableviews.column_pair(frame, "<b>x</b>", "city", y), dark),
+        plots.column_histograms(table_views.column_summaries(frame, y), dark),
+        plots.correlation_heatmap(table_views.correlation(frame, y), dark),
+        plots.column_scatter(table_views.column_pair(frame, "<b>x</b>", "city", y), dark),
         plots.column_over_time(course, dark),
     ]
     for figure in figures:
@@ -75,16 +75,16 @@ def test_names_with_markup_are_text_in_every_picture(dark: bool):
 
 def test_empty_tables_give_empty_pictures():
     nothing = pd.DataFrame({"a": pd.Series(dtype=float), "b": pd.Series(dtype=float)})
-    plots.column_histograms(tableviews.column_summaries(nothing))
-    plots.correlation_heatmap(tableviews.correlation(nothing))
-    figure = plots.column_scatter(tableviews.column_pair(nothing, "a", "b"))
+    plots.column_histograms(table_views.column_summaries(nothing))
+    plots.correlation_heatmap(table_views.correlation(nothing))
+    figure = plots.column_scatter(table_views.column_pair(nothing, "a", "b"))
     assert figure.layout.xaxis.title.text == "a"
 
 
 def test_correlations_are_of_ranks_and_related_columns_stand_together():
     x = np.random.default_rng(0).normal(size=500)
     frame = pd.DataFrame({"x": x, "noise": np.roll(x, 7), "exp": np.exp(3 * x), "minus": -x, "n2": np.roll(x, 31)})
-    found = tableviews.correlation(frame)
+    found = table_views.correlation(frame)
     at = {name: i for i, name in enumerate(found.names)}
     assert found.values[at["x"], at["exp"]] == pytest.approx(1)
     assert found.values[at["x"], at["minus"]] == pytest.approx(-1)
@@ -95,13 +95,13 @@ def test_thinning_a_series_keeps_every_peak():
     values = np.zeros(100_000)
     values[[12_345, 88_888]] = 50, -50
     split = np.zeros(100_000, np.int8)
-    course = tableviews.time_course(pd.Series(values, name="v"), np.arange(100_000.0), split)
+    course = table_views.time_course(pd.Series(values, name="v"), np.arange(100_000.0), split)
     assert len(course.value) <= 2000 and course.value.max() == 50 and course.value.min() == -50
 
 
 def test_gaps_in_time_are_not_joined():
     time = np.r_[np.arange(100.0), np.arange(5000.0, 5100.0)]
-    course = tableviews.time_course(pd.Series(np.ones(200), name="v"), time, np.zeros(200, np.int8))
+    course = table_views.time_course(pd.Series(np.ones(200), name="v"), time, np.zeros(200, np.int8))
     (gap,) = np.flatnonzero(np.isnan(course.value))
     assert course.time[gap - 1] == 99 and course.time[gap + 1] == 5000
     assert np.isfinite(np.delete(course.value, gap)).all() and len(course.time) == 201

@@ -12,7 +12,7 @@ from flowlab.models.flows.families import (
     MaskedAutoregressiveFlow,
     SplineCouplingFlow,
 )
-from flowlab.plots import jacobians
+from flowlab.plots import coupling
 from flowlab.records import Spec
 
 FLOWS = [name for name, entry in catalog.MODELS.items() if issubclass(entry.make, FlowModel)]
@@ -135,7 +135,7 @@ def test_wide_tables_have_a_jacobian_too(kind):
 def test_a_jacobian_stands_beside_its_triangular_order():
     flow = AffineCouplingFlow(**SHORT).fit(PLANE.X)
     found = views.jacobian(flow, PLANE, 3, 2)
-    fig = jacobians.jacobian_panels(found, ["<b>x1</b>", "x2"])
+    fig = coupling.jacobian_panels(found, ["<b>x1</b>", "x2"])
     own, ordered = fig.data
     np.testing.assert_allclose(own.z, found["matrix"], rtol=1e-6)
     np.testing.assert_allclose(ordered.z, found["matrix"][np.ix_(found["after"], found["before"])], rtol=1e-6)
@@ -144,15 +144,15 @@ def test_a_jacobian_stands_beside_its_triangular_order():
     assert "&lt;b&gt;" in own.customdata[0][0] and "<b>" not in own.customdata[0][0]
     diagonal, zero = (shape.path for shape in fig.layout.shapes)
     assert diagonal.count("M") == 2 and zero.startswith("M0.5,-0.5"), "squares on the diagonal, a frame right of them"
-    assert jacobians.jacobian_panels(found, ["a", "b"]).layout.annotations[1].text.startswith("kept features first")
-    assert len(jacobians.jacobian_panels(views.jacobian(flow, PLANE, 3, 0), ["a", "b"]).data) == 1
+    assert coupling.jacobian_panels(found, ["a", "b"]).layout.annotations[1].text.startswith("kept features first")
+    assert len(coupling.jacobian_panels(views.jacobian(flow, PLANE, 3, 0), ["a", "b"]).data) == 1
 
 
 @pytest.mark.parametrize("n", [1, 7, 100])
 def test_a_jacobian_of_any_size_is_drawn(n):
     order = np.arange(n)[::-1]
     arrays = {"matrix": np.eye(n), "after": order, "before": order, "n_kept": 0, "kind": "autoregressive"}
-    fig = jacobians.jacobian_panels(arrays, [f"column {j}" for j in range(n)], dark=True)
+    fig = coupling.jacobian_panels(arrays, [f"column {j}" for j in range(n)], dark=True)
     assert len(fig.data) == min(n, 2) and len(fig.layout.xaxis.tickvals) <= 16
 
 
@@ -161,7 +161,7 @@ def test_a_wide_jacobian_is_drawn_in_blocks_that_lose_no_large_entry():
     matrix = np.eye(n)
     matrix[200, 7] = -9.0
     arrays = {"matrix": matrix, "after": np.arange(n), "before": np.arange(n), "n_kept": 0, "kind": "autoregressive"}
-    fig = jacobians.jacobian_panels(arrays, [f"column {j}" for j in range(n)])
+    fig = coupling.jacobian_panels(arrays, [f"column {j}" for j in range(n)])
     drawn = np.asarray(fig.data[0].z)
     assert drawn.shape == (134, 134) and drawn[200 // 3, 7 // 3] == -9 and (np.diag(drawn) == 1).all()
     assert fig.data[0].x[1] == 4 and "largest of 3 × 3" in fig.layout.annotations[0].text

@@ -13,7 +13,7 @@ from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.models.classical.density import KDE
 from flowlab.models.flows.families import AffineCouplingFlow, SplineCouplingFlow
-from flowlab.plots import latentplay
+from flowlab.plots import latent
 from flowlab.records import RunSpec, Spec
 from flowlab.toys.contaminated import Clump1D
 from flowlab.toys.curves import Moons
@@ -127,16 +127,16 @@ def test_pictures_show_the_ways_and_the_point(flow, dark):
     ways = views.latent_ways(flow, MOONS, 3, 40)
     pair = views.rows(flow, MOONS, 200)
     lines = {name: ways[f"{name}_z"] for name in ("latent", "straight")}
-    fig = latentplay.latent_plane(pair["latent"], ("z1", "z2"), (-4, 4, -4, 4), dark, ways=lines)
+    fig = latent.latent_plane(pair["latent"], ("z1", "z2"), (-4, 4, -4, 4), dark, ways=lines)
     named = {trace.name: trace for trace in fig.data if trace.name}
     np.testing.assert_array_equal(named["straight in data space"].y, ways["straight_z"][:, 1])
     radii = [np.hypot(t.x, t.y).mean() for t in fig.data[1:4]]
     inside = [np.mean(np.hypot(*np.random.default_rng(0).standard_normal((2, 200_000))) < r) for r in radii]
-    np.testing.assert_allclose(inside, latentplay.CIRCLES, atol=3e-3)
-    fig = latentplay.way_profiles(ways, "log p(x) (nats)", dark)
+    np.testing.assert_allclose(inside, latent.CIRCLES, atol=3e-3)
+    fig = latent.way_profiles(ways, "log p(x) (nats)", dark)
     np.testing.assert_array_equal(fig.data[0].y, ways["latent_score"])
     point = np.array([1.0, -1.0])
-    fig = latentplay.data_plane(pair["points"], ("x1", "x2"), (-3, 3, -3, 3), dark, point=point)
+    fig = latent.data_plane(pair["points"], ("x1", "x2"), (-3, 3, -3, 3), dark, point=point)
     assert (fig.data[-1].x[0], fig.data[-1].y[0]) == (1.0, -1.0)
 
 

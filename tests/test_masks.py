@@ -16,7 +16,7 @@ from flowlab.models.flows.families import (
     MaskedAutoregressiveFlow,
     PlanarFlow,
 )
-from flowlab.plots import couplings
+from flowlab.plots import coupling
 from flowlab.records import RunSpec, Spec
 
 X = np.random.default_rng(0).gamma(2.0, size=(400, 4))
@@ -116,7 +116,7 @@ def test_made_masks_multiply_to_a_strictly_triangular_matrix(kind, depth):
         np.testing.assert_array_equal(arrays["paths"], paths)
         assert (np.triu(paths) == 0).all() and (paths[np.tril_indices(3, -1)] > 0).all()
         assert arrays["never"].size == 0
-        traces = couplings.made_masks(arrays).data
+        traces = coupling.made_masks(arrays).data
         assert len(traces) == depth + 2
         np.testing.assert_array_equal(np.asarray(traces[-1].z) > 0, paths > 0)
         assert list(traces[-1].x) == [str(j + 1) for j in order]

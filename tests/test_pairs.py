@@ -15,8 +15,14 @@ from flowlab.models.classical.density import Gaussian
 from flowlab.plots.pairs import pair_matrix
 from flowlab.records import RunSpec, Spec
 from flowlab.views import pairs
-from flowlab.views.quadrants import distance_by_chance, quadrant_distances, rank_correlations
-from flowlab.views.twotables import MAX_LEVELS, TwoTables, two_tables
+from flowlab.views.pairs import (
+    MAX_LEVELS,
+    TwoTables,
+    distance_by_chance,
+    quadrant_distances,
+    rank_correlations,
+    two_tables,
+)
 
 RNG = np.random.default_rng(0)
 WINE = RunSpec(Spec("wine"), Spec("maf", {"n_layers": 2, "n_steps": 50, "hidden_features": 16}))

@@ -5,9 +5,9 @@ import pytest
 
 from flowlab.detection import rules, timeline
 from flowlab.detection.metrics import score_bins
-from flowlab.plots import detect as plots
-from flowlab.plots import reasons
-from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
+from flowlab.plots import attribution, threshold
+from flowlab.plots import threshold as plots
+from flowlab.plots.score_axis import ScoreAxis, bin_edges
 
 RNG = np.random.default_rng(0)
 SCORES = {
@@ -68,7 +68,7 @@ def test_rules_that_refuse_are_left_out_of_the_picture():
     scores = SCORES["bulk"]
     thresholds = rules.all_thresholds(scores)
     axis = ScoreAxis.of(scores)
-    fig = reasons.rules_picture(
+    fig = threshold.rules_picture(
         axis, [t.rule for t in thresholds], np.array([t.value for t in thresholds]), [None] * len(thresholds),
         np.array([t.flag(scores).mean() for t in thresholds]), scores.min(), scores.max(), 0.0,
     )  # fmt: skip
@@ -77,14 +77,14 @@ def test_rules_that_refuse_are_left_out_of_the_picture():
 
 
 def test_empty_pictures_keep_axes_and_titles():
-    assert reasons.reasons_bars([], np.array([]), "nats").layout.xaxis.title.text
-    assert reasons.agreement_heatmap([], np.empty((0, 0))).data
-    fig = reasons.rules_picture(ScoreAxis(), [], np.array([]), [], np.array([]), 0.0, 1.0, 0.5)
+    assert attribution.reasons_bars([], np.array([]), "nats").layout.xaxis.title.text
+    assert threshold.agreement_heatmap([], np.empty((0, 0))).data
+    fig = threshold.rules_picture(ScoreAxis(), [], np.array([]), [], np.array([]), 0.0, 1.0, 0.5)
     assert fig.layout.xaxis.title.text == "anomaly score"
 
 
 def test_bars_and_curves_carry_units():
-    fig = reasons.reasons_bars(["a", "b"], np.array([2.0, -1.0]), "nats")
+    fig = attribution.reasons_bars(["a", "b"], np.array([2.0, -1.0]), "nats")
     assert "nats" in fig.layout.xaxis.title.text and list(fig.data[0].y) == ["a", "b"]
     grid = np.linspace(0, 1, 5)
     band = np.vstack([grid - 0.1, grid + 0.1])

@@ -6,7 +6,8 @@ import pytest
 from flowlab import views
 from flowlab.models.classical.density import KDE, Gaussian
 from flowlab.models.flows.families import AffineCouplingFlow
-from flowlab.plots import couplings, explore, insides, theme
+from flowlab.plots import coupling, density, latent, marginals, receipt, theme
+from flowlab.plots import samples as samples_plots
 from flowlab.toys.contaminated import Clump1D
 from flowlab.toys.dataset import make_toy
 from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian
@@ -24,7 +25,7 @@ def heatmaps(fig):
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_learned_and_true_density_share_one_scale(dark):
-    fig = explore.density_panels(GRID, dark=dark)
+    fig = density.density_panels(GRID, dark=dark)
     learned, true, difference = heatmaps(fig)
     np.testing.assert_allclose(learned.z, np.exp(GRID["log_density"]), rtol=1e-5, atol=1e-30)
     np.testing.assert_allclose(true.z, np.exp(GRID["true_log_density"]), rtol=1e-5, atol=1e-30)
@@ -37,25 +38,25 @@ def test_learned_and_true_density_share_one_scale(dark):
 
 
 def test_without_a_known_truth_there_is_one_picture():
-    fig = explore.density_panels(WITHOUT_TRUTH)
+    fig = density.density_panels(WITHOUT_TRUTH)
     assert len(heatmaps(fig)) == 1 and not fig.layout.annotations
 
 
 def test_energy_is_minus_log_density_and_both_have_units():
-    log_density = explore.density_panels(GRID, "log_density")
-    energy = explore.density_panels(GRID, "energy")
+    log_density = density.density_panels(GRID, "log_density")
+    energy = density.density_panels(GRID, "energy")
     np.testing.assert_allclose(heatmaps(log_density)[0].z, -heatmaps(energy)[0].z)
     assert log_density.layout.coloraxis.colorbar.title.text == "log-density (nats)"
     assert energy.layout.coloraxis.cmin == pytest.approx(-log_density.layout.coloraxis.cmax)
     strongest = log_density.layout.coloraxis.colorscale[-1][1]
     assert energy.layout.coloraxis.colorscale[0][1] == strongest
     with pytest.raises(ValueError, match="quantity must be one of density"):
-        explore.density_panels(GRID, "mass")
+        density.density_panels(GRID, "mass")
 
 
 def test_contours_lie_at_the_levels():
     """Where the log-density equals a level, the drawn map equals that level's number."""
-    fig = explore.density_panels(WITHOUT_TRUTH)
+    fig = density.density_panels(WITHOUT_TRUTH)
     contour = next(trace for trace in fig.data if trace.type == "contour")
     for level, number in zip(GRID["levels"], (4, 3, 2, 1), strict=True):
         above = GRID["log_density"] > level
@@ -66,14 +67,14 @@ def test_contours_lie_at_the_levels():
 def test_densities_with_empty_regions_are_drawn():
     board = make_toy(Checkerboard(), 400)
     grid = views.density_grid(KDE().fit(board.X), board, n=30)
-    for quantity in explore.QUANTITIES:
-        fig = explore.density_panels(grid, quantity)
+    for quantity in density.QUANTITIES:
+        fig = density.density_panels(grid, quantity)
         assert all(np.all(np.isfinite(trace.z)) for trace in heatmaps(fig))
 
 
 def test_one_feature_gives_curves_with_units():
     clump = make_toy(Clump1D(), 500)
-    fig = explore.density_panels(views.density_grid(KDE().fit(clump.X), clump, n=50), axes=("x1", "density"))
+    fig = density.density_panels(views.density_grid(KDE().fit(clump.X), clump, n=50), axes=("x1", "density"))
     assert [trace.name for trace in fig.data] == ["true", "learned"]
     assert fig.layout.yaxis.title.text == "density (per unit of x1)"
     assert fig.data[0].line.dash != fig.data[1].line.dash
@@ -82,7 +83,7 @@ def test_one_feature_gives_curves_with_units():
 def test_points_can_be_picked_by_their_row():
     stage = views.stage(DATA)
     points = {"points": stage.points, "rows": stage.rows, "chosen": int(stage.rows[4])}
-    fig = explore.density_panels(GRID, points=points)
+    fig = density.density_panels(GRID, points=points)
     picked = fig.data[-1]
     np.testing.assert_array_equal(picked.customdata, stage.rows)
     assert picked.marker.size[4] == max(picked.marker.size)
@@ -91,7 +92,7 @@ def test_points_can_be_picked_by_their_row():
 @pytest.mark.parametrize("side_by_side", [False, True])
 def test_samples_and_data_differ_in_more_than_colour(side_by_side):
     drawn = views.samples(KERNEL, DATA, n=100)
-    fig = explore.samples_scatter(drawn, side_by_side=side_by_side, chosen=3, nearest=DATA.X[0])
+    fig = samples_plots.samples_scatter(drawn, side_by_side=side_by_side, chosen=3, nearest=DATA.X[0])
     data, samples, line = fig.data
     assert data.marker.symbol != samples.marker.symbol and data.marker.color != samples.marker.color
     assert len(samples.x) == 100
@@ -101,7 +102,7 @@ def test_samples_and_data_differ_in_more_than_colour(side_by_side):
 
 def test_the_bars_of_a_receipt_end_in_the_log_density():
     bill = views.receipt(FLOW, DATA, 7)
-    fig = insides.receipt_bars(bill, layer=2)
+    fig = receipt.receipt_bars(bill, layer=2)
     bars = fig.data[0]
     assert list(bars.x) == ["scaling", "layer 1", "layer 2", "layer 3", "base"]
     ends = np.asarray(bars.base, float) + np.asarray(bars.y, float)
@@ -115,7 +116,7 @@ def test_the_bars_of_a_receipt_end_in_the_log_density():
 
 def test_profiles_mark_the_lowest_point():
     line = views.profile(KERNEL, DATA, 0, 1)
-    fig = insides.profile_curve(line)
+    fig = density.profile_curve(line)
     assert [trace.name for trace in fig.data] == ["true", "learned"]
     assert fig.layout.annotations[0].x == pytest.approx(line["distance"][line["lowest"]])
     assert "nats" in fig.layout.yaxis.title.text
@@ -124,19 +125,19 @@ def test_profiles_mark_the_lowest_point():
 def test_slices_mark_the_row():
     data = make_toy(CorrelatedGaussian(n_features=3), 500)
     cut = views.density_slice(Gaussian().fit(data.X), data, row=9, columns=(0, 2), n=30)
-    fig = insides.slice_heatmap(cut, ("x1", "x3"))
+    fig = density.slice_heatmap(cut, ("x1", "x3"))
     assert (fig.data[-1].x[0], fig.data[-1].y[0]) == pytest.approx((data.X[9, 0], data.X[9, 2]))
 
 
 def test_margins_and_latent_checks():
     arrays = views.margins(FLOW, DATA, n=500)
-    fig = insides.margin_histogram(arrays, 1, "x2")
+    fig = marginals.marginal_histogram(arrays, 1, "x2")
     assert [trace.name for trace in fig.data] == ["data", "samples"]
     assert fig.layout.yaxis.title.text == "density (per unit of x2)"
     pair = views.rows(FLOW, DATA, n=300)
-    lines = insides.quantile_lines(pair)
+    lines = latent.quantile_lines(pair)
     assert [trace.name for trace in lines.data] == ["standard normal", "z1", "z2"]
-    norms = insides.norm_histogram(pair["norm"], 2)
+    norms = latent.norm_histogram(pair["norm"], 2)
     chi = norms.data[1]
     assert np.trapezoid(chi.y, chi.x) == pytest.approx(1, abs=0.02)
     assert chi.x[np.argmax(chi.y)] == pytest.approx(1, abs=0.05)  # the mode of chi with two degrees
@@ -145,11 +146,11 @@ def test_margins_and_latent_checks():
 def test_one_layer_opened():
     arrays = views.coupling(FLOW, DATA, layer=2, n=100)
     kept, moved = (int(np.flatnonzero(arrays["moved"][1] == flag)[0]) for flag in (False, True))
-    fig = couplings.scale_and_shift(arrays, kept, moved, row=int(arrays["rows"][3]))
+    fig = coupling.scale_and_shift(arrays, kept, moved, row=int(arrays["rows"][3]))
     np.testing.assert_allclose(fig.data[0].y, arrays["log_scale"][:, moved])
     assert fig.data[0].marker.symbol != fig.data[1].marker.symbol
     assert fig.layout.shapes[0].x0 == pytest.approx(arrays["before"][3, kept])
-    masks = couplings.moved_features(arrays["moved"], layer=2)
+    masks = coupling.moved_features(arrays["moved"], layer=2)
     np.testing.assert_array_equal(np.asarray(masks.data[0].z, bool), arrays["moved"])
 
 
@@ -159,8 +160,8 @@ def test_nothing_to_show_is_still_a_figure_with_axes():
         "data": np.empty((0, 2)),
     }
     for fig in (
-        explore.samples_scatter(empty),
-        insides.norm_histogram(np.empty(0), 2),
-        insides.profile_curve({"distance": np.empty(0), "log_density": np.empty(0), "lowest": np.array(0)}),
+        samples_plots.samples_scatter(empty),
+        latent.norm_histogram(np.empty(0), 2),
+        density.profile_curve({"distance": np.empty(0), "log_density": np.empty(0), "lowest": np.array(0)}),
     ):
         assert fig.layout.xaxis.title.text

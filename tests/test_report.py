@@ -11,8 +11,8 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.rules import manual
 from flowlab.detection.scored import Evidence
-from flowlab.plots import reasons as plots
-from flowlab.plots.standalone import figures_html
+from flowlab.plots import attribution as plots
+from flowlab.plots.html import figures_html
 from flowlab.records import RunSpec, Spec
 from flowlab.serving.report import detection_report, meaning
 from flowlab.serving.script import python_script

@@ -8,10 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-from flowlab.plots.data import label
 from flowlab.plots.panels import color_steps, colorbar
-from flowlab.views.pairs import PairPanels
-from flowlab.views.twotables import TwoTables
+from flowlab.plots.table import label
+from flowlab.views.pairs import PairPanels, TwoTables
 
 POINTS = 3000
 """Points of one table in all panels together."""

@@ -6,18 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from flowlab.views.budget import steps_within
-from flowlab.views.compare import cost, reconstruction, reconstruction_map, trivial_rivals, trust, two_samples
+from flowlab.views.attribution import reasons, repaired, top_reasons
+from flowlab.views.comparison import cost, steps_within, trivial_rivals, two_samples
 from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
-from flowlab.views.couplings import coupling, jacobian, masks
+from flowlab.views.coupling import coupling, jacobian, masks
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
-from flowlab.views.draws import gap, kolmogorov_distance, margins, rows, samples
-from flowlab.views.frames import final, frame, two_columns
-from flowlab.views.inside import layers, receipt, typical_row
-from flowlab.views.latentplay import latent_point, latent_ways
+from flowlab.views.film import final, frame, two_columns
+from flowlab.views.latent import latent_point, latent_ways, rows
+from flowlab.views.layers import layers
+from flowlab.views.marginals import kolmogorov_distance, marginals
 from flowlab.views.pairs import pair_rows
-from flowlab.views.reasons import reasons, repaired, top_reasons
-from flowlab.views.staging import Stage, display_rows, stage
+from flowlab.views.projection import Stage, display_rows, stage
+from flowlab.views.receipt import receipt, typical_row
+from flowlab.views.reconstruction import reconstruction, reconstruction_map
+from flowlab.views.samples import gap, samples
+from flowlab.views.trust import trust
 
 __all__ = [
     "ALL_LEVELS",
@@ -68,7 +71,7 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "profile": profile,
     "samples": samples,
     "rows": rows,
-    "margins": margins,
+    "margins": marginals,
     "pair_rows": pair_rows,
     "gap": gap,
     "latent_point": latent_point,

@@ -64,3 +64,10 @@ def decoded(model: LatentModel, dataset: Dataset, Z: np.ndarray, level: np.ndarr
         whole[:, dataset.context] = np.searchsorted(model.levels_, level).clip(max=len(model.levels_) - 1)
         Z = whole
     return model.inverse_transform(Z)
+
+
+def check_flow(model: DensityModel) -> FlowModel:
+    """The model, if it has layers; ValueError otherwise."""
+    if not isinstance(model, FlowModel):
+        raise ValueError(f"{type(model).__name__} has no layers to look into; choose a flow")
+    return model

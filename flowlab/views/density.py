@@ -9,7 +9,7 @@ import numpy as np
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, is_planar, judged, log_density_at, whole_rows
-from flowlab.views.staging import Window, column_window, stage
+from flowlab.views.projection import Window, column_window, stage
 
 Arrays = dict[str, np.ndarray]
 

@@ -1,15 +1,15 @@
-"""Pairs of columns, held-out rows against samples: which pairs differ, by how much, and where in their plane."""
+"""Two columns at a time: held-out rows against samples, cell by cell and by the quadrant distance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
-from flowlab.views.quadrants import distance_by_chance, quadrant_distances, rank_correlations
-from flowlab.views.twotables import TwoTables
 
 Arrays = dict[str, np.ndarray]
 
@@ -197,3 +197,135 @@ def _residual(A: np.ndarray, B: np.ndarray, edges_x: np.ndarray, edges_y: np.nda
     error = np.sqrt(pooled * (1 - pooled) * (1 / len(A) + 1 / len(B)))
     few = (pooled * min(len(A), len(B)) < MIN_EXPECTED) | (error == 0)
     return np.where(few, np.nan, (counts[1] / len(B) - counts[0] / len(A)) / np.where(few, 1.0, error))
+
+
+MAX_LEVELS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class TwoTables:
+    """Rows and samples in the same columns, as numbers.
+
+    Attributes
+    ----------
+    names : of the columns, without those in which nothing varies
+    data : (n, d), samples : (m, d); nan where a value is missing
+    on_grid : (m, d) samples, those of columns of whole numbers rounded: what a comparison of shares is fair with
+    levels : for each column the names of its values 0, 1, .. where it is a category, else None
+    is_date : for each column whether it holds dates, as milliseconds since 1970
+    """
+
+    names: tuple[str, ...]
+    data: np.ndarray
+    samples: np.ndarray
+    on_grid: np.ndarray
+    levels: tuple[tuple[str, ...] | None, ...]
+    is_date: tuple[bool, ...]
+
+    def of(self, columns: list[int]) -> TwoTables:
+        """Only these columns."""
+        names, levels, is_date = (
+            tuple(all_of[j] for j in columns) for all_of in (self.names, self.levels, self.is_date)
+        )
+        return TwoTables(names, *(T[:, columns] for T in (self.data, self.samples, self.on_grid)), levels, is_date)
+
+
+def two_tables(data: pd.DataFrame, samples: pd.DataFrame) -> TwoTables:
+    """Two frames of the same columns as numbers: categories by frequency, rare ones together as the last.
+
+    >>> frame = pd.DataFrame({"x": [1.5, 2.0, 2.5], "kind": ["a", "b", "b"]})
+    >>> tables = two_tables(frame, frame.iloc[:2])
+    >>> tables.levels, tables.samples.tolist()
+    ((None, ('b', 'a')), [[1.5, 1.0], [2.0, 0.0]])
+    """
+    names, columns, levels, is_date = [], [], [], []
+    for j, name in enumerate(data.columns):
+        values, of_column = _column_numbers(pd.concat([data.iloc[:, j], samples.iloc[:, j]], ignore_index=True))
+        of_rows, drawn = values[: len(data)], values[len(data) :]
+        whole = (of_rows == np.rint(of_rows))[np.isfinite(of_rows)].all()
+        on_grid = np.rint(drawn) if whole else drawn
+        compared = np.concatenate([of_rows, on_grid])
+        if len(np.unique(compared[np.isfinite(compared)])) > 1:
+            names.append(str(name))
+            columns.append((of_rows, drawn, on_grid))
+            levels.append(of_column)
+            is_date.append(pd.api.types.is_datetime64_any_dtype(data.iloc[:, j].dtype))
+    tables = [np.column_stack(parts) for parts in zip(*columns)] if columns else [np.empty((0, 0))] * 3
+    return TwoTables(tuple(names), *tables, tuple(levels), tuple(is_date))
+
+
+def _column_numbers(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return np.where(column.isna(), np.nan, column.to_numpy("datetime64[ms]").astype(float)), None
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+        return column.to_numpy(dtype=float, na_value=np.nan), None
+    text = column.astype("object").where(column.notna(), "missing").astype(str)
+    common = text.value_counts().index
+    kept = tuple(common[: MAX_LEVELS - (len(common) > MAX_LEVELS)])
+    codes = pd.Index(kept).get_indexer(text)
+    return np.where(codes < 0, len(kept), codes).astype(float), kept + ("others",) * (len(common) > len(kept))
+
+
+MAX_CUTS = 800
+"""Cut points of all columns together; the work grows with their square."""
+SHUFFLES = 20
+
+
+def quadrant_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """How far two samples (n, d) and (m, d) differ in every pair of columns, (d, d), from 0 to 1.
+
+    The largest difference of their shares in any quadrant: the two-dimensional Kolmogorov-Smirnov distance (Peacock
+    1983, Fasano & Franceschini 1987), over a grid of common quantiles instead of all points. On the diagonal that of
+    the column alone. Missing values count as larger than all others.
+
+    >>> rng = np.random.default_rng(0)
+    >>> A = rng.normal(size=(2000, 2)) @ [[1, 0.9], [0, 0.44]]
+    >>> B = rng.normal(size=(2000, 2))
+    >>> (quadrant_distances(A, B) > 0.15).tolist()
+    [[False, True], [True, False]]
+    """
+    below = _below_cuts(np.concatenate([A, B]), _n_cuts(A.shape[1]))
+    return _distances(below, np.arange(len(A) + len(B)) < len(A), A.shape[1])
+
+
+def distance_by_chance(A: np.ndarray, B: np.ndarray, random_state: int = 0) -> float:
+    """What the largest off-diagonal entry of `quadrant_distances` is by luck: exceeded once in twenty shuffles."""
+    d, rng = A.shape[1], np.random.default_rng(random_state)
+    below = _below_cuts(np.concatenate([A, B]), _n_cuts(d))
+    is_a, off = np.arange(len(A) + len(B)) < len(A), ~np.eye(d, dtype=bool)
+    largest = [_distances(below, rng.permutation(is_a), d)[off].max(initial=0.0) for _ in range(SHUFFLES)]
+    return float(np.quantile(largest, 0.95))
+
+
+def _n_cuts(d: int) -> int:
+    return int(np.clip(MAX_CUTS // max(d, 1), 3, 24))
+
+
+def _below_cuts(pooled: np.ndarray, n_cuts: int) -> np.ndarray:
+    """Whether each value lies at or below each of its column's cuts: (n, d * n_cuts), as float32 for fast products."""
+    values = np.where(np.isnan(pooled), np.inf, pooled)
+    cuts = np.quantile(values, (np.arange(n_cuts) + 1) / (n_cuts + 1), axis=0, method="inverted_cdf")
+    below = values[:, :, None] <= cuts.T[None]
+    return below.reshape(len(values), -1).astype(np.float32)
+
+
+def _distances(below: np.ndarray, is_a: np.ndarray, d: int) -> np.ndarray:
+    a, b = below[is_a], below[~is_a]
+    both = a.T @ a / len(a) - b.T @ b / len(b)
+    single = np.diag(both).copy()  # at or below one cut
+    across, up = single[:, None], single[None, :]
+    quadrants = (both, across - both, up - both, across + up - both)
+    largest = np.max([np.abs(part) for part in quadrants], axis=0)
+    n_cuts = len(single) // max(d, 1)
+    distances = largest.reshape(d, n_cuts, d, n_cuts).max(axis=(1, 3)).astype(float)
+    np.fill_diagonal(distances, np.abs(single).reshape(d, n_cuts).max(axis=1))
+    return distances
+
+
+def rank_correlations(X: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlations (d, d) of the columns of X (n, d); 0 where a column does not vary."""
+    ranks = rankdata(np.where(np.isnan(X), np.inf, X), axis=0)
+    ranks -= ranks.mean(axis=0)
+    size = np.linalg.norm(ranks, axis=0)
+    ranks /= np.where(size > 0, size, 1.0)
+    return ranks.T @ ranks

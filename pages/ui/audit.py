@@ -8,8 +8,8 @@ import streamlit as st
 from flowlab.detection.audit import Audit, estimate, plan_audit
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import Threshold
-from flowlab.plots import detect as plots
-from flowlab.plots.scoreaxis import ScoreAxis
+from flowlab.plots import threshold as plots
+from flowlab.plots.score_axis import ScoreAxis
 from pages.ui import state, words
 from pages.ui.flagged import original
 

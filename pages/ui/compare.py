@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab.evaluation.comparison import QUADRANTS, Standing, quadrants, verdict
-from flowlab.plots import compare as plots
+from flowlab.plots import comparison as plots
 from pages.ui import compare_views, compared, engine, mirror, state, words
 from pages.ui.compare_controls import alarm_share, choose, pair
 from pages.ui.compared import PAGE, Compared

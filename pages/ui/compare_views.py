@@ -19,8 +19,8 @@ from flowlab.evaluation.comparison import (
     spearman_matrix,
 )
 from flowlab.models.autoencoders.autoencoder import gaussian_reading
-from flowlab.plots import codes as code_plots
-from flowlab.plots import compare as plots
+from flowlab.plots import comparison as plots
+from flowlab.plots import reconstruction as code_plots
 from flowlab.records import RunSpec
 from pages.ui import engine, mirror, state, sweeps, words
 from pages.ui.compare_controls import alarm_percent, pair

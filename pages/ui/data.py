@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import catalog, tableviews
+from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.plots import data as plots
+from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
+from flowlab.views import table
 from pages.ui import data_sources, engine, mirror, state, words
 from pages.ui.data_sources import PAGE
 
@@ -103,12 +104,12 @@ def _data_key() -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _summaries(key: str, names: tuple[str, ...], _frame: pd.DataFrame, _y: np.ndarray | None):
-    return tableviews.column_summaries(_frame, _y, names)
+    return table.column_summaries(_frame, _y, names)
 
 
 @st.cache_resource(show_spinner=False, max_entries=10)
 def _correlations(key: str, _frame: pd.DataFrame, _y: np.ndarray | None):
-    return tableviews.correlation(_frame, _y)
+    return table.correlation(_frame, _y)
 
 
 def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
@@ -143,7 +144,7 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
     left, right = st.columns(2)
     first = _column_box(left, "Across", names, first, "x")
     second = _column_box(right, "Up", names, second, "y")
-    pair = tableviews.column_pair(frame, first, second, dataset.y)
+    pair = table.column_pair(frame, first, second, dataset.y)
     shown = "" if len(pair.rows) == len(frame) else f" {words.count(len(pair.rows))} of {words.count(len(frame))} rows"
     st.plotly_chart(
         plots.column_scatter(pair, state.is_dark()),
@@ -202,7 +203,7 @@ def _time(dataset: Dataset, frame: pd.DataFrame) -> None:
         st.markdown("There is no column of numbers to draw over time.")
         return
     name = _column_box(st, "Column", names, _pick(names, "over", 0), "over")
-    course = tableviews.time_course(frame[name], dataset.time, dataset.split, dataset.y)
+    course = table.time_course(frame[name], dataset.time, dataset.split, dataset.y)
     st.plotly_chart(
         plots.column_over_time(course, state.is_dark()),
         key="data.time",

@@ -11,7 +11,7 @@ import streamlit as st
 from flowlab import catalog
 from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
 from flowlab.datasets import drawing
-from flowlab.plots import data as plots
+from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import ReadReport, read_table

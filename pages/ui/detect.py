@@ -12,9 +12,9 @@ from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.metrics import ThresholdCurves, score_bins
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import just_above
-from flowlab.plots import detect as plots
-from flowlab.plots import reasons as reason_plots
-from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
+from flowlab.plots import threshold as plots
+from flowlab.plots import threshold as reason_plots
+from flowlab.plots.score_axis import ScoreAxis, bin_edges
 from pages.ui import engine, mirror, state, threshold, words
 from pages.ui.threshold import PAGE, Choice
 from pages.ui.trained import run_or_button

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from flowlab.plots import couplings
+from flowlab.plots import coupling as coupling_plots
 from pages.ui import engine, explore_jacobian, explore_masks, state
 from pages.ui.explore import PAGE, PLOT, Scene, first_row, mirrored
 
@@ -32,7 +32,7 @@ def coupling(scene: Scene) -> None:
     if masks["transformed"].all():
         st.caption("Every layer changes every feature.")
     else:
-        fig = couplings.moved_features(masks["transformed"], scene.dark, layer, 70 + min(22 * last, 260))
+        fig = coupling_plots.moved_features(masks["transformed"], scene.dark, layer, 70 + min(22 * last, 260))
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
         st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
     if len(masks["never"]):
@@ -85,7 +85,7 @@ def _scale_and_shift(scene: Scene, arrays: dict, pair: tuple[int, int] | None, l
     if pair is None:
         st.info(f"Layer {layer} changes no feature of these rows.")
         return
-    fig = couplings.scale_and_shift(arrays, pair[0], pair[1], scene.dark, row, height=340)
+    fig = coupling_plots.scale_and_shift(arrays, pair[0], pair[1], scene.dark, row, height=340)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling")
     if pair[0] == pair[1]:
         st.caption(f"What layer {layer} does to feature {pair[1] + 1} of every row, against that feature before it.")

@@ -9,8 +9,8 @@ import streamlit as st
 
 from flowlab.catalog.faults import keeps_density
 from flowlab.models.base import FlowModel
-from flowlab.plots import explore as plots
-from flowlab.plots import insides
+from flowlab.plots import density as density_plots
+from flowlab.plots import density as plots
 from flowlab.views import ALL_LEVELS
 from pages.ui import engine, state, words
 from pages.ui.explore import (
@@ -90,7 +90,7 @@ def slices(scene: Scene) -> None:
         cut = engine.view("density_slice", row=row, columns=(first, second))
         names = tuple(str(scene.dataset.columns[c])[:60] for c in (first, second))
         st.plotly_chart(
-            insides.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
+            density_plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
             alt=f"Conditional density of {names[0]} and {names[1]} at row {row}",
         )  # fmt: skip
 
@@ -121,7 +121,7 @@ def _drawn_line(scene: Scene) -> None:
     line = engine.view("profile", start=ends[0], end=ends[1], level=level)
     with right:
         st.plotly_chart(
-            insides.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line"
+            density_plots.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line"
         )
         st.markdown(_lowest(line))
 
@@ -134,7 +134,7 @@ def _line_between_rows(scene: Scene) -> None:
         end = int(mirrored(st.number_input, "To row", "to", min(1, last), min_value=0, max_value=last, step=1))
     line = engine.view("profile", start=start, end=end)
     with right:
-        st.plotly_chart(insides.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")
+        st.plotly_chart(density_plots.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")
         st.markdown(_lowest(line))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from flowlab.plots import jacobians
+from flowlab.plots import coupling
 from pages.ui import engine, words
 from pages.ui.explore import PLOT, Scene, segmented
 
@@ -23,7 +23,7 @@ def jacobian(scene: Scene, layer: int, row: int) -> None:
         return
     subject = "the whole flow" if whole else f"layer {layer}"
     agreement = _agreement(found, "its layers report together" if whole else "the layer reports")
-    fig = jacobians.jacobian_panels(found, scene.dataset.columns, scene.dark)
+    fig = coupling.jacobian_panels(found, scene.dataset.columns, scene.dark)
     st.plotly_chart(
         fig, theme=None, config=PLOT, key="explore.jacobian", alt=f"Jacobian of {subject} at row {row}. {agreement}"
     )

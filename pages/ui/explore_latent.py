@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab.models.base import FlowModel
-from flowlab.plots import latentplay as plots
+from flowlab.plots import latent as plots
 from flowlab.records import Scalar
 from flowlab.views import two_columns
 from pages.ui import engine, explore_points, latent_row, state, words

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab.plots import explore as plots
-from flowlab.plots import insides
+from flowlab.plots import density as plots
+from flowlab.plots import receipt as receipt_plots
 from flowlab.views import ALL_LEVELS
 from pages.ui import engine, fork, state, trained, training, words
 from pages.ui.explore import (
@@ -80,7 +80,7 @@ def _short_receipt(scene: Scene, layer: int) -> None:
     """What the present layer does to the present row."""
     row = present_row(scene)
     bill = engine.view("receipt", row=row)
-    fig = insides.receipt_bars(bill, scene.dark, layer=layer, height=300)
+    fig = receipt_plots.receipt_bars(bill, scene.dark, layer=layer, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
     if layer:
         change = _signed(float(bill["log_det"][layer - 1]))
@@ -105,7 +105,7 @@ def receipt(scene: Scene) -> None:
     with right:
         st.latex(_formula(bill))
         st.plotly_chart(
-            insides.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
+            receipt_plots.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
             alt=f"The items that add up to log p(x) = {float(bill['log_density']):.3f} nats for row {row}",
         )  # fmt: skip
     height = min(38 + 35 * (len(bill["log_det"]) + 2), 460)
@@ -194,7 +194,7 @@ def _items(bill: dict, scene: Scene) -> pd.DataFrame:
     n = len(bill["log_det"])
     features = scene.columns if len(scene.columns) <= TABLE_FEATURES else scene.columns[: TABLE_FEATURES - 1]
     position = bill["position"]
-    table = {"item": insides.item_names(n)}
+    table = {"item": receipt_plots.item_names(n)}
     for j in features:
         table[f"position {j + 1}"] = [*position[:, j], np.nan]
     if len(scene.columns) > TABLE_FEATURES:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog
-from flowlab.plots import couplings
+from flowlab.plots import coupling
 from flowlab.records import RunSpec, Spec
 from pages.ui import engine, state, words
 from pages.ui.explore import PAGE, PLOT, Scene, mirrored
@@ -29,7 +29,7 @@ def never_words(scene: Scene, never: np.ndarray, n_layers: int) -> str:
 
 def made(scene: Scene, masks: dict, layer: int) -> None:
     """The masks of the layer's network, and their product."""
-    fig = couplings.made_masks(masks, scene.dark, height=300)
+    fig = coupling.made_masks(masks, scene.dark, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.made", alt="Masks of the layer's network")
     order = ", ".join(str(j + 1) for j in masks["order"][:MOST_NAMES])
     more = ", .." if len(masks["order"]) > MOST_NAMES else ""
@@ -74,7 +74,7 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
             _train(new)
     with right:
         height = 90 + min(20 * len(transformed), 200)
-        fig = couplings.moved_features(planned["transformed"], scene.dark, 0, height)
+        fig = coupling.moved_features(planned["transformed"], scene.dark, 0, height)
         st.plotly_chart(
             fig, theme=None, config=PLOT, key="explore.planned", alt="Which layer would change which feature"
         )

@@ -7,8 +7,7 @@ import streamlit as st
 from flowlab.models.base import FlowModel
 from flowlab.plots.pairs import pair_matrix
 from flowlab.views import pairs as views
-from flowlab.views.pairs import PairPanels, Telling
-from flowlab.views.twotables import TwoTables, two_tables
+from flowlab.views.pairs import PairPanels, Telling, TwoTables, two_tables
 from pages.ui import engine, state, words
 from pages.ui.explore import PAGE, PLOT, Scene, choose_row
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab.plots import explore as plots
-from flowlab.plots import insides
+from flowlab.plots import latent, marginals
+from flowlab.plots import samples as plots
 from flowlab.tables.export import to_csv_bytes
 from flowlab.views import two_columns
 from pages.ui import engine, state, words
@@ -123,7 +123,7 @@ def margins(scene: Scene) -> None:
         column = column_choice("Column", scene, "column", worst)
         name = str(scene.dataset.columns[column])[:60]
         st.plotly_chart(
-            insides.margin_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT, key="explore.margin",
+            marginals.marginal_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT, key="explore.margin",
             alt=f"Distribution of {name}, data against samples",
         )  # fmt: skip
     with right:
@@ -188,8 +188,8 @@ def _normality(scene: Scene, pair: dict) -> None:
     """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
     left, right = st.columns(2, gap="medium")
     with left:
-        fig = insides.quantile_lines(pair, scene.dark, height=240)
+        fig = latent.quantile_lines(pair, scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles")
     with right:
-        fig = insides.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
+        fig = latent.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms")

@@ -12,7 +12,7 @@ import streamlit as st
 from flowlab import catalog
 from flowlab.detection.scored import Evidence, with_scores
 from flowlab.detection.threshold import Threshold, plain
-from flowlab.plots import reasons as plots
+from flowlab.plots import attribution as plots
 from flowlab.tables.export import to_csv_bytes
 from pages.ui import engine, leave, state, words
 

@@ -11,9 +11,9 @@ from flowlab import catalog
 from flowlab.detection.metrics import score_bins
 from flowlab.detection.scored import Evidence, with_scores
 from flowlab.detection.threshold import Threshold
-from flowlab.plots import detect as plots
-from flowlab.plots.scoreaxis import ScoreAxis, bin_edges
-from flowlab.plots.standalone import figures_html
+from flowlab.plots import threshold as plots
+from flowlab.plots.html import figures_html
+from flowlab.plots.score_axis import ScoreAxis, bin_edges
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.report import MAX_ROWS, detection_report
 from flowlab.serving.script import python_script

@@ -13,7 +13,7 @@ from flowlab import catalog
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import plain
 from flowlab.jobs import JobError
-from flowlab.plots import reasons as plots
+from flowlab.plots import drift as plots
 from flowlab.serving.bundle import Detector, DetectorFileError, from_bytes
 from flowlab.serving.scoring import Summary, score_file
 from flowlab.tables.limits import TableError

@@ -11,7 +11,7 @@ import streamlit as st
 
 from flowlab import catalog
 from flowlab.evaluation.comparison import detection_measures
-from flowlab.plots import compare as plots
+from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.store.reading import Run
 from pages.ui import compared, engine, mirror, state, words

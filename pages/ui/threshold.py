@@ -13,7 +13,7 @@ from flowlab.detection.cost import CostModel
 from flowlab.detection.rules import Parameter
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import Threshold, just_above, plain
-from flowlab.plots.scoreaxis import ScoreAxis
+from flowlab.plots.score_axis import ScoreAxis
 from pages.ui import state, words
 
 PAGE = "detect"

@@ -1,18 +1,18 @@
-"""Arrays about single latent points: one that is moved by hand, and ways between two rows."""
+"""Latent points of rows, one point that is moved by hand, and interpolation paths between two rows."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from scipy.special import chdtr, chdtri
+from scipy.special import chdtr, chdtri, ndtri
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.models.base import DensityModel, FlowModel, LatentModel
-from flowlab.views.context import decoded, latent
+from flowlab.views.context import decoded, judged, latent
 from flowlab.views.density import check_row
-from flowlab.views.staging import stage
+from flowlab.views.projection import MAX_ANOMALIES, display_rows, stage
 
 Arrays = dict[str, np.ndarray]
 
@@ -168,3 +168,51 @@ def _arc(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray | None:
         return None
     turned = (np.sin((1 - share) * angle)[:, None] * one + np.sin(share * angle)[:, None] * other) / np.sin(angle)
     return _line(*np.array(norms)[:, None], share) * turned
+
+
+LAST = -1
+"""In place of a layer's number: the last, whose points are the latent ones."""
+
+
+def rows(model: DensityModel, dataset: Dataset, n: int = 1500, layer: int = LAST) -> Arrays:
+    """Rows on the stage with their scores and, where there is a latent space, their latent points.
+
+    `layer` of a flow takes the points after that layer (0 before the first, in scaled units) in place of the last.
+
+    Returns
+    -------
+    n_layers : () of a flow
+    rows : (m,) row numbers; labels : (m,); points : (m, 2) on the stage
+    anomaly_score : (m,) higher is more anomalous
+    latent : (m, n_latent); norm : (m,) length of each latent vector
+    expected : (q,) quantiles of the standard normal; quantiles : (q, n_latent) of the latent margins
+    """
+    shown = display_rows(dataset, int(np.clip(n, 2, 20_000)), MAX_ANOMALIES)
+    X = dataset.X[shown]
+    out = {
+        "rows": shown,
+        "labels": np.zeros(len(shown), np.uint8) if dataset.y is None else (dataset.y[shown] == 1).astype(np.uint8),
+        "points": stage(dataset).project(X),
+        "anomaly_score": model.anomaly_score(X),
+    }
+    if isinstance(model, FlowModel):
+        out["n_layers"] = np.array(len(model.log_det_path(X[:1])))
+    if isinstance(model, LatentModel):
+        Z = latent(model, dataset, X) if layer == LAST else _after_layer(model, dataset, X, layer)
+        shares = (np.arange(99) + 1) / 100
+        out |= {
+            "latent": Z,
+            "norm": np.linalg.norm(Z, axis=1),
+            "expected": ndtri(shares),
+            "quantiles": np.quantile(Z, shares, axis=0),
+        }
+    return out
+
+
+def _after_layer(model: LatentModel, dataset: Dataset, X: np.ndarray, layer: int) -> np.ndarray:
+    if not isinstance(model, FlowModel):
+        raise ValueError(f"{type(model).__name__} has no layers to look into; choose a flow")
+    path = model.transform_path(X)
+    if not 0 <= layer < len(path):
+        raise ValueError(f"layer must be a whole number from 0 to {len(path) - 1}, not {layer!r}")
+    return path[layer][:, judged(model, dataset)]

@@ -1,4 +1,4 @@
-"""Figures of the Detect page: scores against a threshold, curves, reasons. Arrays in, figures out."""
+"""Scores, curves and rules against the threshold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-from flowlab.plots.scoreaxis import ScoreAxis
+from flowlab.plots.score_axis import ScoreAxis
 
 
 def score_histogram(
@@ -240,3 +240,68 @@ def threshold_line(
 def _plain_time(moment) -> str | float:
     """Shapes take times as text only."""
     return str(moment) if isinstance(moment, np.datetime64) else float(moment)
+
+
+def rules_picture(
+    axis: ScoreAxis,
+    labels: Sequence[str],
+    values: np.ndarray,
+    intervals: Sequence[tuple[float, float] | None],
+    flagged_share: np.ndarray,
+    low: float,
+    high: float,
+    current: float,
+    dark: bool = False,
+) -> go.Figure:
+    """Where each rule puts the threshold, with intervals, and how much it flags; refusals (inf) are left out."""
+    c = theme.colors(dark)
+    answered = [i for i, value in enumerate(values) if np.isfinite(value)]
+    fig = theme.figure(dark, height=90 + 28 * max(len(answered), 1))
+    shown = np.clip([values[i] for i in answered], low, high)
+    for row, i in enumerate(answered):
+        if intervals[i] is not None:
+            ends = axis.place(np.clip(intervals[i], low, high))
+            fig.add_scatter(
+                x=ends, y=[row, row], mode="lines", line={"color": c.second, "width": 4}, opacity=0.4, hoverinfo="skip"
+            )
+    fig.add_scatter(
+        x=axis.place(shown),
+        y=np.arange(len(answered)),
+        mode="markers+text",
+        text=[f"  {100 * flagged_share[i]:.3g} %" for i in answered],
+        textposition="middle right",
+        marker={"color": c.second, "size": 10, "symbol": "diamond"},
+        customdata=[f"{values[i]:.5g}" for i in answered],
+        hovertemplate="threshold %{customdata}<extra></extra>",
+    )
+    threshold_line(fig, c, axis, current, low, high, label=False)
+    fig.update_layout(showlegend=False)
+    fig.update_yaxes(tickvals=list(range(len(answered))), ticktext=[labels[i] for i in answered], showgrid=False)
+    fig.update_yaxes(range=[len(answered) - 0.5, -0.5])
+    axis.apply(fig, low, high)
+    ends = axis.place([low, high])
+    fig.update_xaxes(range=[ends[0] - 0.04 * np.ptp(ends), ends[1] + 0.14 * np.ptp(ends)], tickangle=0)
+    return fig
+
+
+def agreement_heatmap(labels: Sequence[str], overlap: np.ndarray, dark: bool = False) -> go.Figure:
+    """Share of rows that two rules agree on, of those either flags; (k, k), nan where neither flags."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height=90 + 28 * max(len(labels), 3))
+    fig.add_heatmap(
+        z=100 * overlap,
+        x=list(labels),
+        y=list(labels),
+        zmin=0,
+        zmax=100,
+        colorscale=[[0, c.background], [1, c.model]],
+        text=[["" if np.isnan(v) else f"{100 * v:.0f}" for v in row] for row in overlap],
+        texttemplate="%{text}",
+        xgap=2,
+        ygap=2,
+        colorbar={"title": {"text": "agree (%)", "font": {"size": 12}}, "thickness": 10, "outlinewidth": 0},
+        hovertemplate="%{x} and %{y}: %{z:.0f} %<extra></extra>",
+    )
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    fig.update_xaxes(showgrid=False, tickangle=-40)
+    return fig

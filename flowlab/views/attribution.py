@@ -1,4 +1,4 @@
-"""Why one row of a data set is anomalous, and what would make it ordinary, as arrays."""
+"""Why rows are unusual, and the nearest ordinary row, in the user's columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of the Compare page: reconstruction against likelihood, leaderboard, agreement, sweeps."""
+"""Comparing models: quadrants, dots of a leaderboard, agreement, sweeps."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ import numpy as np
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
 from flowlab.models.flows.jacobian_form import check_layer
+from flowlab.views.context import check_flow
 from flowlab.views.density import check_point
-from flowlab.views.inside import check_flow
-from flowlab.views.staging import display_rows
+from flowlab.views.projection import display_rows
 
 Arrays = dict[str, np.ndarray]
 

@@ -1,4 +1,4 @@
-"""What is kept of a run: one small frame per stretch of training, and everything pages draw once it has ended."""
+"""Small pictures of a model in training, and what stays of the picture when it has ended."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, LatentModel
 from flowlab.views.context import is_planar, judged, latent, log_density_at
 from flowlab.views.density import grid_points
-from flowlab.views.draws import gap
-from flowlab.views.staging import Stage, rug, stage
+from flowlab.views.projection import Stage, rug, stage
+from flowlab.views.samples import gap
 
 Arrays = dict[str, np.ndarray]
 

@@ -1,4 +1,4 @@
-"""Pictures of autoencoders: where they err, whither they pull, what they can say, how their codes lie."""
+"""Reconstruction error, displacement arrows from x to its reconstruction, and codes."""
 
 from __future__ import annotations
 

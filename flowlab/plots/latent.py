@@ -1,9 +1,10 @@
-"""Pictures of a latent point moved by hand and of ways between two rows, in latent space and in data space."""
+"""Latent points, interpolation paths, and whether the latent space looks normal."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from math import lgamma
 
 import numpy as np
 import plotly.graph_objects as go
@@ -193,4 +194,52 @@ def _add_targets(fig: go.Figure, window: Window) -> None:
 def _windowed(fig: go.Figure, window: Window) -> go.Figure:
     x0, x1, y0, y1 = (float(v) for v in window)
     fig.update_layout(xaxis_range=[x0, x1], yaxis_range=[y0, y1])
+    return fig
+
+
+def quantile_lines(arrays: Arrays, dark: bool = False, most: int = 8, height: int = 330) -> go.Figure:
+    """Latent quantiles against the standard normal's, of up to `most` latent features; a good fit is the diagonal."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, "standard normal quantile", "latent quantile")
+    ends = [float(arrays["expected"][0]), float(arrays["expected"][-1])]
+    fig.add_trace(
+        go.Scatter(x=ends, y=ends, mode="lines", name="standard normal", line={"color": c.truth, "dash": "dash"})
+    )
+    colors, dashes = (c.model, c.second, c.third, c.data), ("solid", "dot", "dashdot", "longdash")
+    for j in range(min(most, arrays["quantiles"].shape[1])):
+        style = {"color": colors[j % 4], "dash": dashes[(j // 4) % 4], "width": 2}
+        y = arrays["quantiles"][:, j]
+        fig.add_trace(go.Scatter(x=arrays["expected"], y=y, mode="lines", name=f"z{j + 1}", line=style))
+    return fig
+
+
+def norm_histogram(norms: np.ndarray, n_latent: int, dark: bool = False, height: int = 330) -> go.Figure:
+    """Lengths of latent vectors against the chi distribution, which they follow where the latent space is normal."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, "length of the latent vector", "density")
+    if len(norms):
+        high = float(max(np.quantile(norms, 0.995), np.sqrt(n_latent) + 3))
+        bars, edges = np.histogram(norms, bins=50, range=(0, high), density=True)
+        fig.add_trace(
+            go.Bar(
+                x=(edges[1:] + edges[:-1]) / 2,
+                y=bars,
+                width=np.diff(edges),
+                name="rows",
+                marker={"color": theme.translucent(c.model, 0.45), "line": {"width": 0}},
+            )
+        )
+        r = np.linspace(1e-3, high, 300)
+        log_chi = (n_latent - 1) * np.log(r) - r**2 / 2 - (n_latent / 2 - 1) * np.log(2) - lgamma(n_latent / 2)
+        line = {"color": c.truth, "dash": "dash", "width": 2}
+        fig.add_trace(
+            go.Scatter(
+                x=r,
+                y=np.exp(log_chi),
+                mode="lines",
+                name=f"chi, {n_latent} degrees of freedom" if n_latent > 1 else "chi, 1 degree of freedom",
+                line=line,
+            )
+        )
+    fig.update_layout(bargap=0)
     return fig

@@ -1,4 +1,4 @@
-"""Pictures of the Explore page: densities beside the truth, samples, latent points, margins."""
+"""Densities: heat maps beside the truth and the difference, curves, slices and profiles along a line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-from flowlab.plots.panels import color_steps, colorbar, common_scale, drawn, mass_contours, on, panels, point_size
+from flowlab.plots.panels import LOG_RANGE, color_steps, colorbar, common_scale, drawn, mass_contours, on, panels
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -140,67 +140,6 @@ def add_line(
         )  # fmt: skip
 
 
-def samples_scatter(
-    arrays: Arrays,
-    dark: bool = False,
-    side_by_side: bool = False,
-    axes: tuple[str, str] = ("x1", "x2"),
-    window: tuple[float, float, float, float] | None = None,
-    chosen: int = -1,
-    nearest: np.ndarray | None = None,
-    height: int = 470,
-) -> go.Figure:
-    """Samples over the data, or beside them; `chosen` is a sample joined by a line to its `nearest` row (2,)."""
-    c = theme.colors(dark)
-    titles = ["data", "samples"] if side_by_side else [""]
-    fig = panels(titles, axes, dark, height, window)
-    size = point_size(len(arrays["points"]))
-    data = {"color": c.data, "size": size, "opacity": 0.55, "symbol": "circle"}
-    sampled = {
-        "color": c.model,
-        "size": size,
-        "opacity": 0.4,
-        "symbol": "diamond-open" if len(titles) == 1 else "diamond",
-    }
-    last = len(titles) - 1
-    shown = (("data", "data", data, 0), ("points", "samples", sampled, last))
-    for name, label, marker, panel in shown:
-        points = arrays[name]
-        fig.add_trace(
-            go.Scattergl(
-                x=points[:, 0],
-                y=points[:, 1],
-                mode="markers",
-                name=label,
-                marker=marker,
-                customdata=np.arange(len(points)),
-                hovertemplate="%{x:.3g}, %{y:.3g}<extra>" + label + " %{customdata}</extra>",
-                **on(panel),
-            )
-        )
-    if chosen >= 0:
-        here = arrays["points"][chosen]
-        ends = np.stack([here, nearest]) if nearest is not None else here[None]
-        fig.add_trace(
-            go.Scatter(
-                x=ends[:, 0],
-                y=ends[:, 1],
-                mode="lines+markers",
-                name="sample and nearest training row",
-                line={"color": c.threshold, "width": 1.5},
-                marker={
-                    "color": [c.model, c.data][: len(ends)],
-                    "size": 11,
-                    "line": {"color": c.threshold, "width": 2},
-                },
-                hoverinfo="skip",
-                **on(last),
-            )
-        )
-    fig.update_layout(showlegend=not side_by_side)
-    return fig
-
-
 def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
     difference = grid["difference"].astype(np.float32)
     reach = float(np.quantile(np.abs(difference[np.isfinite(difference)]), 0.995)) or 1e-12
@@ -237,3 +176,62 @@ def _add_pickable(fig: go.Figure, points: Arrays, dark: bool) -> None:
             hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.3g}<extra>click for its receipt</extra>",
         )
     )
+
+
+def profile_curve(line: Arrays, dark: bool = False, height: int = 330) -> go.Figure:
+    """Log-density along a segment, the model's and, where it is known, the true one; the lowest point is marked."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, "distance along the line (data units)", "log-density (nats)")
+    curves = (("true_log_density", "true", c.truth, "dash"), ("log_density", "learned", c.model, "solid"))
+    for name, label, color, dash in curves:
+        if name in line:
+            # Where the density is zero the curve is interrupted.
+            y = np.where(np.isfinite(line[name]), line[name], np.nan)
+            style = {"color": color, "dash": dash, "width": 2.2}
+            fig.add_trace(go.Scatter(x=line["distance"], y=y, name=label, mode="lines", line=style))
+    if len(line["distance"]):
+        low = int(line["lowest"])
+        values = line["log_density"][np.isfinite(line["log_density"])]
+        if len(values):
+            # The truth may lie hundreds of nats lower: the axis keeps the model's curve readable.
+            top = max(float(values.max()), float(np.nanmax(line.get("true_log_density", values))))
+            bottom = float(values.min()) - 12
+            fig.update_yaxes(range=[bottom - 0.08 * (top - bottom), top + 0.08 * (top - bottom)])
+            value = float(values.min())
+            fig.add_annotation(
+                x=float(line["distance"][low]), y=value, text=f"lowest {value:.2f} nats".replace("-", "−"),
+                showarrow=True, arrowcolor=c.muted, ax=0, ay=30, font={"color": c.text},
+            )  # fmt: skip
+    return fig
+
+
+def slice_heatmap(cut: Arrays, axes: tuple[str, str], dark: bool = False, height: int = 430) -> go.Figure:
+    """The conditional density of two columns at a row's values of all others; the row is marked."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, axes[0], axes[1])
+    top = float(np.nanmax(cut["log_conditional"])) if np.isfinite(cut["log_conditional"]).any() else 0.0
+    z = np.maximum(np.nan_to_num(cut["log_conditional"], nan=-1e6, neginf=-1e6), top - LOG_RANGE)
+    fig.add_trace(
+        go.Heatmap(
+            x=cut["x"],
+            y=cut["y"],
+            z=z.astype(np.float32),
+            colorscale=color_steps(c.sequential),
+            colorbar=colorbar("log-density given the others (nats)", 1.0),
+            hovertemplate="%{x:.4g}, %{y:.4g}<br>%{z:.3f} nats<extra></extra>",
+        )
+    )
+    fig.add_trace(mass_contours(cut, "log_conditional", "levels", c.text))
+    fig.add_trace(
+        go.Scatter(
+            x=cut["point"][:1],
+            y=cut["point"][1:],
+            mode="markers",
+            name=f"row {int(cut['row'])}",
+            marker={"symbol": "cross-thin", "size": 16, "line": {"width": 3, "color": c.anomaly}},
+            hovertemplate=f"row {int(cut['row'])}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
+        )
+    )
+    fig.update_xaxes(range=[float(v) for v in cut["window"][:2]])
+    fig.update_yaxes(range=[float(v) for v in cut["window"][2:]])
+    return fig

@@ -1,4 +1,4 @@
-"""A table -> the arrays its pictures need: small histograms, correlations, pairs of columns, columns over time."""
+"""Summaries of a table's columns: histograms, correlations, pairs, courses in time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_CORRELATED = 160
 MAX_LEVELS = 12
 
 
-def display_rows(n_rows: int, y: np.ndarray | None = None, limit: int = MAX_ROWS) -> np.ndarray:
+def evenly_spread_rows(n_rows: int, y: np.ndarray | None = None, limit: int = MAX_ROWS) -> np.ndarray:
     """Row numbers to draw, ascending: spread evenly over the table, labelled anomalies always among them.
 
     >>> display_rows(100, np.arange(100) == 7, limit=10).tolist()
@@ -57,7 +57,7 @@ def column_summaries(
     frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequence[str] | None = None, n_bins: int = 24
 ) -> list[ColumnSummary]:
     """A small histogram for each column (or those of `names`), split by label; from a sample of large tables."""
-    rows = display_rows(len(frame), y)
+    rows = evenly_spread_rows(len(frame), y)
     sample = frame.iloc[rows]
     marks = None if y is None else y[rows].astype(bool)
     return [_summary(sample[name], marks, n_bins) for name in (frame if names is None else names)]
@@ -124,7 +124,7 @@ class Correlation:
 def correlation(frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequence[str] | None = None) -> Correlation:
     """Rank correlations of the numeric columns, holes at the median; at most MAX_CORRELATED columns."""
     numeric = [name for name in (frame if names is None else names) if pd.api.types.is_numeric_dtype(frame[name].dtype)]
-    sample = frame[numeric].iloc[display_rows(len(frame), y, 5000)].astype(float)
+    sample = frame[numeric].iloc[evenly_spread_rows(len(frame), y, 5000)].astype(float)
     sample = sample.where(np.abs(sample) < 1e100)
     chosen = [name for name, varies in zip(numeric, sample.max() > sample.min()) if varies]
     kept = chosen[:MAX_CORRELATED]
@@ -165,7 +165,7 @@ class Pair:
 
 def column_pair(frame: pd.DataFrame, first: str, second: str, y: np.ndarray | None = None) -> Pair:
     """At most MAX_POINTS rows of two columns, labelled anomalies among them."""
-    rows = display_rows(len(frame), y, MAX_POINTS)
+    rows = evenly_spread_rows(len(frame), y, MAX_POINTS)
     part = frame[[first] if first == second else [first, second]].iloc[rows]
     values = [_drawable(part[name]) for name in (first, second)]
     return Pair((first, second), values[0], values[1], None if y is None else y[rows].astype(bool), rows)

@@ -1,4 +1,4 @@
-"""Pictures of the Data page: small histograms of the columns, correlations, two columns, a column over time."""
+"""Pictures of a table: histograms, correlations, scatter, courses in time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from flowlab.plots import theme
 from flowlab.plots.panels import colorbar, point_size
-from flowlab.tableviews import ColumnSummary, Correlation, Pair, TimeCourse
+from flowlab.views.table import ColumnSummary, Correlation, Pair, TimeCourse
 
 PARTS = ("training", "validation", "test")
 COLUMNS_ACROSS = 6

@@ -1,0 +1,74 @@
+"""Samples of a model over rows of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.plots import theme
+from flowlab.plots.panels import on, panels, point_size
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def samples_scatter(
+    arrays: Arrays,
+    dark: bool = False,
+    side_by_side: bool = False,
+    axes: tuple[str, str] = ("x1", "x2"),
+    window: tuple[float, float, float, float] | None = None,
+    chosen: int = -1,
+    nearest: np.ndarray | None = None,
+    height: int = 470,
+) -> go.Figure:
+    """Samples over the data, or beside them; `chosen` is a sample joined by a line to its `nearest` row (2,)."""
+    c = theme.colors(dark)
+    titles = ["data", "samples"] if side_by_side else [""]
+    fig = panels(titles, axes, dark, height, window)
+    size = point_size(len(arrays["points"]))
+    data = {"color": c.data, "size": size, "opacity": 0.55, "symbol": "circle"}
+    sampled = {
+        "color": c.model,
+        "size": size,
+        "opacity": 0.4,
+        "symbol": "diamond-open" if len(titles) == 1 else "diamond",
+    }
+    last = len(titles) - 1
+    shown = (("data", "data", data, 0), ("points", "samples", sampled, last))
+    for name, label, marker, panel in shown:
+        points = arrays[name]
+        fig.add_trace(
+            go.Scattergl(
+                x=points[:, 0],
+                y=points[:, 1],
+                mode="markers",
+                name=label,
+                marker=marker,
+                customdata=np.arange(len(points)),
+                hovertemplate="%{x:.3g}, %{y:.3g}<extra>" + label + " %{customdata}</extra>",
+                **on(panel),
+            )
+        )
+    if chosen >= 0:
+        here = arrays["points"][chosen]
+        ends = np.stack([here, nearest]) if nearest is not None else here[None]
+        fig.add_trace(
+            go.Scatter(
+                x=ends[:, 0],
+                y=ends[:, 1],
+                mode="lines+markers",
+                name="sample and nearest training row",
+                line={"color": c.threshold, "width": 1.5},
+                marker={
+                    "color": [c.model, c.data][: len(ends)],
+                    "size": 11,
+                    "line": {"color": c.threshold, "width": 2},
+                },
+                hoverinfo="skip",
+                **on(last),
+            )
+        )
+    fig.update_layout(showlegend=not side_by_side)
+    return fig

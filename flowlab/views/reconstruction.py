@@ -1,0 +1,74 @@
+"""Reconstructions of an autoencoder: errors, displacements and its manifold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowlab.datasets.dataset import Dataset
+from flowlab.models.autoencoders.variational import VariationalAutoencoder
+from flowlab.models.base import DensityModel, FlowModel, LatentModel
+from flowlab.views.density import grid_points
+from flowlab.views.projection import Window, display_rows, stage
+
+Arrays = dict[str, np.ndarray]
+FIELD = 18
+"""Arrows per side of the vector field."""
+
+
+def reconstruction(model: DensityModel, dataset: Dataset) -> Arrays:
+    """Reconstruction error of every row in squared standard deviations, (n_rows,); of a VAE also its other scores."""
+    if not isinstance(model, LatentModel) or isinstance(model, FlowModel):
+        raise ValueError(f"{type(model).__name__} does not reconstruct rows through a code")
+    out = {"error": model.reconstruction_error(dataset.X)}
+    if isinstance(model, VariationalAutoencoder):
+        out |= {name: score for name, score in model.score_parts(dataset.X).items() if name != "reconstruction"}
+    return out
+
+
+def reconstruction_map(model: DensityModel, dataset: Dataset, n: int = 90, window: Window | None = None) -> Arrays:
+    """For data of two features: where an autoencoder errs, whither it pulls, and what it can say.
+
+    Returns
+    -------
+    window : (4,); x, y : (n,); error : (n, n) squared standard deviations, row 0 lowest
+    tail, tip : (k, 2) arrows from points to their reconstructions
+    manifold : (m, 2) decoded codes, one line for a code of one number, nan between the lines of a wider one
+    mean, spread : (r, 2) codes of display rows and their posterior standard deviations, for a VAE with two units
+    """
+    if dataset.n_features != 2 or not isinstance(model, LatentModel) or isinstance(model, FlowModel):
+        raise ValueError("a map of reconstructions needs an autoencoder and data of two features")
+    window = tuple(float(v) for v in (window or stage(dataset).window))
+    points, _ = grid_points(window, int(np.clip(n, 16, 200)), 2)
+    n = round(len(points) ** 0.5)
+    tail, _ = grid_points(window, FIELD, 2)
+    out = {
+        "window": np.array(window),
+        "x": points[:n, 0].copy(),
+        "y": points[::n, 1].copy(),
+        "error": model.reconstruction_error(points).reshape(n, n),
+        "tail": tail,
+        "tip": model.reconstruct(tail),
+        "manifold": _manifold(model, dataset),
+    }
+    if isinstance(model, VariationalAutoencoder) and model.n_latent == 2:
+        rows = display_rows(dataset, 150, 40)
+        out["mean"], out["spread"] = model.posterior(dataset.X[rows])
+    return out
+
+
+def _manifold(model: LatentModel, dataset: Dataset) -> np.ndarray:
+    """Decoded codes over the range the training rows use: a line, or for two units a net of lines."""
+    codes = model.transform(dataset.part("train")[:5000])
+    low, high = np.quantile(codes, [0.005, 0.995], axis=0)
+    steps = np.linspace(0, 1, 121)[:, None]
+    center = np.median(codes, axis=0)
+    if codes.shape[1] == 1:
+        return model.inverse_transform(low + steps * (high - low))
+    lines = []
+    for axis, other in ((0, 1), (1, 0)):
+        for share in np.linspace(0, 1, 9):
+            line = np.tile(center, (len(steps), 1))
+            line[:, axis] = low[axis] + steps[:, 0] * (high[axis] - low[axis])
+            line[:, other] = low[other] + share * (high[other] - low[other])
+            lines += [model.inverse_transform(line), np.full((1, 2), np.nan)]
+    return np.concatenate(lines)
