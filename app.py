@@ -3,7 +3,7 @@
 
 def main() -> None:
     # Inside, because workers need no page: streamlit would cost each of them a second and a tenth of a gigabyte.
-    from pages.ui import frame
+    from flowlab.dashboard.shell import frame
 
     frame.run()
 

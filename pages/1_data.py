@@ -1,7 +1,8 @@
 """Data: a toy density, a bundled, simulated, painted or uploaded table; what was read, what each column is for."""
 
-from pages.ui import data, data_sources, frame, headline
+from flowlab.dashboard.data import page, sources
+from flowlab.dashboard.shell import frame, headline
 
-frame.begin(data_sources.PAGE)
+frame.begin(sources.PAGE)
 headline.draw("data")
-data.page()
+page.page()

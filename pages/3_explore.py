@@ -1,7 +1,8 @@
 """Explore: a trained model opens up: density beside the truth, samples, latent space, layers, single rows."""
 
-from pages.ui import explore, frame, headline
+from flowlab.dashboard.explore import page
+from flowlab.dashboard.shell import frame, headline
 
 frame.begin("explore")
 headline.draw("explore")
-explore.page()
+page.page()

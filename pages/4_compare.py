@@ -1,6 +1,7 @@
 """Compare: flow, autoencoder, VAE, classical and one-line rivals on the same rows, as detectors and as densities."""
 
-from pages.ui import compare, frame
+from flowlab.dashboard.compare import page
+from flowlab.dashboard.shell import frame
 
 frame.begin("compare")
-compare.page()
+page.page()

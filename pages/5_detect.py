@@ -1,7 +1,8 @@
 """Detect: a threshold anyone can defend, reasons for every flagged row, and a table to leave with."""
 
-from pages.ui import detect, frame, headline
+from flowlab.dashboard.detect import page
+from flowlab.dashboard.shell import frame, headline
 
 frame.begin("detect")
 headline.draw("detect")
-detect.page()
+page.page()

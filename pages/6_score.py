@@ -1,7 +1,8 @@
 """Score: a saved detector on a new file of any length."""
 
-from pages.ui import frame, headline, score
+from flowlab.dashboard.score import page
+from flowlab.dashboard.shell import frame, headline
 
 frame.begin("score")
 headline.draw("score")
-score.page()
+page.page()

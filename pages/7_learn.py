@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from flowlab.dashboard.shell import frame, state
 from flowlab.teaching.lessons import lessons
-from pages.ui import frame, state
 
 frame.begin("learn")
 every = {lesson.key: lesson for lesson in lessons()}

@@ -98,14 +98,14 @@ def own_server(tmp_path_factory) -> Iterator[ModuleType]:
     """`pages.ui.engine` on an empty store that is this file's own; its runner is closed after the last test."""
     import streamlit as st
 
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
         st.cache_resource.clear()
         st.cache_data.clear()
-        yield engine
-        engine.runner().close()
+        yield services
+        services.runner().close()
         st.cache_resource.clear()
         st.cache_data.clear()
 

@@ -15,8 +15,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog
+from flowlab.dashboard.shell import frame
 from flowlab.records import RunSpec, Scalar
-from pages.ui import frame
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
 FILES = {title.lower(): f"pages/{file}" for file, title in frame.PAGES}
@@ -102,25 +102,25 @@ def wait_for_words(at: AppTest, words: str, seconds: float = 300) -> str:
 
 def wait_for_run(spec: RunSpec, *states: str) -> None:
     """Until the run is in one of these states ("done" by default); fails at once when training fails unasked."""
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     wanted = states or ("done",)
 
     def reached() -> bool:
-        status = engine.status(spec)
+        status = services.status(spec)
         state = status.state if status else "absent"
         assert state in wanted or state != "failed", status
         return state in wanted
 
-    wait_until(reached, says=lambda: engine.status(spec))
+    wait_until(reached, says=lambda: services.status(spec))
 
 
 def train(*runs: RunSpec | Mapping[str, str]) -> list[str]:
     """Finish runs through the real runner of the test's own store; their ids."""
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     specs = [run if isinstance(run, RunSpec) else _spec(run) for run in runs]
-    ids = [engine.runner().submit(spec, f"visitor{i}") for i, spec in enumerate(specs)]
+    ids = [services.runner().submit(spec, f"visitor{i}") for i, spec in enumerate(specs)]
     for spec in specs:
         wait_for_run(spec)
     return ids

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flowlab.dashboard.canvas.component import ASSETS, join_modules, pack
 from flowlab.plots import theme
-from pages.ui.component import ASSETS, join_modules, pack
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(ASSETS.glob("*.js"))

@@ -151,7 +151,7 @@ def open_page(spec: RunSpec, **view: object) -> AppTest:
 
 
 def test_the_editor_says_what_is_never_transformed_and_trains_another_mask(runs):
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     at = open_page(FIXED)
     assert "x1 is never transformed: its marginal stays a Gaussian's" in at.warning[0].value
@@ -166,7 +166,7 @@ def test_the_editor_says_what_is_never_transformed_and_trains_another_mask(runs)
     new = RunSpec(FIXED.data, Spec("affine", {**FIXED.model.params, "mask": "10"}))
     assert in_link(at, "model.mask") == "10"
     wait_for_run(new)
-    assert engine.run(new).events[-1].step == 50
+    assert services.run(new).events[-1].step == 50
 
 
 def test_the_jacobian_of_a_layer_is_triangular_in_its_order_and_that_of_the_flow_is_not(runs):
@@ -188,12 +188,12 @@ def test_a_mask_that_does_not_fit_is_refused_on_the_page(runs):
 
 
 def test_a_run_with_a_mask_that_does_not_fit_fails_in_its_sentence(runs):
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     wrong = RunSpec(FIXED.data, Spec("affine", {"n_steps": 50, "mask": "0110"}))
-    engine.runner().submit(wrong, "visitor")
+    services.runner().submit(wrong, "visitor")
     wait_for_run(wrong, "failed")
-    assert "mask must have one digit for each of the 2 columns, not be '0110'" in engine.status(wrong).message
+    assert "mask must have one digit for each of the 2 columns, not be '0110'" in services.status(wrong).message
 
 
 def test_the_masks_of_a_made_are_drawn(runs):

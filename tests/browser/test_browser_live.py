@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.ui.component import pack
-from pages.ui.live import loss_arrays
+from flowlab.dashboard.canvas.component import pack
+from flowlab.dashboard.canvas.live import loss_arrays
 
 pytestmark = pytest.mark.browser
 

@@ -91,9 +91,9 @@ def test_nonsense_in_the_link_shows_the_page_all_the_same(runs):
 def test_one_button_trains_the_missing_models_of_the_set():
     at = compare(link={**MOONS, "seed": "9"})
     press(at, "compare.set")
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
-    live = [engine.runner().status(catalog.run_id(spec(name, seed=9))) for name in ("spline", "kde", "forest")]
+    live = [services.runner().status(catalog.run_id(spec(name, seed=9))) for name in ("spline", "kde", "forest")]
     assert all(status is not None for status in live)
     press(at, "compare.stop")
 

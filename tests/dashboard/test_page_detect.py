@@ -96,14 +96,14 @@ def test_reasons_and_repair_of_the_chosen_row():
 def test_reasons_of_an_uploaded_table_speak_of_its_columns_and_values():
     import pandas as pd
 
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     rng = np.random.default_rng(0)
     hot = rng.random(400) < 0.5
     frame = pd.DataFrame({"machine": np.where(hot, "lathe", rng.choice(["mill", "saw"], 400))})
     frame["temperature"] = np.where(hot, 65, 30) + rng.integers(-30, 30, 400) / 10
     frame.loc[7, ["machine", "temperature"]] = ["saw", 65.5]
-    query = {"data": "upload", "data.digest": engine.store().put_table(frame), "model": "gaussian"}
+    query = {"data": "upload", "data.digest": services.store().put_table(frame), "model": "gaussian"}
     train(query)
     at = open_page("detect", query, row=7, repair="true", rule="manual", threshold="5")
     text = said(at)

@@ -176,9 +176,9 @@ def test_what_does_not_exist_is_said_and_the_nearest_is_shown(view, sentence):
 
 
 def test_a_frame_of_the_film_is_forked_and_the_runs_race():
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
-    step = engine.run(MOONS).frames.steps[0]
+    step = services.run(MOONS).frames.steps[0]
     at = open_page(view="Film", step=step)
     assert not packed(at, "race"), "one run is no race"
     rate = next(n for n in at.number_input if n.label == "Learning rate" and "fork" in n.key)
@@ -187,11 +187,11 @@ def test_a_frame_of_the_film_is_forked_and_the_runs_race():
     press(at, "fork.begin")
     assert not at.error
     fork = RunSpec(MOONS.data, Spec("affine", {**MOONS.model.params, "learning_rate": 0.02}), 0)
-    fork = fork.forked(engine.run_id(MOONS), step)
+    fork = fork.forked(services.run_id(MOONS), step)
     assert in_link(at, "from") == fork.parent, "the Train page shows the fork, and its link names it"
     assert f"forked at step {step}" in said(at)
     wait_for_run(fork)
-    events, before = engine.run(fork).events, engine.run(MOONS).events
+    events, before = services.run(fork).events, services.run(MOONS).events
     assert [e for e in events if e.step <= step] == [e for e in before if e.step <= step] and events[-1].step == 60
     RUNS["fork"] = fork
     try:
@@ -206,9 +206,9 @@ def test_a_frame_of_the_film_is_forked_and_the_runs_race():
 
 
 def test_what_a_fork_cannot_have_makes_it_a_new_run_and_is_said():
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
-    fork = MOONS.forked(engine.run_id(MOONS), 20)
+    fork = MOONS.forked(services.run_id(MOONS), 20)
     at = pages_driver.open_page("train", fork)
     assert "forked at step 20" in said(at)
     enter(at, labelled(at.number_input, "Learning rate"), 0.03)

@@ -3,8 +3,8 @@
 import pytest
 from pages_driver import PREFIXES, open_page, rerun, train
 
+from flowlab.dashboard.shell import state
 from flowlab.detection.rules import RULES
-from pages.ui import state
 
 DATA = {"data": "moons", "data.n_samples": "600", "data.anomaly_share": "0.05"}
 FLOW = {**DATA, "model": "affine", "model.n_layers": "2", "model.n_steps": "50"}

@@ -16,11 +16,11 @@ QUERY = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
 @pytest.fixture(scope="module", autouse=True)
 def home(own_server):
     """One empty store, one runner, one finished run; scoring in this process."""
-    from pages.ui import score
+    from flowlab.dashboard.score import page
 
     train(QUERY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score, "LANES", 0)
+        patch.setattr(page, "LANES", 0)
         yield
 
 

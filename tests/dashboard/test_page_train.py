@@ -61,9 +61,9 @@ def test_a_link_to_a_table_of_another_server_ends_in_a_sentence(page):
 
 
 def test_a_time_budget_becomes_steps_measured_here():
+    from flowlab.dashboard.shell import services
     from flowlab.records import RunSpec, Spec
-    from pages.ui import engine
 
     spec = RunSpec(Spec("moons"), Spec("spline"))
-    short, long = (engine.runner().steps_within(spec, seconds) for seconds in (1, 30))
+    short, long = (services.runner().steps_within(spec, seconds) for seconds in (1, 30))
     assert short >= 50 and short % 50 == 0 and long > 5 * short

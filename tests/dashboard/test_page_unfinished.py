@@ -34,9 +34,9 @@ def runs(own_server):
 
 def leave(spec: RunSpec, step: int, status: str, error: str = "") -> None:
     """A run on disk that has taken `step` steps, fifty at a time."""
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
-    store, run_id, checkpoint = engine.store(), catalog.run_id(spec), None
+    store, run_id, checkpoint = services.store(), catalog.run_id(spec), None
     store.create(run_id, spec)
     for _ in range(step // 50):
         checkpoint = further(spec, checkpoint)
@@ -44,10 +44,10 @@ def leave(spec: RunSpec, step: int, status: str, error: str = "") -> None:
 
 
 def further(spec: RunSpec, checkpoint) -> dict:
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     brought = run_slice(spec, checkpoint, 50)
-    engine.store().append(catalog.run_id(spec), brought.events, brought.frame, brought.checkpoint)
+    services.store().append(catalog.run_id(spec), brought.events, brought.frame, brought.checkpoint)
     return brought.checkpoint
 
 
@@ -85,11 +85,11 @@ def test_a_run_that_failed_before_its_first_step_says_why():
 
 
 def test_pictures_stand_still_until_one_asks_and_go_over_to_the_final_model():
-    from pages.ui import engine
+    from flowlab.dashboard.shell import services
 
     at = open_page("explore", PAUSED)
     first = learned(at)
-    run = engine.run(PAUSED)
+    run = services.run(PAUSED)
     checkpoint = further(PAUSED, run.checkpoint)
     rerun(at)
     assert "step 150 of 300, paused · pictures are of **step 100**" in said(at) and learned(at) == first

@@ -7,9 +7,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from pages.ui.brush import brush_view
-from pages.ui.live import angle_color
-from pages.ui.paint import paint_view
+from flowlab.dashboard.canvas.brush import brush_view
+from flowlab.dashboard.canvas.live import angle_color
+from flowlab.dashboard.canvas.paint import paint_view
 from tests.browser.apps.live_app import WINDOW, moons
 
 st.set_page_config(layout="wide")

@@ -8,8 +8,8 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from pages.ui.film import film_view
-from pages.ui.live import Scene, angle_color
+from flowlab.dashboard.canvas.film_player import film_view
+from flowlab.dashboard.canvas.live import TrainingScene, angle_color
 from tests.browser.apps.live_app import N_STEPS, WINDOW, event, made_up_frame, moons
 
 M = int(st.query_params.get("points", "2000"))
@@ -23,7 +23,7 @@ def film() -> list[dict]:
 
 st.set_page_config(layout="wide")
 points = moons(M, 0)
-scene = Scene(points, WINDOW, N_STEPS, 0.287, angle_color(points))
+scene = TrainingScene(points, WINDOW, N_STEPS, 0.287, angle_color(points))
 steps = np.linspace(0, N_STEPS, 60).astype(int)
 st.session_state["runs"] = st.session_state.get("runs", 0) + 1
 

@@ -9,8 +9,8 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from flowlab.dashboard.canvas.live import TrainingScene, angle_color, live_view
 from flowlab.records import TrainEvent
-from pages.ui.live import Scene, angle_color, live_view
 
 WINDOW = (-2.0, 3.0, -1.75, 2.25)
 N_STEPS = 2000
@@ -59,9 +59,9 @@ def live() -> None:
     begun = st.session_state.setdefault("begun", time.time())
     i = min(TICKS, int((time.time() - begun) / PERIOD)) if PERIOD else TICKS
     points = moons(600, 0)
-    scene = Scene(points, WINDOW, N_STEPS, 0.287 if DENSITY else None, angle_color(points), has_density=DENSITY)
+    scene = TrainingScene(points, WINDOW, N_STEPS, 0.287 if DENSITY else None, angle_color(points), has_density=DENSITY)
     if "label" in st.query_params:
-        scene = Scene(points, WINDOW, N_STEPS, 0.287, (np.arange(600) % 20 == 0), "label", has_density=DENSITY)
+        scene = TrainingScene(points, WINDOW, N_STEPS, 0.287, (np.arange(600) % 20 == 0), "label", has_density=DENSITY)
     live_view(scene, made_up_frame(1 - np.exp(-i / 8)) if i else None, [event(k) for k in range(1, i + 1)], key="live")
 
 

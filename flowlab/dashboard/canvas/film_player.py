@@ -1,0 +1,95 @@
+"""The film of a run: every kept frame on one slider, played in the browser without reruns, growing while it trains."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from flowlab.dashboard.canvas.component import canvas_component
+from flowlab.dashboard.canvas.live import TrainingScene, loss_arrays, pack_scene
+from flowlab.dashboard.shell import state
+from flowlab.records import TrainEvent
+
+MAX_FRAMES = 60
+_mount = canvas_component("film")
+
+
+def film_view(
+    scene: TrainingScene,
+    frames: Sequence[Mapping[str, np.ndarray]],
+    steps: Sequence[int],
+    events: Sequence[TrainEvent],
+    key: str,
+    start: int | None = None,
+    growing: bool = False,
+) -> int:
+    """Show the film; the step that the reader has stopped at (the last one at first).
+
+    frames: what `views.frame` gave, one for each entry of `steps` (rising); at most `MAX_FRAMES` of them are shown,
+    evenly chosen. start: the step to open at. growing: the run still trains. Call it again with the same `key`
+    when there are more frames: only the new ones are read and sent, and a film that stands at its end follows. The
+    page reruns when the slider is released or the film pauses, never while it plays. Each drawing in the browser
+    dispatches `flowlab:draw` with position, step, length and playing in its detail.
+    """
+    if len(frames) != len(steps) or not len(steps):
+        raise ValueError(f"frames and steps must be equally many and at least one, got {len(frames)} and {len(steps)}")
+    kept = thin_frames(len(steps))
+    shown = {int(steps[i]): i for i in kept}
+    default = None if start is None or start >= steps[-1] else _nearest(shown, start)
+    base, new = _sent(key, shown, frames)
+    header, arrays = pack_scene(scene)
+    new["listed"] = np.array(list(shown), np.uint32)
+    result = _mount(
+        (header, arrays | base),
+        ({"start": default, "growing": growing}, new | loss_arrays(events)),
+        key,
+        default={"step": default},
+        on_step_change=lambda: None,
+    )
+    return max(shown) if not isinstance(result.step, int) else _nearest(shown, result.step)
+
+
+def _nearest(steps: Iterable[int], step: int) -> int:
+    return min(steps, key=lambda other: abs(other - step))
+
+
+def _sent(key: str, shown: Mapping[int, int], frames: Sequence[Mapping[str, np.ndarray]]) -> tuple[dict, dict]:
+    """The film as it was when it was opened, and what came since: two messages, of which only the second changes.
+
+    A frame is sent twice, because Streamlit may drop a tick that a newer one overtakes.
+    """
+    memory = state.recall(key)
+    if memory is None or state.widget_value(key) is None:
+        memory = (_read(frames, shown), set(shown), set(shown))
+    base, before, last = memory
+    state.keep(key, (base, last, last | set(shown)))
+    return base, _read(frames, {step: i for step, i in shown.items() if step not in before})
+
+
+def _read(frames: Sequence[Mapping[str, np.ndarray]], wanted: Mapping[int, int]) -> dict[str, np.ndarray]:
+    found = {}
+    for step, i in wanted.items():
+        with contextlib.suppress(RuntimeError):  # a film that grows loses frames in between
+            found[step] = frames[i]
+    return stack_frames(list(found.values()), list(found))
+
+
+def thin_frames(n: int, most: int = MAX_FRAMES) -> np.ndarray:
+    """Indices of at most `most` of `n` frames, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+
+
+def stack_frames(frames: Sequence[Mapping[str, np.ndarray]], steps: Sequence[int]) -> dict[str, np.ndarray]:
+    """(F, ...) arrays of the film: `steps` uint32, `density` uint8, `density_max` float32, `latent`, `samples` float16.
+
+    An array that not every frame has in the same shape is left out.
+    """
+    arrays = {"steps": np.asarray(steps, np.uint32)}
+    kinds = {"density": np.uint8, "density_max": np.float32, "latent": np.float16, "samples": np.float16}
+    for name, kind in kinds.items():
+        parts = [np.asarray(f[name], kind) for f in frames if name in f]
+        if parts and len(parts) == len(frames) and len({p.shape for p in parts}) == 1:
+            arrays[name] = np.stack(parts)
+    return arrays

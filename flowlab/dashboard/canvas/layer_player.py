@@ -1,0 +1,80 @@
+"""The way through the layers of a flow: points and a lattice travel from data space to latent space and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowlab.dashboard.canvas.component import canvas_component
+
+_mount = canvas_component("layers")
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """Where the reader stands: the layer (0 = data space) and the row that was clicked, as an index into the points."""
+
+    layer: int
+    row: int | None
+
+
+def layers_view(
+    arrays: Mapping[str, np.ndarray],
+    key: str,
+    *,
+    names: Sequence[str] = (),
+    axes: tuple[str, str] = ("x", "y"),
+    latent_axes: tuple[str, str] = ("latent 1", "latent 2"),
+    color: np.ndarray | None = None,
+    color_kind: str = "angle",
+    layer: int = 0,
+    row: int | None = None,
+) -> LayerChoice:
+    """Show the way and return where the reader stopped.
+
+    arrays: what `views.layers` gives: points (n_layers + 1, m, 2), log_det (n_layers, m) in nats and, for two features,
+    grid (n_layers + 1, 2 * n, k, 2), n upright lines and n level ones, and grid_log_det (n_layers, 2 * n, k). names: of
+    the n_layers layers. color: as in `live.Scene`. The page reruns when the slider is released, the animation pauses
+    or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with position, playing and row in its
+    detail.
+    """
+    points = np.asarray(arrays["points"], np.float32)
+    if points.ndim != 3 or points.shape[2] != 2 or len(points) < 2:
+        raise ValueError(f"points must have the shape (n_layers + 1, m, 2), got {points.shape}")
+    last, m = len(points) - 1, points.shape[1]
+    layer, row = min(max(layer, 0), last), row if row is not None and 0 <= row < m else None
+    header = {
+        "names": ["", *(str(name)[:60] for name in names)],
+        "axes": [[str(a)[:60] for a in axes], list(latent_axes)],
+        "color_kind": color_kind,
+    }
+    packed = {"positions": points}
+    if "grid" in arrays:
+        packed["grid"] = np.asarray(arrays["grid"], np.float32)
+    for source, name in (("log_det", "volume"), ("grid_log_det", "grid_volume")):
+        if source in arrays:
+            packed[name] = _so_far(arrays[source])
+    if color is not None:
+        packed["color"] = np.asarray(color).astype(np.uint8)
+    start = {"layer": layer, "row": row}
+    result = _mount(
+        (header, packed),
+        (start, {}),
+        key,
+        default=start,
+        on_layer_change=lambda: None,
+        on_row_change=lambda: None,
+    )
+    at, clicked = result.layer, result.row
+    return LayerChoice(
+        layer=min(max(at, 0), last) if isinstance(at, int) else layer,
+        row=clicked if isinstance(clicked, int) and 0 <= clicked < m else None,
+    )
+
+
+def _so_far(log_det: np.ndarray) -> np.ndarray:
+    """(n_layers, ...) of each layer -> (n_layers + 1, ...) sum up to each layer, 0 at first."""
+    total = np.cumsum(np.asarray(log_det, np.float64), axis=0)
+    return np.concatenate([np.zeros_like(total[:1]), total]).astype(np.float32)

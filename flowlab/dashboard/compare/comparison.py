@@ -1,0 +1,206 @@
+"""Which runs are compared, and what they scored: the present data set's finished runs, their seeds, their rivals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from flowlab import catalog
+from flowlab.dashboard.shell import services, state
+from flowlab.datasets.dataset import Dataset
+from flowlab.evaluation.comparison import Scored, Standing, check_comparable, leaderboard
+from flowlab.models.base import FlowModel, LatentModel
+from flowlab.records import RunSpec, Spec
+from flowlab.store.reading import Run
+
+PAGE = "compare"
+SET = ("autoencoder", "vae", "kde", "forest")
+"""What one button trains beside a flow: two autoencoders and two classical rivals."""
+MORE_SEEDS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The chosen runs by name, the rows they are compared on, and everything they scored there."""
+
+    dataset: Dataset
+    rows: np.ndarray
+    runs: dict[str, Run]
+    models: dict[str, Scored]
+    rivals: dict[str, Scored]
+    board: list[Standing]
+
+    @property
+    def y(self) -> np.ndarray | None:
+        return None if self.dataset.y is None else self.dataset.y[self.rows]
+
+    def reconstructors(self) -> list[str]:
+        return [name for name, run in self.runs.items() if reconstructs(run.spec)]
+
+    def densities(self) -> list[str]:
+        """Names of the models whose scores are log-densities, flows first."""
+        names = [name for name, run in self.runs.items() if catalog.make_model(run.spec.model).is_density]
+        return sorted(names, key=lambda n: not issubclass(catalog.MODELS[self.runs[n].spec.model.name].make, FlowModel))
+
+    def reconstruction(self, name: str) -> np.ndarray:
+        """Squared reconstruction error of the compared rows, (n,)."""
+        return services.view("reconstruction", self.runs[name].spec)["error"][self.rows]
+
+
+def reconstructs(spec: RunSpec) -> bool:
+    kind = catalog.MODELS[spec.model.name].make
+    return issubclass(kind, LatentModel) and not issubclass(kind, FlowModel)
+
+
+def set_specs() -> list[RunSpec]:
+    """What the button trains on the present data: the present model, and the set with a code that fits the table."""
+    spec = state.spec()
+    d = services.dataset().n_features
+    code = {"n_latent": 1 if d <= 2 else int(np.clip(round(d / 4), 2, 64))}
+    flow = Spec("spline" if d <= 2 else "maf")
+    flows = [spec.model] if issubclass(catalog.MODELS[spec.model.name].make, FlowModel) else [spec.model, flow]
+    models = [*flows, *(Spec(n, code if n in ("autoencoder", "vae") else {}) for n in SET)]
+    specs = [catalog.tidy(RunSpec(spec.data, model, spec.seed))[0] for model in models]
+    return list({catalog.run_id(s): s for s in specs}.values())
+
+
+def comparable_runs() -> list[Run]:
+    """Finished runs on the present data and seed: the set's, and those this visitor saw."""
+    present = state.spec()
+    found = {}
+    for run in [services.run(spec) for spec in set_specs()] + services.visitor_runs():
+        if run is not None and run.is_usable and (run.spec.data, run.spec.seed) == (present.data, present.seed):
+            found.setdefault(run.run_id, run)
+    return list(found.values())
+
+
+def chosen_runs(comparable: list[Run]) -> list[Run]:
+    """The runs the link names, whatever their data, or else those of the set and of the present model.
+
+    `comparable` is what `comparable_runs` gave: asked again, it might hold a run that has finished meanwhile.
+    """
+    ids = [i for i in str(state.view(PAGE, "runs", "")).split(".") if i]
+    if not ids:
+        wanted = {catalog.run_id(spec) for spec in set_specs()}
+        return [run for run in comparable if run.run_id in wanted]
+    loaded = [services.store().load(i) for i in ids if len(i) == 16 and set(i) <= set("0123456789abcdef")]
+    return [run for run in loaded if run is not None and run.is_usable]
+
+
+def run_names(runs: list[Run]) -> dict[str, str]:
+    """Run id to a short name; where one model occurs twice, with the settings in which its runs differ."""
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        alike.setdefault(run.spec.model.name, []).append(run)
+    names = {}
+    for model, group in alike.items():
+        entry = catalog.MODELS[model]
+        settings = [entry.complete(run.spec.model).params for run in group]
+        varied = [c for c in entry.controls if len({str(values[c.name]) for values in settings}) > 1]
+        for run, values in zip(group, settings):
+            text = ", ".join(f"{c.label.lower()} {values[c.name]}" for c in varied)
+            names[run.run_id] = f"{entry.label}, {text}"[:70] if text else entry.label
+    return names
+
+
+def gather(runs: list[Run]) -> Compared:
+    """Scores of all runs on the held-out rows, and the leaderboard; ValueError where they cannot be compared."""
+    names = run_names(runs)
+    spec = runs[0].spec
+    dataset = services.dataset(spec)
+    models = {names[run.run_id]: scored(run, names[run.run_id]) for run in runs}
+    check_comparable(list(models.values()))
+    rivals = trivial_rivals(spec)
+    groups = {name: [model] for name, model in (models | rivals).items()}
+    for run in runs:
+        groups[names[run.run_id]] += [scored(other, names[run.run_id]) for other in other_seeds(run)]
+    seeds = {other.spec.seed: other.spec for run in runs for other in other_seeds(run)}
+    for other in seeds.values():
+        for name, rival in trivial_rivals(other).items():
+            if name in groups:
+                groups[name].append(rival)
+    runs_by_name = {names[run.run_id]: run for run in runs}
+    key = tuple((name, *(f"{r.data}{r.fit_seconds}" for r in group)) for name, group in groups.items())
+    return Compared(dataset, held_out(dataset), runs_by_name, models, rivals, _board(key, groups))
+
+
+def scored(run: Run, name: str) -> Scored:
+    """One run's anomaly scores on held-out rows, and what they cost."""
+    dataset = services.dataset(run.spec)
+    rows = held_out(dataset)
+    y = None if dataset.y is None else dataset.y[rows]
+    values = scores(run)[rows]
+    normal = np.ones(len(rows), bool) if y is None else y == 0
+    cost = services.view("cost", run.spec)
+    is_density = catalog.make_model(run.spec.model).is_density
+    return Scored(
+        name=name,
+        anomaly_score=values,
+        y=y,
+        data=_digest(run.spec.data.to_json(), run.spec.seed, run.spec),
+        log_likelihood=-float(values[normal].mean()) if is_density and normal.any() else float("nan"),
+        fit_seconds=run.events[-1].seconds if run.events else float("nan"),
+        score_seconds=float(cost["score_seconds"]),
+        n_parameters=int(cost["n_parameters"]),
+    )
+
+
+def trivial_rivals(spec: RunSpec) -> dict[str, Scored]:
+    """The one-line rivals on the data of a finished run's spec."""
+    dataset = services.dataset(spec)
+    rows = held_out(dataset)
+    y = None if dataset.y is None else dataset.y[rows]
+    arrays = services.view("trivial_rivals", spec)
+    data = _digest(spec.data.to_json(), spec.seed, spec)
+    return {
+        str(name): Scored(
+            str(name), values[rows], y, data, fit_seconds=float(fit), score_seconds=float(score), trivial=True
+        )
+        for name, values, fit, score in zip(
+            arrays["name"], arrays["anomaly_score"], arrays["fit_seconds"], arrays["score_seconds"]
+        )
+    }
+
+
+def seed_specs(runs: list[Run]) -> list[RunSpec]:
+    """The same models with other seeds: other splits, weights and, for toys, other rows."""
+    return [RunSpec(run.spec.data, run.spec.model, run.spec.seed + i) for run in runs for i in range(1, MORE_SEEDS + 1)]
+
+
+def other_seeds(run: Run) -> list[Run]:
+    """Finished runs that differ from this one in their seed only."""
+    found = [services.run(spec) for spec in seed_specs([run])]
+    return [other for other in found if other is not None and other.is_usable]
+
+
+def held_out(dataset: Dataset) -> np.ndarray:
+    """The rows models are compared on: the test part, or what stands in for it."""
+    for part in ("test", "validation", "all"):
+        rows = dataset.rows(part)
+        if len(rows):
+            return rows
+    return dataset.rows("all")
+
+
+def has_labels(dataset: Dataset) -> bool:
+    """Whether both kinds of rows are among those compared."""
+    y = None if dataset.y is None else dataset.y[held_out(dataset)]
+    return y is not None and 0 < int((y == 1).sum()) < len(y)
+
+
+def scores(run: Run) -> np.ndarray:
+    """Anomaly scores of all rows of a run's data."""
+    views = run.views
+    return views["anomaly_score"] if views is not None else services.view("final", run.spec)["anomaly_score"]
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _board(key: tuple, _groups: dict[str, list[Scored]]) -> list[Standing]:
+    return leaderboard(_groups)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _digest(data_json: str, seed: int, _spec: RunSpec) -> str:
+    return services.dataset(_spec).digest()

@@ -1,0 +1,49 @@
+"""The Compare page's own widgets, each mirrored in the link."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from flowlab.dashboard.compare.comparison import PAGE, Compared
+from flowlab.dashboard.shell import state
+
+
+def pair(found: Compared) -> tuple[str, str]:
+    """Whose reconstruction meets whose likelihood: as the link says, or the first of each."""
+    coders, densities = found.reconstructors(), found.densities()
+    preferred = [name for name in densities if name not in coders] or densities
+    return present(coders, "coder", coders[0]), present(densities, "density", preferred[0])
+
+
+def present(options: list[str], name: str, default: str) -> str:
+    """What the link says, if it is an option."""
+    said = str(state.view(PAGE, name, default))
+    return said if said in options else default
+
+
+def alarm_percent(y: np.ndarray | None) -> float:
+    """The share of rows each detector alarms on, in percent: by default that of the anomalies, or 5."""
+    default = 100 * float(np.clip(np.mean(y == 1), 0.005, 0.5)) if y is not None and (y == 1).any() else 5.0
+    return min(max(state.view(PAGE, "alarms", round(default, 1)), 0.1), 50.0)
+
+
+def alarm_share(y: np.ndarray | None) -> float:
+    """The widget for `alarm_percent`, as a share."""
+    percent = alarm_percent(y)
+    key = state.widget_key(PAGE, "alarms")
+    st.number_input(
+        "Alarms (%)", 0.1, 50.0, percent, 0.5, format="%.1f", key=key, width=120,
+        on_change=state.on_widget(key, lambda v: state.set_view(PAGE, alarms=v)),
+        help="Each of the two detectors alarms on this share of the rows",
+    )  # fmt: skip
+    return percent / 100
+
+
+def choose(label: str, options: list[str], name: str, now: str) -> None:
+    """A select box."""
+    key = state.widget_key(PAGE, name, *options)
+    st.selectbox(
+        label, options, index=options.index(now), key=key, width=180,
+        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
+    )  # fmt: skip

@@ -1,0 +1,235 @@
+"""The Compare page: the queue that trains a set, one scatter, the leaderboard, and what the models disagree on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.compare import comparison, sections
+from flowlab.dashboard.compare.comparison import PAGE, Compared
+from flowlab.dashboard.compare.controls import alarm_share, choose, pair
+from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell.run_status import LIVE
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.evaluation.comparison import QUADRANTS, Standing, quadrants, verdict
+from flowlab.plots import comparison as plots
+
+TOP_HEIGHT = 370
+MOST_BARS = 6
+
+
+def page() -> None:
+    """All of the page below the frame."""
+    comparable = comparison.comparable_runs()
+    runs = comparison.chosen_runs(comparable)
+    st.markdown(f"#### [{_headline(len(runs))}]({state.link_to(PAGE)})")
+    _choice(runs, comparable)
+    sweeping = bool(runs) and state.view(PAGE, "section", "") == "Sweeps"
+    if not sweeping:
+        _queue()
+    if not runs:
+        st.info(
+            "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line "
+            "rivals, and the rows they disagree on. Train the set first; it takes about half a minute."
+        )
+        return
+    try:
+        with st.spinner("Scoring the held-out rows"):
+            found = comparison.gather(runs)
+        _top(found)
+        sections.sections(found, _submit)
+        if sweeping:
+            _queue()
+    except (ValueError, RuntimeError) as error:
+        st.warning(formatting.escaped(error))
+
+
+def _headline(n_models: int) -> str:
+    spec = state.spec()
+    dataset = services.dataset()
+    rows = formatting.plural(len(comparison.held_out(dataset)), "held-out row")
+    models = formatting.plural(n_models, "model") if n_models else "no model yet"
+    return formatting.escaped(f"{services.data_words(spec)} · {models} on {rows}")
+
+
+def _choice(runs: list, comparable: list) -> None:
+    """Which runs, and the buttons that train the set and further seeds."""
+    candidates = {run.run_id: run for run in [*comparable, *runs]}
+    names = comparison.run_names(list(candidates.values()))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if candidates:
+            # While runs finish by themselves the box only shows; a choice is a person's, and stands in the link.
+            live = any(_state(spec) in LIVE for spec in state.recall("compare.queue", []))
+            key = state.widget_key(PAGE, "runs", live, len(runs), *sorted(candidates))
+
+            def apply(ids: list[str]) -> None:
+                state.set_view(PAGE, runs=".".join(ids) or None)
+
+            st.multiselect(
+                "Models on these rows",
+                list(candidates),
+                default=[run.run_id for run in runs],
+                format_func=lambda i: names[i],
+                key=key,
+                on_change=None if live else state.on_widget(key, apply),
+                disabled=live,
+                placeholder="Choose finished runs on this data",
+            )
+        missing = [spec for spec in comparison.set_specs() if not _usable(spec)]
+        help_set = "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other"
+        if st.button("Train the set", type="primary", disabled=not missing, key="compare.set", help=help_set):
+            _submit(missing)
+        seeds = [spec for spec in comparison.seed_specs(runs) if not _usable(spec)]
+        help_seeds = "Trains each model twice more with other seeds; the spread tells differences from noise"
+        if st.button("Two more seeds", disabled=not seeds, key="compare.seeds", help=help_seeds):
+            _submit(seeds)
+
+
+def _submit(specs: list) -> None:
+    services.runner().submit_many(specs, state.visitor())
+    state.keep("compare.queue", specs)
+    st.rerun()
+
+
+def _usable(spec) -> bool:
+    run = services.run(spec)
+    return run is not None and run.is_usable
+
+
+def _queue() -> None:
+    """A bar for each run that is being trained from this page."""
+    specs = state.recall("compare.queue", [])
+    live = [spec for spec in specs if _state(spec) in LIVE]
+    if specs:
+        st.fragment(_bars, run_every=0.5 if live else None)(len(live))
+
+
+def _bars(n_live: int) -> None:
+    specs = state.recall("compare.queue", [])
+    now = [spec for spec in specs if _state(spec) in LIVE]
+    troubles = []
+    if len(now) > MOST_BARS:
+        shares = [1.0 if spec not in now else _share(spec) for spec in specs]
+        st.progress(float(np.mean(shares)), text=f"{len(specs) - len(now)} of {len(specs)} runs finished")
+    else:
+        for spec, column in zip(now, st.columns(max(len(now), 1))):
+            share = _share(spec)
+            standing = formatting.percent(share) if share else _state(spec)
+            column.progress(share, text=formatting.escaped(f"{_name(spec)} · {standing}"))
+    for spec in specs:
+        status = services.status(spec)
+        if status is not None and status.state == "failed":
+            troubles.append(f"{_name(spec)}: {status.message}")
+    for sentence in troubles:
+        st.warning(formatting.escaped(sentence))
+    if now and st.button("Stop all", key="compare.stop", help="End here; models keep what they have learned"):
+        for spec in now:
+            services.runner().stop(services.run_id(spec))
+    if len(now) < n_live:
+        if not now and not troubles:
+            state.keep("compare.queue", [])
+        st.rerun()
+
+
+def _share(spec) -> float:
+    status = services.status(spec)
+    return min(status.step / max(status.n_steps, 1), 1.0) if status else 0.0
+
+
+def _name(spec) -> str:
+    from flowlab import catalog
+
+    name = catalog.MODELS[spec.model.name].label
+    return name if spec.seed == state.spec().seed else f"{name}, seed {spec.seed}"
+
+
+def _state(spec) -> str:
+    status = services.status(spec)
+    return status.state if status else ""
+
+
+def _top(found: Compared) -> None:
+    """The verdict, the scatter with its quadrants, the leaderboard as dots and as a table."""
+    st.markdown(f"**{formatting.escaped(verdict(found.board))}**")
+    coders, densities = found.reconstructors(), found.densities()
+    dots = plots.leaderboard_dots(found.board, state.is_dark(), TOP_HEIGHT)
+    if coders and densities:
+        coder, flow = pair(found)
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            choose("Reconstruction of", coders, "coder", coder)
+            choose("Likelihood of", densities, "density", flow)
+            share = alarm_share(found.y)
+            raw = links.segmented(PAGE, "Axes", ["ranks", "values"], "axes", "ranks") == "values"
+        left, right = st.columns([1.1, 1], gap="medium")
+        with left:
+            _scatter(found, coder, flow, share, raw)
+    else:
+        lacking = "an autoencoder" if not coders else "a density model"
+        st.info(f"Reconstruction against likelihood needs {lacking} among the models; train the set.")
+        right = st.container()
+    with right:
+        st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(found.board))
+    st.dataframe(_table(found.board), hide_index=True, width="stretch", height="content")
+    if any(s.spread for s in found.board):
+        over = "over seeds" if any(s.over_seeds for s in found.board) else "over bootstrap samples of the rows"
+        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")
+
+
+def _scatter(found: Compared, coder: str, flow: str, share: float, raw: bool) -> None:
+    error, nll = found.reconstruction(coder), found.models[flow].anomaly_score
+    fig = plots.quadrant_scatter(
+        error, nll, found.rows, (coder, flow), share, found.y, raw, state.recall("compare.selected", []),
+        state.is_dark(), TOP_HEIGHT,
+    )  # fmt: skip
+    key = state.widget_key(PAGE, "scatter", coder, flow, share, raw)
+    kinds = np.bincount(quadrants(error, nll, share), minlength=4)
+    st.plotly_chart(
+        fig, key=key, config=PLOT, theme=None, on_select=_keep_selection(key), selection_mode=("lasso", "points"),
+        alt=", ".join(f"{name}: {count}" for name, count in zip(QUADRANTS, kinds)),
+    )  # fmt: skip
+
+
+def _keep_selection(key: str):
+    def changed() -> None:
+        event = state.widget_value(key)
+        points = event["selection"]["points"] if event else []
+        rows = [p.get("customdata") for p in points]
+        state.keep("compare.selected", [int(r[0] if isinstance(r, list) else r) for r in rows if r is not None])
+
+    return changed
+
+
+def _table(board: list[Standing]) -> pd.DataFrame:
+    """The leaderboard in words and units; columns without any number are left out."""
+
+    def cell(standing: Standing, measure: str, digits: int = 3) -> str:
+        value, spread = getattr(standing, measure), standing.spread.get(measure, math.nan)
+        if not math.isfinite(value):
+            return "–"
+        text = f"{value:.{digits}f}" + (f" ± {spread:.{digits}f}" if math.isfinite(spread) else "")
+        return text.replace("-", "\u2212")
+
+    table = pd.DataFrame(
+        {
+            "model": [s.name for s in board],
+            "AUROC": [cell(s, "auroc") for s in board],
+            "average precision": [cell(s, "average_precision") for s in board],
+            "precision at k": [cell(s, "precision_at_k") for s in board],
+            "log-likelihood (nats per row)": [cell(s, "log_likelihood") for s in board],
+            "fit": [_seconds(s.fit_seconds) for s in board],
+            "score": [_seconds(s.score_seconds) for s in board],
+            "parameters": ["–" if s.trivial else formatting.count(s.n_parameters) for s in board],
+            "seeds": [str(s.n_seeds) for s in board],
+        }
+    )
+    return table.loc[:, [name for name in table if (table[name] != "–").any()]]
+
+
+def _seconds(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{1000 * value:.3g} ms" if value < 1 else formatting.seconds(value)

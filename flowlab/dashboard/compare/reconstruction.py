@@ -1,0 +1,39 @@
+"""Maps of the plane on the Compare page: densities beside reconstruction errors and displacements."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from flowlab import views
+from flowlab.dashboard.compare.comparison import PAGE, Compared
+from flowlab.dashboard.compare.controls import pair
+from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.plots import reconstruction as code_plots
+
+
+def maps(found: Compared) -> None:
+    """Where autoencoders err beside the densities, on the same window."""
+    coders, densities = found.reconstructors(), found.densities()
+    both = pair(found) if coders and densities else (None, None)
+    coder = both[0] or (coders[0] if coders else None)
+    flow = both[1] or (densities[0] if densities else None)
+    key = state.widget_key(PAGE, "arrows")
+    arrows = st.toggle(
+        "Arrows from points to their reconstructions", state.view(PAGE, "arrows", True), key=key,
+        on_change=state.on_widget(key, lambda v: state.set_view(PAGE, arrows=v)),
+    )  # fmt: skip
+    stage = views.stage(found.dataset)
+    maps = {coder: services.view("reconstruction_map", found.runs[coder].spec)} if coder else {}
+    grids = {flow: services.view("density_grid", found.runs[flow].spec, n=100)} if flow else {}
+    fig = code_plots.error_beside_density(maps, grids, stage.points, stage.axes, arrows, state.is_dark(), 440)
+    finding = "The autoencoder's error is low along what its decoder can say; the density is high where data are"
+    st.plotly_chart(fig, key="compare.maps", config=PLOT, theme=None, alt=finding)
+    st.caption(
+        "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, "
+        "arrows show whither the autoencoder pulls a point."
+    )
+    if coder and "mean" in maps[coder]:
+        arrays = maps[coder]
+        fig = code_plots.codes(arrays["mean"], arrays["spread"], None, dark=state.is_dark())
+        st.plotly_chart(fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")

@@ -1,0 +1,196 @@
+"""What stands under the comparison: rows in dispute, agreement, maps, samples, readings, sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.compare import sweeps
+from flowlab.dashboard.compare.comparison import PAGE, Compared
+from flowlab.dashboard.compare.controls import alarm_percent, pair
+from flowlab.dashboard.compare.reconstruction import maps
+from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.evaluation.comparison import (
+    QUADRANTS,
+    consensus,
+    detection_measures,
+    disagreement,
+    quadrants,
+    rank_shares,
+    spearman_matrix,
+)
+from flowlab.models.autoencoders.autoencoder import gaussian_reading
+from flowlab.plots import comparison as plots
+from flowlab.records import RunSpec
+
+MAX_SELECTED = 30
+REASONED = 8
+N_DISPUTED = 4
+
+
+def sections(found: Compared, train: Callable[[list[RunSpec]], None]) -> None:
+    """One of the sections, chosen above it; `train` queues runs."""
+    shown = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
+    if found.dataset.n_features == 2 and (found.reconstructors() or found.densities()):
+        shown["Maps"] = maps
+    if found.reconstructors():
+        shown["Error as likelihood"] = _reading
+    shown["Sweeps"] = lambda _: sweeps.section(train)
+    chosen = links.segmented(PAGE, "Section", list(shown), "section", next(iter(shown)))
+    shown[chosen](found)
+
+
+def _disputed(found: Compared) -> None:
+    """The rows on which reconstruction and likelihood disagree most, or those selected in the scatter."""
+    coders, densities = found.reconstructors(), found.densities()
+    if not coders or not densities:
+        st.caption("Rows in dispute need an autoencoder and a density model among the models.")
+        return
+    coder, flow = pair(found)
+    error, nll = found.reconstruction(coder), found.models[flow].anomaly_score
+    selected = [r for r in state.recall("compare.selected", []) if r in set(found.rows.tolist())]
+    if selected:
+        places = np.flatnonzero(np.isin(found.rows, selected))[:MAX_SELECTED]
+        st.caption(
+            f"{formatting.plural(len(places), 'row')} selected in the scatter; double-click there to see all again."
+        )
+    else:
+        order = np.argsort(disagreement(error, nll))
+        places = np.concatenate([order[::-1][:N_DISPUTED], order[:N_DISPUTED]])
+        st.caption("The rows on which the two ranks lie furthest apart; a lasso in the scatter chooses others.")
+    y = found.y
+    share = alarm_percent(y) / 100
+    rows = found.rows[places]
+    table = pd.DataFrame({"row": rows})
+    if y is not None:
+        table["label"] = np.where(y[places] == 1, "anomaly", "normal")
+    table[f"rank by {coder} (%)"] = _percent(error)[places]
+    table[f"rank by {flow} (%)"] = _percent(nll)[places]
+    table["alarm"] = [QUADRANTS[i] for i in quadrants(error, nll, share)[places]]
+    for column, values in _values(found, rows).items():
+        table[column] = values
+    for name in (coder, flow):
+        table[f"why ({name})"] = _reasons(found, name, rows)
+    st.dataframe(table, hide_index=True, width="stretch", height="content")
+
+
+def _values(found: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows themselves, as far as they fit in a table."""
+    table = found.dataset.table(found.dataset.X[rows]).round(3)
+    return {} if table.shape[1] > 4 else {str(name): column.to_numpy() for name, column in table.items()}
+
+
+def _reasons(found: Compared, name: str, rows: np.ndarray) -> list[str]:
+    """The strongest reason of each row in the eyes of one model; for the first few rows, since it takes a while."""
+    asked = tuple(int(r) for r in rows[:REASONED])
+    arrays = services.view("top_reasons", found.runs[name].spec, rows=asked, n_reasons=1)
+    return [*(str(w) for w in arrays["words"][:, 0]), *[""] * (len(rows) - len(asked))]
+
+
+def _agreement(found: Compared) -> None:
+    """Rank correlations of all scores, and the mean rank of chosen models as a detector of its own."""
+    scores = {name: m.anomaly_score for name, m in (found.models | found.rivals).items() if name != "random score"}
+    left, right = st.columns([1.3, 1], gap="medium")
+    with left:
+        st.caption("Rank correlation (Spearman) of the scores of held-out rows")
+        fig = plots.agreement_matrix(list(scores), spearman_matrix(list(scores.values())), state.is_dark(), 420)
+        st.plotly_chart(fig, key="compare.agreement", config=PLOT, theme=None, alt="Rank correlations of all scores")
+    with right:
+        names = list(found.models)
+        key = state.widget_key(PAGE, "members", *names)
+        chosen = st.multiselect("Consensus of", names, default=names, key=key, help="The mean of the members' ranks")
+        if not chosen:
+            st.caption("Choose at least one model.")
+            return
+        joint = consensus([found.models[name].anomaly_score for name in chosen])
+        y = found.y
+        if y is None or not 0 < (y == 1).sum() < len(y):
+            st.caption("Without labels nobody can say whether the consensus detects better than its members.")
+        else:
+            labels = {"auroc": "AUROC", "average_precision": "Average precision", "precision_at_k": "Precision at k"}
+            measures = detection_measures(joint, y)
+            for column, (name, label) in zip(st.columns(3), labels.items()):
+                column.metric(label, f"{float(measures[name]):.3f}")
+        top = np.argsort(-joint)[:10]
+        table = pd.DataFrame({"row": found.rows[top], "mean rank (%)": (100 * joint[top]).round(1)})
+        if y is not None:
+            table["label"] = np.where(y[top] == 1, "anomaly", "normal")
+        for name in chosen:
+            table[name] = _percent(found.models[name].anomaly_score)[top]
+        st.dataframe(table, hide_index=True, width="stretch", height="content")
+
+
+def _reading(found: Compared) -> None:
+    """The affine map from squared error to a Gaussian log-likelihood of fixed sigma, with its numbers."""
+    coders = found.reconstructors()
+    coder = pair(found)[0] if found.densities() else coders[0]
+    d = found.dataset.n_features
+    error = found.reconstruction(coder)
+    best = float(np.clip(np.sqrt(error.mean() / d), 0.01, 3.0))
+    left, right = st.columns([1, 2.2], gap="medium")
+    with left:
+        key = state.widget_key(PAGE, "sigma", coder)
+        sigma = st.slider(
+            "Sigma (standard deviations)", 0.01, 3.0, float(np.clip(state.view(PAGE, "sigma", best), 0.01, 3.0)), 0.01,
+            key=key, on_change=state.on_widget(key, lambda v: state.set_view(PAGE, sigma=v)),
+            help="The spread the reading assumes around each reconstruction, the same in every column",
+        )  # fmt: skip
+        st.caption(f"The likelihood is highest at {best:.2f}: the root of the mean squared error of a column.")
+    typical, strange = (gaussian_reading(float(np.quantile(error, q)), d, sigma) for q in (0.5, 0.99))
+    with right:
+        slope, intercept = typical.slope, typical.intercept
+        st.latex(
+            r"-\log \mathcal N(x;\,\hat x,\,\sigma^2 I)=\frac{1}{2\sigma^2}\,\lVert x-\hat x\rVert^2"
+            r"+\frac d2\log(2\pi\sigma^2)" + f"={slope:.3f}\\,\\lVert x-\\hat x\\rVert^2{intercept:+.3f}"
+        )
+        lines = [
+            {
+                "row": name,
+                "squared error": f"{r.squared_error:.4f}",
+                "read as (nats)": f"{r.negative_log_likelihood:.3f}",
+            }
+            for name, r in (("the median row", typical), ("the 99 % row", strange))
+        ]
+        st.dataframe(pd.DataFrame(lines), hide_index=True, width="content", height="content")
+    st.caption(
+        "An increasing map: both rank the rows alike. It assumes independent columns of one spread, and it is no "
+        "density of x, because the reconstruction depends on x itself."
+    )
+
+
+def _samples(found: Compared) -> None:
+    """How far each model's samples are from held-out rows, by four tests."""
+    drawing = {name: run for name, run in found.runs.items() if _can_sample(run.spec)}
+    if not drawing:
+        st.caption("None of these models can draw samples.")
+        return
+    lines = []
+    first = next(iter(drawing.values())).spec
+    tests = {"training rows (the yardstick)": services.view("two_samples", first, first="test", second="train")}
+    tests |= {name: services.view("two_samples", run.spec) for name, run in drawing.items()}
+    for name, arrays in tests.items():
+        line = {"held-out rows against": name}
+        for test, effect, p in zip(arrays["name"], arrays["effect"], arrays["p_value"]):
+            line[f"{test}"] = f"{formatting.number(float(effect))} (p {p:.3f})"
+        lines.append(line)
+    st.dataframe(pd.DataFrame(lines), hide_index=True, width="stretch", height="content")
+    st.caption(
+        "Read the effect first: with thousands of rows any model fails any test. The classifier's effect is an AUROC, "
+        "0.5 where samples are as good as real rows; the others are 0 then. p counts permutations."
+    )
+
+
+def _can_sample(spec) -> bool:
+    from flowlab import catalog
+
+    return catalog.MODELS[spec.model.name].make.can_sample
+
+
+def _percent(scores: np.ndarray) -> np.ndarray:
+    """Rank shares in percent, one decimal."""
+    return (100 * rank_shares(scores)).round(1)

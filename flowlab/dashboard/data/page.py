@@ -1,0 +1,218 @@
+"""The Data page: where the data come from, and the pictures of what is there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.dashboard.data import sources
+from flowlab.dashboard.data.sources import PAGE
+from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.datasets.dataset import Dataset
+from flowlab.plots import table as plots
+from flowlab.records import RunSpec, Spec
+from flowlab.views import table
+
+COLUMNS_SHOWN = 24
+
+
+def page() -> None:
+    """All of the page below its headline."""
+    if not sources.choose():
+        return
+    dataset = _dataset()
+    if dataset is None:
+        return
+    if state.spec().data.name == "upload":
+        from flowlab.dashboard.data import roles
+
+        roles.panel(dataset)
+    _onward(dataset)
+    _pictures(dataset)
+
+
+def _dataset() -> Dataset | None:
+    """The present data set; where it cannot be made, the sentence that says why, and what still can be changed."""
+    try:
+        return services.dataset()
+    except (ValueError, RuntimeError) as error:
+        st.error(formatting.escaped(error))
+    if state.spec().data.name == "upload" and sources.stored_table() is not None:
+        from flowlab.dashboard.data import roles
+
+        roles.panel(None)
+    return None
+
+
+def _onward(dataset: Dataset) -> None:
+    """Counts in one line, and the button that leads to training."""
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    parts = [formatting.plural(len(dataset.rows(part)), f"{part} row") for part in ("train", "validation", "test")]
+    given = "" if dataset.context is None else f" given {formatting.escaped(dataset.columns[dataset.context])}"
+    parts.append(formatting.plural(len(dataset.judged), "feature") + given)
+    if dataset.y is not None:
+        labelled = int(dataset.y.sum())
+        share = dataset.y[dataset.rows("train")].mean() if len(dataset.rows("train")) else 0.0
+        counted = formatting.plural(labelled, "labelled anomaly", "labelled anomalies")
+        parts.append(f"{counted}, {formatting.percent(share)} of training")
+    left.markdown(" · ".join(parts))
+    to_look_at = dataset.density is not None or state.spec().data.name == "drawing"
+    label = "Train this model" if to_look_at else "Train a detector"
+    if right.button(label, type="primary", width="stretch", key="data.train"):
+        _train(detector=not to_look_at)
+
+
+def _train(detector: bool) -> None:
+    """Begin to train, tables with a detector, and go where one sees it."""
+    spec = state.spec()
+    if detector and spec.model == catalog.DEFAULT.model:
+        state.show(RunSpec(spec.data, Spec("detector"), spec.seed))
+    try:
+        services.train()
+    except (ValueError, RuntimeError) as error:
+        st.error(formatting.escaped(error))
+        return
+    st.switch_page("pages/2_train.py", query_params=state.query("train"))
+
+
+def _pictures(dataset: Dataset) -> None:
+    frame = _frame(dataset)
+    tabs = {"Columns": _columns, "Two columns": _pair, "Correlation": _correlation, "Rows": _rows}
+    if dataset.time is not None:
+        tabs["Over time"] = _time
+    if frame.shape[1] < 2:
+        del tabs["Two columns"], tabs["Correlation"]
+    names = list(tabs)
+    first = "Two columns" if dataset.n_features == 2 else "Columns"
+    chosen = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0])
+    tabs[chosen](dataset, frame)
+
+
+def _frame(dataset: Dataset) -> pd.DataFrame:
+    """The table people see: their own columns where it was uploaded, else the data set's."""
+    if state.spec().data.name == "upload":
+        return sources.stored_table()
+    return pd.DataFrame(dataset.X, columns=list(dataset.columns))
+
+
+def _data_key() -> str:
+    spec = state.spec()
+    return f"{spec.data.to_json()} {spec.seed}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _summaries(key: str, names: tuple[str, ...], _frame: pd.DataFrame, _y: np.ndarray | None):
+    return table.column_summaries(_frame, _y, names)
+
+
+@st.cache_resource(show_spinner=False, max_entries=10)
+def _correlations(key: str, _frame: pd.DataFrame, _y: np.ndarray | None):
+    return table.correlation(_frame, _y)
+
+
+def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
+    n_pages = -(-frame.shape[1] // COLUMNS_SHOWN)
+    number = min(max(state.view(PAGE, "part", 1), 1), n_pages)
+    if n_pages > 1:
+        widget = state.widget_key(PAGE, "part")
+        number = st.slider(
+            f"Columns, {COLUMNS_SHOWN} at a time",
+            1,
+            n_pages,
+            number,
+            key=widget,
+            on_change=state.on_widget(widget, lambda n: state.set_view(PAGE, part=n)),
+        )
+    names = tuple(frame.columns[(number - 1) * COLUMNS_SHOWN : number * COLUMNS_SHOWN])
+    summaries = _summaries(_data_key(), names, frame, dataset.y)
+    st.plotly_chart(
+        plots.column_histograms(summaries, state.is_dark(), min(plots.COLUMNS_ACROSS, max(len(names), 3))),
+        key="data.columns",
+        config=PLOT,
+        theme=None,
+        alt=f"Histograms of {len(names)} columns",
+    )
+    anomalies = " Outlined: rows labelled as anomalies, as shares of their own." if dataset.y is not None else ""
+    st.caption(f"Heights are shares of rows; long tails are cut at the central 99 %.{anomalies}")
+
+
+def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
+    names = list(map(str, frame.columns))
+    first, second = _pick(names, "x", 0), _pick(names, "y", min(1, len(names) - 1))
+    left, right = st.columns(2)
+    first = _column_box(left, "Across", names, first, "x")
+    second = _column_box(right, "Up", names, second, "y")
+    pair = table.column_pair(frame, first, second, dataset.y)
+    shown = (
+        ""
+        if len(pair.rows) == len(frame)
+        else f" {formatting.count(len(pair.rows))} of {formatting.count(len(frame))} rows"
+    )
+    st.plotly_chart(
+        plots.column_scatter(pair, state.is_dark()),
+        key="data.pair",
+        config=PLOT,
+        theme=None,
+        alt=f"{first} against {second}",
+    )
+    if shown:
+        st.caption(f"Shown:{shown}, every labelled anomaly that fits among them.")
+
+
+def _pick(names: list[str], axis: str, default: int) -> str:
+    chosen = state.view(PAGE, axis, names[default])
+    return chosen if chosen in names else names[default]
+
+
+def _column_box(where, label: str, names: list[str], chosen: str, axis: str) -> str:
+    widget = state.widget_key(PAGE, axis)
+    return where.selectbox(
+        label,
+        names,
+        names.index(chosen),
+        key=widget,
+        on_change=state.on_widget(widget, lambda name: state.set_view(PAGE, **{axis: name})),
+    )
+
+
+def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
+    found = _correlations(_data_key(), frame, dataset.y)
+    if len(found.names) < 2:
+        st.markdown("Correlations need at least two columns of numbers that vary.")
+        return
+    st.plotly_chart(
+        plots.correlation_heatmap(found, state.is_dark()),
+        key="data.correlation",
+        config=PLOT,
+        theme=None,
+        alt=f"Rank correlations of {len(found.names)} columns",
+    )
+    if found.left_out:
+        st.caption(f"The first {len(found.names)} columns of numbers; {found.left_out} more are not drawn.")
+
+
+def _rows(dataset: Dataset, frame: pd.DataFrame) -> None:
+    shown = frame.head(200)
+    if state.spec().data.name != "upload" and dataset.y is not None:
+        shown = shown.assign(label=dataset.y[: len(shown)])
+    st.dataframe(shown, height=420)
+    st.caption(f"The first {formatting.plural(len(shown), 'row')} of {formatting.count(len(frame))}.")
+
+
+def _time(dataset: Dataset, frame: pd.DataFrame) -> None:
+    names = [str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    if not names:
+        st.markdown("There is no column of numbers to draw over time.")
+        return
+    name = _column_box(st, "Column", names, _pick(names, "over", 0), "over")
+    course = table.time_course(frame[name], dataset.time, dataset.split, dataset.y)
+    st.plotly_chart(
+        plots.column_over_time(course, state.is_dark()),
+        key="data.time",
+        config=PLOT,
+        theme=None,
+        alt=f"{name} over time; training, validation and test rows shaded",
+    )

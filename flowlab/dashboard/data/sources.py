@@ -1,0 +1,215 @@
+"""Where data come from: a gallery of toy densities, tables that are here, a file, a drawing."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
+from flowlab.dashboard.shell import links, services, state
+from flowlab.datasets import drawing
+from flowlab.plots import table as plots
+from flowlab.records import RunSpec, Spec
+from flowlab.tables.limits import TableError
+from flowlab.tables.read import ReadReport, read_table
+
+PAGE = "table"
+"""Prefix of this page's view settings in the link; "data." belongs to the parameters of the data."""
+TILE = 72
+ACROSS = 8
+TABLES = "Tables that are here"
+SOURCES = (TOYS, TABLES, UPLOADED, DRAWN)
+SHORT = {
+    "eight_gaussians": "8 Gaussians",
+    "gaussian": "Gaussian",
+    "clump_1d": "Clump, 1-D",
+    "clump_2d": "Clump, 2-D",
+    "sine": "Sine",
+    "checkerboard": "Checkers",
+}
+"""Labels that fit under a small picture."""
+LABELS = {TOYS: "Toy densities", TABLES: "Example tables", UPLOADED: "Your own table", DRAWN: "Draw"}
+
+
+def choose() -> bool:
+    """The four sources, and what the chosen one needs; whether the present data come from it."""
+    group = catalog.DATASETS[state.spec().data.name].group
+    present = group if group in SOURCES else TABLES
+    source = links.segmented(PAGE, "Source", list(SOURCES), "source", present, LABELS.get)
+    {TOYS: _gallery, TABLES: _tables, UPLOADED: _upload, DRAWN: _draw}[source]()
+    return source == present
+
+
+def _take(data: Spec) -> None:
+    """Look at other data from now on; the view settings of the old ones are forgotten."""
+    old = state.spec()
+    if data.name != old.data.name or data.params:
+        state.show(RunSpec(data, old.model, old.seed))
+    state.set_view(PAGE, source=None, tab=None, x=None, y=None, part=None, over=None)
+    st.rerun()
+
+
+def _gallery() -> None:
+    entries = [entry for entry in catalog.DATASETS.values() if entry.group == TOYS]
+    chosen = state.spec().data.name
+    for start in range(0, len(entries), ACROSS):
+        columns = st.columns(ACROSS, gap="small")
+        for column, entry in zip(columns, entries[start : start + ACROSS]):
+            with column:
+                st.image(_tile(entry.name, state.is_dark()), width="stretch")
+                kind = "primary" if entry.name == chosen else "secondary"
+                label = SHORT.get(entry.name, entry.label)
+                if st.button(label, key=f"data.toy.{entry.name}", type=kind, help=entry.blurb, width="stretch"):
+                    _take(Spec(entry.name))
+
+
+@st.cache_data(show_spinner=False)
+def _tile(name: str, dark: bool) -> np.ndarray:
+    """A small picture of a toy density: exact where it is of the plane, else its first two columns' points."""
+    dataset = _toy(name)
+    density = dataset.density
+    x0, x1, y0, y1 = density.window()
+    x, y = np.linspace(x0, x1, TILE), np.linspace(y0, y1, TILE)
+    if density.n_features == 2:
+        log_density = density.log_density(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)).reshape(TILE, TILE)
+    elif density.n_features == 1:
+        height = np.exp(density.log_density(x[:, None]))
+        log_density = np.where(np.linspace(0, 1.1, TILE)[:, None] <= height / height.max(), 0.0, -20.0)
+    else:
+        counts = np.histogram2d(dataset.X[:, 1], dataset.X[:, 0], bins=24, range=[[y0, y1], [x0, x1]])[0]
+        log_density = np.log(np.kron(counts, np.ones((TILE // 24, TILE // 24))) + 0.1)
+    return plots.density_tile(np.maximum(log_density, -700), dark)
+
+
+def _toy(name: str):
+    return catalog.make_dataset(Spec(name, {"n_samples": 2000}))
+
+
+def _tables() -> None:
+    entries = [e for e in catalog.DATASETS.values() if e.group not in (TOYS, UPLOADED, DRAWN)]
+    chosen = state.spec().data.name
+    columns = st.columns(len(entries), gap="small")
+    for column, entry in zip(columns, entries):
+        kind = "primary" if entry.name == chosen else "secondary"
+        if column.button(
+            entry.label,
+            key=f"data.table.{entry.name}",
+            type=kind,
+            help=formatting.escaped(entry.blurb),
+            width="stretch",
+        ):
+            _take(Spec(entry.name))
+    blurb = next((entry.blurb for entry in entries if entry.name == chosen), "")
+    st.caption(
+        formatting.escaped(blurb or "Real tables with one class as the anomaly, and two simulated after the lectures.")
+    )
+
+
+def _upload() -> None:
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with right.expander("Read it differently"):
+        missing = st.text_input(
+            "Further codes for missing values", key="data.codes", placeholder="-999, unknown", persist_state="session"
+        )
+        decimal = st.selectbox(
+            "Decimal sign", ["found out", "point", "comma"], key="data.decimal", persist_state="session"
+        )
+        header = st.selectbox(
+            "First line", ["found out", "column names", "data"], key="data.header", persist_state="session"
+        )
+    file = left.file_uploader(
+        "CSV, TSV, gzip of them, or Parquet",
+        key=state.widget_key("data.file"),
+        help="The file is read once and kept as Parquet on this server under the digest of its content.",
+    )
+    if file is not None:
+        options = {
+            "missing_codes": [code.strip() for code in missing.split(",") if code.strip()],
+            "decimal": {"point": ".", "comma": ","}.get(decimal),
+            "header": {"column names": True, "data": False}.get(header),
+        }
+        _read(file, options)
+    _report()
+
+
+def _read(file, options: dict) -> None:
+    """Read and store an uploaded file; afterwards nothing of its bytes is kept."""
+    data = file.getvalue()
+    try:
+        table = read_table(data, file.name, **options)
+        digest = services.store().put_table(table.frame, table.report.to_json())
+    except (TableError, RuntimeError, ValueError) as error:
+        st.error(formatting.escaped(error))
+        return
+    del data
+    name = file.name.rsplit("/")[-1][:80]
+    old = state.spec()
+    state.show(RunSpec(Spec("upload", {"digest": digest, "name": name}), old.model, old.seed))
+    state.set_view(PAGE, source=None, tab=None, x=None, y=None, part=None, over=None)
+    st.rerun()
+
+
+def _report() -> None:
+    if state.spec().data.name != "upload":
+        st.markdown("Here the table you upload is read, checked and shown; every decision can be changed.")
+        return
+    try:
+        report = ReadReport.from_json(services.store().table_story(_digest()))
+    except ValueError:
+        return  # a table of a time before stories were kept, or none
+    st.markdown(formatting.escaped(report.sentence()))
+    if report.warnings:
+        st.warning("\n".join(f"- {formatting.escaped(w)}" for w in report.warnings[:12]))
+    if report.changes:
+        with st.expander(f"What was changed while reading ({len(report.changes)})"):
+            st.markdown("\n".join(f"- {formatting.escaped(c)}" for c in report.changes[:200]))
+
+
+def _digest() -> str:
+    return str(state.spec().data.params.get("digest", ""))
+
+
+def stored_table() -> pd.DataFrame | None:
+    """The uploaded table of the present link, or None if this server does not hold it."""
+    try:
+        return _stored(_digest())
+    except (ValueError, RuntimeError):
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _stored(digest: str) -> pd.DataFrame:
+    return services.store().get_table(digest)
+
+
+def _draw() -> None:
+    from flowlab.dashboard.canvas.paint import paint_view
+
+    spec = state.spec().data
+    points = labels = None
+    if spec.name == "drawing":
+        with contextlib.suppress(ValueError):
+            points, labels = drawing.points_from_text(str(spec.params.get("points", drawing.EXAMPLE)))
+    left, right = st.columns([1, 1], gap="large")
+    low, high = drawing.WINDOW
+    with left:
+        xy, kinds = paint_view("data.paint", (low, high, low, high), points, labels)
+    with right:
+        st.markdown(
+            f"Paint normal points and, with the second brush, anomalies. {formatting.plural(len(xy), 'point')} drawn; "
+            "each stands for a small cloud."
+        )
+        if st.button("Use this drawing", type="primary", disabled=len(xy) < 5, key="data.drawn"):
+            _use_drawing(xy, kinds)
+
+
+def _use_drawing(xy: np.ndarray, kinds: np.ndarray) -> None:
+    if len(xy) > drawing.MAX_POINTS:  # thin evenly; every painted anomaly stays as far as it fits
+        order = np.argsort(-kinds.astype(int), kind="stable")
+        kept = np.sort(order[np.unique(np.linspace(0, len(order) - 1, drawing.MAX_POINTS).astype(int))])
+        xy, kinds = xy[kept], kinds[kept]
+    _take(Spec("drawing", {"points": drawing.points_to_text(xy, kinds)}))

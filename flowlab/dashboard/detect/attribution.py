@@ -1,0 +1,215 @@
+"""The flagged rows in the user's own columns, reasons and repair of the chosen one, and the table to leave with."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.dashboard.detect import downloads
+from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.detection.scored import Evidence, with_scores
+from flowlab.detection.threshold import Threshold, plain
+from flowlab.plots import attribution as plots
+from flowlab.tables.export import to_csv_bytes
+
+PAGE = "detect"
+MAX_SHOWN = 500
+MAX_EXPLAINED = 100
+PARTS = np.array(["train", "validation", "test"])
+
+
+def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
+    """Flagged rows, highest score first; beside them the reasons of the chosen row."""
+    sheet = evidence.sheet(threshold)
+    flagged = np.flatnonzero(sheet["flagged"])
+    flagged = flagged[np.argsort(-sheet["score"][flagged], kind="stable")]
+    if not len(flagged):
+        st.markdown("No row reaches the threshold. Lower it, or choose another rule.")
+    shown = flagged[:MAX_SHOWN] if len(flagged) else np.argsort(-sheet["score"], kind="stable")[:20]
+    left, right = st.columns([1.35, 1], gap="medium")
+    with left:
+        if not len(flagged):
+            st.caption("The rows that come nearest to it:")
+        elif len(flagged) > MAX_SHOWN:
+            st.caption(
+                f"The {MAX_SHOWN} highest of {formatting.count(len(flagged))} flagged rows; the download has all."
+            )
+        _select(evidence, sheet, shown)
+        _downloads(evidence, sheet, flagged, threshold)
+    with right:
+        row = state.view(PAGE, "row", int(shown[0]))
+        _reasons(evidence, key, row if 0 <= row < len(evidence.scores) else int(shown[0]), threshold)
+
+
+def original(evidence: Evidence) -> pd.DataFrame:
+    """The rows in the user's columns: the uploaded table, or the data set's columns and label."""
+    spec = state.spec()
+    entry = catalog.DATASETS[spec.data.name]
+    if entry.group == catalog.UPLOADED:
+        return services.store().get_table(str(entry.complete(spec.data).params["digest"]))
+    frame = pd.DataFrame(evidence.dataset.X, columns=list(evidence.dataset.columns))
+    if evidence.dataset.y is not None:
+        frame["label"] = evidence.dataset.y
+    return frame
+
+
+def _select(evidence: Evidence, sheet: dict, shown: np.ndarray) -> None:
+    frame = original(evidence).iloc[shown]
+    facts = pd.DataFrame(
+        {
+            "row": shown,
+            "part": PARTS[evidence.dataset.split[shown]],
+            "anomaly score": sheet["score"][shown],
+            "percentile": sheet["percentile"][shown],
+            "p-value": sheet["p_value"][shown],
+        }
+    )
+    if evidence.dataset.y is not None:
+        facts["labelled"] = np.where(evidence.dataset.y[shown] == 1, "anomaly", "normal")
+    frame = frame.reset_index(drop=True)
+    frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
+    widget = state.widget_key(PAGE, "rows")
+
+    def choose() -> None:
+        picked = state.widget_value(widget)["selection"]["rows"]
+        if picked:
+            state.set_view(PAGE, row=int(shown[picked[0]]))
+
+    st.dataframe(
+        pd.concat([facts, frame], axis=1),
+        height=400,
+        hide_index=True,
+        key=widget,
+        on_select=choose,
+        selection_mode="single-row",
+        column_config={
+            "row": st.column_config.NumberColumn(format="%d", help="Row number of the table, the first is 0"),
+            "anomaly score": st.column_config.NumberColumn(format="%.4g"),
+            "percentile": st.column_config.NumberColumn(
+                format="%.2f", help="Share of validation rows that score lower"
+            ),
+            "p-value": st.column_config.NumberColumn(
+                format="%.4f",
+                help="Share of normal validation rows that score as high, itself counted: smallest 1/(n+1)",
+            ),
+        },
+    )
+
+
+def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> None:
+    flagged = "flagged" if evidence.scores[row] >= threshold.value else "not flagged"
+    st.markdown(f"**Row {formatting.count(row)}** · score {plain(float(evidence.scores[row]))} · {flagged}")
+    try:
+        found = services.view("reasons", row=int(row))
+    except RuntimeError as error:
+        st.warning(formatting.escaped(error))
+        return
+    st.markdown(formatting.escaped(str(found["sentence"])))
+    unit = "nats" if catalog.make_model(state.spec().model).is_density else "units of the score"
+    fig = plots.reasons_bars(found["name"], found["contribution"], unit, state.is_dark(), n_shown=6)
+    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=str(found["sentence"]))
+    names = {"column": "name", "value": "value", "usual": "usual"}
+    st.dataframe(pd.DataFrame({shown: found[name][:6] for shown, name in names.items()}), hide_index=True)
+    st.caption(
+        "Usual: the central 80 % of numbers and dates, or the commonest categories, among 24 training rows that "
+        "resemble this one in all other columns."
+    )
+    _repair(evidence, row, threshold)
+    with st.expander("Most similar training rows"):
+        st.dataframe(original(evidence).iloc[found["similar"]], column_config={"_index": "row"})
+
+
+def _repair(evidence: Evidence, row: int, threshold: Threshold) -> None:
+    widget = state.widget_key(PAGE, "repair")
+    wanted = st.toggle(
+        "Repair this row",
+        state.view(PAGE, "repair", False),
+        key=widget,
+        on_change=state.on_widget(widget, lambda on: state.set_view(PAGE, repair=on)),
+        help="The smallest set of edits found that brings its score below the threshold",
+    )
+    if not wanted:
+        return
+    try:
+        found = services.view("repaired", row=int(row), threshold=float(threshold.value))
+    except RuntimeError as error:
+        st.warning(formatting.escaped(error))
+        return
+    st.markdown(formatting.escaped(str(found["sentence"])))
+
+
+def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: Threshold) -> None:
+    name = "".join(c if c.isalnum() else "_" for c in (evidence.dataset.name or "rows"))[:40]
+    ask, frame = _asker(flagged[:MAX_EXPLAINED]), original(evidence)
+    with st.container(horizontal=True):
+        st.download_button(
+            "All rows (CSV)",
+            lambda: to_csv_bytes(with_scores(frame, sheet, ask())),
+            file_name=f"{name}_scored.csv",
+            mime="text/csv",
+            on_click="ignore",
+            help="Original columns, then score, percentile, p-value and flag, and the reasons of the highest rows",
+        )
+        st.download_button(
+            "Flagged rows (CSV)",
+            lambda: to_csv_bytes(with_scores(frame, sheet, ask()).iloc[np.sort(flagged)]),
+            file_name=f"{name}_flagged.csv",
+            mime="text/csv",
+            on_click="ignore",
+            disabled=not len(flagged),
+        )
+        st.download_button(
+            "All rows (Parquet)",
+            lambda: _parquet(with_scores(frame, sheet, ask())),
+            file_name=f"{name}_scored.parquet",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Detector",
+            downloads.detector_maker(evidence, threshold),
+            file_name=f"{name}.detector",
+            mime="application/zip",
+            on_click="ignore",
+            help="Model, encoder and threshold in one file, for the Score page and for python -m flowlab score",
+        )
+        st.download_button(
+            "Python",
+            downloads.script(threshold),
+            file_name=f"{name}.py",
+            mime="text/x-python",
+            on_click="ignore",
+            help="A program that reproduces this run and its threshold with the library alone, to the same weights",
+        )
+        st.download_button(
+            "Report (HTML)",
+            downloads.report_maker(evidence, threshold, frame, sheet, flagged, ask),
+            file_name=f"{name}_report.html",
+            mime="text/html",
+            on_click="ignore",
+            help="Pictures, settings, versions and what the threshold means, in one file",
+        )
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.rename(columns=str).to_parquet(out, index=False)
+    return out.getvalue()
+
+
+def _asker(rows: np.ndarray) -> Callable[[], dict[int, list[str]]]:
+    """A function that gets the reasons of these rows when the download is pressed, not before."""
+    runner, run_id = services.runner(), services.run_id()
+
+    def ask() -> dict[int, list[str]]:
+        if not len(rows):
+            return {}
+        found = runner.call(run_id, "top_reasons", rows=tuple(int(r) for r in rows))
+        return {int(r): list(texts) for r, texts in zip(found["rows"], found["words"], strict=True)}
+
+    return ask

@@ -1,0 +1,273 @@
+"""The cockpit of the Detect page: the threshold under the histogram, curves, rules, time, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.detect import threshold
+from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
+from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell.run_status import run_or_button
+from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.detection import resampling, rules, timeline
+from flowlab.detection.cost import CostModel, detection_delays
+from flowlab.detection.metrics import ThresholdCurves, score_bins
+from flowlab.detection.scored import Evidence
+from flowlab.detection.threshold import just_above
+from flowlab.plots import threshold as plots
+from flowlab.plots import threshold as reason_plots
+from flowlab.plots.score_axis import ScoreAxis, bin_edges
+
+N_STOPS = 300
+FIRST_TAB = "Flagged rows"
+
+
+def page() -> None:
+    """All of the page below its headline."""
+    from flowlab.dashboard.detect import attribution, audit
+
+    run = run_or_button("Here every row gets a score, and a threshold decides which rows are flagged.", PAGE)
+    if run is None:
+        return
+    key = f"{run.run_id} {run.updated if run.is_usable else services.version(run, services.look(run, PAGE))}"
+    evidence = scored_rows(key, run.run_id)
+    axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title())
+    grid = _grid(evidence, axis)
+    choice = threshold.controls(evidence, key)
+    left, right = st.columns([2.6, 1], gap="medium")
+    with left:
+        _histogram(evidence, axis, choice)
+        threshold.slider(choice.threshold, axis, grid)
+    with right:
+        _measures(evidence, key, choice)
+    threshold.sentence(choice)
+    tabs = {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
+    if evidence.dataset.y is None:
+        del tabs["ROC and precision-recall"]
+    if evidence.dataset.time is not None:
+        tabs["Over time"] = _time
+    tabs["Flagged rows"] = lambda *_: attribution.table(evidence, key, choice.threshold)
+    tabs["Audit without labels"] = lambda *_: audit.panel(evidence, key, axis, choice.threshold)
+    chosen = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
+    tabs[chosen](evidence, key, axis, grid, choice)
+
+
+@st.cache_resource(show_spinner="Scoring all rows", max_entries=8)
+def scored_rows(key: str, run_id: str) -> Evidence:
+    """Scores of the present run as evidence; `key` changes when the run does."""
+    views = services.run().views
+    scores = views["anomaly_score"] if views is not None else services.view("final")["anomaly_score"]
+    return Evidence.of(services.dataset(), scores)
+
+
+def _score_title() -> str:
+    from flowlab import catalog
+
+    model = catalog.make_model(state.spec().model)
+    return (
+        "anomaly score, negative log-density (nats)"
+        if model.is_density
+        else f"anomaly score, negative of {model.score_label}"
+    )
+
+
+def _grid(evidence: Evidence, axis: ScoreAxis) -> np.ndarray:
+    """Thresholds evenly spread along the axis, from below the lowest to above the highest unseen score."""
+    scores = evidence.scores[evidence.rows("unseen")]
+    low, high = axis.place([scores.min(), just_above(scores.max())])
+    inner = axis.score(np.linspace(low, high, N_STOPS))
+    return np.unique(np.r_[scores.min(), inner[1:-1], just_above(scores.max())])
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def _part_curves(key: str, part: str, cost: CostModel, unit: str, _evidence: Evidence) -> ThresholdCurves:
+    return _evidence.curves(part, cost, unit)
+
+
+@st.cache_data(show_spinner=False, max_entries=40)
+def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCurves, _grid: np.ndarray) -> dict:
+    return resampling.bootstrap_bands(_curves, _grid)
+
+
+def _histogram(evidence: Evidence, axis: ScoreAxis, choice: ThresholdChoice) -> None:
+    rows = evidence.rows("unseen")
+    edges, counts = score_bins(evidence.scores[rows], evidence.labels("unseen"), bin_edges(axis, evidence.scores[rows]))
+    fig = plots.score_histogram(
+        axis, edges, counts, choice.threshold.value, interval=choice.threshold.interval,
+        log_counts=state.view(PAGE, "log", True), dark=state.is_dark(), height=285,
+    )  # fmt: skip
+    above = int(np.sum(evidence.scores[rows] >= choice.threshold.value))
+    finding = f"{formatting.plural(above, 'row')} of {formatting.count(len(rows))} lie above the threshold"
+    st.plotly_chart(fig, key="detect.histogram", config=DOWNLOADABLE, theme=None, alt=finding)
+
+
+def _measures(evidence: Evidence, key: str, choice: ThresholdChoice) -> None:
+    """What the threshold does on the rows it was chosen on, and on rows it never saw."""
+    value = choice.threshold.value
+    table: dict[str, list[str]] = {}
+    for part in ("validation", "test"):
+        curves = _part_curves(key, part, choice.cost, choice.unit, evidence)
+        at = {name: float(v) for name, v in curves.at(value).items()}
+        table.setdefault("flagged rows", []).append(
+            f"{formatting.count(int(at['flagged']))} · {formatting.percent(at['flagged_share'])}"
+        )
+        if not curves.has_labels:
+            continue
+        confusion = curves.confusion(value)
+        table.setdefault("true alarms", []).append(formatting.count(confusion.true_alarms))
+        table.setdefault("false alarms", []).append(formatting.count(confusion.false_alarms))
+        table.setdefault("missed", []).append(formatting.count(confusion.missed))
+        table.setdefault("true normal", []).append(formatting.count(confusion.true_normal))
+        for label, name in (("precision", "precision"), ("recall", "recall"), ("F1", "f_beta")):
+            table.setdefault(label, []).append("–" if np.isnan(at[name]) else f"{at[name]:.3f}")
+        if choice.cost.tolerance:
+            table.setdefault("false, tolerated", []).append(formatting.count(int(curves.costs.false_alarms(value))))
+            table.setdefault("missed, tolerated", []).append(formatting.count(int(curves.costs.missed(value))))
+        table.setdefault("cost", []).append(formatting.number(at["cost"]))
+        table.setdefault("AUROC", []).append("–" if np.isnan(curves.auroc()) else f"{curves.auroc():.3f}")
+        table.setdefault("avg. precision", []).append(
+            "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
+        )
+    st.html(_small_table(("validation", "test"), table))
+    st.caption("Chosen on validation rows, reported on test rows.")
+
+
+def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """A compact table of our own words and numbers as HTML."""
+    right = "text-align:right;padding:1px 0 1px 10px;font-variant-numeric:tabular-nums;white-space:nowrap"
+    head = "".join(f'<th scope="col" style="{right};font-weight:600">{name}</th>' for name in header)
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left;font-weight:400;padding:1px 0">{name}</th>'
+        + "".join(f'<td style="{right}">{value}</td>' for value in values)
+        + "</tr>"
+        for name, values in rows.items()
+    )
+    return (
+        f'<table style="width:100%;border-collapse:collapse;font-size:0.92rem"><tr><td></td>{head}</tr>{body}</table>'
+    )
+
+
+def _curves(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    curves = _part_curves(key, "validation", choice.cost, choice.unit, evidence)
+    at = curves.at(grid)
+    bands = _bands(key, "validation", choice.cost, choice.unit, curves, grid)
+    dark, value = state.is_dark(), choice.threshold.value
+    left, right = st.columns(2)
+    if curves.has_labels:
+        shares = {"precision": "precision", "recall": "recall", "f_beta": "F1", "flagged_share": "flagged share"}
+        named = {"cost": "cost"}
+    else:
+        shares, named = {"flagged_share": "flagged share"}, {}
+    with left:
+        st.plotly_chart(
+            plots.curves_against_threshold(
+                axis, grid, {label: at[name] for name, label in shares.items()},
+                {label: bands[name] for name, label in shares.items()}, value, "share of validation rows", dark,
+            ),
+            key="detect.curves", config=DOWNLOADABLE, theme=None, alt="Shares against the threshold, with 95 % bootstrap bands",
+        )  # fmt: skip
+    with right:
+        if named:
+            counts = {"cost": at["cost"], "false alarms": at["false_alarms"], "missed": at["missed"]}
+            fig = plots.curves_against_threshold(
+                axis, grid, counts, {n: bands[n] for n in named if n in bands}, value, "cost; rows", dark
+            )
+            st.plotly_chart(fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt="Cost against the threshold")
+    _stability(evidence, choice)
+
+
+def _stability(evidence: Evidence, choice: ThresholdChoice) -> None:
+    if choice.threshold.interval is None:
+        return
+    scores = evidence.scores[evidence.rows("test")]
+    shares = [formatting.percent(float(np.mean(scores >= end))) for end in choice.threshold.interval[::-1]]
+    st.caption(
+        f"Had the validation rows been others of the same kind, between {shares[0]} and {shares[1]} of the test rows "
+        "would be flagged (95 % of bootstrap thresholds)."
+    )
+
+
+def _operating(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    roc, precision_recall, roc_points, pr_points = {}, {}, {}, {}
+    for part in ("validation", "test"):
+        curves = _part_curves(key, part, choice.cost, choice.unit, evidence)
+        at = curves.at(curves.grid())
+        here = {name: float(v) for name, v in curves.at(choice.threshold.value).items()}
+        roc[part] = at["false_alarm_rate"], at["recall"]
+        precision_recall[part] = at["recall"], at["precision"]
+        roc_points[part] = here["false_alarm_rate"], here["recall"]
+        pr_points[part] = here["recall"], here["precision"]
+    left, right = st.columns(2)
+    dark = state.is_dark()
+    fig = plots.operating_curve(roc, roc_points, "false-alarm rate", "recall", diagonal=True, dark=dark)
+    left.plotly_chart(fig, key="detect.roc", config=DOWNLOADABLE, theme=None, alt="ROC curve with the operating point")
+    fig = plots.operating_curve(precision_recall, pr_points, "recall", "precision", dark=dark)
+    right.plotly_chart(
+        fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt="Precision-recall with the operating point"
+    )
+
+
+@st.cache_resource(show_spinner="Asking every rule", max_entries=20)
+def _all_rules(key: str, unit: str, cost: CostModel, _evidence: Evidence) -> list:
+    settings = {"cost": {name: getattr(cost, name) for name in ("c_alarm", "c_missed", "c_late", "tolerance")}}
+    thresholds = rules.all_thresholds(*_evidence.choice(), _evidence.context(unit), settings)
+    return [
+        resampling.bootstrap_interval(t, *_evidence.choice(), _evidence.context(unit), n_boot=30) for t in thresholds
+    ]
+
+
+def _rules(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    thresholds = _all_rules(key, choice.unit, choice.cost, evidence)
+    test = evidence.scores[evidence.rows("test")]
+    answered = [t for t in thresholds if not t.refused]
+    labels = [rules.RULES[t.rule].label for t in answered]
+    left, right = st.columns(2)
+    fig = reason_plots.rules_picture(
+        axis, labels, np.array([t.value for t in answered]), [t.interval for t in answered],
+        np.array([t.flag(test).mean() for t in answered]), grid[0], grid[-1], choice.threshold.value, state.is_dark(),
+    )  # fmt: skip
+    left.caption("Where each rule puts the threshold, its 95 % interval, and the share of test rows it flags")
+    left.plotly_chart(
+        fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt="Thresholds of all rules on one axis"
+    )
+    right.caption("Rows flagged by both rules, of those flagged by either")
+    fig = reason_plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
+    right.plotly_chart(
+        fig, key="detect.agreement", config=DOWNLOADABLE, theme=None, alt="Agreement of the rules in pairs"
+    )
+    for t in thresholds:
+        if t.refused and (evidence.dataset.y is not None or not rules.RULES[t.rule].needs_labels):
+            st.caption(formatting.escaped(f"{rules.RULES[t.rule].label}: {t.sentence}"))
+
+
+def _time(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    dataset = evidence.dataset
+    time, scores = timeline.signal(dataset.time, evidence.scores)
+    events = [] if dataset.y is None else timeline.events(dataset.time, dataset.y)
+    parts = timeline.parts_in_time(dataset.time, dataset.split)
+    fig = plots.score_over_time(
+        axis, time, scores, choice.threshold.value, events, parts, "time", state.is_dark(), height=320
+    )
+    st.plotly_chart(fig, key="detect.time", config=DOWNLOADABLE, theme=None, alt="Anomaly score over time with alarms")
+    if dataset.y is None:
+        return
+    rows = evidence.rows("test")
+    unit = "minutes" if evidence.has_dates else "rows"
+    delays = detection_delays(
+        evidence.scores[rows], dataset.y[rows], choice.threshold.value, evidence.position("test", unit)
+    )
+    seen = delays[np.isfinite(delays)]
+    if len(delays):
+        median = float(np.median(seen)) if len(seen) else 0.0
+        late = (
+            f", in the middle case {f'after {formatting.number(median)} {unit}' if median else 'at once'}"
+            if len(seen)
+            else ""
+        )
+        st.caption(
+            f"Test rows: {len(seen)} of {formatting.plural(len(delays), 'labelled event')} raise an alarm{late}."
+        )

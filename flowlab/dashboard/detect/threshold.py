@@ -1,0 +1,213 @@
+"""The threshold of the Detect page: which rule chose it, with which parameters, all kept in the link."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.shell import state
+from flowlab.detection import resampling, rules
+from flowlab.detection.cost import CostModel
+from flowlab.detection.rules import Parameter
+from flowlab.detection.scored import Evidence
+from flowlab.detection.threshold import Threshold, just_above, plain
+from flowlab.plots.score_axis import ScoreAxis
+
+PAGE = "detect"
+MANUAL = "manual"
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """The threshold in use; the rule's own answer, which may be a refusal; prices and unit of the cost model."""
+
+    threshold: Threshold
+    answer: Threshold
+    cost: CostModel
+    unit: str
+
+
+def controls(evidence: Evidence, key: str) -> ThresholdChoice:
+    """Rule, parameters and the threshold as a number; `key` names the run."""
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        rule = _rule(evidence)
+        parameters = {p.name: _parameter(rule, p) for p in rules.RULES[rule].parameters} if rule != MANUAL else {}
+        unit = _unit(evidence) if rule == "cost" else state.view(PAGE, "unit", "rows")
+        _log_counts()
+    unit = unit if unit in evidence.units() else "rows"
+    answer = _answer(evidence, key, rule, parameters, unit)
+    used = answer if not answer.refused else _fallback(evidence)
+    with right:
+        _number(used)
+    prices = CostModel(**{p.name: _value("cost", p) for p in rules.RULES["cost"].parameters})
+    return ThresholdChoice(used, answer, prices, unit)
+
+
+def standing(evidence: Evidence, key: str) -> Threshold:
+    """The threshold that the link names, without drawing anything: what the Detect page shows for this state."""
+    rule = state.view(PAGE, "rule", evidence.best_default_rule)
+    if rule not in rules.RULES and rule != MANUAL:
+        rule = evidence.best_default_rule
+    parameters = {} if rule == MANUAL else {p.name: _value(rule, p) for p in rules.RULES[rule].parameters}
+    unit = state.view(PAGE, "unit", "rows")
+    answer = _answer(evidence, key, rule, parameters, unit if unit in evidence.units() else "rows")
+    return _fallback(evidence) if answer.refused else answer
+
+
+def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
+    """A slider over `grid` (k,) and the present threshold, to stand under a histogram with the same axis."""
+    by_hand = threshold.rule == MANUAL
+    # a dragged slider keeps its key and its stops, and with them the keyboard's focus; a new origin makes a new one
+    origin = state.recall("detect.typed", threshold.value) if by_hand else threshold.value
+    stops = np.unique(np.r_[grid, np.clip(origin, grid[0], grid[-1])])
+    nearest = int(np.argmin(np.abs(axis.place(stops) - axis.place(threshold.value))))
+    key = state.widget_key(PAGE, "slider", state.recall("detect.chosen", 0), repr(float(origin)))
+    st.select_slider(
+        "Move the threshold",
+        options=range(len(stops)),
+        value=nearest,
+        format_func=lambda i: plain(float(stops[i])),
+        key=key,
+        on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin))),
+        label_visibility="collapsed",
+    )
+
+
+def _drag(value: float, origin: float) -> None:
+    state.keep("detect.typed", origin)
+    _set_by_hand(value)
+
+
+def sentence(choice: ThresholdChoice) -> None:
+    """Why this threshold, what weakens it, and how sure it is."""
+    if choice.answer.refused:
+        st.warning(formatting.escaped(f"{choice.answer.sentence} Shown instead: {choice.threshold.sentence}"))
+        return
+    text = formatting.escaped(choice.threshold.sentence)
+    if choice.threshold.interval is not None:
+        low, high = map(plain, choice.threshold.interval)
+        text += formatting.escaped(f" Other rows of the same kind would have put it between {low} and {high} (95 %).")
+    if choice.threshold.caution:
+        text += f" **{formatting.escaped(choice.threshold.caution)}**"
+    st.markdown(text)
+
+
+def _rule(evidence: Evidence) -> str:
+    labelled = evidence.dataset.y is not None
+    names = [name for name, rule in rules.RULES.items() if labelled or not rule.needs_labels] + [MANUAL]
+    default = evidence.best_default_rule
+    chosen = state.view(PAGE, "rule", default)
+    chosen = chosen if chosen in names else default
+    key = state.widget_key(PAGE, "rule", chosen)
+
+    def apply(name: str) -> None:
+        state.set_view(PAGE, rule=name)
+        state.keep("detect.chosen", state.recall("detect.chosen", 0) + 1)
+
+    st.selectbox(
+        "Rule",
+        names,
+        index=names.index(chosen),
+        format_func=lambda name: "Set by hand" if name == MANUAL else rules.RULES[name].label,
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help=None if chosen == MANUAL else rules.RULES[chosen].blurb,
+        width=205,
+    )
+    return chosen
+
+
+def _log_counts() -> None:
+    key = state.widget_key(PAGE, "log")
+    changed = state.on_widget(key, lambda on: state.set_view(PAGE, log=on))
+    st.toggle(
+        "Log counts", state.view(PAGE, "log", True), key=key, on_change=changed, help="Rows per bin on a log scale"
+    )
+
+
+def _value(rule: str, parameter: Parameter) -> float:
+    """What the link says of a parameter; out of range means the nearest end."""
+    return min(max(state.view(PAGE, f"{rule}_{parameter.name}", parameter.default), parameter.low), parameter.high)
+
+
+def _parameter(rule: str, parameter: Parameter) -> float:
+    """One parameter as a number input."""
+    value = _value(rule, parameter)
+    key = state.widget_key(PAGE, rule, parameter.name)
+
+    def apply(new: float) -> None:
+        state.set_view(PAGE, **{f"{rule}_{parameter.name}": new})
+
+    return st.number_input(
+        parameter.label,
+        min_value=parameter.low,
+        max_value=parameter.high,
+        value=value,
+        step=parameter.step,
+        format="%.6g",
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help=parameter.help or None,
+        width=172,
+    )
+
+
+def _unit(evidence: Evidence) -> str:
+    units = evidence.units()
+    chosen = state.view(PAGE, "unit", "rows")
+    if len(units) == 1:
+        return "rows"
+    key = state.widget_key(PAGE, "unit")
+    return st.selectbox(
+        "Tolerance in",
+        units,
+        index=units.index(chosen) if chosen in units else 0,
+        key=key,
+        on_change=state.on_widget(key, lambda unit: state.set_view(PAGE, unit=unit)),
+        width=130,
+    )
+
+
+def _answer(evidence: Evidence, key: str, rule: str, parameters: dict[str, float], unit: str) -> Threshold:
+    if rule == MANUAL:
+        default = _fallback(evidence).value
+        return rules.manual(state.view(PAGE, "threshold", default))
+    return _chosen(key, rule, json.dumps(parameters, sort_keys=True), unit, evidence)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _chosen(key: str, rule: str, parameters: str, unit: str, _evidence: Evidence) -> Threshold:
+    threshold = _evidence.choose(rule, unit, **json.loads(parameters))
+    return resampling.bootstrap_interval(threshold, *_evidence.choice(), _evidence.context(unit))
+
+
+def _fallback(evidence: Evidence) -> Threshold:
+    """What is shown where a rule refuses: the top 1 %, or, where even that is refused, nothing flagged."""
+    top = evidence.choose("quantile", share=0.01)
+    return top if not top.refused else rules.manual(just_above(float(evidence.scores.max())))
+
+
+def _number(threshold: Threshold) -> None:
+    key = state.widget_key(PAGE, "number", repr(threshold.value))
+
+    def apply(value: float) -> None:
+        state.keep("detect.typed", value)
+        _set_by_hand(value)
+
+    st.number_input(
+        "Threshold",
+        value=float(threshold.value),
+        format="%.6g",
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help="Rows with an anomaly score from here on are flagged.",
+    )
+
+
+def _set_by_hand(value: float) -> None:
+    state.set_view(PAGE, rule=MANUAL, threshold=value)

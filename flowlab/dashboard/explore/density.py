@@ -1,0 +1,207 @@
+"""Density views of the Explore page: the plane, conditional slices, and the profile along a line."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.catalog.faults import keeps_density
+from flowlab.dashboard.explore.scene import (
+    PAGE,
+    Scene,
+    choose_row,
+    column_choice,
+    level_choice,
+    mirrored,
+    row_choice,
+    segmented,
+)
+from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.models.base import FlowModel
+from flowlab.plots import density as density_plots
+from flowlab.plots import density as plots
+from flowlab.views import ALL_LEVELS
+
+QUANTITIES = {"density": "Density", "log_density": "Log-density", "energy": "Energy"}
+GRID = 120
+CURVE = 400
+
+
+def density(scene: Scene) -> None:
+    """Learned density beside the true one and their difference; points can be clicked for their receipt."""
+    is_plane = len(scene.columns) == 2
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        quantity = segmented("Quantity", list(QUANTITIES), "quantity", "density", QUANTITIES.get)
+        contours = with_points = False
+        level = level_choice(scene)
+        if is_plane:
+            contours = mirrored(
+                st.toggle, "Contours", "contours", True, help="Lines around 50, 80, 95 and 99 % of the probability"
+            )
+            with_points = mirrored(st.toggle, "Rows", "points", False, help="Click a row for its receipt")
+    grid = services.view("density_grid", n=GRID if is_plane else CURVE, level=level)
+    stage = scene.stage
+    points = None
+    if with_points:
+        shown = _at_level(scene, stage.rows, level)
+        points = {"points": stage.points[shown], "rows": stage.rows[shown], "chosen": state.view(PAGE, "row", -1)}
+    fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
+    key = state.widget_key(PAGE, "density", quantity)
+    st.plotly_chart(
+        fig,
+        key=key,
+        theme=None,
+        config=PLOT,
+        on_select=choose_row(key, "Receipt" if issubclass(scene.model, FlowModel) else ""),
+        selection_mode="points",
+        alt=_alt(grid),
+    )
+    st.markdown(_masses(grid))
+
+
+def _at_level(scene: Scene, rows: np.ndarray, level: int) -> np.ndarray:
+    """Which of the rows are of a level of the context, (n,) bool; all of them for all levels."""
+    if level == ALL_LEVELS:
+        return np.ones(len(rows), bool)
+    return scene.dataset.X[rows, scene.dataset.context] == level
+
+
+def slices(scene: Scene) -> None:
+    """For many features: two columns given a row's values of all others."""
+    left, right = st.columns([1, 2.4], gap="medium")
+    with left:
+        row = row_choice(scene, "At the values of row")
+        first = column_choice("Across", scene, "col1", 0)
+        second = column_choice("Up", scene, "col2", 1)
+        if scene.conditioned:
+            level = int(scene.dataset.X[row, scene.dataset.context])
+            st.caption(f"Given {scene.dataset.columns[scene.dataset.context]}: {scene.dataset.levels[level]}.")
+        st.caption(
+            f"With {len(scene.columns)} features a density cannot be drawn whole. This is the density of two "
+            "columns when all others are held at this row's values."
+        )
+    with right:
+        if first == second:
+            st.info("Choose two different columns.")
+            return
+        cut = services.view("density_slice", row=row, columns=(first, second))
+        names = tuple(str(scene.dataset.columns[c])[:60] for c in (first, second))
+        st.plotly_chart(
+            density_plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
+            alt=f"Conditional density of {names[0]} and {names[1]} at row {row}",
+        )  # fmt: skip
+
+
+def bridge(scene: Scene) -> None:
+    """The profile of the log-density along a line that the reader draws, or between two rows."""
+    if scene.planar and len(scene.columns) == 2:
+        _drawn_line(scene)
+    else:
+        _line_between_rows(scene)
+
+
+def _drawn_line(scene: Scene) -> None:
+    ends = _ends(scene)
+    level = level_choice(scene)
+    left, right = st.columns([1, 1.35], gap="medium")
+    grid = services.view("density_grid", n=GRID, level=level)
+    alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
+    with left:
+        which = segmented("A click sets", ["start", "end"], "end", "start", lambda e: f"Click sets the {e}")
+        fig = plots.density_panels(alone, "log_density", scene.dark, axes=scene.stage.axes, height=420)
+        fig.update_layout(coloraxis_showscale=False)
+        key = state.widget_key(PAGE, "bridge")
+        plots.add_line(fig, ends, scene.stage.window, scene.dark)
+        st.plotly_chart(
+            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends)
+        )
+    line = services.view("profile", start=ends[0], end=ends[1], level=level)
+    with right:
+        st.plotly_chart(
+            density_plots.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line"
+        )
+        st.markdown(_lowest(line))
+
+
+def _line_between_rows(scene: Scene) -> None:
+    last = len(scene.dataset) - 1
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        start = row_choice(scene, "From row")
+        end = int(mirrored(st.number_input, "To row", "to", min(1, last), min_value=0, max_value=last, step=1))
+    line = services.view("profile", start=start, end=end)
+    with right:
+        st.plotly_chart(density_plots.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")
+        st.markdown(_lowest(line))
+
+
+def _ends(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Both ends of the line: from the link, else between the middles of two classes, else across the window."""
+    try:
+        x0, y0, x1, y1 = (float(v) for v in str(state.view(PAGE, "line", "")).split(","))
+        if all(math.isfinite(v) and abs(v) < 1e9 for v in (x0, y0, x1, y1)):
+            return (x0, y0), (x1, y1)
+    except ValueError:
+        pass
+    X, classes = scene.dataset.X[:, scene.columns], scene.dataset.classes
+    if classes is not None and len(np.unique(classes)) > 1:
+        middles = []
+        for name in np.unique(classes)[:2]:
+            members = X[classes == name][:2000]
+            middle = np.median(members, axis=0)
+            middles.append(members[np.argmin(np.sum((members - middle) ** 2, axis=1))])
+        return tuple(tuple(float(round(v, 3)) for v in middle) for middle in middles)
+    x0, x1, y0, y1 = scene.stage.window
+    return (0.8 * x0 + 0.2 * x1, (y0 + y1) / 2), (0.2 * x0 + 0.8 * x1, (y0 + y1) / 2)
+
+
+def _move_end(key: str, which: str, ends: tuple):
+    def changed() -> None:
+        event = state.widget_value(key)
+        points = event["selection"]["points"] if event else []
+        if points:
+            here = (round(points[0]["x"], 3), round(points[0]["y"], 3))
+            start, end = (here, ends[1]) if which == "start" else (ends[0], here)
+            other = "end" if which == "start" else "start"
+            state.set_view(PAGE, line=",".join(f"{v:g}" for v in (*start, *end)), end=other)
+            state.refresh_widgets()
+
+    return changed
+
+
+def _lowest(line: dict) -> str:
+    low = int(line["lowest"])
+    text = f"Lowest log-density on the line: **{formatting.nats(float(line['log_density'][low]))}**"
+    if "true_log_density" in line:
+        true = float(line["true_log_density"][low])
+        if math.isfinite(true):
+            text += f", where the true one is {formatting.nats(true)}"
+        else:
+            text += ", where the true density is zero"
+    return text + "."
+
+
+def _masses(grid: dict) -> str:
+    text = f"Probability inside the window: learned {float(grid['mass']):.4f}"
+    if "true_mass" in grid:
+        text += f", true {float(grid['true_mass']):.4f}"
+    views = services.run().views
+    if not keeps_density(state.spec().model):
+        text += " · this flow is broken on purpose: what it calls a density is none"
+    elif views is not None and "gap" in views:
+        text += (
+            f" · **{formatting.nats(float(views['gap']))}** above the truth "
+            f"(± {float(views['gap_error']):.3f}, measured on fresh draws)"
+        )
+    return text
+
+
+def _alt(grid: dict) -> str:
+    text = f"Learned density; {100 * float(grid['mass']):.1f} % of it lies in this window"
+    if "difference" in grid:
+        text += f"; largest difference from the true density {float(np.nanmax(np.abs(grid['difference']))):.3g}"
+    return text

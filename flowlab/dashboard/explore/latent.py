@@ -1,0 +1,396 @@
+"""The Latent view of the Explore page: points beside the data, one latent point moved by hand, paths between rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.dashboard.canvas.brush import brush_view
+from flowlab.dashboard.canvas.live import angle_color
+from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
+from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.models.base import FlowModel
+from flowlab.plots import latent
+from flowlab.plots import latent as plots
+from flowlab.records import Scalar
+from flowlab.views import two_columns
+
+
+def is_density(scene: Scene) -> bool:
+    """Whether this very model's scores are log-densities; a VAE may be asked for other scores."""
+    return bool(catalog.make_model(state.spec().model, state.spec().seed).is_density)
+
+
+def score_title(scene: Scene) -> str:
+    return "log p(x) (nats)" if is_density(scene) else catalog.make_model(state.spec().model).score_label
+
+
+def score(scene: Scene, here: dict) -> str:
+    value = float(here["score"])
+    if is_density(scene):
+        return f"log p(x) = {formatting.nats(value)}"
+    return f"{score_title(scene)}: {formatting.number(value)}"
+
+
+def typicality(scene: Scene, here: dict, anomaly_scores: np.ndarray) -> str:
+    """How usual the decoded row and the latent point are, in one line."""
+    text = f"**{score(scene, here)}**"
+    if math.isfinite(float(here["score"])):
+        more = float(np.mean(-anomaly_scores > float(here["score"])))
+        text += f", less than that of {formatting.percent(more)} of the rows"
+    norm, nearer, k = float(here["norm"]), float(here["nearer"]), len(here["z"])
+    if not here["gaussian"]:
+        return text + f" · norm of z {norm:.2f}; the code of this model has no prior to compare it with."
+    low, high = (float(v) for v in here["usual"])
+    side = f"farther out than {_share(nearer)}" if nearer >= 0.5 else f"nearer to the centre than {_share(1 - nearer)}"
+    text += f" · norm of z **{norm:.2f}**, {side} of a Gaussian's in {formatting.plural(k, 'dimension')}"
+    usual = f"95 % lie between {low:.2f} and {high:.2f}"
+    if low <= norm <= high:
+        return f"{text}: typical, {usual}."
+    if norm > high:
+        return f"{text}: not typical, {usual}. The model had few rows to learn from out there."
+    if k <= 2:
+        return f"{text}: near the centre, where the density of z is highest."
+    return (
+        f"{text}: not typical, {usual}. The density of z is highest here, but the room is so small that no draw comes."
+    )
+
+
+def _share(share: float) -> str:
+    """A share in per cent that never says all when it is not all."""
+    return "more than 99.99 %" if share > 0.9999 else f"{100 * share:.3g} %"
+
+
+def decoded(scene: Scene, x: np.ndarray) -> None:
+    """The decoded row, in the user's own columns where the data are an uploaded table."""
+    if scene.planar or not np.isfinite(x).all():
+        return
+    st.dataframe(scene.dataset.table(x[None]), hide_index=True)
+
+
+CHOICES = ("Points", "Move z", "Between two rows")
+REACH = 4.2
+"""How far the picture and the sliders go where the prior is a standard normal."""
+GRID = 120
+PLACES = 601
+"""On each way; where it crosses a gap the density dips within a hundredth of the way."""
+MOVED = ("move1", "move2")
+
+
+def latent(scene: Scene) -> None:
+    """Points, an editable latent point, or ways between two rows: a second choice, which stands in the link."""
+    play = segmented("Latent", list(CHOICES), "play", CHOICES[0])
+    {"Points": rows, "Move z": move, "Between two rows": between}[play](scene)
+
+
+def move(scene: Scene) -> None:
+    """Sliders, or a click, set z; the picture of the data shows x, and a sentence says how usual both are."""
+    pair = services.view("rows", n=1500)
+    Z = pair["latent"]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        at = _setting(st.selectbox, "Start at", "start", "row", options=["row", "zero"], width=110)
+        row = -1
+        if at == "row":
+            last = len(scene.dataset) - 1
+            row = _setting(
+                st.number_input, "Row", "row", first_row(scene), min_value=0, max_value=last, step=1, width=120
+            )
+        axes = _axes(Z.shape[1])
+        start = services.view("latent_point", row=row)
+        window = _latent_window(Z, axes, bool(start["gaussian"]), start["z"][None])
+        values = [
+            _slider(f"z{axis + 1}", MOVED[i], float(start["z"][axis]), window[2 * i : 2 * i + 2])
+            for i, axis in enumerate(axes)
+        ]
+        if any(state.view(PAGE, name, "") for name in MOVED):
+            st.button("Back to the start", on_click=_forget)
+    moved = tuple(round(v, 6) for v in values)
+    here = services.view("latent_point", row=row, axes=axes, values=moved)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        key = state.widget_key(PAGE, "zplane")
+        fig = plots.latent_plane(
+            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, bool(here["gaussian"]),
+            point=_on_plane(here["z"][None], axes)[0],
+        )  # fmt: skip
+        st.plotly_chart(
+            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_click(key, len(axes)),
+            alt=f"Latent space; z has length {float(here['norm']):.2f}",
+        )  # fmt: skip
+    with right:
+        fig = _data_picture(scene, pair, here["place"], point=here["place"][0])
+        st.plotly_chart(fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
+    st.markdown(typicality(scene, here, pair["anomaly_score"]))
+    decoded(scene, here["x"])
+
+
+def between(scene: Scene) -> None:
+    """Straight in latent space, along a great circle there, and straight in data space: three ways, one profile."""
+    last = len(scene.dataset) - 1
+    pair = services.view("rows", n=1500)
+    Z = pair["latent"]
+    first, second = _two_rows(scene, pair)
+    limits = {"min_value": 0, "max_value": last, "step": 1, "width": 120}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        start = int(mirrored(st.number_input, "From row", "row", first, **limits))
+        end = int(mirrored(st.number_input, "To row", "to", second, **limits))
+        axes = _axes(Z.shape[1])
+        with_arc = Z.shape[1] > 1 and mirrored(
+            st.toggle, "Great circle", "arc", False,
+            help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
+        )  # fmt: skip
+    ways = services.view("latent_ways", start=start, end=end, n=PLACES)
+    names = [name for name in ("latent", "arc", "straight") if f"{name}_z" in ways and (with_arc or name != "arc")]
+    shown = {k: v for k, v in ways.items() if with_arc or not k.startswith(("arc_", "true_arc_"))}
+    gaussian = bool(services.view("latent_point")["gaussian"])
+    left, right = st.columns(2, gap="medium")
+    with left:
+        window = _latent_window(Z, axes, gaussian, ways["latent_z"])
+        lines = {name: _on_plane(ways[f"{name}_z"], axes) for name in names}
+        fig = plots.latent_plane(
+            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, ways=lines, height=275
+        )
+        st.plotly_chart(fig, key="explore.zways", theme=None, config=PLOT, alt="The ways in latent space")
+    with right:
+        lines = {name: ways[f"{name}_place"] for name in names}
+        fig = _data_picture(scene, pair, ways["latent_place"], ways=lines, height=275)
+        st.plotly_chart(fig, key="explore.xways", theme=None, config=PLOT, alt="The ways in data space")
+    title = score_title(scene)
+    fig = plots.way_profiles(shown, title, scene.dark, height=190)
+    alt = _lowest(ways, names, title).replace("**", "")
+    st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=alt)
+    st.markdown(_lowest(ways, names, title))
+    if with_arc and "arc" not in names:
+        st.caption("These two latent points lie on one line through the origin, so no great circle is theirs.")
+    if not issubclass(scene.model, FlowModel):
+        st.caption("A code keeps only part of a row: the latent way ends at the reconstructions, not at the rows.")
+
+
+def _setting(widget: Callable[..., Any], label: str, name: str, default: Scalar, **settings: Any) -> Any:
+    """A setting that says where z starts: changing it forgets how far z was moved."""
+    value = state.view(PAGE, name, default)
+    if "min_value" in settings:
+        settings["value"] = value = min(max(value, settings["min_value"]), settings["max_value"])
+    else:
+        value = value if value in settings["options"] else default
+        settings["index"] = settings["options"].index(value)
+    key = state.widget_key(PAGE, name, "start")
+
+    def apply(new: Scalar) -> None:
+        state.set_view(PAGE, **{name: new})
+        _forget()
+
+    widget(label, key=key, on_change=state.on_widget(key, apply), **settings)
+    return value
+
+
+def _forget() -> None:
+    state.set_view(PAGE, **dict.fromkeys(MOVED))
+    state.refresh_widgets()
+
+
+def _slider(label: str, name: str, default: float, ends: tuple[float, float]) -> float:
+    """One coordinate of z; where it was not moved it is the start's own, to all digits."""
+    low, high = (float(v) for v in ends)
+    step = 0.05 if high - low > 5 else (high - low) / 200
+    return float(
+        mirrored(st.slider, label, name, default, min_value=low, max_value=high, step=step, format="%.2f", width=190)
+    )
+
+
+def _axes(n_latent: int) -> tuple[int, ...]:
+    """The latent axes that are shown and moved, from 0; of more than two the reader chooses."""
+    if n_latent <= 2:
+        return tuple(range(n_latent))
+    chosen = [
+        int(_setting(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120))
+        - 1
+        for i, label in enumerate(("Axis across", "Axis up"))
+    ]
+    if chosen[0] == chosen[1]:
+        raise ValueError("Choose two different latent axes.")
+    return tuple(chosen)
+
+
+def _pair(axes: tuple[int, ...]) -> tuple[int, int]:
+    return (axes[0], axes[-1])
+
+
+def _axis_names(axes: tuple[int, ...]) -> tuple[str, str]:
+    return (f"z{axes[0] + 1}", f"z{axes[1] + 1}" if len(axes) > 1 else "")
+
+
+def _on_plane(Z: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """(n, 2) where latent points of a way or one point are drawn; a single latent axis lies level."""
+    return Z[:, list(axes)] if len(axes) > 1 else np.column_stack([Z[:, 0], np.zeros(len(Z))])
+
+
+def _latent_window(
+    Z: np.ndarray, axes: tuple[int, ...], gaussian: bool, more: np.ndarray
+) -> tuple[float, float, float, float]:
+    """A window that holds nearly all rows, the start, and the circles where there are any."""
+    out: list[float] = []
+    for axis in axes:
+        low, high = (-REACH, REACH) if gaussian else np.quantile(Z[:, axis], [0.002, 0.998])
+        margin = 0.0 if gaussian else 0.15 * (high - low) or 1.0
+        low, high = min(low - margin, more[:, axis].min()), max(high + margin, more[:, axis].max())
+        # To two digits: a link that was made on another machine then gives the same slider.
+        out += [math.floor(low * 20) / 20, math.ceil(high * 20) / 20]
+    return tuple(out if len(axes) > 1 else [*out, -1.0, 1.0])
+
+
+def _click(key: str, n_axes: int):
+    def changed() -> None:
+        event = state.widget_value(key)
+        points = event["selection"]["points"] if event else []
+        if points:
+            here = [round(float(points[0][name]), 3) for name in ("x", "y")]
+            state.set_view(PAGE, **dict(zip(MOVED[:n_axes], here, strict=False)))
+            state.refresh_widgets()
+
+    return changed
+
+
+def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
+    """The learned density where it can be drawn, else the rows; grown so that what is drawn lies inside."""
+    can_draw = scene.planar and len(scene.columns) == 2 and is_density(scene)
+    grid = services.view("density_grid", n=GRID) if can_draw else None
+    x0, x1, y0, y1 = scene.stage.window
+    finite = places[np.isfinite(places).all(axis=1)]
+    window = (x0, x1, y0, y1)
+    if len(finite):
+        (a, c), (b, d) = finite.min(axis=0), finite.max(axis=0)
+        margin = 0.05 * max(x1 - x0, y1 - y0)
+        window = (
+            x0 if a >= x0 else a - margin, x1 if b <= x1 else b + margin,
+            y0 if c >= y0 else c - margin, y1 if d <= y1 else d + margin,
+        )  # fmt: skip
+    square = abs((x1 - x0) / (y1 - y0) - 1) < 1e-2
+    return plots.data_plane(pair["points"], scene.stage.axes, window, scene.dark, grid, square=square, **drawn)
+
+
+def _lowest(ways: dict, names: list[str], title: str) -> str:
+    """Lowest and mean score of every way: all may have to cross a gap, and differ in how long they stay in it."""
+    parts = []
+    for name in names:
+        values = ways[f"{name}_score"][np.isfinite(ways[f"{name}_score"])]
+        low, mean = (formatting.number(float(f(values))) if len(values) else "not finite" for f in (np.min, np.mean))
+        parts.append(f"{plots.WAY_NAMES[name]} **{low}** (mean **{mean}**)")
+    return f"Lowest {title} of {PLACES} places on the way: " + ", ".join(parts) + "."
+
+
+def _two_rows(scene: Scene, pair: dict) -> tuple[int, int]:
+    """A good pair to begin with: of each of two classes an ordinary row near its middle, else the first rows."""
+    shown = pair["rows"]
+    classes = None if scene.dataset.classes is None else scene.dataset.classes[shown]
+    if classes is None or len(np.unique(classes)) < 2:
+        return first_row(scene), min(1, len(scene.dataset) - 1)
+    picked = []
+    for name in np.unique(classes)[:2]:
+        members = np.flatnonzero(classes == name)
+        X = scene.dataset.X[shown[members]]
+        away = np.sum((X - np.median(X, axis=0)) ** 2, axis=1)
+        near = members[np.argsort(away)[: max(1, len(members) // 5)]]
+        picked.append(int(shown[near[np.argmin(pair["anomaly_score"][near])]]))
+    return picked[0], picked[1]
+
+
+SELECTED = "explore.selected"
+COLORS = {"direction": "Direction", "score": "Anomaly score", "label": "Label"}
+
+
+def rows(scene: Scene) -> None:
+    """Data, latent points and scores, coloured alike; a lasso in any of them marks the same rows in all."""
+    pair = services.view("rows", n=1500)
+    Z = pair.get("latent")
+    n_layers = int(pair.get("n_layers", 0))
+    layer, title = n_layers, "Latent space"
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        names = [c for c in COLORS if c != "label" or _labelled(scene)]
+        by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.get)
+        axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
+        if n_layers:
+            layer = int(
+                mirrored(
+                    st.number_input, "After layer", "after", n_layers, min_value=0, max_value=n_layers, step=1,
+                    width=130, help="The picture in the middle: 0 is the scaled data, the last layer the latent space",
+                )
+            )  # fmt: skip
+    if layer != n_layers:
+        Z = services.view("rows", n=1500, layer=layer)["latent"]
+        title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
+    shown, scores = pair["rows"], pair["anomaly_score"]
+    color, kind = _coloring(scene, pair, by)
+    marked = brush_view(
+        pair["points"],
+        scores,
+        scene.stage.window,
+        f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}",
+        latent=None if Z is None else two_columns(Z, axes),
+        latent_title=title,
+        latent_axes=tuple(f"{'latent' if layer == n_layers else 'feature'} {axis + 1}" for axis in axes),
+        labels=pair["labels"],
+        score_label="anomaly score (nats)" if scene.model.is_density else "anomaly score",
+        axes=scene.stage.axes,
+        color=color,
+        color_kind=kind,
+        rows=np.flatnonzero(np.isin(shown, state.recall(SELECTED, []))),
+    )
+    state.keep(SELECTED, [int(r) for r in shown[marked]])
+    if marked:
+        st.dataframe(_marked_rows(scene, shown[marked], scores[marked]), hide_index=True, height=240)
+    elif Z is not None and scene.model.is_density and layer == n_layers:
+        _normality(scene, pair)
+
+
+def _chosen_latent_axes(n_latent: int) -> tuple[int, int]:
+    if n_latent <= 2:
+        return (0, min(1, n_latent - 1))
+    chosen = []
+    for i, label in enumerate(("Latent across", "Latent up")):
+        value = mirrored(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120)
+        chosen.append(int(value) - 1)
+    return tuple(chosen)
+
+
+def _labelled(scene: Scene) -> bool:
+    return scene.dataset.y is not None and bool((scene.dataset.y == 1).any())
+
+
+def _coloring(scene: Scene, pair: dict, by: str) -> tuple[np.ndarray, str]:
+    """(m,) uint8 and what it means, for the canvas."""
+    if by == "label":
+        return pair["labels"], "label"
+    if by == "score":
+        order = np.argsort(np.argsort(pair["anomaly_score"]))
+        return (255 * order / max(1, len(order) - 1)).astype(np.uint8), "value"
+    return angle_color(pair["points"]), "angle"
+
+
+def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
+    table = scene.dataset.table(scene.dataset.X[rows])
+    lead = {"row": rows, "anomaly score": scores}
+    if scene.dataset.y is not None:
+        lead["label"] = scene.dataset.y[rows]
+    for i, (name, values) in enumerate(lead.items()):
+        table.insert(i, name, values, allow_duplicates=True)
+    order = np.argsort(-scores)
+    return table.iloc[order]
+
+
+def _normality(scene: Scene, pair: dict) -> None:
+    """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        fig = latent.quantile_lines(pair, scene.dark, height=240)
+        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles")
+    with right:
+        fig = latent.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
+        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms")

@@ -1,0 +1,70 @@
+"""The Layers view of the Explore page: points and a lattice travel through the flow."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.canvas.layer_player import layers_view
+from flowlab.dashboard.canvas.live import angle_color
+from flowlab.dashboard.explore.receipt import short_receipt
+from flowlab.dashboard.explore.scene import PAGE, Scene, column_choice, level_choice, segmented
+from flowlab.dashboard.shell import services, state
+
+
+def layers(scene: Scene) -> None:
+    """Points and a lattice travel from data to latent and back; the slider stops at any layer."""
+    columns, level = None, level_choice(scene)
+    if len(scene.columns) > 2:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            plane = segmented("Plane", ["principal axes", "two columns"], "plane", "principal axes")
+            if plane == "two columns":
+                columns = (column_choice("Across", scene, "col1", 0), column_choice("Up", scene, "col2", 1))
+    if columns is not None and columns[0] == columns[1]:
+        st.info("Choose two different columns.")
+        return
+    way = services.view("layers", n_points=2000, columns=columns, level=level)
+    last = len(way["points"]) - 1
+    wanted = state.view(PAGE, "layer", 0)
+    if not 0 <= wanted <= last:
+        st.caption(f"The link asks for layer {wanted}; this model has {formatting.plural(last, 'layer')}.")
+    labelled = bool(way["labels"].any())
+    names = scene.stage.axes if columns is None else tuple(str(scene.dataset.columns[c])[:60] for c in columns)
+    row = np.flatnonzero(way["rows"] == state.view(PAGE, "row", -1))
+    left, right = st.columns([1.15, 1], gap="large")
+    with left:
+        choice = layers_view(
+            way,
+            f"explore.layers.{scene.run.run_id}.{columns}.{level}",
+            names=[_changes(scene, moved) for moved in services.view("masks")["transformed"]],
+            axes=tuple(f"{name} (scaled)" for name in names),
+            latent_axes=("latent 1", "latent 2"),
+            color=way["labels"] if labelled else angle_color(way["points"][0]),
+            color_kind="label" if labelled else "angle",
+            layer=min(max(wanted, 0), last),
+            row=int(row[0]) if len(row) else None,
+        )
+    _remember(choice.layer, None if choice.row is None else int(way["rows"][choice.row]))
+    with right:
+        short_receipt(scene, choice.layer)
+
+
+def _changes(scene: Scene, moved: np.ndarray) -> str:
+    """Which of the columns a layer changes, in few words."""
+    changed = [str(scene.dataset.columns[j]) for j in scene.columns if moved[j]]
+    if len(changed) == len(scene.columns):
+        return "changes every column" if len(changed) > 1 else ""
+    return (
+        f"changes {changed[0][:40]}" if len(changed) == 1 else f"changes {len(changed)} of {len(scene.columns)} columns"
+    )
+
+
+def _remember(layer: int, row: int | None) -> None:
+    """Layer and row of the animation go into the link as soon as the reader stops."""
+    if layer != state.view(PAGE, "layer", 0) or (row is not None and row != state.view(PAGE, "row", -1)):
+        state.set_view(PAGE, layer=layer)
+        if row is not None:
+            state.set_view(PAGE, row=row)
+            state.refresh_widgets()
+        state.write_link(PAGE)

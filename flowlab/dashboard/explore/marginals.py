@@ -1,0 +1,34 @@
+"""The Marginals view of the Explore page: one column at a time, data against samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab.dashboard.explore.scene import Scene, column_choice
+from flowlab.dashboard.shell import services
+from flowlab.dashboard.shell.widgets import PLOT
+
+
+def marginals(scene: Scene) -> None:
+    """One column at a time, data against samples; columns that differ most come first in the table."""
+    arrays = services.view("margins")
+    worst = int(np.argmax(arrays["distance"]))
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        column = column_choice("Column", scene, "column", worst)
+        name = str(scene.dataset.columns[column])[:60]
+        st.plotly_chart(
+            marginals.marginal_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT, key="explore.margin",
+            alt=f"Distribution of {name}, data against samples",
+        )  # fmt: skip
+    with right:
+        order = np.argsort(-arrays["distance"])
+        table = pd.DataFrame(
+            {"column": [str(scene.dataset.columns[j]) for j in order], "distance": arrays["distance"][order].round(3)}
+        )
+        st.dataframe(table, hide_index=True, height=340)
+    st.caption(
+        "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), 0 for equal margins."
+    )

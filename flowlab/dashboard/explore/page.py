@@ -1,0 +1,89 @@
+"""The Explore page: which views the present model has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from flowlab import catalog, formatting, views
+from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
+from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell.run_status import run_or_button
+from flowlab.models.base import FlowModel, LatentModel
+
+
+def page() -> None:
+    """All of the page below its headline."""
+    from flowlab.dashboard.explore import (
+        coupling,
+        density,
+        film,
+        latent,
+        layers,
+        marginals,
+        pairs,
+        receipt,
+        samples,
+        trust,
+    )
+
+    what = "Here a trained model opens up: its density beside the truth, samples, layers, single rows."
+    opened = state.view(PAGE, "view", "")
+    run = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")
+    if run is None:
+        return
+    dataset = services.dataset()
+    model = catalog.MODELS[state.spec().model.name].make
+    scene = Scene(run, dataset, model, views.stage(dataset), state.is_dark())
+    shown: dict[str, Callable[[Scene], None]] = {}
+    if model.is_density:
+        shown["Density"] = density.density if scene.planar else density.slices
+    if model.can_sample:
+        shown["Samples"] = samples.samples
+    if issubclass(model, LatentModel):
+        shown["Latent"] = latent.latent
+    else:
+        shown["Rows"] = latent.rows
+    if issubclass(model, FlowModel):
+        shown["Layers"] = layers.layers
+        shown["Coupling"] = coupling.coupling
+        shown["Receipt"] = receipt.receipt
+    if model.is_density:
+        shown["Bridge"] = density.bridge
+    if model.can_sample:
+        shown["Margins"] = marginals.marginals
+        if dataset.n_features > 2:
+            shown["Pairs"] = pairs.pairs
+    if len(run.frames) > 1 or not run.is_usable:
+        shown["Film"] = film.film
+    shown["Trust"] = lambda _: trust.panel()
+    name = segmented("View", list(shown), "view", next(iter(shown)))
+    missing = _missing(scene)
+    absent = st.container()
+    try:
+        shown[name](scene)
+    except (ValueError, RuntimeError) as error:
+        st.warning(formatting.escaped(error))
+    with absent:
+        links.say_absent(PAGE)
+    if missing:
+        st.caption(missing)
+
+
+def _label() -> str:
+    return catalog.MODELS[state.spec().model.name].label
+
+
+def _missing(scene: Scene) -> str:
+    """What this model does not have, in a sentence or two; empty for most flows."""
+    model, context = scene.model, scene.dataset.context
+    read = ""
+    if context is not None and not scene.conditioned:
+        name = formatting.escaped(str(scene.dataset.columns[context])[:60])
+        read = f"{_label()} cannot be conditioned: it reads {name} as a number. "
+    if issubclass(model, FlowModel):
+        return read
+    lacks = [] if issubclass(model, LatentModel) else ["latent space"]
+    lacks += ["layers", "receipt"] + ([] if model.is_density else ["density"])
+    return f"{read}{_label()} has no {', no '.join(lacks)}: choose a flow to see them."

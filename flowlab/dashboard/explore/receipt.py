@@ -1,0 +1,115 @@
+"""The Receipt view of the Explore page: the log-density decomposition of one row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.explore.scene import PAGE, Scene, choose_row, present_row, row_choice
+from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.plots import density as plots
+from flowlab.plots import receipt as receipt_plots
+from flowlab.views import ALL_LEVELS
+
+TABLE_FEATURES = 3
+
+
+def short_receipt(scene: Scene, layer: int) -> None:
+    """What the present layer does to the present row."""
+    row = present_row(scene)
+    bill = services.view("receipt", row=row)
+    fig = receipt_plots.receipt_bars(bill, scene.dark, layer=layer, height=300)
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
+    if layer:
+        change = _signed(float(bill["log_det"][layer - 1]))
+        moved = float(np.linalg.norm(bill["position"][layer] - bill["position"][layer - 1]))
+        st.markdown(
+            f"**Layer {layer}** moves row {row} by {formatting.number(moved)} scaled units and changes its log-density by "
+            f"{change} nats."
+        )
+    else:
+        st.markdown(f"**Data space**: row {row} before the first layer, each column scaled.")
+    st.caption("Bars: what each layer adds to the log-density of this row. Dots: a typical row.")
+
+
+def receipt(scene: Scene) -> None:
+    """The itemised bill of one row's log-density."""
+    left, right = st.columns([1, 1.9], gap="medium")
+    with left:
+        row = row_choice(scene, "Row (or click a point)")
+        if scene.planar and len(scene.columns) == 2:
+            _picker(scene, row)
+    bill = services.view("receipt", row=row)
+    with right:
+        st.latex(_formula(bill))
+        st.plotly_chart(
+            receipt_plots.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
+            alt=f"The items that add up to log p(x) = {float(bill['log_density']):.3f} nats for row {row}",
+        )  # fmt: skip
+    height = min(38 + 35 * (len(bill["log_det"]) + 2), 460)
+    st.dataframe(_items(bill, scene), hide_index=True, height=height, placeholder="")
+    off = abs(float(bill["difference"]))
+    total, own = (_signed(float(value)) for value in (bill["running"][-1], bill["log_density"]))
+    st.caption(
+        f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ by {formatting.number(off)}. "
+        f"The dotted line is the receipt of a typical row, number {int(bill['typical_row'])}: its log p is the median "
+        "of the training rows."
+    )
+
+
+def _picker(scene: Scene, row: int) -> None:
+    """The learned density with rows to click."""
+    level = ALL_LEVELS
+    if scene.conditioned:
+        level = int(scene.dataset.X[row, scene.dataset.context])
+    grid = services.view("density_grid", n=64, level=level)
+    alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
+    stage = scene.stage
+    here = np.append(stage.rows, row), np.vstack([stage.points, scene.dataset.X[row, scene.columns]])
+    points = {"rows": here[0], "points": here[1], "chosen": row}
+    fig = plots.density_panels(alone, "density", scene.dark, False, points, stage.axes, height=340)
+    fig.update_layout(coloraxis_showscale=False)
+    key = state.widget_key(PAGE, "picker")
+    st.plotly_chart(fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key))
+
+
+def _formula(bill: dict) -> str:
+    numbers = (
+        rf"{_signed(float(bill['base']))} {_term(float(bill['log_det'].sum()))} {_term(float(bill['scaling']))}"
+        rf" = {_signed(float(bill['running'][-1]))}\ \text{{nats}}"
+    )
+    return (
+        r"\begin{aligned}\log p(x) &= \log\mathcal N(z;0,I) + \sum_\ell \log\left|\det J_\ell\right| + "
+        rf"\log\left|\det J_\text{{scaling}}\right| \\ &= {numbers}\end{{aligned}}"
+    )
+
+
+def _items(bill: dict, scene: Scene) -> pd.DataFrame:
+    """One line per item: position after it, log-scale and shift used, change of the log-determinant, total."""
+    n = len(bill["log_det"])
+    features = scene.columns if len(scene.columns) <= TABLE_FEATURES else scene.columns[: TABLE_FEATURES - 1]
+    position = bill["position"]
+    table = {"item": receipt_plots.item_names(n)}
+    for j in features:
+        table[f"position {j + 1}"] = [*position[:, j], np.nan]
+    if len(scene.columns) > TABLE_FEATURES:
+        table["length of the position"] = [*np.linalg.norm(position[:, scene.columns], axis=1), np.nan]
+    if "log_scale" in bill:
+        for j in features:
+            table[f"s {j + 1}"] = [np.nan, *bill["log_scale"][:, j], np.nan]
+            table[f"t {j + 1}"] = [np.nan, *bill["shift"][:, j], np.nan]
+    table["change (nats)"] = [float(bill["scaling"]), *bill["log_det"], float(bill["base"])]
+    table["total (nats)"] = bill["running"]
+    table["typical row's total"] = bill["typical_running"]
+    return pd.DataFrame(table).round(4)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.4f}".replace("-", "−")
+
+
+def _term(value: float) -> str:
+    return f"{'-' if value < 0 else '+'} {abs(value):.4f}"

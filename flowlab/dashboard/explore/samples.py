@@ -1,0 +1,76 @@
+"""The Samples view of the Explore page."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, mirrored
+from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.plots import samples as plots
+from flowlab.tables.export import to_csv_bytes
+
+
+def samples(scene: Scene) -> None:
+    """Draws over the data or beside them; a clicked sample shows its nearest training row."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        n = int(mirrored(st.number_input, "Samples", "n", 2000, min_value=1, max_value=20_000, step=500, width=130))
+        seed = int(mirrored(st.number_input, "Seed", "seed", 0, min_value=0, max_value=10**6, step=1, width=110))
+        temperature = float(
+            mirrored(
+                st.slider, "Temperature", "temperature", 1.0, min_value=0.0, max_value=2.0, step=0.05, width=220,
+                help="Scales the latent points: below 1 samples keep to the likely regions",
+            )
+        )  # fmt: skip
+        level = level_choice(scene)
+        beside = mirrored(st.toggle, "Side by side", "beside", False)
+    chosen = int(state.view(PAGE, "sample", -1))
+    chosen = chosen if 0 <= chosen < n else -1
+    drawn = services.view("samples", n=n, seed=seed, temperature=temperature, nearest=chosen, level=level)
+    nearest = None
+    if chosen >= 0:
+        nearest = scene.stage.project(scene.dataset.X[[int(drawn["nearest_row"])]])[0]
+    fig = plots.samples_scatter(
+        drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, chosen, nearest, height=460
+    )
+    key = state.widget_key(PAGE, "samples")
+    st.plotly_chart(
+        fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
+        alt=f"{n} samples of the model over rows of the data",
+    )  # fmt: skip
+    if chosen >= 0:
+        st.markdown(
+            f"Sample {chosen}: nearest training row {int(drawn['nearest_row'])}, "
+            f"{float(drawn['nearest_distance']):.3f} standard deviations away."
+        )
+    else:
+        st.caption("Click a sample to find the training row nearest to it: a model that copies has distance zero.")
+    _table(scene, drawn["samples"])
+
+
+def _table(scene: Scene, drawn: np.ndarray) -> None:
+    """The samples in the user's columns, and a file of them."""
+    table = scene.dataset.table(drawn)
+    with st.expander("Samples as a table"):
+        st.dataframe(table.head(1000), height=260, hide_index=False)
+        st.download_button(
+            f"Download {formatting.plural(len(table), 'synthetic row')}",
+            lambda: to_csv_bytes(table),
+            file_name="synthetic_rows.csv",
+            mime="text/csv",
+            on_click="ignore",
+        )
+
+
+def _choose_sample(key: str):
+    def changed() -> None:
+        event = state.widget_value(key)
+        points = event["selection"]["points"] if event else []
+        # Curve 0 is the data, curve 1 the samples.
+        hits = [p for p in points if p.get("curve_number") == 1]
+        if hits:
+            state.set_view(PAGE, sample=int(hits[0]["point_index"]))
+
+    return changed

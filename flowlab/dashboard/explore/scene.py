@@ -1,0 +1,139 @@
+"""What every view of the Explore page shares: the present run, and choosers for rows, columns and levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from flowlab import views
+from flowlab.dashboard.shell import links, state
+from flowlab.datasets.dataset import Dataset
+from flowlab.records import Scalar
+from flowlab.store.reading import Run
+from flowlab.views import Stage
+
+PAGE = "explore"
+NOUNS = {"row": "row", "to": "row", "layer": "layer", "col1": "column", "col2": "column", "column": "column"}
+"""What a setting of the link counts, where its label on the page is another word."""
+segmented = partial(links.segmented, PAGE)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What every view of this page needs to know of the present run."""
+
+    run: Run
+    dataset: Dataset
+    model: type
+    stage: Stage
+    dark: bool
+
+    @property
+    def planar(self) -> bool:
+        return views.is_planar(self.model, self.dataset)
+
+    @property
+    def conditioned(self) -> bool:
+        return views.is_conditioned(self.model, self.dataset)
+
+    @property
+    def columns(self) -> list[int]:
+        """Numbers of the columns the model judges: all but a context it is conditioned on."""
+        return [int(j) for j in views.judged(self.model, self.dataset)]
+
+
+def mirrored(widget: Callable[..., Any], label: str, name: str, default: Scalar, **settings: Any) -> Any:
+    """A widget whose value is a setting of this page and stands in the link; numbers are kept inside their range."""
+    value = state.view(PAGE, name, default)
+    low, high = settings.get("min_value"), settings.get("max_value")
+    if low is not None and not isinstance(value, bool | str):
+        value = min(max(value, low), high)
+    links.note_absent(PAGE, name, NOUNS.get(name, label.lower()), value)
+    key = state.widget_key(PAGE, name)
+    changed = state.on_widget(key, lambda new: state.set_view(PAGE, **{name: new}))
+    return widget(label, value=value, key=key, on_change=changed, **settings)
+
+
+def level_choice(scene: Scene) -> int:
+    """The level of the context that pictures are given, or all of them; no choice where there is no context."""
+    if not scene.conditioned:
+        return views.ALL_LEVELS
+    levels = scene.dataset.levels
+    present = int(state.view(PAGE, "given", views.ALL_LEVELS))
+    present = present if views.ALL_LEVELS <= present < len(levels) else views.ALL_LEVELS
+    key = state.widget_key(PAGE, "given")
+    name = str(scene.dataset.columns[scene.dataset.context])[:30]
+    st.selectbox(
+        f"Given {name}",
+        range(views.ALL_LEVELS, len(levels)),
+        index=present - views.ALL_LEVELS,
+        format_func=lambda i: "all, in their shares" if i == views.ALL_LEVELS else levels[i],
+        key=key,
+        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, given=value)),
+        width=190,
+    )
+    return present
+
+
+def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
+    """A column that the model judges, by number; its name is shown."""
+    columns, options = scene.dataset.columns, scene.columns
+    asked = int(state.view(PAGE, name, options[min(default, len(options) - 1)]))
+    present = min(options, key=lambda j: abs(j - asked))
+    links.note_absent(PAGE, name, "column", present, str(columns[present]))
+    key = state.widget_key(PAGE, name)
+    st.selectbox(
+        label,
+        options,
+        index=options.index(present),
+        format_func=lambda i: str(columns[i])[:60],
+        key=key,
+        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
+    )
+    return present
+
+
+def row_choice(scene: Scene, label: str = "Row") -> int:
+    """The row that single-row views look at."""
+    return int(
+        mirrored(st.number_input, label, "row", first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1)
+    )
+
+
+def present_row(scene: Scene) -> int:
+    """The row that the link names, or the nearest there is."""
+    row = min(max(int(state.view(PAGE, "row", first_row(scene))), 0), len(scene.dataset) - 1)
+    links.note_absent(PAGE, "row", "row", row)
+    return row
+
+
+def choose_row(key: str, then: str = "") -> Callable[[], None]:
+    """A callback for a chart whose points are rows: the clicked one becomes the present row, shown in view `then`."""
+
+    def changed() -> None:
+        event = state.widget_value(key)
+        for point in event["selection"]["points"] if event else ():
+            # Plotly hands a row's number over bare or in a list of one.
+            data = point.get("customdata")
+            row = data[0] if isinstance(data, list) else data
+            if row is not None:
+                state.set_view(PAGE, row=int(row))
+                if then:
+                    state.set_view(PAGE, view=then)
+                state.refresh_widgets()
+                return
+
+    return changed
+
+
+def first_row(scene: Scene) -> int:
+    """The first test row, or the first labelled anomaly where there are labels: something worth looking at."""
+    dataset = scene.dataset
+    if dataset.y is not None and (dataset.y == 1).any():
+        return int((dataset.y == 1).argmax())
+    rows = dataset.rows("test")
+    return int(rows[0]) if len(rows) else 0

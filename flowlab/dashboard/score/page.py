@@ -1,0 +1,155 @@
+"""Scoring of a new file: with the present run's detector or an uploaded one, block by block, with a bar."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+
+import numpy as np
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.dashboard.detect import downloads, threshold
+from flowlab.dashboard.detect import page as detect_page
+from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.detection.scored import Evidence
+from flowlab.detection.threshold import plain
+from flowlab.jobs import JobError
+from flowlab.plots import drift as plots
+from flowlab.serving.bundle import Detector, DetectorFileError, from_bytes
+from flowlab.serving.scoring import Summary, score_file
+from flowlab.tables.limits import TableError
+
+PAGE = "score"
+PRESENT, UPLOADED = "The present run", "A detector file"
+LANES = 2
+
+
+def page() -> None:
+    """Which detector, which file, and what came of it."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        detector = _detector()
+    with right:
+        upload = st.file_uploader("File to score", type=["csv", "tsv", "txt", "gz", "parquet"], key="score.file")
+    if detector is None:
+        return
+    opened = _opened(detector)
+    if opened is None:
+        return
+    _describe(opened)
+    if upload is None:
+        st.markdown("Choose a file with the same columns; it gets a score, percentile, p-value and flag for every row.")
+        return
+    key = hashlib.sha256(detector + upload.getvalue()).hexdigest()[:16]
+    done = state.recall("score.done")
+    if done is None or done[0] != key:
+        if not st.button("Score this file", type="primary"):
+            return
+        result = _score(detector, upload.getvalue())
+        if result is None:
+            return
+        done = (key, *result)
+        state.keep("score.done", done)
+    _show(opened, done[1], done[2], upload.name)
+
+
+def _detector() -> bytes | None:
+    chosen = state.view(PAGE, "source", PRESENT)
+    key = state.widget_key(PAGE, "source")
+    st.radio(
+        "Detector",
+        (PRESENT, UPLOADED),
+        index=int(chosen == UPLOADED),
+        horizontal=True,
+        key=key,
+        on_change=state.on_widget(key, lambda source: state.set_view(PAGE, source=source)),
+    )
+    if chosen == UPLOADED:
+        file = st.file_uploader("Detector file", type=["detector", "zip"], key="score.detector")
+        if file is None:
+            st.markdown("A detector file comes from the Detect page or from `python -m flowlab train`.")
+        return file.getvalue() if file else None
+    run = services.run()
+    if run is None or not run.is_usable:
+        st.markdown(
+            f"The present run is not trained yet: [train it]({state.link_to('train')}), or choose a detector file."
+        )
+        return None
+    key = f"{run.run_id} {run.updated}"
+    return _present(detect_page.scored_rows(key, run.run_id), key)
+
+
+def _present(evidence: Evidence, key: str) -> bytes:
+    """The detector of the present run, with the threshold that stands on the Detect page."""
+    chosen = threshold.standing(evidence, key)
+    return _made(key, repr(chosen), downloads.detector_maker(evidence, chosen))
+
+
+@st.cache_data(show_spinner="Making the detector", max_entries=8)
+def _made(key: str, threshold_text: str, _make) -> bytes:
+    return _make()
+
+
+def _opened(detector: bytes) -> Detector | None:
+    try:
+        return from_bytes(detector)
+    except DetectorFileError as error:
+        st.error(formatting.escaped(error))
+        return None
+
+
+def _describe(detector: Detector) -> None:
+    rows = formatting.plural(int(detector.facts.get("training_rows", 0)), "row")
+    what = f"{catalog.MODELS[detector.spec.name].label} trained on {rows} of {detector.facts.get('data') or 'a table'}"
+    flags = f"rows with a score of at least {plain(detector.threshold.value)} are flagged"
+    st.markdown(formatting.escaped(f"{what}; {flags}. {detector.threshold.sentence}"))
+
+
+def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
+    bar = st.progress(0.0, text="starting")
+
+    def progress(n_rows: int, n_bytes: int) -> None:
+        bar.progress(min(n_bytes / max(len(data), 1), 1.0), text=f"{formatting.plural(n_rows, 'row')} scored")
+
+    try:
+        with tempfile.SpooledTemporaryFile(max_size=64 * 2**20) as sink:
+            summary = score_file(detector, io.BytesIO(data), sink, LANES, nice=10, progress=progress)
+            sink.seek(0)
+            scored = sink.read()
+    except (TableError, DetectorFileError, JobError, ValueError) as error:
+        bar.empty()
+        st.error(formatting.escaped(error))
+        return None
+    bar.empty()
+    return summary, scored
+
+
+def _show(detector: Detector, summary: Summary, scored: bytes, name: str) -> None:
+    share = summary.n_flagged / summary.n_rows
+    expected = float(np.mean(detector.calibration >= detector.threshold.value))
+    first, second, third = st.columns(3)
+    first.metric("Rows", formatting.count(summary.n_rows))
+    second.metric("Flagged", f"{formatting.count(summary.n_flagged)} ({formatting.percent(share)})")
+    third.metric("Flagged among normal rows at the choice", formatting.percent(expected))
+    if summary.drift:
+        st.warning("\n\n".join(formatting.escaped(sentence) for sentence in summary.drift))
+    for note in summary.notes:
+        st.caption(formatting.escaped(note))
+    stem = name.rsplit(".", 1)[0]
+    st.download_button(
+        "All rows with scores (CSV)", scored, file_name=f"{stem}_scored.csv", mime="text/csv", on_click="ignore"
+    )
+    left, right = st.columns([1.35, 1], gap="medium")
+    with left:
+        st.caption("The highest scoring rows")
+        ours = list(summary.highest.columns[-4:])
+        first = [*ours, *(c for c in summary.highest.columns if c not in ours)]
+        st.dataframe(summary.highest[first], height=360, column_config={"_index": "row"})
+    with right:
+        st.caption("Shift since training, per column and for the score")
+        fig = plots.shift_bars([*detector.columns, "anomaly score"], summary.shift, state.is_dark())
+        st.plotly_chart(fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
+    st.caption(f"{formatting.seconds(summary.seconds)}, {formatting.count(round(summary.rows_per_second))} rows/s.")

@@ -1,0 +1,98 @@
+"""The frame around every page: navigation on top, present data and model at the side, the link in the address bar."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.shell import services, sidebar, state
+
+_log = logging.getLogger(__name__)
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = ROOT / "assets"
+
+
+PAGES = (
+    ("1_data.py", "Data"),
+    ("2_train.py", "Train"),
+    ("3_explore.py", "Explore"),
+    ("4_compare.py", "Compare"),
+    ("5_detect.py", "Detect"),
+    ("6_score.py", "Score"),
+    ("7_learn.py", "Learn"),
+)
+"""File and title; the address of a page is its title in lower case."""
+
+
+NEED_DATA = ("train", "explore", "compare", "detect")
+"""Pages that have nothing to show without a data set."""
+
+
+GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
+"""What a page says when it fails in a way that nobody foresaw; its traceback is folded away under DETAILS."""
+
+
+DETAILS = "Details for a report"
+
+
+def pages() -> list:
+    """The pages in the order of the navigation, and a hidden one for the bare address, which leads to Train."""
+    made = [
+        st.Page(ROOT / "pages" / file, title=title, url_path=title.lower())
+        for file, title in PAGES
+        if (ROOT / "pages" / file).exists()
+    ]
+    return [st.Page(_home, title="FlowLab", url_path="home", default=True, visibility="hidden"), *made]
+
+
+def _home() -> None:
+    st.switch_page(ROOT / "pages" / "2_train.py", query_params=state.query("train"))
+
+
+def run() -> None:
+    """Draw the frame and the chosen page: all that `app.py` does."""
+    st.set_page_config(page_title="FlowLab", page_icon=str(ASSETS / "logo.svg"), layout="wide")
+    st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "logo.svg"))
+    st.html(ASSETS / "style.css")
+    state.start()
+    state.mark_framed()
+    page = st.navigation(pages(), position="top")
+    try:
+        page.run()
+    except Exception as error:  # the outermost border: whatever was not foreseen still ends in a sentence
+        _log.exception("the page %s failed", page.title)
+        st.error(GENERAL_ERROR)
+        with st.expander(DETAILS):
+            st.code("".join(traceback.format_exception(error)), language=None)
+
+
+def begin(name: str) -> None:
+    """The first line of every page: see that the frame is there, write the link, say what was wrong with it.
+
+    The first request of a fresh server to a page's own address runs that page without `app.py`; then the frame is
+    made to run first, and the page comes round again.
+    """
+    if not state.is_framed():
+        st.navigation(pages(), position="hidden")
+        st.rerun()
+    with st.sidebar:
+        sidebar.draw()
+    state.write_link(name)
+    for problem in state.take_problems():
+        st.warning(formatting.escaped(problem))
+    if name in NEED_DATA:
+        _see_that_data_are_there()
+
+
+def _see_that_data_are_there() -> None:
+    """End the page in a sentence where the data of the link cannot be made: a table of another server, an empty one."""
+    try:
+        services.dataset()
+    except (ValueError, RuntimeError) as error:
+        st.error(formatting.escaped(error))
+        st.page_link(ROOT / "pages" / "1_data.py", label="Choose or upload data")
+        st.stop()

@@ -1,0 +1,54 @@
+"""The first line of a page: in words, what one is looking at. It is a link to exactly this state."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.catalog.faults import faults_of, keeps_density
+from flowlab.dashboard.shell import services, state
+from flowlab.store.reading import Run
+
+
+def draw(page: str) -> None:
+    """Data, model, how far from the truth or how good on validation rows, how long it took."""
+    st.markdown(f"#### [{sentence()}]({state.link_to(page)})")
+
+
+def sentence() -> str:
+    """The line's text, safe for markdown."""
+    spec = state.spec()
+    parts = [services.data_words(spec), catalog.describe(catalog.MODELS[spec.model.name], spec.model)]
+    parts += [f"broken on purpose: {fault.words}" for fault in faults_of(spec.model)]
+    if spec.branch:
+        parts.append(services.fork_words(spec))
+    run = services.run()
+    if run is None:
+        parts.append("not trained yet")
+    else:
+        parts += _result(run)
+    return " · ".join(formatting.escaped(part) for part in parts)
+
+
+def _result(run: Run) -> list[str]:
+    if run.status == "failed":
+        return ["training failed"]
+    if run.status in ("queued", "running"):
+        return ["in training"]
+    events = run.events
+    if not events:
+        return [run.status]
+    parts = []
+    views = run.views if run.status == "done" else None
+    means_something = keeps_density(run.spec.model)
+    if views is not None and "gap" in views and means_something and math.isfinite(views["gap"]):
+        parts.append(f"{formatting.nats(float(views['gap']))} above the truth")
+    elif math.isfinite(events[-1].val_loss) and means_something:
+        unit = catalog.make_model(run.spec.model).loss_label
+        parts.append(f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}")
+    done = run.status == "done"
+    verb = "trained in" if done else f"{run.status} after"
+    parts.append(f"{verb} {formatting.seconds(events[-1].seconds)}")
+    return parts

@@ -1,0 +1,71 @@
+"""Widgets whose value is a view setting of a page and stands in the link."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+import streamlit as st
+
+from flowlab import formatting
+from flowlab.dashboard.shell import state
+from flowlab.records import Scalar
+
+
+def segmented(
+    page: str,
+    label: str,
+    options: list[str],
+    name: str,
+    default: str,
+    show: Callable[[str], str] = str,
+    hidden: bool = True,
+) -> str:
+    """One of a few options, mirrored in the link of `page` under `name`; an unknown one there gives the nearest."""
+    asked = str(state.view(page, name, default))
+    present = asked if asked in options else _nearest(asked, options) or default
+    note_absent(page, name, label.lower(), present, show(present))
+    key = state.widget_key(page, name, *options)
+    st.segmented_control(
+        label,
+        options,
+        default=present,
+        required=True,
+        format_func=show,
+        key=key,
+        on_change=state.on_widget(key, lambda value: state.set_view(page, **{name: value})),
+        label_visibility="collapsed" if hidden else "visible",
+    )
+    return present
+
+
+def note_absent(page: str, name: str, noun: str, value: Scalar, shown: str | None = None) -> None:
+    """Remember a sentence where the link asks for a `noun` that does not exist, and `value` stands in for it."""
+    asked = state.asked(page, name)
+    if asked is not None and not _same(asked, value):
+        sentence = f"There is no {noun} “{asked}” here; “{value if shown is None else shown}” is shown."
+        state.keep("absent", {**state.recall("absent", {}), (page, name): sentence})
+
+
+def say_absent(page: str) -> None:
+    """The sentences remembered for a page since it was last asked."""
+    noted = state.recall("absent", {})
+    state.keep("absent", {})
+    for (of_page, _), sentence in noted.items():
+        if of_page == page:
+            st.caption(formatting.escaped(sentence))
+
+
+def _same(asked: str, value: Scalar) -> bool:
+    if isinstance(value, bool | str):
+        return asked == (str(value).lower() if isinstance(value, bool) else value)
+    try:
+        return float(asked) == value
+    except ValueError:
+        return False
+
+
+def _nearest(asked: str, options: list[str]) -> str | None:
+    by_lower = {option.lower(): option for option in options}
+    found = difflib.get_close_matches(asked.lower(), by_lower, 1)
+    return by_lower[found[0]] if found else None

@@ -1,0 +1,134 @@
+"""The server's side of a page: one runner and one store for everybody, and what the present run has to show."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.dashboard.shell import state
+from flowlab.datasets.dataset import Dataset
+from flowlab.jobs import JobRunner, RunStatus, Snapshot
+from flowlab.records import RunSpec
+from flowlab.store.errors import RunNotFound
+from flowlab.store.reading import Run
+from flowlab.store.runs import RunStore
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> RunStore:
+    """Where runs and tables are kept: the folder FLOWLAB_HOME, by default .flowlab beside the app."""
+    return RunStore(Path(os.environ.get("FLOWLAB_HOME", ".flowlab")))
+
+
+@st.cache_resource(show_spinner="Starting the training lanes")
+def runner() -> JobRunner:
+    """The one dispatcher of this server."""
+    return JobRunner(store())
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _dataset(data_json: str, seed: int, _spec: RunSpec) -> Dataset:
+    return catalog.make_dataset(_spec.data, seed, load_table=store().get_table)
+
+
+def dataset(spec: RunSpec | None = None) -> Dataset:
+    """The Dataset of a RunSpec (the present one by default); shared between visitors, so never change it."""
+    spec = spec or state.spec()
+    return _dataset(spec.data.to_json(), spec.seed, spec)
+
+
+def run_id(spec: RunSpec | None = None) -> str:
+    return catalog.run_id(spec or state.spec())
+
+
+def run(spec: RunSpec | None = None) -> Run | None:
+    """The run of a spec as it stands on disk, or None if nobody has trained it here."""
+    try:
+        return store().load(run_id(spec))
+    except RunNotFound:
+        return None
+
+
+def status(spec: RunSpec | None = None) -> RunStatus | None:
+    """Where the run of a spec stands, or None before anybody started it."""
+    return runner().status(run_id(spec))
+
+
+def train(spec: RunSpec | None = None) -> str:
+    """Start (or go on with) the run of a spec for this visitor."""
+    return runner().submit(spec or state.spec(), state.visitor())
+
+
+def one_step(spec: RunSpec | None = None) -> None:
+    """Take one step of the run, beginning it if need be, and pause."""
+    runner().submit(spec or state.spec(), state.visitor(), n_steps=1)
+
+
+def look(run: Run, place: str = "", again: bool = False) -> Snapshot | None:
+    """What `view` shows of a run that is not finished: its newest checkpoint when this was first asked for `place`.
+
+    It stays the same until another place is looked at, or until it is asked for `again`, so that pictures stand still
+    while training goes on. None before the first checkpoint.
+    """
+    kept_place, kept = state.recall("snapshot", ("", None))
+    if kept is None or again or (kept.run_id, kept.created, kept_place) != (run.run_id, run.created, place):
+        kept = runner().snapshot(run.run_id)
+        state.keep("snapshot", (place, kept))
+    return kept
+
+
+def view(name: str, spec: RunSpec | None = None, **kwargs: object) -> dict[str, np.ndarray]:
+    """Arrays for a picture, computed from the trained model on the evaluation lane and remembered.
+
+    Of a run that is not finished, what `look` found.
+    """
+    chosen = run_id(spec)
+    found = run(spec)
+    snapshot = state.recall("snapshot", ("", None))[1]
+    if found is None or found.is_usable or snapshot is None or snapshot.run_id != chosen:
+        snapshot = None
+    return _view(chosen, version(found, snapshot), name, tuple(sorted(kwargs.items())), snapshot)
+
+
+def version(run: Run | None, snapshot: Snapshot | None = None) -> str:
+    """What the pictures of a run, or of a snapshot of it, are computed from: a key for keeping them."""
+    if snapshot is not None:
+        return f"{snapshot.created} step {snapshot.step}"
+    return f"{run.created} {run.status} {len(run.events)}" if run else ""
+
+
+@st.cache_data(show_spinner=False, max_entries=300)
+def _view(
+    run_id: str, version: str, name: str, kwargs: tuple, _snapshot: Snapshot | None = None
+) -> dict[str, np.ndarray]:
+    return runner().call(run_id, name, snapshot=_snapshot, **dict(kwargs))
+
+
+def visitor_runs() -> list[Run]:
+    """This visitor's runs, newest first."""
+    return store().list(state.visitor())
+
+
+def spec_words(spec: RunSpec) -> str:
+    """A run in a few words: "half moons · spline flow"."""
+    fork = f" · {fork_words(spec)}" if spec.branch else ""
+    return f"{data_words(spec)} · {catalog.MODELS[spec.model.name].label}{fork}"
+
+
+def fork_words(spec: RunSpec) -> str:
+    """Where a fork left its parent."""
+    return f"forked at step {formatting.count(spec.branch[1])}"
+
+
+def data_words(spec: RunSpec) -> str:
+    """The data in a few words: their name and how many rows."""
+    entry = catalog.DATASETS[spec.data.name]
+    params = entry.complete(spec.data).params
+    name = str(params.get("name") or entry.label)
+    rows = params.get("n_samples")
+    given = " given the class" if params.get("by_class") else ""
+    return f"{name}{given}, {formatting.plural(int(rows), 'row')}" if rows else name

@@ -1,0 +1,93 @@
+"""The sidebar: the data and the model of the present run as two cards, and the runs of this visit."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from flowlab import catalog, formatting
+from flowlab.catalog import Entry
+from flowlab.dashboard.shell import services, state, widgets
+
+BUDGETS = (1, 5, 15)
+"""Seconds of training one can ask for."""
+
+
+def draw() -> None:
+    spec = state.spec()
+    with st.container(border=True):
+        _choose("data", "Data", catalog.DATASETS, spec.data.name)
+        widgets.entry_settings("data", catalog.DATASETS[spec.data.name], spec.data)
+    with st.container(border=True):
+        _choose("model", "Model", catalog.MODELS, spec.model.name)
+        entry = catalog.MODELS[spec.model.name]
+        if entry.blurb:
+            st.caption(entry.blurb)
+        widgets.entry_settings("model", entry, spec.model)
+        if hasattr(entry.make, "steps_within"):
+            _budget()
+        _seed(spec.seed)
+    _runs()
+
+
+def _choose(part: str, label: str, entries: dict[str, Entry], present: str) -> None:
+    names = [name for name, entry in entries.items() if entry.group != catalog.UPLOADED or name == present]
+    key = state.widget_key("choose", part)
+
+    def apply(name: str) -> None:
+        state.change(part, name)
+
+    st.selectbox(
+        label,
+        names,
+        index=names.index(present),
+        format_func=lambda name: entries[name].label,
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help="An own table is uploaded on the Data page." if part == "data" else None,
+    )
+
+
+def _budget() -> None:
+    """Seconds instead of steps: measured on this machine, and then the steps stand in the link."""
+    key = state.widget_key("budget")
+
+    def apply(seconds: int | None) -> None:
+        if seconds:
+            state.change("model", n_steps=services.runner().steps_within(state.spec(), seconds))
+            state.refresh_widgets()
+
+    st.pills(
+        "Steps for a time budget",
+        BUDGETS,
+        format_func=lambda seconds: f"{seconds} s",
+        key=key,
+        on_change=state.on_widget(key, apply),
+        help="Measures this machine for a moment and sets the steps that fit.",
+    )
+
+
+def _seed(seed: int) -> None:
+    key = state.widget_key("seed")
+    st.number_input(
+        "Seed",
+        min_value=0,
+        max_value=999_999_999,
+        value=seed,
+        key=key,
+        on_change=state.on_widget(key, state.change_seed),
+        help="Division of the rows, initial weights and the batches: the same link gives the same weights.",
+    )
+
+
+def _runs() -> None:
+    runs = services.visitor_runs()
+    if not runs:
+        return
+    with st.expander(f"Runs of this visit ({len(runs)})"):
+        for run in runs[:20]:
+            label = f"{services.spec_words(run.spec)} · {run.status}"
+            if st.button(
+                formatting.escaped(label), key=state.widget_key("run", run.run_id), width="stretch", type="tertiary"
+            ):
+                state.show(run.spec)
+                st.rerun()

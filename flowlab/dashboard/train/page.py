@@ -1,0 +1,225 @@
+"""The Train page: the buttons, the words about where training stands, the live stage, notes on the loss curve."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import streamlit as st
+
+from flowlab import catalog, formatting, views
+from flowlab.catalog.faults import faults_of, keeps_density
+from flowlab.dashboard.canvas.live import TrainingScene, angle_color, live_view
+from flowlab.dashboard.shell import services, state
+from flowlab.evaluation.loss_curve import Answer, answers
+from flowlab.jobs import RunStatus
+from flowlab.records import RunSpec, TrainEvent
+from flowlab.store.reading import Run
+
+
+def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], is_live: bool) -> None:
+    """The most pressing answer, if there is any; the others fold away below it once training rests.
+
+    It is the last thing on the page, so that nothing moves when it comes or goes.
+    """
+    if run is None or not events:
+        return
+    model = catalog.make_model(spec.model)
+    dataset = services.dataset(spec)
+    density = dataset.truth_for(model)
+    found = [Answer("fault", f"Broken on purpose: {fault.words}.", fault.what) for fault in faults_of(spec.model)]
+    found += answers(
+        events,
+        len(views.judged(model, dataset)),
+        unit="nats" if model.is_density and keeps_density(spec.model) else "",
+        entropy=None if density is None else density.entropy(),
+        loss_error=None if density is None else _loss_error(spec.data.to_json(), spec.seed, spec),
+        notes=_notes(run),
+        is_over=run.is_usable,
+        is_one_training=not hasattr(model, "n_flows"),
+    )
+    with st.container(key="answers", gap="small"):
+        for i, answer in enumerate(found[:1] if is_live else found):
+            text = formatting.escaped(answer.text)
+            if i == 0:
+                st.markdown(f"**{answer.title}** {text}")
+            else:
+                st.expander(answer.title).markdown(text)
+
+
+def _notes(run: Run) -> list[str]:
+    """What a finished model says of its own limits."""
+    state = run.state or {}
+    return [str(note) for note in state.get("notes", ())]
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
+    """Standard error, in nats, of the exact density's mean loss over the validation rows."""
+    dataset = services.dataset(_spec)
+    losses = -dataset.density.log_density(dataset.part("monitor"))
+    return float(np.std(losses) / math.sqrt(len(losses))) if len(losses) else None
+
+
+TICK_SECONDS = 0.2
+LIVE = ("queued", "running")
+
+
+def page() -> None:
+    """Buttons, words and pictures of the present run; they refresh themselves while it trains."""
+    status = services.status()
+    live = _is_live(status)
+    st.fragment(_tick, run_every=TICK_SECONDS if live else None)(live)
+
+
+def _tick(was_live: bool) -> None:
+    spec = state.spec()
+    status = services.status()
+    run = services.run()
+    events = run.events if run else []
+    if _is_live(status):
+        services.runner().watch(services.run_id())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _buttons(status)
+        st.markdown(_standing(spec, status, events))
+        if status is not None and status.state == "done" and not status.settling:
+            st.page_link("pages/3_explore.py", label="Explore it")
+            st.page_link("pages/5_detect.py", label="Set a threshold")
+    frames = run.frames if run else []
+    shown = corrected(spec, events)
+    live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
+    _loss_notes(spec, run, shown, _is_live(status))
+    if was_live and not _is_live(status):
+        st.rerun()
+
+
+def _is_live(status: RunStatus | None) -> bool:
+    """Whether what is on the page may change by itself."""
+    return status is not None and (status.state in LIVE or status.settling)
+
+
+def _buttons(status: RunStatus | None) -> None:
+    """Train or pause or go on, one step, stop, start again: always four, so that nothing moves."""
+    now = status.state if status else "new"
+    runner, run_id = services.runner(), services.run_id()
+    label, act = {
+        "new": ("Train", services.train),
+        "queued": ("Pause", lambda: runner.pause(run_id)),
+        "running": ("Pause", lambda: runner.pause(run_id)),
+        "paused": ("Go on", lambda: runner.resume(run_id)),
+        "interrupted": ("Go on", services.train),
+        "stopped": ("Go on", services.train),
+        "failed": ("Train", services.train),
+        "done": ("Train", services.train),
+    }[now]
+    pressed = st.button(label, type="primary", disabled=now in ("done", "failed"), key="train.main", width=92)
+    if pressed:
+        _do(act)
+    can_step = now in ("new", "paused", "interrupted", "stopped")
+    if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
+        _do(services.one_step)
+    if st.button(
+        "Stop", disabled=now not in (*LIVE, "paused"), key="train.stop", help="End here and keep the best weights"
+    ):
+        _do(lambda: runner.stop(run_id))
+    if st.button("Start again", disabled=now == "new", key="train.again", help="Forget this run and train from step 0"):
+        _do(lambda: runner.restart(run_id))
+
+
+def _do(act) -> None:
+    try:
+        act()
+    except (ValueError, RuntimeError) as error:
+        st.error(formatting.escaped(error))
+        return
+    st.rerun()
+
+
+def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent]) -> str:
+    """One line of words: step, what is left to the truth, speed, place in the queue, trouble."""
+    if status is None:
+        return "Press **Train**: the density forms on the left, the latent points on the right."
+    parts = []
+    if status.state == "queued":
+        parts.append(
+            f"{status.ahead} ahead of you, your turn every {formatting.seconds(status.turn_every_seconds)}"
+            if status.ahead
+            else "starting"
+        )
+    if events:
+        last = events[-1]
+        parts.append(f"step {formatting.count(last.step)} of {formatting.count(last.n_steps)}")
+        left = _left(spec, last)
+        if left is not None:
+            parts.append(f"**{formatting.nats(left)} left**")
+        if status.state == "running" and last.rows_per_second > 0:
+            parts.append(f"{formatting.count(round(last.rows_per_second / 1000))} thousand rows/s")
+    if status.state in ("paused", "stopped", "interrupted", "failed"):
+        parts.append(status.state)
+    line = " · ".join(parts)
+    notes = [e.note for e in events if e.note]
+    for sentence in ([status.message] if status.message else []) + notes[-1:]:
+        line += f" · {formatting.escaped(sentence)}"
+    return line
+
+
+def _left(spec: RunSpec, event: TrainEvent) -> float | None:
+    """Nats between the validation loss and the exact density's on the same rows; None where nobody knows it."""
+    exact = exact_validation_loss(spec)
+    if not keeps_density(spec.model):
+        return None
+    return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
+
+
+def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
+    """Events whose validation loss is moved by what the exact density says of the validation rows' luck.
+
+    The known mean of the exact log-density is a control variate: the curve then meets the entropy, not the entropy
+    plus the sampling error of these validation rows.
+    """
+    exact = exact_validation_loss(spec)
+    if exact is None:
+        return events
+    shift = services.dataset(spec).density.entropy() - exact
+    return [dataclasses.replace(e, val_loss=e.val_loss + shift) for e in events]
+
+
+def exact_validation_loss(spec: RunSpec) -> float | None:
+    """Mean negative log of the exact density over the validation rows, in nats; None where there is none."""
+    if services.dataset(spec).truth_for(catalog.MODELS[spec.model.name].make) is None:
+        return None
+    return _exact_loss(spec.data.to_json(), spec.seed, spec)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _exact_loss(data_json: str, seed: int, _spec: RunSpec) -> float | None:
+    return services.dataset(_spec).exact_loss("monitor")
+
+
+def scene(spec: RunSpec) -> TrainingScene:
+    """What stays of the picture while the run of a spec trains; also of its film."""
+    return _scene(spec.data.to_json(), spec.model.to_json(), spec.seed, spec)
+
+
+@st.cache_resource(show_spinner=False, max_entries=50)
+def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> TrainingScene:
+    """What stays of the picture while this run trains."""
+    dataset = services.dataset(_spec)
+    stage = views.stage(dataset)
+    model = catalog.make_model(_spec.model)
+    labelled = dataset.y is not None and dataset.y.any()
+    density = dataset.truth_for(model)
+    return TrainingScene(
+        points=stage.points,
+        window=stage.window,
+        n_steps=int(getattr(model, "n_steps", 1)),
+        entropy=None if density is None else density.entropy(),
+        color=stage.labels if labelled else angle_color(stage.points),
+        color_kind="label" if labelled else "angle",
+        axes=stage.axes,
+        loss_unit=model.loss_label if keeps_density(_spec.model) else "loss of a broken flow (nats)",
+        unit="nats" if model.is_density else "",
+        has_density=model.is_density and views.is_planar(model, dataset),
+        n_features=len(dataset.judged),
+    )
