@@ -12,7 +12,7 @@ const BINS = 40;
 const PANELS = /** @type {const} */ (["data", "latent", "score"]);
 
 /**
- * What pages/ui/brush.py sends.
+ * What flowlab/dashboard/canvas/brush.py sends.
  * @typedef {object} BrushSceneFields
  * @property {[number, number, number, number]} window x0, x1, y0, y1 of data space
  * @property {number | null} threshold

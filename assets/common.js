@@ -4,7 +4,7 @@
 /**
  * What Streamlit hands to a component's default export.
  * @typedef {object} Component
- * @property {Uint8Array} data bytes of pages/ui/component.py `pack`
+ * @property {Uint8Array} data bytes of flowlab/dashboard/canvas/component.py `pack`
  * @property {HTMLElement | ShadowRoot} parentElement
  * @property {(name: string, value: unknown) => void} setStateValue
  */
@@ -24,7 +24,7 @@
  */
 
 /**
- * What pages/ui/component.py adds to the scene of every component.
+ * What flowlab/dashboard/canvas/component.py adds to the scene of every component.
  * @typedef {object} SceneBase
  * @property {string} scene digest of the scene
  * @property {{ light: Colors, dark: Colors }} colors
@@ -61,7 +61,7 @@ export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)"
 export const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
 
 /**
- * Bytes of pages/ui/component.py `pack` -> {header fields..., name: typed array, name_shape: [...]}.
+ * Bytes of flowlab/dashboard/canvas/component.py `pack` -> {header fields..., name: typed array, name_shape: [...]}.
  * @param {Uint8Array} bytes
  * @returns {any}
  */

@@ -18,7 +18,7 @@ const CATCH_UP = 2.5; // frames a second at least when a film that stands at its
  */
 
 /**
- * Frames of a message: pages/ui/film.py `stack_frames`.
+ * Frames of a message: flowlab/dashboard/canvas/film_player.py `stack_frames`.
  * @typedef {object} FrameArrays
  * @property {Uint32Array} [steps]
  * @property {Float32Array} [density_max]

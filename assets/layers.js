@@ -29,7 +29,7 @@ const TINTS = 65; // 0: most contracted (model colour), 32: unchanged, 64: most 
 /** @typedef {[number, number, number, number]} Window x0, x1, y0, y1 */
 
 /**
- * What pages/ui/layers.py sends; `count` is the number of layers and one.
+ * What flowlab/dashboard/canvas/layer_player.py sends; `count` is the number of layers and one.
  * @typedef {object} LayersSceneFields
  * @property {string[]} names (count,) of the layers, the first one empty
  * @property {[[string, string], [string, string]]} axes of data space and of latent space

@@ -8,7 +8,7 @@ import { Stages } from "./stages.js";
 /** @typedef {import("./stages.js").StageScene} StageScene */
 
 /**
- * What one update holds: pages/ui/live.py `pack_frame`.
+ * What one update holds: flowlab/dashboard/canvas/live.py `pack_frame`.
  * @typedef {object} Update
  * @property {number} step
  * @property {number | null} [density_max]

@@ -14,7 +14,7 @@ const DASHES = [[], [7, 4], [2, 3], [8, 3, 2, 3]];
  */
 
 /**
- * What one update holds: pages/ui/race.py.
+ * What one update holds: flowlab/dashboard/canvas/race.py.
  * @typedef {object} Update
  * @property {string[]} names of the runs
  * @property {number[]} starts step at which each left another run

@@ -5,7 +5,7 @@ import { clamp, isPressed, make, mountInto, pixelColor, placeTip, say, themeOf, 
 import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
 
 /**
- * What stays while a run trains: pages/ui/live.py `pack_scene`.
+ * What stays while a run trains: flowlab/dashboard/canvas/live.py `pack_scene`.
  * @typedef {object} StageSceneFields
  * @property {[number, number, number, number]} window x0, x1, y0, y1 of data space
  * @property {number} n_steps

@@ -27,7 +27,7 @@ KINDS = ("numbers", "mixed")
 _CHILD = """
 import json, re, sys, time
 import numpy as np, pandas as pd, pyarrow
-from flowlab.datasets.tables import read_table
+from flowlab.tables.read import read_table
 from flowlab.datasets.uploads import make_table_dataset
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096

@@ -95,7 +95,7 @@ def _wait_until_healthy(process: subprocess.Popen, port: int, log: Path, seconds
 
 @pytest.fixture(scope="module")
 def own_server(tmp_path_factory) -> Iterator[ModuleType]:
-    """`pages.ui.engine` on an empty store that is this file's own; its runner is closed after the last test."""
+    """`dashboard.shell.services` on an empty store of this file's own; its runner is closed after the last test."""
     import streamlit as st
 
     from flowlab.dashboard.shell import services

@@ -153,7 +153,7 @@ def test_the_server_process_never_loads_torch_and_leaves_no_worker_behind(tmp_pa
         import sys, time
         from flowlab.jobs import JobRunner
         from flowlab.records import RunSpec, Spec
-        from flowlab.runs import RunStore
+        from flowlab.store.runs import RunStore
 
         if __name__ == "__main__":
             runner = JobRunner(RunStore(sys.argv[1] + "/home"))
@@ -184,7 +184,7 @@ def test_a_server_that_ends_while_training_leaves_a_run_to_go_on_with(tmp_path):
         import sys, time
         from flowlab.jobs import JobRunner
         from flowlab.records import RunSpec, Spec
-        from flowlab.runs import RunStore
+        from flowlab.store.runs import RunStore
 
         if __name__ == "__main__":
             runner = JobRunner(RunStore(sys.argv[1] + "/home"))

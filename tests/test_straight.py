@@ -45,7 +45,7 @@ def test_a_file_reads_as_its_bytes_do(name, tmp_path, monkeypatch):
 
 def test_a_plain_file_is_parsed_where_it_lies(tmp_path, monkeypatch):
     monkeypatch.setattr(large, "MIN_BYTES", 0)
-    monkeypatch.setattr("flowlab.datasets.tables.to_utf8", lambda *_: pytest.fail("its bytes were read"))
+    monkeypatch.setattr("flowlab.tables.read.to_utf8", lambda *_: pytest.fail("its bytes were read"))
     for name in ("plain", "lines above, dates and codes"):
         (tmp_path / "t.csv").write_bytes(MORE[name])
         assert len(read_table(tmp_path / "t.csv").frame) >= 500

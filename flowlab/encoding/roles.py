@@ -151,7 +151,7 @@ _RANGES = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
 def numbers_to_text(choices: Mapping[int, str]) -> str:
     """Column number (from 0) to choice, as text that counts from 1.
 
-    >>> to_text({1: "category", 2: "ignore", 3: "ignore", 8: "ignore"})
+    >>> numbers_to_text({1: "category", 2: "ignore", 3: "ignore", 8: "ignore"})
     'category=2;ignore=3-4,9'
     """
     columns: dict[str, list[int]] = {}

@@ -24,7 +24,7 @@ def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: st
         f'"""Reproduces a FlowLab run ({spec.data.name}, {spec.model.name}) and its threshold."""',
         "",
         "from flowlab import catalog",
-        *(["from flowlab.datasets.tables import read_table"] if table else []),
+        *(["from flowlab.tables.read import read_table"] if table else []),
         "from flowlab.detection.evidence import Evidence",
         *(["from flowlab.detection.rules import manual"] if choice.startswith("manual") else []),
         "from flowlab.records import RunSpec, Spec",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "lessons"
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lessons"
 
 
 @dataclass(frozen=True)

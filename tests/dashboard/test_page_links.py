@@ -88,7 +88,7 @@ def test_nonsense_in_what_names_the_run_is_harmless(names):
 
 def test_a_crash_of_a_page_fails_the_test_with_its_traceback(monkeypatch):
     at = open_page("explore", FLOW)
-    monkeypatch.setattr("pages.ui.explore.page", lambda: 1 / 0)
+    monkeypatch.setattr("flowlab.dashboard.explore.page.page", lambda: 1 / 0)
     for run in (lambda: open_page("explore", FLOW), lambda: rerun(at)):
         with pytest.raises(AssertionError, match="(?s)the page crashed:.*division by zero") as failure:
             run()

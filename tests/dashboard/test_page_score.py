@@ -73,6 +73,7 @@ def test_the_server_side_of_the_page_does_not_load_torch():
     import subprocess
 
     code = (
-        "import sys, pages.ui.score, pages.ui.detect; sys.exit('torch' in sys.modules or 'plotly' not in sys.modules)"
+        "import sys, flowlab.dashboard.score.page, flowlab.dashboard.detect.page; "
+        "sys.exit('torch' in sys.modules or 'plotly' not in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

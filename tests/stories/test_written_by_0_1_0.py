@@ -198,7 +198,7 @@ LINKS = [
 
 @pytest.fixture(scope="module")
 def server(own_server):
-    """`pages.ui.engine` on a copy of the store."""
+    """`dashboard.shell.services` on a copy of the store."""
     shutil.copytree(WRITTEN / "store", own_server.store().root, dirs_exist_ok=True)
     return own_server
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import catalog, formatting
 from flowlab.dashboard.compare import comparison, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, choose, pair
@@ -141,8 +141,6 @@ def _share(spec) -> float:
 
 
 def _name(spec) -> str:
-    from flowlab import catalog
-
     name = catalog.MODELS[spec.model.name].label
     return name if spec.seed == state.spec().seed else f"{name}, seed {spec.seed}"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import catalog, formatting
 from flowlab.dashboard.compare import sweeps
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
@@ -186,8 +186,6 @@ def _samples(found: Compared) -> None:
 
 
 def _can_sample(spec) -> bool:
-    from flowlab import catalog
-
     return catalog.MODELS[spec.model.name].make.can_sample
 
 

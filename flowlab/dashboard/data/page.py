@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting
-from flowlab.dashboard.data import sources
+from flowlab.dashboard.data import roles, sources
 from flowlab.dashboard.data.sources import PAGE
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import PLOT
@@ -27,8 +27,6 @@ def page() -> None:
     if dataset is None:
         return
     if state.spec().data.name == "upload":
-        from flowlab.dashboard.data import roles
-
         roles.panel(dataset)
     _onward(dataset)
     _pictures(dataset)
@@ -41,8 +39,6 @@ def _dataset() -> Dataset | None:
     except (ValueError, RuntimeError) as error:
         st.error(formatting.escaped(error))
     if state.spec().data.name == "upload" and sources.stored_table() is not None:
-        from flowlab.dashboard.data import roles
-
         roles.panel(None)
     return None
 

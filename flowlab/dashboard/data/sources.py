@@ -10,6 +10,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
+from flowlab.dashboard.canvas.paint import paint_view
 from flowlab.dashboard.shell import links, services, state
 from flowlab.datasets import drawing
 from flowlab.plots import table as plots
@@ -187,8 +188,6 @@ def _stored(digest: str) -> pd.DataFrame:
 
 
 def _draw() -> None:
-    from flowlab.dashboard.canvas.paint import paint_view
-
     spec = state.spec().data
     points = labels = None
     if spec.name == "drawing":

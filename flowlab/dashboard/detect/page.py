@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from flowlab import formatting
-from flowlab.dashboard.detect import threshold
+from flowlab import catalog, formatting
+from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
@@ -19,7 +19,6 @@ from flowlab.detection.metrics import ThresholdCurves, score_bins
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import just_above
 from flowlab.plots import threshold as plots
-from flowlab.plots import threshold as reason_plots
 from flowlab.plots.score_axis import ScoreAxis, bin_edges
 
 N_STOPS = 300
@@ -28,8 +27,6 @@ FIRST_TAB = "Flagged rows"
 
 def page() -> None:
     """All of the page below its headline."""
-    from flowlab.dashboard.detect import attribution, audit
-
     run = run_or_button("Here every row gets a score, and a threshold decides which rows are flagged.", PAGE)
     if run is None:
         return
@@ -65,8 +62,6 @@ def scored_rows(key: str, run_id: str) -> Evidence:
 
 
 def _score_title() -> str:
-    from flowlab import catalog
-
     model = catalog.make_model(state.spec().model)
     return (
         "anomaly score, negative log-density (nats)"
@@ -168,7 +163,8 @@ def _curves(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, cho
                 axis, grid, {label: at[name] for name, label in shares.items()},
                 {label: bands[name] for name, label in shares.items()}, value, "share of validation rows", dark,
             ),
-            key="detect.curves", config=DOWNLOADABLE, theme=None, alt="Shares against the threshold, with 95 % bootstrap bands",
+            key="detect.curves", config=DOWNLOADABLE, theme=None,
+            alt="Shares against the threshold, with 95 % bootstrap bands",
         )  # fmt: skip
     with right:
         if named:
@@ -226,7 +222,7 @@ def _rules(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choi
     answered = [t for t in thresholds if not t.refused]
     labels = [rules.RULES[t.rule].label for t in answered]
     left, right = st.columns(2)
-    fig = reason_plots.rules_picture(
+    fig = plots.rules_picture(
         axis, labels, np.array([t.value for t in answered]), [t.interval for t in answered],
         np.array([t.flag(test).mean() for t in answered]), grid[0], grid[-1], choice.threshold.value, state.is_dark(),
     )  # fmt: skip
@@ -235,7 +231,7 @@ def _rules(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choi
         fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt="Thresholds of all rules on one axis"
     )
     right.caption("Rows flagged by both rules, of those flagged by either")
-    fig = reason_plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
+    fig = plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
     right.plotly_chart(
         fig, key="detect.agreement", config=DOWNLOADABLE, theme=None, alt="Agreement of the rules in pairs"
     )

@@ -11,8 +11,7 @@ from flowlab import catalog, formatting
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import PLOT
-from flowlab.plots import coupling
-from flowlab.plots import coupling as coupling_plots
+from flowlab.plots import coupling as plots
 from flowlab.records import RunSpec, Spec
 
 AGREE = 1e-6
@@ -30,7 +29,7 @@ def jacobian(scene: Scene, layer: int, row: int) -> None:
         return
     subject = "the whole flow" if whole else f"layer {layer}"
     agreement = _agreement(found, "its layers report together" if whole else "the layer reports")
-    fig = coupling.jacobian_panels(found, scene.dataset.columns, scene.dark)
+    fig = plots.jacobian_panels(found, scene.dataset.columns, scene.dark)
     st.plotly_chart(
         fig, theme=None, config=PLOT, key="explore.jacobian", alt=f"Jacobian of {subject} at row {row}. {agreement}"
     )
@@ -63,8 +62,8 @@ def _form(found: dict) -> str:
         return "With one feature it is a single number, the slope."
     if found["above"] > AGREE:
         return (
-            f"The part above the diagonal should be empty and holds up to {formatting.number(float(found['above']))}: this "
-            "layer breaks its own rule, and the diagonal alone does not give the determinant."
+            f"The part above the diagonal should be empty and holds up to {formatting.number(float(found['above']))}: "
+            "this layer breaks its own rule, and the diagonal alone does not give the determinant."
         )
     if kind == "planar":
         return (
@@ -117,7 +116,7 @@ def never_words(scene: Scene, never: np.ndarray, n_layers: int) -> str:
 
 def made(scene: Scene, masks: dict, layer: int) -> None:
     """The masks of the layer's network, and their product."""
-    fig = coupling.made_masks(masks, scene.dark, height=300)
+    fig = plots.made_masks(masks, scene.dark, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.made", alt="Masks of the layer's network")
     order = ", ".join(str(j + 1) for j in masks["order"][:MOST_NAMES])
     more = ", .." if len(masks["order"]) > MOST_NAMES else ""
@@ -162,7 +161,7 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
             _train_with(new)
     with right:
         height = 90 + min(20 * len(transformed), 200)
-        fig = coupling.moved_features(planned["transformed"], scene.dark, 0, height)
+        fig = plots.moved_features(planned["transformed"], scene.dark, 0, height)
         st.plotly_chart(
             fig, theme=None, config=PLOT, key="explore.planned", alt="Which layer would change which feature"
         )
@@ -243,7 +242,7 @@ def coupling(scene: Scene) -> None:
     if masks["transformed"].all():
         st.caption("Every layer changes every feature.")
     else:
-        fig = coupling_plots.moved_features(masks["transformed"], scene.dark, layer, 70 + min(22 * last, 260))
+        fig = plots.moved_features(masks["transformed"], scene.dark, layer, 70 + min(22 * last, 260))
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
         st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
     if len(masks["never"]):
@@ -296,7 +295,7 @@ def _scale_and_shift(scene: Scene, arrays: dict, pair: tuple[int, int] | None, l
     if pair is None:
         st.info(f"Layer {layer} changes no feature of these rows.")
         return
-    fig = coupling_plots.scale_and_shift(arrays, pair[0], pair[1], scene.dark, row, height=340)
+    fig = plots.scale_and_shift(arrays, pair[0], pair[1], scene.dark, row, height=340)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling")
     if pair[0] == pair[1]:
         st.caption(f"What layer {layer} does to feature {pair[1] + 1} of every row, against that feature before it.")

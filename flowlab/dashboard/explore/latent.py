@@ -17,7 +17,6 @@ from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, se
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.models.base import FlowModel
-from flowlab.plots import latent
 from flowlab.plots import latent as plots
 from flowlab.records import Scalar
 from flowlab.views import two_columns
@@ -389,8 +388,8 @@ def _normality(scene: Scene, pair: dict) -> None:
     """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
     left, right = st.columns(2, gap="medium")
     with left:
-        fig = latent.quantile_lines(pair, scene.dark, height=240)
+        fig = plots.quantile_lines(pair, scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles")
     with right:
-        fig = latent.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
+        fig = plots.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms")

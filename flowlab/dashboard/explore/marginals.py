@@ -20,8 +20,8 @@ def marginals(scene: Scene) -> None:
         column = column_choice("Column", scene, "column", worst)
         name = str(scene.dataset.columns[column])[:60]
         st.plotly_chart(
-            marginals.marginal_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT, key="explore.margin",
-            alt=f"Distribution of {name}, data against samples",
+            marginals.marginal_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT,
+            key="explore.margin", alt=f"Distribution of {name}, data against samples",
         )  # fmt: skip
     with right:
         order = np.argsort(-arrays["distance"])

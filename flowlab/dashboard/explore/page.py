@@ -7,6 +7,18 @@ from collections.abc import Callable
 import streamlit as st
 
 from flowlab import catalog, formatting, views
+from flowlab.dashboard.explore import (
+    coupling,
+    density,
+    film,
+    latent,
+    layers,
+    marginals,
+    pairs,
+    receipt,
+    samples,
+    trust,
+)
 from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
@@ -15,19 +27,6 @@ from flowlab.models.base import FlowModel, LatentModel
 
 def page() -> None:
     """All of the page below its headline."""
-    from flowlab.dashboard.explore import (
-        coupling,
-        density,
-        film,
-        latent,
-        layers,
-        marginals,
-        pairs,
-        receipt,
-        samples,
-        trust,
-    )
-
     what = "Here a trained model opens up: its density beside the truth, samples, layers, single rows."
     opened = state.view(PAGE, "view", "")
     run = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")

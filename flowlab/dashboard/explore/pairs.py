@@ -43,8 +43,8 @@ def pairs(scene: Scene) -> None:
     opens = " Click a dot to open the receipt of its row." if then else ""
     st.caption(
         f"Dots and filled steps: {part}, over the central 98 % of each column. Crosses and dashes: "
-        f"{formatting.count(len(drawn['samples']))} samples, as many crosses as dots. Above the diagonal: blue where they "
-        "are too many, vermilion where they are too few; Δ is the largest difference between their shares in any "
+        f"{formatting.count(len(drawn['samples']))} samples, as many crosses as dots. Above the diagonal: blue where "
+        "they are too many, vermilion where they are too few; Δ is the largest difference between their shares in any "
         f"quadrant, bold where it is beyond luck, ρ the rank correlation of rows / samples.{opens}"
     )
     if len(tables.names) > len(telling.columns):
@@ -74,8 +74,8 @@ def _reason(tables: TwoTables, telling: Telling) -> str:
     worst, strongest = (_both(tables, pair) for pair in (telling.worst, telling.strongest))
     correlation = f"{telling.strongest_correlation:.2f}".replace("-", "\u2212")
     return (
-        f"Of {formatting.count(n_pairs)} pairs, the samples miss {worst} most ({telling.worst_distance:.2f}); {strongest} "
-        f"depend most on each other in the data (rank correlation {correlation}). These and the next strongest are "
+        f"Of {formatting.count(n_pairs)} pairs, the samples miss {worst} most ({telling.worst_distance:.2f}); "
+        f"{strongest} depend most on each other in the data (rank correlation {correlation}). These and the next strongest are "
         "shown first."
     )
 

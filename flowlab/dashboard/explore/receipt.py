@@ -27,8 +27,8 @@ def short_receipt(scene: Scene, layer: int) -> None:
         change = _signed(float(bill["log_det"][layer - 1]))
         moved = float(np.linalg.norm(bill["position"][layer] - bill["position"][layer - 1]))
         st.markdown(
-            f"**Layer {layer}** moves row {row} by {formatting.number(moved)} scaled units and changes its log-density by "
-            f"{change} nats."
+            f"**Layer {layer}** moves row {row} by {formatting.number(moved)} scaled units and changes its log-density "
+            f"by {change} nats."
         )
     else:
         st.markdown(f"**Data space**: row {row} before the first layer, each column scaled.")
@@ -54,8 +54,8 @@ def receipt(scene: Scene) -> None:
     off = abs(float(bill["difference"]))
     total, own = (_signed(float(value)) for value in (bill["running"][-1], bill["log_density"]))
     st.caption(
-        f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ by {formatting.number(off)}. "
-        f"The dotted line is the receipt of a typical row, number {int(bill['typical_row'])}: its log p is the median "
+        f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ by "
+        f"{formatting.number(off)}. The dotted line is the receipt of a typical row, number {int(bill['typical_row'])}: its log p is the median "
         "of the training rows."
     )
 

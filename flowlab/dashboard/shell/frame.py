@@ -12,7 +12,7 @@ from flowlab import formatting
 from flowlab.dashboard.shell import services, sidebar, state
 
 _log = logging.getLogger(__name__)
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ASSETS = ROOT / "assets"
 
 

@@ -19,7 +19,7 @@ class ConditionalFlow(EngineFlow):
     the level; a level that was not there in training conditions on nothing. Draws have the levels in the shares of the
     training rows.
 
-    >>> from flowlab.models.flows import SplineCouplingFlow
+    >>> from flowlab.models.flows.families import SplineCouplingFlow
     >>> rng = np.random.default_rng(0)
     >>> kind = rng.integers(0, 2, 600)
     >>> X = np.column_stack([rng.normal(4.0 * kind, 1), rng.normal(size=600), kind])
