@@ -1,6 +1,6 @@
 """What is stored and in which form: runs as read from their directories, arrays as NPZ, tables fit for Parquet.
 
-Nothing here writes; that is `runs.py`.
+Nothing here writes; that is `runs.py` beside it.
 """
 
 from __future__ import annotations

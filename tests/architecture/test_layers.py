@@ -148,7 +148,10 @@ def test_no_pickle_crosses_a_border():
 def test_no_file_imports_itself_over_others():
     """No cycle of files, imports inside functions counted; a room's own package is no way round."""
     modules = {module_name(path): path for path in sources()}
-    below = {name: {m for m, _ in imports(path) if m in modules and not f"{name}.".startswith(f"{m}.")} for name, path in modules.items()}
+    below = {
+        name: {m for m, _ in imports(path) if m in modules and not f"{name}.".startswith(f"{m}.")}
+        for name, path in modules.items()
+    }
     finished: set[str] = set()
 
     def visit(name: str, above: tuple[str, ...]) -> None:

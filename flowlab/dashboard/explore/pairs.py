@@ -75,8 +75,8 @@ def _reason(tables: TwoTables, telling: Telling) -> str:
     correlation = f"{telling.strongest_correlation:.2f}".replace("-", "\u2212")
     return (
         f"Of {formatting.count(n_pairs)} pairs, the samples miss {worst} most ({telling.worst_distance:.2f}); "
-        f"{strongest} depend most on each other in the data (rank correlation {correlation}). These and the next strongest are "
-        "shown first."
+        f"{strongest} depend most on each other in the data (rank correlation {correlation}). "
+        "These and the next strongest are shown first."
     )
 
 

@@ -54,9 +54,9 @@ def receipt(scene: Scene) -> None:
     off = abs(float(bill["difference"]))
     total, own = (_signed(float(value)) for value in (bill["running"][-1], bill["log_density"]))
     st.caption(
-        f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ by "
-        f"{formatting.number(off)}. The dotted line is the receipt of a typical row, number {int(bill['typical_row'])}: its log p is the median "
-        "of the training rows."
+        f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ "
+        f"by {formatting.number(off)}. The dotted line is the receipt of a typical row, "
+        f"number {int(bill['typical_row'])}: its log p is the median of the training rows."
     )
 
 
