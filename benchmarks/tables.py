@@ -28,7 +28,7 @@ _CHILD = """
 import json, re, sys, time
 import numpy as np, pandas as pd, pyarrow
 from flowlab.tables.read import read_table
-from flowlab.datasets.uploads import make_table_dataset
+from flowlab.datasets.from_table import make_table_dataset
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 read_table(b"a,b\\n1,x\\n2,y\\n")  # imports and first calls

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
-from flowlab.explain import Reference, anomaly_scores, counterfactual, explain
+from flowlab.explain import Reference, anomaly_scores, explain, repair
 from flowlab.models.classical.density import Gaussian
 from flowlab.models.classical.scorers import IsolationForestModel
 from flowlab.models.classical.trivial import SumOfSquares
@@ -36,7 +36,7 @@ def test_a_corrupted_column_comes_first_and_repair_restores_it(table):
     first, repaired, touched = [], [], []
     for x, column in zip(fresh, columns, strict=True):
         first.append(explain(flow, x, reference).reasons[0].column == column)
-        mended = counterfactual(flow, x, reference, threshold)
+        mended = repair(flow, x, reference, threshold)
         repaired.append(mended.succeeded and anomaly_scores(flow, mended.row[None])[0] < threshold)
         touched.append(mended.before < threshold or column in [edit.column for edit in mended.edits])
     assert np.mean(first) >= 0.9
@@ -107,21 +107,21 @@ def test_repair_keeps_to_values_of_features_that_have_few():
     rng = np.random.default_rng(6)
     X = np.c_[rng.integers(0, 2, 500), rng.normal(size=500)].astype(float)
     model = Gaussian().fit(X)
-    mended = counterfactual(model, [9.0, 0.0], Reference(X), float(np.quantile(anomaly_scores(model, X), 0.99)))
+    mended = repair(model, [9.0, 0.0], Reference(X), float(np.quantile(anomaly_scores(model, X), 0.99)))
     assert mended.succeeded and mended.row[0] in (0.0, 1.0)
 
 
 def test_repair_edits_as_little_as_the_threshold_allows():
     X = np.random.default_rng(7).normal(size=(2000, 2))
     model = SumOfSquares().fit(X)
-    mended = counterfactual(model, [6.0, 0.0], Reference(X), threshold=9.0)
+    mended = repair(model, [6.0, 0.0], Reference(X), threshold=9.0)
     assert len(mended.edits) == 1 and mended.row[0] == pytest.approx(3.0, abs=0.1)
     assert mended.after < 9.0
 
 
 def test_rows_that_are_not_flagged_need_no_edit():
     X = np.random.default_rng(8).normal(size=(200, 2))
-    mended = counterfactual(SumOfSquares().fit(X), [0.0, 0.1], Reference(X), threshold=9.0)
+    mended = repair(SumOfSquares().fit(X), [0.0, 0.1], Reference(X), threshold=9.0)
     assert mended.edits == () and mended.succeeded and "not flagged" in mended.sentence
 
 
@@ -130,7 +130,7 @@ def test_degenerate_tables_get_an_answer(X):
     model = IsolationForestModel(n_trees=5).fit(X)
     found = explain(model, X[0] + 1, Reference(X))
     assert len(found.reasons) == X.shape[1] and np.isfinite([r.contribution for r in found.reasons]).all()
-    assert counterfactual(model, X[0] + 1, Reference(X), -1.0).succeeded is False
+    assert repair(model, X[0] + 1, Reference(X), -1.0).succeeded is False
 
 
 def test_wrong_rows_are_named():

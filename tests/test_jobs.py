@@ -100,7 +100,7 @@ def catalogue(monkeypatch):
     pictures.VIEWS = {}
     monkeypatch.setitem(sys.modules, "flowlab.views", pictures)
     # The real one imports torch, which takes longer than all these tests.
-    monkeypatch.setattr(slices.process, "use_one_thread", lambda: None)
+    monkeypatch.setattr(slices.base, "use_one_thread", lambda: None)
     monkeypatch.setattr(flowlab, "views", pictures, raising=False)
     monkeypatch.setattr(slices, "_datasets", slices.Recent(6))
     monkeypatch.setattr(slices, "_models", slices.Recent(6))

@@ -9,7 +9,7 @@ from flowlab.datasets.from_table import make_table_dataset
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.roles import ColumnRole
 from flowlab.encoding.sources import table_sources
-from flowlab.explain import Reference, anomaly_scores, counterfactual, explain
+from flowlab.explain import Reference, anomaly_scores, explain, repair
 from flowlab.explain.typical_values import told
 from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.classical.density import Gaussian
@@ -108,7 +108,7 @@ def test_a_repair_is_something_that_can_be_done_in_the_file(plant):
         rows = [row for row in where if where[row] == column]
         row = max(rows, key=lambda r: anomaly_scores(flow, dataset.X[[r]])[0])
         score = anomaly_scores(flow, dataset.X[[row]])[0]
-        mended = counterfactual(flow, dataset.X[row], reference, score - 0.2)
+        mended = repair(flow, dataset.X[row], reference, score - 0.2)
         assert mended.succeeded and column in [edit.name for edit in mended.edits]
         edit = next(edit for edit in mended.edits if edit.name == column)
         assert edit.old != edit.new and f"{column} from {edit.old} to {edit.new}" in mended.sentence

@@ -111,7 +111,7 @@ def silent_holes(encoder: TableEncoder, frame: pd.DataFrame) -> dict[str, np.nda
 def table_sources(encoder: TableEncoder) -> tuple[Source, ...]:
     """The columns of a table that was encoded, in order of their features.
 
-    >>> from flowlab.datasets.encoding import TableEncoder
+    >>> from flowlab.encoding.encoder import TableEncoder
     >>> frame = pd.DataFrame({"x": [1, 2, 2, 4], "colour": ["red", "red", "blue", "green"]})
     >>> [(source.name, source.start, source.stop) for source in table_sources(TableEncoder().fit(frame))]
     [('x', 0, 1), ('colour', 1, 4)]

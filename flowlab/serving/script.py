@@ -25,7 +25,7 @@ def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: st
         "",
         "from flowlab import catalog",
         *(["from flowlab.tables.read import read_table"] if table else []),
-        "from flowlab.detection.evidence import Evidence",
+        "from flowlab.detection.scored import Evidence",
         *(["from flowlab.detection.rules import manual"] if choice.startswith("manual") else []),
         "from flowlab.records import RunSpec, Spec",
         "",

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
-from flowlab.explain import Reference, counterfactual, explain
+from flowlab.explain import Reference, explain, repair
 from flowlab.models.base import DensityModel
 from flowlab.views.density import check_row
 
@@ -64,7 +64,7 @@ def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) 
     """
     row = check_row(dataset, row)
     told = dataset.told_row(row)
-    found = counterfactual(model, dataset.X[row], _reference(dataset), float(threshold), told_row=told)
+    found = repair(model, dataset.X[row], _reference(dataset), float(threshold), told_row=told)
     return {
         "name": np.array([edit.name for edit in found.edits], dtype=str),
         "old": np.array([edit.old for edit in found.edits], dtype=str),

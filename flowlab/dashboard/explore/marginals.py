@@ -9,6 +9,7 @@ import streamlit as st
 from flowlab.dashboard.explore.scene import Scene, column_choice
 from flowlab.dashboard.shell import services
 from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.plots import marginals as plots
 
 
 def marginals(scene: Scene) -> None:
@@ -20,7 +21,7 @@ def marginals(scene: Scene) -> None:
         column = column_choice("Column", scene, "column", worst)
         name = str(scene.dataset.columns[column])[:60]
         st.plotly_chart(
-            marginals.marginal_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT,
+            plots.marginal_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT,
             key="explore.margin", alt=f"Distribution of {name}, data against samples",
         )  # fmt: skip
     with right:
