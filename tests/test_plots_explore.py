@@ -130,7 +130,7 @@ def test_slices_mark_the_row():
 
 
 def test_margins_and_latent_checks():
-    arrays = views.margins(FLOW, DATA, n=500)
+    arrays = views.marginals(FLOW, DATA, n=500)
     fig = marginals.marginal_histogram(arrays, 1, "x2")
     assert [trace.name for trace in fig.data] == ["data", "samples"]
     assert fig.layout.yaxis.title.text == "density (per unit of x2)"

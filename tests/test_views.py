@@ -332,8 +332,8 @@ def test_samples_know_their_nearest_training_row():
 
 
 def test_margins_of_equal_samples_agree():
-    same = views.margins(EXACT, BANANA)
-    other = views.margins(Gaussian().fit(BANANA.X), BANANA)
+    same = views.marginals(EXACT, BANANA)
+    other = views.marginals(Gaussian().fit(BANANA.X), BANANA)
     assert np.all(same["distance"] < 0.04)
     assert other["distance"].max() > 0.08
     widths = np.diff(same["edges"], axis=1)
