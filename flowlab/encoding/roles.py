@@ -163,7 +163,7 @@ def numbers_to_text(choices: Mapping[int, str]) -> str:
 def numbers_from_text(text: str, allowed: Sequence[str], n_columns: int, what: str) -> tuple[dict[int, str], list[str]]:
     """The choices of such a text, and one sentence for each part that makes no sense; `what` names the choices.
 
-    >>> from_text("ignore=2-3;eat=1", ["ignore"], 5, "column roles")
+    >>> numbers_from_text("ignore=2-3;eat=1", ["ignore"], 5, "column roles")
     ({1: 'ignore', 2: 'ignore'}, ["The column roles 'eat=1' make no sense and were ignored."])
     """
     choices: dict[int, str] = {}

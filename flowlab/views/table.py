@@ -19,7 +19,7 @@ MAX_LEVELS = 12
 def evenly_spread_rows(n_rows: int, y: np.ndarray | None = None, limit: int = MAX_ROWS) -> np.ndarray:
     """Row numbers to draw, ascending: spread evenly over the table, labelled anomalies always among them.
 
-    >>> display_rows(100, np.arange(100) == 7, limit=10).tolist()
+    >>> evenly_spread_rows(100, np.arange(100) == 7, limit=10).tolist()
     [0, 7, 11, 22, 33, 44, 55, 66, 77, 88, 99]
     """
     if n_rows <= limit:
