@@ -12,7 +12,7 @@ import pytest
 from flowlab.dashboard.canvas.component import ASSETS, join_modules, pack
 from flowlab.plots import theme
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(ASSETS.glob("*.js"))
 COMPONENTS = ["brush", "film", "layers", "live", "paint", "race"]
 

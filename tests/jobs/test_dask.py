@@ -18,7 +18,7 @@ from flowlab.jobs import JobError, JobRunner, run_slice
 from flowlab.records import RunSpec, Spec
 from flowlab.store.runs import RunStore
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SPEC = RunSpec(Spec("moons", {"n_samples": 2000}), Spec("spline", {"n_steps": 60}))
 
 

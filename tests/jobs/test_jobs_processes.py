@@ -18,7 +18,7 @@ from flowlab.jobs import JobRunner, RunStatus, run_slice
 from flowlab.records import RunSpec, Spec
 from flowlab.store.runs import RunStore
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def flow(seed: int = 0, n_steps: int = 40, **params) -> RunSpec:
