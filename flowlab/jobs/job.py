@@ -69,10 +69,6 @@ class Job:
         return self.in_flight or self.writes_asked != self.writes_done or bool(self.unsaved)
 
     @property
-    def wants_slices(self) -> bool:
-        return self.mode in ("running", "stopping")
-
-    @property
     def slice_spec(self) -> RunSpec:
         """What the next slice trains: the run itself, or first its parent."""
         return self.replay[0][0] if self.replay else self.spec
@@ -168,7 +164,6 @@ class RunStatus:
     n_steps: int = 0
     ahead: int = 0
     turn_every_seconds: float = 0.0
-    steps_per_second: float = 0.0
     message: str = ""
     lost_workers: int = 0
     settling: bool = False

@@ -167,7 +167,6 @@ class JobRunner:
                     n_steps=job.n_steps,
                     ahead=self._dispatcher.turns.ahead(job),
                     turn_every_seconds=job.turn_every(),
-                    steps_per_second=job.rate,
                     message=job.message,
                     lost_workers=job.lost_workers,
                     settling=job.is_settling,

@@ -23,8 +23,6 @@ from torch import Tensor, nn
 
 from flowlab.nets.module import FlatModule
 
-STOCK_MAX_SCALE = 1.001
-"""The largest factor by which nflows' affine coupling can stretch, sigmoid(inf) + 0.001."""
 LOG_2PI = math.log(2 * math.pi)
 EVAL_ROWS = 4096
 

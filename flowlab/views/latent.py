@@ -16,8 +16,6 @@ from flowlab.views.projection import MAX_ANOMALIES, display_rows, stage
 
 Arrays = dict[str, np.ndarray]
 
-WAYS = ("latent", "arc", "straight")
-"""Straight in latent space, on a great circle in latent space, straight in data space."""
 MAX_POINTS = 2001
 SAME_DIRECTION = 1e-6
 """Sine of the angle below which two latent points lie on one line through the origin, and no great circle is theirs."""

@@ -11,7 +11,6 @@ from flowlab.views.density import check_columns
 from flowlab.views.projection import MAX_ANOMALIES, display_rows, stage
 
 Arrays = dict[str, np.ndarray]
-READOUT_FEATURES = 64
 
 
 def layers(

@@ -40,7 +40,6 @@ def mixed_frame(n_rows: int = 400, seed: int = 0) -> pd.DataFrame:
     return frame
 
 
-ROOTS = pd.DataFrame({"x": np.arange(60) ** 0.5})
 FEATURES = [ColumnRole(name, "feature") for name in mixed_frame(50)]
 
 

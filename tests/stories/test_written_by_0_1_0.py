@@ -35,7 +35,6 @@ PAGES = {
 
 MOONS = "data=moons&data.n_samples=400"
 SPLINE = f"{MOONS}&model=spline&model.n_layers=2&model.n_steps=60"
-AUTOENCODER = f"{MOONS}&model=autoencoder&model.n_steps=60&model.width=16"
 ORDERS = "data=upload&data.digest=00bbe0d671bac09f&data.name=orders.csv&data.label=fraud&data.time=ordered"
 TABLE = f"{ORDERS}&model=maf&model.n_layers=2&model.n_steps=60&model.hidden_features=16"
 DETECTOR = f"{ORDERS}&model=detector&model.n_flows=1&model.n_steps=60&model.n_layers=2&model.hidden_features=16"
