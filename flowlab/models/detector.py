@@ -237,10 +237,12 @@ class Detector(DensityModel):
         raise NotImplementedError("Detector joins several models and has no distribution to draw from; train a flow")
 
     def n_parameters(self) -> int:
+        """How many numbers all members learned."""
         check_is_fitted(self, "members_")
         return sum(model.n_parameters() for model in self.members_.values())
 
     def get_state(self) -> dict[str, np.ndarray]:
+        """States of all members and of their tail probabilities, as arrays."""
         check_is_fitted(self, "members_")
         state = {"members": np.array(list(self.members_)), "n_features_in": np.array(self.n_features_in_)}
         state["step"] = np.array(self.step_)
@@ -252,6 +254,7 @@ class Detector(DensityModel):
         return state
 
     def set_state(self, state: State) -> Detector:
+        """Restore what `get_state` returned. Returns self."""
         self.n_features_in_, self.step_ = int(state["n_features_in"]), int(state["step"])
         self.members_, self.tails_ = {}, {}
         classical = self._classical()
@@ -263,6 +266,7 @@ class Detector(DensityModel):
         return self
 
     def get_checkpoint(self) -> dict[str, np.ndarray]:
+        """State, seconds so far, rows kept for training and the flow in training, for `fit_iter` to go on from."""
         state = self.get_state() | {"seconds": np.array(self._seconds)}
         if self._kept is not None:
             state["kept"] = self._kept

@@ -40,6 +40,7 @@ class Layers:
 
     @staticmethod
     def size(sizes: list[int]) -> int:
+        """Number of parameters of a chain with these layer sizes, biases included."""
         return sum(n_out * (n_in + 1) for n_in, n_out in pairwise(sizes))
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -154,9 +155,11 @@ class AutoencoderNet(_CodeNet):
         self.loss_name, self.noise, self.penalty, self.power = loss, noise, penalty, power
 
     def encode(self, x: Tensor) -> Tensor:
+        """Codes (n_latent, batch) of x (n_features, batch); valid until the next call with this batch size."""
         return self.encoder.forward(x)
 
     def loss_and_gradient(self, x: Tensor, generator: torch.Generator) -> float:
+        """Mean loss of x (n_features, batch), penalty included; its gradient is left in `gradient`."""
         batch = x.shape[1]
         seen = x
         if self.noise:
@@ -182,6 +185,7 @@ class AutoencoderNet(_CodeNet):
         return loss / batch
 
     def loss(self, x: Tensor) -> Tensor:
+        """Loss of each row of x (n_features, batch) without noise, (batch,), penalty included."""
         code = self.encoder.forward(x)
         loss = self._row_loss(self.decoder.forward(code) - x)
         return loss + self._row_penalty(code) if self.penalty else loss
@@ -216,6 +220,7 @@ class VariationalNet(_CodeNet):
         self.step = 0
 
     def initialise(self, seed: int) -> None:
+        """Draw the weights from `seed`; learned output standard deviations start at exp(-1)."""
         super().initialise(seed)
         # Starting with output deviations well below 1 keeps the codes in use: from 1, moons end 0.07 nats worse.
         self.extra.fill_(-1.0)
@@ -232,6 +237,10 @@ class VariationalNet(_CodeNet):
         return self.parameters.new_full((self.n_features, 1), math.log(self.sigma))
 
     def loss_and_gradient(self, x: Tensor, generator: torch.Generator) -> float:
+        """Mean negative ELBO of x (n_features, batch) in nats, with one draw of z per row; fills `gradient`.
+
+        The KL term has the weight of the current step, which is then counted.
+        """
         batch, k = x.shape[1], self.n_latent
         weight = self.beta if self.step >= self.kl_warmup else self.beta * self.step / self.kl_warmup
         self.step += 1

@@ -167,6 +167,7 @@ class ShiftAndScaleNets(nn.Module):
         self.shift, self.log_scale = _relu_net(sizes), _relu_net(sizes)
 
     def forward(self, inputs: Tensor, context: Tensor | None = None) -> Tensor:
+        """Shift, then log-scale, (batch, n_out), of inputs (batch, n_in); `context` is ignored."""
         return torch.cat([self.shift(inputs), self.log_scale(inputs)], dim=1)
 
 

@@ -84,16 +84,19 @@ class TrainState:
 
     @classmethod
     def start(cls, net: Net) -> TrainState:
+        """The state before the first step: the net's weights, moments of zero."""
         zeros = torch.zeros_like(net.parameters)
         start = net.parameters.clone()
         return cls(start, zeros, zeros.clone(), torch.zeros(()), start.clone(), start.clone())
 
     def to_arrays(self) -> dict[str, np.ndarray]:
+        """Arrays by name, "train." before each field, for `from_arrays`; copies."""
         values = {f"train.{f.name}": getattr(self, f.name) for f in fields(self)}
         return {k: v.cpu().numpy().copy() if isinstance(v, Tensor) else np.asarray(v) for k, v in values.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> TrainState:
+        """The state whose `to_arrays` these are among; other arrays are ignored."""
         values = {}
         for f in fields(cls):
             a = np.asarray(arrays[f"train.{f.name}"])

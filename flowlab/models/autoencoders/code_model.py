@@ -24,6 +24,7 @@ class CodeModel(LatentModel):
     def fit_iter(
         self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
     ) -> Iterator[TrainEvent]:
+        """See `DensityModel.fit_iter`; without validation rows the loss is watched on training rows."""
         self._check_parameters()
         X, X_val = self._check_training_rows(X, X_val)
         if checkpoint is None:
@@ -94,20 +95,24 @@ class CodeModel(LatentModel):
         return 1 - self.n_latent / self.n_features_in_
 
     def n_parameters(self) -> int:
+        """How many weights encoder and decoder have, learned output variances included."""
         self._check_is_trained()
         return self.parameters_.size
 
     def get_state(self) -> dict[str, np.ndarray]:
+        """The fitted attributes by name, without the trailing underscore."""
         self._check_is_trained()
         return {name: np.asarray(getattr(self, f"{name}_")) for name in self._state_names}
 
     def set_state(self, state: State) -> LatentModel:
+        """Restore what `get_state` returned. Returns self."""
         for name in self._state_names:
             setattr(self, f"{name}_", np.asarray(state[name]))
         self.n_features_in_ = len(self.mean_)
         return self
 
     def get_checkpoint(self) -> dict[str, np.ndarray]:
+        """State and `train.*` arrays, for `fit_iter` to go on from."""
         return self.get_state() | self._train_state.to_arrays()
 
     def _standardise(self, X) -> np.ndarray:

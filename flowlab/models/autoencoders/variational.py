@@ -77,6 +77,7 @@ class VariationalAutoencoder(CodeModel):
 
     @property
     def score_label(self) -> str:
+        """What `score_samples` returns, by `score_by`, with its unit."""
         return {
             "log_likelihood": "log-density, lower bound (nats)",
             "elbo": "evidence lower bound (nats)",

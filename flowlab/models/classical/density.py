@@ -73,6 +73,7 @@ class KDE(OneStepModel):
         return h
 
     def score_samples(self, X) -> np.ndarray:
+        """Log-density in nats in the units of X, (n_samples,): exact, over all kept training rows."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         n, d = self.points_.shape
         scores = np.empty(len(Z))
@@ -112,6 +113,7 @@ class Gaussian(OneStepModel):
         self.values_ = np.maximum(values, self.min_eigenvalue)
 
     def score_samples(self, X) -> np.ndarray:
+        """Log-density in nats in the units of X, (n_samples,)."""
         whitened = standardise(self._check_rows(X), self.mean_, self.scale_) @ self.vectors_ / np.sqrt(self.values_)
         log_volume = 0.5 * np.log(self.values_).sum() + np.log(self.scale_).sum()
         return -0.5 * np.einsum("ij,ij->i", whitened, whitened) - 0.5 * len(self.values_) * LOG_2PI - log_volume
@@ -179,6 +181,7 @@ class GaussianMixture(OneStepModel):
             return mixture.fit(Z)
 
     def score_samples(self, X) -> np.ndarray:
+        """Log-density in nats in the units of X, (n_samples,)."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         d = Z.shape[1]
         parts = np.empty((len(Z), len(self.weights_)))

@@ -50,6 +50,7 @@ class OneStepModel(DensityModel):
         return {name.removesuffix("_"): np.asarray(getattr(self, name)) for name in names}
 
     def set_state(self, state: State) -> OneStepModel:
+        """Restore what `get_state` returned. Returns self."""
         for name in ("n_features_in_", *self._learned):
             value = np.asarray(state[name.removesuffix("_")])
             setattr(self, name, value.item() if value.ndim == 0 else value)

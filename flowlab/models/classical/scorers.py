@@ -50,6 +50,7 @@ class IsolationForestModel(OneStepScorer):
         self.normal_length_ = float(_average_path_length(np.array([forest.max_samples_]))[0])
 
     def score_samples(self, X) -> np.ndarray:
+        """Minus 2^(-mean path length / expected path length), (n_samples,), from -1 to 0."""
         Z = _as_float32(standardise(self._check_rows(X), self.mean_, self.scale_))
         scores = np.empty(len(Z))
         for start in range(0, len(Z), 2048):  # a block of rows that stays in the cache
@@ -141,6 +142,7 @@ class NearestNeighbours(OneStepScorer):
         self.points_ = standardise(X, self.mean_, self.scale_)
 
     def score_samples(self, X) -> np.ndarray:
+        """Minus the distance to the nearest training rows, (n_samples,), in standard deviations if `standardize`."""
         return -self._distances(standardise(self._check_rows(X), self.mean_, self.scale_), skip=0)
 
     def training_scores(self) -> np.ndarray:
@@ -183,6 +185,7 @@ class PCAResidual(OneStepScorer, LatentModel):
         self.components_ = vectors[:, ::-1][:, :kept].T
 
     def score_samples(self, X) -> np.ndarray:
+        """Minus the squared reconstruction error, (n_samples,), in squared standard deviations if `standardize`."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         residual = Z - (Z @ self.components_.T) @ self.components_
         return -np.einsum("ij,ij->i", residual, residual)

@@ -24,6 +24,7 @@ class LargestZ(OneStepScorer):
         self.mean_, self.scale_ = mean_and_scale(X)
 
     def score_samples(self, X) -> np.ndarray:
+        """Minus the largest |z| of each row, (n_samples,), in standard deviations."""
         return -np.abs(standardise(self._check_rows(X), self.mean_, self.scale_)).max(axis=1)
 
 
@@ -37,6 +38,7 @@ class SumOfSquares(OneStepScorer):
         self.mean_, self.scale_ = mean_and_scale(X)
 
     def score_samples(self, X) -> np.ndarray:
+        """Minus the sum of z squared of each row, (n_samples,)."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         return -np.einsum("ij,ij->i", Z, Z)
 
@@ -90,6 +92,7 @@ class BestSingleColumn(OneStepScorer):
         self.auroc_ = float(aurocs.max())
 
     def score_samples(self, X) -> np.ndarray:
+        """Minus z, -z or |z| of the chosen column, (n_samples,), in standard deviations."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         z = Z[:, self.column_]
         return -{"high": z, "low": -z, "far": np.abs(z)}[self.direction_]
@@ -120,6 +123,7 @@ class RandomScore(OneStepScorer):
         self.seed_ = int(self.random_state or 0)
 
     def score_samples(self, X) -> np.ndarray:
+        """A pseudo-random number per row, (n_samples,), from -1 to 0; a function of the seed and the row's values."""
         bits = (self._check_rows(X) + 0.0).view(np.uint64)  # + 0.0 makes -0.0 the same number as 0.0
         row_hash = np.full(len(bits), np.uint64(self.seed_ & (2**64 - 1)))
         for column in bits.T:

@@ -53,6 +53,7 @@ class EngineFlow(LayerMasks, FlowModel):
     def fit_iter(
         self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
     ) -> Iterator[TrainEvent]:
+        """See `DensityModel.fit_iter`; without `X_val`, validation rows are set aside as `regularize` says."""
         self._check_parameters()
         X, X_val = self._check_training_rows(X, X_val)
         X, X_val = self._set_aside(X, X_val)
@@ -220,9 +221,11 @@ class EngineFlow(LayerMasks, FlowModel):
         return gradient * np.exp(-np.maximum(np.abs(Z) - FAR, 0)) / scaling.scale
 
     def get_state(self) -> dict[str, np.ndarray]:
+        """Scaling and weights, as arrays; the weights in float32."""
         return self._scaling_checked().to_arrays() | {"parameters": self.parameters_.copy()}
 
     def set_state(self, state: State) -> EngineFlow:
+        """Restore what `get_state` returned. Returns self; ValueError where the number of weights differs."""
         self._scaling = scaling_from(state)
         self.n_features_in_ = len(self._scaling.center)
         self._net = self._build(int(self._scaling.varies.sum()))

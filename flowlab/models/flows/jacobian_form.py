@@ -31,6 +31,7 @@ class LayerForm:
 
     @property
     def is_triangular(self) -> bool:
+        """Whether the Jacobian is lower triangular in some order of the features."""
         return len(self.after) > 0
 
 

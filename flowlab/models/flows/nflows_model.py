@@ -140,6 +140,7 @@ class NflowsModel(FlowModel):
         return unsquash(Z) * self.scale_ + self.mean_
 
     def score_samples(self, X) -> np.ndarray:
+        """Log-density in nats in the units of X, (n_samples,); -1e30, with a note, where nflows gives no finite one."""
         X = self._check_rows(X)
         Z, log_jacobian = self._enter(X)
         latent, log_det = self._zoo().evaluate(self._flow, Z)
@@ -219,11 +220,13 @@ class NflowsModel(FlowModel):
         return self._leave(rows)
 
     def get_state(self) -> dict[str, np.ndarray]:
+        """Scaling, weights and notes, as arrays."""
         check_is_fitted(self)
         arrays = {"mean": self.mean_, "scale": self.scale_, "parameters": self.parameters_}
         return arrays | {"notes": np.array(self.notes_, dtype=np.str_)}
 
     def set_state(self, state: State) -> NflowsModel:
+        """Restore what `get_state` returned. Returns self."""
         self.mean_, self.scale_ = np.asarray(state["mean"]), np.asarray(state["scale"])
         self.parameters_ = np.asarray(state["parameters"])
         self.notes_ = [str(note) for note in state["notes"]]
@@ -233,9 +236,11 @@ class NflowsModel(FlowModel):
         return self
 
     def get_checkpoint(self) -> dict[str, np.ndarray]:
+        """State and `train.*` arrays, for `fit_iter` to go on from."""
         return self.get_state() | self._train_state.to_arrays()
 
     def n_parameters(self) -> int:
+        """How many weights the flow has."""
         check_is_fitted(self)
         return int(self.parameters_.size)
 

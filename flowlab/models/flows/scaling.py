@@ -79,10 +79,12 @@ class Scaling:
         return -0.5 * (Z**2).sum(1) - 0.5 * Z.shape[1] * LOG_2PI
 
     def to_arrays(self) -> dict[str, np.ndarray]:
+        """The fields by name, for `scaling_from`; copies."""
         return {name: np.asarray(value).copy() for name, value in vars(self).items()}
 
     @classmethod
     def from_arrays(cls, arrays) -> Scaling:
+        """The scaling whose `to_arrays` these are among; other arrays are ignored."""
         return cls(*(np.asarray(arrays[field.name]) for field in fields(cls)))
 
 
@@ -113,34 +115,42 @@ class ContextScaling(Scaling):
         return cls(center, scale, varies, np.array(column), levels, np.log(counts / len(X)))
 
     def forward(self, X: np.ndarray) -> np.ndarray:
+        """Scaled rows, same shape as X; the context column holds the number of the level, -1 for an unknown one."""
         Z = super().forward(X)
         code = np.searchsorted(self.levels, X[:, self.column]).clip(max=len(self.levels) - 1)
         Z[:, self.column] = np.where(self.levels[code] == X[:, self.column], code, -1)
         return Z
 
     def inverse(self, Z: np.ndarray) -> np.ndarray:
+        """Rows in data units; the nearest known level in the context column."""
         X = super().inverse(Z)
         X[:, self.column] = self.levels[np.rint(Z[:, self.column]).clip(0, len(self.levels) - 1).astype(int)]
         return X
 
     def log_det(self, Z: np.ndarray) -> np.ndarray:
+        """Log-determinant of `forward` at scaled rows Z (n, d), the context left out, shape (n,)."""
         return super().log_det(self._without_context(Z))
 
     def constant_log_density(self, Z: np.ndarray) -> np.ndarray:
+        """Log-density of the constant columns of scaled rows Z, the context left out, shape (n,)."""
         return super().constant_log_density(self._without_context(Z)) + 0.5 * LOG_2PI
 
     @property
     def judged(self) -> np.ndarray:
+        """Which columns the density is over, (d,) bool: all but the context."""
         return np.arange(len(self.center)) != self.column
 
     @property
     def n_context(self) -> int:
+        """How many levels the context has."""
         return len(self.levels)
 
     def context(self, Z: np.ndarray) -> np.ndarray:
+        """The level of each row as a one-hot vector, (n, n_levels); all zeros for an unknown level."""
         return (np.rint(Z[:, [self.column]]) == np.arange(len(self.levels))).astype(float)
 
     def base_sample(self, n_samples: int, temperature: float, rng: np.random.RandomState) -> np.ndarray:
+        """Latent points (n_samples, d); the context column holds levels drawn in their training shares."""
         Z = super().base_sample(n_samples, temperature, rng)
         share = np.exp(self.log_share)
         Z[:, self.column] = rng.choice(len(self.levels), n_samples, p=share / share.sum())

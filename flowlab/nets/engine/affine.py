@@ -30,9 +30,11 @@ class Tanh:
     """s = tanh r, within +-1: what the lectures use."""
 
     def log_scale(self, r: Tensor, out: Tensor) -> None:
+        """Write s of raw outputs r into `out`, of the same shape."""
         torch.tanh(r, out=out)
 
     def pull_back(self, g: Tensor, r: Tensor, s: Tensor) -> None:
+        """Multiply `g` = d loss / d s by ds/dr in place."""
         _tanh_backward(g, s, grad_input=g)
 
 
@@ -40,9 +42,11 @@ class Clamp:
     """s = 2 (2/pi) atan(r/2), softly within +-2 (Ardizzone et al. 2019, arXiv:1907.02392)."""
 
     def log_scale(self, r: Tensor, out: Tensor) -> None:
+        """Write s of raw outputs r into `out`, of the same shape."""
         torch.mul(r, 0.5, out=out).atan_().mul_(4 / math.pi)
 
     def pull_back(self, g: Tensor, r: Tensor, s: Tensor) -> None:
+        """Multiply `g` = d loss / d s by ds/dr in place."""
         g.mul_((2 / math.pi) / (1 + 0.25 * r * r))
 
 
@@ -50,10 +54,11 @@ class Exp:
     """s = r, unbounded: one far row can make it explode. For the demonstration."""
 
     def log_scale(self, r: Tensor, out: Tensor) -> None:
+        """Write s of raw outputs r into `out`, of the same shape."""
         out.copy_(r)
 
     def pull_back(self, g: Tensor, r: Tensor, s: Tensor) -> None:
-        pass
+        """Leave `g` = d loss / d s as it is: ds/dr = 1."""
 
 
 class Sigmoid:
@@ -62,9 +67,11 @@ class Sigmoid:
     ceiling = 1.0
 
     def log_scale(self, r: Tensor, out: Tensor) -> None:
+        """Write s of raw outputs r into `out`, of the same shape."""
         torch.add(r, 2.0, out=out).sigmoid_().add_(_EPSILON).div_(self.ceiling).log_()
 
     def pull_back(self, g: Tensor, r: Tensor, s: Tensor) -> None:
+        """Multiply `g` = d loss / d s by ds/dr in place."""
         p = torch.sigmoid(r + 2.0)
         g.mul_(p * (1 - p) / (p + _EPSILON))
 
@@ -79,9 +86,11 @@ class Softplus:
     """e^s = softplus(r) + 0.001, as nflows 0.14's masked autoregressive layers scale."""
 
     def log_scale(self, r: Tensor, out: Tensor) -> None:
+        """Write s of raw outputs r into `out`, of the same shape."""
         out.copy_(torch.nn.functional.softplus(r)).add_(_EPSILON).log_()
 
     def pull_back(self, g: Tensor, r: Tensor, s: Tensor) -> None:
+        """Multiply `g` = d loss / d s by ds/dr in place."""
         g.mul_(torch.sigmoid(r) * torch.exp(-s))
 
 
@@ -118,6 +127,7 @@ class Affine:
         """Nothing beyond the conditioner's small last layer: s and t begin near the map's middle."""
 
     def buffers(self, w: SimpleNamespace, n: int, batch: int, take: Take, training: bool) -> None:
+        """Put into `w`: views of `w.raw` and its gradient, and what `forward` keeps for `backward`."""
         w.r, w.t = w.raw[:n], w.raw[n:]
         w.scale = take("scale", (n, batch))
         w.training = training
@@ -127,6 +137,7 @@ class Affine:
             w.log_det_gradient = torch.full((), -w.log_det_weight / batch, dtype=w.raw.dtype)
 
     def forward(self, w: SimpleNamespace, x: Tensor, y: Tensor) -> None:
+        """Write y of x into `y`, and s into `w.log_det`; all (n, batch)."""
         self.scale_map.log_scale(w.r, w.log_det)
         torch.exp(w.log_det, out=w.scale)
         if self.scale_first and not w.training:
@@ -193,21 +204,26 @@ class Additive:
         """Nothing beyond the conditioner's small last layer."""
 
     def buffers(self, w: SimpleNamespace, n: int, batch: int, take: Take, training: bool) -> None:
-        pass
+        """Nothing to prepare: `w.raw` is the shift."""
 
     def forward(self, w: SimpleNamespace, x: Tensor, y: Tensor) -> None:
+        """Write x + t into `y`, (n, batch), and zeros into `w.log_det`."""
         torch.add(x, w.raw, out=y)
         w.log_det.zero_()
 
     def backward(self, w: SimpleNamespace, g: Tensor) -> None:
+        """Fill `w.raw_gradient`; `g` = d loss / d y is d loss / d x already."""
         w.raw_gradient.copy_(g)
 
     def inverse(self, w: SimpleNamespace, y: Tensor, x: Tensor) -> None:
+        """Write y - t into `x`, (n, batch), and zeros into `w.log_det`."""
         torch.sub(y, w.raw, out=x)
         w.log_det.zero_()
 
     def inverse_backward(self, w: SimpleNamespace, x: Tensor, g: Tensor) -> None:
+        """Fill `w.raw_gradient` with -g; d loss / d y = g."""
         torch.neg(g, out=w.raw_gradient)
 
     def readout(self, w: SimpleNamespace, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-scale, which is 0, and shift, each (n, batch)."""
         return w.log_det, w.raw

@@ -60,27 +60,33 @@ class MaskedAutoregressive:
         self.columns_back = torch.argsort(self.columns)
 
     def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
+        """Take views of the stack's flat parameters and gradient, one matrix for each of `shapes`."""
         self.net.attach(weights, gradients)
 
     def initialize(self, generator: torch.Generator) -> None:
+        """Draw the network's weights, the last layer small, and set masked weights to zero."""
         self.net.initialize(generator, self.transformer.gain)
         self.transformer.initialize(self.net.weights[-1])
         for weight, mask in zip(self.net.weights, self.mask):
             weight.mul_(mask)
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
+        """Put into `w` the buffers of network and transformer, and of the sequential pass where one can come."""
         self.net.buffers(w, batch, take, training)
         self.transformer.buffers(w, self.n_features, batch, take, training)
         if self.inverted or not training:
             self._sequential_buffers(w, batch, take, training)
 
     def forward(self, w: SimpleNamespace) -> None:
+        """Data to latent, in place of `w.x`: one parallel pass, or the sequential one if `inverted`."""
         self._sequential(w) if self.inverted else self._parallel(w)
 
     def inverse(self, w: SimpleNamespace) -> None:
+        """Latent to data, in place of `w.x`: the sequential pass, or the parallel one if `inverted`."""
         self._parallel(w) if self.inverted else self._sequential(w)
 
     def backward(self, w: SimpleNamespace) -> None:
+        """Turn `w.g` from d loss / d y into d loss / d x; fill the network's gradients."""
         if self.inverted:
             self._sequential_backward(w)
         else:

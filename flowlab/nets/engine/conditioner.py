@@ -41,6 +41,7 @@ class Conditioner:
         self.shapes = [(outputs, inputs + 1) for inputs, outputs in itertools.pairwise(widths)]
 
     def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
+        """Take views of the flat parameters and gradient, one matrix for each of `shapes`."""
         self.weights, self.gradients = weights, gradients
         self.transposed = [weight[:, 1:].t() for weight in weights]
         self.transposed[0] = weights[0][:, 1 + self.n_context :].t()

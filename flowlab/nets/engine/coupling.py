@@ -47,13 +47,16 @@ class Coupling:
             self.order_back = torch.argsort(self.order)
 
     def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
+        """Take views of the stack's flat parameters and gradient, one matrix for each of `shapes`."""
         self.net.attach(weights, gradients)
 
     def initialize(self, generator: torch.Generator) -> None:
+        """Draw the network's weights, the last layer small: the layer starts near the transformer's identity."""
         self.net.initialize(generator, self.transformer.gain)
         self.transformer.initialize(self.net.weights[-1])
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
+        """Put into `w` the buffers of network and transformer, and views of the kept and the moved features."""
         self.net.buffers(w, batch, take, training)
         self.transformer.buffers(w, len(self.moved), batch, take, training)
         x, g = w.x, w.g
@@ -67,16 +70,19 @@ class Coupling:
             w.g_read, w.g_moved = g[read], g[moved]
 
     def forward(self, w: SimpleNamespace) -> None:
+        """Data to latent, in place of `w.x`; log-derivatives of the moved features go into `w.log_det`."""
         self._condition(w)
         self.transformer.forward(w, w.x_moved, w.x_moved)
         self._scatter(w)
 
     def inverse(self, w: SimpleNamespace) -> None:
+        """Latent to data, in place of `w.x`; log-derivatives of the way back go into `w.log_det`."""
         self._condition(w)
         self.transformer.inverse(w, w.x_moved, w.x_moved)
         self._scatter(w)
 
     def backward(self, w: SimpleNamespace) -> None:
+        """Turn `w.g` from d loss / d y into d loss / d x; fill the network's gradients."""
         if self.rows is None:
             torch.index_select(w.g, 0, self.order, out=w.g_ordered)
         self.transformer.backward(w, w.g_moved)

@@ -29,6 +29,7 @@ class ActivationNorm:
         self.shapes = [(n_features, 1), (n_features, 1)]
 
     def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
+        """Take views of the stack's flat parameters and gradient, one matrix for each of `shapes`."""
         self.log_scale, self.shift = weights
         self.log_scale_gradient, self.shift_gradient = gradients
 
@@ -36,27 +37,33 @@ class ActivationNorm:
         """The identity, until `start_from` sees data."""
 
     def start_from(self, x: Tensor) -> None:
+        """Set s and t so that x (n_features, batch) leaves with mean 0 and standard deviation 1."""
         self.log_scale.copy_(-x.std(1, keepdim=True).clamp_min(1e-3).log())
         self.shift.copy_(-x.mean(1, keepdim=True) * self.log_scale.exp())
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
+        """Put into `w` the scaled features, which `backward` needs."""
         w.scaled = take("scaled", tuple(w.x.shape))
 
     def forward(self, w: SimpleNamespace) -> None:
+        """Data to latent, in place of `w.x`; s goes into `w.log_det`."""
         torch.mul(w.x, self.log_scale.exp(), out=w.scaled)
         torch.add(w.scaled, self.shift, out=w.x)
         w.log_det.copy_(self.log_scale.expand_as(w.log_det))
 
     def inverse(self, w: SimpleNamespace) -> None:
+        """Latent to data, in place of `w.x`; -s goes into `w.log_det`."""
         w.x.sub_(self.shift).mul_(torch.exp(-self.log_scale))
         w.log_det.copy_(-self.log_scale.expand_as(w.log_det))
 
     def backward(self, w: SimpleNamespace) -> None:
+        """Turn `w.g` from d loss / d y into d loss / d x; fill the gradients of s and t."""
         self.shift_gradient.copy_(w.g.sum(1, keepdim=True))
         self.log_scale_gradient.copy_((w.g * w.scaled).sum(1, keepdim=True)).sub_(w.log_det_weight)
         w.g.mul_(self.log_scale.exp())
 
     def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-scale and shift of every feature, each (n_features, batch)."""
         return self.log_scale.expand_as(before), self.shift.expand_as(before)
 
 
@@ -72,24 +79,28 @@ class Permutation:
         self.order_back = torch.argsort(self.order)
 
     def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
-        pass
+        """Nothing to take: no parameters."""
 
     def initialize(self, generator: torch.Generator) -> None:
-        pass
+        """Nothing to draw: no parameters."""
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
-        pass
+        """Nothing to prepare."""
 
     def forward(self, w: SimpleNamespace) -> None:
+        """Reorder the rows of `w.x` in place; no log-determinant."""
         w.x.copy_(w.x[self.order])
 
     def inverse(self, w: SimpleNamespace) -> None:
+        """Undo `forward`, in place of `w.x`."""
         w.x.copy_(w.x[self.order_back])
 
     def backward(self, w: SimpleNamespace) -> None:
+        """Put the rows of `w.g` back into the order before the layer."""
         w.g.copy_(w.g[self.order_back])
 
     def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-scale and shift, both 0, each (n_features, batch)."""
         return torch.zeros_like(before), torch.zeros_like(before)
 
 
@@ -101,9 +112,11 @@ class PointLayer:
     shapes: list[tuple[int, int]]
 
     def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
+        """Take views of the stack's flat parameters and gradient, one matrix for each of `shapes`."""
         self.weights, self.gradients = weights, gradients
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
+        """Put into `w` c = d loss / d log-determinant, which is the same for every row."""
         w.log_det_gradient = -w.log_det_weight / batch
 
     def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,6 +139,7 @@ class Planar(PointLayer):
         self.shapes = [(n_features, 1), (n_features, 1), (1, 1)]
 
     def initialize(self, generator: torch.Generator) -> None:
+        """Draw w and b standard normal, and u small: the layer starts with a weak push."""
         normal, along, offset = self.weights
         normal.normal_(generator=generator)
         along.normal_(0, 0.1, generator=generator)
@@ -140,6 +154,7 @@ class Planar(PointLayer):
         return SimpleNamespace(r=r, square=square, p=p, k=k, v=along + k * normal)
 
     def forward(self, w: SimpleNamespace) -> None:
+        """Data to latent, in place of `w.x`; the log-determinant goes into `w.log_det`."""
         normal, _, offset = self.weights
         w.push, w.before = self._push(), w.x.clone()
         w.h = torch.tanh((normal * w.x).sum(0) + offset[0])
@@ -148,6 +163,7 @@ class Planar(PointLayer):
         torch.log1p(w.push.p * w.slope, out=w.log_det[0])
 
     def backward(self, w: SimpleNamespace) -> None:
+        """Turn `w.g` from d loss / d y into d loss / d x; fill the gradients of w, u and b."""
         (normal, along, _), push, c = self.weights, w.push, w.log_det_gradient
         share = w.slope / (1 + push.p * w.slope)
         da = w.slope * (push.v * w.g).sum(0) - 2 * c * push.p * w.h * share
@@ -193,6 +209,7 @@ class Radial(PointLayer):
         self.shapes = [(n_features, 1), (1, 1), (1, 1)]
 
     def initialize(self, generator: torch.Generator) -> None:
+        """Draw x_0 standard normal and the raw beta near 0.5; the raw alpha starts at 0.5."""
         center, alpha, beta = self.weights
         center.normal_(generator=generator)
         alpha.fill_(0.5)
@@ -208,6 +225,7 @@ class Radial(PointLayer):
         w.log_det[0] = (self.n_features - 1) * torch.log1p(s) + torch.log1p(alpha * s * h)
 
     def forward(self, w: SimpleNamespace) -> None:
+        """Data to latent, in place of `w.x`; the log-determinant goes into `w.log_det`."""
         w.alpha, w.beta = self._strengths()
         w.away = w.x - self.weights[0]
         w.r = (w.away * w.away).sum(0).clamp_min_(1e-24).sqrt_()
@@ -217,6 +235,7 @@ class Radial(PointLayer):
         self._write_log_det(w, w.s, w.alpha, w.h)
 
     def backward(self, w: SimpleNamespace) -> None:
+        """Turn `w.g` from d loss / d y into d loss / d x; fill the gradients of x_0, alpha and beta."""
         alpha, beta, h, s, c = w.alpha, w.beta, w.h, w.s, w.log_det_gradient
         q = (w.away * w.g).sum(0) + c * (self.n_features - 1) / (1 + s)
         e = c * h / (1 + alpha * s * h)

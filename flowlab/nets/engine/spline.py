@@ -62,6 +62,7 @@ class Spline:
         last_weight[2 * self.n_bins * n :, 0] = math.log(math.expm1(1 - MIN_DERIVATIVE))
 
     def buffers(self, w: SimpleNamespace, n: int, batch: int, take: Take, training: bool) -> None:
+        """Put into `w`: views of `w.raw` as bins and derivatives, of its gradient, and what `backward` reads."""
         k = self.n_bins
         w.bins = w.raw[: 2 * k * n].view(2, k, n, batch)
         w.slopes = w.raw[2 * k * n :].view(k - 1, n, batch)
@@ -78,6 +79,7 @@ class Spline:
             w.out_gradient = w.raw_gradient.view(self.n_raw, n, batch).numpy() if training else None
 
     def forward(self, w: SimpleNamespace, x: Tensor, y: Tensor) -> None:
+        """Write y of x into `y`, and log dy/dx into `w.log_det`; all (n, batch)."""
         torch.softmax(w.bins, 1, out=w.shares)
         if self.kernels:
             shares, slopes, saved, bin_ = w.arrays
@@ -86,6 +88,7 @@ class Spline:
             self._forward(w, x, y)
 
     def backward(self, w: SimpleNamespace, g: Tensor) -> None:
+        """Turn `g` from d loss / d y into d loss / d x in place; fill `w.raw_gradient`."""
         if self.kernels:
             shares, _, saved, bin_ = w.arrays
             self.kernels.backward(g.numpy(), w.log_det_gradient, shares, saved, bin_, w.out_gradient, self.tail_bound)
@@ -93,6 +96,7 @@ class Spline:
             self._backward(w, g)
 
     def inverse(self, w: SimpleNamespace, y: Tensor, x: Tensor) -> None:
+        """Write x of y into `x`, and log dx/dy into `w.log_det`; all (n, batch)."""
         torch.softmax(w.bins, 1, out=w.shares)
         if self.kernels:
             shares, slopes, _, _ = w.arrays

@@ -35,6 +35,7 @@ def softplus(r):
 
 @_compile
 def forward(x, shares, slopes, y, log_det, saved, bin_, bound):
+    """Fill `y` and `log_det` from `x`, and `saved` and `bin_` for `backward`; `bound` is the tail bound."""
     one = x.dtype.type(1)
     n_bins, n, batch = shares.shape[1], x.shape[0], x.shape[1]
     bound = x.dtype.type(bound)
@@ -136,6 +137,7 @@ def backward(g, log_det_gradient, shares, saved, bin_, raw_gradient, bound):
 
 @_compile
 def inverse(y, shares, slopes, x, log_det, bound):
+    """Fill `x` and `log_det`, the log-derivative of the way back, from `y`; `bound` is the tail bound."""
     one, two, zero, four = y.dtype.type(1), y.dtype.type(2), y.dtype.type(0), y.dtype.type(4)
     n_bins, n, batch = shares.shape[1], y.shape[0], y.shape[1]
     bound = y.dtype.type(bound)
