@@ -161,10 +161,10 @@ class AutoencoderNet(_CodeNet):
     def loss_and_gradient(self, x: Tensor, generator: torch.Generator) -> float:
         """Mean loss of x (n_features, batch), penalty included; its gradient is left in `gradient`."""
         batch = x.shape[1]
-        seen = x
+        inputs = x
         if self.noise:
-            seen = x + self.noise * torch.randn(x.shape, generator=generator, dtype=x.dtype)
-        code = self.encoder.forward(seen)
+            inputs = x + self.noise * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        code = self.encoder.forward(inputs)
         r = self.decoder.forward(code).sub_(x)
         if self.loss_name == "squared":
             loss = torch.dot(r.view(-1), r.view(-1)).item()
@@ -207,7 +207,7 @@ class VariationalNet(_CodeNet):
 
     q(z|x) is a diagonal Gaussian, p(z) standard normal, p(x|z) Gaussian around the decoder with one standard
     deviation for all features (`sigma`) or, with sigma None, one learned for each feature. During the first
-    `kl_warmup` steps the weight rises from 0 to beta (`step` counts them; whoever resumes sets it). `log_scale`
+    `kl_warmup` steps the weight rises from 0 to beta (`step` counts them; set it when training is resumed). `log_scale`
     is added to the loss, so that it is in nats of the data's own units.
     """
 

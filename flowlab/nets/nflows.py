@@ -1,7 +1,7 @@
-"""The stock flows of nflows 0.14, as they come, and two presets of the course. Nothing else knows nflows.
+"""The stock flows of nflows 0.14, unchanged, and two presets of the course; no other module imports nflows.
 
 A flow is a list of layers from data to noise; a layer is one nflows transform with the permutation in front of it.
-Known faults, kept because a class comes to see them, and kept from crashing:
+Its known faults are kept for demonstration, and caught where they would raise:
 
 - affine coupling: the scale is sigmoid(s + 2) + 0.001, at most 1.001, so the flow can only contract (issue 49);
 - rational-quadratic splines: the inverse asserts that a discriminant is not negative, and fails on rounding (issue 87);
@@ -139,7 +139,7 @@ def negative_log_density(flow: Flow, rows: Tensor, generator: torch.Generator | 
     latent, log_det = flow(rows)
     loss = 0.5 * latent.square().sum(1) + 0.5 * latent.shape[1] * LOG_2PI - log_det
     if torch.is_grad_enabled() and not loss.requires_grad:
-        # A batch wholly in the linear tails never meets a parameter; its gradient is zero, not an error.
+        # The loss of a batch wholly in the linear tails depends on no parameter; its gradient is zero, not an error.
         loss = loss + 0.0 * sum(parameter.sum() for parameter in flow.parameters())
     return loss
 

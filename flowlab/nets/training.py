@@ -43,8 +43,8 @@ class Settings:
     learning_rate rises over the first `warmup` share of the steps and falls linearly to zero (`decay`) or stays.
     weight_decay is decoupled (Loshchilov & Hutter 2019, arXiv:1711.05101). noise is the standard deviation of
     Gaussian noise added to standardised inputs; with `noise_end` it falls geometrically from the one to the other.
-    average_rate > 0 evaluates and keeps an exponential moving average
-    of the weights. patience counts evaluations without improvement by `min_delta`; 0 never stops early.
+    average_rate > 0 evaluates and keeps an exponential moving average of the weights. patience counts evaluations
+    without improvement by `min_delta`; 0 never stops early.
     """
 
     n_steps: int = 2000
@@ -66,7 +66,7 @@ class Settings:
 
 @dataclass
 class TrainState:
-    """Where a training run stands: everything `train` needs to go on exactly."""
+    """State of a training run: everything `train` needs to continue it to the same bits."""
 
     parameters: Tensor
     exp_avg: Tensor
@@ -123,12 +123,12 @@ def train(
     last = settings.n_steps if n_steps is None else min(settings.n_steps, state.step + n_steps)
     batches = _Batches(net, x, settings, seed)
     net.parameters.copy_(state.parameters)
-    # A fork may have more patience than the run it goes on from.
+    # A fork may have a larger `patience` than the run it continues.
     state.stopped = _out_of_patience(state, settings)
     while state.step < last and not state.stopped:
         began, first, losses, note = time.perf_counter(), state.step, [], ""
         evaluation = min(settings.n_steps, (state.step // settings.eval_every + 1) * settings.eval_every)
-        with torch.inference_mode():  # left before each yield: it would reach whoever listens
+        with torch.inference_mode():  # left before each yield: it would hold in the caller too
             while state.step < min(last, evaluation):
                 batch = batches.draw(state.step)
                 loss = net.loss_and_gradient(batch, batches.generator)
@@ -180,8 +180,8 @@ class _Batches:
         if epoch != self._epoch:
             self.generator.manual_seed(_mix(self.seed, 1, epoch))
             self._order, self._epoch = torch.randperm(self.x.shape[1], generator=self.generator), epoch
-        chosen = self._order[position * self.size : (position + 1) * self.size]
-        torch.index_select(self.x, 1, chosen, out=self._batch)
+        columns = self._order[position * self.size : (position + 1) * self.size]
+        torch.index_select(self.x, 1, columns, out=self._batch)
         self.generator.manual_seed(_mix(self.seed, 2, step))
         if self.settings.noise:
             noise = torch.randn(self._features.shape, generator=self.generator, dtype=self.x.dtype)

@@ -27,7 +27,7 @@ _EPSILON = 1e-3
 
 
 class Tanh:
-    """s = tanh r, within +-1: what the lectures use."""
+    """s = tanh r, within +-1, as in the lectures."""
 
     def log_scale(self, r: Tensor, out: Tensor) -> None:
         """Write s of raw outputs r into `out`, of the same shape."""
@@ -51,7 +51,7 @@ class Clamp:
 
 
 class Exp:
-    """s = r, unbounded: one far row can make it explode. For the demonstration."""
+    """s = r, unbounded: one far row can make it overflow. For demonstration."""
 
     def log_scale(self, r: Tensor, out: Tensor) -> None:
         """Write s of raw outputs r into `out`, of the same shape."""
@@ -163,7 +163,7 @@ class Affine:
             w.t_gradient.copy_(g)
 
     def inverse(self, w: SimpleNamespace, y: Tensor, x: Tensor) -> None:
-        """Undo `forward`; `w.log_det` receives -s, the log-derivative of the way back. Leaves e^-s in `w.scale`."""
+        """Undo `forward`; `w.log_det` receives -s, the log-derivative of the inverse. Leaves e^-s in `w.scale`."""
         self.scale_map.log_scale(w.r, w.log_det)
         torch.neg(w.log_det, out=w.log_det)
         torch.exp(w.log_det, out=w.scale)
@@ -175,9 +175,10 @@ class Affine:
             x.sub_(w.t)
 
     def inverse_backward(self, w: SimpleNamespace, x: Tensor, g: Tensor) -> None:
-        """Backward of `inverse`, for flows whose slow direction is trained: x = (y - t) e^-s has
+        """Turn `g` from d loss / d x into d loss / d y; fills `w.raw_gradient`. For flows trained by their inverse.
 
-        dt = -g e^-s, ds = -g x - c, dy = g e^-s; and x = y e^-s - t has dt = -g, ds = -g (x + t) - c.
+        x = (y - t) e^-s has dt = -g e^-s, ds = -g x - c, dy = g e^-s; x = y e^-s - t has dt = -g, ds = -g (x + t) - c,
+        dy = g e^-s.
         """
         product = x if self.scale_first else x + w.t
         torch.addcmul(w.log_det_gradient, g, product, out=w.r_gradient)

@@ -5,7 +5,7 @@
 The network is a MADE (Germain et al. 2015, arXiv:1502.03509): feature i has degree i, hidden units have degrees, and
 a weight is kept only where it leads from a degree to the same or a higher one (to a strictly higher one at the
 outputs). Forwards (Papamakarios et al. 2017, MAF, arXiv:1705.07057) all features are transformed at once. Backwards
-x_i is needed before x_{i+1} can be had; but hidden units are sorted by degree here, so each step computes only the
+x_{i+1} is computed after x_i; but hidden units are sorted by degree here, so each step computes only the
 units that have just become known, and the whole inverse costs the arithmetic of one pass, not of one per feature.
 
 `inverted=True` trains the other way round (Kingma et al. 2016, IAF, arXiv:1606.04934): sampling is the parallel
@@ -27,8 +27,8 @@ _relu_backward = torch.ops.aten.threshold_backward.grad_input
 class MaskedAutoregressive:
     """One masked autoregressive layer; `order` lists the features from the first to the last to be known.
 
-    With `masked` False, a fault to be shown, the network sees every feature, also the one it transforms: the Jacobian
-    is not triangular any more, and what `inverse` does undoes nothing.
+    With `masked` False, a fault for demonstration, the network sees every feature, also the one it transforms: the
+    Jacobian is not triangular, and `inverse` does not undo `forward`.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class MaskedAutoregressive:
             weight.mul_(mask)
 
     def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
-        """Put into `w` the buffers of network and transformer, and of the sequential pass where one can come."""
+        """Put into `w` the buffers of network and transformer, and of the sequential pass where it may run."""
         self.net.buffers(w, batch, take, training)
         self.transformer.buffers(w, self.n_features, batch, take, training)
         if self.inverted or not training:
@@ -100,7 +100,7 @@ class MaskedAutoregressive:
         """
         if not self.inverted:
             return self.transformer.readout(w, before, after)
-        parts = [self.transformer.readout(part, part.solved, part.given) for part in w.features]
+        parts = [self.transformer.readout(part, part.solved, part.mapped) for part in w.features]
         scale, shift = (torch.cat(rows) for rows in zip(*parts))
         return scale[self.order_back], shift[self.order_back]
 
@@ -119,11 +119,11 @@ class MaskedAutoregressive:
         raw_gradient = take("ordered raw gradient", (d, m, batch)) if training else None
         w.ordered_raw_gradient = raw_gradient
         w.hidden_gradient = [take(f"hidden gradient {i}", tuple(h.shape)) for i, h in enumerate(w.hidden)]
-        w.given = take("given", (d, batch))
+        w.mapped = take("mapped", (d, batch))
         w.features = []
         for k in range(d):
             part = SimpleNamespace(raw=raw[k], log_det=w.log_det[k : k + 1], log_det_weight=w.log_det_weight)
-            part.given, part.solved = w.given[k : k + 1], w.ordered[1 + c + k : 2 + c + k]
+            part.mapped, part.solved = w.mapped[k : k + 1], w.ordered[1 + c + k : 2 + c + k]
             if training:
                 part.raw_gradient, part.g = raw_gradient[k], w.ordered_gradient[k : k + 1]
             self.transformer.buffers(part, 1, batch, take, training)
@@ -143,7 +143,7 @@ class MaskedAutoregressive:
         """Solve for the features one after the other, in place of `w.x`; log-derivatives are rows in order."""
         first, middle, last = self._ordered_weights()
         c = 1 + self.net.n_context
-        torch.index_select(w.x, 0, self.order, out=w.given)
+        torch.index_select(w.x, 0, self.order, out=w.mapped)
         w.ordered[1:c] = w.context
         for k, part in enumerate(w.features):
             a, b = self._new_units(k)
@@ -156,7 +156,7 @@ class MaskedAutoregressive:
                     torch.mm(weight[a:b, : 1 + b], below[: 1 + b], out=rows)
                     torch.relu_(rows)
             torch.mm(last[k, :, : 1 + b], w.activations[-1][: 1 + b], out=part.raw)
-            self.transformer.inverse(part, part.given, part.solved)
+            self.transformer.inverse(part, part.mapped, part.solved)
         torch.index_select(w.ordered[c:], 0, self.order_back, out=w.x)
 
     def _sequential_backward(self, w: SimpleNamespace) -> None:
@@ -191,9 +191,9 @@ class MaskedAutoregressive:
         The transformer's raw numbers of one feature share one mask, so the last has one row for each feature.
         """
         first, *middle, last = self.mask
-        seen = first[:, 1 + self.net.n_context :][:, self.order]
-        told = last[: self.n_features, 1:][self.order]
-        return [mask.bool() for mask in (seen, *(mask[:, 1:] for mask in middle), told)]
+        input_mask = first[:, 1 + self.net.n_context :][:, self.order]
+        output_mask = last[: self.n_features, 1:][self.order]
+        return [mask.bool() for mask in (input_mask, *(mask[:, 1:] for mask in middle), output_mask)]
 
     def _masks(self, feature_degrees: Tensor, hidden: Tensor, n_hidden: int) -> list[Tensor]:
         """One mask of zeros and ones per weight matrix; the columns of bias and context are all ones."""

@@ -1,7 +1,7 @@
-"""The small ReLU network that every layer asks for its parameters: feature-major, preallocated, derived by hand.
+"""The small ReLU network that computes a layer's parameters: feature-major, preallocated, gradients by hand.
 
-A batch is a matrix (features, batch): the batch is contiguous, so that element-wise work on one feature is one
-straight run through memory. Row 0 of every activation is a row of ones, and column 0 of every weight matrix the
+A batch is a matrix (features, batch): the batch is contiguous, so that element-wise work on one feature reads
+memory contiguously. Row 0 of every activation is a row of ones, and column 0 of every weight matrix the
 bias, so that one matrix product does a whole linear layer:
 
     h_0 = inputs = [1; context; features]        h_l = [1; relu(W_l h_{l-1})]        raw = W_L h_{L-1}

@@ -1,4 +1,4 @@
-"""Coupling layers: some features stay, and tell a network how to transform the others.
+"""Coupling layers: some features stay, and a network that reads them sets how the others are transformed.
 
     y_kept = x_kept        y_moved = T(x_moved; network(x_kept))
 
@@ -21,8 +21,8 @@ class Coupling:
     """One coupling layer over `moved`, a (n_features,) sequence of booleans; True is transformed.
 
     All layers of a stack work in place on x and g, (n_features, batch). A layer writes one row of log-derivatives
-    per moved feature. With `masked` False, a fault to be shown, the network reads all features, also those that move:
-    no inverse, and the Jacobian is not triangular.
+    per moved feature. With `masked` False, a fault for demonstration, the network reads all features, also
+    those that move: `inverse` does not undo `forward`, and the Jacobian is not triangular.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Coupling:
         self._scatter(w)
 
     def inverse(self, w: SimpleNamespace) -> None:
-        """Latent to data, in place of `w.x`; log-derivatives of the way back go into `w.log_det`."""
+        """Latent to data, in place of `w.x`; log-derivatives of the inverse go into `w.log_det`."""
         self._condition(w)
         self.transformer.inverse(w, w.x_moved, w.x_moved)
         self._scatter(w)
@@ -154,5 +154,5 @@ def _as_slice(indices: list[int]) -> slice | None:
     if len(indices) == 1:
         return slice(indices[0], indices[0] + 1)
     step = indices[1] - indices[0]
-    wanted = list(range(indices[0], indices[-1] + 1, step))
-    return slice(indices[0], indices[-1] + 1, step) if wanted == indices else None
+    regular = list(range(indices[0], indices[-1] + 1, step))
+    return slice(indices[0], indices[-1] + 1, step) if regular == indices else None

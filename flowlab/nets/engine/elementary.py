@@ -1,7 +1,7 @@
 """Small layers: activation normalisation, permutation, and the planar and radial flows of Rezende & Mohamed.
 
-Planar and radial layers (2015, arXiv:1505.05770) have few parameters and live in the 2-D gallery; their inverses are
-exact, by a one-dimensional equation each.
+Planar and radial layers (2015, arXiv:1505.05770) have few parameters and suit densities in two dimensions; the
+inverse of each solves a one-dimensional equation.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from flowlab.nets.engine.conditioner import Take
 
 
 class ActivationNorm:
-    """y = x e^s + t with one s and t per feature, set by the first batch to give mean 0 and deviation 1
+    """y = x e^s + t, one s and t per feature, set by the first batch so that y has mean 0 and standard deviation 1.
 
-    (Kingma & Dhariwal 2018, arXiv:1807.03039). dt = sum g, ds = e^s sum(g x) - 1, dx = g e^s, sums over the batch.
+    Kingma & Dhariwal 2018, arXiv:1807.03039. dt = sum g, ds = e^s sum(g x) - 1, dx = g e^s, sums over the batch.
     """
 
     mask = None
@@ -34,7 +34,7 @@ class ActivationNorm:
         self.log_scale_gradient, self.shift_gradient = gradients
 
     def initialize(self, generator: torch.Generator) -> None:
-        """The identity, until `start_from` sees data."""
+        """Nothing to draw: the identity, until `start_from` sets s and t."""
 
     def start_from(self, x: Tensor) -> None:
         """Set s and t so that x (n_features, batch) leaves with mean 0 and standard deviation 1."""
@@ -125,7 +125,7 @@ class PointLayer:
 
 
 class Planar(PointLayer):
-    """y = x + v h, h = tanh(a), a = w.x + b: pushes along v across the line a = 0; log-det log(1 + p h'), p = w.v.
+    """y = x + v h, h = tanh(a), a = w.x + b: shifts along v, across the line a = 0; log-det log(1 + p h'), p = w.v.
 
     Invertible where p > -1, so v = u + k w with k = (p - w.u) / |w|^2, p = softplus(w.u) - 1 (their appendix A.1).
     With h' = 1 - h^2 and c = d loss / d log-det:
@@ -139,7 +139,7 @@ class Planar(PointLayer):
         self.shapes = [(n_features, 1), (n_features, 1), (1, 1)]
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw w and b standard normal, and u small: the layer starts with a weak push."""
+        """Draw w and b standard normal, and u small: the layer starts with a weak shift."""
         normal, along, offset = self.weights
         normal.normal_(generator=generator)
         along.normal_(0, 0.1, generator=generator)
@@ -165,11 +165,11 @@ class Planar(PointLayer):
     def backward(self, w: SimpleNamespace) -> None:
         """Turn `w.g` from d loss / d y into d loss / d x; fill the gradients of w, u and b."""
         (normal, along, _), push, c = self.weights, w.push, w.log_det_gradient
-        share = w.slope / (1 + push.p * w.slope)
-        da = w.slope * (push.v * w.g).sum(0) - 2 * c * push.p * w.h * share
+        slope_ratio = w.slope / (1 + push.p * w.slope)
+        da = w.slope * (push.v * w.g).sum(0) - 2 * c * push.p * w.h * slope_ratio
         dv = w.g @ w.h.unsqueeze(1)
         dk = (normal * dv).sum()
-        dp = c * share.sum() + dk / push.square
+        dp = c * slope_ratio.sum() + dk / push.square
         dr = dp * torch.sigmoid(push.r) - dk / push.square
         normal_gradient, along_gradient, offset_gradient = self.gradients
         torch.mm(w.before, da.unsqueeze(1), out=normal_gradient)
@@ -195,7 +195,7 @@ class Planar(PointLayer):
 
 
 class Radial(PointLayer):
-    """y = x + s (x - x_0), s = beta h, h = 1 / (alpha + r), r = |x - x_0|: swells or shrinks the plane around x_0.
+    """y = x + s (x - x_0), s = beta h, h = 1 / (alpha + r), r = |x - x_0|: expands or contracts the plane around x_0.
 
     log-det (d - 1) log(1 + s) + log(1 + alpha s h); alpha > 0 and beta > -alpha keep it invertible (their appendix
     A.2). With c = d loss / d log-det, q = (x - x_0).g + c (d - 1) / (1 + s) and e = c h / (1 + alpha s h):
@@ -227,17 +227,17 @@ class Radial(PointLayer):
     def forward(self, w: SimpleNamespace) -> None:
         """Data to latent, in place of `w.x`; the log-determinant goes into `w.log_det`."""
         w.alpha, w.beta = self._strengths()
-        w.away = w.x - self.weights[0]
-        w.r = (w.away * w.away).sum(0).clamp_min_(1e-24).sqrt_()
+        w.difference = w.x - self.weights[0]
+        w.r = (w.difference * w.difference).sum(0).clamp_min_(1e-24).sqrt_()
         w.h = 1 / (w.alpha + w.r)
         w.s = w.beta * w.h
-        w.x.addcmul_(w.s, w.away)
+        w.x.addcmul_(w.s, w.difference)
         self._write_log_det(w, w.s, w.alpha, w.h)
 
     def backward(self, w: SimpleNamespace) -> None:
         """Turn `w.g` from d loss / d y into d loss / d x; fill the gradients of x_0, alpha and beta."""
         alpha, beta, h, s, c = w.alpha, w.beta, w.h, w.s, w.log_det_gradient
-        q = (w.away * w.g).sum(0) + c * (self.n_features - 1) / (1 + s)
+        q = (w.difference * w.g).sum(0) + c * (self.n_features - 1) / (1 + s)
         e = c * h / (1 + alpha * s * h)
         dh = beta * (q + 2 * alpha * e)
         pull = h * h * dh
@@ -247,16 +247,16 @@ class Radial(PointLayer):
         alpha_gradient.copy_(dalpha * torch.sigmoid(self.weights[1]))
         beta_gradient.copy_(dbeta * torch.sigmoid(self.weights[2]))
         torch.sum(w.g, 1, keepdim=True, out=center_gradient)
-        w.g.mul_(1 + s).sub_(w.away * (pull / w.r))
+        w.g.mul_(1 + s).sub_(w.difference * (pull / w.r))
         center_gradient.sub_(w.g.sum(1, keepdim=True))
 
     def inverse(self, w: SimpleNamespace) -> None:
         """|y - x_0| = r (1 + beta / (alpha + r)) is a quadratic equation in r."""
         alpha, beta = self._strengths()
-        away = w.x - self.weights[0]
-        reach = (away * away).sum(0).sqrt_()
-        half = 0.5 * (reach - alpha - beta)
-        h = 1 / (alpha + half + torch.sqrt(half * half + alpha * reach))
-        torch.add(self.weights[0], away / (1 + beta * h), out=w.x)
+        difference = w.x - self.weights[0]
+        distance = (difference * difference).sum(0).sqrt_()
+        half = 0.5 * (distance - alpha - beta)
+        h = 1 / (alpha + half + torch.sqrt(half * half + alpha * distance))
+        torch.add(self.weights[0], difference / (1 + beta * h), out=w.x)
         self._write_log_det(w, beta * h, alpha, h)
         w.log_det.neg_()

@@ -162,10 +162,10 @@ class Spline:
         g_width = -(g_delta * delta + g_theta * theta) / b.width
 
         bins = torch.arange(k).view(1, k, 1, 1)
-        own = b.index.unsqueeze(0)
+        bin_index = b.index.unsqueeze(0)
         earlier = torch.stack([-g_x, g_in]).unsqueeze(1)
-        at = torch.stack([g_width, g_height]).unsqueeze(1)
-        g_shares = ((bins < own) * earlier + (bins == own) * at).mul_(w.shares)
+        at_bin = torch.stack([g_width, g_height]).unsqueeze(1)
+        g_shares = ((bins < bin_index) * earlier + (bins == bin_index) * at_bin).mul_(w.shares)
         g_shares -= w.shares * g_shares.sum(1, keepdim=True)
         torch.mul(g_shares, 2 * bound * (1 - MIN_BIN * k), out=w.bins_gradient)
         knots = bins[0, 1:]  # interior knot j lies between bins j - 1 and j

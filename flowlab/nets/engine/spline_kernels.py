@@ -15,7 +15,7 @@ import numba
 MIN_BIN = 1e-3
 MIN_DERIVATIVE = 1e-3
 
-# No "nnan" and "ninf": a NaN must stay one, so that the training loop can see it.
+# No "nnan" and "ninf": a NaN must stay one, so that the training loop can detect it.
 _FAST = {"contract", "reassoc", "arcp", "nsz", "afn"}
 
 
@@ -137,7 +137,7 @@ def backward(g, log_det_gradient, shares, saved, bin_, raw_gradient, bound):
 
 @_compile
 def inverse(y, shares, slopes, x, log_det, bound):
-    """Fill `x` and `log_det`, the log-derivative of the way back, from `y`; `bound` is the tail bound."""
+    """Fill `x` and `log_det`, the log-derivative of the inverse, from `y`; `bound` is the tail bound."""
     one, two, zero, four = y.dtype.type(1), y.dtype.type(2), y.dtype.type(0), y.dtype.type(4)
     n_bins, n, batch = shares.shape[1], y.shape[0], y.shape[1]
     bound = y.dtype.type(bound)

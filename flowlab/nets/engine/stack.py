@@ -34,7 +34,7 @@ class Stack:
     n_context : further rows of each batch that only condition the layers
     seed : initialises the weights
     dtype : float32, or float64 for checks
-    log_det_weight : of the log-determinant in loss and score; 0 leaves it out, which is a fault to be shown
+    log_det_weight : of the log-determinant in loss and score; 0 leaves it out, a fault for demonstration
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Stack:
         ends = torch.tensor([0, *(layer.n_log_det for layer in layers)]).cumsum(0).tolist()
         self._log_det_rows = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.twin: Stack | None = None
-        """The same stack in float64, where somebody needs one."""
+        """The same stack in float64, once an estimator has built it for exact round trips."""
         self._workspaces: OrderedDict[tuple[int, bool, int], SimpleNamespace] = OrderedDict()
 
     @torch.inference_mode()
@@ -94,11 +94,11 @@ class Stack:
     def log_density(self, x: Tensor) -> Tensor:
         """Log-density of each row in nats, (n,)."""
         result = torch.empty(x.shape[1], dtype=self.dtype)
-        for columns, own, w in self._chunks(x):
+        for columns, used, w in self._chunks(x):
             for layer, part in zip(self.layers, w.parts):
                 layer.forward(part)
             log_det = w.log_det.sum(0).mul_(self.log_det_weight)
-            result[columns] = torch.sub(log_det, (w.x * w.x).sum(0), alpha=0.5)[own]
+            result[columns] = torch.sub(log_det, (w.x * w.x).sum(0), alpha=0.5)[used]
         return result.sub_(0.5 * self.n_features * LOG_2PI)
 
     @torch.inference_mode()
@@ -106,44 +106,45 @@ class Stack:
         """Latent points (n_features, n) and log-determinants (n,) of x (n_features + n_context, n)."""
         z = torch.empty(self.n_features, x.shape[1], dtype=self.dtype)
         log_det = torch.empty(x.shape[1], dtype=self.dtype)
-        for columns, own, w in self._chunks(x):
+        for columns, used, w in self._chunks(x):
             for layer, part in zip(self.layers, w.parts):
                 layer.forward(part)
-            z[:, columns] = w.x[:, own]
-            log_det[columns] = w.log_det.sum(0)[own]
+            z[:, columns] = w.x[:, used]
+            log_det[columns] = w.log_det.sum(0)[used]
         return z, log_det
 
     @torch.inference_mode()
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Data points (n_features, n) and log-determinants of the way back (n,) of z (n_features + n_context, n)."""
+        """Data points (n_features, n) and log-determinants of the inverse (n,) of z (n_features + n_context, n)."""
         x = torch.empty(self.n_features, z.shape[1], dtype=self.dtype)
         log_det = torch.empty(z.shape[1], dtype=self.dtype)
-        for columns, own, w in self._chunks(z):
+        for columns, used, w in self._chunks(z):
             for layer, part in zip(reversed(self.layers), reversed(w.parts)):
                 layer.inverse(part)
-            x[:, columns] = w.x[:, own]
-            log_det[columns] = w.log_det.sum(0)[own]
+            x[:, columns] = w.x[:, used]
+            log_det[columns] = w.log_det.sum(0)[used]
         return x, log_det
 
     @torch.inference_mode()
     def path(self, x: Tensor) -> SimpleNamespace:
-        """What happens to x layer by layer: `positions` (n_layers + 1, n_features, n), input first; `log_dets`
+        """Positions, log-determinants, log-scales and shifts of x (n_features + n_context, n), layer by layer.
 
-        (n_layers, n); `log_scale` and `shift` (n_layers, n_features, n) that each layer applied to each feature.
+        A namespace of `positions` (n_layers + 1, n_features, n), input first; `log_dets` (n_layers, n); `log_scale` and
+        `shift` (n_layers, n_features, n), which each layer applied to each feature.
         """
         n_layers, n = len(self.layers), x.shape[1]
         positions = torch.empty(n_layers + 1, self.n_features, n, dtype=self.dtype)
         log_scale = torch.empty(n_layers, self.n_features, n, dtype=self.dtype)
         shift, log_dets = torch.empty_like(log_scale), torch.empty(n_layers, n, dtype=self.dtype)
-        for columns, own, w in self._chunks(x):
-            positions[0, :, columns] = w.x[:, own]
+        for columns, used, w in self._chunks(x):
+            positions[0, :, columns] = w.x[:, used]
             for i, (layer, part) in enumerate(zip(self.layers, w.parts)):
                 before = w.x.clone()
                 layer.forward(part)
-                positions[i + 1, :, columns] = w.x[:, own]
-                log_dets[i, columns] = part.log_det.sum(0)[own]
+                positions[i + 1, :, columns] = w.x[:, used]
+                log_dets[i, columns] = part.log_det.sum(0)[used]
                 layer_scale, layer_shift = layer.readout(part, before, w.x)
-                log_scale[i, :, columns], shift[i, :, columns] = layer_scale[:, own], layer_shift[:, own]
+                log_scale[i, :, columns], shift[i, :, columns] = layer_scale[:, used], layer_shift[:, used]
         return SimpleNamespace(positions=positions, log_dets=log_dets, log_scale=log_scale, shift=shift)
 
     @torch.inference_mode()
@@ -169,17 +170,17 @@ class Stack:
         subtracted. `gradient` is left as it was.
         """
         d, kept = self.n_features, self.gradient.clone()
-        chosen = range(len(self.layers)) if layer is None else range(layer, layer + 1)
+        layer_range = range(len(self.layers)) if layer is None else range(layer, layer + 1)
         result = torch.empty(d, d, dtype=self.dtype)
         for start in range(0, d, COTANGENTS):
             n = min(COTANGENTS, d - start)
             w = self._workspace(n + 1, training=True)
             self._load(w, x.unsqueeze(1))
-            for i in range(chosen.stop):
+            for i in range(layer_range.stop):
                 self.layers[i].forward(w.parts[i])
             w.g.zero_()
             w.g[start : start + n, :n] = torch.eye(n, dtype=self.dtype)
-            for i in reversed(chosen):
+            for i in reversed(layer_range):
                 self.layers[i].backward(w.parts[i])
             torch.sub(w.g[:, :n].t(), w.g[:, n], out=result[start : start + n])
         self.gradient.copy_(kept)
@@ -187,7 +188,7 @@ class Stack:
 
     @torch.inference_mode()
     def fit_start(self, x: Tensor) -> None:
-        """Show x (n_features + n_context, n) to layers that begin from data (activation normalisation)."""
+        """Set the layers that start from data (activation normalisation) by x (n_features + n_context, n)."""
         w = self._workspace(x.shape[1], training=False)
         self._load(w, x)
         for layer, part in zip(self.layers, w.parts):
@@ -198,8 +199,8 @@ class Stack:
     def _chunks(self, x: Tensor):
         """Workspaces filled with up to CHUNK columns of x at a time: (columns of x, columns of the workspace, it).
 
-        All chunks have one width, a multiple of 64, so that a row's result does not depend on its company: matrix
-        products of one width do the same arithmetic in every column.
+        All chunks have one width, a multiple of 64, so that a row's result does not depend on the other rows:
+        matrix products of one width do the same arithmetic in every column.
         """
         n = x.shape[1]
         if n == 0:
@@ -208,17 +209,17 @@ class Stack:
         w = self._workspace(size, training=False)
         for start in range(0, n, size):
             columns = slice(start, min(start + size, n))
-            own = slice(0, columns.stop - start)
-            self._load(w, x[:, columns], own)
-            yield columns, own, w
+            used = slice(0, columns.stop - start)
+            self._load(w, x[:, columns], used)
+            yield columns, used, w
 
-    def _load(self, w: SimpleNamespace, x: Tensor, own: slice = slice(None)) -> None:
-        w.x[:, own] = x[: self.n_features]
+    def _load(self, w: SimpleNamespace, x: Tensor, used: slice = slice(None)) -> None:
+        w.x[:, used] = x[: self.n_features]
         if self.n_context:
-            w.context[:, own] = x[self.n_features :]
+            w.context[:, used] = x[self.n_features :]
 
     def _workspace(self, batch: int, training: bool) -> SimpleNamespace:
-        """Buffers for one batch size and thread; without a backward pass to come, layers share theirs."""
+        """Buffers for one batch size and thread; if not `training`, layers share theirs."""
         key = batch, training, threading.get_ident()
         if key in self._workspaces:
             self._workspaces.move_to_end(key)
