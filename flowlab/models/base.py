@@ -1,4 +1,4 @@
-"""The contract every model of FlowLab keeps: NumPy in, NumPy out, scikit-learn's rules."""
+"""The contract of every model: NumPy in, NumPy out, scikit-learn's rules."""
 
 from __future__ import annotations
 
@@ -139,8 +139,8 @@ class FlowModel(LatentModel):
 
 def one_step_event(model: DensityModel, X: np.ndarray, X_val: np.ndarray | None, seconds: float) -> TrainEvent:
     """The single event of a model that is fitted in one go."""
-    some = X[:2000]
-    loss = -float(np.mean(model.score_samples(some)))
+    rows = X[:2000]
+    loss = -float(np.mean(model.score_samples(rows)))
     val_loss = loss if X_val is None or len(X_val) == 0 else -float(np.mean(model.score_samples(X_val[:2000])))
     return TrainEvent(1, 1, 1.0, loss, val_loss, seconds, len(X) / max(seconds, 1e-9), is_best=True)
 

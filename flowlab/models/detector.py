@@ -18,7 +18,7 @@ CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
 FIRST = "first flow"
 """The flow whose least likely rows the others do not see."""
 STEPS = {"all": 400, "normal": 1600}
-"""Steps of a flow: rows with anomalies among them must not be learned too well. By mean AUROC over 17 public tables."""
+"""Steps of a flow, by mean AUROC over 17 public tables: fewer where anomalies among the rows would be learned too."""
 TRIM = 0.2
 NEIGHBOURS = {"n_neighbors": 5, "max_rows": 3000}
 CALIBRATION_ROWS = 5000
@@ -38,9 +38,8 @@ class Detector(DensityModel):
     """Finds strange rows of a table: several bounded flows of different seeds and one classical detector.
 
     Each member's anomaly score becomes a tail probability (how many training rows are at least as strange); the
-    detector's score is the weighted mean of their logarithms. Flows and classical detector fail on different tables,
-    so that together they are rarely wrong by much. Not a density: the flow whose likelihood is best is not the one
-    that detects best.
+    detector's score is the weighted mean of their logarithms. Flows and classical detector fail on different tables.
+    The score is not a density: a flow with a higher likelihood need not detect better.
 
     Parameters
     ----------
@@ -96,7 +95,7 @@ class Detector(DensityModel):
     def fit_iter(
         self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
     ) -> Iterator[TrainEvent]:
-        """See `DensityModel.fit_iter`: steps count over all flows, one after the other; validation rows only show."""
+        """See `DensityModel.fit_iter`; steps count over all flows in turn, and `X_val` only gives `val_loss`."""
         X, X_val = self._check_training_rows(X, X_val)
         self._check_parameters()
         return self._steps(X, X_val, checkpoint, n_steps)
@@ -139,66 +138,66 @@ class Detector(DensityModel):
         )
 
     def _classical(self) -> dict[str, DensityModel]:
-        chosen = self.classical
-        if chosen == "auto":
-            chosen = next(name for name, rows in CLASSICAL.items() if rows == self.trained_on)
-        if chosen == "none":
+        name = self.classical
+        if name == "auto":
+            name = next(key for key, rows in CLASSICAL.items() if rows == self.trained_on)
+        if name == "none":
             return {}
-        if chosen == "isolation forest":
-            return {chosen: IsolationForestModel(random_state=self.random_state)}
-        return {chosen: NearestNeighbours(**NEIGHBOURS, random_state=self.random_state)}
+        if name == "isolation forest":
+            return {name: IsolationForestModel(random_state=self.random_state)}
+        return {name: NearestNeighbours(**NEIGHBOURS, random_state=self.random_state)}
 
     def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
         _, steps_each, trim = self._plan(len(X))
         names = [f"flow {i + 1}" for i in range(self.n_flows)]
         if trim and names:
             names.insert(0, FIRST)
-        total, left = steps_each * len(names), math.inf if n_steps is None else n_steps
+        total, remaining = steps_each * len(names), math.inf if n_steps is None else n_steps
         if checkpoint is None:
             self._begin(X)
-            if not names and left > 0:
+            if not names and remaining > 0:
                 yield one_step_event(self, X, X_val, 0.0)
         else:
             self.set_state(checkpoint)
             self._resume(checkpoint)
-        while self.step_ < total and left > 0:
-            number, before = divmod(self.step_, steps_each)
-            name = names[number]
-            flow = self._flow(number, len(X))
-            going_on = self._current if before else None
+        while self.step_ < total and remaining > 0:
+            index, steps_before = divmod(self.step_, steps_each)
+            name = names[index]
+            flow = self._flow(index, len(X))
+            flow_checkpoint = self._current if steps_before else None
             rows = X if self._kept is None else X[self._kept]
-            share = None if left == math.inf else min(left, steps_each - before)
-            for event in flow.fit_iter(rows, X_val, checkpoint=going_on, n_steps=share):
-                self.step_ = number * steps_each + event.step
+            flow_steps = None if remaining == math.inf else min(remaining, steps_each - steps_before)
+            for event in flow.fit_iter(rows, X_val, checkpoint=flow_checkpoint, n_steps=flow_steps):
+                self.step_ = index * steps_each + event.step
                 self._use(name, flow, X, is_done=event.step == steps_each)
                 yield replace(
                     event,
                     step=self.step_,
                     n_steps=total,
-                    epoch=event.epoch + number * steps_each * event.epoch / event.step,
+                    epoch=event.epoch + index * steps_each * event.epoch / event.step,
                     seconds=self._seconds + event.seconds,
                     note=event.note or (name if event.step <= 50 else ""),
                 )
-            left -= self.step_ - number * steps_each - before
-            if self.step_ == (number + 1) * steps_each:
+            remaining -= self.step_ - index * steps_each - steps_before
+            if self.step_ == (index + 1) * steps_each:
                 self._seconds += event.seconds
                 if name == FIRST:
                     n_kept = max(2, math.ceil((1 - trim) * len(X)))
                     self._kept = np.sort(np.argsort(_finite(flow.anomaly_score(X)), kind="stable")[:n_kept])
 
     def _begin(self, X: np.ndarray) -> None:
-        """Fit the classical member, which takes a moment: from here on the detector can be used."""
+        """Fit the classical member; the detector can then be used."""
         self.members_: dict[str, DensityModel] = {}
         self.tails_: dict[str, TailProbability] = {}
         self.step_, self._seconds, self._kept, self._current = 0, 0.0, None, None
         for name, model in self._classical().items():
             model.fit(X)
-            own = getattr(model, "training_scores", None)
-            scores = -own() if own else model.anomaly_score(self._calibration_rows(X))
+            training_scores = getattr(model, "training_scores", None)
+            scores = -training_scores() if training_scores else model.anomaly_score(self._calibration_rows(X))
             self.members_[name], self.tails_[name] = model, TailProbability.fit(scores)
 
     def _use(self, name: str, flow: BoundedFlow, X: np.ndarray, is_done: bool) -> None:
-        """Let `flow` take part as it is now; while it trains a thousand rows are enough to calibrate it."""
+        """Make `flow`, as it is now, a member; until it `is_done`, calibrate it on 1,000 rows only."""
         if name != FIRST:
             self.members_.pop(FIRST, None), self.tails_.pop(FIRST, None)
         rows = self._calibration_rows(X)[: None if is_done else 1000]
@@ -228,7 +227,7 @@ class Detector(DensityModel):
         return {name: self.tails_[name](_finite(model.anomaly_score(X))) for name, model in self.members_.items()}
 
     def score_samples(self, X) -> np.ndarray:
-        """Weighted mean of the members' log tail probabilities in nats, (n_samples,); 0 is as normal as can be."""
+        """Weighted mean of the members' log tail probabilities in nats, (n_samples,), below 0."""
         weights = self.weights_
         return -sum(weights[name] * surprise for name, surprise in self.member_scores(X).items())
 
@@ -283,12 +282,12 @@ def _part(state: State, prefix: str) -> dict[str, np.ndarray]:
 
 
 def _finite(scores: np.ndarray) -> np.ndarray:
-    """A row whose score a member cannot compute counts as strange beyond all others."""
+    """Scores within +-`WORST`; `WORST`, the most anomalous, where a score is not finite."""
     return np.where(np.isfinite(scores), np.clip(scores, -WORST, WORST), WORST)
 
 
 TAIL_SHARE = 0.1
-"""The highest scores, whose mean excess sets how the tail goes on."""
+"""The highest scores, whose mean excess sets the scale of the tail."""
 
 
 @dataclass(frozen=True)
@@ -296,7 +295,7 @@ class TailProbability:
     """-log of the share of training rows that are at least as anomalous, as a continuous function of the score.
 
     Between the training scores it is interpolated. Beyond the largest it goes on as a Pareto tail whose scale is the
-    mean excess of the highest tenth: heavy enough that no member of a detector can drown out the others.
+    mean excess of the highest tenth; its logarithm grows slowly, so that no member dominates the others.
     """
 
     scores: np.ndarray

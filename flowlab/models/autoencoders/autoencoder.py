@@ -40,7 +40,7 @@ def gaussian_reading(squared_error: float, n_features: int, sigma: float = 1.0) 
 
 
 class Autoencoder(CodeModel):
-    """Rows through a narrow code and back; what comes back badly is anomalous.
+    """Encodes rows into a narrow code and back; rows with a large reconstruction error are anomalous.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ class Autoencoder(CodeModel):
     loss : "squared", "absolute" or "huber" (threshold 1 standard deviation), summed over the features
     noise : standard deviation of the noise on the inputs, in standard deviations (denoising, Vincent et al. 2008)
     penalty, penalty_power : adds penalty * sum |code|^power to the loss; power 1 is the sparse autoencoder, the
-        negative logarithm of a Laplace prior on the code up to a constant. Weights can escape it by shrinking
-        the code and growing the decoder; a little `weight_decay` closes that door.
+        negative logarithm of a Laplace prior on the code up to a constant. Smaller codes and
+        larger decoder weights lower it without any effect; a little `weight_decay` prevents that.
     prior : distribution fitted to the training codes from which `sample` draws, "laplace" (independent units) or
-        "gaussian" (with covariance). An autoencoder is no density: this is a habit, not a law.
+        "gaussian" (with covariance). An autoencoder has no density; this prior is a convention.
 
     `score_samples` is minus the sum of squared errors of a row, in squared standard deviations of the training
     rows, whatever the loss: scores of different autoencoders can be compared.

@@ -66,7 +66,7 @@ class CodeModel(LatentModel):
         self._keep_codes(X[:5000])
 
     def _keep_codes(self, X) -> None:
-        """Remember what sampling needs to know about the codes of the training rows."""
+        """Set what sampling needs of the training rows' codes; nothing by default."""
 
     def transform(self, X) -> np.ndarray:
         """Codes, (n_samples, n_latent); of a variational autoencoder the means of q(z|x)."""
@@ -135,8 +135,8 @@ class CodeModel(LatentModel):
         return [self.width] * self.n_layers
 
     def _check_parameters(self) -> None:
-        whole = {"n_latent": 1, "n_layers": 0, "width": 1, "n_steps": 1, "batch_size": 1, "patience": 0}
-        for name, low in whole.items():
+        minima = {"n_latent": 1, "n_layers": 0, "width": 1, "n_steps": 1, "batch_size": 1, "patience": 0}
+        for name, low in minima.items():
             value = getattr(self, name)
             if not isinstance(value, (int, np.integer)) or value < low:
                 raise ValueError(f"{name} must be a whole number of at least {low}, not {value!r}")

@@ -20,8 +20,8 @@ class VariationalAutoencoder(CodeModel):
     ----------
     n_latent, n_layers, width, activation : as for `Autoencoder`; an over-complete code is allowed
     variance : "learned", one output variance per feature, or "fixed" at `sigma`^2 (standard deviations)
-    beta : weight of the KL term, 0 to 20 (Higgins et al. 2017). With beta 0 the codes need not look like the
-        prior, so neither samples nor likelihood mean anything.
+    beta : weight of the KL term, 0 to 20 (Higgins et al. 2017). With beta 0 nothing draws the codes towards the
+        prior, and samples and likelihood are not meaningful.
     kl_warmup : share of the steps during which the weight rises from 0 to beta
     score_by : what `score_samples` returns: "log_likelihood", the importance-weighted bound with `n_draws` draws
         (Burda et al. 2016), "elbo", minus "reconstruction" error, minus "kl", or minus the "norm" of mu

@@ -160,18 +160,18 @@ class GaussianMixture(OneStepModel):
 
     def _search(self, Z: np.ndarray) -> SklearnMixture:
         rng = check_random_state(self.random_state)
-        some = Z[rng.permutation(len(Z))[:5000]]
+        subset = Z[rng.permutation(len(Z))[:5000]]
         best, best_bic, misses = None, np.inf, 0
-        for n_components in range(1, min(self.max_components, max(1, len(some) // 2)) + 1):
-            mixture = self._mixture(n_components, some)
-            bic = mixture.bic(some)
+        for n_components in range(1, min(self.max_components, max(1, len(subset) // 2)) + 1):
+            mixture = self._mixture(n_components, subset)
+            bic = mixture.bic(subset)
             if bic < best_bic:
                 best, best_bic, misses = mixture, bic, 0
             else:
                 misses += 1
-                if misses == 2:  # once more components cost more than they explain, they go on doing so
+                if misses == 2:  # two numbers in a row did not lower the criterion
                     break
-        return best if len(some) == len(Z) else self._mixture(best.n_components, Z)
+        return best if len(subset) == len(Z) else self._mixture(best.n_components, Z)
 
     def _mixture(self, n_components: int, Z: np.ndarray) -> SklearnMixture:
         mixture = SklearnMixture(n_components, reg_covar=self.min_variance, random_state=self.random_state)
@@ -200,18 +200,18 @@ class GaussianMixture(OneStepModel):
         noise = temperature * rng.normal(size=(n_samples, self.means_.shape[1]))
         Z = self.means_[component]
         for k, whitener in enumerate(self.whiteners_):
-            chosen = component == k
-            Z[chosen] += np.linalg.solve(whitener.T, noise[chosen].T).T
+            rows = component == k
+            Z[rows] += np.linalg.solve(whitener.T, noise[rows].T).T
         return Z * self.scale_ + self.mean_
 
 
 def _leave_one_out_bandwidth(points: np.ndarray, rng: np.random.RandomState) -> float:
     n_all, d = points.shape
     points = points[rng.permutation(n_all)[:CV_ROWS]]
-    chosen = np.arange(min(len(points), 1000))
+    left_out = np.arange(min(len(points), 1000))
     best, best_likelihood = float(CV_BANDWIDTHS[-1]), -np.inf
-    squares = _squared_distances(points[chosen], points)
-    squares[np.arange(len(chosen)), chosen] = np.inf  # a row must not vouch for itself
+    squares = _squared_distances(points[left_out], points)
+    squares[np.arange(len(left_out)), left_out] = np.inf  # leave-one-out: a row is no neighbour of itself
     for h in CV_BANDWIDTHS:
         likelihood = float(np.mean(logsumexp_rows(squares * (-0.5 / h**2)))) - d * np.log(h)
         if likelihood > best_likelihood:

@@ -1,4 +1,4 @@
-"""Models that are fitted in one go: what their classes share, and the careful standardisation they use."""
+"""Models that are fitted in one go: what their classes share, and a standardisation that never overflows."""
 
 from __future__ import annotations
 

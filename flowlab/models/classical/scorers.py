@@ -18,7 +18,7 @@ class IsolationForestModel(OneStepScorer):
     """Isolation forest (Liu, Ting & Zhou 2008, doi:10.1109/ICDM.2008.17): anomalies are cut off by few random splits.
 
     The score is minus 2^(-mean path length / expected path length), from -1 (most anomalous) to 0. Trees are grown
-    by scikit-learn on standardised columns (the forest itself does not care about scales, float32 does), kept as
+    by scikit-learn on standardised columns (splits do not depend on the scale, the precision of float32 does), kept as
     plain arrays and evaluated here.
 
     Parameters
@@ -55,7 +55,7 @@ class IsolationForestModel(OneStepScorer):
         scores = np.empty(len(Z))
         for start in range(0, len(Z), 2048):  # a block of rows that stays in the cache
             scores[start : start + 2048] = self._path_lengths(Z[start : start + 2048])
-        # a table without any split (all rows equal) makes the expected length 0: everything is as normal as can be
+        # trees grown on one row (max_samples=1) have an expected length of 0
         return -(2.0 ** (-scores / (len(self.cut_) * max(self.normal_length_, 1e-9))))
 
     def _path_lengths(self, Z: np.ndarray) -> np.ndarray:
@@ -146,7 +146,7 @@ class NearestNeighbours(OneStepScorer):
         return -self._distances(standardise(self._check_rows(X), self.mean_, self.scale_), skip=0)
 
     def training_scores(self) -> np.ndarray:
-        """Scores of the rows in `points_`, each compared with the others only: what a new row's score compares to."""
+        """Scores of the rows in `points_`, each compared with the others only, as new rows are."""
         return -self._distances(self.points_, skip=1)
 
     def _distances(self, Z: np.ndarray, skip: int) -> np.ndarray:
@@ -158,7 +158,7 @@ class NearestNeighbours(OneStepScorer):
 
 
 class PCAResidual(OneStepScorer, LatentModel):
-    """What principal components leave out: the squared distance of a standardised row to its reconstruction.
+    """Residual of principal components: the squared distance of a standardised row to its reconstruction.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Detectors of one line each: a model that does not beat them has found nothing."""
+"""Trivial detectors, as baselines for comparison."""
 
 from __future__ import annotations
 
@@ -44,11 +44,10 @@ class SumOfSquares(OneStepScorer):
 
 
 class BestSingleColumn(OneStepScorer):
-    """The best that one column could have done, known only in hindsight: it looks at the labels.
+    """The single column with the highest AUROC against the labels: an upper reference, not a detector.
 
     `fit(X, y)` takes the column, and of it z, -z or |z|, whose AUROC against `y` (n_samples,) is highest; the
-    smallest label marks normal rows. A yardstick, never a detector: without both kinds of labels `fit` raises
-    ValueError.
+    smallest label marks normal rows. Without both kinds of labels `fit` raises ValueError.
     """
 
     _learned = ("mean_", "scale_", "column_", "direction_", "auroc_")
@@ -111,7 +110,7 @@ def _auroc(scores: np.ndarray, is_anomaly: np.ndarray) -> np.ndarray:
 
 
 class RandomScore(OneStepScorer):
-    """A random number for each row, from -1 to 0: the same for equal rows, wherever they stand. AUROC 0.5 by design."""
+    """A random number for each row, from -1 to 0: the same for equal rows. Its expected AUROC is 0.5."""
 
     _learned = ("seed_",)
     score_label = "random number (no unit)"

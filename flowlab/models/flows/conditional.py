@@ -14,9 +14,9 @@ class ConditionalFlow(EngineFlow):
     """A flow whose networks can read one column of the table as their context instead of modelling it.
 
     With `context_column` (an index; None for no context) the score of a row is log p(other columns | context), in nats:
-    the context enters each layer's network as a one-hot input (Winkler et al. 2019, arXiv:1912.00042) and is not
-    itself judged. It may hold any numbers, at most 100 different ones. In latent points the column holds the number of
-    the level; a level that was not there in training conditions on nothing. Draws have the levels in the shares of the
+    the context enters each layer's network as a one-hot input (Winkler et al. 2019, arXiv:1912.00042) and is given
+    no density itself. It may hold any numbers, at most 100 different ones. In latent points the column holds the number
+    of the level; a level absent from training conditions on nothing. Draws have the levels in the shares of the
     training rows.
 
     >>> from flowlab.models.flows.families import SplineCouplingFlow
@@ -36,22 +36,22 @@ class ConditionalFlow(EngineFlow):
     def level_log_density(self, X) -> np.ndarray:
         """log p(other columns | level) of each row under every level, (n_samples, n_levels), columns as `levels_`.
 
-        The context column of X is not looked at.
+        The context column of X is ignored.
         """
         X = self._check_rows(X).copy()
         scaling = self._context_scaling()
-        result = np.empty((len(X), len(scaling.levels)))
+        log_density = np.empty((len(X), len(scaling.levels)))
         for i, level in enumerate(scaling.levels):
             X[:, scaling.column] = level
-            result[:, i] = self.score_samples(X)
-        return result
+            log_density[:, i] = self.score_samples(X)
+        return log_density
 
     def marginal_log_density(self, X) -> np.ndarray:
         """log p(other columns), the levels mixed in their training shares, (n_samples,)."""
         return np.logaddexp.reduce(self.level_log_density(X) + self._context_scaling().log_share, axis=1)
 
     def most_probable_level(self, X) -> np.ndarray:
-        """The level each row most probably has by Bayes' rule, (n_samples,); the context is not looked at."""
+        """The level each row most probably has by Bayes' rule, (n_samples,); the context is ignored."""
         log_joint = self.level_log_density(X) + self._context_scaling().log_share
         return self.levels_[log_joint.argmax(1)]
 
@@ -144,7 +144,7 @@ class FlowGivenLevel(FlowModel):
 
     @property
     def tail_bound(self) -> float:
-        """Of the flow, if it has one."""
+        """`tail_bound` of the flow, in standard deviations; AttributeError where it has none."""
         return self.flow.tail_bound
 
     @property

@@ -35,8 +35,8 @@ class EngineFlow(LayerMasks, FlowModel):
     noise : standard deviation of Gaussian noise added to standardised training rows; 0 leaves it to `regularize`
     patience : stop after this many evaluations (one every 50 steps) without a better validation loss; 0: never
     regularize : "auto" sets validation rows aside, keeps the weights that are best on them and, below 10 000 training
-        rows, adds noise that falls from 0.2 to 0.005 standard deviations during training: the smoothing passes through
-        every strength, and the validation likelihood chooses one. "none" does only what is asked
+        rows, adds noise that falls from 0.2 to 0.005 standard deviations during training: weights are kept at the noise
+        whose validation likelihood is best. "none" does none of this
     standardize : scale columns to mean 0 and standard deviation 1 first
     random_state : integer seed of weights, split and batches
     """
@@ -63,7 +63,7 @@ class EngineFlow(LayerMasks, FlowModel):
         return self._steps(X, X_val, checkpoint, n_steps)
 
     def steps_within(self, seconds: float, X, clock=time.perf_counter) -> int:
-        """How many training steps on X fit into `seconds` on this machine, by timing a throwaway copy for a moment."""
+        """How many training steps on X fit into `seconds` on this machine, by timing 150 steps of a copy."""
         trial = clone(self).set_params(n_steps=10**9, patience=0)
         for event in trial.fit_iter(X, n_steps=200):
             if event.step == 50:
@@ -96,7 +96,7 @@ class EngineFlow(LayerMasks, FlowModel):
         return -float(np.mean(self._scaling.log_det(Z) + self._scaling.constant_log_density(Z)))
 
     def _farthest(self, X: np.ndarray) -> str:
-        """In words, where the value lies that most likely broke a step."""
+        """Column and size of the farthest value, the likely cause of a step that failed, in words."""
         Z = np.abs((X - self._scaling.center) / self._scaling.scale)
         _, column = np.unravel_index(Z.argmax(), Z.shape)
         names = getattr(self, "feature_names_in_", [f"column {i + 1}" for i in range(Z.shape[1])])

@@ -21,7 +21,7 @@ class SplineCouplingFlow(ConditionalFlow):
     with `n_hidden` layers of `hidden_features`. `mask` says which half: "alternate", "half", "random", or one digit
     per column such as "0110": 1 is transformed by the first layer, 0 by the second, and so on in turn. "=0110" is the
     same in every layer: its 0 columns are never transformed, so their marginals stay normal. `fault` breaks the flow on
-    purpose, to be seen and caught: "no log-determinant" leaves that out of loss and score, "no mask" lets the network
+    purpose, for demonstration: "no log-determinant" leaves that out of loss and score, "no mask" lets the network
     also read the columns it transforms; "none". See `EngineFlow` and `ConditionalFlow` for the other parameters.
     """
 
@@ -87,7 +87,7 @@ class AffineCouplingFlow(ConditionalFlow):
 
     Each layer scales and shifts half of the columns by functions of the other half. `scale_map` bounds the log-scale
     s: "tanh" (+-1), "clamp" (softly +-2), "contract" (at most 0, for detection), "exp" (unbounded: one far row can
-    make it explode), "sigmoid" (as nflows 0.14: scale at most 1.001), "softplus"; "additive" only shifts.
+    make it overflow), "sigmoid" (as nflows 0.14: scale at most 1.001), "softplus"; "additive" only shifts.
     `convention` is "scale then shift", y = x e^s + t, or "shift then scale", y = (x + t) e^s. `mask` is as in
     `SplineCouplingFlow`, and so is `fault`; `activation_norm` puts an activation normalisation before each layer. See
     `EngineFlow` and `ConditionalFlow` for the other parameters.
@@ -225,8 +225,8 @@ class InverseAutoregressiveFlow(MaskedAutoregressiveFlow):
     """IAF (Kingma et al. 2016, arXiv:1606.04934): MAF trained the other way round, so that sampling is one pass.
 
     Parameters are those of `MaskedAutoregressiveFlow`, without the fault "no mask": solved one column after the other,
-    its density cannot read ahead. Training it on many columns is slower than a MAF, and it fits sharp edges worse: it
-    is here to be compared.
+    its density cannot read ahead. Training it on many columns is slower than a MAF, and it fits sharp edges worse; it
+    serves comparison.
     """
 
     _inverted = True

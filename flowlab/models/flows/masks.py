@@ -73,9 +73,9 @@ class LayerMasks:
         scaling = self._scaling_checked()
         Z = scaling.forward(self._check_rows(np.asarray(x)[None]))
         net = self._exact_net()
-        chosen = check_layer(layer, len(net.layers)) - 1 if layer else None
+        index = check_layer(layer, len(net.layers)) - 1 if layer else None
         matrix = np.eye(Z.shape[1])
-        inner = net.jacobian(self._to_tensor(Z, exact=True)[:, 0], chosen)
+        inner = net.jacobian(self._to_tensor(Z, exact=True)[:, 0], index)
         matrix[np.ix_(scaling.varies, scaling.varies)] = inner.numpy()
         return matrix
 

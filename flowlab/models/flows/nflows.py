@@ -1,4 +1,4 @@
-"""The stock flows of nflows as estimators, as they come: what other libraries' recipes reach, faults included."""
+"""The stock flows of nflows as estimators, unchanged, known faults included: a reference for our own flows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flowlab.models.flows.scaling import LOG_2PI
 
 
 class NflowsCoupling(NflowsModel):
-    """RealNVP as nflows 0.14 ships it (SimpleRealNVP): its couplings cannot stretch, which is the lesson.
+    """RealNVP as nflows 0.14 ships it (SimpleRealNVP): its couplings contract and hardly expand.
 
     The scale is sigmoid(s + 2) + 0.001, at most 1.001, so on standardised columns the negative log-likelihood stays
     above d/2 log(2 pi) - n_layers d/2 log(1.001); `notes_` gives the number.

@@ -1,4 +1,4 @@
-"""The base of nflows' flows as estimators: scaling, training in slices, scores, and faults said in words."""
+"""The base of nflows' flows as estimators: scaling, training in slices, scores, and notes on its faults."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ VALIDATION_SHARE = 0.1
 
 
 class NflowsModel(FlowModel):
-    """What the estimators over `nets.zoo` share; a subclass says in `_sizes` which flow to build.
+    """What the estimators over `nets.nflows` share; a subclass says in `_sizes` which flow to build.
 
     Columns are standardised and values beyond 8 standard deviations squashed (reversibly, with the log-Jacobian in
     the score). Without validation rows a tenth of the training rows is set aside; the best weights on them are kept.
-    `notes_` says in words which of nflows' faults were met.
+    `notes_` holds a sentence for each of nflows' faults that occurred.
     """
 
     _kind = ""
@@ -74,7 +74,7 @@ class NflowsModel(FlowModel):
             n_val = round(VALIDATION_SHARE * len(X))
             X, X_val = X[np.sort(order[n_val:])], X[np.sort(order[:n_val])]
         use_one_thread()
-        net = self._zoo().trainable(self._build(X.shape[1]), X.shape[1])
+        net = self._nets().trainable(self._build(X.shape[1]), X.shape[1])
         if checkpoint is None:
             self.__dict__.pop("_flow", None)
             self.mean_, self.scale_ = mean_and_scale(X)
@@ -103,14 +103,16 @@ class NflowsModel(FlowModel):
                 self._note(event.note)
             yield replace(event, train_loss=event.train_loss + offset, val_loss=event.val_loss + val_offset)
 
-    def _zoo(self):
+    def _nets(self):
         from flowlab.nets import nflows
 
         return nflows
 
     def _build(self, n_features: int):
         sizes = {name: getattr(self, name) for name in self._sizes}
-        return self._zoo().build(self._kind, n_features, permutation=self._permutation, seed=self.random_state, **sizes)
+        return self._nets().build(
+            self._kind, n_features, permutation=self._permutation, seed=self.random_state, **sizes
+        )
 
     def _keep(self, net, state) -> None:
         """Make the estimator usable with the weights that `net` holds now."""
@@ -124,7 +126,7 @@ class NflowsModel(FlowModel):
         self._flow.loaded(self.parameters_)
 
     def _note_limits(self) -> None:
-        """Say at once what this flow cannot do."""
+        """Note what this flow cannot do; nothing by default."""
 
     def _note(self, text: str) -> None:
         if text not in self.notes_ and len(self.notes_) < 20:
@@ -143,7 +145,7 @@ class NflowsModel(FlowModel):
         """Log-density in nats in the units of X, (n_samples,); -1e30, with a note, where nflows gives no finite one."""
         X = self._check_rows(X)
         Z, log_jacobian = self._enter(X)
-        latent, log_det = self._zoo().evaluate(self._flow, Z)
+        latent, log_det = self._nets().evaluate(self._flow, Z)
         with np.errstate(over="ignore", invalid="ignore"):
             scores = -0.5 * np.einsum("ij,ij->i", latent, latent) - 0.5 * Z.shape[1] * LOG_2PI + log_det
         scores += log_jacobian - np.log(self.scale_).sum()
@@ -154,15 +156,15 @@ class NflowsModel(FlowModel):
 
     def transform(self, X) -> np.ndarray:
         """Latent points, shape (n_samples, n_features)."""
-        return self._zoo().evaluate(self._flow, self._enter(self._check_rows(X))[0])[0]
+        return self._nets().evaluate(self._flow, self._enter(self._check_rows(X))[0])[0]
 
     def transform_path(self, X) -> np.ndarray:
         """Positions after each layer, standardised data first: (n_layers + 1, n_samples, n_features)."""
-        return self._zoo().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[0]
+        return self._nets().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[0]
 
     def log_det_path(self, X) -> np.ndarray:
         """Log-determinant of each layer, in nats: (n_layers, n_samples)."""
-        return self._zoo().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[1]
+        return self._nets().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[1]
 
     def scaling_log_det(self, X) -> np.ndarray:
         """Log-determinant of standardising and squashing in nats, (n_samples,)."""
@@ -174,14 +176,14 @@ class NflowsModel(FlowModel):
         See `FlowModel.layer_jacobian`. ValueError for a layer that does not exist.
         """
         row = self._enter(self._check_rows(np.asarray(x)[None]))[0][0]
-        chosen = check_layer(layer, self.n_layers) - 1 if layer else None
-        return self._zoo().jacobian(self._flow, row, chosen)
+        index = check_layer(layer, self.n_layers) - 1 if layer else None
+        return self._nets().jacobian(self._flow, row, index)
 
     def layer_form(self, layer: int = 0) -> LayerForm:
         """In which order of the features `layer_jacobian` is triangular, and why."""
         check_is_fitted(self)
         kind = "coupling" if self._kind.endswith("coupling") else "autoregressive"
-        forms = [LayerForm(kind, *self._zoo().triangular_orders(self._flow, i)) for i in range(self.n_layers)]
+        forms = [LayerForm(kind, *self._nets().triangular_orders(self._flow, i)) for i in range(self.n_layers)]
         return forms[check_layer(layer, len(forms)) - 1] if layer else form_of_flow(forms)
 
     def inverse_transform(self, Z) -> np.ndarray:
@@ -191,7 +193,7 @@ class NflowsModel(FlowModel):
         """
         check_is_fitted(self)
         Z = np.array(Z, dtype=np.float64)
-        rows = self._zoo().invert(self._flow, Z)
+        rows = self._nets().invert(self._flow, Z)
         bad = np.flatnonzero(np.isnan(rows).any(axis=1))
         if len(bad):
             self._note(f"nflows could not invert {len(bad)} latent points; points nearer to the origin stand for them")
@@ -199,7 +201,7 @@ class NflowsModel(FlowModel):
             if not len(bad):
                 break
             Z[bad] *= 0.8
-            rows[bad] = self._zoo().invert(self._flow, Z[bad])
+            rows[bad] = self._nets().invert(self._flow, Z[bad])
             bad = bad[np.isnan(rows[bad]).any(axis=1)]
         rows[bad] = 0.0
         return self._leave(rows)
@@ -211,7 +213,7 @@ class NflowsModel(FlowModel):
         rows = np.full((n_samples, len(self.mean_)), np.nan)
         bad = np.arange(n_samples)
         for _ in range(20):
-            rows[bad] = self._zoo().invert(self._flow, temperature * rng.normal(size=(len(bad), rows.shape[1])))
+            rows[bad] = self._nets().invert(self._flow, temperature * rng.normal(size=(len(bad), rows.shape[1])))
             bad = np.flatnonzero(np.isnan(rows).any(axis=1))
             if not len(bad):
                 break

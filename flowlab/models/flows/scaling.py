@@ -2,7 +2,7 @@
 
 A column that never varies carries no density a flow could learn (its likelihood is unbounded). It is kept out of
 the flow and given a fixed, narrow normal density about its value instead: standard deviation 0.001 of the value's
-size, or 0.001 where it is zero. A row that breaks the constancy thus scores low, by a finite amount.
+size, or 0.001 where it is zero. A row with another value there scores low, by a finite amount.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Scaling:
     """z = squash((x - center) / scale), column by column.
 
     squash(v) = v for |v| <= 8 and sign(v) (8 + log(|v| - 7)) beyond: continuous with its first derivative, and
-    reversible, so that one row a thousand standard deviations away cannot break a flow.
+    reversible; a value a thousand standard deviations away becomes 14.9.
     """
 
     center: np.ndarray
@@ -92,8 +92,8 @@ class Scaling:
 class ContextScaling(Scaling):
     """Scaling of a table one of whose columns is a context: its levels (a class, a kind) condition the flow.
 
-    A scaled row holds the number of its level there, -1 for a level never seen. No density is given to the context:
-    a row is judged among the rows of its level.
+    A scaled row holds the number of its level there, -1 for a level never seen. The context has no density:
+    a row is compared with the rows of its level.
     """
 
     column: np.ndarray
@@ -163,7 +163,7 @@ class ContextScaling(Scaling):
 
 
 def scaling_from(arrays) -> Scaling:
-    """The scaling whose `to_arrays` these are among; others are passed over."""
+    """The scaling whose `to_arrays` these are among; other arrays are ignored."""
     return (ContextScaling if "log_share" in arrays else Scaling).from_arrays(arrays)
 
 
