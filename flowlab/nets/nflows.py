@@ -89,7 +89,7 @@ def evaluate_path(flow: Flow, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def jacobian(flow: Flow, row: np.ndarray, layer: int | None = None) -> np.ndarray:
     """Jacobian (n_features, n_features) by autograd of the flow, or of `layer` (0 the first), at a row (n_features,).
 
-    Element (i, j) is the derivative of feature i after by feature j before. One pass: copy i of the row is asked for
+    Element (i, j) is the derivative of feature i after by feature j before. One pass: copy i of the row receives
     the gradient of feature i.
     """
     before = torch.tensor(np.tile(row, (len(row), 1)), dtype=torch.float64)

@@ -181,8 +181,8 @@ class PCAResidual(OneStepScorer, LatentModel):
         Z = standardise(X, self.mean_, self.scale_)
         values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))
         shares = np.cumsum(values[::-1]) / max(values.sum(), 1e-300)
-        kept = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
-        self.components_ = vectors[:, ::-1][:, :kept].T
+        n_components = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
+        self.components_ = vectors[:, ::-1][:, :n_components].T
 
     def score_samples(self, X) -> np.ndarray:
         """Minus the squared reconstruction error, (n_samples,), in squared standard deviations if `standardize`."""

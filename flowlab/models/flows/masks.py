@@ -103,13 +103,13 @@ class LayerMasks:
             return mask
         if len(digits) != len(varies):
             raise ValueError(f"mask must have one digit for each of the {len(varies)} columns, not be {mask!r}")
-        kept = "".join(digit for digit, varying in zip(digits, varies) if varying)
-        if len(kept) > 1 and len(set(kept)) == 1:
+        inner_mask = "".join(digit for digit, varying in zip(digits, varies) if varying)
+        if len(inner_mask) > 1 and len(set(inner_mask)) == 1:
             raise ValueError(
-                f"mask must have at least one 0 and one 1 among its digits of the {len(kept)} columns that vary, "
+                f"mask must have at least one 0 and one 1 among its digits of the {len(inner_mask)} columns that vary, "
                 f"not be {mask!r}"
             )
-        return "=" * same + kept
+        return "=" * same + inner_mask
 
 
 def _form(layer: Any, varies: np.ndarray) -> LayerForm:

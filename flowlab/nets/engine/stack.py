@@ -151,13 +151,13 @@ class Stack:
     def input_gradient(self, x: Tensor) -> Tensor:
         """Gradient of each row's log-density by its features, (n_features, n); `gradient` is left as it was."""
         result = torch.empty(self.n_features, x.shape[1], dtype=self.dtype)
-        kept = self.gradient.clone()
+        gradient_before = self.gradient.clone()
         for start in range(0, x.shape[1], CHUNK):
             part = x[:, start : start + CHUNK]
             self.loss_and_gradient(part)
             g = self._workspace(part.shape[1], training=True).g
             torch.mul(g, -float(part.shape[1]), out=result[:, start : start + CHUNK])
-        self.gradient.copy_(kept)
+        self.gradient.copy_(gradient_before)
         return result
 
     @torch.inference_mode()
@@ -169,7 +169,7 @@ class Stack:
         log-determinant, the same for every copy; one more copy sends nothing back, receives that alone, and is
         subtracted. `gradient` is left as it was.
         """
-        d, kept = self.n_features, self.gradient.clone()
+        d, gradient_before = self.n_features, self.gradient.clone()
         layer_range = range(len(self.layers)) if layer is None else range(layer, layer + 1)
         result = torch.empty(d, d, dtype=self.dtype)
         for start in range(0, d, COTANGENTS):
@@ -183,7 +183,7 @@ class Stack:
             for i in reversed(layer_range):
                 self.layers[i].backward(w.parts[i])
             torch.sub(w.g[:, :n].t(), w.g[:, n], out=result[start : start + n])
-        self.gradient.copy_(kept)
+        self.gradient.copy_(gradient_before)
         return result
 
     @torch.inference_mode()
