@@ -233,13 +233,10 @@ class InverseAutoregressiveFlow(MaskedAutoregressiveFlow):
     _faults = ("none", "no log-determinant")
 
 
-class PlanarFlow(EngineFlow):
-    """Planar flow (Rezende & Mohamed 2015, arXiv:1505.05770): each layer pushes along one direction, across one line.
+class _ElementaryFlow(EngineFlow):
+    """What planar and radial flows share: parameters, and layers of the `_kind` that a subclass names."""
 
-    Few parameters and a modest fit: for seeing how flows began. See `EngineFlow` for the parameters.
-    """
-
-    _kind = "planar"
+    _kind: str
 
     def __init__(
         self,
@@ -271,10 +268,19 @@ class PlanarFlow(EngineFlow):
         return elementary_stack(n_features, self._kind, self.n_layers, seed=self.random_state, dtype=real(exact))
 
 
-class RadialFlow(PlanarFlow):
-    """Radial flow (Rezende & Mohamed 2015): each layer swells or shrinks space around one point.
+class PlanarFlow(_ElementaryFlow):
+    """Planar flow (Rezende & Mohamed 2015, arXiv:1505.05770): each layer shifts along one direction, across one line.
 
-    Parameters are those of `PlanarFlow`.
+    Few parameters and a modest fit. See `EngineFlow` for the parameters.
+    """
+
+    _kind = "planar"
+
+
+class RadialFlow(_ElementaryFlow):
+    """Radial flow (Rezende & Mohamed 2015, arXiv:1505.05770): each layer expands or contracts space around one point.
+
+    Few parameters and a modest fit. See `EngineFlow` for the parameters.
     """
 
     _kind = "radial"
