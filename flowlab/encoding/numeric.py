@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.encoding.roles import sample_rows
+from flowlab.hashing import GOLDEN, splitmix64
 
 MAX_LEVELS = 64
 MIN_CELL = 0.1
@@ -31,18 +32,7 @@ WIDE = 5.0
 def row_keys(index: pd.Index, seed: int) -> np.ndarray:
     """One 64-bit key per row from its index label, shape (n_rows,)."""
     with np.errstate(over="ignore"):
-        return _mix(pd.util.hash_array(index.to_numpy()) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1))
-
-
-def _mix(z: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64 (Steele et al. 2014), in place."""
-    shifted = z >> np.uint64(30)
-    z ^= shifted
-    z *= np.uint64(0xBF58476D1CE4E5B9)
-    z ^= np.right_shift(z, np.uint64(27), out=shifted)
-    z *= np.uint64(0x94D049BB133111EB)
-    z ^= np.right_shift(z, np.uint64(31), out=shifted)
-    return z
+        return splitmix64(pd.util.hash_array(index.to_numpy()) + np.uint64(GOLDEN) * np.uint64(seed + 1))
 
 
 def cell_noise(keys: np.ndarray, values: np.ndarray, salt: str) -> np.ndarray:
@@ -50,7 +40,7 @@ def cell_noise(keys: np.ndarray, values: np.ndarray, salt: str) -> np.ndarray:
     bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
     bits ^= keys  # which are mixed already
     bits ^= _salt_bits(salt)
-    noise = (_mix(bits) >> np.uint64(11)).astype(np.float64)
+    noise = (splitmix64(bits) >> np.uint64(11)).astype(np.float64)
     noise += 0.5
     noise *= 2.0**-53
     noise -= 0.5

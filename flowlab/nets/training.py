@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flowlab.hashing import stream_seed
 from flowlab.records import TrainEvent
 
 
@@ -178,11 +179,11 @@ class _Batches:
         """The batch of step `step` (from 0); `generator` is left in that step's own state."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
-            self.generator.manual_seed(_mix(self.seed, 1, epoch))
+            self.generator.manual_seed(stream_seed(self.seed, 1, epoch))
             self._order, self._epoch = torch.randperm(self.x.shape[1], generator=self.generator), epoch
         columns = self._order[position * self.size : (position + 1) * self.size]
         torch.index_select(self.x, 1, columns, out=self._batch)
-        self.generator.manual_seed(_mix(self.seed, 2, step))
+        self.generator.manual_seed(stream_seed(self.seed, 2, step))
         if self.settings.noise:
             noise = torch.randn(self._features.shape, generator=self.generator, dtype=self.x.dtype)
             self._features.add_(noise, alpha=noise_scale(self.settings, step))
@@ -250,11 +251,3 @@ def _evaluate(net: Net, state: TrainState, x: Tensor, x_val: Tensor | None, sett
 
 def _out_of_patience(state: TrainState, settings: Settings) -> bool:
     return bool(settings.patience) and state.evals_since_best >= settings.patience
-
-
-def _mix(seed: int, stream: int, index: int) -> int:
-    """A 63-bit seed for (seed, stream, index), by the finaliser of splitmix64 (Steele et al. 2014)."""
-    z = (seed * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + index * 0x94D049BB133111EB) & (2**64 - 1)
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
-    return (z ^ (z >> 31)) >> 1

@@ -29,7 +29,7 @@ HEAVY = {
 """Dependency -> where it may be imported."""
 
 LAYERS = [
-    ("flowlab.records", "flowlab.formatting"),
+    ("flowlab.records", "flowlab.formatting", "flowlab.hashing", "flowlab.ranking"),
     ("flowlab.tables",),
     ("flowlab.encoding",),
     ("flowlab.datasets",),

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from flowlab.hashing import GOLDEN, row_hashes, splitmix64
 from flowlab.models.autoencoders.code_model import ACTIVATIONS, CodeModel
 
 SCORES = ("log_likelihood", "elbo", "reconstruction", "kl", "norm")
@@ -179,11 +180,8 @@ def _draws_of_rows(X: np.ndarray, n_draws: int, n_latent: int) -> np.ndarray:
     A Sobol sequence, shifted modulo 1 by a hash of the row's bytes (Cranley & Patterson 1976): more even than
     random draws, independent between rows, and nested, so that more draws extend fewer.
     """
-    with np.errstate(over="ignore"):
-        h = np.zeros(len(X), np.uint64)
-        for bits in np.ascontiguousarray((X + 0.0).T).view(np.uint64):
-            h = _mix(h ^ bits)
-        shift = np.stack([_mix(h + np.uint64(j + 1)) for j in range(n_latent)]) / 2.0**64
+    hashes = row_hashes(X)
+    shift = np.stack([splitmix64(hashes + np.uint64(j + 1) + np.uint64(GOLDEN)) for j in range(n_latent)]) / 2.0**64
     sobol = _sobol(n_latent, n_draws)
     u = (sobol.T[:, :, None] + shift[:, None]) % 1.0
     return ndtri(np.clip(u, 1e-12, 1 - 1e-12))
@@ -192,11 +190,3 @@ def _draws_of_rows(X: np.ndarray, n_draws: int, n_latent: int) -> np.ndarray:
 def _sobol(n_latent: int, n_draws: int) -> np.ndarray:
     exponent = max(0, math.ceil(math.log2(n_draws)))
     return qmc.Sobol(n_latent, scramble=False).random_base2(exponent)[:n_draws]
-
-
-def _mix(h: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64 (Steele et al. 2014)."""
-    h = h + np.uint64(0x9E3779B97F4A7C15)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.utils.validation import validate_data
 
+from flowlab.hashing import row_hashes
 from flowlab.models.base import State, one_step_event
 from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
 from flowlab.records import TrainEvent
@@ -123,16 +124,4 @@ class RandomScore(OneStepScorer):
 
     def score_samples(self, X) -> np.ndarray:
         """A pseudo-random number per row, (n_samples,), from -1 to 0; a function of the seed and the row's values."""
-        bits = (self._check_rows(X) + 0.0).view(np.uint64)  # + 0.0 makes -0.0 the same number as 0.0
-        row_hash = np.full(len(bits), np.uint64(self.seed_ & (2**64 - 1)))
-        for column in bits.T:
-            row_hash = _mix(row_hash ^ column)
-        return -(row_hash >> np.uint64(11)).astype(float) / 2.0**53
-
-
-def _mix(z: np.ndarray) -> np.ndarray:
-    """One step of splitmix64 (Steele et al. 2014): neighbouring numbers become unrelated ones."""
-    z = z + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+        return -(row_hashes(self._check_rows(X), self.seed_) >> np.uint64(11)).astype(float) / 2.0**53
