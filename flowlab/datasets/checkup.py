@@ -10,6 +10,7 @@ import pandas as pd
 from flowlab.datasets.dataset import Dataset
 from flowlab.encoding.numeric import is_known, numbers
 from flowlab.encoding.roles import ENCODED, ColumnRole, sample_rows
+from flowlab.ranking import auroc
 
 CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
 """Numbers people write for "no value"."""
@@ -41,23 +42,17 @@ def _tell_tales(frame: pd.DataFrame, features: Sequence[str], dataset: Dataset) 
         column = frame[name].iloc[rows]
         if not pd.api.types.is_numeric_dtype(column.dtype):
             column = pd.Series(pd.factorize(column)[0], name=name)
-        area = _auroc(numbers(column), y)
+        values = numbers(column)
+        known = is_known(values)
+        if min(np.sum(known & (y == 0)), np.sum(known & (y == 1))) < 5:
+            continue
+        area = auroc(values[known], y[known] == 1)
         if max(area, 1 - area) > 0.999:
             found.append(name)
     if not found:
         return []
     what = f"{found[0]!r} alone tells" if len(found) == 1 else f"Each of {', '.join(map(repr, found[:3]))} alone tells"
     return [f"{what} anomalies from normal rows: if it is the label by another name, set it to ignore."]
-
-
-def _auroc(values: np.ndarray, y: np.ndarray) -> float:
-    """Share of pairs in which the anomaly has the larger value, ties half; rows without a value stand aside."""
-    known = is_known(values)
-    normal, anomalous = np.sort(values[known & (y == 0)]), values[known & (y == 1)]
-    if len(anomalous) < 5 or len(normal) < 5:
-        return 0.5
-    below = np.searchsorted(normal, anomalous, "left") + np.searchsorted(normal, anomalous, "right")
-    return float(below.mean() / (2 * len(normal)))
 
 
 def _missing_codes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowlab import ranking
 from flowlab.detection.cost import CostCurve, CostModel, cost_curve
 from flowlab.detection.threshold import check_scores, just_above
 
@@ -102,16 +103,17 @@ class ThresholdCurves:
         """Probability that an anomaly scores above a normal row, ties half; nan when one of them is missing."""
         if not self.has_labels or not len(self.normal) or not len(self.anomalous):
             return float("nan")
-        below = np.searchsorted(self.normal, self.anomalous, side="left")
-        up_to = np.searchsorted(self.normal, self.anomalous, side="right")
-        return float(np.mean(below + up_to) / (2 * len(self.normal)))
+        return ranking.auroc(*self._labelled())
 
     def average_precision(self) -> float:
         """Mean of precision over the steps of recall (scikit-learn's definition); nan without anomalies."""
         if not self.has_labels or not len(self.anomalous):
             return float("nan")
-        recall, precision, _ = self.precision_recall()
-        return float(np.sum(np.diff(recall) * precision[1:]))
+        return ranking.average_precision(*self._labelled())
+
+    def _labelled(self) -> tuple[np.ndarray, np.ndarray]:
+        is_anomaly = np.repeat([False, True], [len(self.normal), len(self.anomalous)])
+        return np.concatenate([self.normal, self.anomalous]), is_anomaly
 
 
 def threshold_curves(scores, y=None, cost: CostModel | None = None, position=None) -> ThresholdCurves:

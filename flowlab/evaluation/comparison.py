@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from flowlab.ranking import alarm_counts, area_under_roc, area_under_steps
+
 QUADRANTS = ("neither alarmed", "only reconstruction", "only likelihood", "both alarmed")
 EQUAL_MARGIN = 0.005
 """AUROC differences up to this are no difference: fits with other seeds move by as much."""
@@ -98,24 +100,17 @@ def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | No
     >>> {name: float(value) for name, value in detection_measures([3, 2, 1, 1], [1, 0, 1, 0], k=3).items()}
     {'auroc': 0.625, 'average_precision': 0.75, 'precision_at_k': 0.5}
     """
-    scores, is_anomaly = np.asarray(scores, np.float64), np.asarray(y) == 1
-    W = np.ones((1, len(scores))) if weights is None else weights
-    order = np.argsort(-scores, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])
-    caught = np.add.reduceat(W[:, order] * is_anomaly[order], starts, axis=1)
-    false = np.add.reduceat(W[:, order] * ~is_anomaly[order], starts, axis=1)
-    all_caught, all_false = caught.cumsum(1), false.cumsum(1)
-    n_anomalies, n_normal = all_caught[:, -1:], all_false[:, -1:]
+    is_anomaly = np.asarray(y) == 1
+    anomalies, normal = alarm_counts(scores, is_anomaly, weights)
+    caught, flagged = anomalies.cumsum(1), (anomalies + normal).cumsum(1)
     k = k or max(1, int(is_anomaly.sum()))
-    looked_at = np.array([np.interp(k, np.r_[0, f + c], np.r_[0, c]) for c, f in zip(all_caught, all_false)])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        flagged = np.maximum(all_caught + all_false, 1e-300)
-        measures = {
-            "auroc": (caught * (n_normal - all_false + false / 2)).sum(1) / (n_anomalies * n_normal)[:, 0],
-            "average_precision": (caught * all_caught / flagged).sum(1) / n_anomalies[:, 0],
-            "precision_at_k": looked_at / np.minimum(k, (n_anomalies + n_normal)[:, 0]),
-        }
-    both = (n_anomalies[:, 0] > 0) & (n_normal[:, 0] > 0)
+    looked_at = np.array([np.interp(k, np.r_[0, f], np.r_[0, c]) for c, f in zip(caught, flagged)])
+    measures = {
+        "auroc": area_under_roc(anomalies, normal),
+        "average_precision": area_under_steps(anomalies, normal),
+        "precision_at_k": looked_at / np.minimum(k, flagged[:, -1]),
+    }
+    both = np.isfinite(measures["auroc"])
     measures = {name: np.where(both, values, np.nan) for name, values in measures.items()}
     return measures if weights is not None else {name: values[0] for name, values in measures.items()}
 
@@ -156,16 +151,6 @@ def _verdict(board: Sequence[Standing]) -> str:
                 f"within the noise.{against}"
             )
     return f"{best.name} detects best (AUROC {best.auroc:.3f}).{against}"
-
-
-def spearman_matrix(scores: Sequence[np.ndarray]) -> np.ndarray:
-    """Rank correlation of each pair of score vectors (n,), as (m, m); nan for a constant score."""
-    ranks = np.stack([rankdata(s) for s in scores])
-    ranks -= ranks.mean(1, keepdims=True)
-    sizes = np.linalg.norm(ranks, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        matrix = ranks @ ranks.T / np.outer(sizes, sizes)
-    return np.clip(matrix, -1, 1)
 
 
 def rank_shares(scores: np.ndarray) -> np.ndarray:

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
+from flowlab.ranking import auroc, largest_gaps, sample_steps, sorted_columns
+
 
 @dataclass(frozen=True)
 class TwoSampleTest:
@@ -38,18 +40,15 @@ def ks_test(A, B, random_state: int = 0, n_permutations: int = 199) -> TwoSample
     """Largest Kolmogorov-Smirnov distance over the columns; its p-value accounts for their number."""
     rng = np.random.default_rng(random_state)
     A, B = (M[rng.permutation(len(M))[:2000]] for M in _checked(A, B))
-    pooled, is_a = _pool(A, B)
-    order = np.argsort(pooled, axis=0, kind="stable")
-    ends = np.diff(np.take_along_axis(pooled, order, 0), axis=0, append=np.inf) > 0
-    step = np.where(is_a, 1 / len(A), -1 / len(B))
-
-    def distances(step):
-        return np.where(ends, np.abs(np.cumsum(step[order], axis=0)), 0).max(0)
-
-    per_axis = distances(step)
-    effect = float(per_axis.max())
-    p = _p_value(effect, [distances(rng.permutation(step)).max() for _ in range(n_permutations)], rng)
-    return TwoSampleTest("Kolmogorov-Smirnov, largest column", effect, "KS distance", p, per_axis)
+    pooled = np.vstack([A, B])
+    order, ends = sorted_columns(pooled)
+    steps = sample_steps(len(A), len(B))
+    gaps = largest_gaps(order, ends, steps)
+    p = _p_value(
+        gaps.max(), [largest_gaps(order, ends, rng.permutation(steps)).max() for _ in range(n_permutations)], rng
+    )
+    per_axis = gaps / (len(A) * len(B))
+    return TwoSampleTest("Kolmogorov-Smirnov, largest column", float(per_axis.max()), "KS distance", p, per_axis)
 
 
 def energy_test(A, B, random_state: int = 0, n_permutations: int = 199) -> TwoSampleTest:
@@ -88,12 +87,10 @@ def classifier_test(A, B, random_state: int = 0, n_permutations: int = 199, max_
     trees.fit(pooled[in_fit], is_a[in_fit])
     chance = trees.predict_proba(pooled[~in_fit])[:, 1]
     tested = is_a[~in_fit]
-    n_a = tested.sum()
     ranks = rankdata(chance)
-    auroc = (ranks[tested].sum() - n_a * (n_a + 1) / 2) / (n_a * (len(tested) - n_a))
     permuted = [ranks[rng.permutation(tested)].sum() for _ in range(n_permutations)]
     p = _p_value(ranks[tested].sum(), permuted, rng)
-    return TwoSampleTest("Classifier", float(auroc), "AUROC of telling them apart", p)
+    return TwoSampleTest("Classifier", auroc(chance, tested), "AUROC of telling them apart", p)
 
 
 def _quadratic_test(kernel: np.ndarray, n_a: int, rng, n_permutations: int) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from flowlab.encoding.sources import Source, feature_sources
+from flowlab.ranking import spearman_matrix
 
 N_SIMILAR = 24
 """Rows that resemble the explained row in all columns but one; their values of that one are what is usual."""
@@ -116,12 +117,6 @@ def robust_scale(X: np.ndarray) -> np.ndarray:
 
 def _correlation(X: np.ndarray) -> np.ndarray:
     """Absolute rank correlation of the features, zero on the diagonal and where a feature is constant."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(X, axis=0)
-    ranks -= ranks.mean(axis=0)
-    length = np.linalg.norm(ranks, axis=0)
-    ranks = np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0)
-    correlation = np.abs(ranks.T @ ranks)
+    correlation = np.abs(np.nan_to_num(spearman_matrix(X)))
     np.fill_diagonal(correlation, 0.0)
     return correlation

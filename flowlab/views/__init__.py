@@ -14,7 +14,7 @@ from flowlab.views.density import MASSES, density_grid, density_slice, equal_mas
 from flowlab.views.film import final, frame, two_columns
 from flowlab.views.latent import latent_point, latent_ways, rows
 from flowlab.views.layers import layers
-from flowlab.views.marginals import kolmogorov_distance, marginals
+from flowlab.views.marginals import marginals
 from flowlab.views.pairs import pair_rows
 from flowlab.views.projection import Stage, display_rows, stage
 from flowlab.views.receipt import receipt, typical_row
@@ -40,7 +40,6 @@ __all__ = [
     "is_planar",
     "jacobian",
     "judged",
-    "kolmogorov_distance",
     "latent_point",
     "latent_ways",
     "layers",

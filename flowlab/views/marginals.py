@@ -6,6 +6,7 @@ import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
+from flowlab.ranking import kolmogorov_distance
 from flowlab.views.projection import display_rows
 
 Arrays = dict[str, np.ndarray]
@@ -44,11 +45,3 @@ def marginals(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 
         "sample_quantiles": np.quantile(drawn, shares, axis=0),
         "distance": distance,
     }
-
-
-def kolmogorov_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Largest distance between the empirical distribution functions of two samples."""
-    both = np.concatenate([a, b])
-    below = (np.searchsorted(np.sort(sample), both, side="right") / len(sample) for sample in (a, b))
-    first, second = below
-    return float(np.abs(first - second).max())

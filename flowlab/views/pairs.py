@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
+from flowlab.ranking import spearman_matrix
 
 Arrays = dict[str, np.ndarray]
 
@@ -324,8 +324,4 @@ def _distances(below: np.ndarray, is_a: np.ndarray, d: int) -> np.ndarray:
 
 def rank_correlations(X: np.ndarray) -> np.ndarray:
     """Spearman's rank correlations (d, d) of the columns of X (n, d); 0 where a column does not vary."""
-    ranks = rankdata(np.where(np.isnan(X), np.inf, X), axis=0)
-    ranks -= ranks.mean(axis=0)
-    size = np.linalg.norm(ranks, axis=0)
-    ranks /= np.where(size > 0, size, 1.0)
-    return ranks.T @ ranks
+    return np.nan_to_num(spearman_matrix(np.where(np.isnan(X), np.inf, X)))

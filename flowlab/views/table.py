@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.encoding.numeric import is_known, numbers
+from flowlab.ranking import correlation_matrix
 
 MAX_ROWS = 20_000
 MAX_POINTS = 3_000
@@ -131,10 +132,7 @@ def correlation(frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequenc
     if len(kept) < 2:
         return Correlation(tuple(kept), np.ones((len(kept), len(kept))), 0)
     ranks = sample[kept].rank()
-    ranks = ranks.fillna(ranks.median()).to_numpy()
-    ranks = ranks - ranks.mean(axis=0)
-    scale = np.sqrt((ranks**2).sum(axis=0))
-    values = np.clip(ranks.T @ ranks / np.maximum(np.outer(scale, scale), 1e-12), -1, 1)
+    values = correlation_matrix(ranks.fillna(ranks.median()).to_numpy())
     order = _kindred_order(values)
     return Correlation(tuple(kept[i] for i in order), values[np.ix_(order, order)], len(chosen) - len(kept))
 

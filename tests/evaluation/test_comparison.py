@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from flowlab.evaluation.comparison import (
@@ -15,7 +14,6 @@ from flowlab.evaluation.comparison import (
     leaderboard,
     quadrants,
     rank_shares,
-    spearman_matrix,
     verdict,
 )
 
@@ -99,14 +97,6 @@ def test_other_data_or_splits_are_refused_in_words():
     check_comparable([a, b])
     with pytest.raises(ValueError, match="flow and tree cannot be compared: they were trained on different data"):
         check_comparable([a, Scored("tree", b.anomaly_score, b.y, "other")])
-
-
-def test_spearman_matrix_equals_scipy():
-    rng = np.random.default_rng(0)
-    scores = list(rng.normal(size=(3, 100)).round(1))
-    expected = spearmanr(np.array(scores).T).statistic
-    np.testing.assert_allclose(spearman_matrix(scores), expected)
-    assert np.isnan(spearman_matrix([np.ones(10), rng.normal(size=10)])[0, 1])
 
 
 def test_consensus_does_not_depend_on_units():

@@ -22,10 +22,10 @@ from flowlab.evaluation.comparison import (
     disagreement,
     quadrants,
     rank_shares,
-    spearman_matrix,
 )
 from flowlab.models.autoencoders.autoencoder import gaussian_reading
 from flowlab.plots import comparison as plots
+from flowlab.ranking import spearman_matrix
 from flowlab.records import RunSpec
 
 MAX_SELECTED = 30
@@ -98,7 +98,8 @@ def _agreement(found: Compared) -> None:
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
         st.caption("Rank correlation (Spearman) of the scores of held-out rows")
-        fig = plots.agreement_matrix(list(scores), spearman_matrix(list(scores.values())), state.is_dark(), 420)
+        correlations = spearman_matrix(np.column_stack(list(scores.values())))
+        fig = plots.agreement_matrix(list(scores), correlations, state.is_dark(), 420)
         st.plotly_chart(fig, key="compare.agreement", config=PLOT, theme=None, alt="Rank correlations of all scores")
     with right:
         names = list(found.models)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.utils.validation import validate_data
 
 from flowlab.hashing import row_hashes
 from flowlab.models.base import State, one_step_event
 from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
+from flowlab.ranking import auroc
 from flowlab.records import TrainEvent
 
 
@@ -86,7 +86,7 @@ class BestSingleColumn(OneStepScorer):
     def _fit(self, X: np.ndarray) -> None:
         self.mean_, self.scale_ = mean_and_scale(X)
         Z = standardise(X, self.mean_, self.scale_)
-        aurocs = np.stack([_auroc(score, self._labels) for score in (Z, -Z, np.abs(Z))])
+        aurocs = np.array([[auroc(column, self._labels) for column in score.T] for score in (Z, -Z, np.abs(Z))])
         direction, self.column_ = (int(i) for i in np.unravel_index(np.argmax(aurocs), aurocs.shape))
         self.direction_ = ("high", "low", "far")[direction]
         self.auroc_ = float(aurocs.max())
@@ -101,13 +101,6 @@ class BestSingleColumn(OneStepScorer):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def _auroc(scores: np.ndarray, is_anomaly: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of each column of `scores` (n, n_columns), by the ranks (Mann & Whitney 1947)."""
-    n_anomalies = int(is_anomaly.sum())
-    ranks = rankdata(scores, axis=0)[is_anomaly].sum(axis=0)
-    return (ranks - n_anomalies * (n_anomalies + 1) / 2) / (n_anomalies * (len(is_anomaly) - n_anomalies))
 
 
 class RandomScore(OneStepScorer):
