@@ -1,4 +1,4 @@
-"""Cells of text that mean numbers, dates or nothing: recognised column by column, on the distinct texts only."""
+"""Text cells read as numbers, dates or missing values, column by column, on the distinct texts only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 _MISSING = """na n/a n.a. n.a nan -nan nat null (null) #null! none nil <na> missing \\n ? - -- --- – — . .. #n/a #na
 #div/0! #value! #ref! #name? #num! 1.#ind -1.#ind 1.#qnan -1.#qnan"""
 MISSING_TEXTS = frozenset(["", "#n/a n/a", *_MISSING.split()])
-"""What counts as an empty cell, in lower case and without surrounding blanks."""
+"""Texts read as a missing cell, in lower case and without surrounding blanks."""
 
 READ_AS_DATES = "read as dates"
 
@@ -32,18 +32,25 @@ _DATE = re.compile(
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell alone could be a number in some way of writing: 12, -3.5e4, 1.234,56, 1 000, 12 %, (5)."""
+    """Whether a cell by itself could be a number in some notation: 12, -3.5e4, 1.234,56, 1 000, 12 %, (5)."""
     return len(text) < 80 and _IS_NUMBER.match(text.strip()) is not None
 
 
 def is_date(text: str) -> bool:
-    """Whether a cell alone could be a date or a date with a time."""
+    """Whether a cell by itself could be a date, or a date with a time."""
     return _DATE.fullmatch(text.strip()) is not None
 
 
 @dataclass(frozen=True)
 class NumberStyle:
-    """How one column writes numbers; `signs` are the separators seen, `unsure` that 1,234 could be read both ways."""
+    """How one column writes numbers.
+
+    Attributes
+    ----------
+    decimal : decimal sign, "." or ","
+    signs : the separators that occur in the column, sorted
+    unsure : whether a text such as 1,234 could be 1234 or 1.234
+    """
 
     decimal: str
     signs: str
@@ -51,7 +58,13 @@ class NumberStyle:
 
 
 def number_style(texts: Iterable[str], likely_decimal: str) -> NumberStyle | None:
-    """The one way of writing that explains all texts, or None when they contradict each other."""
+    """The number style that explains all texts, or None when they contradict each other.
+
+    Parameters
+    ----------
+    texts : cells that hold numbers
+    likely_decimal : decimal sign assumed where the texts leave it open
+    """
     decimal_votes, thousand_votes, open_votes = set(), set(), set()
     for text in texts:
         marks = re.findall(r"[.,]", text)
@@ -80,7 +93,15 @@ def number_style(texts: Iterable[str], likely_decimal: str) -> NumberStyle | Non
 
 @dataclass(frozen=True)
 class Reading:
-    """A text column after reading: its values (float, datetime64 or text) and one sentence per thing done to it."""
+    """A text column after reading.
+
+    Attributes
+    ----------
+    values : the cells as float64, datetime64[ns] or str, (n_rows,)
+    kind : "number", "time" or "text"
+    changes : what was done to the column, one phrase each
+    warnings : what a person should check, one phrase each
+    """
 
     values: pd.Series
     kind: str
@@ -89,7 +110,15 @@ class Reading:
 
 
 def read_column(column: pd.Series, decimal: str, missing: frozenset[str], keep_text: bool) -> Reading:
-    """Read a column of text as numbers, as dates, or leave it text; decided on its distinct texts."""
+    """A column of text read as numbers or dates where nearly all its distinct texts are such, else as text.
+
+    Parameters
+    ----------
+    column : text cells, (n_rows,)
+    decimal : decimal sign assumed where the column leaves it open
+    missing : texts that mean a missing value besides `MISSING_TEXTS`
+    keep_text : whether the column stays text, as codes with leading zeros do
+    """
     cells = text_cells(column)
     stamps = None if keep_text else iso_stamps(cells)
     if stamps is not None:
@@ -104,9 +133,9 @@ def read_column(column: pd.Series, decimal: str, missing: frozenset[str], keep_t
     counts = np.bincount(codes[codes >= 0], minlength=len(texts))
     if not keep_text and present.any():
         for kind, read in (("number", _as_numbers), ("time", _as_dates)):
-            found = read(texts, counts, present, decimal, codes)
-            if found:
-                values, changes, warnings = found
+            reading = read(texts, counts, present, decimal, codes)
+            if reading:
+                values, changes, warnings = reading
                 return Reading(_take(values, codes, column), kind, tuple(changes), tuple(warnings))
     n_blank = int(counts[pc.not_equal(texts, coded.dictionary).to_numpy(zero_copy_only=False) & present].sum())
     if not n_blank and present.all():
@@ -124,7 +153,7 @@ def text_cells(column: pd.Series) -> pa.ChunkedArray:
 
 
 def iso_stamps(cells: pa.ChunkedArray) -> np.ndarray | None:
-    """The usual case at once: every cell is an ISO date without a zone, or missing; datetime64[ns], shape (n_rows,)."""
+    """The cells as datetime64[ns], (n_rows,), where all are ISO dates without a zone or missing; else None."""
     if not len(cells):
         return None
     probe = [text for text in cells.take(pa.array(np.linspace(0, len(cells) - 1, 50).astype(int))).to_pylist() if text]
@@ -164,14 +193,14 @@ def _as_numbers(
     if counts[odd].sum() > 0.1 * counts[present].sum() or odd.sum() > max(3, 0.01 * counts.sum()):
         return None
     values = np.full(len(texts), np.nan)
-    chosen = texts.filter(pa.array(fits))
-    values[fits] = _to_float(chosen, style.decimal, thousands)
+    number_texts = texts.filter(pa.array(fits))
+    values[fits] = _to_float(number_texts, style.decimal, thousands)
     changes, warnings = [], []
     if style.decimal == ",":
         changes.append("the comma was read as decimal sign")
     if thousands in style.signs:
         changes.append(f"{'commas' if thousands == ',' else 'points'} between thousands were removed")
-    if pc.any(pc.match_substring(chosen, "%")).as_py():
+    if pc.any(pc.match_substring(number_texts, "%")).as_py():
         changes.append("percent signs were removed (12 % is 12)")
     if style.unsure:
         warnings.append(f"1,234 could mean 1234 or 1.234; it was read as {'1.234' if style.decimal == ',' else '1234'}")
@@ -191,8 +220,8 @@ def _to_float(texts: pa.Array, decimal: str, thousands: str) -> np.ndarray:
     return np.where(negative, -numbers, numbers)
 
 
-def _few(texts: pa.Array, chosen: np.ndarray) -> str:
-    return ", ".join(repr(text[:40]) for text in _sample(texts, chosen, 3))
+def _few(texts: pa.Array, is_example: np.ndarray) -> str:
+    return ", ".join(repr(text[:40]) for text in _sample(texts, is_example, 3))
 
 
 _DAY_FIRST = ("%d{0}%m{0}%Y", "%d{0}%m{0}%y")
@@ -216,7 +245,7 @@ def _as_dates(
                 continue
             values = np.full(len(texts), np.datetime64("NaT", "ns"))
             values[present] = stamps
-            # of two readings that both fit, rows in order of time speak for one
+            # where two formats fit, the one that puts more rows in order of time is preferred
             order = np.diff(values[codes[codes >= 0]].astype("int64"))
             merit = share + 0.01 * float(np.mean(order >= 0)) if len(order) else share
             if best is None or merit > best[0] + 1e-12:
@@ -234,7 +263,7 @@ def _as_dates(
 
 def _to_stamps(texts: pa.Array, fmt: str) -> np.ndarray:
     if fmt == "ISO8601":
-        try:  # much faster than pandas, but all or nothing
+        try:  # much faster than pandas, but fails if one text does not fit
             return texts.cast(pa.timestamp("ns")).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
             pass

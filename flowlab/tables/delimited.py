@@ -1,4 +1,4 @@
-"""Delimited text becomes a DataFrame in one fast pass; comments, names and text cells are put right around it."""
+"""Delimited text parsed into a DataFrame in one pass; comments, names and text cells are handled around it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,31 @@ if TYPE_CHECKING:
 PIECE_CELLS = 450_000
 MIN_PIECE_ROWS = 8_192
 MAX_SHORT_ROWS_BYTES = 30_000_000
-"""Short rows are looked for in tables up to this size: telling them from rows with holes takes a parser of its own."""
+"""Largest table searched for short rows: telling them from rows with holes takes a second, slower parser."""
 
 
 def read_delimited(
     data: bytes, dialect: Dialect, missing_codes: Sequence[str | float], limits: Limits
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """The frame, what was changed, and what a person should look at. Raises TableError naming the line."""
+    """The frame of a delimited text, what was changed, and what a person should check.
+
+    Parameters
+    ----------
+    data : UTF-8 text without byte order mark
+    dialect : how the text is written, from `sniff`
+    missing_codes : cells that mean a missing value besides the usual ones
+    limits : the largest table that is read
+
+    Returns
+    -------
+    frame : columns of float, integer, bool, datetime64[ns] or str
+    changes, cautions : one sentence each
+
+    Raises
+    ------
+    TableError
+        Where the table is larger than `limits`, or a line does not fit; the sentence names the line.
+    """
     before: list[str] = []
     data = _without_comments(data, dialect, before)
     n_lines = _check_shape(data, dialect, limits)
@@ -58,7 +76,15 @@ def has_empty_rows(frame: pd.DataFrame) -> bool:
 def finish(
     frame: pd.DataFrame, dialect: Dialect, missing: frozenset[str], before: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """A parsed table with its names and sound columns, all changes, those `before` among them, and cautions."""
+    """The parsed table with unique names and typed columns, all changes, and what a person should check.
+
+    Parameters
+    ----------
+    frame : the table as parsed, its columns numbered from 0
+    dialect : how the text is written
+    missing : texts that mean a missing value besides the usual ones
+    before : changes made before parsing, which are reported too
+    """
     changes: list[str] = []
     cautions: list[str] = []
     if dialect.n_skipped:
@@ -66,7 +92,7 @@ def finish(
     changes += before
     names = _sound_names(dialect.names, changes)
     frame.columns = pd.Index(names, dtype=object)
-    empty = [name for name, given in zip(names, dialect.names) if not given.strip() and frame[name].isna().all()]
+    empty = [name for name, original in zip(names, dialect.names) if not original.strip() and frame[name].isna().all()]
     if empty and len(empty) < len(names):
         frame = frame.drop(columns=empty)
         changes.append(f"{len(empty)} columns without name and values were dropped.")
@@ -76,7 +102,7 @@ def finish(
 
 
 def _without_comments(data: bytes, dialect: Dialect, changes: list[str]) -> bytes:
-    """Comment lines in the body become blank, so that line numbers stay true. Marks inside quotes are left alone."""
+    """The text with its comment lines blanked, so that line numbers stay the same; marks inside quotes are kept."""
     if not dialect.comment or dialect.comment.encode() not in data:
         return data
     mark, quote = dialect.comment.encode(), dialect.quotechar.encode()
@@ -96,7 +122,7 @@ def _without_comments(data: bytes, dialect: Dialect, changes: list[str]) -> byte
 
 
 def _check_shape(data: bytes, dialect: Dialect, limits: Limits) -> int:
-    """The number of lines, which bounds the rows from above; refuse what is too large before parsing."""
+    """Number of lines, an upper bound of the rows. Raises TableError for a table larger than `limits`."""
     width = len(dialect.names)
     if width > limits.columns:
         raise TableError(f"The table has {width:,} columns, more than {limits.columns:,}; keep those that matter.")
@@ -111,7 +137,7 @@ def _check_shape(data: bytes, dialect: Dialect, limits: Limits) -> int:
 
 
 def spellings(codes: Sequence[str | float]) -> frozenset[str]:
-    """How codes of missing values may be written."""
+    """The texts by which codes of missing values may be written: -999 also as -999.0 and -999.00."""
     return frozenset(text for code in codes for text in _spellings(code))
 
 
@@ -125,7 +151,7 @@ def _spellings(code: str | float) -> set[str]:
 
 
 def parse_options(dialect: Dialect, missing: frozenset[str]) -> dict:
-    """What pandas is told of a dialect."""
+    """Keyword arguments of `pandas.read_csv` for a dialect."""
     width = len(dialect.names)
     return {
         "sep": r"\s+" if dialect.delimiter == " " else dialect.delimiter,
@@ -144,7 +170,7 @@ def parse_options(dialect: Dialect, missing: frozenset[str]) -> dict:
 
 @contextlib.contextmanager
 def strict_parsing() -> Iterator[None]:
-    """In it pandas refuses lines that do not fit, and is silent about columns of several types."""
+    """Context in which pandas raises for lines that do not fit and does not warn about columns of several types."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -162,7 +188,7 @@ def _parse(data: bytes, dialect: Dialect, missing: frozenset[str], n_lines: int)
 
 
 def _parse_in_pieces(data: bytes, dialect: Dialect, options: dict, n_lines: int) -> pd.DataFrame | None:
-    """A large table without a second copy of it; None for a small one, and where only the whole tells the types."""
+    """A large table without a second copy of it; None for a small one, and where the pieces disagree about types."""
     n_rows = max(MIN_PIECE_ROWS, PIECE_CELLS // len(dialect.names))
     if n_lines < 2 * n_rows:
         return None
@@ -178,7 +204,7 @@ def _parse_in_pieces(data: bytes, dialect: Dialect, options: dict, n_lines: int)
 
 
 def with_dates(piece: pd.DataFrame, dialect: Dialect) -> pd.DataFrame:
-    """The piece with its ISO dates read at once, so that their texts need not be kept."""
+    """The piece with its columns of ISO dates as datetime64[ns], so that their texts need not be kept."""
     for index in piece.select_dtypes("str").columns.difference(dialect.text_columns):
         stamps = iso_stamps(text_cells(piece[index]))
         if stamps is not None:
@@ -200,13 +226,13 @@ def _parse_whole(data: bytes, dialect: Dialect, options: dict) -> pd.DataFrame:
 
 def _explain(message: str, data: bytes, dialect: Dialect) -> str:
     width = len(dialect.names)
-    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
-    if found:
-        line = int(found[2]) + dialect.body_line - 1
-        return f"Line {line:,} has {found[3]} cells where {width} were expected; quote cells that hold the delimiter."
-    found = re.search(r"EOF inside string starting at row (\d+)", message)
-    if found:
-        line = int(found[1]) + dialect.body_line
+    match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
+    if match:
+        line = int(match[2]) + dialect.body_line - 1
+        return f"Line {line:,} has {match[3]} cells where {width} were expected; quote cells that hold the delimiter."
+    match = re.search(r"EOF inside string starting at row (\d+)", message)
+    if match:
+        line = int(match[1]) + dialect.body_line
         return f"A quote opened in line {line:,} is never closed; close it or remove it."
     if "Length of header" in message:
         cells = _split_line(data[dialect.body : dialect.body + 100_000], dialect)

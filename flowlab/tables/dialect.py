@@ -20,7 +20,19 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "^": "car
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text table is written. `body` is the byte offset, `body_line` the line number of the first data row."""
+    """How a text table is written.
+
+    Attributes
+    ----------
+    delimiter, quotechar, escapechar, decimal : single characters; `escapechar` may be None
+    names : one text per column, blank where there is none
+    has_header : whether the names were read from the file
+    body : byte offset of the first data row
+    body_line : line number of the first data row, from 1
+    n_skipped : lines above the table that are left out
+    comment : mark that starts comment lines, "" for none
+    text_columns : numbers of the columns that stay text, since their codes have leading zeros
+    """
 
     delimiter: str
     quotechar: str
@@ -36,7 +48,18 @@ class Dialect:
 
 
 def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bool | None) -> Dialect:
-    """The dialect of UTF-8 text, judged on its first lines; what is given is taken, the rest is found out."""
+    """The dialect of a UTF-8 text, judged on its first lines.
+
+    Parameters
+    ----------
+    data : the text, or its beginning
+    delimiter, decimal, header : used as they are; None to recognise them
+
+    Raises
+    ------
+    TableError
+        Where the text holds no rows, or no lines of a table's length.
+    """
     sample = data[:SAMPLE_BYTES].decode("utf-8", "ignore")
     lines = io.StringIO(sample, newline="").readlines() if "\n" in sample else sample.splitlines(keepends=True)
     if len(data) > SAMPLE_BYTES and len(lines) > 2:
@@ -44,9 +67,9 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
     lines = lines[:SAMPLE_LINES]
     if any(len(line) > 200_000 for line in lines[:-1]) or (len(lines) == 1 and len(data) > SAMPLE_BYTES):
         raise TableError("The first line is longer than 200,000 characters, so this is no table; choose a CSV file.")
-    said = re.fullmatch(r"sep=(.)", lines[0].strip("\r\n ")) if lines else None
-    if said and delimiter is None:
-        delimiter = said.group(1)
+    declared = re.fullmatch(r"sep=(.)", lines[0].strip("\r\n ")) if lines else None
+    if declared and delimiter is None:
+        delimiter = declared.group(1)
     comment = _comment_mark(lines)
     plain = [line for line in lines if line.strip() and not (comment and line.startswith(comment))]
     quotechar = _quotechar(plain)
@@ -54,7 +77,7 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
     escapechar = "\\" if not doubled and any(_escapes(line, quotechar) for line in plain) else None
     if delimiter is None:
         delimiter = _delimiter(plain, quotechar)
-    first = 1 if said else 0
+    first = 1 if declared else 0
     rows = _split(lines[first:], delimiter, quotechar, escapechar, comment)
     if not rows:
         raise TableError("The file holds no rows, only blank or comment lines; choose a file with data.")
@@ -90,7 +113,7 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
 
 
 def _escapes(line: str, quotechar: str) -> bool:
-    """Whether a backslash takes a quote its meaning; it may also be just the last character of a quoted cell."""
+    """Whether a backslash escapes a quote; it may also be the last character of a quoted cell."""
     inside = re.search(rf"\\{quotechar}[^,;\t|^~\r\n]", line)
     return bool(inside) or (f"\\{quotechar}" in line and line.count(quotechar) % 2 == 1)
 
@@ -197,9 +220,9 @@ def _decimal(body: list[list[str]], delimiter: str) -> str:
 
 def _leading_zeros(body: list[list[str]], width: int) -> tuple[int, ...]:
     """Columns of codes such as 00917: reading them as numbers would lose the zeros."""
-    found = []
+    text_columns = []
     for index in range(width):
         cells = [row[index].strip() for row in body if index < len(row) and row[index].strip()]
         if any(re.fullmatch(r"0\d+", cell) for cell in cells) and all(cell.isdecimal() for cell in cells):
-            found.append(index)
-    return tuple(found)
+            text_columns.append(index)
+    return tuple(text_columns)

@@ -1,4 +1,4 @@
-"""Tables on their way out: CSV that a spreadsheet shows as it is and never executes."""
+"""Tables as CSV whose cells a spreadsheet does not take for formulas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_csv_bytes(frame: pd.DataFrame) -> bytes:
-    """The frame as UTF-8 CSV; texts and names a spreadsheet would take for a formula get a ' in front, numbers never.
+    """The frame as UTF-8 CSV; texts and names a spreadsheet would take for a formula get a ' in front.
 
     >>> to_csv_bytes(pd.DataFrame({"=x": ["=1+1", "a"], "n": [-1.5, 2.0]})).decode().splitlines()
     ["'=x,n", "'=1+1,-1.5", 'a,2.0']

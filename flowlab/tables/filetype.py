@@ -1,4 +1,4 @@
-"""What is not a table is refused before it is read; what is text becomes UTF-8. Works on bytes, executes nothing."""
+"""Recognise by their bytes files that are not tables, and decode text to UTF-8. Nothing of a file is executed."""
 
 from __future__ import annotations
 
@@ -64,13 +64,24 @@ def _is_pickle(data: bytes) -> bool:
             n_codes += 1
             if opcode.name == "STOP":
                 return n_codes > 2 and position >= len(data.rstrip()) - 1
-    except Exception:  # any text that is no pickle ends here
+    except Exception:  # text that is no pickle
         return n_codes > 200
     return False
 
 
 def to_utf8(data: bytes, encoding: str | None = None) -> tuple[bytes, str, int]:
-    """The text as UTF-8 without a byte order mark, the encoding it had, the number of unreadable characters."""
+    """The text as UTF-8 without a byte order mark, the name of its encoding, the number of unreadable characters.
+
+    Parameters
+    ----------
+    data : the file's bytes
+    encoding : a codec's name; None to recognise it
+
+    Raises
+    ------
+    TableError
+        For binary data, and for bytes that `encoding` cannot decode.
+    """
     if encoding:
         try:
             return data.decode(encoding).encode(), encoding, 0

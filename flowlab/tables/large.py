@@ -1,4 +1,4 @@
-"""A large plain file is parsed where it lies, by pandas' own threads, without its bytes in memory beside the frame."""
+"""Parse a large plain file from its path, in pandas' own threads, without holding its bytes beside the frame."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from flowlab.tables.limits import Limits
 
 MIN_BYTES = 16 * 2**20
-"""Below it there is little time to be saved."""
+"""Smallest file read this way: below it little time is saved."""
 BLOCK = 1 << 18
-"""Bytes looked at at a time: they stay in the processor's cache."""
+"""Bytes examined at a time, so that they stay in the processor's cache."""
 
 
 def read_straight(
@@ -34,8 +34,8 @@ def read_straight(
     """Dialect, frame, changes and cautions, as `read_delimited` gives them; None for a file that is not plain.
 
     Plain is large UTF-8 text without byte order mark, comments, escapes, carriage returns, rows without values, or
-    columns that change their type on the way. Whatever is not is left to the way that reads bytes, and says what is
-    wrong with them.
+    columns that change their type between pieces. All other files are left to `read_delimited`, which names the line
+    that is wrong. Parameters are those of `flowlab.tables.read.read_table`.
     """
     if path.stat().st_size < MIN_BYTES:
         return None
@@ -61,7 +61,7 @@ def read_straight(
     if np.dtype(object) in set(frame.dtypes) or delimited.has_empty_rows(frame):
         return None
     if path.stat().st_size <= delimited.MAX_SHORT_ROWS_BYTES and frame.iloc[:, -1].isna().any():
-        return None  # some rows may be short, which the bytes tell
+        return None  # some rows may be short, which only `read_delimited` reports
     return (dialect, *delimited.finish(delimited.with_dates(frame, dialect), dialect, missing))
 
 

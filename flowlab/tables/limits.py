@@ -1,4 +1,4 @@
-"""What a file may hold at most, and the error that says in a sentence why a file cannot be read."""
+"""The size limits of tables, and the error for files that cannot be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest table that is read, checked before memory is spent: bytes packed and unpacked, and its shape."""
+    """The largest table that is read, checked before its memory is allocated.
+
+    Attributes
+    ----------
+    bytes : size of the file
+    unpacked : bytes after decompression
+    rows, columns, cells : shape of the table
+    """
 
     bytes: int = 250_000_000
     unpacked: int = 500_000_000
@@ -17,4 +24,4 @@ class Limits:
 
 
 class TableError(ValueError):
-    """What cannot be read as a table: one sentence naming the trouble, and a next step."""
+    """Raised for what cannot be read as a table; its text is one sentence with the cause and a next step."""

@@ -1,4 +1,4 @@
-"""Parquet files as tables: sizes are checked on the file's own index and again batch by batch while it unpacks."""
+"""Read Parquet files; sizes are checked on the file's metadata, and again batch by batch while it is unpacked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
-    """The frame, and one sentence for each thing left out or changed. Raises TableError beyond `limits`."""
+    """The frame of a Parquet file, and one sentence for each thing left out or changed.
+
+    Raises TableError for a damaged file, one beyond `limits`, and one without a column of numbers, dates or text.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""read_table: a file as analysts have it becomes a DataFrame, and a report says what was recognised and changed."""
+"""Read a file into a DataFrame, with a report of what was recognised and changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,20 @@ __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
 
 @dataclass(frozen=True)
 class ReadReport:
-    """What was recognised in a file and what was changed on the way, in counts. `warnings` wants a person's eye."""
+    """What was recognised in a file, and what was changed while it was read.
+
+    Attributes
+    ----------
+    name : file name
+    kind : "text" or "Parquet"
+    n_bytes : size of the file as it came
+    n_rows, n_columns, n_missing : shape of the table, and its missing cells
+    encoding, delimiter, decimal, has_header : how a text table is written
+    compressed : whether the file was gzip
+    types : type of each column in words, by its name
+    changes : what was changed, one sentence each
+    warnings : what a person should check, one sentence each
+    """
 
     name: str
     kind: str
@@ -44,12 +57,12 @@ class ReadReport:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """The report as JSON text; `ReadReport.from_json` gives it back."""
+        """The report as JSON text; `ReadReport.from_json` is the inverse."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> ReadReport:
-        """The report of `to_json`. Raises ValueError for anything else."""
+        """The report in the text of `to_json`. Raises ValueError for anything else."""
         try:
             fields = json.loads(text)
             return cls(**{**fields, "changes": tuple(fields["changes"]), "warnings": tuple(fields["warnings"])})
@@ -57,7 +70,7 @@ class ReadReport:
             raise ValueError(f"this is no report of a read table ({error})") from None
 
     def sentence(self) -> str:
-        """One line for the head of a page."""
+        """Shape, missing cells and format of the table in one line."""
         text = f"{self.n_rows:,} rows, {self.n_columns:,} columns, {self.n_missing:,} missing cells · {self.kind}"
         if self.compressed:
             text += ", gzip"
@@ -69,7 +82,10 @@ class ReadReport:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as read: columns are float, integer, bool, datetime64 or text (str); missing cells are NaN, NaT or NA."""
+    """A table as read, and the report of the reading.
+
+    Columns of `frame` are float, integer, bool, datetime64[ns] or text (str); missing cells are NaN, NaT or NA.
+    """
 
     frame: pd.DataFrame
     report: ReadReport
@@ -88,10 +104,20 @@ def read_table(
 ) -> Table:
     """Read CSV, TSV or other delimited text, gzip of it, or Parquet, from bytes or a path.
 
-    Encoding, delimiter, quotes, decimal sign, thousands separators, comment lines and header are found out unless
-    given. `missing_codes` are cells that mean "no value" besides the usual ones (-999, "unknown"). Raises TableError,
-    one sentence naming the trouble and a next step, for what is not a table or larger than `limits`. Pickles,
-    archives and workbooks are never opened.
+    Quotes, thousands separators and comment lines are recognised. Pickles, archives and workbooks are never opened.
+
+    Parameters
+    ----------
+    data : the file's bytes, or its path
+    name : file name for the report; by default that of the path
+    missing_codes : cells that mean "no value" besides the usual ones, such as -999 or "unknown"
+    limits : the largest table that is read
+    delimiter, decimal, encoding, header : how the text is written; None to recognise it
+
+    Raises
+    ------
+    TableError
+        For what is not a table, or is larger than `limits`: one sentence with the cause and a next step.
 
     >>> table = read_table(b"a;b\\n1,5;x\\n2,5;\\n")
     >>> table.frame["a"].tolist(), table.report.delimiter, table.report.n_missing
@@ -188,7 +214,7 @@ def _table(frame: pd.DataFrame, facts: dict, changes: Sequence[str], cautions: S
 
 
 def _give_back_memory() -> None:
-    """What parsing has freed goes back to the system, which C libraries keep otherwise, as much as the file again."""
+    """Return the memory that parsing freed to the system; the C library would keep about as much as the file."""
     pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError, OSError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Pieces of a large table, as parsers hand them on, become one frame: each column is filled in place."""
+"""Join the parsed pieces of a large table into one frame whose columns are filled in place."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ MIN_SEGMENT_BYTES = 8 * 2**20
 def put_together(
     data: bytes, start: int, parse: Callable[[Segment], Iterator[pd.DataFrame]], divisible: bool
 ) -> pd.DataFrame | None:
-    """The rows of a text table from byte `start` on; None where a column changes its type on the way.
+    """The rows of a text table from byte `start` on; None where a column changes its type between pieces.
 
-    `parse` reads text as pieces of rows whose columns hold numbers, truth values, datetime64[ns] or str. Where text is
-    `divisible`, several segments are read at once. They end at line ends; one that stands within quotes leaves a quote
-    open, which `parse` refuses, so a wrong cut does not go unnoticed.
+    Parameters
+    ----------
+    data : the text
+    start : byte offset of the first data row
+    parse : reads a segment of the text as pieces of rows whose columns hold numbers, truth values, datetime64[ns] or
+        str
+    divisible : whether several segments may be read at once. They end at line ends; an end within quotes leaves a
+        quote open, which `parse` refuses, so a wrong cut is noticed
     """
     bounds = _bounds(data, start, n_threads() if divisible else 1)
     n_lines = [count_byte(data, b"\n", low, high) + 1 for low, high in bounds]
@@ -41,22 +46,26 @@ def put_together(
 
 
 class Segment:
-    """A file over some of the bytes. It is no io.IOBase, for those pandas would decode, and encode again to parse."""
+    """A binary file over the bytes from `start` to `end`.
+
+    It is not an io.IOBase: pandas would decode those and encode them again for parsing.
+    """
 
     def __init__(self, data: bytes, start: int, end: int | None = None) -> None:
         self._rest = memoryview(data)[start:end]
 
     def read(self, n_bytes: int = -1) -> bytes:
+        """The next `n_bytes` bytes, or all that are left if it is negative."""
         n_bytes = len(self._rest) if n_bytes < 0 else n_bytes
         piece, self._rest = bytes(self._rest[:n_bytes]), self._rest[n_bytes:]
         return piece
 
-    def __iter__(self) -> Iterator[bytes]:  # makes it a file to pandas
+    def __iter__(self) -> Iterator[bytes]:  # pandas requires it of a file
         return iter(self.read().splitlines(keepends=True))
 
 
 def count_byte(data: bytes, byte: bytes, start: int = 0, end: int | None = None) -> int:
-    """How often a byte occurs; three times as fast as bytes.count."""
+    """How often a byte occurs between `start` and `end`; three times as fast as bytes.count."""
     cells, step = np.frombuffer(data, np.uint8)[start:end], 1 << 18
     return sum(int(np.count_nonzero(cells[i : i + step] == byte[0])) for i in range(0, len(cells), step))
 
@@ -69,7 +78,7 @@ def _bounds(data: bytes, start: int, n_segments: int) -> list[tuple[int, int]]:
 
 
 class _Columns:
-    """Columns of known length that pieces are put into, from several threads."""
+    """Columns of known length that several threads fill with pieces of rows."""
 
     def __init__(self, n_rows: int) -> None:
         self._n_rows, self._lock, self._fit = n_rows, Lock(), True

@@ -1,4 +1,4 @@
-"""Work on parts of one array or file at the same time, in threads: the compiled code under it lets others run."""
+"""Work on parts of one array or file in threads, which run in parallel where compiled code releases the lock."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MAX_THREADS = 4
 
 
 def n_threads() -> int:
-    """How many parts are worked on at once."""
+    """Number of parts worked on at once: that of the processors, at most `MAX_THREADS`."""
     return min(MAX_THREADS, os.cpu_count() or 1)
 
 
 def in_threads(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-    """What `work` gives for each part, in their order; the first error is raised once all have ended."""
+    """Results of `work` for each part, in their order; the first error is raised once all have ended."""
     if len(parts) == 1:
         return [work(parts[0])]
     with ThreadPoolExecutor(n_threads()) as pool:
