@@ -33,7 +33,7 @@ LONG_FILE = 32 * 2**20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if it did what was asked, 1 after an error that was said in one sentence, 2 for wrong use."""
+    """Run a command and give its exit status: 0, or 1 after an error; argparse exits with 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
@@ -109,23 +109,23 @@ def score(options: argparse.Namespace) -> int:
     return 0
 
 
-def _lanes(asked: int | None, size: int) -> int | None:
-    """Processes for a file of so many bytes: starting them takes seconds, which a short file is not worth."""
-    if asked is not None:
-        if asked < 0:
-            raise ValueError(f"--lanes must be 0 or more, not {asked}")
-        return asked
+def _lanes(n_lanes: int | None, size: int) -> int | None:
+    """Number of processes for a file of `size` bytes, None for one per core; short files are scored in this one."""
+    if n_lanes is not None:
+        if n_lanes < 0:
+            raise ValueError(f"--lanes must be 0 or more, not {n_lanes}")
+        return n_lanes
     return None if size >= LONG_FILE or os.environ.get("FLOWLAB_SCHEDULER") else 0
 
 
 def runs(options: argparse.Namespace) -> int:
     """List the runs of a store, newest first."""
-    found = RunStore(Path(options.home)).list()
-    for run in found:
+    stored = RunStore(Path(options.home)).list()
+    for run in stored:
         made = datetime.datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M")
         steps = f"{run.events[-1].step:,} steps" if run.events else "no step"
         print(f"{run.run_id}  {made}  {run.status:<11}  {run.spec.data.name} · {run.spec.model.name}, {steps}")
-    if not found:
+    if not stored:
         print(f"There are no runs in {options.home}.")
     return 0
 

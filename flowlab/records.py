@@ -71,11 +71,13 @@ class RunSpec:
         return replace(self, parent=f"{run_id}@{step}")
 
     def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces; without `parent` where there is none."""
         # A run without a parent has the text, and so the run id, it had before there were forks.
         return _canonical({key: value for key, value in asdict(self).items() if key != "parent" or value})
 
     @classmethod
     def from_json(cls, text: str) -> RunSpec:
+        """The RunSpec in the text of `to_json`. Raises KeyError, TypeError or ValueError for anything else."""
         fields = json.loads(text)
         return cls(Spec(**fields["data"]), Spec(**fields["model"]), int(fields["seed"]), str(fields.get("parent", "")))
 
@@ -114,8 +116,8 @@ class RunSpec:
             name = texts.get(part, fallback.name)
             inherited = fallback.params if name == fallback.name and part not in texts else {}
             prefix = f"{part}."
-            given = {key[len(prefix) :]: value for key, value in texts.items() if key.startswith(prefix)}
-            specs[part] = Spec(name, {**inherited, **given})
+            params = {key[len(prefix) :]: value for key, value in texts.items() if key.startswith(prefix)}
+            specs[part] = Spec(name, {**inherited, **params})
         seed = default.seed
         if "seed" in texts:
             text = texts["seed"].strip()
@@ -162,6 +164,7 @@ class TrainEvent:
 
     @classmethod
     def from_json(cls, text: str) -> TrainEvent:
+        """The event in a line of `to_json`; null becomes nan."""
         values = json.loads(text)
         return cls(**{key: math.nan if value is None else value for key, value in values.items()})
 

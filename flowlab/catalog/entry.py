@@ -39,7 +39,7 @@ class Control:
     later: bool = False
 
     def read(self, value: object) -> tuple[Scalar, str]:
-        """The value as this control allows it, and a sentence if it had to be changed. ValueError: no sense in it."""
+        """The value as this control allows it, and a sentence if it was changed. Raises ValueError if unreadable."""
         if self.kind == "flag":
             text = str(value).strip().lower()
             if text not in ("true", "false"):

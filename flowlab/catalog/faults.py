@@ -105,7 +105,7 @@ def breaks(spec: Spec, n_features: int, first_moved: Sequence[bool] = ()) -> dic
     if spec.name not in BREAKABLE:
         return {}
     sound = mended(spec)
-    found = {}
+    broken = {}
     for fault in FAULTS.values():
         value = fault.value
         if fault.control == "mask":
@@ -114,10 +114,10 @@ def breaks(spec: Spec, n_features: int, first_moved: Sequence[bool] = ()) -> dic
             moved = first_moved or [i % 2 == 1 for i in range(n_features)]
             value += "".join("01"[bool(m)] for m in moved)
         if _takes(spec.name, fault):
-            found[fault.name] = Spec(spec.name, {**sound.params, fault.control: value})
+            broken[fault.name] = Spec(spec.name, {**sound.params, fault.control: value})
         elif fault.instead:
-            found[fault.name] = Spec(fault.instead, {fault.control: value})
-    return found
+            broken[fault.name] = Spec(fault.instead, {fault.control: value})
+    return broken
 
 
 def mended(spec: Spec) -> Spec:

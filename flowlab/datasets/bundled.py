@@ -53,16 +53,16 @@ def make_bundled(
     ((569, 30), 212, 'mean radius')
     """
     X, target, columns, names = _load(name)
-    chosen = anomaly_class or DEFAULT_ANOMALY[name]
-    if chosen != "none" and chosen not in names:
-        raise ValueError(f"anomaly_class must be 'none' or one of {', '.join(names)}, not {chosen!r}")
+    anomaly = anomaly_class or DEFAULT_ANOMALY[name]
+    if anomaly != "none" and anomaly not in names:
+        raise ValueError(f"anomaly_class must be 'none' or one of {', '.join(names)}, not {anomaly!r}")
     if not 0 < anomaly_share <= 1:
         raise ValueError(f"anomaly_share must be above 0 and at most 1, not {anomaly_share!r}")
     label = _TABLES[name][0]
-    if chosen == "none":
+    if anomaly == "none":
         split = random_split(len(X), FRACTIONS, seed, target)
         return Dataset(X, columns, name=label, split=split, classes=target)
-    y = (target == names.index(chosen)).astype(np.int8)
+    y = (target == names.index(anomaly)).astype(np.int8)
     anomalies = np.random.default_rng([seed, 0xB0D]).permutation(np.flatnonzero(y))
     dropped = anomalies[max(3, round(anomaly_share * len(anomalies))) :]
     kept = np.setdiff1d(np.arange(len(X)), dropped)

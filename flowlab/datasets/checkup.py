@@ -19,25 +19,25 @@ CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
 def checkup(frame: pd.DataFrame, roles: Sequence[ColumnRole], dataset: Dataset) -> list[str]:
     """One sentence for each trouble, ordered by harm: first what makes results wrong, then what makes them rough."""
     features = [role.name for role in roles if role.role in ENCODED and role.name in frame]
-    found = _tell_tales(frame, features, dataset)
-    found += _missing_codes(frame, features)
-    found += _unlabelled(frame, roles)
-    found += _labels(dataset)
-    found += _sizes(dataset)
-    found += _holes(frame, features)
-    found += _repeated_rows(frame, features)
-    return found
+    notes = _tell_tales(frame, features, dataset)
+    notes += _missing_codes(frame, features)
+    notes += _unlabelled(frame, roles)
+    notes += _labels(dataset)
+    notes += _sizes(dataset)
+    notes += _holes(frame, features)
+    notes += _repeated_rows(frame, features)
+    return notes
 
 
 def _tell_tales(frame: pd.DataFrame, features: Sequence[str], dataset: Dataset) -> list[str]:
-    """Columns that tell the label alone: often the label by another name, or written down after the fact."""
+    """A sentence on columns that separate the label by themselves: copies of it, or recorded after the event."""
     if dataset.y is None:
         return []
     rows = np.unique(np.r_[np.flatnonzero(dataset.y)[:2000], np.linspace(0, len(frame) - 1, 4000).astype(int)])
     y = dataset.y[rows]
     if y.sum() < 5 or y.all():
         return []
-    found = []
+    names = []
     for name in features:
         column = frame[name].iloc[rows]
         if not pd.api.types.is_numeric_dtype(column.dtype):
@@ -48,15 +48,15 @@ def _tell_tales(frame: pd.DataFrame, features: Sequence[str], dataset: Dataset) 
             continue
         area = auroc(values[known], y[known] == 1)
         if max(area, 1 - area) > 0.999:
-            found.append(name)
-    if not found:
+            names.append(name)
+    if not names:
         return []
-    what = f"{found[0]!r} alone tells" if len(found) == 1 else f"Each of {', '.join(map(repr, found[:3]))} alone tells"
+    what = f"{names[0]!r} alone tells" if len(names) == 1 else f"Each of {', '.join(map(repr, names[:3]))} alone tells"
     return [f"{what} anomalies from normal rows: if it is the label by another name, set it to ignore."]
 
 
 def _missing_codes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
-    found = []
+    notes = []
     for name in features:
         if not pd.api.types.is_numeric_dtype(frame[name].dtype) or pd.api.types.is_bool_dtype(frame[name].dtype):
             continue
@@ -72,8 +72,8 @@ def _missing_codes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
             reach = 1.5 * (high - low)
             if code < low - reach or code > high + reach:
                 share = np.mean(values == code)
-                found.append(f"{name!r} is {code} in {share:.1%} of rows, far from all else: is that a missing code?")
-    return found[:5]
+                notes.append(f"{name!r} is {code} in {share:.1%} of rows, far from all else: is that a missing code?")
+    return notes[:5]
 
 
 def _unlabelled(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> list[str]:
@@ -90,17 +90,17 @@ def _unlabelled(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> list[str]:
 def _labels(dataset: Dataset) -> list[str]:
     if dataset.y is None:
         return []
-    found = []
+    notes = []
     training = dataset.y[dataset.split == 0]
     if dataset.train_on == "all" and training.any():
-        found.append(f"{training.mean():.1%} of the training rows are labelled anomalies; the model learns them too.")
+        notes.append(f"{training.mean():.1%} of the training rows are labelled anomalies; the model learns them too.")
     for part, words in ((1, "validation rows, where thresholds are chosen"), (2, "test rows, where they are judged")):
         n_anomalies = int(dataset.y[dataset.split == part].sum())
         if n_anomalies < 10:
-            found.append(f"Only {n_anomalies} labelled anomalies are among the {words}; shares of them are rough.")
+            notes.append(f"Only {n_anomalies} labelled anomalies are among the {words}; shares of them are rough.")
     if dataset.y.mean() > 0.5:
-        found.append(f"{dataset.y.mean():.0%} of the rows are labelled anomalies; check which values mean anomaly.")
-    return found
+        notes.append(f"{dataset.y.mean():.0%} of the rows are labelled anomalies; check which values mean anomaly.")
+    return notes
 
 
 def _sizes(dataset: Dataset) -> list[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowlab.encoding.encoder import TableEncoder
 
 MONITOR_ROWS = 2000
-"""As many rows as flows evaluate on: then the exact loss of the monitored rows is that of the rows they saw."""
+"""Validation rows that training evaluates on; the exact loss of "monitor" is then over the same rows."""
 
 
 class ExactDensity(Protocol):
@@ -35,7 +35,7 @@ class ExactDensity(Protocol):
 
 
 class ScoringModel(Protocol):
-    """What a model says of its scores."""
+    """What a model declares of its scores: whether they are log-densities, and whether it takes a context."""
 
     is_density: bool
     can_condition: bool
@@ -89,6 +89,7 @@ class Dataset:
 
     @property
     def n_features(self) -> int:
+        """Number of columns of X."""
         return self.X.shape[1]
 
     @property
@@ -127,10 +128,10 @@ class Dataset:
         """
         if part == "all":
             return np.arange(len(self.X))
-        chosen = self.split == {"train": 0, "monitor": 1, "validation": 1, "test": 2}[part]
+        in_part = self.split == {"train": 0, "monitor": 1, "validation": 1, "test": 2}[part]
         if part in ("train", "monitor") and self.train_on == "normal" and self.y is not None:
-            chosen = chosen & (self.y == 0)
-        return np.flatnonzero(chosen)[: MONITOR_ROWS if part == "monitor" else None]
+            in_part = in_part & (self.y == 0)
+        return np.flatnonzero(in_part)[: MONITOR_ROWS if part == "monitor" else None]
 
     def part(self, part: str) -> np.ndarray:
         """The rows of one part as a matrix (n, n_features)."""

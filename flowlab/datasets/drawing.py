@@ -47,13 +47,14 @@ def points_from_text(text: str) -> tuple[np.ndarray, np.ndarray]:
 
 _TURN = np.linspace(0, 2 * np.pi, 240, endpoint=False)
 EXAMPLE = points_to_text(np.column_stack([2 * np.sin(2 * _TURN), 2 * np.sin(3 * _TURN)]), np.zeros(len(_TURN)))
-"""What stands there before anybody has drawn: a Lissajous curve."""
+"""The points shown before anything is drawn: a Lissajous curve."""
 
 
 def make_drawing(*, points: str = EXAMPLE, copies: int = 10, spread: float = 0.05, seed: int = 0) -> Dataset:
     """The painted points, each repeated `copies` times with Gaussian noise of standard deviation `spread`.
 
-    A hand paints hundreds of points, a flow wants thousands: every point stands for a small cloud.
+    The copies bring a drawing of some hundred points to the thousands of rows a flow is trained on. `points` is the
+    text of `points_to_text`. Raises ValueError for other text, and for fewer than 5 points.
     """
     centres, labels = points_from_text(points)
     if len(centres) < 5:

@@ -1,4 +1,4 @@
-"""make_table_dataset: a table that was read becomes a Dataset, by scalars that fit into a link."""
+"""make_table_dataset: the Dataset of a table that was read, set by scalars that fit into a link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowlab.tables.limits import TableError
 
 MIN_ROWS = 10
 NONE = "(none)"
-"""What `label` and `time` hold when there is to be none, although one would be proposed."""
+"""Value of `label` and `time` for no such column, although one would be proposed."""
 
 _NORMAL_WORDS = ("normal", "benign", "ok", "good", "negative", "inlier", "no", "false", "healthy")
 
@@ -39,19 +39,41 @@ def make_table_dataset(
 ) -> tuple[Dataset, TableEncoder]:
     """Encode a table and divide its rows.
 
-    `label` and `time` name a column ("": as proposed, "(none)": none); `anomaly_values` lists the label values that
-    mean anomaly, separated by commas ("": all but the normal one); `roles` is what differs from the proposal
-    (`roles_to_text`), `missing` what is done about holes (`missing_to_text`); `split` is "random" (stratified by
-    label), "chronological" or "auto", which is chronological when there is a time column; `fractions` is "70/15/15":
-    training, validation and test in percent. Types, levels and ranges are learned from all rows, never from labels.
-    Raises TableError, one sentence, where nothing can be learned.
+    Types, levels and ranges are learned from all rows, never from labels.
+
+    Parameters
+    ----------
+    frame : the table, at least `MIN_ROWS` rows
+    label, time : name of a column; "" as proposed, "(none)" for none
+    anomaly_values : the label values that mean anomaly, separated by commas; "" for all but the normal one
+    roles : what differs from the proposed roles, as `roles_to_text` writes it
+    train_on : "normal" leaves labelled anomalies out of the fit; "all" does not
+    split : "random" (stratified by label), "chronological", or "auto": chronological where there is a time column
+    fractions : training, validation and test rows in percent, such as "70/15/15"; "" for the default of the split
+    missing : what fills missing values, as `missing_to_text` writes it
+    clock : whether the time column adds hour and weekday features
+    lags : how many earlier rows are appended to each row as features
+    seed : of the division of the rows and of the noise of the encoding
+    name : name of the Dataset
+
+    Returns
+    -------
+    dataset : the encoded rows
+    encoder : the fitted encoder, which leads back to the columns of the table
+
+    Raises
+    ------
+    TableError
+        Where nothing can be learned from the table; one sentence.
+    ValueError
+        Where `split` or `fractions` cannot be read.
     """
     if len(frame) < MIN_ROWS:
         count = "1 row" if len(frame) == 1 else f"{len(frame)} rows"
         raise TableError(f"The table has {count}; at least {MIN_ROWS} are needed to train, check and test on.")
-    chosen, problems = choose_roles(frame, label=label, time=time, roles=roles, missing=missing)
-    label = next((role.name for role in chosen if role.role == "label"), "")
-    time = next((role.name for role in chosen if role.role == "time"), "")
+    column_roles, problems = choose_roles(frame, label=label, time=time, roles=roles, missing=missing)
+    label = next((role.name for role in column_roles if role.role == "label"), "")
+    time = next((role.name for role in column_roles if role.role == "time"), "")
     y = label_rows(frame[label], anomaly_values) if label else None
     times = _time_axis(frame[time]) if time else None
     parts = _divide(len(frame), y, times, split, read_fractions(fractions), seed)
@@ -60,7 +82,7 @@ def make_table_dataset(
         raise TableError(
             f"Only {int(fitted.sum())} rows are left to train on; train on all rows, or choose other anomaly values."
         )
-    encoder = TableEncoder(chosen, clock=clock, lags=lags, random_state=seed)
+    encoder = TableEncoder(column_roles, clock=clock, lags=lags, random_state=seed)
     # All rows, labels aside: a column that is constant only in training must stay, for a change in it is the alarm.
     encoder.fit(frame)
     encoder.notes_ = problems + encoder.notes_
@@ -104,29 +126,31 @@ def choose_roles(
 ) -> tuple[tuple[ColumnRole, ...], list[str]]:
     """The proposal as changed by the link: at most one label, time and context; and what made no sense."""
     proposed = propose_roles(frame)
-    chosen, problems = roles_from_text(roles, proposed)
+    column_roles, problems = roles_from_text(roles, proposed)
     for role, wanted in (("label", label), ("time", time), ("context", "")):
         if wanted and wanted != NONE and wanted not in frame:
             problems.append(f"The table has no column {wanted[:40]!r} to be its {role}; the proposal is used.")
             wanted = ""
         if wanted:
             fallback = "category" if role == "label" else "feature"
-            chosen = tuple(
+            column_roles = tuple(
                 replace(old, role=role, reason="chosen")
                 if old.name == wanted
                 else replace(old, role=fallback, reason=f"not the {role}")
                 if old.role == role
                 else old
-                for old in chosen
+                for old in column_roles
             )
-        of_role = [i for i, old in enumerate(chosen) if old.role == role]
+        of_role = [i for i, old in enumerate(column_roles) if old.role == role]
         if len(of_role) > 1:  # two were chosen in the roles table: the one that was not proposed wins
             keep = next((i for i in of_role if proposed[i].role != role), of_role[0])
             instead = "category" if role == "context" else "ignore"
-            chosen = tuple(replace(r, role=instead) if i in of_role and i != keep else r for i, r in enumerate(chosen))
-            problems.append(f"Only one column can be the {role}; {chosen[keep].name!r} is.")
-    chosen, more = missing_from_text(missing, chosen)
-    return chosen, problems + more
+            column_roles = tuple(
+                replace(r, role=instead) if i in of_role and i != keep else r for i, r in enumerate(column_roles)
+            )
+            problems.append(f"Only one column can be the {role}; {column_roles[keep].name!r} is.")
+    column_roles, more = missing_from_text(missing, column_roles)
+    return column_roles, problems + more
 
 
 def label_values(column: pd.Series, limit: int = 50) -> list[tuple[str, int]]:
@@ -136,7 +160,7 @@ def label_values(column: pd.Series, limit: int = 50) -> list[tuple[str, int]]:
 
 
 def anomaly_values_of(column: pd.Series) -> list[str]:
-    """Label values that are taken to mean anomaly when nobody says: all but the one called normal, or the commonest."""
+    """Label values that mean anomaly by default: all but the one named like normal, else but the commonest."""
     values = [value for value, _ in label_values(column, limit=1000)]
     normal = next((value for word in _NORMAL_WORDS for value in values if value.lower() == word), None)
     return [value for value in values if value != (normal or values[0])]
@@ -155,12 +179,12 @@ def label_rows(column: pd.Series, anomaly_values: str = "") -> np.ndarray:
         raise TableError(
             f"The label column {column.name!r} has {len(present):,} different values; choose one that has a few."
         )
-    wanted = next(csv.reader([anomaly_values]), []) if anomaly_values else anomaly_values_of(column)
-    y = texts.isin([text.strip() for text in wanted]).to_numpy().astype(np.int8)
+    anomalous = next(csv.reader([anomaly_values]), []) if anomaly_values else anomaly_values_of(column)
+    y = texts.isin([text.strip() for text in anomalous]).to_numpy().astype(np.int8)
     if not y.any() or y.all():
         which = "No row" if not y.any() else "Every row"
         raise TableError(
-            f"{which} of {column.name!r} is an anomaly by the values {', '.join(wanted)[:60]!r}; "
+            f"{which} of {column.name!r} is an anomaly by the values {', '.join(anomalous)[:60]!r}; "
             f"choose among {', '.join(sorted(present)[:6])}."
         )
     return y

@@ -36,6 +36,13 @@ def make_cluster(*, n_rows: int = 6_667, fault_share: float = 0.18, noise: float
     after half of the rows, so that a chronological split trains on clean rows, as the lecture does. `classes` holds
     0 (normal), 1 and 2 (kind of fault); the numbers are arbitrary units between about 0 and 1.
 
+    Parameters
+    ----------
+    n_rows : number of rows, at least 200; one every five minutes
+    fault_share : approximate share of faulty rows
+    noise : factor of the sensors' noise
+    seed : of everything drawn
+
     >>> cluster = make_cluster(n_rows=600)
     >>> cluster.X.shape, np.unique(cluster.classes).tolist(), int(cluster.y[:300].sum())
     ((600, 159), [0, 1, 2], 0)
@@ -116,12 +123,12 @@ def _wander(rng: np.random.Generator, n_rows: int) -> np.ndarray:
 
 def _delayed(signal: np.ndarray, rate: float) -> np.ndarray:
     """Exponential smoothing: what follows `signal` with a delay of about 1 / rate rows."""
-    out = np.empty(len(signal))
+    smoothed = np.empty(len(signal))
     level = signal[0]
     for i, value in enumerate(signal):
         level += rate * (value - level)
-        out[i] = level
-    return out
+        smoothed[i] = level
+    return smoothed
 
 
 N_BENIGN, N_HARMFUL = 12, 8
@@ -135,8 +142,16 @@ def make_malware(
     Twelve features count strings that applications use, eight count strings of low-level work. Benign programs are
     applications (many of the first) or system tools (some of both, few of each); malware does much low-level work. A
     classifier sums evidence, so malware that copies the strings of an application (`stuffing` times) looks benign to
-    it; but no benign program holds much of both, and a density sees that. `y` marks malware; `classes` holds 0 benign,
+    it; but no benign program holds much of both, so its density is low. `y` marks malware; `classes` holds 0 benign,
     1 malware, 2 stuffed malware.
+
+    Parameters
+    ----------
+    n_rows : number of programs, at least 100
+    share : share of malware, stuffed or not
+    stuffing : how many times the strings of an application are added to stuffed malware
+    stuffed_share : share of the malware that is stuffed
+    seed : of everything drawn
 
     >>> make_malware(n_rows=1000).X.shape
     (1000, 20)

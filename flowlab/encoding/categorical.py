@@ -20,8 +20,8 @@ class CategoryColumn:
 
     Two levels give one 0/1 feature, a few give one-hot features, many give one feature "rarity": minus the binary
     logarithm of the level's share, each level on a cell of its own. A missing value is the level None; a level that
-    was not there at the fit stands outside all cells. As a context the column keeps the numbers of its levels: a flow
-    reads them and learns nothing of their distribution, so nothing need be spread.
+    was not there at the fit lies outside all cells. A context column keeps the numbers of its levels: a flow reads them
+    but does not model their distribution, so no noise is added.
     """
 
     kind: ClassVar[str] = "category"
@@ -33,6 +33,7 @@ class CategoryColumn:
 
     @classmethod
     def learn(cls, column: pd.Series, max_one_hot: int) -> CategoryColumn:
+        """The plan of a column: its levels by falling frequency, rarity cells where more than `max_one_hot` levels."""
         codes, uniques = pd.factorize(as_levels(column))
         counts = np.bincount(codes[codes >= 0], minlength=len(uniques))
         order = np.lexsort((np.arange(len(uniques)), -counts))
@@ -51,6 +52,7 @@ class CategoryColumn:
 
     @property
     def is_rarity(self) -> bool:
+        """Whether the column is one feature, the rarity of its levels."""
         return bool(self.edges)
 
     @classmethod
@@ -65,17 +67,18 @@ class CategoryColumn:
         return replace(plan, is_context=True)
 
     def level_names(self) -> tuple[str, ...]:
-        """What people read for each level."""
-        return tuple(_shown(level) for level in self.levels)
+        """Each level as text; a missing value is "missing"."""
+        return tuple(_level_text(level) for level in self.levels)
 
     def names(self) -> list[str]:
+        """Names of the features."""
         if self.is_context:
             return [self.name]
         if self.is_rarity:
             return [f"{self.name} (rarity)"]
         if len(self.levels) <= 2:
-            return [f"{self.name} = {_shown(self.levels[-1])}"]
-        return [f"{self.name} = {_shown(level)}" for level in self.levels]
+            return [f"{self.name} = {_level_text(self.levels[-1])}"]
+        return [f"{self.name} = {_level_text(level)}" for level in self.levels]
 
     def codes(self, column: pd.Series) -> np.ndarray:
         """Position of each row's level in `levels`; len(levels) for what was not there at the fit."""
@@ -86,6 +89,7 @@ class CategoryColumn:
         return table[codes]
 
     def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
+        """The features of each row, (n_rows, n_features) float64; `keys` (n_rows,) seed the noise of the cells."""
         codes = self.codes(column)
         if self.is_context:
             return codes[:, None].astype(float)
@@ -101,6 +105,7 @@ class CategoryColumn:
         return hot
 
     def decode(self, block: np.ndarray) -> pd.Series:
+        """The column, in its type, of features `block` (n_rows, n_features): the nearest level of each row."""
         if self.is_rarity:
             codes = np.clip(np.searchsorted(self.edges, block[:, 0], side="right") - 1, 0, len(self.levels) - 1)
         elif block.shape[1] == 1:
@@ -118,7 +123,7 @@ class CategoryColumn:
 
 
 def as_levels(column: pd.Series) -> pd.Series:
-    """Levels that JSON can hold: numbers and truth values stay, everything else becomes text."""
+    """The column as JSON-able levels: numbers and truth values stay, infinities are missing, all else is text."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column.dtype) else column
     return column.astype("str")
@@ -128,7 +133,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _shown(level: object) -> str:
+def _level_text(level: object) -> str:
     return "missing" if level is None else str(level)[:60]
 
 
@@ -139,7 +144,7 @@ def _rarity_edges(counts: np.ndarray) -> np.ndarray:
     for count in np.unique(counts)[::-1]:
         n_levels = int((counts == count).sum())
         end = -np.log2((count - 0.5) / total)
-        # cells of common levels would be slivers, which are spikes again: a quarter of a bit at least
+        # cells of common levels would be so narrow that the density peaks there: a quarter of a bit at least
         width = max(end - edges[-1], 0.25 if count > 0.01 * total else 1e-3 * n_levels)
         edges += list(edges[-1] + width * np.arange(1, n_levels + 1) / n_levels)
     return np.array(edges)

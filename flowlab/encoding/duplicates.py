@@ -1,6 +1,6 @@
 """Columns that follow exactly from another one: the same numbers, another unit, the same categories by other names.
 
-A flow trained on such a pair finds a density that grows without end along the line both lie on.
+On such a pair the likelihood of a flow is unbounded: the density grows without limit on the line both lie on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRECISION = 1e-9
 
 
 def find_copies(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> dict[str, dict[str, Any]]:
-    """For each column that follows from an earlier one: which one, and how to get it back. JSON-able."""
+    """For each column that follows from an earlier one, JSON-able: which one ("of"), and the map from it."""
     is_number = {
         role.name: role.role == "feature"
         and pd.api.types.is_numeric_dtype(frame[role.name].dtype)
@@ -33,7 +33,7 @@ def find_copies(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> dict[str, d
 
 
 def decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
-    """The copied column again, from the decoded column it follows from."""
+    """The copied column, computed from the decoded column it follows from."""
     if "pairs" in copy:
         table = dict(copy["pairs"])
         values = original.astype(object).where(original.notna(), None).map(lambda value: table.get(value))
@@ -45,7 +45,7 @@ def decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
 
 
 def n_deviating(original: pd.Series, column: pd.Series, copy: dict[str, Any]) -> int:
-    """In how many rows the column no longer follows from the original."""
+    """Number of rows in which the column does not follow from the original."""
     expected = decode_copy(original.reset_index(drop=True), copy)
     column = column.reset_index(drop=True)
     if "pairs" in copy:

@@ -1,4 +1,4 @@
-"""TableEncoder: a table as analysts have it becomes a finite matrix, and rows of the matrix become the table again."""
+"""TableEncoder: encodes a table as a finite matrix, and decodes rows of the matrix to the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flowlab.tables.threads import in_threads
 
 MAX_FEATURES = 4_000
 CHUNK_ROWS = 32_768
-"""Rows encoded at a time: what is computed with stays in the processor's cache."""
+"""Rows encoded at a time, so that they stay in the processor's cache."""
 
 
 _LEARNED = ("notes_", "constants_", "copies_", "shared_holes_", "time_", "order_", "clock_")
@@ -35,20 +35,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ----------
     roles : sequence of ColumnRole, or None to propose them; features, categories and a context are encoded
     missing : "median" fills holes, "indicator" also adds a 0/1 feature, "auto" adds it where 1 % or more is missing;
-        what the role of a column says goes before
+        the role of a column takes precedence
     max_one_hot : categories with more levels than this become one feature, their rarity
     clock : whether the time column adds hour and weekday features (sine and cosine)
-    lags : how many earlier rows stand beside each row (windows of a series); rows are taken in order of time
+    lags : how many earlier rows, in order of time, are appended to each row as features (windows of a series)
     random_state : seed of the noise that spreads repeated values over their cells
 
     Attributes
     ----------
-    columns_ : one plan per encoded column (`columns.NumberColumn`, `columns.CategoryColumn`)
+    columns_ : one plan per encoded column (`numeric.NumberColumn`, `categorical.CategoryColumn`)
     notes_ : what was decided, one sentence each
     sources_ : for each feature the column it comes from
 
     Outliers are left to the flow, which squashes beyond 8 standard deviations; a column is squashed here (arcsinh) only
-    when its tails are so heavy, or a few values so far, that standardising would press the bulk into a sliver.
+    when its tails are so heavy, or a few values so far, that standardising would leave the bulk almost no width.
 
     >>> frame = pd.DataFrame({"x": [1, 2, 2, 4], "colour": ["red", "red", "blue", None]})
     >>> encoder = TableEncoder().fit(frame)
@@ -103,7 +103,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 "set columns that do not matter to ignore."
             )
         self.n_features_in_ = len(used)
-        pa.default_memory_pool().release_unused()  # what the texts were counted in
+        pa.default_memory_pool().release_unused()  # memory in which the texts were counted
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
@@ -132,12 +132,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             order = np.argsort(numbers(frame[self.time_]), kind="stable")
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
-        # the first rows have no past: the earliest row stands in for it
+        # the first rows have no predecessors: the earliest row replaces them
         earlier = [matrix[order[np.maximum(place - lag, 0)]] for lag in range(1, self.lags + 1)]
         return np.concatenate([matrix, *earlier], axis=1)
 
     def inverse_transform(self, Z: np.ndarray) -> pd.DataFrame:
-        """The user's columns, types, ranges and categories again; identifiers, label and time are not among them."""
+        """The table of features Z (n_rows, n_features), with the columns, types, ranges and categories of the fit.
+
+        Identifiers, label and time are not among them. Raises ValueError for another number of features.
+        """
         check_is_fitted(self, "columns_")
         Z = np.asarray(Z, dtype=float)
         n_features = len(self.get_feature_names_out())
@@ -157,7 +160,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
 
     def unfamiliar(self, X: pd.DataFrame) -> list[str]:
-        """What a table holds that was not there at the fit, one sentence each: the features cannot show it."""
+        """Changes since the fit that the features cannot express, one sentence each: new values, broken copies."""
         check_is_fitted(self, "columns_")
         sentences = []
         for name, constant in self.constants_.items():
@@ -186,6 +189,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @property
     def sources_(self) -> tuple[str, ...]:
+        """For each feature the column it comes from, (n_features,)."""
         sources = [plan.name for plan in self.columns_ for _ in plan.names()]
         sources += [self.time_] * (4 if self.clock_ else 0)
         return tuple(sources) * (1 + self.lags)
@@ -210,7 +214,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @classmethod
     def from_json(cls, text: str) -> TableEncoder:
-        """The encoder of `to_json`. Raises ValueError for anything else."""
+        """The encoder in the text of `to_json`. Raises ValueError for anything else."""
         try:
             fields = json.loads(text)
             encoder = cls(**fields.pop("params"))
@@ -314,8 +318,8 @@ def _jsonable(value: object) -> object:
 
 
 def _nothing_left(roles: Sequence[ColumnRole]) -> str:
-    found = ", ".join(f"{role.name[:40]} ({role.reason or role.role})" for role in roles[:4])
+    examples = ", ".join(f"{role.name[:40]} ({role.reason or role.role})" for role in roles[:4])
     return (
-        f"No column is left to learn from: {found}{', ...' if len(roles) > 4 else ''}; "
+        f"No column is left to learn from: {examples}{', ...' if len(roles) > 4 else ''}; "
         "give at least one column that varies the role feature or category."
     )

@@ -38,7 +38,7 @@ def row_keys(index: pd.Index, seed: int) -> np.ndarray:
 def cell_noise(keys: np.ndarray, values: np.ndarray, salt: str) -> np.ndarray:
     """Uniform in (-0.5, 0.5), the same for the same key, value and salt; shape (n_rows,)."""
     bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
-    bits ^= keys  # which are mixed already
+    bits ^= keys  # the keys are mixed already
     bits ^= _salt_bits(salt)
     noise = (splitmix64(bits) >> np.uint64(11)).astype(np.float64)
     noise += 0.5
@@ -56,9 +56,17 @@ def _salt_bits(salt: str) -> np.uint64:
 class NumberColumn:
     """A column of numbers or dates (as seconds since `epoch`).
 
-    step: grid the values lie on (0: none); levels: the few values there are; atoms: (value, width, shift) of values
-    many rows share, and how far all others stand aside for their cells; scale: unit of the arcsinh that squashes heavy
-    tails (0: none); spread: width over which holes are filled.
+    Attributes
+    ----------
+    name, dtype : of the column
+    fill, spread : median of the column, around which holes are filled, and the width of the interval they fill
+    low, high : range of the finite values
+    origin, step : grid on which the values lie; step 0 for none
+    levels : the distinct values where they are few and on no grid
+    atoms : (value, width of its cell, shift of all other values away from it) of values that many rows share
+    centre, scale : of the arcsinh that squashes heavy tails; scale 0 for none
+    indicator : whether a second feature marks missing values
+    epoch : nanoseconds since 1970 from which dates count
     """
 
     kind: ClassVar[str] = "number"
@@ -79,7 +87,7 @@ class NumberColumn:
 
     @classmethod
     def learn(cls, column: pd.Series, indicator: bool, dequantise: bool = True) -> NumberColumn:
-        """Judge a column that has at least two different finite values."""
+        """The plan of a column that has at least two different finite values; `dequantise` False leaves out atoms."""
         dtype = str(column.dtype)
         is_date = dtype.startswith("datetime")
         epoch = int(column.min().floor("D").value) if is_date else 0
@@ -95,7 +103,7 @@ class NumberColumn:
             plan.spread = float(np.mean(np.abs(sample - median))) or float(plan.high - plan.low)
         plan._find_cells(finite, sample, n_distinct)
         tail = max(q99 - median, median - q01) / plan.spread
-        half = (plan.high - plan.low) / 2  # which the standard deviation cannot exceed
+        half = (plan.high - plan.low) / 2  # an upper bound of the standard deviation
         wide = half > WIDE * plan.spread and float(np.std(finite)) > WIDE * plan.spread
         if (tail > HEAVY_TAIL or wide) and n_distinct > 20 and not is_date:
             plan.centre, plan.scale = plan.fill, plan.spread
@@ -117,11 +125,12 @@ class NumberColumn:
             for value in values[counts > 0.02 * len(sample)][:8]:
                 gap = np.abs(finite - value)
                 gap = gap[gap > 0].min()
-                # the nearest of many values is so near that its gap would be a spike again
+                # among many values the gap to the nearest is too narrow for a cell
                 width = max(min(gap, 0.1 * (self.high - self.low)), MIN_CELL * self.spread)
                 self.atoms += ((float(value), float(width), float(width / 2 if width > gap else 0.0)),)
 
     def names(self) -> list[str]:
+        """Names of the features: the column, and "... is missing" with an indicator."""
         return [self.name] + [f"{self.name} is missing"] * self.indicator
 
     def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
@@ -142,7 +151,7 @@ class NumberColumn:
                 (values == value) * width * noise for value, width, *_ in self.atoms
             )
         if holes is not None:
-            # one value for all holes would be a spike of its own: they fill the middle half of the column
+            # one value for all holes would have infinite density: they are spread over the middle half of the column
             values = np.where(holes, self.fill + self.spread * noise, values)
         if self.scale:
             values = np.arcsinh((values - self.centre) / self.scale)
@@ -191,7 +200,7 @@ def numbers(column: pd.Series, epoch: int = 0) -> np.ndarray:
 
 
 def is_known(values: np.ndarray) -> np.ndarray:
-    """Where a number can be computed with: neither missing, nor infinite, nor so large that its square is."""
+    """Mask (n_rows,) of usable numbers: not missing, not infinite, and below 1e100 so that squares stay finite."""
     return (values < 1e100) & (values > -1e100)
 
 
@@ -226,7 +235,7 @@ def _find_grid(values: np.ndarray, sample: np.ndarray, tied: bool) -> tuple[floa
 
 
 def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
-    """The values piece by piece, so that what is computed with them stays in the processor's cache."""
+    """The values in blocks that stay in the processor's cache."""
     return (values[start : start + 32_768] for start in range(0, len(values), 32_768))
 
 

@@ -1,4 +1,4 @@
-"""What an encoder remembers of its columns, as plans: kept as JSON, and met again by the columns of a new file."""
+"""The plans an encoder keeps of its columns: to JSON and back, and applied to the columns of a new file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def _is_one_value(column: pd.Series) -> bool:
 
 
 def column_as_learned(frame: pd.DataFrame, plan: NumberColumn | CategoryColumn) -> pd.Series:
-    """The column a plan was learned from, in its type again where a new file wrote it differently."""
+    """The column a plan was learned from, converted to the learned type where a new file writes it differently.
+
+    Raises TableError where the column is missing, or most of its cells cannot be converted.
+    """
     if plan.name not in frame:
         raise TableError(f"The column {plan.name!r}, which the detector learned from, is not in this table; add it.")
     column = frame[plan.name]
@@ -53,7 +56,10 @@ def column_as_learned(frame: pd.DataFrame, plan: NumberColumn | CategoryColumn) 
 
 
 def clock_features(frame: pd.DataFrame, time: str) -> np.ndarray:
-    """Hour of the day and day of the week on circles, shape (n_rows, 4); 0 where the time is missing."""
+    """Sine and cosine of the hour of the day and of the day of the week, (n_rows, 4); 0 where the time is missing.
+
+    Raises TableError where the table has no column `time`.
+    """
     if time not in frame:
         raise TableError(f"The time column {time!r}, which the detector learned from, is not in this table; add it.")
     stamps = pd.to_datetime(frame[time], errors="coerce")
@@ -63,12 +69,12 @@ def clock_features(frame: pd.DataFrame, time: str) -> np.ndarray:
 
 
 def to_dict(plan: NumberColumn | CategoryColumn) -> dict[str, Any]:
-    """The plan as what JSON can hold."""
+    """The plan as a JSON-able dict; `from_dict` is the inverse."""
     return {"kind": plan.kind, **asdict(plan)}
 
 
 def from_dict(fields: dict[str, Any]) -> NumberColumn | CategoryColumn:
-    """The plan again; ValueError where the fields are not a plan's."""
+    """The plan in a dict of `to_dict`. Raises ValueError for an unknown kind."""
     fields = dict(fields)
     kind = {"number": NumberColumn, "category": CategoryColumn}.get(fields.pop("kind", ""))
     if kind is None:

@@ -27,7 +27,15 @@ MISSING_POLICIES = ("auto", "median", "indicator")
 
 @dataclass(frozen=True)
 class ColumnRole:
-    """What one column is for (one of ROLES), why that was proposed, and what fills its holes (MISSING_POLICIES)."""
+    """What one column is used for.
+
+    Attributes
+    ----------
+    name : of the column
+    role : one of `ROLES`
+    reason : why it was proposed
+    missing : one of `MISSING_POLICIES`
+    """
 
     name: str
     role: str
@@ -36,7 +44,7 @@ class ColumnRole:
 
 
 def sample_rows(frame: pd.DataFrame, n_rows: int = SAMPLE_ROWS) -> pd.DataFrame:
-    """Rows spread evenly over the table: enough to judge a column by, and the same each time."""
+    """At most `n_rows` rows, evenly spaced over the table and the same at each call."""
     if len(frame) <= n_rows:
         return frame
     return frame.iloc[np.linspace(0, len(frame) - 1, n_rows).astype(int)]
@@ -111,29 +119,29 @@ def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[in
             share = (column.astype(float) == 1).mean()
             if share <= 0.15:
                 rare.append((i, f"0/1 and rare ({share:.1%}): looks like a label"))
-    last = [found for found in rare if found[0] == len(roles) - 1]
+    last = [candidate for candidate in rare if candidate[0] == len(roles) - 1]
     if last or len(rare) == 1:
         return (last or rare)[0]
     return None
 
 
 def roles_to_text(roles: Sequence[ColumnRole], proposed: Sequence[ColumnRole]) -> str:
-    """Only what differs from the proposal, by column number: "ignore=3-5,9;category=2". Empty when nothing does."""
+    """The roles that differ from the proposal, by column number: "ignore=3-5,9;category=2"; "" when none does."""
     pairs = enumerate(zip(roles, proposed, strict=True))
-    return numbers_to_text({i: chosen.role for i, (chosen, before) in pairs if chosen.role != before.role})
+    return numbers_to_text({i: role.role for i, (role, proposal) in pairs if role.role != proposal.role})
 
 
 def roles_from_text(text: str, proposed: Sequence[ColumnRole]) -> tuple[tuple[ColumnRole, ...], list[str]]:
     """The proposal with the changes of `text`, and one sentence for each part that makes no sense for this table."""
-    chosen, problems = numbers_from_text(text, ROLES, len(proposed), "column roles")
+    role_by_column, problems = numbers_from_text(text, ROLES, len(proposed), "column roles")
     roles = list(proposed)
-    for i, role in chosen.items():
+    for i, role in role_by_column.items():
         roles[i] = replace(roles[i], role=role, reason=roles[i].reason if role == roles[i].role else "chosen")
     return tuple(roles), problems
 
 
 def missing_to_text(roles: Sequence[ColumnRole]) -> str:
-    """What is done about missing values, where it was chosen: "indicator=2". Empty when nowhere."""
+    """The policies for missing values other than "auto", by column number: "indicator=2"; "" when there are none."""
     return numbers_to_text({i: role.missing for i, role in enumerate(roles) if role.missing != "auto"})
 
 
@@ -141,8 +149,8 @@ def missing_from_text(text: str, roles: Sequence[ColumnRole]) -> tuple[tuple[Col
     """The roles with the choices of `text`: a policy for all columns ("median"), or for some ("indicator=2,5-7")."""
     if text in MISSING_POLICIES:
         return tuple(replace(role, missing=text) for role in roles), []
-    chosen, problems = numbers_from_text(text, MISSING_POLICIES, len(roles), "choices for missing values")
-    return tuple(replace(role, missing=chosen.get(i, role.missing)) for i, role in enumerate(roles)), problems
+    policy_by_column, problems = numbers_from_text(text, MISSING_POLICIES, len(roles), "choices for missing values")
+    return tuple(replace(role, missing=policy_by_column.get(i, role.missing)) for i, role in enumerate(roles)), problems
 
 
 _RANGES = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")

@@ -27,8 +27,9 @@ class Clock:
     kind: ClassVar[str] = "clock"
 
     def decode(self, block: np.ndarray) -> pd.Series:
+        """Hours since Monday 00:00 of features (n_rows, 4), (n_rows,); nan where the time is missing."""
         hour, day = (np.arctan2(block[:, i], block[:, i + 1]) / (2 * np.pi) % 1.0 for i in (0, 2))
-        # the angle of the weekday goes on through the day, so that the hour must be taken off it
+        # the angle of the weekday advances through the day, so the hour is subtracted
         hours = 24 * (np.rint(7 * day - hour) % 7 + hour)
         return pd.Series(np.where(np.hypot(block[:, 0], block[:, 1]) > 0.5, hours, np.nan))
 
@@ -53,6 +54,7 @@ class Source:
 
     @property
     def features(self) -> slice:
+        """The columns of X that are this column's features."""
         return slice(self.start, self.stop)
 
     @property
@@ -90,22 +92,22 @@ class Source:
 def feature_sources(
     columns: Sequence[str], context: int | None = None, levels: Sequence[str] = ()
 ) -> tuple[Source, ...]:
-    """Features that are the columns themselves; that of a context reads as the names of its levels."""
-    found = [Source(str(name), j, j + 1) for j, name in enumerate(columns)]
+    """The sources of a table whose features are its columns; a context column decodes to the names of its levels."""
+    sources = [Source(str(name), j, j + 1) for j, name in enumerate(columns)]
     if context is not None:
-        plan = CategoryColumn(found[context].name, "str", tuple(levels), is_context=True)
-        found[context] = replace(found[context], plan=plan)
-    return tuple(found)
+        plan = CategoryColumn(sources[context].name, "str", tuple(levels), is_context=True)
+        sources[context] = replace(sources[context], plan=plan)
+    return tuple(sources)
 
 
 def silent_holes(encoder: TableEncoder, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """Column name to the numbers of its rows that were filled although no feature says so."""
-    found = {}
+    row_numbers = {}
     for plan in encoder.columns_:
         if plan.kind == "number" and not plan.indicator and plan.name not in encoder.shared_holes_:
             rows = np.flatnonzero(~is_known(numbers(frame[plan.name])))
-            found |= {plan.name: rows} if len(rows) else {}
-    return found
+            row_numbers |= {plan.name: rows} if len(rows) else {}
+    return row_numbers
 
 
 def table_sources(encoder: TableEncoder) -> tuple[Source, ...]:
@@ -116,16 +118,16 @@ def table_sources(encoder: TableEncoder) -> tuple[Source, ...]:
     >>> [(source.name, source.start, source.stop) for source in table_sources(TableEncoder().fit(frame))]
     [('x', 0, 1), ('colour', 1, 4)]
     """
-    found: list[Source] = []
+    sources: list[Source] = []
     for lag in range(encoder.lags + 1):
         behind = f", {lag} before" if lag else ""
         holes: dict[str, int] = {}
         for plan in encoder.columns_:
-            start = found[-1].stop if found else 0
+            start = sources[-1].stop if sources else 0
             stop = start + len(plan.names())
             holes[plan.name] = stop - 1
             hole = holes.get(encoder.shared_holes_.get(plan.name, ""))
-            found.append(Source(f"{plan.name}{behind}", start, stop, plan, hole))
+            sources.append(Source(f"{plan.name}{behind}", start, stop, plan, hole))
         if encoder.clock_:
-            found.append(Source(f"{encoder.time_}{behind}", found[-1].stop, found[-1].stop + N_CLOCK, Clock()))
-    return tuple(found)
+            sources.append(Source(f"{encoder.time_}{behind}", sources[-1].stop, sources[-1].stop + N_CLOCK, Clock()))
+    return tuple(sources)

@@ -1,4 +1,4 @@
-"""Toy densities given the class: what a flow under a condition can know best."""
+"""Toy densities given the class: the exact densities for conditional flows."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ class GivenClass(ToyDensity):
 
     @property
     def n_features(self) -> int:
+        """Features of the base, and the class."""
         return self.base.n_features + 1
 
     @property
     def anomaly_component(self) -> int | None:
+        """The component of the base that labels call an anomaly, or None."""
         return self.base.anomaly_component
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """Names of the base's features, and "class"."""
         return (*self.base.columns, CLASS)
 
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -58,8 +61,9 @@ class GivenClass(ToyDensity):
         X = self.base.sample(DRAWS, np.random.default_rng(0xC1A55))
         log_p = self.base.class_log_density(X)
         log_posterior = log_p - np.logaddexp.reduce(log_p, axis=1, keepdims=True)
-        unsure = -np.sum(np.exp(log_posterior) * np.maximum(log_posterior, -700), axis=1).mean()
-        return self.base.entropy() - np.log(self.base.n_classes) + float(unsure)
+        class_entropy = -np.sum(np.exp(log_posterior) * np.maximum(log_posterior, -700), axis=1).mean()
+        return self.base.entropy() - np.log(self.base.n_classes) + float(class_entropy)
 
     def window(self) -> tuple[float, float, float, float]:
+        """The window of the base: x0, x1, y0, y1."""
         return self.base.window()

@@ -64,6 +64,7 @@ class Clump1D(_Clump):
         check("width", self.width, 0.005, 5.0)
 
     def log_density_of_bulk(self, X: np.ndarray) -> np.ndarray:
+        """Log-density of the standard normal, in nats, (n_samples,)."""
         return -0.5 * X[:, 0] ** 2 - LOG_2PI / 2
 
     def _log_density_of_clump(self, X: np.ndarray) -> np.ndarray:
@@ -83,6 +84,7 @@ class Clump1D(_Clump):
         return -float(np.sum(w * np.exp(log_p) * log_p))
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         height = 0.5 if self.share < 0.1 else 1.1 * max(0.4, 0.4 * self.share / self.width)
         return -4.5, max(4.5, self.distance + 6 * self.width + 0.5), 0.0, height
 
@@ -108,6 +110,7 @@ class Clump2D(_Clump):
         check("correlation", self.correlation, -0.95, 0.95)
 
     def log_density_of_bulk(self, X: np.ndarray) -> np.ndarray:
+        """Log-density of the correlated Gaussian, in nats, (n_samples,)."""
         r = self.correlation
         square = (X[:, 0] ** 2 - 2 * r * X[:, 0] * X[:, 1] + X[:, 1] ** 2) / (1 - r**2)
         return -0.5 * square - LOG_2PI - 0.5 * np.log1p(-(r**2))
@@ -129,6 +132,7 @@ class Clump2D(_Clump):
         return entropy_on_grid(self.log_density, (-reach, self.distance + reach, -reach, reach), narrow / 3)
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         half = max(4.0, self.distance / 2 + 2.2)
         return square_window(-half + self.distance / 3, half + self.distance / 3, -half, half)
 
@@ -159,6 +163,7 @@ class WithOutliers(ToyDensity):
 
     @property
     def n_classes(self) -> int:
+        """Number of equally likely classes of the base."""
         return self.base.n_classes
 
     def classes_of(self, component: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -196,4 +201,5 @@ class WithOutliers(ToyDensity):
         return -float(np.sum(weights * np.exp(inside) * inside)) + outside
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         return self.base.window()

@@ -58,6 +58,7 @@ class NoisyCurve(ToyDensity):
 
     @property
     def n_classes(self) -> int:
+        """Number of arms."""
         return self._arms()
 
     def _class_log_density(self, X: np.ndarray) -> np.ndarray:
@@ -81,6 +82,7 @@ class NoisyCurve(ToyDensity):
         return entropy_on_grid(near_only, (x0, x1, y0, y1), self.noise / 1.5)
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         centres, _ = _curve_nodes(self)
         (x0, y0), (x1, y1) = centres.min(axis=0), centres.max(axis=0)
         return square_window(x0, x1, y0, y1, 0.25 * max(x1 - x0, y1 - y0) / 2 + 2 * self.noise)
@@ -203,6 +205,7 @@ class Rings(ToyDensity):
 
     @property
     def n_classes(self) -> int:
+        """Number of rings."""
         return self.n_rings
 
     def _class_log_density(self, X: np.ndarray) -> np.ndarray:
@@ -227,5 +230,6 @@ class Rings(ToyDensity):
         return -float(np.sum(weights * 2 * np.pi * r * np.exp(log_p) * log_p))
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         half = self._radii()[-1] * 1.2 + 2 * self.noise
         return -half, half, -half, half

@@ -37,6 +37,7 @@ class GaussianModes(ToyDensity):
 
     @property
     def n_classes(self) -> int:
+        """Number of modes."""
         return self.n_modes
 
     def _class_log_density(self, X: np.ndarray) -> np.ndarray:
@@ -54,6 +55,7 @@ class GaussianModes(ToyDensity):
         return entropy_on_grid(self.log_density, (-half, half, -half, half), self.noise / 3)
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         half = self.radius + 3 * self.noise
         return -half, half, -half, half
 
@@ -65,6 +67,7 @@ class _Wheel(ToyDensity):
 
     @property
     def n_classes(self) -> int:
+        """Number of arms."""
         return self.n_arms
 
     @abstractmethod
@@ -145,6 +148,7 @@ class Pinwheel(_Wheel):
         return rotate(X, -self._bend_angle(X))
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         return -4.5, 4.5, -4.5, 4.5
 
 
@@ -174,6 +178,7 @@ class Star(_Wheel):
         return X
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         half = 2.7 * max(self.length, self.noise)
         return -half, half, -half, half
 

@@ -48,6 +48,7 @@ class Checkerboard(ToyDensity):
         return 10 * self.n_cells  # the edges of the cells are then edges of panels
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         half = self.n_cells * self.cell * 0.625
         return -half, half, -half, half
 
@@ -75,6 +76,7 @@ class Banana(ToyDensity):
         return LOG_2PI_E + float(np.log(self.noise))
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         return square_window(-3, 3, -self.curvature - 2.5 * self.noise, 6.3 * self.curvature + 2.5 * self.noise)
 
 
@@ -109,6 +111,7 @@ class Sine(ToyDensity):
         return LOG_2PI + LOG_2PI_E / 2 + float(np.log(self.noise))
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         half = max(4.0, 1.5 + 2.5 * self.noise * float(np.exp(self.widening)))
         return -half, half, -half, half
 
@@ -133,6 +136,7 @@ class Funnel(ToyDensity):
         return LOG_2PI_E
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         half = max(3.2, 1.6 * float(np.exp(1.5 * self.steepness)))
         return -half, half, -half, half
 
@@ -166,4 +170,5 @@ class CorrelatedGaussian(ToyDensity):
         return self.n_features * LOG_2PI_E / 2 + (self.n_features - 1) / 2 * float(np.log1p(-(self.correlation**2)))
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         return (-4.0, 4.0, -4.0, 4.0) if self.n_features > 1 else (-4.0, 4.0, 0.0, 0.45)

@@ -47,7 +47,7 @@ def _table_parameters(table: int) -> _Parameters:
 class Table64(ToyDensity):
     """64 features: six Gaussians with ten strong directions each, every feature then bent by a sinh-arcsinh map.
 
-    The map (Jones and Pewsey 2009, Biometrika 96, equation 2) makes the margins skewed and heavy-tailed; its
+    The map (Jones and Pewsey 2009, Biometrika 96, equation 2) makes the marginals skewed and heavy-tailed; its
     derivative is known, so the density stays exact. `table` numbers different densities of this kind.
     """
 
@@ -85,7 +85,7 @@ class Table64(ToyDensity):
         """
         p = _table_parameters(self.table)
         log_dets = np.array([np.log(np.diag(root)).sum() for root in p.roots])
-        given = float(p.weights @ (64 * LOG_2PI_E / 2 + log_dets)) - float(p.weights @ np.log(p.weights))
+        joint_entropy = float(p.weights @ (64 * LOG_2PI_E / 2 + log_dets)) - float(p.weights @ np.log(p.weights))
         rng = np.random.default_rng(0)
         draws, _ = self._draw(20_000, rng)
         log_joint = p.log_joint(np.sinh(p.tail * np.arcsinh(draws) - p.skew))
@@ -99,7 +99,8 @@ class Table64(ToyDensity):
             bent = (np.arcsinh(x) + p.skew[:, None]) / p.tail[:, None]
             log_slope = np.log(np.cosh(bent)) - np.log(p.tail)[:, None] - 0.5 * np.log1p(x**2)
             slope += p.weights[k] * float(np.sum(log_slope @ weights))
-        return given - ambiguity + slope
+        return joint_entropy - ambiguity + slope
 
     def window(self) -> Window:
+        """A square that shows the density well: x0, x1, y0, y1."""
         return -6.0, 6.0, -6.0, 6.0
