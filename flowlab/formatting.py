@@ -1,4 +1,4 @@
-"""How numbers, times and shares read, and text that stays text: for sentences, figures and pages alike."""
+"""Format numbers, times and shares, and escape text, for sentences, figures and pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
 
 def escaped(text: object) -> str:
-    """Text as it is, whatever markup it holds: for names and values that users brought."""
+    """The text with its Markdown escaped and line breaks as blanks: for names and values of the user's."""
     return _SPECIAL.sub(r"\\\1", str(text)).replace("\n", " ")
 
 
@@ -42,7 +42,7 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A number a person can read: three significant digits, small ones as 3.1e-5."""
+    """A number with four significant digits; below 1e-3 and from 1e6 on with two, as 3.1e−5."""
     if value == 0 or not math.isfinite(value):
         return str(value)
     if abs(value) < 1e-3 or abs(value) >= 1e6:

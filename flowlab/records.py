@@ -1,4 +1,4 @@
-"""What travels between the parts of FlowLab: plain, frozen, JSON-able. Standard library only."""
+"""Spec, RunSpec and TrainEvent: frozen, JSON-able records that the parts of FlowLab exchange. Standard library only."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RunSpec:
         return (match[1], int(match[2])) if match else None
 
     def forked(self, run_id: str, step: int) -> RunSpec:
-        """The same, going on from `step` of run `run_id`."""
+        """The same spec as a fork that continues from `step` of run `run_id`."""
         return replace(self, parent=f"{run_id}@{step}")
 
     def to_json(self) -> str:
@@ -101,8 +101,8 @@ class RunSpec:
     def from_query(cls, query: Mapping[str, str], default: RunSpec) -> tuple[RunSpec, list[str]]:
         """Read a link: a RunSpec whose parameters are still text, and one sentence for each part that was ignored.
 
-        Nothing is evaluated here; names, types and ranges are the catalog's business (`catalog.tidy`). Keys
-        that are not of a run (view settings of a page) are left alone.
+        Names, types and ranges are not checked here but by `catalog.tidy`. Keys that are not of a run (view
+        settings of a page) are ignored.
         """
         problems: list[str] = []
         texts: dict[str, str] = {}
@@ -138,7 +138,7 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class TrainEvent:
-    """What one stretch of training reported.
+    """A report on one stretch of training.
 
     `train_loss` (mean over the stretch) and `val_loss` (newest evaluation, nan before the first) are means per
     row, in the unit the estimator's `loss_label` names; `seconds` counts training time since the run began.

@@ -58,7 +58,7 @@ def tidy(spec: RunSpec) -> tuple[RunSpec, list[str]]:
 
 
 def run_id(spec: RunSpec) -> str:
-    """What names a run: the digest of the spec with its defaults written out, 16 hex digits."""
+    """Identifier of a run: the digest of the spec with its defaults written out, 16 hex digits."""
     data, model = DATASETS[spec.data.name].identity(spec.data), MODELS[spec.model.name].identity(spec.model)
     return replace(spec, data=data, model=model).digest()
 
@@ -86,7 +86,19 @@ def fork_problem(parent: RunSpec, fork: RunSpec) -> str:
 
 
 def make_dataset(spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | None = None) -> Dataset:
-    """The Dataset a Spec names. `load_table` turns the digest of an uploaded table into a pandas DataFrame."""
+    """The Dataset a Spec names.
+
+    Parameters
+    ----------
+    spec : of an entry of `DATASETS`
+    seed : of the draws and the division of the rows
+    load_table : gives the DataFrame of an uploaded table by its digest
+
+    Raises
+    ------
+    ValueError
+        Where the spec is of an uploaded table but names none, or `load_table` is None.
+    """
     entry = DATASETS[spec.name]
     arguments = entry.complete(spec).params
     if entry.group == UPLOADED:
@@ -95,7 +107,7 @@ def make_dataset(spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | N
 
 
 def make_table(spec: Spec, seed: int, load_table: Callable[[str], Any] | None) -> tuple[Dataset, TableEncoder]:
-    """The Dataset of an uploaded table, and the encoder that leads from its columns to numbers and back."""
+    """The Dataset of an uploaded table, and its encoder. Raises ValueError where the spec names no uploaded table."""
     entry = DATASETS[spec.name]
     if entry.group != UPLOADED:
         raise ValueError(f"{entry.label} is not an uploaded table")
@@ -109,8 +121,8 @@ def make_table(spec: Spec, seed: int, load_table: Callable[[str], Any] | None) -
 def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> DensityModel:
     """The unfitted estimator a Spec names, its `random_state` set to the run's seed.
 
-    A detector that wants to know what its training rows are (`trained_on`) takes that from `dataset`, and a model that
-    can be conditioned (`context_column`) the number of the context.
+    From `dataset`, a detector takes whether its training rows are labelled normal (`trained_on`), and a model that can
+    be conditioned the number of the context column (`context_column`).
     """
     entry = MODELS[spec.name]
     model = entry.make(**entry.fixed, **entry.complete(spec).params)

@@ -1,4 +1,4 @@
-"""Entry and Control: what the catalog says of one data set or model, and what a parameter may be."""
+"""Entry and Control: one data set or model of the catalog, and one of its parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MASK = re.compile("=?[01]{2,1000}")
 
 @dataclass(frozen=True)
 class Control:
-    """One parameter a person can edit: what it is called, and what it may be.
+    """One parameter a person can edit: its label, its help and its allowed values.
 
     `kind` is "int", "float", "choice", "mask" (a choice, or digits 0 and 1 for the columns), "flag" or "text"; `low`
     and `high` bound the numbers; `choices` maps values to labels; `main` controls are shown at once, the others fold
@@ -86,7 +86,7 @@ class Entry:
     blurb: str = ""
     group: str = ""
     fixed: Mapping[str, Scalar] = field(default_factory=dict)
-    """Arguments that make this entry what it is and that nobody edits."""
+    """Arguments of `make` that define this entry and cannot be edited."""
 
     @cached_property
     def defaults(self) -> dict[str, Scalar]:
@@ -95,7 +95,7 @@ class Entry:
         return {control.name: parameters[control.name].default for control in self.controls}
 
     def tidy(self, spec: Spec) -> tuple[Spec, list[str]]:
-        """The spec with known, typed, allowed parameters that differ from the defaults; and what was wrong."""
+        """The spec with only known, allowed parameters that differ from the defaults, and one sentence per problem."""
         controls = {control.name: control for control in self.controls}
         params: dict[str, Scalar] = {}
         problems = []

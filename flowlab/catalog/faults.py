@@ -1,4 +1,4 @@
-"""Faults on purpose: what can be broken in a flow, what happens then, and which finding of the trust badge tells.
+"""Faults on purpose: what can be broken in a flow, its effect, and the findings of the trust badge that show it.
 
 >>> broken = breaks(Spec("affine"), 2)["sigmoid"]
 >>> broken.to_json()
@@ -20,8 +20,8 @@ from flowlab.records import Spec
 class Fault:
     """One setting that spoils a flow: `control` at `value`, in words for a button, a headline and a panel.
 
-    `caught_by` are names of findings of `diagnostics.audit`. Without `has_density` what the model calls its
-    log-density, and its loss, mean nothing. Models without the control are broken as model `instead`, if there is one.
+    `caught_by` are names of findings of `trust.audit`. Without `has_density` the log-density and the loss of the model
+    are not those of a normalised density. Models without the control are broken as model `instead`, if there is one.
     """
 
     name: str
@@ -87,12 +87,12 @@ BREAKABLE = ("spline", "affine", "maf", "iaf")
 
 
 def faults_of(spec: Spec) -> list[Fault]:
-    """The faults a model's spec has."""
+    """The faults that the parameters of a model's spec make."""
     return [fault for fault in FAULTS.values() if _has(spec, fault)]
 
 
 def keeps_density(spec: Spec) -> bool:
-    """Whether loss and log-density of a model mean what they say, whatever else is broken."""
+    """Whether loss and log-density of a model are those of a normalised density, whatever else is broken."""
     return all(fault.has_density for fault in faults_of(spec))
 
 

@@ -51,7 +51,7 @@ class Dataset:
     columns : one name per feature
     y : (n_rows,) int8 or None; 1 marks an anomaly, 0 a normal row
     time : (n_rows,) datetime64[ns] or float, or None
-    name : what people read ("half moons", "orders.csv")
+    name : name shown to people ("half moons", "orders.csv")
     density : the exact density of toy data, else None
     split : (n_rows,) int8; 0 training, 1 validation, 2 test
     train_on : "all" or "normal": whether training rows marked as anomalies are left out of the fit
@@ -99,7 +99,7 @@ class Dataset:
         return columns if self.context is None else np.delete(columns, self.context)
 
     def sources(self) -> tuple[Source, ...]:
-        """The columns as people know them, each with its features."""
+        """The columns of the user's table, each with its features."""
         if self.encoder is not None:
             return table_sources(self.encoder)
         return feature_sources(self.columns, self.context, self.levels)
@@ -153,7 +153,7 @@ class Dataset:
         return None if self.density is None else -float(np.mean(self.density.log_density(self.part(part))))
 
     def digest(self) -> str:
-        """First 16 hex digits of the sha256 over everything a fit can depend on."""
+        """First 16 hex digits of the sha256 over X, split, y, column names, `train_on` and context."""
         h = hashlib.sha256()
         for array in (self.X, self.split, self.y):
             if array is not None:
@@ -172,6 +172,17 @@ def random_split(
 ) -> np.ndarray:
     """Divide rows at random into training 0, validation 1 and test 2; stratified by `y` when it is given.
 
+    Parameters
+    ----------
+    n_rows : number of rows
+    fractions : of training, validation and test rows; they sum to 1
+    seed : of the division
+    y : (n_rows,) labels; each part then holds about the same share of each label
+
+    Returns
+    -------
+    split : (n_rows,) int8
+
     >>> np.bincount(random_split(100)).tolist()
     [70, 15, 15]
     """
@@ -186,7 +197,7 @@ def random_split(
 
 
 def chronological_split(time: np.ndarray, fractions: tuple[float, float, float] = (0.5, 0.2, 0.3)) -> np.ndarray:
-    """Divide rows by time: the earliest become training 0, then validation 1, the latest test 2."""
+    """Divide rows by `time` (n_rows,): the earliest become training 0, then validation 1, the latest test 2; int8."""
     split = np.empty(len(time), np.int8)
     split[np.argsort(time, kind="stable")] = _parts_in_order(len(time), fractions)
     return split

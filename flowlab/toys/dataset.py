@@ -76,7 +76,7 @@ def make_toy(
     density : the exact density, which the Dataset carries along
     n_samples : number of rows, 10 to 1,000,000
     seed : of the draws and of the division into training, validation and test rows
-    name : what people read
+    name : name of the Dataset
     anomaly_share : share of rows, for densities of two features, that are replaced by labelled outliers spread
         evenly over the window; the Dataset's density is then the exact density of this mixture
     by_class : whether the class of each row is a context column, the last; the density is then that given the class.
