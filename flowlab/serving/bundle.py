@@ -38,7 +38,7 @@ class DetectorFileError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Detector:
+class DetectorBundle:
     """A fitted model with its encoder and a threshold: scores tables of the same columns.
 
     Attributes
@@ -90,7 +90,7 @@ def make_detector(
     evidence: Evidence,
     threshold: Threshold,
     encoder: TableEncoder | None = None,
-) -> Detector:
+) -> DetectorBundle:
     """The detector of a trained model: `evidence` holds its scores of the data set it was trained on."""
     dataset: Dataset = evidence.dataset
     rows = dataset.rows("train")
@@ -103,7 +103,7 @@ def make_detector(
         "flowlab": flowlab.__version__,
         "numpy": np.__version__,
     }
-    return Detector(
+    return DetectorBundle(
         spec,
         seed,
         dict(state),
@@ -117,7 +117,7 @@ def make_detector(
     )
 
 
-def to_bytes(detector: Detector) -> bytes:
+def to_bytes(detector: DetectorBundle) -> bytes:
     """The file's content. Equal detectors give equal bytes."""
     description = {
         "model": asdict(detector.spec),
@@ -147,7 +147,7 @@ def to_bytes(detector: Detector) -> bytes:
     return out.getvalue()
 
 
-def from_bytes(data: bytes) -> Detector:
+def from_bytes(data: bytes) -> DetectorBundle:
     """Read a detector file; DetectorFileError, one sentence, for anything else, altered or of another version."""
     members = _read_members(data)
     try:
@@ -158,7 +158,7 @@ def from_bytes(data: bytes) -> Detector:
         if problems:
             raise DetectorFileError(f"The model of this file cannot be made here: {problems[0]}")
         threshold = _threshold(description["threshold"])
-        return Detector(
+        return DetectorBundle(
             spec,
             int(description["seed"]),
             state,

@@ -20,7 +20,7 @@ import pyarrow.csv as pa_csv
 from flowlab.detection.drift import drift_sentences
 from flowlab.detection.scored import ADDED, with_scores
 from flowlab.jobs.pool import pool
-from flowlab.serving.bundle import Detector, DetectorFileError, from_bytes
+from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
 from flowlab.tables.delimited import read_delimited
 from flowlab.tables.dialect import Dialect, sniff
 from flowlab.tables.export import FORMULA_STARTS, to_csv_bytes
@@ -81,7 +81,7 @@ class Summary:
 class Scorer:
     """A detector ready to score frames."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: DetectorBundle) -> None:
         self.detector = detector
         self.model = detector.model()
         self.encoder = detector.table_encoder()
@@ -106,7 +106,7 @@ class Scorer:
         return numbers
 
     def score(self, frame: pd.DataFrame, n_carried: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """The sheet of `Detector.sheet` for all but the first `n_carried` rows, and the counts of `Baseline.count`."""
+        """`DetectorBundle.sheet` of all but the first `n_carried` rows, and their counts (`Baseline.count`)."""
         X = self.matrix(frame)[n_carried:]
         sheet = self.detector.sheet(self.model.anomaly_score(X))
         return sheet, self.detector.baseline.count(X, sheet["score"])
@@ -187,7 +187,7 @@ def score_file(
 
 
 def _drain(
-    detector: Detector, results: Iterator[ScoredBlock], sink: BinaryIO, progress: Progress, began: float
+    detector: DetectorBundle, results: Iterator[ScoredBlock], sink: BinaryIO, progress: Progress, began: float
 ) -> Summary:
     n_rows = n_flagged = n_bytes = 0
     counts = np.zeros(detector.baseline.shares.shape, np.int64)

@@ -18,7 +18,7 @@ from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import plain
 from flowlab.jobs import JobError
 from flowlab.plots import drift as plots
-from flowlab.serving.bundle import Detector, DetectorFileError, from_bytes
+from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
 from flowlab.serving.scoring import Summary, score_file
 from flowlab.tables.limits import TableError
 
@@ -93,7 +93,7 @@ def _made(key: str, threshold_text: str, _make) -> bytes:
     return _make()
 
 
-def _opened(detector: bytes) -> Detector | None:
+def _opened(detector: bytes) -> DetectorBundle | None:
     try:
         return from_bytes(detector)
     except DetectorFileError as error:
@@ -101,7 +101,7 @@ def _opened(detector: bytes) -> Detector | None:
         return None
 
 
-def _describe(detector: Detector) -> None:
+def _describe(detector: DetectorBundle) -> None:
     rows = formatting.plural(int(detector.facts.get("training_rows", 0)), "row")
     what = f"{catalog.MODELS[detector.spec.name].label} trained on {rows} of {detector.facts.get('data') or 'a table'}"
     flags = f"rows with a score of at least {plain(detector.threshold.value)} are flagged"
@@ -127,7 +127,7 @@ def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
     return summary, scored
 
 
-def _show(detector: Detector, summary: Summary, scored: bytes, name: str) -> None:
+def _show(detector: DetectorBundle, summary: Summary, scored: bytes, name: str) -> None:
     share = summary.n_flagged / summary.n_rows
     expected = float(np.mean(detector.calibration >= detector.threshold.value))
     first, second, third = st.columns(3)
