@@ -1,7 +1,7 @@
-"""Threshold rules that promise something about rows not seen yet: conformal, false-discovery rate, extreme value.
+"""Threshold rules with a guarantee for new rows: split conformal and false-discovery rate.
 
-All need rows known, or taken, to be normal, that the model was not fitted to. Where labels are given these are
-the rows labelled normal; without labels all rows are taken, and anomalies among them make the rules stricter.
+Both need rows that are, or count as, normal and that the model was not fitted to. With labels these are the rows
+labelled normal; without labels all rows count, and anomalies among them raise the threshold.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ from flowlab.detection.threshold import Threshold, between, check_scores, just_a
 def conformal_p_values(scores, calibration) -> np.ndarray:
     """Split conformal p-value per row, (n,): (1 + calibration scores at least as high) / (1 + calibration scores).
 
+    Parameters
+    ----------
+    scores : (n,) anomaly scores of the rows to be judged
+    calibration : (m,) anomaly scores of normal rows, in any order
+
     A normal row has a p-value of at most a with probability at most a, for any model and any distribution, as
     long as it and the calibration rows are exchangeable (Vovk et al. 2005; Bates et al. 2023, eq. 2). The
-    smallest possible p-value is 1 / (n + 1).
+    smallest possible p-value is 1 / (m + 1).
     """
     ordered = np.sort(np.asarray(calibration, np.float64))
     at_least = len(ordered) - np.searchsorted(ordered, scores, side="left")
@@ -27,7 +32,12 @@ def conformal_p_values(scores, calibration) -> np.ndarray:
 
 
 def rows_needed(rate: float, confidence: float = 0.0) -> int:
-    """Calibration rows without which no false-alarm promise of `rate` can be given.
+    """Smallest number of calibration rows that allows a false-alarm promise of `rate`.
+
+    Parameters
+    ----------
+    rate : promised share of normal rows that are flagged
+    confidence : as for `false_alarm_promise`
 
     >>> rows_needed(0.01), rows_needed(0.01, confidence=0.95)
     (99, 299)
@@ -38,10 +48,12 @@ def rows_needed(rate: float, confidence: float = 0.0) -> int:
 
 
 def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float = 0.0) -> Threshold:
-    """Flags a normal row with probability at most `rate` (split conformal).
+    """Threshold that flags a normal row with probability at most `rate` (split conformal).
 
     Parameters
     ----------
+    scores : (n,) anomaly scores
+    y : (n,) 1 for anomalies, or None
     rate : promised share of normal rows that are flagged
     confidence : 0 promises the rate on average over calibration sets; 0.95, that the realised rate stays under
         `rate` for 95 % of calibration sets (Vovk 2012, "Conditional validity", proposition 2a)
@@ -83,6 +95,8 @@ def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
 
     Parameters
     ----------
+    scores : (n,) anomaly scores to calibrate on
+    y : (n,) 1 for anomalies, or None
     q : expected share of false alarms among the flagged rows, at most
     batch : (m,) scores of the rows to be judged (the test rows); their labels are not used. By default the
         rows of `scores` themselves.
@@ -135,7 +149,7 @@ def _allowed_exceedances(n: int, rate: float, confidence: float) -> int:
 
 
 def normal_rows(scores, y) -> tuple[np.ndarray, str]:
-    """Sorted scores of the rows to calibrate on, and a caution where they are only taken to be normal."""
+    """Ascending scores of the rows to calibrate on, and a caution ("" with labels) where all rows count as normal."""
     scores, y = check_scores(scores, y)
     if y is not None:
         return np.sort(scores[~y]), ""
@@ -143,8 +157,10 @@ def normal_rows(scores, y) -> tuple[np.ndarray, str]:
 
 
 def all_equal(n: int, value: float) -> str:
+    """The sentence with which a rule refuses `n` scores that all equal `value`."""
     return f"All {n:,} scores equal {plain(value)}: no threshold tells rows apart."
 
 
 def in_percent(share: float) -> str:
+    """A share in percent, to three significant digits: 0.0125 as "1.25 %"."""
     return f"{100 * share:.3g} %"

@@ -2,7 +2,7 @@
 
 The model is that of the course M. Lombardi, "Anomaly detection as density estimation" (2021): an alarm with
 no anomalous row within the tolerance is a false alarm, an anomalous row with no alarm within the tolerance
-is missed. Late rows are our addition and cost nothing by default.
+is missed. Late rows are an addition and cost nothing by default.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ class CostCurve:
     best_so_far: np.ndarray
 
     def false_alarms(self, threshold) -> np.ndarray:
-        """Alarms with no anomaly within the tolerance, in rows."""
+        """Flagged rows with no anomaly within the tolerance, at one threshold or at each of an array."""
         return len(self.alone) - np.searchsorted(self.alone, threshold, side="left")
 
     def missed(self, threshold) -> np.ndarray:
-        """Anomalous rows with no alarm within the tolerance."""
+        """Anomalous rows with no alarm within the tolerance, at one threshold or at each of an array."""
         return np.searchsorted(self.best_near, threshold, side="left")
 
     def late(self, threshold) -> np.ndarray:
-        """Anomalous rows before the first alarm of their event."""
+        """Anomalous rows before the first alarm of their event, at one threshold or at each of an array."""
         return np.searchsorted(self.best_so_far, threshold, side="left")
 
     def cost(self, threshold) -> np.ndarray:
@@ -81,6 +81,8 @@ def cost_curve(scores, y, model: CostModel | None = None, position=None) -> Cost
     model : prices and tolerance
     position : (n,) row numbers or times in which the tolerance is measured; 0, 1, 2, ... by default.
         datetime64 positions are turned to seconds.
+
+    Sorting and range maxima take O(n log n).
 
     >>> curve = cost_curve([0, 9, 1, 2, 8], [0, 0, 1, 0, 0], CostModel(tolerance=1))
     >>> curve.cost([0.5, 5, 10]).tolist()
@@ -101,7 +103,10 @@ def cost_curve(scores, y, model: CostModel | None = None, position=None) -> Cost
 
 
 def row_positions(n_rows: int, position=None) -> np.ndarray:
-    """Where rows lie on the axis of the tolerance, (n,) float64: row numbers, or seconds for dates."""
+    """Where rows lie on the axis of the tolerance, (n_rows,) float64: row numbers, or seconds for dates.
+
+    ValueError for another shape or a missing time.
+    """
     if position is None:
         return np.arange(n_rows, dtype=np.float64)
     position = np.asarray(position)

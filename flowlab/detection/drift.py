@@ -29,7 +29,13 @@ class Baseline:
     n_rows: int
 
     def count(self, X: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Rows per bin, (n_features + 1, 10); counts of chunks add up."""
+        """Rows per bin, (n_features + 1, 10), the score last; counts of chunks add up.
+
+        Parameters
+        ----------
+        X : (n, n_features)
+        scores : (n,) anomaly scores
+        """
         counts = np.empty(self.shares.shape, np.int64)
         for j, values in enumerate([*X.T, scores]):
             counts[j] = np.bincount(np.searchsorted(self.edges[j], values, side="right"), minlength=N_BINS)
@@ -49,10 +55,12 @@ class Baseline:
         return np.maximum(index - (used.sum(axis=1) - 1) * (1 / n + 1 / self.n_rows), 0.0)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
+        """The baseline as arrays by name, for an NPZ file; `from_arrays` reads them."""
         return {"edges": self.edges, "shares": self.shares, "n_rows": np.array(self.n_rows)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Baseline:
+        """The baseline that `to_arrays` wrote; KeyError or ValueError for anything else."""
         edges, shares = arrays["edges"], arrays["shares"]
         if edges.ndim != 2 or shares.shape != (len(edges), N_BINS) or edges.shape[1] != N_BINS - 1:
             raise ValueError("the statistics of training do not have the shape they should have")
@@ -71,7 +79,14 @@ def baseline(X: np.ndarray, scores: np.ndarray) -> Baseline:
 
 
 def drift_sentences(names: tuple[str, ...], shift: np.ndarray, n_shown: int = 4) -> list[str]:
-    """One sentence for each strong shift, the score first, then the strongest columns."""
+    """One sentence for each strong shift, the score first, then the strongest columns.
+
+    Parameters
+    ----------
+    names : of the features
+    shift : (n_features + 1,) stability indices of `Baseline.shift`
+    n_shown : how many columns are named; one more sentence counts the others
+    """
     sentences = []
     if shift[-1] >= STRONG:
         sentences.append(

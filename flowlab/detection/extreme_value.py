@@ -12,10 +12,12 @@ from flowlab.detection.threshold import Threshold, refusal
 
 
 def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) -> Threshold:
-    """Peaks over threshold: a generalised Pareto tail is fitted and read off at `rate`.
+    """Threshold that a share `rate` of normal rows exceeds, by a generalised Pareto tail (peaks over threshold).
 
     Parameters
     ----------
+    scores : (n,) anomaly scores
+    y : (n,) 1 for anomalies, or None
     rate : share of normal rows above the threshold, may be smaller than 1 / n_rows
     start : quantile above which the tail is fitted
 

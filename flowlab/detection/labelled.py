@@ -1,7 +1,7 @@
 """Threshold rules that need labels: least cost, best F-beta, recall at a given precision.
 
-Each tries every threshold that makes a difference, except the one that flags every row: a rule that cannot do
-better than that says so instead.
+Each tries every threshold that makes a difference, except the one that flags every row, and says so where that
+one does better.
 """
 
 from __future__ import annotations
@@ -26,15 +26,20 @@ def least_cost(
 ) -> Threshold:
     """The threshold with the least total cost on these rows.
 
-    `c_alarm`, `c_missed`, `c_late`, `tolerance` and `position` are those of `cost.CostModel` and
-    `cost.cost_curve`. `candidates` restricts the search to given thresholds, as the course's line search did;
-    the first of equals wins then.
+    Parameters
+    ----------
+    scores : (n,) anomaly scores
+    y : (n,) 1 for anomalies; with None the rule refuses
+    c_alarm, c_missed, c_late, tolerance : prices and tolerance of `cost.CostModel`
+    position : (n,) row numbers or times, as for `cost.cost_curve`
+    candidates : (k,) the only thresholds to try, as in the course's line search; of equal costs the first wins.
+        None: all of them
     """
     model = CostModel(c_alarm, c_missed, c_late, tolerance)
     parameters = {"c_alarm": c_alarm, "c_missed": c_missed, "c_late": c_late, "tolerance": tolerance}
-    no = _needs_both_labels("cost", scores, y, parameters)
-    if no:
-        return no
+    refused = _needs_both_labels("cost", scores, y, parameters)
+    if refused:
+        return refused
     curves = threshold_curves(scores, y, model, position)
     cost = curves.costs.cost
     if candidates is None:
@@ -59,13 +64,20 @@ def least_cost(
 
 
 def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
-    """The threshold with the highest F-beta; `beta` above 1 weighs recall more, below 1 precision."""
+    """The threshold with the highest F-beta; `beta` above 1 weighs recall more, below 1 precision.
+
+    Parameters
+    ----------
+    scores : (n,) anomaly scores
+    y : (n,) 1 for anomalies; with None the rule refuses
+    beta : above 0
+    """
     parameters = {"beta": beta}
     if not beta > 0:
         raise ValueError(f"beta must be above 0, not {beta!r}")
-    no = _needs_both_labels("f_beta", scores, y, parameters)
-    if no:
-        return no
+    refused = _needs_both_labels("f_beta", scores, y, parameters)
+    if refused:
+        return refused
     curves = threshold_curves(scores, y)
     gain = curves.at(_choices(curves), beta)["f_beta"]
     everything = float(curves.at(-np.inf, beta)["f_beta"])
@@ -85,13 +97,20 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
 
 
 def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
-    """The threshold that catches most anomalies while the precision is at least `precision`."""
+    """The threshold with the highest recall among those with a precision of at least `precision`.
+
+    Parameters
+    ----------
+    scores : (n,) anomaly scores
+    y : (n,) 1 for anomalies; with None the rule refuses
+    precision : above 0, at most 1
+    """
     parameters = {"precision": precision}
     if not 0 < precision <= 1:
         raise ValueError(f"precision must be above 0 and at most 1, not {precision!r}")
-    no = _needs_both_labels("precision", scores, y, parameters)
-    if no:
-        return no
+    refused = _needs_both_labels("precision", scores, y, parameters)
+    if refused:
+        return refused
     curves = threshold_curves(scores, y)
     at = curves.at(_choices(curves))
     allowed = np.nan_to_num(at["precision"], nan=-1.0) >= precision

@@ -1,4 +1,4 @@
-"""What happens at every threshold: counts, rates, precision and recall, computed once by sorting."""
+"""Counts, rates, precision and recall at every threshold, computed once by sorting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from flowlab.detection.threshold import check_scores, just_above
 
 @dataclass(frozen=True)
 class Confusion:
-    """How many rows fell where at one threshold."""
+    """The confusion matrix at one threshold, in rows.
+
+    Attributes
+    ----------
+    true_alarms, false_alarms : flagged anomalies, flagged normal rows
+    missed, true_normal : anomalies and normal rows that are not flagged
+    """
 
     true_alarms: int
     false_alarms: int
@@ -22,6 +28,7 @@ class Confusion:
 
     @property
     def n_rows(self) -> int:
+        """All rows, the sum of the four counts."""
         return self.true_alarms + self.false_alarms + self.missed + self.true_normal
 
 
@@ -29,7 +36,11 @@ class Confusion:
 class ThresholdCurves:
     """All curves against the threshold; any threshold is answered in O(log n). Made by `threshold_curves`.
 
-    `ordered` are all scores, `normal` and `anomalous` those of either label (None without labels), ascending.
+    Attributes
+    ----------
+    ordered : (n,) all scores, ascending
+    normal, anomalous : scores of either label, ascending; None without labels
+    costs : the cost at every threshold; None without labels
     """
 
     ordered: np.ndarray
@@ -39,6 +50,7 @@ class ThresholdCurves:
 
     @property
     def has_labels(self) -> bool:
+        """Whether the rows came with labels."""
         return self.normal is not None
 
     def flagged(self, threshold) -> np.ndarray:
@@ -46,12 +58,12 @@ class ThresholdCurves:
         return _at_least(self.ordered, threshold)
 
     def confusion(self, threshold: float) -> Confusion:
-        """Counts at one threshold; needs labels."""
+        """The confusion matrix at one threshold; needs labels."""
         caught, false = int(_at_least(self.anomalous, threshold)), int(_at_least(self.normal, threshold))
         return Confusion(caught, false, len(self.anomalous) - caught, len(self.normal) - false)
 
     def at(self, thresholds, beta: float = 1.0) -> dict[str, np.ndarray]:
-        """Every measure at each threshold, as arrays by name.
+        """Every measure at each threshold, as arrays by name, of the shape of `thresholds`.
 
         Always `flagged` (rows) and `flagged_share`. With labels `false_alarms`, `missed` (rows), `precision`,
         `recall`, `false_alarm_rate`, `f_beta` and `cost`. A ratio without a denominator is nan: the precision of
@@ -88,13 +100,13 @@ class ThresholdCurves:
         return np.unique(np.r_[by_rank, by_value, just_above(ordered[-1])])
 
     def roc(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """False-alarm rate, recall, threshold; from flagging nothing to flagging everything."""
+        """False-alarm rate, recall and threshold of the ROC curve, from flagging nothing to everything; with labels."""
         thresholds = self.distinct()[::-1]
         at = self.at(thresholds)
         return at["false_alarm_rate"], at["recall"], thresholds
 
     def precision_recall(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Recall, precision, threshold; from flagging nothing (precision nan) to flagging everything."""
+        """Recall, precision and threshold, from flagging nothing (precision nan) to everything; needs labels."""
         thresholds = self.distinct()[::-1]
         at = self.at(thresholds)
         return at["recall"], at["precision"], thresholds
@@ -117,13 +129,13 @@ class ThresholdCurves:
 
 
 def threshold_curves(scores, y=None, cost: CostModel | None = None, position=None) -> ThresholdCurves:
-    """Sort once, then ask for any threshold.
+    """Curves of all measures against the threshold, sorted once.
 
     Parameters
     ----------
     scores : (n,) anomaly scores, higher is more anomalous
     y : (n,) 1 for anomalies, or None
-    cost : prices of the errors
+    cost : prices of the errors, by default those of `CostModel()`
     position : (n,) row numbers or times in which the cost model's tolerance is measured
 
     >>> curves = threshold_curves([0.1, 0.4, 0.9, 0.8], [0, 0, 1, 0])
@@ -138,7 +150,13 @@ def threshold_curves(scores, y=None, cost: CostModel | None = None, position=Non
 
 
 def percentiles(scores, reference) -> np.ndarray:
-    """Share of reference rows that score lower, in percent, ties half; (n,)."""
+    """Share of reference rows that score lower, in percent, ties half; (n,).
+
+    Parameters
+    ----------
+    scores : (n,) anomaly scores
+    reference : (m,) anomaly scores to compare with, in any order
+    """
     ordered = np.sort(np.asarray(reference, np.float64))
     below = np.searchsorted(ordered, scores, side="left") + np.searchsorted(ordered, scores, side="right")
     return 50.0 * below / max(len(ordered), 1)
@@ -149,14 +167,19 @@ def _at_least(ordered: np.ndarray, threshold) -> np.ndarray:
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, nan where the whole is zero."""
+    """part / whole elementwise, nan where the whole is zero."""
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
 
 
 def score_bins(scores, y=None, edges=None, n_bins: int = 80) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Edges (n_bins + 1,) and counts (n_bins,) of a histogram, by label: "normal" and "anomaly", or "rows".
 
-    `edges` may be given (ascending, for unequal bins); else they are even from the lowest to the highest score.
+    Parameters
+    ----------
+    scores : (n,) anomaly scores
+    y : (n,) 1 for anomalies, or None
+    edges : ascending edges of unequal bins; None: even ones from the lowest to the highest score
+    n_bins : number of even bins
     """
     scores, y = check_scores(scores, y)
     if edges is None:

@@ -1,4 +1,4 @@
-"""How sure curves and thresholds are: bootstrap bands and intervals."""
+"""Sampling uncertainty of curves and thresholds: bootstrap bands and intervals."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ def bootstrap_bands(
     random_state: int = 0,
 ) -> dict[str, np.ndarray]:
     """Bootstrap bands of every curve: name -> (2, n_thresholds), lower and upper.
+
+    Parameters
+    ----------
+    curves : of the rows that are resampled
+    thresholds : (n_thresholds,) where to evaluate; they are sorted first
+    n_boot : number of resamples
+    level : pointwise coverage of the bands
+    beta : of F-beta
+    random_state : seed of the resamples
 
     Only the cell of the threshold grid in which a row's score lies matters to the counts, so resampling rows is
     a multinomial draw over cells: exact, and independent of the number of rows. The band of the cost keeps each
@@ -66,6 +75,16 @@ def bootstrap_interval(
 ) -> Threshold:
     """The same threshold with the bootstrap interval of its value.
 
+    Parameters
+    ----------
+    threshold : of a rule in `rules.RULES`; a refused or manual one comes back as it is
+    scores, y : (n,) scores and labels (or None) that it was chosen on
+    context : as for `rules.choose`
+    n_boot : number of resamples
+    level : coverage of the interval
+    random_state : seed of the resamples
+    max_rows : rows in one resample, at most
+
     The rule is applied to `n_boot` resamples of the rows; refusals count as infinite, and a threshold whose
     rule mostly refuses keeps no interval. Beyond `max_rows` rows a random part is resampled, which widens the
     interval. A cost model's tolerance is honoured by resampling blocks that are longer than it.
@@ -80,10 +99,10 @@ def bootstrap_interval(
     for _ in range(n_boot):
         rows = _resample(len(scores), min(len(scores), max_rows), block, rng)
         here = {key: _of_rows(value, rows, len(scores), key) for key, value in context.items()}
-        chosen = choose(
+        resampled = choose(
             threshold.rule, scores[rows], None if labels is None else labels[rows], here, **threshold.parameters
         )
-        values.append(chosen.value)
+        values.append(resampled.value)
     values = np.sort(values)
     low, high = (values[min(int(tail * n_boot), n_boot - 1)] for tail in ((1 - level) / 2, (1 + level) / 2))
     return replace(threshold, interval=(float(low), float(high)) if np.isfinite(low) else None)

@@ -13,7 +13,15 @@ from flowlab.detection.threshold import Threshold, check_scores, plain
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number of a rule, with the range a page offers."""
+    """One number of a rule, with the range a page offers.
+
+    Attributes
+    ----------
+    name : keyword of the rule's function
+    label, help : what people read
+    default : as in the function's signature
+    low, high, step : offered range and increment
+    """
 
     name: str
     label: str
@@ -48,15 +56,16 @@ class Rule:
 
     @property
     def needs_labels(self) -> bool:
+        """Whether the rule refuses without labels."""
         return self.labels == "needed"
 
     def __call__(self, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
         known = {parameter.name for parameter in self.parameters}
         if unknown := sorted(set(parameters) - known):
             raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(known)}")
-        given = {name: (context or {}).get(name) for name in self.context}
+        known_context = {name: (context or {}).get(name) for name in self.context}
         labels = () if self.labels == "unused" else (y,)
-        return self.choose(scores, *labels, **given, **parameters)
+        return self.choose(scores, *labels, **known_context, **parameters)
 
 
 RULES: dict[str, Rule] = {
@@ -180,7 +189,7 @@ RULES: dict[str, Rule] = {
 
 
 def manual(value: float) -> Threshold:
-    """A threshold somebody set by hand.
+    """A threshold set by hand; ValueError unless `value` is finite.
 
     >>> manual(3.0).sentence
     'Set by hand to 3.'
@@ -191,13 +200,15 @@ def manual(value: float) -> Threshold:
 
 
 def choose(rule: str, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
-    """Apply the rule of this name.
+    """The threshold that the rule of this name chooses; ValueError for a rule or parameter that does not exist.
 
     Parameters
     ----------
+    rule : key of `RULES`
     scores : (n,) anomaly scores of validation rows
     y : (n,) labels or None
     context : `position` (n,) for the tolerance, `time` (n,) for a budget a day, `batch` (m,) scores to be judged
+    parameters : of the rule; its defaults otherwise
 
     >>> choose("quantile", [1, 2, 3, 4, 5], share=0.2).value
     4.5
@@ -210,7 +221,13 @@ def choose(rule: str, scores, y=None, context: Mapping | None = None, **paramete
 def all_thresholds(
     scores, y=None, context: Mapping | None = None, parameters: Mapping | None = None
 ) -> list[Threshold]:
-    """What each rule of the table says, refusals included; `parameters` maps a rule's name to its settings."""
+    """The threshold of each rule in `RULES`, refusals included.
+
+    Parameters
+    ----------
+    scores, y, context : as for `choose`
+    parameters : name of a rule -> its parameters, where they differ from the defaults
+    """
     return [choose(name, scores, y, context, **(parameters or {}).get(name, {})) for name in RULES]
 
 

@@ -1,4 +1,4 @@
-"""The table an analyst leaves with: the rows as they came, and what the detector says of each."""
+"""Anomaly scores of a data set by part, and the table of its rows with score, percentile, p-value and flag."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowlab.detection.metrics import ThresholdCurves, percentiles, threshold_cu
 from flowlab.detection.threshold import HIGHEST, Threshold
 
 ADDED = {"score": "anomaly_score", "percentile": "percentile", "p_value": "p_value", "flagged": "flagged"}
-"""Entries of `evidence.score_sheet` and the columns they become."""
+"""Entries of `score_sheet` and the columns they become."""
 
 
 def with_scores(
@@ -27,19 +27,19 @@ def with_scores(
     Parameters
     ----------
     frame : the original rows
-    sheet : arrays (n_rows,) of `evidence.score_sheet`
+    sheet : arrays (n_rows,) of `score_sheet`
     reasons : row number -> up to three sentences; rows without an entry stay empty
 
-    A column that the table already has under one of these names keeps it; ours then ends in "_2".
+    A column that the table already has under one of these names keeps it; the added one then ends in "_2".
     """
-    out = frame.reset_index(drop=True).copy(deep=False)
+    scored_frame = frame.reset_index(drop=True).copy(deep=False)
     taken = {str(name) for name in frame.columns}
 
     def add(name: str, values) -> None:
         while name in taken:
             name += "_2"
         taken.add(name)
-        out[name] = values
+        scored_frame[name] = values
 
     for key, name in ADDED.items():
         add(name, sheet[key].astype(np.int8) if key == "flagged" else sheet[key])
@@ -48,7 +48,7 @@ def with_scores(
         for row, sentences in reasons.items():
             texts[row] = sentences[i] if i < len(sentences) else ""
         add(f"reason_{i + 1}", texts)
-    return out
+    return scored_frame
 
 
 UNITS = {"rows": None, "seconds": "s", "minutes": "m", "hours": "h", "days": "D"}
@@ -70,6 +70,7 @@ class Evidence:
 
     @classmethod
     def of(cls, dataset: Dataset, scores) -> Evidence:
+        """Evidence from anomaly scores (n_rows,), one per row of the data set; ValueError for another shape."""
         scores = np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST)
         if scores.shape != (len(dataset),):
             raise ValueError(f"scores must be one per row: ({len(dataset)},) expected, {scores.shape} came")
@@ -78,16 +79,20 @@ class Evidence:
     def rows(self, part: str) -> np.ndarray:
         """Row numbers of a part; "unseen" are validation and test together. A part without rows stands for all."""
         if part == "unseen":
-            found = np.flatnonzero(self.dataset.split > 0)
+            rows = np.flatnonzero(self.dataset.split > 0)
         else:
-            found = self.dataset.rows(part)
-        return found if len(found) else np.arange(len(self.dataset))
+            rows = self.dataset.rows(part)
+        return rows if len(rows) else np.arange(len(self.dataset))
 
     def labels(self, part: str) -> np.ndarray | None:
+        """Labels of the rows of a part, 1 for anomalies; None where the data set has none."""
         return None if self.dataset.y is None else self.dataset.y[self.rows(part)]
 
     def position(self, part: str, unit: str = "rows") -> np.ndarray:
-        """Where the rows of a part lie on the axis of a tolerance: row numbers, or dates in a unit of `UNITS`."""
+        """Where the rows of a part lie on the axis of a tolerance: row numbers, or time since the first, in `unit`.
+
+        ValueError for a unit that is not among `units()`.
+        """
         rows = self.rows(part)
         if unit == "rows":
             return rows.astype(np.float64)
@@ -98,6 +103,7 @@ class Evidence:
 
     @property
     def has_dates(self) -> bool:
+        """Whether the rows have dates, so that a tolerance can be a time."""
         time = self.dataset.time
         return time is not None and np.issubdtype(time.dtype, np.datetime64)
 
@@ -107,14 +113,14 @@ class Evidence:
 
     @property
     def best_default_rule(self) -> str:
-        """F-beta where validation rows hold both labels, else a promise, else, with too few rows, a share."""
+        """Name of a rule: F-beta where validation rows hold both labels, else conformal, with too few rows a share."""
         labels = self.labels("validation")
         if labels is not None and 0 < labels.sum() < len(labels):
             return "f_beta"
         return "quantile" if self.choose("conformal").refused else "conformal"
 
     def choose(self, rule: str, unit: str = "rows", **parameters) -> Threshold:
-        """A rule of `rules.RULES`, applied to the validation rows."""
+        """The threshold of a rule in `rules.RULES`, applied to the validation rows; `unit` is the tolerance's."""
         return rules.choose(rule, *self.choice(), self.context(unit), **parameters)
 
     def choice(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -122,18 +128,18 @@ class Evidence:
         return self.scores[self.rows("validation")], self.labels("validation")
 
     def context(self, unit: str = "rows") -> dict[str, np.ndarray | None]:
-        """What rules may want to know beside scores and labels."""
+        """What rules use beside scores and labels: `position` and `time` of validation rows, `batch` of test scores."""
         rows = self.rows("validation")
         time = self.dataset.time[rows] if self.has_dates else None
         return {"position": self.position("validation", unit), "time": time, "batch": self.scores[self.rows("test")]}
 
     def curves(self, part: str, cost: CostModel | None = None, unit: str = "rows") -> ThresholdCurves:
-        """All curves of a part, sorted once."""
+        """All curves of a part against the threshold; `unit` is that of the cost model's tolerance."""
         return threshold_curves(self.scores[self.rows(part)], self.labels(part), cost, self.position(part, unit))
 
     @property
     def calibration(self) -> np.ndarray:
-        """Scores of validation rows that count as normal: what p-values compare with."""
+        """Scores of validation rows that count as normal, (m,): what p-values compare with."""
         scores, labels = self.choice()
         normal = scores if labels is None else scores[labels == 0]
         return normal if len(normal) else scores
@@ -144,7 +150,14 @@ class Evidence:
 
 
 def score_sheet(scores: np.ndarray, calibration: np.ndarray, threshold: Threshold) -> dict[str, np.ndarray]:
-    """What is told of each row: `score`, `percentile` among calibration rows, conformal `p_value`, `flagged`; (n,)."""
+    """Per row `score`, `percentile` among calibration rows, conformal `p_value` and `flagged`, each (n,).
+
+    Parameters
+    ----------
+    scores : (n,) anomaly scores
+    calibration : (m,) anomaly scores of normal rows outside training
+    threshold : from which score on rows are flagged
+    """
     scores = np.clip(np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST), -HIGHEST, HIGHEST)
     return {
         "score": scores,

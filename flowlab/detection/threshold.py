@@ -1,4 +1,4 @@
-"""Threshold: the anomaly score from which a row is flagged, and the reason for that one."""
+"""Threshold: the anomaly score from which a row is flagged, and why that value."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 HIGHEST = 1e100
-"""Scores beyond this, infinite ones included, count as this: no density at all, but arithmetic still works."""
+"""Scores beyond this, infinite ones (density zero) included, count as this, so that arithmetic on them works."""
 
 
 @dataclass(frozen=True)
 class Threshold:
     """A row is flagged when its anomaly score is at least `value`.
 
-    A rule that cannot answer honestly refuses: `refused` is True, `value` is infinite (nothing is flagged) and
+    A rule that finds no valid threshold refuses: `refused` is True, `value` is infinite (nothing is flagged) and
     `sentence` says what is missing.
 
     Attributes
@@ -29,6 +29,7 @@ class Threshold:
     plateau : (low, high); every threshold above low and up to high does equally well on the rows of the choice
     n_rows : how many rows the choice rests on
     interval : 95 % bootstrap interval of the value, None if it was not computed (`resampling.bootstrap_interval`)
+    refused : whether the rule found no threshold
     """
 
     value: float
@@ -49,12 +50,15 @@ class Threshold:
 def refusal(
     rule: str, sentence: str, parameters: Mapping[str, float | str] | None = None, n_rows: int = 0
 ) -> Threshold:
-    """A rule's honest no: nothing is flagged and the sentence says what is missing."""
+    """The Threshold of a rule that refuses: nothing is flagged and the sentence says what is missing."""
     return Threshold(math.inf, rule, sentence, parameters or {}, n_rows=n_rows, refused=True)
 
 
 def check_scores(scores, y=None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Scores as (n,) float64 and labels as (n,) bool, or ValueError; infinite scores become `HIGHEST`."""
+    """Scores as (n,) float64 and labels as (n,) bool (or None), infinite scores as plus or minus `HIGHEST`.
+
+    ValueError unless scores are at least one number, none of them nan, and labels 0 or 1, one per score.
+    """
     scores = np.asarray(scores, np.float64)
     if scores.ndim != 1 or len(scores) == 0:
         raise ValueError(f"scores must be one number per row, at least one row; their shape is {scores.shape}")
@@ -91,8 +95,13 @@ def between(low: float, high: float) -> float:
 def flag_at_most(ordered: np.ndarray, k: int) -> tuple[float, int]:
     """Threshold that flags the largest possible number of rows up to `k`, and that number.
 
-    `ordered` holds the scores in ascending order. Rows that tie are flagged together or not at all, so ties
-    at the border make it fewer than `k`; equal scores everywhere make it none.
+    Parameters
+    ----------
+    ordered : (n,) scores in ascending order
+    k : how many rows to flag at most; at least one row is left unflagged
+
+    Rows that tie are flagged together or not at all, so ties at the border make it fewer than `k`; where all scores
+    are equal none is flagged.
     """
     n = len(ordered)
     if k <= 0:
@@ -109,7 +118,7 @@ def flag_at_most(ordered: np.ndarray, k: int) -> tuple[float, int]:
 
 
 def plain(value: float) -> str:
-    """A number as people write it: 12, 3.25, 82,727, 3.1e-05.
+    """A number as text, to four significant digits: 12, 3.25, 82,727, 3.1e-05.
 
     >>> plain(82727.3), plain(0.01), plain(3.14159), plain(2.0)
     ('82,727', '0.01', '3.142', '2')

@@ -1,4 +1,4 @@
-"""Scores along a time axis: in order, with gaps left open, thinned without losing peaks; labelled events."""
+"""Scores along a time axis: in order, with gaps left open, thinned with their peaks kept; labelled events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 GAP = 5.0
-"""A step longer than so many usual steps is a gap."""
+"""A step longer than so many median steps is a gap."""
 CODES = {"train": 0, "validation": 1, "test": 2}
 
 
@@ -16,7 +16,13 @@ def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 
     Rows come in the order of time; a nan score stands in every gap (a step of more than five median steps), so
     that the line is not drawn across it. Beyond `n_points` rows only the lowest and the highest score of each
-    stretch are kept: no peak is lost.
+    stretch are kept, so that every peak stays.
+
+    Parameters
+    ----------
+    time : (n,) numbers or datetime64, in any order
+    scores : (n,) anomaly scores
+    n_points : about how many points to keep
     """
     time, scores = np.asarray(time), np.asarray(scores, np.float64)
     order = np.argsort(time, kind="stable")
@@ -39,7 +45,13 @@ def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 
 
 def events(time, y, max_events: int = 200) -> list[tuple]:
-    """(begin, end) of each stretch of consecutive anomalous rows in the order of time, the longest if too many."""
+    """(begin, end) of each stretch of consecutive anomalous rows in the order of time.
+
+    Parameters
+    ----------
+    time, y : (n,) times in any order, and 1 for anomalies
+    max_events : of more stretches only so many are kept, the longest
+    """
     time, y = np.asarray(time), np.asarray(y).astype(bool)
     order = np.argsort(time, kind="stable")
     time, y = time[order], y[order]
@@ -52,7 +64,12 @@ def events(time, y, max_events: int = 200) -> list[tuple]:
 
 
 def parts_in_time(time, split) -> list[tuple[str, object, object]]:
-    """(name, begin, end) of training, validation and test rows, if they follow each other in time; else nothing."""
+    """(name, begin, end) of training, validation and test rows, if they follow each other in time; else an empty list.
+
+    Parameters
+    ----------
+    time, split : (n,) times, and the part of each row (`CODES`)
+    """
     time, split = np.asarray(time), np.asarray(split)
     spans = [
         (name, time[split == code].min(), time[split == code].max())

@@ -12,19 +12,26 @@ DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
 
 
 def quantile(scores, *, share: float = 0.01) -> Threshold:
-    """Flags the highest `share` of these rows; ties at the border are not flagged."""
+    """Threshold that flags the highest `share` of these rows; ties at the border are not flagged.
+
+    Parameters
+    ----------
+    scores : (n,) anomaly scores
+    share : between 0 and 1
+    """
     if not 0 < share < 1:
         raise ValueError(f"share must lie between 0 and 1, not {share!r}")
     return _top(scores, "quantile", {"share": share}, share, f"the top {100 * share:.3g} %")
 
 
 def review_budget(scores, *, rows_per_day: float = 20, arrivals_per_day: float = 1000, time=None) -> Threshold:
-    """Flags about as many rows as can be reviewed in a day.
+    """Threshold that flags about as many rows as can be reviewed in a day.
 
     Parameters
     ----------
-    rows_per_day : how many rows can be looked at
-    arrivals_per_day : how many rows arrive, used where `time` does not tell
+    scores : (n,) anomaly scores
+    rows_per_day : how many rows can be reviewed
+    arrivals_per_day : how many rows arrive, used where `time` holds no dates
     time : (n,) datetime64 of these rows, or None
     """
     if not (rows_per_day > 0 and arrivals_per_day > 0):
@@ -70,11 +77,11 @@ def iqr(scores, *, k: float = 1.5) -> Threshold:
 
 
 def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Threshold:
-    """Two normal distributions are fitted to the scores; rows that more likely belong to the upper are flagged.
+    """Threshold between two normal distributions fitted to the scores; rows of the upper group are flagged.
 
-    `posterior` is the least probability of the upper group. The rule refuses where two groups describe the
-    scores not much better than one (by a BIC difference of 10, Kass and Raftery 1995), or where the upper is not
-    the smaller and clearly apart (D of at least 2, Ashman et al. 1994).
+    `posterior` is the least probability of the upper group with which a row is flagged. The rule refuses where two
+    groups describe the scores not much better than one (by a BIC difference of 10, Kass and Raftery 1995), or where
+    the upper is not the smaller and clearly apart (D of at least 2, Ashman et al. 1994).
     """
     parameters = {"posterior": posterior}
     if not 0 < posterior < 1:
@@ -117,9 +124,9 @@ def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Thresho
 
 
 def knee(scores, *, part: float = 0.5) -> Threshold:
-    """Where the curve of sorted scores bends upward most (Kneedle: Satopaa et al. 2011).
+    """Threshold where the curve of sorted scores bends upward most (Kneedle: Satopaa et al. 2011).
 
-    `part` is the share of highest scores that is looked at. The rule refuses where the curve is hardly bent.
+    `part` is the share of highest scores that is searched. The rule refuses where the curve is hardly bent.
     """
     parameters = {"part": part}
     if not 0 < part <= 1:
@@ -147,20 +154,20 @@ def knee(scores, *, part: float = 0.5) -> Threshold:
 def _top(scores, rule: str, parameters: dict, share: float, reason: str) -> Threshold:
     scores, _ = check_scores(scores)
     ordered, n = np.sort(scores), len(scores)
-    asked = int(np.floor(share * n + 1e-9))
+    n_requested = int(np.floor(share * n + 1e-9))
     if ordered[0] == ordered[-1] and n > 1:
         return refusal(rule, f"All {n:,} scores equal {plain(ordered[0])}: no row is higher.", parameters, n)
-    if asked == 0:
+    if n_requested == 0:
         needed = int(np.ceil(1 / share - 1e-9))
         sentence = f"{100 * share:.3g} % of {n:,} rows is less than one row; at least {needed:,} rows are needed."
         return refusal(rule, sentence, parameters, n)
-    value, flagged = flag_at_most(ordered, asked)
+    value, flagged = flag_at_most(ordered, n_requested)
     sentence = f"Flags {reason}: {flagged:,} of {n:,} rows here."
     caution = ""
-    if asked >= n:
+    if n_requested >= n:
         caution = "Every row can be reviewed; only the lowest scoring are left out."
-    elif flagged < asked:
-        caution = f"Equal scores at the border: {flagged:,} rows are flagged instead of {asked:,}."
+    elif flagged < n_requested:
+        caution = f"Equal scores at the border: {flagged:,} rows are flagged instead of {n_requested:,}."
     return Threshold(value, rule, sentence, parameters, caution, n_rows=n)
 
 
