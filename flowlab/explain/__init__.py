@@ -1,4 +1,4 @@
-"""Reasons for a row's anomaly score, and the smallest edits that make the row ordinary."""
+"""Attribution of a row's anomaly score to its columns, and the smallest edits that make the row ordinary."""
 
 from flowlab.explain.attribution import Explanation, Reason, anomaly_scores, explain
 from flowlab.explain.counterfactual import Edit, Repair, repair

@@ -1,4 +1,4 @@
-"""Why is this row anomalous: what each column contributes, and what it would usually be given the others."""
+"""Attribution: how much each column contributes to a row's anomaly score, and its typical value given the others."""
 
 from __future__ import annotations
 
@@ -32,8 +32,14 @@ class Reason(Usual):
 class Explanation:
     """Reasons in descending order of their contribution, one sentence, and the most similar reference rows.
 
-    `method` is "resampling" (fall of the anomaly score when the column takes usual values) or "reconstruction"
-    (its share of the reconstruction error). `similar` are row numbers of the reference, nearest first.
+    Attributes
+    ----------
+    score : the row's anomaly score
+    method : "resampling" (fall of the anomaly score when the column takes typical values) or "reconstruction" (the
+        column's share of the reconstruction error)
+    reasons : strongest first
+    sentence : the strongest reasons in words
+    similar : row numbers of the reference, nearest first
     """
 
     score: float
@@ -51,13 +57,13 @@ def explain(
     Parameters
     ----------
     model : fitted
-    x : (n_features,) the row, in data units
-    reference : usual rows, as a rule the training rows
+    x : (n_features,) the row, in data units; ValueError unless its numbers are finite
+    reference : normal rows, as a rule the training rows
     method : "resampling": the median fall of the anomaly score when the column takes the values it has in rows
         that resemble this one otherwise, for any model; "reconstruction": the squared reconstruction error of the
         column's features less its median over the reference; "auto": reconstruction where the model scores by it
-    n_reasons : only the strongest so many are told; None for all
-    told_row : (n_features,) the row as it is told, nan where it was missing (`Dataset.told_row`); None: as `x`
+    n_reasons : how many of the strongest to give; None for all
+    told_row : (n_features,) the row as it is displayed, nan where it was missing (`Dataset.told_row`); None: as `x`
 
     The features of one column are exchanged together. All scores are computed in one batch of n_columns x 24 rows.
     """
@@ -93,7 +99,7 @@ def explain(
 
 
 def anomaly_scores(model: DensityModel, X: np.ndarray) -> np.ndarray:
-    """Anomaly scores that arithmetic can go on with: infinite ones count as 1e100."""
+    """Anomaly scores of rows X (n, n_features) as finite numbers, (n,): infinite ones, and nan, count as 1e100."""
     return np.clip(np.nan_to_num(model.anomaly_score(X), nan=HIGHEST), -HIGHEST, HIGHEST)
 
 

@@ -1,4 +1,4 @@
-"""Repair: the smallest set of edits found that makes an anomalous row ordinary."""
+"""Counterfactual: the smallest set of edits found, by greedy search, after which a row is no longer flagged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ FEW_VALUES = 20
 
 @dataclass(frozen=True)
 class Edit:
-    """Set one column from `old` to `new`, texts in the user's terms."""
+    """One column changed from `old` to `new`, both as the texts that people read.
+
+    Attributes
+    ----------
+    column, name : number and name of the column
+    """
 
     column: int
     name: str
@@ -30,9 +35,15 @@ class Edit:
 
 @dataclass(frozen=True)
 class Repair:
-    """Edits that bring the anomaly score from `before` to `after`; `succeeded` if that is below the threshold.
+    """Edits that bring the anomaly score from `before` to `after`.
 
-    `row` (n_features,) is the edited row, in data units.
+    Attributes
+    ----------
+    edits : in the order in which they were found
+    row : (n_features,) the edited row, in data units
+    before, after : anomaly scores
+    succeeded : whether `after` lies below the threshold
+    sentence : the edits and what they change, in words
     """
 
     edits: tuple[Edit, ...]
@@ -46,28 +57,30 @@ class Repair:
 def repair(
     model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 30, told_row=None
 ) -> Repair:
-    """The fewest edits found, each as small as possible, after which the row is no longer flagged.
+    """The fewest edits best_edit, each as small as possible, after which the row is no longer flagged.
 
     Greedy: every column is tried as it is in similar rows, in one batch; the edit that lowers the score most is kept,
-    until the score is below the threshold. Then edits that turn out needless are undone, and numbers are drawn back
+    until the score is below the threshold. Then edits that are not needed are undone, and numbers are moved back
     toward the old value as far as the threshold allows.
 
     Parameters
     ----------
-    x : (n_features,) the row, in data units
+    model : fitted
+    x : (n_features,) the row, in data units; ValueError unless its numbers are finite
+    reference : normal rows, as a rule the training rows
     threshold : anomaly score from which rows are flagged
-    max_edits : give up after so many
-    told_row : (n_features,) the row as it is told, nan where it was missing (`Dataset.told_row`); None: as `x`
+    max_edits : largest number of edits
+    told_row : (n_features,) the row as it is displayed, nan where it was missing (`Dataset.told_row`); None: as `x`
     """
     x = reference.check(x)
     told_row = x if told_row is None else told_row
     before = float(anomaly_scores(model, x[None])[0])
     row, after, edited = x.copy(), before, []
     while after >= threshold and len(edited) < min(max_edits, reference.n_columns):
-        found = _best_edit(model, row, reference, edited, after)
-        if found is None:
+        best_edit = _best_edit(model, row, reference, edited, after)
+        if best_edit is None:
             break
-        k, row, after = found
+        k, row, after = best_edit
         edited.append(k)
     succeeded = after < threshold
     if succeeded and edited:
@@ -96,7 +109,7 @@ def _best_edit(
     for i in np.argsort(scores, kind="stable"):
         if scores[i] >= before:
             return None
-        # another place in the cell of the same value is no edit that anybody could make
+        # a move inside the cell of one value changes nothing in the table
         if _differs(reference.sources[columns[i]], row, batch[i : i + 1])[0]:
             return int(columns[i]), batch[i], float(scores[i])
     return None

@@ -1,4 +1,4 @@
-"""Rows that count as usual, ready to be searched for those that resemble a row."""
+"""Reference rows that count as normal, and the search for those that resemble a row."""
 
 from __future__ import annotations
 
@@ -10,19 +10,29 @@ from flowlab.encoding.sources import Source, feature_sources
 from flowlab.ranking import spearman_matrix
 
 N_SIMILAR = 24
-"""Rows that resemble the explained row in all columns but one; their values of that one are what is usual."""
+"""Number of rows that resemble the explained row in all columns but one; their values of it are the typical ones."""
 MAX_REFERENCE = 4000
 FAR = 3.0
-"""In the search for similar rows a column counts as at most so many robust standard deviations off."""
+"""In the search for similar rows the distance in one column counts up to so many robust standard deviations."""
 
 
 class Reference:
-    """Rows that count as usual, ready to be searched.
+    """Rows that count as normal, to be searched for those that resemble a row.
 
     Parameters
     ----------
     X : (n, n_features) training rows; a random part of them is used if they are more than 4,000
     columns : names of the features; or `Dataset.sources()`, where a column may have several features
+    random_state : seed of that random part
+
+    Attributes
+    ----------
+    X : (n_used, n_features) the rows used
+    rows : (n_used,) their row numbers
+    sources : the columns
+    starts : (n_columns,) number of each column's first feature
+    scale : (n_features,) robust standard deviations
+    correlation : (n_columns, n_columns) absolute rank correlation, zero on the diagonal
     """
 
     def __init__(self, X, columns: Sequence[str] | Sequence[Source] | None = None, random_state: int = 0) -> None:
@@ -49,14 +59,16 @@ class Reference:
 
     @property
     def n_features(self) -> int:
+        """Number of features, the numbers a model sees of a row."""
         return self.X.shape[1]
 
     @property
     def n_columns(self) -> int:
+        """Number of the table's columns; one may have several features."""
         return len(self.sources)
 
     def check(self, x) -> np.ndarray:
-        """One row (n_features,), or ValueError."""
+        """`x` as (n_features,) float64; ValueError for another shape or a number that is not finite."""
         x = np.asarray(x, np.float64)
         if x.shape != (self.n_features,) or not np.isfinite(x).all():
             raise ValueError(f"the row must be {self.n_features} finite numbers; its shape is {x.shape}")
@@ -69,13 +81,13 @@ class Reference:
         return np.concatenate([source.settled(X) for source in self.sources], axis=1)
 
     def similar(self, x: np.ndarray, n_rows: int = 5) -> np.ndarray:
-        """Numbers of the rows of X nearest to `x`, in robust standard deviations; a row equal to x does not count."""
+        """Row numbers (`rows`) of those nearest to `x` in robust standard deviations, (n_rows,); not of `x` itself."""
         distance = self._squares(x).sum(axis=1)
         self._leave_out(x, distance)
         return self.rows[np.argsort(distance, kind="stable")[:n_rows]]
 
     def usual_rows(self, x: np.ndarray, n_values: int = N_SIMILAR) -> np.ndarray:
-        """For each column the places in X of the rows most like `x` in all other columns, (n_columns, n_values).
+        """For each column the positions in X of the rows most like `x` in all other columns, (n_columns, n_values).
 
         Differences count up to three robust standard deviations, so that one corrupted column of `x` does not decide
         which rows are similar.

@@ -1,4 +1,4 @@
-"""What a row holds in a column beside what similar rows hold there, in the user's own values and in words."""
+"""A row's value of a column beside the typical values of similar rows, in the column's own terms and in words."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from flowlab.encoding.sources import Source
 from flowlab.explain.reference import Reference
 
 RELATED = 0.3
-"""From this rank correlation on a column is named as one that suggests what another holds."""
+"""From this absolute rank correlation on a column is named as one that predicts another."""
 SELDOM = 0.1
-"""A category that fewer of the similar rows have is unusual: as many as lie beyond either end of a range."""
+"""A category that a smaller share of the similar rows has is unusual: the share beyond either end of a range."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -23,9 +23,11 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 class Usual:
     """A row's value of one column against those of similar rows.
 
+    Attributes
+    ----------
     value : in the column's own type; None where it is missing
     typical, low, high : median and central 80 % of what similar rows hold, or their commonest category and None
-    told, usual : the value, and what similar rows hold, as texts
+    told, usual : the value, and what similar rows hold, as displayed texts
     is_usual : whether the value is among them
     sentence : value against usual, in words
     """
@@ -41,7 +43,15 @@ class Usual:
 
 
 def compare(reference: Reference, k: int, x: np.ndarray, rows: np.ndarray) -> Usual:
-    """Column k of the row `x` (n_features,) beside the reference rows at places `rows` (n_similar,)."""
+    """Column `k` of a row against similar rows.
+
+    Parameters
+    ----------
+    reference : normal rows
+    k : number of the column
+    x : (n_features,) the row, in data units
+    rows : (n_similar,) positions of the similar rows in `reference.X`
+    """
     source = reference.sources[k]
     value, held = source.read(x[None]).iloc[0], source.read(reference.X[rows])
     if source.kind == "category":
@@ -55,7 +65,7 @@ def compare(reference: Reference, k: int, x: np.ndarray, rows: np.ndarray) -> Us
 
 
 def told(source: Source, value: Any) -> str:
-    """A value of a column as the user wrote it: numbers with its decimals, dates as fine as it has them."""
+    """A value of a column as displayed text: numbers with the column's decimals, dates with its resolution."""
     if pd.isna(value):
         return "missing"
     if source.kind == "clock":
@@ -159,12 +169,12 @@ def _with_holes(source: Source, value: Any, held: pd.Series) -> Usual:
 
 def _judged(reference: Reference, k: int, x: np.ndarray, own: str, verdict: str, usual: str) -> str:
     named = [reference.sources[i] for i in _related(reference, k)]
-    given = " and ".join(f"{source.name} {told(source, source.read(x[None]).iloc[0])}" for source in named)
-    return f"{reference.sources[k].name} {own} is {verdict}{f' for {given}' if given else ''}: {usual}"
+    condition = " and ".join(f"{source.name} {told(source, source.read(x[None]).iloc[0])}" for source in named)
+    return f"{reference.sources[k].name} {own} is {verdict}{f' for {condition}' if condition else ''}: {usual}"
 
 
 def _related(reference: Reference, k: int) -> list[int]:
-    """At most two columns that suggest what column k holds."""
+    """At most two columns that predict column k."""
     strongest = np.argsort(-reference.correlation[k])[:2]
     return [int(i) for i in strongest if reference.correlation[k, i] >= RELATED]
 
