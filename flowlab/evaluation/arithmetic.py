@@ -1,4 +1,4 @@
-"""Does a model compute what it says: its inverse, log-determinant and total mass against its outputs alone."""
+"""A model's own arithmetic: inverse, log-determinant and total mass, checked against its outputs alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from flowlab.evaluation.finding import Finding, level_of
 from flowlab.models.base import DensityModel, FlowModel
 
 ROUND_TRIP_NUMBERS = 30_000
-"""Rows times columns that go there and back; likewise drawn ones."""
+"""Rows times columns of the data that make the round trip; as many are drawn from the model."""
 
 
 def round_trip(model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Finding:
-    """Largest |x - inverse(transform(x))| in standard deviations, over rows and over rows drawn from the model.
+    """Largest |x - inverse(transform(x))| in standard deviations, over rows X (n, d) and rows drawn from the model.
 
-    More than ten deviations out, where a number has fewer digits after the point, in tenths of the distance.
+    More than ten deviations from the mean, where a number has fewer digits after the point, the unit is a tenth of
+    that distance.
     """
     n_rows = min(len(X), 1000, max(100, ROUND_TRIP_NUMBERS // X.shape[1]))
     drawn = model.inverse_transform(rng.standard_normal((n_rows, X.shape[1])))
@@ -36,9 +37,15 @@ def round_trip(model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Fin
 
 @dataclass(frozen=True)
 class Jacobians:
-    """Rows, their latent points and numerical Jacobians dz_i / dx_j, x in standard deviations.
+    """Numerical Jacobians dz_i / dx_j of a flow at some rows, x in standard deviations. Made by `measure`.
 
-    Two step widths: the narrow one suits maps computed in float64, the wide one those computed in float32.
+    There are two step widths: the narrow one suits maps computed in float64, the wide one those computed in float32.
+
+    Attributes
+    ----------
+    rows, latent : (n, d) rows in data units, and their latent points
+    narrow, wide : (n, d, d) Jacobians at steps of 1e-4 and 5e-3 standard deviations
+    spread : (d,) standard deviations
     """
 
     rows: np.ndarray
@@ -49,6 +56,7 @@ class Jacobians:
 
     @classmethod
     def measure(cls, model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Jacobians:
+        """Jacobians at a random part of X (n, d), at most 200 rows, fewer of many columns, by central differences."""
         d, spread = X.shape[1], spread_of(X)
         rows = X[rng.permutation(len(X))[: min(200, max(8, 6_000 // (8 * d)))]]
         matrices = [_slopes(model, rows, spread, step) for step in (1e-4, 5e-3)]
@@ -73,6 +81,9 @@ def log_determinant(model: FlowModel, jacobians: Jacobians) -> Finding:
 
 def total_mass(model: DensityModel, X: np.ndarray, rng: np.random.Generator) -> Finding | None:
     """Integral of the density: on a grid over a window for one or two columns, by importance weights up to eight.
+
+    None for more than eight columns, and for three to eight where the model cannot be sampled or the standard error
+    exceeds 0.15.
 
     The estimate for more columns is the mean of q(x) / p(x) over rows drawn from the model, q a narrower normal
     density fitted to them: 1 / mass if the scores are log-densities of what is drawn (Gelfand & Dey 1994).

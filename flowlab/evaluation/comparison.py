@@ -1,6 +1,6 @@
-"""Models on the same rows: leaderboard, verdict, agreement of scores, and the rows on which they disagree. Arrays only.
+"""Models on the same rows: leaderboard, verdict, agreement of scores, and the rows on which they disagree.
 
-Everywhere an anomaly score is higher for stranger rows. Scores of different models have different units, so models are
+Everywhere an anomaly score is higher for more anomalous rows. Scores of different models have different units, so models are
 compared through ranks; only log-densities in the same data units are compared as numbers.
 """
 
@@ -16,16 +16,25 @@ from flowlab.ranking import alarm_counts, area_under_roc, area_under_steps
 
 QUADRANTS = ("neither alarmed", "only reconstruction", "only likelihood", "both alarmed")
 EQUAL_MARGIN = 0.005
-"""AUROC differences up to this are no difference: fits with other seeds move by as much."""
+"""AUROC differences up to this count as none: they are as large between fits with different seeds."""
 SOLVED = 0.95
+"""AUROC from which a trivial detector solves the task."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One model's anomaly scores (n,) on the compared rows, and what it cost to get them.
+    """One model's anomaly scores on the compared rows, and what it cost to get them.
 
-    `data` identifies rows and split (`Dataset.digest()`); `y` (n,) marks anomalies with 1, None without labels.
-    `log_likelihood` is the mean log-density of held-out normal rows in nats, nan for what is no density.
+    Attributes
+    ----------
+    name : of the model
+    anomaly_score : (n,) higher is more anomalous
+    y : (n,) 1 for anomalies, None without labels
+    data : identifies rows and split (`Dataset.digest()`)
+    log_likelihood : mean log-density of held-out normal rows in nats, nan for a model that is no density
+    fit_seconds, score_seconds : time spent, nan where it is unknown
+    n_parameters : of the fitted model
+    trivial : whether it is a one-line baseline
     """
 
     name: str
@@ -62,7 +71,7 @@ class Standing:
 
 
 def check_comparable(models: Sequence[Scored]) -> None:
-    """ValueError in words unless all models scored the same rows of the same split."""
+    """ValueError, a sentence and a next step, unless all models scored the same rows of the same split."""
     first = models[0]
     for other in models[1:]:
         if other.data != first.data or len(other.anomaly_score) != len(first.anomaly_score):
@@ -78,7 +87,7 @@ def leaderboard(groups: Mapping[str, Sequence[Scored]], k: int | None = None) ->
     Parameters
     ----------
     groups : name to the runs of one model that differ in their seed only
-    k : rows one would look at, for the precision at k; by default the number of anomalies
+    k : number of highest scores for the precision at k; by default the number of anomalies
     """
     board = [_standing(name, runs, k) for name, runs in groups.items()]
 
@@ -94,7 +103,7 @@ def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | No
     Parameters
     ----------
     scores : (n,) higher is more anomalous; y : (n,) 1 for anomalies
-    k : rows one would look at; by default the number of anomalies
+    k : number of highest scores for the precision at k; by default the number of anomalies
     weights : (m, n) how often each row counts; the measures are then (m,), else ()
 
     >>> {name: float(value) for name, value in detection_measures([3, 2, 1, 1], [1, 0, 1, 0], k=3).items()}
@@ -116,7 +125,7 @@ def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | No
 
 
 def verdict(board: Sequence[Standing]) -> str:
-    """What the leaderboard says, in one or two plain sentences."""
+    """Which model of the leaderboard detects best, and by how much, in one or two sentences."""
     text = _verdict(board)
     return text[:1].upper() + text[1:]
 
@@ -154,17 +163,23 @@ def _verdict(board: Sequence[Standing]) -> str:
 
 
 def rank_shares(scores: np.ndarray) -> np.ndarray:
-    """Share of the rows that score lower, ties half: (n,) between 0 and 1."""
+    """Share of the rows that score lower than each, ties and the row itself half: (n,) between 0 and 1."""
     return (rankdata(scores) - 0.5) / len(scores)
 
 
 def consensus(scores: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean rank share over models, (n,): a detector of its own, in which no model's unit counts more."""
+    """Mean rank share over models, (n,): an anomaly score that does not depend on the models' units."""
     return np.mean([rank_shares(s) for s in scores], axis=0)
 
 
 def quadrants(reconstruction: np.ndarray, negative_log_likelihood: np.ndarray, share: float) -> np.ndarray:
-    """Index into QUADRANTS per row, (n,), when each detector alarms on its highest `share` of the rows."""
+    """Index into QUADRANTS per row, (n,), when each detector alarms on its highest `share` of the rows.
+
+    Parameters
+    ----------
+    reconstruction, negative_log_likelihood : (n,) anomaly scores
+    share : between 0 and 1
+    """
     if not 0 < share < 1:
         raise ValueError(
             f"share must lie between 0 and 1, not {share!r}: it is the share of rows each detector alarms on"
@@ -173,7 +188,7 @@ def quadrants(reconstruction: np.ndarray, negative_log_likelihood: np.ndarray, s
 
 
 def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Difference of rank shares a - b, (n,): near 1 where only `a` finds a row strange, near -1 where only `b`."""
+    """Difference of rank shares of scores a - b, (n,): near 1 where only `a` is high, near -1 where only `b` is."""
     return rank_shares(a) - rank_shares(b)
 
 

@@ -1,4 +1,4 @@
-"""What one measurement of a model found, and the colour of a number."""
+"""Finding: one measured property of a model, and its level, green, amber or red."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ LEVELS = ("green", "amber", "red")
 
 @dataclass(frozen=True)
 class Finding:
-    """One measured property: `level` is "green", "amber" or "red"; `sentence` says what it means."""
+    """One measured property of a model.
+
+    Attributes
+    ----------
+    name : of the property
+    value, unit : the number and its unit
+    level : "green", "amber" or "red"
+    sentence : what it means
+    """
 
     name: str
     value: float
@@ -24,5 +32,5 @@ def overall(findings: list[Finding]) -> str:
 
 
 def level_of(value: float, amber: float, red: float) -> str:
-    """Green up to `amber`, amber up to `red`, red above."""
+    """The level of a value: "green" up to `amber`, "amber" up to `red`, "red" above."""
     return "green" if value <= amber else "amber" if value <= red else "red"

@@ -1,4 +1,4 @@
-"""Does a model fit: latent shape, held-out gap and samples, on rows it was not trained on."""
+"""Quality of a fit on rows that the model was not trained on: latent shape, held-out gap and samples."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from flowlab.evaluation.two_sample import classifier_test
 from flowlab.models.base import DensityModel, FlowModel
 
 HUGE = 1e100
-"""Beyond it a sample is no number to compute with: its square overflows."""
+"""Samples of this magnitude or more are reported and not computed with: powers of them overflow."""
 
 
 def untouched_columns(jacobians: Jacobians, Z: np.ndarray) -> Finding | None:
-    """Latent axes that are a column only moved and stretched, though that column is not normal at latent points Z.
+    """Latent axes that are a column only shifted and scaled, though that column is not normal at latent points Z.
 
-    Those of training rows may be among them: an axis that is not learned is not fitted to them either.
+    Z (n, d) may include the latent points of training rows: an axis that is not learned does not fit them either.
+    None for a single column.
     """
     if Z.shape[1] == 1:
         return None
@@ -37,7 +38,7 @@ def untouched_columns(jacobians: Jacobians, Z: np.ndarray) -> Finding | None:
 
 
 def latent_axes(Z: np.ndarray) -> Finding:
-    """Largest Kolmogorov-Smirnov distance of an axis of held-out rows' latent points from the standard normal."""
+    """Largest Kolmogorov-Smirnov distance of a latent axis from the standard normal; Z (n, d) of held-out rows."""
     worst = float(_ks_axes(Z).max())
     level = level_of(worst, _ks_tolerance(0.04, len(Z)), _ks_tolerance(0.12, len(Z)))
     words = {
@@ -49,7 +50,7 @@ def latent_axes(Z: np.ndarray) -> Finding:
 
 
 def latent_norm(Z: np.ndarray) -> Finding:
-    """Kolmogorov-Smirnov distance of the length of held-out rows' latent points from the chi distribution."""
+    """Kolmogorov-Smirnov distance of the latent norm from the chi distribution; Z (n, d) of held-out rows."""
     distance = float(kstest(np.linalg.norm(Z, axis=1), chi(Z.shape[1]).cdf).statistic)
     wider = _many_columns(Z.shape[1])
     level = level_of(distance, _ks_tolerance(0.04 * wider, len(Z)), _ks_tolerance(0.12 * wider, len(Z)))
@@ -64,7 +65,7 @@ def latent_norm(Z: np.ndarray) -> Finding:
 def tails(model: FlowModel, path: np.ndarray) -> Finding:
     """Share of held-out rows beyond a spline's bound on any layer, or beyond 5 at the input of other flows.
 
-    `path` is their way, as `transform_path` gives it.
+    `path` (n_layers + 1, n, d) is what `transform_path` gives for those rows.
     """
     bound = 5.0
     if hasattr(model, "tail_bound"):
@@ -83,7 +84,10 @@ def tails(model: FlowModel, path: np.ndarray) -> Finding:
 
 
 def generalisation(model: DensityModel, train: np.ndarray, held_out: np.ndarray) -> Finding:
-    """How much better training rows score than held-out rows, per column."""
+    """How much better training rows (n, d) score than held-out rows (m, d): the generalisation gap.
+
+    In nats per column for a density, else in standard deviations of the training rows' scores.
+    """
     inside, outside = model.score_samples(train), model.score_samples(held_out)
     unit = "nats per column" if model.is_density else "score"
     scale = train.shape[1] if model.is_density else max(float(np.std(inside)), 1e-12)
@@ -101,7 +105,7 @@ def generalisation(model: DensityModel, train: np.ndarray, held_out: np.ndarray)
 
 
 def samples(model: DensityModel, held_out: np.ndarray, random_state: int) -> Finding:
-    """AUROC with which boosted trees tell the model's samples from held-out rows; 0.5 is as good as real."""
+    """AUROC with which boosted trees tell the model's samples from held-out rows (n, d); 0.5 means not at all."""
     drawn = model.sample(len(held_out), random_state=random_state)
     if not (np.abs(drawn) < HUGE).all():
         return Finding("Samples", 1.0, "AUROC", "red", "Samples contain values that are not finite, or absurdly large.")

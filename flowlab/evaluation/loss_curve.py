@@ -1,4 +1,4 @@
-"""Answers to what people ask when they look at a loss curve: said from the run's own numbers, or not at all."""
+"""Notes on a loss curve: answers to common questions, each from the run's own numbers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from flowlab.records import TrainEvent
 
 FEW = 8
-"""Evaluations before which a curve has no shape to speak of."""
+"""Fewest evaluations from which the shape of a curve is judged."""
 SETTLED = 0.1
-"""Share of the steps that may be rough: the start of every run."""
+"""Share of the steps, at the start of a run, in which no spike is reported."""
 WINDOW = 8
 SPIKE_SPREADS = 8.0
 SPIKE_SHARE = 0.2
 RISE_SHARE = 0.05
-"""A jump, or a rise, must also be this share of all the curve has fallen, or nobody sees it."""
+"""A jump, or a rise, must also be this share of all the curve has fallen, to be visible."""
 RISE = 0.02
 MET_PER_FEATURE = 0.01
 FAR_PER_FEATURE = 0.25
-"""Nats per feature above the entropy: below the one a run is at its end, above the other it is far from it."""
+"""Nats per feature above the entropy: up to the one the loss has met it, from the other on it is far from it."""
 FLAT_SHARE = 0.3
 FLAT = 0.03
 SAME = 0.25
-"""Shares of what is left: a loss that fell by less is flat, two that differ by less are equally far."""
+"""Shares of the distance to the entropy: a loss that fell by less is flat, two that differ by less are equal."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,24 @@ def answers(
     is_over: bool = False,
     is_one_training: bool = True,
 ) -> list[Answer]:
-    """What there is to say about a run, the most pressing first; empty for a curve that raises no question.
+    """Answers about a run's loss curve, the most pressing first; an empty list for a curve that raises no question.
 
     Parameters
     ----------
-    events : of the run so far, losses as they are shown
+    events : of the run so far, losses as they are displayed
     n_features : columns of the data; turns nats into bits per dimension
-    unit : "nats" where the loss is a negative log-density in the units of the data; else only what holds for any
-        loss is said
-    entropy : of the exact density in nats, the lowest expected loss of any model; None where nobody knows it
+    unit : "nats" where the loss is a negative log-density in the units of the data; with another unit only the
+        answers that hold for any loss are given
+    entropy : of the exact density in nats, the lowest expected loss of any model; None where it is unknown
     loss_error : standard error, in nats, of the lowest possible loss on these validation rows
-    notes : what the fitted model says of itself
+    notes : sentences of the fitted model about its fit
     is_over : whether training has ended
     is_one_training : False where several models are trained one after the other, so that the curve begins again
     """
     curve = [e for e in events if math.isfinite(e.train_loss)]
     evaluated = _evaluations(events)
     nats = unit == "nats"
-    found = [
+    candidates = [
         _rolled_back(events),
         _overfitting(curve, evaluated, unit) if is_one_training else None,
         _spike(curve, unit) if is_one_training else None,
@@ -75,11 +75,11 @@ def answers(
         _met_entropy(evaluated, n_features, entropy, loss_error) if nats else None,
         _negative(events, evaluated, n_features) if nats else None,
     ]
-    said = [answer for answer in found if answer is not None]
+    applicable = [answer for answer in candidates if answer is not None]
     own = [note for note in notes if not note.startswith("rolled back")]
-    if own and not any(answer.key == "plateau" for answer in said):
-        said.append(Answer("notes", "What does this model say of itself?", " ".join(map(_sentence, own[:3]))))
-    return said
+    if own and not any(answer.key == "plateau" for answer in applicable):
+        applicable.append(Answer("notes", "What does this model say of itself?", " ".join(map(_sentence, own[:3]))))
+    return applicable
 
 
 def _negative(events: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], d: int) -> Answer | None:
@@ -203,7 +203,7 @@ def _plateau(
     notes: Sequence[str],
     is_over: bool,
 ) -> Answer | None:
-    """Flat over the last part of the run, far above the entropy, on the training rows too: not for want of rows."""
+    """Flat over the last part of the run, far above the entropy, on training rows too: more rows would not help."""
     if entropy is None or len(evaluated) < FEW or not curve:
         return None
     last = evaluated[-1]
@@ -228,11 +228,11 @@ def _plateau(
 
 def _evaluations(events: Sequence[TrainEvent]) -> list[TrainEvent]:
     """Events with a new validation loss: one that ends a slice repeats the last."""
-    found: list[TrainEvent] = []
+    evaluated: list[TrainEvent] = []
     for event in events:
-        if math.isfinite(event.val_loss) and not (found and found[-1].val_loss == event.val_loss):
-            found.append(event)
-    return found
+        if math.isfinite(event.val_loss) and not (evaluated and evaluated[-1].val_loss == event.val_loss):
+            evaluated.append(event)
+    return evaluated
 
 
 def _sentence(text: str) -> str:
@@ -254,8 +254,14 @@ Curve = tuple[np.ndarray, np.ndarray]
 def own_losses(events: Sequence[TrainEvent], branch: int = 0, parent: Curve | None = None) -> Curve:
     """Validation losses from step `branch` on; training losses where nothing was validated.
 
-    A fork's first point is where it left the curve of its `parent`; nan if nothing had been evaluated by then. One
-    value for each evaluation: between two, events repeat the last.
+    Parameters
+    ----------
+    events : of the run, those it has from its parent included
+    branch : step from which a fork goes on; 0 for a run that is none
+    parent : curve of the fork's parent
+
+    A fork's first point is where it left the curve of its `parent`; nan if nothing had been evaluated by then. There
+    is one value for each evaluation: between two, events repeat the last.
     """
     steps = np.array([event.step for event in events], int)
     losses = np.array([event.val_loss for event in events], float)

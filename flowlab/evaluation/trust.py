@@ -1,8 +1,8 @@
-"""The trust badge: what can be measured about a fitted model without believing it.
+"""The trust badge: what can be measured about a fitted model from its outputs alone.
 
 `audit` checks the model's own arithmetic (inverse, log-determinant, total mass) against numbers computed from its
 outputs alone, and its fit (latent shape, held-out gap, samples) against rows it was not trained on. Levels are set
-by effect sizes, widened by what so few rows can show, because with enough rows every model fails every test.
+by effect sizes, widened by the sampling error of so few rows, because with enough rows every model fails every test.
 """
 
 from __future__ import annotations
@@ -20,15 +20,22 @@ from flowlab.models.flows.conditional import ConditionalFlow
 __all__ = ["Finding", "audit", "overall"]
 
 MAX_ROWS, MAX_NUMBERS = 3000, 100_000
-"""Rows looked at of each part, and fewer where they are wide: a badge is to take a second or two."""
+"""Rows used of each part, and fewer where they are wide, so that a badge takes a second or two."""
 MIN_ROWS = 20
+"""Fewest rows of a part that are measured on."""
 
 
 def audit(model: DensityModel, dataset: Dataset, random_state: int = 0) -> list[Finding]:
-    """Measure a fitted model on its own data set, in a second or two. Checks that do not apply are left out.
+    """Findings about a fitted model on its own data set, in a second or two. Checks that do not apply are left out.
 
-    A model without a latent space has no round trip to check, one that is no density no mass. A flow under a context
-    is taken at its commonest level for all that concerns its map.
+    A model without a latent space has no round trip to check, one that is no density no mass. A class-conditional
+    flow is checked at the commonest value of its context in all that concerns its map.
+
+    Parameters
+    ----------
+    model : fitted on the data set's training rows
+    dataset : with its division of the rows
+    random_state : seed of the rows and samples used
     """
     rng = np.random.default_rng(random_state)
     train = _some(_normal_rows(dataset, "train"), rng)

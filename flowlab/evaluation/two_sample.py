@@ -1,4 +1,4 @@
-"""Do two tables come from one distribution? Four tests, each with an effect size and a p-value.
+"""Two-sample tests: whether two tables come from one distribution. Four, each with an effect size and a p-value.
 
 All p-values count permutations of the pooled rows (or ranks), so under equality they are uniform whatever the
 distribution. With enough rows any model fails any test: read the effect first, the p-value second.
@@ -17,7 +17,15 @@ from flowlab.ranking import auroc, largest_gaps, sample_steps, sorted_columns
 
 @dataclass(frozen=True)
 class TwoSampleTest:
-    """`effect` is 0 (AUROC: 0.5) for equal distributions; `per_axis` is the effect on each column, where it has one."""
+    """The result of one test.
+
+    Attributes
+    ----------
+    name : of the test
+    effect, effect_name : effect size and what it is; 0 (AUROC: 0.5) for equal distributions
+    p_value : uniform under equality
+    per_axis : (d,) effect on each column, None for tests of whole rows
+    """
 
     name: str
     effect: float
@@ -28,6 +36,8 @@ class TwoSampleTest:
 
 def two_sample_tests(A, B, random_state: int = 0, n_permutations: int = 199) -> list[TwoSampleTest]:
     """All four tests for rows `A` (n, d) and `B` (m, d); at most 1,000 to 3,000 rows of each are used.
+
+    ValueError unless both have at least 4 rows and equally many columns.
 
     >>> rng = np.random.default_rng(0)
     >>> [t.p_value < 0.01 for t in two_sample_tests(rng.normal(size=(300, 2)), rng.normal(1, 1, size=(300, 2)))]
