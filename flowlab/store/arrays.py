@@ -1,4 +1,4 @@
-"""Arrays as NPZ bytes, both ways: nothing pickled, and nothing that NumPy would have to guess."""
+"""Arrays to NPZ bytes and back, and tables fit for Parquet; nothing is pickled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an NPZ file; StoreError if it is damaged."""
+    """All arrays of an NPZ file by name; StoreError if it is missing or damaged."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
@@ -26,7 +26,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray], compress: bool = False) -> bytes:
-    """NPZ without pickle; unlike np.savez any key is allowed, and equal arrays are equal bytes."""
+    """The bytes of an NPZ file; unlike np.savez any key is allowed, and equal arrays give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
         for key, value in arrays.items():
@@ -39,7 +39,10 @@ def npz_bytes(arrays: Mapping[str, np.ndarray], compress: bool = False) -> bytes
 
 
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with text names, and text instead of mixed kinds, which Parquet cannot hold."""
+    """The table with text names, and text instead of mixed kinds, which Parquet cannot hold.
+
+    ValueError where two columns would have the same name.
+    """
     import pandas as pd
 
     frame = frame.reset_index(drop=True)

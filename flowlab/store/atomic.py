@@ -1,4 +1,4 @@
-"""Writing to disk so that a crash or a full disk leaves what was there: whole files, whole lines, plain sentences."""
+"""Atomic writes: a crash or a full disk leaves what was there, and errors become one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowlab.store.errors import StoreError
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file at once: others see the old content or the new, never a part."""
+    """Replace the file's content with `data` at once: readers see the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -29,7 +29,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def append_lines(path: Path, data: bytes) -> None:
-    """Add whole lines; a torn line left by a crash is cut off first, and a failed write takes back its half."""
+    """Append whole lines; a torn line left by a crash is cut off first, and of a failed write nothing stays."""
     # Unbuffered: a buffered file would write its rest once more when it is closed.
     with open(path, "ab+", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
@@ -48,7 +48,7 @@ def append_lines(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def on_disk(what: str) -> Iterator[None]:
-    """Turn the system's errors into one sentence that says `what` was lost and what to do."""
+    """A context that turns the system's errors into a StoreError: `what` was lost, why, and what to do."""
     try:
         yield
     except OSError as error:
@@ -59,7 +59,13 @@ def on_disk(what: str) -> Iterator[None]:
 
 
 def thin(folder: Path, most: int, most_bytes: int) -> None:
-    """Drop files named by step where they stand closest, until they are few and small enough; first and last stay."""
+    """Delete files named by step where steps are closest, until they are few and small enough.
+
+    Parameters
+    ----------
+    folder : of files such as 00000040.npz
+    most, most_bytes : how many files may stay, and how large together; the first and the last always do
+    """
     paths = sorted(folder.glob("[0-9]*.npz"))
     steps = [int(path.stem) for path in paths]
     sizes = [path.stat().st_size for path in paths]
@@ -70,14 +76,14 @@ def thin(folder: Path, most: int, most_bytes: int) -> None:
 
 
 def keep(path: Path, other: Path) -> None:
-    """A second name for a file that will be replaced, never changed. Where the disk has no links, do without."""
+    """Give a file that will be replaced, never changed, the second name `other`; nothing happens without hard links."""
     with contextlib.suppress(OSError):
         other.parent.mkdir(exist_ok=True)
         os.link(path, other)
 
 
 def children(folder: Path) -> list[Path]:
-    """What lies in a folder; nothing if it is not there."""
+    """The files and folders in a folder; an empty list if it is not there."""
     try:
         return list(folder.iterdir())
     except OSError:

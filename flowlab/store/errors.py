@@ -1,10 +1,10 @@
-"""What can go wrong with a store, in a sentence for whoever reads the page."""
+"""Errors of a store, each a sentence that a page can show."""
 
 from __future__ import annotations
 
 
 class StoreError(RuntimeError):
-    """The disk or a file on it is the trouble; the text is one sentence and a next step, fit for a page."""
+    """The disk, or a file on it, cannot be used; the text is one sentence and a next step, fit for a page."""
 
 
 class RunNotFound(StoreError):

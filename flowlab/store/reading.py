@@ -1,4 +1,4 @@
-"""What is stored and in which form: runs as read from their directories, arrays as NPZ, tables fit for Parquet.
+"""Stored runs, read from their directories.
 
 Nothing here writes; that is `runs.py` beside it.
 """
@@ -33,7 +33,7 @@ EXTRA_NAME = re.compile(r"[a-z_]{1,32}\Z")
 
 
 class Frames(Sequence[dict[str, np.ndarray]]):
-    """The film of a run: a sequence of dicts of arrays, each read from its file when asked for."""
+    """The film of a run: a sequence of dicts of arrays, each read on access; `steps` are their steps."""
 
     def __init__(self, folder: Path) -> None:
         self._paths = sorted(folder.glob("[0-9]*.npz"))
@@ -93,7 +93,19 @@ _log_of = lru_cache(maxsize=100)(_EventLog)
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run as it stood when it was loaded. `run.json` has been read; everything else is read when first asked for."""
+    """A run as it was when it was loaded. `run.json` has been read; everything else is read on first use.
+
+    Attributes
+    ----------
+    path, run_id : its directory and its id
+    spec : what was trained
+    status : one of `runs.STATUSES`
+    error, details : a sentence for people and a traceback where it failed, else ""
+    versions : of the packages that computed it
+    created : when it was begun, in seconds since 1970
+    user : who began it
+    pid : process that wrote the status
+    """
 
     path: Path
     run_id: str
@@ -127,7 +139,7 @@ class Run:
 
     @cached_property
     def events(self) -> list[TrainEvent]:
-        """What training reported, steps strictly rising. A torn last line is ignored; a repeated step is read once."""
+        """What training reported, by strictly rising step. A torn last line is ignored, a repeated step read once."""
         return _log_of(self.path / "events.jsonl").read()
 
     @property
@@ -137,17 +149,18 @@ class Run:
 
     @property
     def updated(self) -> float:
-        """When status, weights or result last changed, in seconds since 1970: a key for what is computed from them."""
+        """When status, weights or result last changed, in seconds since 1970: a cache key of what comes from them."""
         paths = (self.path / name for name in ("run.json", "checkpoint.npz", "model.npz"))
         return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
 
     @cached_property
     def frames(self) -> Frames:
+        """The film: what was kept to draw the run at some of its steps."""
         return Frames(self.path / "frames")
 
     @cached_property
     def checkpoint(self) -> dict[str, np.ndarray] | None:
-        """Where training goes on, or None before the first slice."""
+        """Weights, optimiser and generator state to continue from, or None before the first slice."""
         return self._arrays("checkpoint.npz")
 
     @property
@@ -161,16 +174,19 @@ class Run:
 
     @cached_property
     def state(self) -> dict[str, np.ndarray] | None:
-        """The fitted estimator (`DensityModel.set_state`), or None while the run is not finished."""
+        """The fitted estimator's arrays (`DensityModel.set_state`), or None while the run is not finished."""
         return self._arrays("model.npz") if self.is_usable else None
 
     @cached_property
     def views(self) -> dict[str, np.ndarray] | None:
-        """Everything the pages draw of a finished run, or None."""
+        """The arrays that pages draw of a finished run, or None."""
         return self._arrays("views.npz") if self.is_usable else None
 
     def extra(self, name: str) -> Any | None:
-        """What `RunStore.put_json(run_id, name, ...)` stored, such as "encoder"; None if nothing."""
+        """What `RunStore.put_json(run_id, name, ...)` stored, such as "encoder"; None if nothing.
+
+        StoreError if it is damaged.
+        """
         try:
             return json.loads(read_bytes(self.path / f"{checked(EXTRA_NAME, name, 'name')}.json") or b"null")
         except ValueError as error:
@@ -182,7 +198,7 @@ class Run:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes, none if it is not there."""
+    """The file's bytes, b"" if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -190,14 +206,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def checked(pattern: re.Pattern[str], text: str, name: str) -> str:
-    """`text`, if it is of this pattern: what keeps a name from a link inside its folder. Else ValueError."""
+    """`text`, if it matches the pattern, else ValueError: a name from a link must not leave its folder."""
     if not isinstance(text, str) or not pattern.match(text):
         raise ValueError(f"{name} must match {pattern.pattern!r}, not {str(text)[:40]!r}")
     return text
 
 
 def table_digest(frame: pd.DataFrame) -> str:
-    """16 hex digits over names, types and values."""
+    """Content digest of a table: 16 hex digits over names, types and values."""
     import pandas as pd
 
     h = hashlib.sha256(repr([(name, str(kind)) for name, kind in frame.dtypes.items()]).encode())
@@ -206,7 +222,7 @@ def table_digest(frame: pd.DataFrame) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What computed a run; asked of the package metadata, so that nothing heavy is imported."""
+    """Versions of Python and of the packages that compute a run, from package metadata: nothing heavy is imported."""
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ("flowlab", "numpy", "scikit-learn", "torch", "nflows"):
         with contextlib.suppress(metadata.PackageNotFoundError):

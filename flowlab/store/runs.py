@@ -1,6 +1,6 @@
 """Runs on disk: the only module that writes files. A run is a directory of JSON and NPZ, written whole or not at all.
 
-What is stored, and how it is read, stands in `stored.py`.
+How runs are read is in `reading.py`.
 """
 
 from __future__ import annotations
@@ -39,14 +39,18 @@ class RunStore:
     """All runs, uploaded tables and visitors' lists under one folder.
 
     One process writes a run; any number may read it meanwhile. Every method raises StoreError when the disk is
-    full or not writable, and leaves what was there before as it was.
+    full or not writable, and leaves what was there before as it was; ValueError for an id or name that is malformed.
+
+    Parameters
+    ----------
+    root : the folder; it is created by the first write
     """
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
 
     def create(self, run_id: str, spec: RunSpec, user: str = "") -> Run:
-        """Begin a run, queued and empty. What an earlier run of this id left is removed.
+        """Create a run, queued and empty, and return it. What an earlier run of this id left is removed.
 
         A fork begins with its parent's events, film and kept checkpoints up to the step it goes on from.
         """
@@ -84,7 +88,14 @@ class RunStore:
         frame: Mapping[str, np.ndarray] | None = None,
         checkpoint: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Add what a slice brought. The frame is filed under the last event's step, and the film kept small."""
+        """Add the result of a slice. The frame is filed under the last event's step, and the film kept small.
+
+        Parameters
+        ----------
+        events : further ones, in order
+        frame : arrays of one picture of the film
+        checkpoint : replaces the last; some earlier ones are kept by step
+        """
         folder, what = self._folder(run_id), f"the progress of run {run_id} could not be saved"
         events = list(events)
         if checkpoint is not None:
@@ -101,7 +112,10 @@ class RunStore:
                 append_lines(folder / "events.jsonl", text.encode())
 
     def set_status(self, run_id: str, status: str, error: str = "", details: str = "") -> None:
-        """Change the status; `error` is a sentence for people, `details` a traceback. Unchanged, nothing is written."""
+        """Change the status (one of `STATUSES`); `error` is a sentence for people, `details` a traceback.
+
+        Where nothing changes nothing is written. RunNotFound if there is no such run.
+        """
         if status not in STATUSES:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
         folder = self._folder(run_id)
@@ -121,7 +135,15 @@ class RunStore:
         error: str = "",
         details: str = "",
     ) -> None:
-        """Close a run: model and views first, the status last, so that a run called done has them."""
+        """Close a run: model and views are written first, the status last, so that a run called done has them.
+
+        Parameters
+        ----------
+        status : "done" or "stopped"
+        state : the fitted estimator's arrays
+        views : the arrays that pages draw
+        error, details : as for `set_status`
+        """
         folder, what = self._folder(run_id), f"the result of run {run_id} could not be saved"
         if state is not None:
             self._write(folder / "model.npz", npz_bytes(state), what)
@@ -145,7 +167,7 @@ class RunStore:
         return list(self._readable(path.name for path in sorted(marks, key=changed_at, reverse=True)))
 
     def note_visitor(self, run_id: str, visitor: str) -> None:
-        """Remember that `visitor` (letters, digits, - and _) opened or began this run, now."""
+        """Record that `visitor` (letters, digits, - and _) opened or began this run now."""
         checked(RUN_ID, run_id, "run_id")
         folder = self.root / "visitors" / checked(_VISITOR, visitor, "visitor")
         with on_disk("your list of runs could not be saved"):
@@ -160,11 +182,11 @@ class RunStore:
         self._write(path, _to_json(value), f"{name} of run {run_id} could not be saved")
 
     def put_table(self, frame, story: str = "") -> str:
-        """Store a pandas DataFrame once as Parquet; returns the 16 hex digits of its content digest.
+        """Store a pandas DataFrame once as Parquet and return its content digest, 16 hex digits.
 
-        `story` is JSON text that says how it was read, for whoever opens the table's link later; the last one is kept.
+        `story` is JSON text that says how the table was read, for later visitors of its link; the last one is kept.
 
-        Columns of mixed kinds become text, so use `get_table(digest)` from then on: it is what runs will see.
+        Columns of mixed kinds become text, so use `get_table(digest)` from then on: it is what runs see.
         """
         frame = storable(frame)
         digest = table_digest(frame)
@@ -178,12 +200,12 @@ class RunStore:
         return digest
 
     def table_story(self, digest: str) -> str:
-        """The story that came with a table; "" if there is none here."""
+        """The JSON text that came with a table; "" if there is none."""
         path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.json"
         return (read_bytes(path) or b"").decode(errors="replace")
 
     def get_table(self, digest: str):
-        """The DataFrame `put_table` stored; RunNotFound if this server does not hold it."""
+        """The DataFrame that `put_table` stored; RunNotFound if it is not here, StoreError if it cannot be read."""
         import pandas as pd
 
         path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.parquet"
