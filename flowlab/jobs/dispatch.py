@@ -1,4 +1,4 @@
-"""Dispatcher: one thread that hands slices to lanes, in turn over users, and takes in what they bring."""
+"""Dispatcher: one thread that submits slices to lanes, in turn over users, and takes in their results."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ class Dispatcher:
 
     Everything that changes a job happens under `lock`. What comes from other threads (a slice's result, a warm
     worker, a write that failed) is posted and carried out by the dispatcher's own thread.
+
+    Parameters
+    ----------
+    lanes : where slices run; they are opened
+    saver : writes results and statuses
+    load : gives the data set of a run, for lanes that cannot build it themselves
     """
 
     def __init__(self, lanes: Lanes, saver: Saver, load: Callable[[RunSpec], Dataset]) -> None:
@@ -45,11 +51,11 @@ class Dispatcher:
         self._thread.start()
 
     def post(self, action: Callable[[], None] = lambda: None) -> None:
-        """Have the dispatcher carry out `action`, then look for work."""
+        """Have the dispatcher's thread carry out `action`, then look for work; returns at once."""
         self._inbox.put(action)
 
     def go(self, job: Job, front: bool = True) -> None:
-        """Give a job its turns, before its user's other jobs or behind them."""
+        """Let a job train, before its user's other jobs (`front`) or behind them. One that is over stays as it is."""
         if job.mode not in ("running", "paused", "stopped"):
             return
         if job.mode != "running" or front:
@@ -61,18 +67,24 @@ class Dispatcher:
         self.post()
 
     def halt(self, job: Job, mode: str, result: slices.SliceResult | None = None) -> None:
-        """Give a job no further turns."""
+        """Give a job no further turns.
+
+        Parameters
+        ----------
+        mode : "paused" or "stopped", also the run's status on disk
+        result : of a last slice, still to be saved
+        """
         job.mode, job.steps_left = mode, None
         self.turns.remove(job)
         self._saver.save(job, result, mode)
 
     def drop(self, job: Job) -> None:
-        """Forget a job; what a slice of it still brings is thrown away."""
+        """Forget a job; the result of a slice still under way is discarded."""
         job.dropped = True
         self.turns.remove(job)
 
     def close(self) -> None:
-        """Dispatch nothing further and let the workers go."""
+        """Dispatch nothing further and close the lanes."""
         self.closed = True
         self.post()
         self._thread.join()
@@ -94,7 +106,7 @@ class Dispatcher:
                     if _says_shutdown(error):
                         self._leave()
                     else:
-                        # Our own mistake, over one job: the others must go on.
+                        # An internal error over one job: the others must go on.
                         _log.exception("an action of the dispatcher failed")
 
     def _submit(self, job: Job, lane: Lane) -> None:
@@ -117,7 +129,7 @@ class Dispatcher:
         future.add_done_callback(lambda future: self.post(partial(self._settle, job, lane, n_steps, clicks, future)))
 
     def _settle(self, job: Job, lane: Lane, n_steps: int, clicks: int, future: Future) -> None:
-        """Take in what a slice of `n_steps` brought; `clicks` was the job's count when it was submitted."""
+        """Take in the result of a slice of `n_steps`; `clicks` was the job's count when it was submitted."""
         error = RuntimeError("the slice was cancelled") if future.cancelled() else future.exception()
         lost = error is not None and (future.cancelled() or is_lost_worker(error))
         if lost:
@@ -137,13 +149,13 @@ class Dispatcher:
             self._advance(job, future.result(), n_steps, counts=clicks == job.clicks)
 
     def _leave(self) -> None:
-        """The interpreter is ending: let it not wait for workers. Runs stay as they are on disk, to be gone on with."""
+        """Kill the workers, so that an interpreter that is ending need not wait. Runs stay resumable on disk."""
         self.closed = True
         for lane in (*self._lanes.training, self._lanes.evaluation):
             lane.kill()
 
     def _cut_off(self) -> None:
-        """End slices nobody wants any more that take long, such as one step of a slow model on a large table."""
+        """Kill long slices whose result is no longer needed, such as a step of a slow model on a large table."""
         for lane in self._lanes.training:
             if lane.state == "busy":
                 job, n_steps, since = lane.work
@@ -152,7 +164,7 @@ class Dispatcher:
                     lane.kill()
 
     def _forgo(self, job: Job) -> None:
-        """Do without a slice that was cut off because its run is to stop."""
+        """Stop a run whose slice was cut off; with a checkpoint of its own it first gets its closing slice."""
         if job.checkpoint is None or job.replay:
             self.halt(job, "stopped")
 
@@ -180,7 +192,7 @@ class Dispatcher:
             self._saver.save(job, result, "running" if job.mode == "running" else None)
 
     def _replayed(self, job: Job, result: slices.SliceResult) -> None:
-        """Take in a stretch of the parent's way; at its end the fork goes its own."""
+        """Take in a slice of the parent's training; after the last the fork trains by its own spec."""
         if result.events:
             last = result.events[-1]
             job.measure(last.step - job.step, result.seconds)
@@ -195,15 +207,15 @@ class Dispatcher:
     def _fail(self, job: Job, error: BaseException, lost: bool = False) -> None:
         job.failures += 1
         job.lost_workers += lost
-        # These are about the table or the settings, and would come again.
-        hopeless = isinstance(error, ValueError | StoreError)
-        if job.failures < MAX_FAILURES and not hopeless:
-            what = "A worker was lost; training goes on" if lost else "A slice failed and is tried again"
-            job.message = f"{what} from step {job.step}."
+        # These are about the table or the settings, and would be raised again.
+        is_permanent = isinstance(error, ValueError | StoreError)
+        if job.failures < MAX_FAILURES and not is_permanent:
+            incident = "A worker was lost; training goes on" if lost else "A slice failed and is tried again"
+            job.message = f"{incident} from step {job.step}."
             return
         if lost:
             job.message = f"The worker was lost {MAX_FAILURES} times in a row; try fewer rows or a smaller model."
-        elif hopeless:
+        elif is_permanent:
             job.message = str(error)
         else:
             job.message = f"Training failed ({type(error).__name__}: {error}); change a setting and train again."

@@ -1,4 +1,4 @@
-"""Answers: views of trained models, computed on a lane of their own so that a slider answers while others train."""
+"""Answers: views of trained models, computed on a separate lane so that a slider answers while others train."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ from flowlab.jobs.lanes import JobError, Lane, is_lost_worker
 from flowlab.records import RunSpec
 
 MAX_TRIES = 4
-"""One to learn what the worker lacks, one to send it, and the same again if the worker was lost."""
+"""One call may report what the worker lacks and one sends it; both again if the worker was lost."""
 
 
 class Answers:
-    """Asks the evaluation lane, sends along what it lacks, and replaces its worker when that dies."""
+    """Computes views on the evaluation lane, sends data or weights it lacks, and replaces its worker when that dies.
+
+    Parameters
+    ----------
+    lane : the evaluation lane
+    dispatcher : its lock guards the lane
+    load : gives the data set of a run, for a worker that cannot build it itself
+    """
 
     def __init__(self, lane: Lane, dispatcher: Dispatcher, load: Callable[[RunSpec], Dataset]) -> None:
         self._lane, self._dispatcher, self._load = lane, dispatcher, load
@@ -33,7 +40,18 @@ class Answers:
         kwargs: Mapping[str, Any],
         timeout: float,
     ) -> dict[str, np.ndarray]:
-        """The arrays of one view; `key` names the state, so that the worker can keep the model."""
+        """The arrays of one view by name.
+
+        Parameters
+        ----------
+        spec : of the run
+        state : its weights, empty for a model that is not trained
+        key : identifies `state`, so that the worker can keep the model
+        view_name, kwargs : key of `views.VIEWS` and the arguments of that view
+        timeout : seconds to wait
+
+        JobError after `timeout`, or if the worker was lost repeatedly.
+        """
         needs = slices.Needs()
         for _ in range(MAX_TRIES):
             dataset = self._load(spec) if needs.data else None

@@ -1,4 +1,4 @@
-"""Forks: where a fork's way begins, which runs are of one family, and their losses for a race on one chart."""
+"""Forks: the training that leads to a fork, which runs belong to one family, and how their settings differ."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from flowlab.store.errors import RunNotFound
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
 
-Way = tuple[tuple[RunSpec, int], ...]
-"""Stretches of training: each spec up to its step."""
+Lineage = tuple[tuple[RunSpec, int], ...]
+"""Stretches of training, one after the other: each spec up to its step."""
 
 
 def parent_of(store: RunStore, spec: RunSpec) -> Run:
-    """The run a fork goes on from. RunNotFound: it is not here or has not got so far; ValueError: it does not fit."""
+    """The run that the fork `spec` goes on from.
+
+    RunNotFound if it is not here or has not reached the step; ValueError if the fork changes more than it may.
+    """
     run_id, step = spec.branch
     parent = store.load(run_id)
     if parent is None:
@@ -29,10 +32,11 @@ def parent_of(store: RunStore, spec: RunSpec) -> Run:
     return parent
 
 
-def way(store: RunStore, parent: Run, step: int) -> tuple[int, dict[str, np.ndarray] | None, Way]:
-    """The nearest kept step up to `step` of `parent` (or 0), its checkpoint, and the stretches to train from there.
+def lineage(store: RunStore, parent: Run, step: int) -> tuple[int, dict[str, np.ndarray] | None, Lineage]:
+    """The last kept step of `parent` up to `step` (or 0), its checkpoint, and the stretches to train from there.
 
-    What a run that is a fork itself did before its own branch, its parent did: those stretches are the parent's.
+    Where `parent` is a fork itself, stretches before its own branch are trained by its parent's spec. RunNotFound if
+    such an earlier run is needed and gone.
     """
     kept = max((at for at in parent.kept_steps if at <= step), default=0)
     if parent.spec.branch is None or kept >= min(step, parent.spec.branch[1]):
@@ -42,12 +46,12 @@ def way(store: RunStore, parent: Run, step: int) -> tuple[int, dict[str, np.ndar
     origin = store.load(run_id)
     if origin is None:
         raise RunNotFound(f"The run {run_id}, which leads to step {step}, is gone; train it again first.")
-    kept, checkpoint, before = way(store, origin, min(branch, step))
-    return kept, checkpoint, before + (((parent.spec, step),) if step > branch else ())
+    kept, checkpoint, stretches = lineage(store, origin, min(branch, step))
+    return kept, checkpoint, stretches + (((parent.spec, step),) if step > branch else ())
 
 
 def fork_spec(store: RunStore, run: Run, step: int, spec: RunSpec) -> RunSpec:
-    """`spec` as the fork of `run` at `step`; of the run it was forked from, where that took the step."""
+    """`spec` as the fork of `run` at `step`, or of the run among its ancestors that trained this step."""
     while run.spec.branch and step <= run.spec.branch[1]:
         origin = store.load(run.spec.branch[0])
         if origin is None:
@@ -57,7 +61,7 @@ def fork_spec(store: RunStore, run: Run, step: int, spec: RunSpec) -> RunSpec:
 
 
 def family(store: RunStore, run: Run) -> list[Run]:
-    """The run where it all began, its forks, theirs and so on, each after its parent, older before younger."""
+    """The first ancestor of a run and all its forks, theirs and so on, each after its parent, older before younger."""
     runs = {other.run_id: other for other in store.list()}
     root = run
     while root.spec.branch and root.spec.branch[0] in runs:
@@ -66,15 +70,15 @@ def family(store: RunStore, run: Run) -> list[Run]:
     for other in sorted(runs.values(), key=lambda other: other.created):
         if other.spec.branch:
             children.setdefault(other.spec.branch[0], []).append(other)
-    found, waiting = [], [root]
+    related, waiting = [], [root]
     while waiting:
-        found.append(waiting.pop(0))
-        waiting = children.get(found[-1].run_id, []) + waiting
-    return found
+        related.append(waiting.pop(0))
+        waiting = children.get(related[-1].run_id, []) + waiting
+    return related
 
 
 def differences(parent: RunSpec, fork: RunSpec) -> str:
-    """What a fork learns with that its parent did not, in words: "learning rate 0.01, steps 400"."""
+    """The settings in which a fork differs from its parent, in words: "learning rate 0.01, steps 400"."""
     entry = catalog.MODELS[fork.model.name]
     old, new = entry.complete(parent.model).params, entry.complete(fork.model).params
     changed = [c for c in entry.controls if old[c.name] != new[c.name]]

@@ -1,4 +1,4 @@
-"""One run in the dispatcher's hands, and the queue that decides whose turn it is."""
+"""A run that the dispatcher trains, the queue that decides whose turn it is, and what is known of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FIRST_SECONDS = 0.1
 WATCHED_SECONDS = 0.2
 UNWATCHED_SECONDS = 0.5
 FILM_LENGTH = 40
-"""Pictures of a run nobody watches; a watched run has one with each slice."""
+"""Pictures in the film of an unwatched run; a watched run has one with each slice."""
 
 
 @dataclass
 class Job:
     """A run with its newest checkpoint. Times are those of `time.monotonic`.
 
-    mode is "running" (wants slices), "stopping" (wants the slice that closes it), "paused", "finishing" (its result
+    `mode` is "running" (needs slices), "stopping" (needs the slice that closes it), "paused", "finishing" (its result
     is being written), "done", "stopped" or "failed".
     """
 
@@ -38,14 +38,14 @@ class Job:
     steps_left: int | None = None
     """How many steps to take before pausing; None for all."""
     clicks: int = 0
-    """Counts the orders to go on, so that a slice under way is not taken for a part of the newest."""
+    """Counts the requests to go on, so that a slice under way does not count for a newer one."""
     replay: tuple[tuple[RunSpec, int], ...] = ()
-    """A fork first takes its parent's steps again, from the nearest checkpoint that was kept: each spec to its step."""
+    """A fork first repeats its parent's steps from the nearest kept checkpoint: each spec up to its step."""
     urgent: bool = True
-    """Someone just clicked: the next slice goes first, and is short."""
+    """A user just clicked: the next slice goes first, and is short."""
     in_flight: bool = False
     dropped: bool = False
-    """The run was started again as another job; what a slice of this one still brings is thrown away."""
+    """The run was started again as another job; the result of a slice of this one is discarded."""
     failures: int = 0
     lost_workers: int = 0
     rate: float = 0.0
@@ -65,18 +65,18 @@ class Job:
 
     @property
     def is_settling(self) -> bool:
-        """Whether a slice is under way, or what one brought is not yet on disk."""
+        """Whether a slice is under way, or the result of one is not yet on disk."""
         return self.in_flight or self.writes_asked != self.writes_done or bool(self.unsaved)
 
     @property
     def slice_spec(self) -> RunSpec:
-        """What the next slice trains: the run itself, or first its parent."""
+        """The spec of the next slice: the run's own, or its parent's while a fork repeats that."""
         return self.replay[0][0] if self.replay else self.spec
 
     def next_slice(self, now: float) -> tuple[int, bool]:
-        """How many steps the next slice takes, and whether it brings a picture.
+        """How many steps the next slice takes, and whether it brings a picture; `now` is `time.monotonic()`.
 
-        Slices are counted in steps, never cut by the clock; the clock only chooses how many come at once.
+        A slice has a number of steps and is never cut off by the clock; the measured rate only sets that number.
         """
         if self.mode == "stopping" and not self.replay:
             return 0, False
@@ -94,13 +94,13 @@ class Job:
         return n_steps, watched or due
 
     def measure(self, n_steps: int, seconds: float) -> None:
-        """Learn the rate from a slice."""
+        """Update `rate` from a slice of `n_steps` steps that took `seconds`."""
         newest = n_steps / max(seconds, 1e-4)
         self.rate = newest if self.last_slice <= FIRST_STEPS or not self.rate else 0.5 * (self.rate + newest)
         self.last_slice = max(1, n_steps)
 
     def turn_every(self) -> float:
-        """Seconds between its last turns, on average; 0 before there were two."""
+        """Mean seconds between the job's last turns; 0 before there were two."""
         return (self.turns[-1] - self.turns[0]) / (len(self.turns) - 1) if len(self.turns) > 1 else 0.0
 
 
@@ -111,11 +111,13 @@ class Turns:
         self._queues: OrderedDict[str, list[Job]] = OrderedDict()
 
     def add(self, job: Job, front: bool = True) -> None:
+        """Put a job before its user's other jobs (`front`) or behind them, also if it is queued already."""
         self.remove(job)
         queue = self._queues.setdefault(job.user, [])
         queue.insert(0 if front else len(queue), job)
 
     def remove(self, job: Job) -> None:
+        """Take a job out; nothing happens if it is not queued."""
         queue = self._queues.get(job.user, [])
         if job in queue:
             queue.remove(job)
@@ -123,11 +125,11 @@ class Turns:
             self._queues.pop(job.user, None)
 
     def live(self) -> Iterator[Job]:
-        """The live run of each user, whose turn is next first."""
+        """The live run of each user, in the order of their turns."""
         return (queue[0] for queue in self._queues.values())
 
     def take(self) -> Job | None:
-        """The run to serve now: one just clicked, else the first in turn. Its user goes to the end."""
+        """The job to serve now, an urgent one or the first in turn; None if all are under way. Its user goes last."""
         waiting = [job for job in self.live() if not job.in_flight]
         job = next((job for job in waiting if job.urgent), waiting[0] if waiting else None)
         if job is not None:
@@ -149,14 +151,18 @@ class Turns:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a run stands.
+    """The state of a run and its place in the queue.
 
+    Attributes
+    ----------
     state : queued, running, paused, done, stopped, failed or interrupted
+    step, n_steps : steps taken, and steps in all; 0 while unknown
     ahead : how many runs have their turn before this one
-    turn_every_seconds : how long from one of its turns to the next, measured; 0 while unknown
-    message : a sentence where something happened that people should know, else ""
+    turn_every_seconds : mean time from one of its turns to the next; 0 while unknown
+    steps_per_second : measured rate of training; 0 while unknown
+    message : a sentence for the user where something failed or was repeated, else ""
     lost_workers : how many workers died over this run; each cost one slice
-    settling : a slice is under way or not yet on disk, so that what one reads may still change
+    settling : a slice is under way or not yet on disk, so that what is read from disk may still change
     """
 
     state: str
@@ -173,6 +179,8 @@ class RunStatus:
 class Snapshot:
     """The weights of a run after `step` steps, without what only training needs.
 
+    Attributes
+    ----------
     created : when the run was begun, in seconds since 1970; a run that is started again has other weights at a step
     """
 
@@ -183,14 +191,14 @@ class Snapshot:
 
     @property
     def key(self) -> tuple:
-        """A name for these weights."""
+        """Identifies these weights: run id, time of creation and step."""
         return (self.run_id, self.created, self.step)
 
 
 def snapshot_of(run: Run, checkpoint: Arrays | None = None) -> Snapshot | None:
     """The snapshot of a run at `checkpoint`, by default the newest on disk; None before the first.
 
-    StoreError if what is on disk is damaged.
+    StoreError if the file is damaged.
     """
     checkpoint = checkpoint or run.checkpoint
     step = run.events[-1].step if run.events else 0

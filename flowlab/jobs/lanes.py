@@ -1,4 +1,4 @@
-"""Lanes: places where a slice can run. One worker process each, threads in tests, or slots of a Dask cluster."""
+"""Lanes: executors of one slice at a time. One worker process each, threads in tests, or slots of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from typing import Any
 from flowlab.jobs import slices
 
 MAX_DEFAULT_LANES = 8
-"""Each worker holds about 0.4 GB; FLOWLAB_LANES asks for more, or fewer."""
+"""Each worker holds about 0.4 GB; FLOWLAB_LANES sets another number."""
 
 MAX_STARTS = 3
 TRAINING_NICE, EVALUATION_NICE = 10, 5
-"""How far workers stand back for pages; the one that answers stands before those that train: somebody waits for it."""
+"""Niceness of workers, below pages; evaluation goes before training, because a user waits for it."""
 
 _LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError", "FutureLostError")
 
 
 class JobError(RuntimeError):
-    """What was asked of the runner cannot be done now; the text is a sentence and a next step, fit for a page."""
+    """A request to the runner cannot be carried out now; the text is a sentence and a next step, fit for a page."""
 
 
 Post = Callable[[Callable[[], None]], None]
 
 
 class Lane:
-    """One worker slot: "closed", "starting", "free" or "busy". A crash breaks only its own lane; `reopen` mends it."""
+    """One worker slot; `state` is "closed", "starting", "free" or "busy". A crash breaks only its own lane.
+
+    Parameters
+    ----------
+    make_executor : makes the executor of one worker
+    warm : whether to take two dummy steps before the lane is free
+    """
 
     def __init__(self, make_executor: Callable[[], Executor], warm: bool) -> None:
         self._make_executor, self._warm = make_executor, warm
@@ -36,11 +42,11 @@ class Lane:
         self.state = "closed"
         self._starts = 0
         self.work: Any = None
-        """What it is busy with."""
+        """Job, number of steps and begin (`time.monotonic`) of the slice that the lane works on."""
         self.when_warm: Callable[[], None] = lambda: None
 
     def open(self, post: Post) -> None:
-        """Begin to start the worker. It is free once two dummy steps have warmed it: `post` hears of it."""
+        """Begin to start the worker; its warm-up, when done, is taken in by an action given to `post`."""
         self._starts += 1
         self.executor = executor = self._make_executor()
         self.state = "starting" if self._warm else "free"
@@ -49,17 +55,18 @@ class Lane:
             warm.add_done_callback(lambda future: post(lambda: self._settle(executor, future, post)))
 
     def reopen(self, post: Post) -> None:
-        """Replace a worker that died."""
+        """Replace the worker, as a rule one that died."""
         self.close()
         self.open(post)
 
     def close(self) -> None:
+        """Let the worker go, without waiting for its work."""
         if self.executor is not None:
             self.executor.shutdown(wait=False)
         self.executor, self.state = None, "closed"
 
     def kill(self) -> None:
-        """End the worker in the middle of its work, which then fails as lost; threads and clusters are left alone."""
+        """Kill the worker process, so that its slice fails as lost; threads and clusters are not affected."""
         for process in list(getattr(self.executor, "_processes", {}).values()):
             process.kill()
 
@@ -76,14 +83,21 @@ class Lane:
 
 
 class Lanes:
-    """The lanes that train and the one that answers."""
+    """The lanes that train and the one that evaluates.
+
+    Parameters
+    ----------
+    make : makes a lane
+    width : number of training lanes
+    make_evaluation : makes the evaluation lane, by default `make`
+    """
 
     def __init__(self, make: Callable[[], Lane], width: int, make_evaluation: Callable[[], Lane] | None = None) -> None:
         self.training = [make() for _ in range(width)]
         self.evaluation = (make_evaluation or make)()
 
     def open(self, post: Post) -> None:
-        """Open one after the other: the first worker is warm sooner when the others do not compete with it."""
+        """Open the lanes one after the other: the first is warm sooner when the others do not compete with it."""
         if self.evaluation.state == "closed" or any(lane.state == "closed" for lane in self.training):
             lane = next(lane for lane in (*self.training, self.evaluation) if lane.state == "closed")
             lane.when_warm = lambda: self.open(post)
@@ -92,18 +106,21 @@ class Lanes:
                 self.open(post)
 
     def free(self) -> Lane | None:
+        """A training lane that is free, or None."""
         return next((lane for lane in self.training if lane.state == "free"), None)
 
     def is_free(self, lane: Lane | None) -> bool:
+        """Whether there is such a lane and it is free."""
         return lane is not None and lane.state == "free"
 
     def close(self) -> None:
+        """Close all lanes, without waiting for their work."""
         for lane in (*self.training, self.evaluation):
             lane.close()
 
 
 def process_lane(nice: int = TRAINING_NICE) -> Lane:
-    """A lane with a spawned process of its own: a pool of one, because one death breaks a whole pool."""
+    """A lane with a spawned process of its own: a pool of one, because one crash breaks a whole pool."""
     context = multiprocessing.get_context("spawn")
     return Lane(
         lambda: ProcessPoolExecutor(1, mp_context=context, initializer=slices.start_worker, initargs=(nice,)),
@@ -112,21 +129,28 @@ def process_lane(nice: int = TRAINING_NICE) -> Lane:
 
 
 def asked_width() -> int:
-    """How many lanes FLOWLAB_LANES asks for; 0 if it does not say."""
-    asked = os.environ.get("FLOWLAB_LANES", "")
-    if asked and not (asked.isdecimal() and 1 <= int(asked) <= 256):
-        raise ValueError(f"FLOWLAB_LANES must be a number from 1 to 256, not {asked!r}")
-    return int(asked or 0)
+    """The number of lanes in FLOWLAB_LANES, 0 if it is not set; ValueError unless it is 1 to 256."""
+    requested = os.environ.get("FLOWLAB_LANES", "")
+    if requested and not (requested.isdecimal() and 1 <= int(requested) <= 256):
+        raise ValueError(f"FLOWLAB_LANES must be a number from 1 to 256, not {requested!r}")
+    return int(requested or 0)
 
 
 def default_width() -> int:
-    """How many lanes a server opens by itself: one for each core, within reason."""
+    """The number of lanes without FLOWLAB_LANES: one for each core, at most MAX_DEFAULT_LANES."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MAX_DEFAULT_LANES)
 
 
 class DaskLanes(Lanes):
-    """A Dask scheduler's workers as lanes. Whoever reaches a Dask scheduler can run code on it: see the README."""
+    """A Dask scheduler's workers as lanes. Anybody who reaches a Dask scheduler can run code on it: see the README.
+
+    Parameters
+    ----------
+    address : of the scheduler, such as "tcp://127.0.0.1:8786"
+    width : number of training lanes; by default FLOWLAB_LANES, else one per thread of the cluster
+    timeout : seconds to wait for the scheduler; JobError if it does not answer
+    """
 
     def __init__(self, address: str, width: int | None = None, timeout: float = 20) -> None:
         from distributed import Client
@@ -137,13 +161,14 @@ class DaskLanes(Lanes):
             raise JobError(
                 f"The Dask scheduler at {address} does not answer ({error}); start it, or unset FLOWLAB_SCHEDULER."
             ) from error
-        # Counted once: a cluster that will grow later is told its width by FLOWLAB_LANES.
+        # Counted once: a cluster that grows later needs FLOWLAB_LANES.
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         width = width or asked_width() or max(1, sum(worker["nthreads"] for worker in workers))
         # retries=0: the dispatcher itself submits a lost slice again, and counts.
         super().__init__(lambda: Lane(lambda: self._client.get_executor(pure=False, retries=0), warm=False), width)
 
     def close(self) -> None:
+        """Close all lanes and the connection to the scheduler."""
         super().close()
         self._client.close()
 

@@ -1,4 +1,4 @@
-"""A pool for work that is many equal pieces, such as scoring a long file: processes here, or a Dask cluster."""
+"""A pool for work in many equal pieces, such as scoring a long file: processes here, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ Result = TypeVar("Result")
 
 @contextlib.contextmanager
 def pool(width: int | None = None, nice: int = 0) -> Iterator[Callable]:
-    """imap(function, items) -> results in order, a few pieces ahead of the one asked for; in `width` processes.
+    """A context that gives imap(function, items): results in order, computed a few pieces ahead.
 
-    `nice` is how far they stand back for others. With FLOWLAB_SCHEDULER the workers of that Dask cluster do the
-    work. `width` 0 works in this process. At the end of the block the processes are gone, pieces that were not asked
-    for are dropped.
+    With FLOWLAB_SCHEDULER the workers of that Dask cluster compute them, unless `width` is 0. At the end of the block
+    the processes are gone and pieces that were not consumed are dropped. JobError from `imap` if a worker is lost.
+
+    Parameters
+    ----------
+    width : number of processes; 0 works in this one, None has `default_width()`
+    nice : niceness of the processes
     """
     if width == 0:
         yield lambda function, items: map(function, items)

@@ -1,4 +1,4 @@
-"""JobRunner: what pages and the command line ask of training: submit, pause, step, stop, status, call."""
+"""JobRunner: training for pages and the command line: submit, pause, step, stop, status, call."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
 
 CALL_SECONDS = 60.0
+"""How long `JobRunner.call` waits for a view, unless told otherwise."""
 WATCH_SECONDS = 3.0
+"""How long after `JobRunner.watch` a run counts as watched."""
 
 
 class JobRunner:
-    """Trains runs in slices of about half a second, a fifth while somebody watches, in turn over users.
+    """Trains runs in slices of about 0.5 s, 0.2 s for a watched run, in turn over users.
 
-    A run nobody watches goes on to its last step: closing the tab stops nothing, and the number of steps bounds
-    it. One run per user is live; the others wait behind it. One thread writes the store, so no lane waits for the
-    disk. A worker that dies costs its slice, nothing else. No method but `call` waits for a worker.
+    An unwatched run goes on to its last step: closing the tab does not stop it. One run per user is live; the others
+    wait behind it. One thread writes the store, so no lane waits for the disk. A worker that dies costs its slice,
+    nothing else. Only `call` and `steps_within` wait for a worker.
 
     Parameters
     ----------
@@ -81,14 +83,18 @@ class JobRunner:
         self._saver.on_error = lambda job, sentence: self._dispatcher.post(partial(self._not_saved, job, sentence))
 
     def submit(self, spec: RunSpec, user: str = "", queued: bool = False, n_steps: int | None = None) -> str:
-        """Train `spec` and return its run id, at once.
+        """Begin or continue to train `spec` and return its run id at once.
 
-        A finished run stays as it is: same link, same run. One that was paused, stopped or interrupted goes on;
-        one that failed starts again. The run goes before the user's other runs, or with `queued` behind them;
-        with `n_steps` it pauses after so many steps.
+        A finished run stays as it is. One that was paused, stopped or interrupted goes on; one that failed starts
+        again. A fork (a spec with a parent) continues from its parent's step by its own settings: the parent's steps
+        are repeated from the nearest kept checkpoint, to the same bits.
 
-        A fork (a spec with a parent) has its parent's way up to its step behind it, and goes on as `spec` says. The
-        way is exact: from the nearest checkpoint that was kept the steps are taken again, to the same bits.
+        Parameters
+        ----------
+        spec : what to train
+        user : who trains it; the run enters this user's list
+        queued : whether the run waits behind the user's other runs, instead of going before them
+        n_steps : pause after so many steps; None for all
 
         StoreError if the run cannot be written, or a fork's parent is not here; ValueError if it does not fit.
         """
@@ -108,25 +114,28 @@ class JobRunner:
         return run_id
 
     def submit_many(self, specs: list[RunSpec], user: str = "") -> list[str]:
-        """Queue several runs of one user, trained one after the other; returns their ids."""
+        """Queue several runs of one user, trained one after the other, and return their ids."""
         return [self.submit(spec, user, queued=True) for spec in specs]
 
     def pause(self, run_id: str) -> None:
-        """Take no further slice; the one under way is kept."""
+        """Pause a running run; the result of the slice under way is kept."""
         with self._lock:
             job = self._jobs.get(run_id)
             if job is not None and job.mode == "running":
                 self._dispatcher.halt(job, "paused")
 
     def resume(self, run_id: str) -> None:
-        """Go on with a run that was paused, stopped or interrupted; nothing happens to one that is over."""
+        """Continue a run that was paused, stopped or interrupted; one that is done or failed stays as it is.
+
+        JobError if there is no such run.
+        """
         with self._lock:
             job = self._find(run_id)
             if job is not None:
                 self._dispatcher.go(job)
 
     def step(self, run_id: str, n_steps: int = 1) -> None:
-        """Take `n_steps` steps, then pause."""
+        """Train a run for `n_steps` further steps, then pause; JobError if there is no such run."""
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, not {n_steps}")
         with self._lock:
@@ -136,7 +145,10 @@ class JobRunner:
                 job.steps_left = n_steps
 
     def stop(self, run_id: str) -> None:
-        """End the run where it is; its model can be used as it stands, and `resume` goes on from there."""
+        """End a run at its present step; its model is kept and can be used, and `resume` continues from there.
+
+        JobError if there is no such run.
+        """
         with self._lock:
             job = self._find(run_id)
             if job is None or job.mode not in ("running", "paused"):
@@ -148,7 +160,7 @@ class JobRunner:
                 job.mode = "stopping"
 
     def restart(self, run_id: str) -> None:
-        """Forget what was learned and start again from the first step."""
+        """Discard the results of a run and start it again from the first step; JobError if there is no such run."""
         with self._lock:
             run = self.store.load(run_id)
             if run is None:
@@ -157,7 +169,7 @@ class JobRunner:
             self._dispatcher.go(self._adopt(run, run.user))
 
     def status(self, run_id: str) -> RunStatus | None:
-        """Where the run stands; None if nobody began it here."""
+        """The status of a run; None if there is no such run."""
         with self._lock:
             job = self._jobs.get(run_id)
             if job is not None:
@@ -176,12 +188,12 @@ class JobRunner:
             return None
         last = run.events[-1] if run.events else None
         step, n_steps = (last.step, last.n_steps) if last else (0, 0)
-        # Nobody here has it in hand; perhaps the command line has.
+        # No job of this process; the command line may be training it.
         lost = run.status in ("queued", "running") and not _alive_elsewhere(run.pid)
         return RunStatus("interrupted" if lost else run.status, step, n_steps, message=run.error)
 
     def watch(self, run_id: str) -> RunStatus | None:
-        """`status`, and for the next few seconds shorter slices with a picture each: somebody is looking."""
+        """`status`, and for the next WATCH_SECONDS shorter slices with a picture each."""
         with self._lock:
             job = self._jobs.get(run_id)
             if job is not None:
@@ -189,7 +201,7 @@ class JobRunner:
         return self.status(run_id)
 
     def snapshot(self, run_id: str) -> Snapshot | None:
-        """What the run has learned by now, to be looked at while it goes on; None before the first checkpoint."""
+        """The present weights of a run, for views while it goes on; None before the first checkpoint."""
         run = self.store.load(run_id)
         with self._lock:
             job = self._jobs.get(run_id)
@@ -204,10 +216,17 @@ class JobRunner:
         snapshot: Snapshot | None = None,
         **kwargs: Any,
     ) -> dict[str, np.ndarray]:
-        """The arrays of `views.VIEWS[view_name]` for a run that has learned something, or for a `snapshot` of it.
+        """The arrays of `views.VIEWS[view_name]` by name, for the model of a run or for a `snapshot` of it.
 
-        Computed on a lane of its own, so that it answers while others train. Waits for the answer; JobError if
-        there is nothing to ask, or if it takes longer than `timeout` seconds.
+        They are computed on a separate lane, so that it answers while others train.
+
+        Parameters
+        ----------
+        timeout : seconds to wait for the result
+        snapshot : weights to use; by default the finished model or the newest checkpoint on disk
+        kwargs : arguments of the view
+
+        JobError before the first checkpoint, or if it takes longer than `timeout`.
         """
         run = self.store.load(run_id)
         if run is not None and snapshot is not None:
@@ -218,13 +237,13 @@ class JobRunner:
         return self._answers.ask(run.spec, state, (run_id, run.updated), view_name, kwargs, timeout)
 
     def steps_within(self, spec: RunSpec, seconds: float) -> int:
-        """How many steps of this spec's training fit into `seconds`, measured on the evaluation lane for a moment."""
+        """How many training steps of a spec fit into `seconds`, by a short measurement on the evaluation lane."""
         key = ("untrained", catalog.run_id(spec))
         answer = self._answers.ask(spec, {}, key, "steps_within", {"seconds": seconds}, CALL_SECONDS)
         return int(answer["n_steps"])
 
     def close(self) -> None:
-        """Stop dispatching, note live runs as interrupted where they stand, and let the workers go."""
+        """Stop dispatching, mark live runs as interrupted at their present step, and close the workers."""
         if self._closed:
             return
         self._closed = True
@@ -241,9 +260,9 @@ class JobRunner:
         return self._saver.now(self.store.create, run_id, spec, user)
 
     def _rewind(self, job: Job) -> None:
-        """Have a fork begin with its parent's way up to its step."""
+        """Have a fork begin with its parent's training up to its step."""
         parent = forks.parent_of(self.store, job.spec)
-        job.step, job.checkpoint, job.replay = forks.way(self.store, parent, job.spec.branch[1])
+        job.step, job.checkpoint, job.replay = forks.lineage(self.store, parent, job.spec.branch[1])
         job.n_steps = parent.events[-1].n_steps
 
     def _find(self, run_id: str) -> Job | None:
@@ -290,15 +309,15 @@ class JobRunner:
 
     def _dataset(self, spec: RunSpec) -> Dataset:
         key = (spec.data.to_json(), spec.seed)
-        found = self._datasets.get(key)
-        if found is None:
-            made = catalog.make_dataset(spec.data, spec.seed, load_table=self.store.get_table)
-            found = self._datasets.put(key, made)
-        return found
+        dataset = self._datasets.get(key)
+        if dataset is None:
+            dataset = catalog.make_dataset(spec.data, spec.seed, load_table=self.store.get_table)
+            self._datasets.put(key, dataset)
+        return dataset
 
 
 def _alive_elsewhere(pid: int) -> bool:
-    """Whether another process than this one has the run in hand."""
+    """Whether another process than this one, with this id, is alive."""
     if pid == os.getpid():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Saver: writes what slices brought, in order, on one thread, so that neither lanes nor pages wait for the disk."""
+"""Saver: writes results of slices in order on one thread, so that neither lanes nor pages wait for the disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ CHECKPOINT_SECONDS = 1.0
 
 
 class Saver:
-    """The queue in front of the store. `on_finished(job, status)` and `on_error(job, sentence)` hear how it went."""
+    """The queue of writes to a store.
+
+    Attributes
+    ----------
+    on_finished : called with (job, status) when a run is closed on disk
+    on_error : called with (job, sentence) when a write failed
+    """
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
@@ -30,25 +36,28 @@ class Saver:
         self.on_error: Callable[[Job, str], None] = lambda job, sentence: None
 
     def now(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Carry out a write after those that wait, and return what it returns."""
+        """Carry out a write after those that are queued, and return its result."""
         return self._thread.submit(function, *arguments).result()
 
     def save(self, job: Job, result: SliceResult | None, status: str | None = None) -> None:
-        """Append a slice's events and picture; the checkpoint too, if it is time or the run is not going on."""
-        # On the way a fork repeats, the checkpoints are its parent's.
+        """Append a slice's events and picture, and set the status unless it is None.
+
+        The checkpoint is written once in CHECKPOINT_SECONDS, and whenever `status` is not "running".
+        """
+        # While a fork repeats its parent's steps, the checkpoints are its parent's.
         checkpoint = None if job.replay else job.checkpoint
         self._later(job, partial(self._save, job, result, checkpoint, status))
 
     def finish(self, job: Job, result: SliceResult, status: str) -> None:
-        """Write a finished run; only then does it count as finished."""
+        """Write a finished run, its model and views, with status "done" or "stopped"; then `on_finished` is called."""
         self._later(job, partial(self._finish, job, result, status))
 
     def fail(self, job: Job, error: str, details: str) -> None:
-        """Close a run that cannot go on, with a sentence for people and the traceback."""
+        """Close a run as failed, with a sentence for people (`error`) and the traceback (`details`)."""
         self._later(job, partial(self._fail, job, error, details))
 
     def close(self) -> None:
-        """Wait for what is still to be written."""
+        """Wait until everything queued is written."""
         self._thread.shutdown(wait=True)
 
     def _later(self, job: Job, write: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """What runs in a worker: a slice of training, or a view of a trained model. No file, no queue, no page.
 
-Both are functions of what they are given, so it does not matter which worker carries them out, or how often.
-Workers keep data sets and models they have seen; what they lack they ask for by answering `Needs`.
+Both are functions of their arguments, so it does not matter which worker carries them out, or how often. Workers
+keep recent data sets and models; what they lack they request by returning `Needs`.
 """
 
 from __future__ import annotations
@@ -29,10 +29,17 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class SliceResult:
-    """What a slice brought.
+    """The result of a slice.
 
-    `checkpoint` is where the next slice goes on; `frame` a picture of the model, if one was asked for; when
-    `finished`, `state` is the fitted estimator and `views` what pages draw. `seconds` is the time spent on steps.
+    Attributes
+    ----------
+    checkpoint : weights, optimiser and generator state from which the next slice goes on
+    events : of this slice
+    frame : arrays of a picture of the model, if one was requested
+    finished : whether training is over
+    seconds : time spent on steps
+    state : the fitted estimator's arrays when finished, else None
+    views : the arrays that pages draw when finished, else None
     """
 
     checkpoint: Arrays
@@ -46,25 +53,27 @@ class SliceResult:
 
 @dataclass(frozen=True)
 class Needs:
-    """The worker does not hold the data set, or the model: send it along."""
+    """The worker does not hold the data set (`data`) or the model (`state`): the caller sends it with the next try."""
 
     data: bool = False
     state: bool = False
 
 
 class Recent:
-    """The few values used last, by key; shared by the threads of one worker."""
+    """The `size` values used last, by key; safe for the threads of one worker."""
 
     def __init__(self, size: int) -> None:
         self._size, self._values, self._lock = size, OrderedDict(), threading.Lock()
 
     def get(self, key):
+        """The value of this key, or None."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key, value):
+        """Keep a value, drop the least recently used beyond `size`, and return it."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
@@ -87,8 +96,12 @@ def run_slice(
     """Train for `n_steps` further steps from `checkpoint` (None: from the start).
 
     Four slices of ten steps give the bits of one slice of forty. A slice of 0 steps closes a run that was
-    stopped: it brings the state and the views of the checkpoint. Needs comes back where the data set is an
-    uploaded table this worker has not been sent.
+    stopped: it gives the state and the views of the checkpoint.
+
+    Parameters
+    ----------
+    dataset : of the run, needed where that is an uploaded table this worker does not hold: else Needs is returned
+    with_frame : whether to give a picture; the last slice always does
     """
     base.use_one_thread()
     dataset = _dataset(spec, dataset)
@@ -131,8 +144,15 @@ def run_view(
 ) -> dict[str, np.ndarray] | Needs:
     """The arrays of `views.VIEWS[name](model, dataset, **kwargs)`.
 
-    `state` is the model's state or checkpoint, empty for one that has learned nothing yet; with `key` the worker
-    keeps the model, and `state` may be None the next time.
+    Parameters
+    ----------
+    spec : of the run
+    state : the model's state or checkpoint, empty for an untrained one; None where the worker holds the model
+    name, kwargs : the view and its arguments; ValueError for an unknown name
+    dataset : of the run, needed where that is an uploaded table this worker does not hold
+    key : identifies `state`; with it the worker keeps the model
+
+    Needs is returned where the worker lacks the data set or the model.
     """
     from flowlab import views
 
@@ -152,7 +172,7 @@ def run_view(
 
 
 def start_worker(nice: int = 10) -> None:
-    """First thing in a worker process: stand back for the pages, use one thread, and leave when the server does."""
+    """Initialise a worker process: lower its priority by `nice`, use one thread, and exit when the server does."""
     os.environ["OMP_NUM_THREADS"] = "1"
     os.nice(nice)
     parent = os.getppid()
@@ -167,7 +187,7 @@ def start_worker(nice: int = 10) -> None:
 
 
 def warm_up() -> None:
-    """Two steps and a picture of the default run: lazy imports cost seconds, and nobody should wait for them."""
+    """Train two steps of the default run with a picture, so that no user waits seconds for the lazy imports."""
     run_slice(catalog.DEFAULT, None, 2)
 
 
@@ -193,7 +213,7 @@ def _not_here(digest: str) -> None:
 
 
 def weights(checkpoint: Arrays) -> dict[str, np.ndarray]:
-    """A checkpoint without what only training needs: a state."""
+    """The state in a checkpoint: its arrays without those that only training needs."""
     return {key: value for key, value in checkpoint.items() if not key.startswith("train.")}
 
 
