@@ -1,7 +1,7 @@
 """A detector in one file: model, encoder, threshold and training statistics, as a zip of JSON and NPZ.
 
-Nothing in it is executed when it is read: no pickle, models are built from the catalog's names and ranges, and a
-digest of every member is checked first.
+Nothing in it is executed when it is read: there is no pickle, models are built from the catalog's names and ranges,
+and a digest of every member is checked first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_CALIBRATION = 50_000
 
 
 class DetectorFileError(ValueError):
-    """The file is no detector that can be used here; the text is a sentence and a next step."""
+    """A detector file, or a table for it, cannot be used here; the text is a sentence and a next step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class DetectorBundle:
     baseline : training distribution of every feature and of the score, for drift
     encoder : JSON of the TableEncoder, "" where rows are numbers already
     trained_on : "normal" where the training rows were known to be, else "all"
-    facts : data set's name, number of training rows, versions: for people
+    facts : data set's name, number of training rows and versions, for display
     """
 
     spec: Spec
@@ -66,7 +66,7 @@ class DetectorBundle:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def model(self) -> DensityModel:
-        """The fitted estimator."""
+        """The fitted estimator; DetectorFileError if the arrays do not fit the spec."""
         try:
             model = catalog.make_model(self.spec, self.seed)
             if "trained_on" in model.get_params(deep=False) and "trained_on" not in self.spec.params:
@@ -76,10 +76,11 @@ class DetectorBundle:
             raise DetectorFileError("The model in this file does not fit its description; save it again.") from error
 
     def table_encoder(self) -> TableEncoder | None:
+        """The encoder of raw tables, or None where rows are numbers already."""
         return TableEncoder.from_json(self.encoder) if self.encoder else None
 
     def sheet(self, scores: np.ndarray) -> dict[str, np.ndarray]:
-        """Score, percentile, p-value and flag of each row, from anomaly scores (n,)."""
+        """`score`, `percentile`, `p_value` and `flagged` of each row, (n,), from anomaly scores (n,)."""
         return score_sheet(scores, self.calibration, self.threshold)
 
 
@@ -91,7 +92,16 @@ def make_detector(
     threshold: Threshold,
     encoder: TableEncoder | None = None,
 ) -> DetectorBundle:
-    """The detector of a trained model: `evidence` holds its scores of the data set it was trained on."""
+    """The detector of a trained model.
+
+    Parameters
+    ----------
+    spec, seed : what the model is, by the catalog
+    state : the fitted estimator's arrays
+    evidence : its scores of the data set it was trained on
+    threshold : from which score on rows are flagged
+    encoder : of the uploaded table, None where rows are numbers already
+    """
     dataset: Dataset = evidence.dataset
     rows = dataset.rows("train")
     calibration = np.sort(evidence.calibration)
@@ -118,7 +128,7 @@ def make_detector(
 
 
 def to_bytes(detector: DetectorBundle) -> bytes:
-    """The file's content. Equal detectors give equal bytes."""
+    """The content of the detector file, a zip. Equal detectors give equal bytes."""
     description = {
         "model": asdict(detector.spec),
         "seed": detector.seed,
@@ -139,16 +149,19 @@ def to_bytes(detector: DetectorBundle) -> bytes:
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
     members["manifest.json"] = json.dumps(manifest, sort_keys=True).encode()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
             # a fixed date: equal detectors are equal files
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
-    return out.getvalue()
+    return content.getvalue()
 
 
 def from_bytes(data: bytes) -> DetectorBundle:
-    """Read a detector file; DetectorFileError, one sentence, for anything else, altered or of another version."""
+    """The detector in the content of a detector file.
+
+    DetectorFileError, one sentence, for any other content, an altered or damaged file or another version.
+    """
     members = _read_members(data)
     try:
         description = json.loads(members["detector.json"])
@@ -233,13 +246,13 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, array in sorted(arrays.items()):
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
-    return out.getvalue()
+    return content.getvalue()
 
 
 def _arrays(data: bytes) -> dict[str, np.ndarray]:

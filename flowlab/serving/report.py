@@ -1,4 +1,4 @@
-"""A detection report in one HTML file: pictures, settings, versions, and what the threshold means in plain words."""
+"""A detection report in one HTML file: pictures, settings, versions, and the meaning of the threshold in words."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ def detection_report(
 
     Parameters
     ----------
-    title : what was looked at, in words
+    title : data and model, in words
     spec : the run's settings
     evidence, threshold : scores and the chosen threshold
     figures : (caption, HTML) of `plots.standalone.figures_html`
-    rows : the highest scoring rows with their reasons, the first 50 are shown
-    versions : of the software; link : where the page of this state can be opened
+    rows : the highest scoring rows with their reasons, of which the report has the first 50
+    versions : of the software, by name
+    link : address that opens the page in this state
     """
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [
@@ -72,7 +73,7 @@ def detection_report(
 
 
 def meaning(evidence: Evidence, threshold: Threshold) -> str:
-    """What the threshold promises and what it does not, in plain words."""
+    """The rows that the threshold was chosen and reported on, the share of normal rows above it, and its interval."""
     n = len(evidence.calibration)
     rate = float(np.mean(evidence.calibration >= threshold.value))
     normal = "rows labelled normal" if evidence.dataset.y is not None else "validation rows, which count as normal,"

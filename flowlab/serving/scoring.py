@@ -37,7 +37,16 @@ WHOLE = (b"\x1f\x8b", b"PAR1", b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a text table: the bytes of its header, of some rows, and the number of the first of them."""
+    """A piece of a text table.
+
+    Attributes
+    ----------
+    detector : content of the detector file
+    header, body : bytes of the table's header and of some rows
+    first_row : row number of the first row, carried ones included
+    dialect : of the text
+    carried : rows before this block that lag features need; they are not scored again
+    """
 
     detector: bytes
     header: bytes
@@ -45,12 +54,21 @@ class Block:
     first_row: int
     dialect: Dialect
     carried: bytes
-    """Rows before this block that lag features need; they are not scored again."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredBlock:
-    """CSV of the rows (the first block's with a header line), and what sums up over blocks."""
+    """The scored rows of one block, and the numbers that add up over blocks.
+
+    Attributes
+    ----------
+    csv : a header line and the rows, UTF-8
+    n_rows, n_flagged : rows scored and flagged
+    counts : (n_features + 1, n_bins) of `Baseline.count`
+    notes : sentences on what the features cannot show
+    highest : the 100 highest scoring rows with their scores
+    n_bytes : bytes read
+    """
 
     csv: bytes
     n_rows: int
@@ -63,7 +81,17 @@ class ScoredBlock:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """What scoring a file found; `drift` and `notes` are sentences, `highest` the 100 highest scoring rows."""
+    """The result of scoring a file.
+
+    Attributes
+    ----------
+    n_rows, n_flagged : rows scored and flagged
+    seconds : time it took
+    shift : (n_features + 1,) stability index of each feature and of the score
+    drift : a sentence for each strong shift
+    notes : sentences on new categories and the like
+    highest : the 100 highest scoring rows with their scores
+    """
 
     n_rows: int
     n_flagged: int
@@ -75,6 +103,7 @@ class Summary:
 
     @property
     def rows_per_second(self) -> float:
+        """Rows scored per second, reading and writing included."""
         return self.n_rows / max(self.seconds, 1e-9)
 
 
@@ -87,9 +116,12 @@ class Scorer:
         self.encoder = detector.table_encoder()
 
     def matrix(self, frame: pd.DataFrame) -> np.ndarray:
-        """The features of a frame, matched by column name; DetectorFileError names the columns that are missing."""
-        wanted = list(self.detector.columns if self.encoder is None else dict.fromkeys(self.encoder.sources_))
-        missing = [name for name in wanted if name not in frame]
+        """The features (n, n_features) of a frame, matched by column name.
+
+        DetectorFileError names columns that are missing, or hold cells that are no numbers and need an encoder.
+        """
+        required = list(self.detector.columns if self.encoder is None else dict.fromkeys(self.encoder.sources_))
+        missing = [name for name in required if name not in frame]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise DetectorFileError(
@@ -98,10 +130,10 @@ class Scorer:
             )
         if self.encoder is not None:
             return self.encoder.transform(frame)
-        numbers = frame[wanted].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+        numbers = frame[required].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
         holes = ~np.isfinite(numbers)
         if holes.any():
-            name = wanted[int(np.argmax(holes.any(axis=0)))]
+            name = required[int(np.argmax(holes.any(axis=0)))]
             raise DetectorFileError(f"The column {name} has cells that are no numbers; fill them in first.")
         return numbers
 
@@ -112,12 +144,19 @@ class Scorer:
         return sheet, self.detector.baseline.count(X, sheet["score"])
 
     def notes(self, frame: pd.DataFrame) -> list[str]:
-        """What the frame holds that the features cannot show: new categories, constants that changed."""
+        """Sentences on what the features cannot show: new categories, constants that changed."""
         return [] if self.encoder is None else self.encoder.unfamiliar(frame)
 
 
 def blocks(detector: bytes, source: BinaryIO, n_lags: int = 0) -> Iterator[Block]:
-    """Cut a text table at line ends outside quotes; the dialect is found out once, from the first block."""
+    """Blocks of a text table, cut at line ends outside quotes; the dialect is detected once, from the first block.
+
+    Parameters
+    ----------
+    detector : content of a detector file
+    source : text in any encoding
+    n_lags : how many rows before its own a block carries along
+    """
     text = _Text(source)
     head = text.read()
     dialect = sniff(head, delimiter=None, decimal=None, header=None)
@@ -144,7 +183,7 @@ def blocks(detector: bytes, source: BinaryIO, n_lags: int = 0) -> Iterator[Block
 
 
 def score_block(block: Block) -> ScoredBlock:
-    """Read, score and write one block: a function of its own bytes, for any worker."""
+    """One block, read, scored and written as CSV: a function of its bytes alone, so that any worker can compute it."""
     scorer = _scorer(hashlib.sha256(block.detector).digest(), block.detector)
     frame, _, _ = read_delimited(block.header + block.carried + block.body, block.dialect, (), Limits())
     n_carried = min(block.carried.count(b"\n"), len(frame))
@@ -169,8 +208,10 @@ def score_file(
     source : CSV or other delimited text of any length; gzip and Parquet are read as a whole
     sink : where UTF-8 CSV is written
     width : number of processes, 0 for this one, None for one per core (or the Dask cluster of FLOWLAB_SCHEDULER)
-    nice : how far these processes stand back for others
+    nice : niceness of these processes
     progress : called after each block with rows scored and bytes read so far
+
+    DetectorFileError for the detector, or columns that it lacks; TableError for a file that holds no table.
     """
     opened = from_bytes(detector)
     start = source.read(4096)
@@ -198,7 +239,7 @@ def _drain(
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
         counts += scored.counts
         for note in scored.notes:
-            # blocks that differ only in their counts say the same
+            # notes of blocks that differ only in their counts are one note
             notes.setdefault(re.sub(r"[\d,]+ rows", "", note), note)
         highest = scored.highest if highest is None else pd.concat([highest, scored.highest])
         highest = highest.iloc[np.argsort(-_scores_of(highest), kind="stable")[:100]]
@@ -207,8 +248,8 @@ def _drain(
         raise TableError("The file holds no rows to score.")
     shift = detector.baseline.shift(counts)
     drift = tuple(drift_sentences(detector.columns, shift))
-    said = tuple(notes.values())[:MAX_NOTES]
-    return Summary(n_rows, n_flagged, time.perf_counter() - began, shift, drift, said, highest)
+    distinct_notes = tuple(notes.values())[:MAX_NOTES]
+    return Summary(n_rows, n_flagged, time.perf_counter() - began, shift, drift, distinct_notes, highest)
 
 
 def _scores_of(scored: pd.DataFrame) -> np.ndarray:
@@ -217,7 +258,7 @@ def _scores_of(scored: pd.DataFrame) -> np.ndarray:
 
 
 def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
-    """Read, score and write a file that cannot be cut: `work` is the detector's and the file's content."""
+    """A file that cannot be cut, read, scored and written as CSV: `work` is the detector's and the file's content."""
     detector, data = work
     scorer = _scorer(hashlib.sha256(detector).digest(), detector)
     return _scored(scorer, read_table(data).frame, 0, 0, b"", len(data))
@@ -252,9 +293,9 @@ def _csv(frame: pd.DataFrame, sheet: dict[str, np.ndarray], raw: bytes) -> bytes
         return to_csv_bytes(with_scores(frame, sheet))
     header = to_csv_bytes(with_scores(frame.iloc[:0], {name: values[:0] for name, values in sheet.items()}))
     added = pa.table({name: sheet[name].astype(np.int8 if name == "flagged" else np.float64) for name in ADDED})
-    out = io.BytesIO()
-    pa_csv.write_csv(added, out, pa_csv.WriteOptions(include_header=False))
-    pairs = zip(lines, out.getvalue().splitlines(), strict=True)
+    buffer = io.BytesIO()
+    pa_csv.write_csv(added, buffer, pa_csv.WriteOptions(include_header=False))
+    pairs = zip(lines, buffer.getvalue().splitlines(), strict=True)
     return header + b"".join([b"%b,%b\n" % pair for pair in pairs])
 
 

@@ -10,14 +10,18 @@ from flowlab.records import RunSpec, Spec
 def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: str = "rows") -> str:
     """A Python program that carries out the run with the library alone, to the same weights, scores and flags.
 
-    `table` is the file name of an uploaded table, which the program reads from where it is started; `unit` is that
-    of a cost model's tolerance.
+    Parameters
+    ----------
+    spec : the run
+    threshold : its rule is applied again; a manual or refused one is set to its value
+    table : file name of an uploaded table, which the program reads from the folder where it is started; "" without one
+    unit : of a cost model's tolerance
     """
     load = f", load_table=lambda digest: read_table({table!r}).frame" if table else ""
     if threshold.rule in RULES and not threshold.refused:
-        given = "".join(f", {name}={value!r}" for name, value in threshold.parameters.items())
-        given += f", unit={unit!r}" if threshold.rule == "cost" and unit != "rows" else ""
-        choice = f"evidence.choose({threshold.rule!r}{given})"
+        arguments = "".join(f", {name}={value!r}" for name, value in threshold.parameters.items())
+        arguments += f", unit={unit!r}" if threshold.rule == "cost" and unit != "rows" else ""
+        choice = f"evidence.choose({threshold.rule!r}{arguments})"
     else:
         choice = f"manual({threshold.value!r})"
     lines = [
