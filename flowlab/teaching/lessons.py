@@ -10,7 +10,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lessons"
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: `key` is its file name without the number, `summary` its quoted line, `body` the Markdown below."""
+    """One lesson.
+
+    Attributes
+    ----------
+    key : name of its file without number and ending
+    title, summary : its heading and its quoted line
+    body : the Markdown below them
+    """
 
     key: str
     title: str
@@ -19,7 +26,9 @@ class Lesson:
 
 
 def parse(key: str, text: str) -> Lesson:
-    """Read a lesson: a `# title` line, a `> summary` line, then the body.
+    """The lesson in a Markdown text: a `# title` line, a `> summary` line, then the body.
+
+    ValueError where one of these lines is missing.
 
     >>> parse("x", "# Title\\n\\n> In short.\\n\\nText.").summary
     'In short.'
