@@ -1,7 +1,7 @@
 """Models on the same rows: leaderboard, verdict, agreement of scores, and the rows on which they disagree.
 
-Everywhere an anomaly score is higher for more anomalous rows. Scores of different models have different units, so models are
-compared through ranks; only log-densities in the same data units are compared as numbers.
+Everywhere an anomaly score is higher for more anomalous rows. Scores of different models have different units, so
+models are compared through ranks; only log-densities in the same data units are compared as numbers.
 """
 
 from __future__ import annotations
