@@ -14,7 +14,7 @@ CODES = {"train": 0, "validation": 1, "test": 2}
 def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Times and scores ready to be drawn as a line, each (m,).
 
-    Rows come in the order of time; a nan score stands in every gap (a step of more than five median steps), so
+    Points are in the order of time; a nan score marks every gap (a step of more than five median steps), so
     that the line is not drawn across it. Beyond `n_points` rows only the lowest and the highest score of each
     stretch are kept, so that every peak stays.
 

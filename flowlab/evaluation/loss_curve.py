@@ -128,9 +128,9 @@ def _overfitting(curve: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], u
     best = min(evaluated, key=lambda e: e.val_loss)
     last = evaluated[-1]
     rise = last.val_loss - best.val_loss
-    wanted = max(RISE, RISE_SHARE * (evaluated[0].val_loss - best.val_loss))
+    least_rise = max(RISE, RISE_SHARE * (evaluated[0].val_loss - best.val_loss))
     since = [e for e in evaluated if e.step > best.step]
-    if len(since) < 3 or min(e.val_loss for e in since[-3:]) - best.val_loss < wanted:
+    if len(since) < 3 or min(e.val_loss for e in since[-3:]) - best.val_loss < least_rise:
         return None
     before = [e.train_loss for e in curve if e.step <= best.step][-3:]
     after = [e.train_loss for e in curve if e.step > best.step][-3:]

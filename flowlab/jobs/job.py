@@ -74,7 +74,7 @@ class Job:
         return self.replay[0][0] if self.replay else self.spec
 
     def next_slice(self, now: float) -> tuple[int, bool]:
-        """How many steps the next slice takes, and whether it brings a picture; `now` is `time.monotonic()`.
+        """How many steps the next slice takes, and whether it gives a picture; `now` is `time.monotonic()`.
 
         A slice has a number of steps and is never cut off by the clock; the measured rate only sets that number.
         """
