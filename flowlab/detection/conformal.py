@@ -11,7 +11,8 @@ import math
 import numpy as np
 from scipy import stats
 
-from flowlab.detection.threshold import Threshold, between, check_scores, just_above, plain, refusal
+from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
+from flowlab.formatting import plain, short_percent
 
 
 def conformal_p_values(scores, calibration) -> np.ndarray:
@@ -68,8 +69,8 @@ def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float
     if n < needed:
         least = 1 / (n + 1) if confidence == 0 else 1 - (1 - confidence) ** (1 / max(n, 1))
         sentence = (
-            f"A promise of at most {in_percent(rate)} false alarms needs at least {needed:,} normal rows outside "
-            f"training; there are {n:,}. The smallest rate they can promise is {in_percent(least)}."
+            f"A promise of at most {short_percent(rate)} false alarms needs at least {needed:,} normal rows outside "
+            f"training; there are {n:,}. The smallest rate they can promise is {short_percent(least)}."
         )
         return refusal("conformal", sentence, parameters, n)
     if calibration[0] == calibration[-1]:
@@ -80,12 +81,12 @@ def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float
     value = just_above(border)
     usual_high = float(stats.beta.ppf(0.95, k + 1, n - k))
     promise = (
-        "on average over calibration sets" if confidence == 0 else f"in {in_percent(confidence)} of calibration sets"
+        "on average over calibration sets" if confidence == 0 else f"in {short_percent(confidence)} of calibration sets"
     )
     sentence = (
-        f"At most {in_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {n:,} normal rows "
+        f"At most {short_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {n:,} normal rows "
         f"were set aside and {k:,} of them lie above the threshold. For the present set the rate is, with 95 % "
-        f"confidence, at most {in_percent(usual_high)}. It holds while new rows come from the same source."
+        f"confidence, at most {short_percent(usual_high)}. It holds while new rows come from the same source."
     )
     return Threshold(value, "conformal", sentence, parameters, caution, (float(border), float(higher)), n)
 
@@ -117,8 +118,8 @@ def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
     if len(passing) == 0:
         smallest_list = math.ceil(m / (q * (n + 1)) - 1e-9)
         sentence = (
-            f"No set of rows can be flagged with at most {in_percent(q)} false among them. With {n:,} normal rows the "
-            f"smallest p-value is {plain(1 / (n + 1))}, "
+            f"No set of rows can be flagged with at most {short_percent(q)} false among them. With {n:,} normal rows "
+            f"the smallest p-value is {plain(1 / (n + 1))}, "
         )
         if smallest_list <= m:
             sentence += f"so at least {smallest_list:,} of {m:,} rows would have to lie above all of them."
@@ -132,7 +133,7 @@ def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
     else:
         value = between(judged[last + 1], judged[last])
     sentence = (
-        f"Flags {last + 1:,} of {m:,} rows; at most {in_percent(q)} of the flagged are expected to be normal "
+        f"Flags {last + 1:,} of {m:,} rows; at most {short_percent(q)} of the flagged are expected to be normal "
         f"(Benjamini-Hochberg, against {n:,} normal rows)."
     )
     return Threshold(value, "false_discovery", sentence, parameters, caution, n_rows=n)
@@ -159,8 +160,3 @@ def normal_rows(scores, y) -> tuple[np.ndarray, str]:
 def all_equal(n: int, value: float) -> str:
     """The sentence with which a rule refuses `n` scores that all equal `value`."""
     return f"All {n:,} scores equal {plain(value)}: no threshold tells rows apart."
-
-
-def in_percent(share: float) -> str:
-    """A share in percent, to three significant digits: 0.0125 as "1.25 %"."""
-    return f"{100 * share:.3g} %"

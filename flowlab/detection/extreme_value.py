@@ -7,8 +7,9 @@ import math
 import numpy as np
 from scipy import stats
 
-from flowlab.detection.conformal import all_equal, in_percent, normal_rows
+from flowlab.detection.conformal import all_equal, normal_rows
 from flowlab.detection.threshold import Threshold, refusal
+from flowlab.formatting import short_percent
 
 
 def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) -> Threshold:
@@ -47,6 +48,6 @@ def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) ->
     tail = "bounded" if shape < -0.05 else "heavy" if shape > 0.05 else "exponential"
     sentence = (
         f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {len(peaks):,} highest of {n:,} rows "
-        f"puts {in_percent(rate)} of them above this value; {int(np.sum(normal >= value)):,} are."
+        f"puts {short_percent(rate)} of them above this value; {int(np.sum(normal >= value)):,} are."
     )
     return Threshold(float(value), "extreme_value", sentence, parameters, caution, n_rows=n)

@@ -10,7 +10,8 @@ import numpy as np
 
 from flowlab.detection.cost import CostModel
 from flowlab.detection.metrics import ThresholdCurves, threshold_curves
-from flowlab.detection.threshold import Threshold, between, check_scores, just_above, plain, refusal
+from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
+from flowlab.formatting import plain
 
 
 def least_cost(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.detection import conformal, extreme_value, labelled, unsupervised
-from flowlab.detection.threshold import Threshold, check_scores, plain
+from flowlab.detection.threshold import Threshold, check_scores
+from flowlab.formatting import plain
 
 
 @dataclass(frozen=True)

@@ -115,18 +115,3 @@ def flag_at_most(ordered: np.ndarray, k: int) -> tuple[float, int]:
     if first == n:
         return just_above(border), 0
     return between(border, ordered[first]), n - first
-
-
-def plain(value: float) -> str:
-    """A number as text, to four significant digits: 12, 3.25, 82,727, 3.1e-05.
-
-    >>> plain(82727.3), plain(0.01), plain(3.14159), plain(2.0)
-    ('82,727', '0.01', '3.142', '2')
-    """
-    if not math.isfinite(value):
-        return str(value)
-    if abs(value) >= 1e7 or 0 < abs(value) < 1e-3:
-        return f"{value:.3g}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import optimize, stats
 from sklearn.mixture import GaussianMixture
 
-from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, plain, refusal
+from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, refusal
+from flowlab.formatting import percent, plain, short_percent
 
 DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
 
@@ -21,7 +22,7 @@ def quantile(scores, *, share: float = 0.01) -> Threshold:
     """
     if not 0 < share < 1:
         raise ValueError(f"share must lie between 0 and 1, not {share!r}")
-    return _top(scores, "quantile", {"share": share}, share, f"the top {100 * share:.3g} %")
+    return _top(scores, "quantile", {"share": share}, share, f"the top {short_percent(share)}")
 
 
 def review_budget(scores, *, rows_per_day: float = 20, arrivals_per_day: float = 1000, time=None) -> Threshold:
@@ -103,7 +104,7 @@ def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Thresho
     if two.bic(column) > one.bic(column) - 10:
         reason = "one group describes them as well as two"
     elif weight >= 0.5:
-        reason = f"the higher of two groups holds {100 * weight:.1f} % of them"
+        reason = f"the higher of two groups holds {percent(weight)} of them"
     elif apart < 2:
         reason = f"two groups overlap (distance {apart:.1f}, 2 is needed)"
     if reason:
@@ -116,7 +117,7 @@ def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Thresho
     low, high = mean[1 - upper], mean[upper]
     border = optimize.brentq(lead, low, high) if lead(low) < 0 < lead(high) else high
     sentence = (
-        f"The scores fall into two groups; the upper holds {100 * weight:.1f} % of {n:,} rows around "
+        f"The scores fall into two groups; the upper holds {percent(weight)} of {n:,} rows around "
         f"{plain(float(centre + scale * high))}, and rows above this value belong to it with probability "
         f"{plain(posterior)} or more."
     )
@@ -159,7 +160,7 @@ def _top(scores, rule: str, parameters: dict, share: float, reason: str) -> Thre
         return refusal(rule, f"All {n:,} scores equal {plain(ordered[0])}: no row is higher.", parameters, n)
     if n_requested == 0:
         needed = int(np.ceil(1 / share - 1e-9))
-        sentence = f"{100 * share:.3g} % of {n:,} rows is less than one row; at least {needed:,} rows are needed."
+        sentence = f"{short_percent(share)} of {n:,} rows is less than one row; at least {needed:,} rows are needed."
         return refusal(rule, sentence, parameters, n)
     value, flagged = flag_at_most(ordered, n_requested)
     sentence = f"Flags {reason}: {flagged:,} of {n:,} rows here."

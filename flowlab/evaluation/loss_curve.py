@@ -9,6 +9,7 @@ from statistics import median
 
 import numpy as np
 
+from flowlab.formatting import count, fixed
 from flowlab.records import TrainEvent
 
 FEW = 8
@@ -97,10 +98,10 @@ def _negative(events: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], d: 
         "negative",
         "Is a negative loss an error?",
         f"No: a density is not a probability. It is probability per unit of volume and exceeds 1 wherever the rows are "
-        f"dense; the loss, its mean negative logarithm, is then below 0, here since step {_count(below.step)}. The "
-        f"{of} is {_number(loss)} nats, or {_number(loss / (d * math.log(2)))} bits per dimension. It depends on the "
-        f"units: with every column multiplied by 10, the same model's loss is {_number(factor)} nats higher "
-        f"({d} ln 10), {_number(loss + factor)}. Compare losses only in the same units.",
+        f"dense; the loss, its mean negative logarithm, is then below 0, here since step {count(below.step)}. The "
+        f"{of} is {fixed(loss)} nats, or {fixed(loss / (d * math.log(2)))} bits per dimension. It depends on the "
+        f"units: with every column multiplied by 10, the same model's loss is {fixed(factor)} nats higher "
+        f"({d} ln 10), {fixed(loss + factor)}. Compare losses only in the same units.",
     )
 
 
@@ -111,13 +112,13 @@ def _met_entropy(evaluated: Sequence[TrainEvent], d: int, entropy: float | None,
     left = best - entropy
     if not left <= min(error, MET_PER_FEATURE * d):
         return None
-    distance = f"{_number(left)} nats above" if left >= 0 else f"{_number(-left)} nats below"
+    distance = f"{fixed(left)} nats above" if left >= 0 else f"{fixed(-left)} nats below"
     return Answer(
         "entropy",
         "Can the loss fall further?",
-        f"Hardly: it has met the entropy of the data, {_number(entropy)} nats, the lowest mean loss any model can "
+        f"Hardly: it has met the entropy of the data, {fixed(entropy)} nats, the lowest mean loss any model can "
         f"have, however large. The best evaluation stands {distance}; which rows happen to be in the validation set "
-        f"moves a loss by ±{_number(error)} nats (one standard error).",
+        f"moves a loss by ±{fixed(error)} nats (one standard error).",
     )
 
 
@@ -139,9 +140,9 @@ def _overfitting(curve: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], u
     return Answer(
         "overfitting",
         "Why does the validation loss rise?",
-        f"The model over-fits: since step {_count(best.step)} the training loss fell by "
-        f"{_number(median(before) - median(after))}, the validation loss rose by {_number(rise)} {unit}".rstrip()
-        + f", from {_number(best.val_loss)} to {_number(last.val_loss)}. The weights of step {_count(best.step)}, the "
+        f"The model over-fits: since step {count(best.step)} the training loss fell by "
+        f"{fixed(median(before) - median(after))}, the validation loss rose by {fixed(rise)} {unit}".rstrip()
+        + f", from {fixed(best.val_loss)} to {fixed(last.val_loss)}. The weights of step {count(best.step)}, the "
         "best on validation rows, are the ones kept. More rows help most; else fewer layers, a smaller width, or more "
         "weight decay.",
     )
@@ -165,17 +166,17 @@ def _spike(curve: Sequence[TrainEvent], unit: str) -> Answer | None:
     jump, i, usual = largest
     back = next((e for e in curve[i + 1 :] if e.train_loss <= usual), None)
     if back is not None:
-        after = f"By step {_count(back.step)} it was back where it had been: one unlucky batch or one step too long."
+        after = f"By step {count(back.step)} it was back where it had been: one unlucky batch or one step too long."
     elif i + 1 == len(curve):
         after = "It is the newest stretch; whether it recovers will show."
     else:
         after = "It has not come back since. A smaller learning rate makes such steps shorter."
-    where = f"before step {_count(curve[i].step)}"
+    where = f"before step {count(curve[i].step)}"
     return Answer(
         "spike",
         "What was that spike?",
-        f"In the stretch {where} the training loss jumped by {_number(jump)} {unit}".rstrip()
-        + f", to {_number(curve[i].train_loss)}. {after}",
+        f"In the stretch {where} the training loss jumped by {fixed(jump)} {unit}".rstrip()
+        + f", to {fixed(curve[i].train_loss)}. {after}",
     )
 
 
@@ -190,7 +191,7 @@ def _rolled_back(events: Sequence[TrainEvent]) -> Answer | None:
     return Answer(
         "rollback",
         "What does rolled back mean?",
-        f"A {cause} that was not finite, {stretches}, last before step {_count(noted[-1].step)}. Such a step is not "
+        f"A {cause} that was not finite, {stretches}, last before step {count(noted[-1].step)}. Such a step is not "
         f"taken: the best weights so far return and the learning rate is halved for the rest of the run.{column}",
     )
 
@@ -220,8 +221,8 @@ def _plateau(
     return Answer(
         "plateau",
         "Why does the loss stay so high?",
-        f"Over the last {FLAT_SHARE:.0%} of the steps it fell by {_number(max(min(early) - best, 0.0))} nats and still "
-        f"stands {_number(left)} nats above the entropy: more steps will not close that. "
+        f"Over the last {FLAT_SHARE:.0%} of the steps it fell by {fixed(max(min(early) - best, 0.0))} nats and still "
+        f"stands {fixed(left)} nats above the entropy: more steps will not close that. "
         + (limits or "This model, as it is set, cannot take the shape of these data: give it more layers, or another."),
     )
 
@@ -237,14 +238,6 @@ def _evaluations(events: Sequence[TrainEvent]) -> list[TrainEvent]:
 
 def _sentence(text: str) -> str:
     return text.strip().rstrip(".") + "."
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-", "\u2212")
-
-
-def _count(n: int) -> str:
-    return f"{n:,}".replace(",", "\u2009")
 
 
 Curve = tuple[np.ndarray, np.ndarray]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.detection.threshold import plain
 from flowlab.encoding.sources import Source
 from flowlab.explain.attribution import anomaly_scores
 from flowlab.explain.reference import Reference
 from flowlab.explain.typical_values import told
+from flowlab.formatting import plain
 from flowlab.models.base import DensityModel
 
 N_VALUES = 16

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlab.detection.threshold import plain
 from flowlab.encoding.sources import Source
 from flowlab.explain.reference import Reference
+from flowlab.formatting import plain
 
 RELATED = 0.3
 """From this absolute rank correlation on a column is named as one that predicts another."""

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.evaluation.comparison import QUADRANTS, Standing, rank_shares
+from flowlab.formatting import shortened
 from flowlab.plots import theme
 
 MARKS = (("normal rows", 0, "circle"), ("anomalies", 1, "diamond"))
@@ -104,7 +105,7 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
         fig.add_trace(
             go.Scatter(
                 x=value,
-                y=[_short(s.name) for s in kind],
+                y=[shortened(s.name) for s in kind],
                 mode="markers",
                 name=name,
                 error_x={"array": spread, "color": color, "thickness": 1.5, "width": 0},
@@ -117,7 +118,7 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
                 hovertemplate="%{y}: %{x:.3f}<extra></extra>",
             )
         )
-    fig.update_yaxes(categoryorder="array", categoryarray=[_short(s.name) for s in reversed(lines)], showgrid=True)
+    fig.update_yaxes(categoryorder="array", categoryarray=[shortened(s.name) for s in reversed(lines)], showgrid=True)
     if labelled and lines:
         lowest = min(s.auroc - 2 * np.nan_to_num(s.spread.get("auroc", 0.0)) for s in lines)
         fig.update_xaxes(range=[min(0.45, lowest - 0.02), 1.01])
@@ -184,11 +185,6 @@ def sweep_curves(
         fig.update_xaxes(type="log")
     fig.update_layout(showlegend=len(series) > 1)
     return fig
-
-
-def _short(name: str, most: int = 30) -> str:
-    """A name that leaves room for the picture; its end tells alike ones apart, so the middle goes."""
-    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"
 
 
 def _shown(alarm_x: np.ndarray, alarm_v: np.ndarray, y: np.ndarray | None, most: int = 3000) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.formatting import fixed
 from flowlab.plots import theme
 from flowlab.plots.panels import color_steps, colorbar
 from flowlab.plots.table import label
@@ -83,7 +84,7 @@ def _heatmap(matrix, rows, columns, names, reach, number, dark, with_bar) -> go.
         colorscale=color_steps(c.diverging),
         showscale=with_bar,
         colorbar=colorbar(""),
-        text=[[f"{v:.3f}".replace("-", "\u2212") for v in line] for line in matrix] if few else None,
+        text=[[fixed(v) for v in line] for line in matrix] if few else None,
         texttemplate="%{text}" if few else None,
         textfont={"size": 11 if n > 3 else 14},
         xgap=int(n <= MOST_GAPS),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.formatting import fixed
 from flowlab.plots import theme
 from flowlab.plots.panels import LOG_RANGE, color_steps, colorbar, common_scale, drawn, mass_contours, on, panels
 
@@ -199,7 +200,7 @@ def profile_curve(line: Arrays, dark: bool = False, height: int = 330) -> go.Fig
             fig.update_yaxes(range=[bottom - 0.08 * (top - bottom), top + 0.08 * (top - bottom)])
             value = float(values.min())
             fig.add_annotation(
-                x=float(line["distance"][low]), y=value, text=f"lowest {value:.2f} nats".replace("-", "−"),
+                x=float(line["distance"][low]), y=value, text=f"lowest {fixed(value, 2)} nats",
                 showarrow=True, arrowcolor=c.muted, ax=0, ay=30, font={"color": c.text},
             )  # fmt: skip
     return fig

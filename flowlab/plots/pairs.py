@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.formatting import fixed
 from flowlab.plots import theme
 from flowlab.plots.panels import color_steps, colorbar
 from flowlab.plots.table import label
@@ -99,7 +100,7 @@ def _numbers(panels: PairPanels, i: int, j: int, number: str) -> dict[str, Any]:
 
 
 def _signed(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "\u2212")
+    return fixed(round(value, 2) + 0.0, 2)
 
 
 def _above(number: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.formatting import fixed
 from flowlab.plots import theme
 
 Arrays = Mapping[str, np.ndarray]
@@ -44,7 +45,7 @@ def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int 
             y=totals[-1:],
             showlegend=False,
             marker={"color": c.text},
-            text=[f"{totals[-1]:.3f}".replace("-", "−")],
+            text=[fixed(totals[-1])],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="log p(x) = %{y:.4f} nats<extra></extra>",

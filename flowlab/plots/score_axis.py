@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.formatting import tick
+
 
 @dataclass(frozen=True)
 class ScoreAxis:
@@ -45,7 +47,7 @@ class ScoreAxis:
         settings: dict = {"range": [ends[0] - margin, ends[1] + margin], "title_text": self.title}
         if self.compressed:
             values = _round_values(self.score(np.linspace(*ends, 9)))
-            settings |= {"tickvals": self.place(values), "ticktext": [_short(v) for v in values]}
+            settings |= {"tickvals": self.place(values), "ticktext": [tick(v) for v in values]}
             settings["title_text"] += ", tail compressed"
         (fig.update_xaxes if along == "x" else fig.update_yaxes)(**settings)
 
@@ -64,11 +66,3 @@ def _round_values(values: np.ndarray) -> np.ndarray:
     """Each value to two significant digits, repeats removed."""
     rounded = [float(f"{v:.1e}") for v in values]
     return np.unique(rounded)
-
-
-def _short(value: float) -> str:
-    if 10 <= abs(value) < 1e4:
-        return f"{value:,.0f}"
-    if value == 0 or 1e-3 <= abs(value) < 10:
-        return f"{value:.2g}"
-    return f"{value:.1e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.formatting import percent
 from flowlab.plots import theme
 from flowlab.plots.panels import colorbar, point_size
 from flowlab.views.table import ColumnSummary, Correlation, Pair, TimeCourse
@@ -58,7 +59,7 @@ def column_histograms(
         if summary.kind == "category" and summary.n_distinct > len(summary.levels):
             words += f" <span style='color:{c.muted}'>{summary.n_distinct:,} levels</span>"
         if summary.missing:
-            words += f" <span style='color:{c.anomaly}'>{100 * summary.missing:.1f} % missing</span>"
+            words += f" <span style='color:{c.anomaly}'>{percent(summary.missing)} missing</span>"
         notes.append({"x": left, "y": top, "text": words, **_CAPTION, "font": {"size": 12, "color": c.text}})
     layout |= {"annotations": notes, "bargap": 0.06, "barmode": "overlay", "showlegend": False, "dragmode": False}
     layout["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}

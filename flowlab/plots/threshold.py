@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.formatting import short_percent
 from flowlab.plots import theme
 from flowlab.plots.score_axis import ScoreAxis
 
@@ -268,7 +269,7 @@ def rules_picture(
         x=axis.place(shown),
         y=np.arange(len(answered)),
         mode="markers+text",
-        text=[f"  {100 * flagged_share[i]:.3g} %" for i in answered],
+        text=[f"  {short_percent(flagged_share[i])}" for i in answered],
         textposition="middle right",
         marker={"color": c.second, "size": 10, "symbol": "diamond"},
         customdata=[f"{values[i]:.5g}" for i in answered],

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from flowlab.detection.scored import Evidence
-from flowlab.detection.threshold import Threshold, plain
+from flowlab.detection.threshold import Threshold
+from flowlab.formatting import plain
 from flowlab.records import RunSpec
 
 MAX_ROWS = 50

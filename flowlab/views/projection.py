@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
+from flowlab.formatting import percent
 
 Window = tuple[float, float, float, float]
 
@@ -57,7 +58,7 @@ def stage(dataset: Dataset) -> Stage:
     offset, scale, basis = np.zeros(d), np.ones(d), np.zeros((d, 2))
     if len(judged) > 2:
         offset[judged], scale[judged], basis[judged], shares = _principal_axes(dataset.part("train")[:, judged])
-        axes = tuple(f"principal axis {i + 1} ({100 * share:.1f} % of variance)" for i, share in enumerate(shares))
+        axes = tuple(f"principal axis {i + 1} ({percent(share)} of variance)" for i, share in enumerate(shares))
     else:
         basis[judged] = np.eye(len(judged), 2)
         axes = tuple(dataset.columns[j] for j in judged) + ("density",) * (len(judged) == 1)

@@ -208,8 +208,8 @@ def _table(board: list[Standing]) -> pd.DataFrame:
         value, spread = getattr(standing, measure), standing.spread.get(measure, math.nan)
         if not math.isfinite(value):
             return "–"
-        text = f"{value:.{digits}f}" + (f" ± {spread:.{digits}f}" if math.isfinite(spread) else "")
-        return text.replace("-", "\u2212")
+        text = formatting.fixed(value, digits)
+        return f"{text} ± {formatting.fixed(spread, digits)}" if math.isfinite(spread) else text
 
     table = pd.DataFrame(
         {
@@ -218,16 +218,10 @@ def _table(board: list[Standing]) -> pd.DataFrame:
             "average precision": [cell(s, "average_precision") for s in board],
             "precision at k": [cell(s, "precision_at_k") for s in board],
             "log-likelihood (nats per row)": [cell(s, "log_likelihood") for s in board],
-            "fit": [_seconds(s.fit_seconds) for s in board],
-            "score": [_seconds(s.score_seconds) for s in board],
+            "fit": [formatting.brief_seconds(s.fit_seconds) for s in board],
+            "score": [formatting.brief_seconds(s.score_seconds) for s in board],
             "parameters": ["–" if s.trivial else formatting.count(s.n_parameters) for s in board],
             "seeds": [str(s.n_seeds) for s in board],
         }
     )
     return table.loc[:, [name for name in table if (table[name] != "–").any()]]
-
-
-def _seconds(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{1000 * value:.3g} ms" if value < 1 else formatting.seconds(value)

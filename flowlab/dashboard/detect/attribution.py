@@ -14,7 +14,7 @@ from flowlab.dashboard.detect import downloads
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection.scored import Evidence, with_scores
-from flowlab.detection.threshold import Threshold, plain
+from flowlab.detection.threshold import Threshold
 from flowlab.plots import attribution as plots
 from flowlab.tables.export import to_csv_bytes
 
@@ -104,7 +104,7 @@ def _select(evidence: Evidence, sheet: dict, shown: np.ndarray) -> None:
 
 def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> None:
     flagged = "flagged" if evidence.scores[row] >= threshold.value else "not flagged"
-    st.markdown(f"**Row {formatting.count(row)}** · score {plain(float(evidence.scores[row]))} · {flagged}")
+    st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(float(evidence.scores[row]))} · {flagged}")
     try:
         found = services.view("reasons", row=int(row))
     except RuntimeError as error:

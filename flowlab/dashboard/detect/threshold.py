@@ -14,7 +14,7 @@ from flowlab.detection import resampling, rules
 from flowlab.detection.cost import CostModel
 from flowlab.detection.rules import Parameter
 from flowlab.detection.scored import Evidence
-from flowlab.detection.threshold import Threshold, just_above, plain
+from flowlab.detection.threshold import Threshold, just_above
 from flowlab.plots.score_axis import ScoreAxis
 
 PAGE = "detect"
@@ -71,7 +71,7 @@ def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
         "Move the threshold",
         options=range(len(stops)),
         value=nearest,
-        format_func=lambda i: plain(float(stops[i])),
+        format_func=lambda i: formatting.plain(float(stops[i])),
         key=key,
         on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin))),
         label_visibility="collapsed",
@@ -90,7 +90,7 @@ def sentence(choice: ThresholdChoice) -> None:
         return
     text = formatting.escaped(choice.threshold.sentence)
     if choice.threshold.interval is not None:
-        low, high = map(plain, choice.threshold.interval)
+        low, high = map(formatting.plain, choice.threshold.interval)
         text += formatting.escaped(f" Other rows of the same kind would have put it between {low} and {high} (95 %).")
     if choice.threshold.caution:
         text += f" **{formatting.escaped(choice.threshold.caution)}**"

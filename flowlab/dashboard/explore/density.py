@@ -201,7 +201,7 @@ def _masses(grid: dict) -> str:
 
 
 def _alt(grid: dict) -> str:
-    text = f"Learned density; {100 * float(grid['mass']):.1f} % of it lies in this window"
+    text = f"Learned density; {formatting.percent(float(grid['mass']))} of it lies in this window"
     if "difference" in grid:
         text += f"; largest difference from the true density {float(np.nanmax(np.abs(grid['difference']))):.3g}"
     return text

@@ -64,7 +64,7 @@ def typicality(scene: Scene, here: dict, anomaly_scores: np.ndarray) -> str:
 
 def _share(share: float) -> str:
     """A share in per cent that never says all when it is not all."""
-    return "more than 99.99 %" if share > 0.9999 else f"{100 * share:.3g} %"
+    return "more than 99.99 %" if share > 0.9999 else formatting.short_percent(share)
 
 
 def decoded(scene: Scene, x: np.ndarray) -> None:

@@ -72,7 +72,7 @@ def _choice(tables: TwoTables, telling: Telling) -> list[int]:
 def _reason(tables: TwoTables, telling: Telling) -> str:
     n_pairs = len(tables.names) * (len(tables.names) - 1) // 2
     worst, strongest = (_both(tables, pair) for pair in (telling.worst, telling.strongest))
-    correlation = f"{telling.strongest_correlation:.2f}".replace("-", "\u2212")
+    correlation = formatting.fixed(telling.strongest_correlation, 2)
     return (
         f"Of {formatting.count(n_pairs)} pairs, the samples miss {worst} most ({telling.worst_distance:.2f}); "
         f"{strongest} depend most on each other in the data (rank correlation {correlation}). "

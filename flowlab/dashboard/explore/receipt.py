@@ -15,6 +15,7 @@ from flowlab.plots import receipt as receipt_plots
 from flowlab.views import ALL_LEVELS
 
 TABLE_FEATURES = 3
+DECIMALS = 4
 
 
 def short_receipt(scene: Scene, layer: int) -> None:
@@ -24,7 +25,7 @@ def short_receipt(scene: Scene, layer: int) -> None:
     fig = receipt_plots.receipt_bars(bill, scene.dark, layer=layer, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
     if layer:
-        change = _signed(float(bill["log_det"][layer - 1]))
+        change = formatting.fixed(float(bill["log_det"][layer - 1]), DECIMALS)
         moved = float(np.linalg.norm(bill["position"][layer] - bill["position"][layer - 1]))
         st.markdown(
             f"**Layer {layer}** moves row {row} by {formatting.number(moved)} scaled units and changes its log-density "
@@ -52,7 +53,7 @@ def receipt(scene: Scene) -> None:
     height = min(38 + 35 * (len(bill["log_det"]) + 2), 460)
     st.dataframe(_items(bill, scene), hide_index=True, height=height, placeholder="")
     off = abs(float(bill["difference"]))
-    total, own = (_signed(float(value)) for value in (bill["running"][-1], bill["log_density"]))
+    total, own = (formatting.fixed(float(value), DECIMALS) for value in (bill["running"][-1], bill["log_density"]))
     st.caption(
         f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ "
         f"by {formatting.number(off)}. The dotted line is the receipt of a typical row, "
@@ -77,10 +78,9 @@ def _picker(scene: Scene, row: int) -> None:
 
 
 def _formula(bill: dict) -> str:
-    numbers = (
-        rf"{_signed(float(bill['base']))} {_term(float(bill['log_det'].sum()))} {_term(float(bill['scaling']))}"
-        rf" = {_signed(float(bill['running'][-1]))}\ \text{{nats}}"
-    )
+    base, total = (formatting.fixed(float(value), DECIMALS) for value in (bill["base"], bill["running"][-1]))
+    layers, scaling = (formatting.addend(float(v), DECIMALS) for v in (bill["log_det"].sum(), bill["scaling"]))
+    numbers = rf"{base} {layers} {scaling} = {total}\ \text{{nats}}"
     return (
         r"\begin{aligned}\log p(x) &= \log\mathcal N(z;0,I) + \sum_\ell \log\left|\det J_\ell\right| + "
         rf"\log\left|\det J_\text{{scaling}}\right| \\ &= {numbers}\end{{aligned}}"
@@ -105,11 +105,3 @@ def _items(bill: dict, scene: Scene) -> pd.DataFrame:
     table["total (nats)"] = bill["running"]
     table["typical row's total"] = bill["typical_running"]
     return pd.DataFrame(table).round(4)
-
-
-def _signed(value: float) -> str:
-    return f"{value:.4f}".replace("-", "−")
-
-
-def _term(value: float) -> str:
-    return f"{'-' if value < 0 else '+'} {abs(value):.4f}"

@@ -15,7 +15,6 @@ from flowlab.dashboard.detect import page as detect_page
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection.scored import Evidence
-from flowlab.detection.threshold import plain
 from flowlab.jobs import JobError
 from flowlab.plots import drift as plots
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
@@ -104,7 +103,7 @@ def _opened(detector: bytes) -> DetectorBundle | None:
 def _describe(detector: DetectorBundle) -> None:
     rows = formatting.plural(int(detector.facts.get("training_rows", 0)), "row")
     what = f"{catalog.MODELS[detector.spec.name].label} trained on {rows} of {detector.facts.get('data') or 'a table'}"
-    flags = f"rows with a score of at least {plain(detector.threshold.value)} are flagged"
+    flags = f"rows with a score of at least {formatting.plain(detector.threshold.value)} are flagged"
     st.markdown(formatting.escaped(f"{what}; {flags}. {detector.threshold.sentence}"))
 
 
