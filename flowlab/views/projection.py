@@ -85,6 +85,12 @@ def rug(n: int) -> np.ndarray:
     return (np.arange(n) * GOLDEN) % 1.0
 
 
+def angle_color(points: np.ndarray) -> np.ndarray:
+    """(m,) uint8: the direction of each point of (m, 2) from the median, as a place on the circle of hues."""
+    x, y = (points - np.median(points, axis=0)).T
+    return ((np.arctan2(y, x) / (2 * np.pi) % 1.0) * 256).astype(np.int64).astype(np.uint8)
+
+
 def column_window(dataset: Dataset, column: int) -> tuple[float, float]:
     """Where to look along one column: nearly all rows, and a margin."""
     return _span(dataset.X[:, column])

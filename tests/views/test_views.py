@@ -14,6 +14,7 @@ from flowlab.toys.curves import Moons
 from flowlab.toys.dataset import make_toy
 from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian
 from flowlab.toys.table64 import Table64
+from flowlab.views.projection import angle_color
 from flowlab.views.receipt import scaling_log_det
 
 
@@ -393,3 +394,11 @@ def test_every_view_answers_by_name():
         arrays = views.VIEWS[name](EXACT, BANANA, **with_rows.get(name, {}))
         assert arrays, name
         assert all(isinstance(a, np.ndarray | np.generic) for a in arrays.values()), name
+
+
+def test_angle_color_is_the_direction_from_the_median():
+    directions = 2 * np.pi * np.arange(8) / 8 + 0.1
+    points = 5.0 + np.column_stack([np.cos(directions), np.sin(directions)])
+    color = angle_color(points)
+    assert color.dtype == np.uint8
+    assert np.allclose(color, 256 * directions / (2 * np.pi), atol=1)

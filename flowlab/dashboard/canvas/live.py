@@ -93,9 +93,3 @@ def loss_arrays(events: Sequence[TrainEvent], most: int = MAX_LOSS_POINTS) -> di
         "loss_train": np.array([e.train_loss for e in events], np.float32),
         "loss_val": np.array([e.val_loss for e in events], np.float32),
     }
-
-
-def angle_color(points: np.ndarray) -> np.ndarray:
-    """(m,) uint8: the direction of each point of (m, 2) from the median, as a place on the circle of hues."""
-    x, y = (points - np.median(points, axis=0)).T
-    return ((np.arctan2(y, x) / (2 * np.pi) % 1.0) * 256).astype(np.int64).astype(np.uint8)

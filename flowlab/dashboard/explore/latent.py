@@ -12,7 +12,6 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.dashboard.canvas.brush import brush_view
-from flowlab.dashboard.canvas.live import angle_color
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import PLOT
@@ -20,6 +19,7 @@ from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
 from flowlab.records import Scalar
 from flowlab.views import two_columns
+from flowlab.views.projection import angle_color
 
 
 def is_density(scene: Scene) -> bool:

@@ -7,10 +7,10 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.dashboard.canvas.layer_player import layers_view
-from flowlab.dashboard.canvas.live import angle_color
 from flowlab.dashboard.explore.receipt import short_receipt
 from flowlab.dashboard.explore.scene import PAGE, Scene, column_choice, level_choice, segmented
 from flowlab.dashboard.shell import services, state
+from flowlab.views.projection import angle_color
 
 
 def layers(scene: Scene) -> None:

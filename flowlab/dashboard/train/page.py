@@ -10,12 +10,13 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.canvas.live import TrainingScene, angle_color, live_view
+from flowlab.dashboard.canvas.live import TrainingScene, live_view
 from flowlab.dashboard.shell import services, state
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, TrainEvent
 from flowlab.store.reading import Run
+from flowlab.views.projection import angle_color
 
 
 def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], is_live: bool) -> None:

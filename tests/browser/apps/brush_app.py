@@ -8,8 +8,8 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from flowlab.dashboard.canvas.brush import brush_view
-from flowlab.dashboard.canvas.live import angle_color
 from flowlab.dashboard.canvas.paint import paint_view
+from flowlab.views.projection import angle_color
 from tests.browser.apps.live_app import WINDOW, moons
 
 st.set_page_config(layout="wide")

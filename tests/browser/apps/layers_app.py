@@ -9,7 +9,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from flowlab.dashboard.canvas.layer_player import layers_view
-from flowlab.dashboard.canvas.live import angle_color
+from flowlab.views.projection import angle_color
 from tests.browser.apps.live_app import moons
 
 

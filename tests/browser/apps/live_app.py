@@ -9,8 +9,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from flowlab.dashboard.canvas.live import TrainingScene, angle_color, live_view
+from flowlab.dashboard.canvas.live import TrainingScene, live_view
 from flowlab.records import TrainEvent
+from flowlab.views.projection import angle_color
 
 WINDOW = (-2.0, 3.0, -1.75, 2.25)
 N_STEPS = 2000
