@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
 
+from flowlab.datasets.dataset import Dataset, ScoringModel
 from flowlab.formatting import count, fixed
 from flowlab.records import TrainEvent
 
@@ -270,3 +271,32 @@ def own_losses(events: Sequence[TrainEvent], branch: int = 0, parent: Curve | No
     if parent is not None and len(parent[0]) and np.isfinite(left_at):
         left_at = np.interp(branch, *parent)
     return np.append(branch, steps[after]), np.append(left_at, losses[after])
+
+
+def exact_validation_loss(dataset: Dataset, model: ScoringModel) -> float | None:
+    """Mean negative log of the exact density over the validation rows, in nats; None where there is none.
+
+    `model` is a model or a class of models: what it scores must be comparable with that density.
+    """
+    return None if dataset.truth_for(model) is None else dataset.exact_loss("monitor")
+
+
+def exact_loss_error(dataset: Dataset) -> float | None:
+    """Standard error, in nats, of the exact density's mean loss over the validation rows; None without any."""
+    losses = -dataset.density.log_density(dataset.part("monitor"))
+    return float(np.std(losses) / math.sqrt(len(losses))) if len(losses) else None
+
+
+def corrected(events: Sequence[TrainEvent], exact_loss: float, entropy: float) -> list[TrainEvent]:
+    """Events whose validation loss is moved by what the exact density says of the validation rows' luck.
+
+    The known mean of the exact log-density is a control variate: the curve then meets the entropy, not the entropy
+    plus the sampling error of these validation rows.
+
+    Parameters
+    ----------
+    exact_loss : mean negative log of the exact density over the validation rows, in nats
+    entropy : of the exact density, in nats
+    """
+    shift = entropy - exact_loss
+    return [replace(event, val_loss=event.val_loss + shift) for event in events]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pages_driver import open_page, press, said, wait_for_words
 
-from flowlab.evaluation.loss_curve import answers
+from flowlab.evaluation.loss_curve import answers, corrected, exact_loss_error, exact_validation_loss
 from flowlab.records import TrainEvent
 
 
@@ -166,6 +166,31 @@ def test_a_loss_and_its_floor_are_of_the_same_validation_rows():
     assert event.val_loss == pytest.approx(-model.score(monitor), abs=1e-4)
     assert data.exact_loss("monitor") == pytest.approx(-float(np.mean(data.density.log_density(monitor))))
     assert len(data.part("validation")) > len(monitor)
+
+
+def test_the_exact_loss_corrects_the_luck_of_the_validation_rows():
+    from flowlab import catalog
+    from flowlab.records import Spec
+
+    data = catalog.make_dataset(Spec("moons", {"n_samples": 5000}), 0)
+    exact, entropy = exact_validation_loss(data, catalog.MODELS["spline"].make), data.density.entropy()
+    assert exact == data.exact_loss("monitor")
+    losses = -data.density.log_density(data.part("monitor"))
+    assert exact_loss_error(data) == pytest.approx(losses.std() / math.sqrt(len(losses)))
+    assert abs(exact - entropy) < 4 * exact_loss_error(data)
+    perfect, worse = corrected(run([2, 2], [exact, exact + 0.25]), exact, entropy)
+    assert perfect.val_loss == pytest.approx(entropy) and worse.val_loss == pytest.approx(entropy + 0.25)
+    assert (perfect.step, perfect.train_loss) == (50, 2)
+
+
+def test_there_is_no_exact_loss_for_what_is_no_density_or_has_none():
+    from flowlab import catalog
+    from flowlab.records import Spec
+
+    moons = catalog.make_dataset(Spec("moons", {"n_samples": 500}), 0)
+    assert exact_validation_loss(moons, catalog.MODELS["autoencoder"].make) is None
+    table = catalog.make_dataset(Spec("wine"), 0)
+    assert exact_validation_loss(table, catalog.MODELS["spline"].make) is None
 
 
 def test_the_train_page_answers_the_first_negative_loss_under_the_stage(own_server):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
-import numpy as np
 import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.canvas.live import TrainingScene, live_view
 from flowlab.dashboard.shell import services, state
+from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, TrainEvent
@@ -57,10 +56,7 @@ def _notes(run: Run) -> list[str]:
 
 @st.cache_data(show_spinner=False, max_entries=50)
 def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
-    """Standard error, in nats, of the exact density's mean loss over the validation rows."""
-    dataset = services.dataset(_spec)
-    losses = -dataset.density.log_density(dataset.part("monitor"))
-    return float(np.std(losses) / math.sqrt(len(losses))) if len(losses) else None
+    return loss_curve.exact_loss_error(services.dataset(_spec))
 
 
 TICK_SECONDS = 0.2
@@ -167,35 +163,25 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
 
 def _left(spec: RunSpec, event: TrainEvent) -> float | None:
     """Nats between the validation loss and the exact density's on the same rows; None where nobody knows it."""
-    exact = exact_validation_loss(spec)
+    exact = _exact_validation_loss(spec)
     if not keeps_density(spec.model):
         return None
     return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
 
 
 def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
-    """Events whose validation loss is moved by what the exact density says of the validation rows' luck.
-
-    The known mean of the exact log-density is a control variate: the curve then meets the entropy, not the entropy
-    plus the sampling error of these validation rows.
-    """
-    exact = exact_validation_loss(spec)
-    if exact is None:
-        return events
-    shift = services.dataset(spec).density.entropy() - exact
-    return [dataclasses.replace(e, val_loss=e.val_loss + shift) for e in events]
+    """Events of a run as they are drawn: `loss_curve.corrected`, where the exact density is known."""
+    exact = _exact_validation_loss(spec)
+    return events if exact is None else loss_curve.corrected(events, exact, services.dataset(spec).density.entropy())
 
 
-def exact_validation_loss(spec: RunSpec) -> float | None:
-    """Mean negative log of the exact density over the validation rows, in nats; None where there is none."""
-    if services.dataset(spec).truth_for(catalog.MODELS[spec.model.name].make) is None:
-        return None
-    return _exact_loss(spec.data.to_json(), spec.seed, spec)
+def _exact_validation_loss(spec: RunSpec) -> float | None:
+    return _exact_loss(spec.data.to_json(), spec.model.name, spec.seed, spec)
 
 
 @st.cache_data(show_spinner=False, max_entries=50)
-def _exact_loss(data_json: str, seed: int, _spec: RunSpec) -> float | None:
-    return services.dataset(_spec).exact_loss("monitor")
+def _exact_loss(data_json: str, model_name: str, seed: int, _spec: RunSpec) -> float | None:
+    return loss_curve.exact_validation_loss(services.dataset(_spec), catalog.MODELS[model_name].make)
 
 
 def scene(spec: RunSpec) -> TrainingScene:
