@@ -15,6 +15,10 @@ Arrays = dict[str, np.ndarray]
 
 MASSES = (0.5, 0.8, 0.95, 0.99)
 """Shares of the probability that contours enclose."""
+TILE_BINS = 24
+"""Bins per side of the histogram that stands for a density of more than two features."""
+LOWEST_LOG_DENSITY = -700.0
+"""Where the exponential is still above 0."""
 
 
 def density_grid(
@@ -133,6 +137,25 @@ def profile(
     if dataset.density is not None and len(columns) == len(dataset.judged):
         out["true_log_density"] = _true_log_density(dataset, points, level)
     return out
+
+
+def tile_log_density(dataset: Dataset, n: int = 3 * TILE_BINS) -> np.ndarray:
+    """Log-density of a toy for a small picture, (n, n), row 0 lowest; n is a multiple of 24.
+
+    Exact for two features; for one the area below the density's curve; for more, counts of the first two columns.
+    """
+    density = dataset.density
+    x0, x1, y0, y1 = density.window()
+    x, y = np.linspace(x0, x1, n), np.linspace(y0, y1, n)
+    if density.n_features == 2:
+        log_density = density.log_density(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)).reshape(n, n)
+    elif density.n_features == 1:
+        height = np.exp(density.log_density(x[:, None]))
+        log_density = np.where(np.linspace(0, 1.1, n)[:, None] <= height / height.max(), 0.0, -20.0)
+    else:
+        counts = np.histogram2d(dataset.X[:, 1], dataset.X[:, 0], bins=TILE_BINS, range=[[y0, y1], [x0, x1]])[0]
+        log_density = np.log(np.kron(counts, np.ones((n // TILE_BINS, n // TILE_BINS))) + 0.1)
+    return np.maximum(log_density, LOWEST_LOG_DENSITY)
 
 
 def equal_mass_levels(log_density: np.ndarray, masses: tuple[float, ...] = MASSES) -> np.ndarray:

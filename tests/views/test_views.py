@@ -14,6 +14,7 @@ from flowlab.toys.curves import Moons
 from flowlab.toys.dataset import make_toy
 from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian
 from flowlab.toys.table64 import Table64
+from flowlab.views.density import tile_log_density
 from flowlab.views.projection import angle_color
 from flowlab.views.receipt import scaling_log_det
 
@@ -402,3 +403,22 @@ def test_angle_color_is_the_direction_from_the_median():
     color = angle_color(points)
     assert color.dtype == np.uint8
     assert np.allclose(color, 256 * directions / (2 * np.pi), atol=1)
+
+
+@pytest.mark.parametrize("density", [Moons(), Clump1D(), Table64()], ids=lambda density: type(density).__name__)
+def test_a_tile_shows_where_the_rows_are(density):
+    dataset = make_toy(density, n_samples=2000)
+    tile = tile_log_density(dataset)
+    assert tile.shape == (72, 72) and np.isfinite(tile).all() and tile.min() < tile.max()
+    x0, x1, y0, y1 = density.window()
+    if density.n_features == 1:
+        heights = (tile == 0).sum(axis=0)
+        grid = density.log_density(np.linspace(x0, x1, 72)[:, None])
+        assert heights.argmax() == grid.argmax() and heights.max() == 1 + int(71 / 1.1)
+    elif density.n_features == 2:
+        corner = density.log_density(np.array([[x0, y0], [x1, y0], [x0, y1]]))
+        assert np.allclose([tile[0, 0], tile[0, -1], tile[-1, 0]], np.maximum(corner, -700))
+    else:
+        counts = np.rint(np.exp(tile[::3, ::3]) - 0.1)
+        x, y = dataset.X[:, 0], dataset.X[:, 1]
+        assert counts.sum() == ((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)).sum()

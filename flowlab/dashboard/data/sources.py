@@ -17,10 +17,10 @@ from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import ReadReport, read_table
+from flowlab.views.density import tile_log_density
 
 PAGE = "table"
 """Prefix of this page's view settings in the link; "data." belongs to the parameters of the data."""
-TILE = 72
 ACROSS = 8
 TABLES = "Tables that are here"
 SOURCES = (TOYS, TABLES, UPLOADED, DRAWN)
@@ -70,20 +70,8 @@ def _gallery() -> None:
 
 @st.cache_data(show_spinner=False)
 def _tile(name: str, dark: bool) -> np.ndarray:
-    """A small picture of a toy density: exact where it is of the plane, else its first two columns' points."""
-    dataset = _toy(name)
-    density = dataset.density
-    x0, x1, y0, y1 = density.window()
-    x, y = np.linspace(x0, x1, TILE), np.linspace(y0, y1, TILE)
-    if density.n_features == 2:
-        log_density = density.log_density(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)).reshape(TILE, TILE)
-    elif density.n_features == 1:
-        height = np.exp(density.log_density(x[:, None]))
-        log_density = np.where(np.linspace(0, 1.1, TILE)[:, None] <= height / height.max(), 0.0, -20.0)
-    else:
-        counts = np.histogram2d(dataset.X[:, 1], dataset.X[:, 0], bins=24, range=[[y0, y1], [x0, x1]])[0]
-        log_density = np.log(np.kron(counts, np.ones((TILE // 24, TILE // 24))) + 0.1)
-    return plots.density_tile(np.maximum(log_density, -700), dark)
+    """A small picture of a toy density."""
+    return plots.density_tile(tile_log_density(_toy(name)), dark)
 
 
 def _toy(name: str):
