@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from flowlab.datasets.dataset import Dataset
 from flowlab.ranking import alarm_counts, area_under_roc, area_under_steps
 
 QUADRANTS = ("neither alarmed", "only reconstruction", "only likelihood", "both alarmed")
@@ -68,6 +69,65 @@ class Standing:
     n_seeds: int
     over_seeds: bool
     spread: Mapping[str, float]
+
+
+def held_out(dataset: Dataset) -> np.ndarray:
+    """The rows models are compared on: the test part, or what stands in for it."""
+    for part in ("test", "validation", "all"):
+        rows = dataset.rows(part)
+        if len(rows):
+            return rows
+    return dataset.rows("all")
+
+
+def held_out_labels(dataset: Dataset) -> np.ndarray | None:
+    """Labels of the rows models are compared on, 1 for anomalies; None without labels."""
+    return None if dataset.y is None else dataset.y[held_out(dataset)]
+
+
+def has_labels(dataset: Dataset) -> bool:
+    """Whether both kinds of rows are among those compared."""
+    y = held_out_labels(dataset)
+    return y is not None and 0 < int((y == 1).sum()) < len(y)
+
+
+def normal_mean(values: np.ndarray, y: np.ndarray | None) -> float:
+    """Mean over the rows that are no anomalies, nan where there are none; without labels over all rows."""
+    normal = values if y is None else values[y == 0]
+    return float(normal.mean()) if len(normal) else float("nan")
+
+
+def score_held_out(
+    name: str,
+    dataset: Dataset,
+    anomaly_score: np.ndarray,
+    is_density: bool,
+    *,
+    data: str,
+    fit_seconds: float,
+    score_seconds: float,
+    n_parameters: int,
+) -> Scored:
+    """A model on the compared rows, from its anomaly scores of all rows, (n_rows,), and what it cost.
+
+    `is_density` says whether the scores are negative log-densities in nats; `data` is `dataset.digest()`.
+    """
+    values, y = anomaly_score[held_out(dataset)], held_out_labels(dataset)
+    likelihood = -normal_mean(values, y) if is_density else float("nan")
+    return Scored(name, values, y, data, likelihood, fit_seconds, score_seconds, n_parameters)
+
+
+def score_rivals(dataset: Dataset, rivals: Mapping[str, np.ndarray], data: str) -> dict[str, Scored]:
+    """The one-line rivals on the compared rows, by name, from the arrays of `views.trivial_rivals`."""
+    rows, y = held_out(dataset), held_out_labels(dataset)
+    return {
+        str(name): Scored(
+            str(name), values[rows], y, data, fit_seconds=float(fit), score_seconds=float(score), trivial=True
+        )
+        for name, values, fit, score in zip(
+            rivals["name"], rivals["anomaly_score"], rivals["fit_seconds"], rivals["score_seconds"]
+        )
+    }
 
 
 def check_comparable(models: Sequence[Scored]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from flowlab import catalog
 from flowlab.evaluation.comparison import (
     QUADRANTS,
     Scored,
@@ -11,11 +12,19 @@ from flowlab.evaluation.comparison import (
     consensus,
     detection_measures,
     disagreement,
+    has_labels,
+    held_out,
+    held_out_labels,
     leaderboard,
+    normal_mean,
     quadrants,
     rank_shares,
+    score_held_out,
+    score_rivals,
     verdict,
 )
+from flowlab.records import Spec
+from flowlab.views.comparison import trivial_rivals
 
 
 def scored(name, separation, seed=0, trivial=False, n=2000, labelled=True, **more):
@@ -116,3 +125,37 @@ def test_quadrants_and_disagreement():
     assert np.argmin(disagreement(reconstruction, likelihood)) == 2
     with pytest.raises(ValueError, match="share must lie between 0 and 1"):
         quadrants(reconstruction, likelihood, 0)
+
+
+def toy(anomaly_share=0.05):
+    return catalog.make_dataset(Spec("moons", {"n_samples": 1000, "anomaly_share": anomaly_share}), 0)
+
+
+def test_models_are_scored_on_the_test_rows_and_by_their_normal_ones():
+    data = toy()
+    scores = np.arange(len(data.X), dtype=float)
+    cost = {"data": "d", "fit_seconds": 2.0, "score_seconds": 0.5, "n_parameters": 7}
+    run = score_held_out("flow", data, scores, True, **cost)
+    test = data.split == 2
+    assert np.array_equal(held_out(data), np.flatnonzero(test)) and has_labels(data)
+    assert np.array_equal(run.anomaly_score, scores[test])
+    assert np.array_equal(run.y, held_out_labels(data)) and np.array_equal(run.y, data.y[test])
+    assert run.log_likelihood == pytest.approx(-scores[test & (data.y == 0)].mean())
+    assert (run.data, run.fit_seconds, run.score_seconds, run.n_parameters, run.trivial) == ("d", 2.0, 0.5, 7, False)
+    assert np.isnan(score_held_out("code", data, scores, False, **cost).log_likelihood)
+
+
+def test_rivals_are_scored_on_the_same_rows():
+    data = toy()
+    arrays = trivial_rivals(None, data)
+    rivals = score_rivals(data, arrays, "d")
+    assert list(rivals) == list(arrays["name"])
+    for rival, scores in zip(rivals.values(), arrays["anomaly_score"], strict=True):
+        assert rival.trivial and rival.data == "d" and np.array_equal(rival.anomaly_score, scores[held_out(data)])
+
+
+def test_a_mean_over_no_normal_rows_is_unknown():
+    values = np.array([1.0, 2.0, 6.0])
+    assert normal_mean(values, None) == 3.0 and normal_mean(values, np.array([0, 0, 1])) == 1.5
+    assert np.isnan(normal_mean(values, np.ones(3)))
+    assert not has_labels(toy(0.0))

@@ -10,7 +10,15 @@ import streamlit as st
 from flowlab import catalog
 from flowlab.dashboard.shell import services, state
 from flowlab.datasets.dataset import Dataset
-from flowlab.evaluation.comparison import Scored, Standing, check_comparable, leaderboard
+from flowlab.evaluation.comparison import (
+    Scored,
+    Standing,
+    check_comparable,
+    held_out,
+    leaderboard,
+    score_held_out,
+    score_rivals,
+)
 from flowlab.models.base import FlowModel, LatentModel
 from flowlab.records import RunSpec, Spec
 from flowlab.store.reading import Run
@@ -128,19 +136,13 @@ def gather(runs: list[Run]) -> Compared:
 
 def scored(run: Run, name: str) -> Scored:
     """One run's anomaly scores on held-out rows, and what they cost."""
-    dataset = services.dataset(run.spec)
-    rows = held_out(dataset)
-    y = None if dataset.y is None else dataset.y[rows]
-    values = scores(run)[rows]
-    normal = np.ones(len(rows), bool) if y is None else y == 0
     cost = services.view("cost", run.spec)
-    is_density = catalog.make_model(run.spec.model).is_density
-    return Scored(
-        name=name,
-        anomaly_score=values,
-        y=y,
+    return score_held_out(
+        name,
+        services.dataset(run.spec),
+        scores(run),
+        catalog.make_model(run.spec.model).is_density,
         data=_digest(run.spec.data.to_json(), run.spec.seed, run.spec),
-        log_likelihood=-float(values[normal].mean()) if is_density and normal.any() else float("nan"),
         fit_seconds=run.events[-1].seconds if run.events else float("nan"),
         score_seconds=float(cost["score_seconds"]),
         n_parameters=int(cost["n_parameters"]),
@@ -149,19 +151,8 @@ def scored(run: Run, name: str) -> Scored:
 
 def trivial_rivals(spec: RunSpec) -> dict[str, Scored]:
     """The one-line rivals on the data of a finished run's spec."""
-    dataset = services.dataset(spec)
-    rows = held_out(dataset)
-    y = None if dataset.y is None else dataset.y[rows]
-    arrays = services.view("trivial_rivals", spec)
     data = _digest(spec.data.to_json(), spec.seed, spec)
-    return {
-        str(name): Scored(
-            str(name), values[rows], y, data, fit_seconds=float(fit), score_seconds=float(score), trivial=True
-        )
-        for name, values, fit, score in zip(
-            arrays["name"], arrays["anomaly_score"], arrays["fit_seconds"], arrays["score_seconds"]
-        )
-    }
+    return score_rivals(services.dataset(spec), services.view("trivial_rivals", spec), data)
 
 
 def seed_specs(runs: list[Run]) -> list[RunSpec]:
@@ -173,21 +164,6 @@ def other_seeds(run: Run) -> list[Run]:
     """Finished runs that differ from this one in their seed only."""
     found = [services.run(spec) for spec in seed_specs([run])]
     return [other for other in found if other is not None and other.is_usable]
-
-
-def held_out(dataset: Dataset) -> np.ndarray:
-    """The rows models are compared on: the test part, or what stands in for it."""
-    for part in ("test", "validation", "all"):
-        rows = dataset.rows(part)
-        if len(rows):
-            return rows
-    return dataset.rows("all")
-
-
-def has_labels(dataset: Dataset) -> bool:
-    """Whether both kinds of rows are among those compared."""
-    y = None if dataset.y is None else dataset.y[held_out(dataset)]
-    return y is not None and 0 < int((y == 1).sum()) < len(y)
 
 
 def scores(run: Run) -> np.ndarray:

@@ -15,7 +15,7 @@ from flowlab.dashboard.compare.controls import alarm_share, choose, pair
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import LIVE
 from flowlab.dashboard.shell.widgets import PLOT
-from flowlab.evaluation.comparison import QUADRANTS, Standing, quadrants, verdict
+from flowlab.evaluation.comparison import QUADRANTS, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
 
 TOP_HEIGHT = 370
@@ -51,7 +51,7 @@ def page() -> None:
 def _headline(n_models: int) -> str:
     spec = state.spec()
     dataset = services.dataset()
-    rows = formatting.plural(len(comparison.held_out(dataset)), "held-out row")
+    rows = formatting.plural(len(held_out(dataset)), "held-out row")
     models = formatting.plural(n_models, "model") if n_models else "no model yet"
     return formatting.escaped(f"{services.data_words(spec)} · {models} on {rows}")
 

@@ -13,7 +13,7 @@ from flowlab import catalog, formatting
 from flowlab.dashboard.compare import comparison
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import PLOT
-from flowlab.evaluation.comparison import detection_measures
+from flowlab.evaluation.comparison import detection_measures, has_labels, held_out, held_out_labels, normal_mean
 from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.store.reading import Run
@@ -81,7 +81,7 @@ def _sweeps() -> dict[str, Sweep]:
     """What can be swept on the present data."""
     present = state.spec()
     dataset = services.dataset()
-    d, labelled = dataset.n_features, comparison.has_labels(dataset)
+    d, labelled = dataset.n_features, has_labels(dataset)
 
     def runs(model: str, key: str, values, **fixed) -> list[RunSpec]:
         specs = [RunSpec(present.data, Spec(model, {**fixed, key: value}), present.seed) for value in values]
@@ -145,28 +145,25 @@ def _usable(spec: RunSpec) -> Run | None:
 
 def _held_out_scores(run: Run) -> tuple[np.ndarray, np.ndarray | None]:
     dataset = services.dataset(run.spec)
-    rows = comparison.held_out(dataset)
-    return comparison.scores(run)[rows], None if dataset.y is None else dataset.y[rows]
+    return comparison.scores(run)[held_out(dataset)], held_out_labels(dataset)
 
 
 def _auroc(run: Run) -> float:
-    scores, y = _held_out_scores(run)
-    return float(detection_measures(scores, y)["auroc"])
+    return float(detection_measures(*_held_out_scores(run))["auroc"])
 
 
 def _loss(run: Run) -> float:
-    scores, y = _held_out_scores(run)
-    return float(np.mean(scores if y is None else scores[y == 0]))
+    return normal_mean(*_held_out_scores(run))
 
 
 def _error(run: Run) -> float:
     dataset = services.dataset(run.spec)
-    return float(services.view("reconstruction", run.spec)["error"][comparison.held_out(dataset)].mean())
+    return float(services.view("reconstruction", run.spec)["error"][held_out(dataset)].mean())
 
 
 def _rate(run: Run) -> float:
     dataset = services.dataset(run.spec)
-    return float(services.view("reconstruction", run.spec)["kl"][comparison.held_out(dataset)].mean())
+    return float(services.view("reconstruction", run.spec)["kl"][held_out(dataset)].mean())
 
 
 def _sample_auroc(run: Run) -> float:
