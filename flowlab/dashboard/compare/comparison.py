@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog
+from flowlab.catalog.sweeps import comparison_set, more_seeds
 from flowlab.dashboard.shell import services, state
 from flowlab.datasets.dataset import Dataset
 from flowlab.evaluation.comparison import (
@@ -20,13 +21,10 @@ from flowlab.evaluation.comparison import (
     score_rivals,
 )
 from flowlab.models.base import FlowModel, LatentModel
-from flowlab.records import RunSpec, Spec
+from flowlab.records import RunSpec
 from flowlab.store.reading import Run
 
 PAGE = "compare"
-SET = ("autoencoder", "vae", "kde", "forest")
-"""What one button trains beside a flow: two autoencoders and two classical rivals."""
-MORE_SEEDS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +62,7 @@ def reconstructs(spec: RunSpec) -> bool:
 
 def set_specs() -> list[RunSpec]:
     """What the button trains on the present data: the present model, and the set with a code that fits the table."""
-    spec = state.spec()
-    d = services.dataset().n_features
-    code = {"n_latent": 1 if d <= 2 else int(np.clip(round(d / 4), 2, 64))}
-    flow = Spec("spline" if d <= 2 else "maf")
-    flows = [spec.model] if issubclass(catalog.MODELS[spec.model.name].make, FlowModel) else [spec.model, flow]
-    models = [*flows, *(Spec(n, code if n in ("autoencoder", "vae") else {}) for n in SET)]
-    specs = [catalog.tidy(RunSpec(spec.data, model, spec.seed))[0] for model in models]
-    return list({catalog.run_id(s): s for s in specs}.values())
+    return comparison_set(state.spec(), services.dataset().n_features)
 
 
 def comparable_runs() -> list[Run]:
@@ -157,7 +148,7 @@ def trivial_rivals(spec: RunSpec) -> dict[str, Scored]:
 
 def seed_specs(runs: list[Run]) -> list[RunSpec]:
     """The same models with other seeds: other splits, weights and, for toys, other rows."""
-    return [RunSpec(run.spec.data, run.spec.model, run.spec.seed + i) for run in runs for i in range(1, MORE_SEEDS + 1)]
+    return [spec for run in runs for spec in more_seeds(run.spec)]
 
 
 def other_seeds(run: Run) -> list[Run]:

@@ -1,0 +1,51 @@
+"""The specs that the Compare page offers to train: all can be carried out, and none stands twice."""
+
+import pytest
+
+from flowlab import catalog
+from flowlab.catalog.sweeps import MEASURES, MORE_SEEDS, code_size, comparison_set, more_seeds, sweeps
+from flowlab.records import RunSpec, Spec
+
+MOONS = RunSpec(Spec("moons"), Spec("spline"), 3)
+WINE = RunSpec(Spec("wine"), Spec("forest"))
+
+
+@pytest.mark.parametrize("n_features, size", [(1, 1), (2, 1), (3, 2), (13, 3), (64, 16), (1000, 64)])
+def test_a_code_is_a_quarter_of_the_columns(n_features, size):
+    assert code_size(n_features) == size
+
+
+@pytest.mark.parametrize("present, n_features, names", [
+    (MOONS, 2, ["spline", "autoencoder", "vae", "kde", "forest"]),
+    (WINE, 13, ["forest", "maf", "autoencoder", "vae", "kde"]),
+])  # fmt: skip
+def test_the_set_has_a_flow_and_no_run_twice(present, n_features, names):
+    specs = comparison_set(present, n_features)
+    assert [spec.model.name for spec in specs] == names
+    assert {(spec.data, spec.seed) for spec in specs} == {(present.data, present.seed)}
+    vae = next(spec for spec in specs if spec.model.name == "vae")
+    assert catalog.MODELS["vae"].complete(vae.model).params["n_latent"] == code_size(n_features)
+
+
+def test_more_seeds_change_the_seed_alone():
+    others = more_seeds(MOONS)
+    assert [spec.seed for spec in others] == [4, 5] and len(others) == MORE_SEEDS
+    assert {(spec.data, spec.model) for spec in others} == {(MOONS.data, MOONS.model)}
+
+
+@pytest.mark.parametrize("has_labels", [True, False])
+@pytest.mark.parametrize("present, n_features", [(MOONS, 2), (WINE, 13)])
+def test_each_sweep_varies_one_setting_inside_the_ranges_of_the_catalog(present, n_features, has_labels):
+    offered = sweeps(present, n_features, has_labels)
+    assert list(offered) == ["Code size", "Beta", "Layers"] + ["Rows"] * (present is MOONS)
+    settings = {"Code size": "n_latent", "Beta": "beta", "Layers": "n_layers", "Rows": "n_samples"}
+    for name, sweep in offered.items():
+        measures = [measure for chart in sweep.charts for measure in chart.measures.values()]
+        assert set(measures) <= set(MEASURES) and ("auroc" in measures) == (has_labels and name != "Rows")
+        for specs in sweep.series.values():
+            entries = catalog.DATASETS if name == "Rows" else catalog.MODELS
+            parts = [spec.data if name == "Rows" else spec.model for spec in specs]
+            values = [entries[part.name].complete(part).params[settings[name]] for part in parts]
+            assert values == sweep.values
+            assert all(catalog.tidy(spec) == (spec, []) for spec in specs)
+        assert len({catalog.run_id(spec) for spec in sweep.specs()}) == len(sweep.specs())
