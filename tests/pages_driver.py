@@ -16,10 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog
 from flowlab.dashboard.shell import frame
+from flowlab.dashboard.shell.pages import PAGES
 from flowlab.records import RunSpec, Scalar
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
-FILES = {title.lower(): f"pages/{file}" for file, title in frame.PAGES}
+FILES = {page.key: f"pages/{page.file}" for page in PAGES}
 PREFIXES = {"data": "table"}
 """Page -> what its view settings begin with in the link, where that is not the page's name."""
 

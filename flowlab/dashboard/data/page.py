@@ -9,7 +9,7 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.dashboard.data import roles, sources
 from flowlab.dashboard.data.sources import PAGE
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import links, pages, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.datasets.dataset import Dataset
 from flowlab.plots import table as plots
@@ -71,7 +71,7 @@ def _train(detector: bool) -> None:
     except (ValueError, RuntimeError) as error:
         st.error(formatting.escaped(error))
         return
-    st.switch_page("pages/2_train.py", query_params=state.query("train"))
+    st.switch_page(pages.path("train"), query_params=state.query("train"))
 
 
 def _pictures(dataset: Dataset) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import coupling as plots
 from flowlab.records import RunSpec, Spec
@@ -217,7 +217,7 @@ def _train_with(new: RunSpec) -> None:
         st.error(formatting.escaped(error))
         return
     state.show(new)
-    st.switch_page("pages/2_train.py", query_params=state.query("train"))
+    st.switch_page(pages.path("train"), query_params=state.query("train"))
 
 
 def coupling(scene: Scene) -> None:

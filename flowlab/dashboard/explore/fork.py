@@ -10,7 +10,7 @@ from flowlab import catalog, formatting
 from flowlab.catalog import Control
 from flowlab.dashboard.canvas.race import Racer, race_view
 from flowlab.dashboard.explore.scene import Scene
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.train import page
 from flowlab.evaluation import loss_curve
 from flowlab.jobs import forks
@@ -49,7 +49,7 @@ def _begin(fork: RunSpec) -> None:
         st.error(formatting.escaped(error))
         return
     state.show(fork)
-    st.switch_page("pages/2_train.py", query_params=state.query("train"))
+    st.switch_page(pages.path("train"), query_params=state.query("train"))
 
 
 def _proposed(control: Control, value: Scalar, step: int) -> Scalar:

@@ -10,23 +10,10 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.dashboard.shell import services, sidebar, state
+from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
-ROOT = Path(__file__).resolve().parents[3]
-ASSETS = ROOT / "assets"
-
-
-PAGES = (
-    ("1_data.py", "Data"),
-    ("2_train.py", "Train"),
-    ("3_explore.py", "Explore"),
-    ("4_compare.py", "Compare"),
-    ("5_detect.py", "Detect"),
-    ("6_score.py", "Score"),
-    ("7_learn.py", "Learn"),
-)
-"""File and title; the address of a page is its title in lower case."""
-
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 NEED_DATA = ("train", "explore", "compare", "detect")
 """Pages that have nothing to show without a data set."""
@@ -41,16 +28,12 @@ DETAILS = "Details for a report"
 
 def pages() -> list:
     """The pages in the order of the navigation, and a hidden one for the bare address, which leads to Train."""
-    made = [
-        st.Page(ROOT / "pages" / file, title=title, url_path=title.lower())
-        for file, title in PAGES
-        if (ROOT / "pages" / file).exists()
-    ]
-    return [st.Page(_home, title="FlowLab", url_path="home", default=True, visibility="hidden"), *made]
+    named = [st.Page(path(page.key), title=page.title, url_path=page.key) for page in PAGES if path(page.key).exists()]
+    return [st.Page(_home, title="FlowLab", url_path="home", default=True, visibility="hidden"), *named]
 
 
 def _home() -> None:
-    st.switch_page(ROOT / "pages" / "2_train.py", query_params=state.query("train"))
+    st.switch_page(path("train"), query_params=state.query("train"))
 
 
 def run() -> None:
@@ -94,5 +77,5 @@ def _see_that_data_are_there() -> None:
         services.dataset()
     except (ValueError, RuntimeError) as error:
         st.error(formatting.escaped(error))
-        st.page_link(ROOT / "pages" / "1_data.py", label="Choose or upload data")
+        st.page_link(path("data"), label="Choose or upload data")
         st.stop()

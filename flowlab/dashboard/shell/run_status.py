@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.shell import services
+from flowlab.dashboard.shell import pages, services
 from flowlab.jobs import RunStatus, Snapshot
 from flowlab.store.reading import Run
 
@@ -56,7 +56,7 @@ def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool
             _refresh(run, place, is_stale=not grows and seen.step < status.step)
         st.markdown(_standing(status) + ("" if grows else f" · pictures are of **step {formatting.count(seen.step)}**"))
         if status.state == "failed":
-            st.page_link("pages/2_train.py", label="Change the settings")
+            st.page_link(pages.path("train"), label="Change the settings")
     if status.state == "failed":
         st.warning(_failure(run))
     elif status.message:
@@ -114,7 +114,7 @@ def _wait(what: str) -> None:
             if st.button(label, type="primary", key="trained.train"):
                 _do(services.train)
             if failed:
-                st.page_link("pages/2_train.py", label="Change the settings")
+                st.page_link(pages.path("train"), label="Change the settings")
         st.markdown(what)
     if failed:
         st.warning(_failure(run))

@@ -9,7 +9,7 @@ import streamlit as st
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.canvas.live import TrainingScene, live_view
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import pages, services, state
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
@@ -81,8 +81,8 @@ def _tick(was_live: bool) -> None:
         _buttons(status)
         st.markdown(_standing(spec, status, events))
         if status is not None and status.state == "done" and not status.settling:
-            st.page_link("pages/3_explore.py", label="Explore it")
-            st.page_link("pages/5_detect.py", label="Set a threshold")
+            st.page_link(pages.path("explore"), label="Explore it")
+            st.page_link(pages.path("detect"), label="Set a threshold")
     frames = run.frames if run else []
     shown = corrected(spec, events)
     live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
