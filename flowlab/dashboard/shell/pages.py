@@ -1,38 +1,38 @@
-"""The table of pages: the one place that knows their files, titles and order."""
+"""The table of pages: the one place that knows their keys, titles, files and order."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parents[3] / "pages"
 
 
-class Page(NamedTuple):
-    """A page: its key, which is also its address, its file in `pages/` and its title in the navigation."""
+@dataclass(frozen=True)
+class Page:
+    """A page: its key, which is also its address, its title in the navigation and its file in `pages/`."""
 
     key: str
-    file: str
     title: str
+    file: str
 
 
 PAGES = (
-    Page("data", "1_data.py", "Data"),
-    Page("train", "2_train.py", "Train"),
-    Page("explore", "3_explore.py", "Explore"),
-    Page("compare", "4_compare.py", "Compare"),
-    Page("detect", "5_detect.py", "Detect"),
-    Page("score", "6_score.py", "Score"),
-    Page("learn", "7_learn.py", "Learn"),
+    Page("data", "Data", "1_data.py"),
+    Page("train", "Train", "2_train.py"),
+    Page("explore", "Explore", "3_explore.py"),
+    Page("compare", "Compare", "4_compare.py"),
+    Page("detect", "Detect", "5_detect.py"),
+    Page("score", "Score", "6_score.py"),
+    Page("learn", "Learn", "7_learn.py"),
 )
 """All pages in the order of the navigation."""
 
 
 def path(key: str) -> Path:
-    """The file of a page, as `st.switch_page` and `st.page_link` take it.
+    """The file of a page, as `st.Page`, `st.switch_page` and `st.page_link` take it.
 
     >>> path("train").name
     '2_train.py'
     """
-    files = {page.key: page.file for page in PAGES}
-    return FOLDER / files[key]
+    return FOLDER / next(page.file for page in PAGES if page.key == key)
