@@ -11,6 +11,7 @@ from flowlab.catalog import Control
 from flowlab.dashboard.canvas.race import Racer, race_view
 from flowlab.dashboard.explore.scene import Scene
 from flowlab.dashboard.shell import pages, services, state
+from flowlab.dashboard.shell.run_status import is_live
 from flowlab.dashboard.train import page
 from flowlab.evaluation import loss_curve
 from flowlab.jobs import forks
@@ -79,7 +80,7 @@ def family(scene: Scene) -> list[Run]:
 def race(scene: Scene, family: list[Run]) -> None:
     """The losses of a family of runs, drawn again while one of them trains."""
     if len(family) > 1:
-        live = any(_is_live(run) for run in family)
+        live = _is_any_live(family)
         st.fragment(_race, run_every=TICK_SECONDS if live else None)(scene, live)
 
 
@@ -106,7 +107,7 @@ def _race(scene: Scene, was_live: bool) -> None:
     for run in runs:
         if run.status == "failed":
             st.warning(formatting.escaped(f"The run {_name(run, specs)} failed: {run.error}"))
-    if was_live and not any(_is_live(run) for run in runs):
+    if was_live and not _is_any_live(runs):
         st.rerun()
 
 
@@ -125,6 +126,6 @@ def _name(run: Run, specs: dict[str, RunSpec]) -> str:
     return f"step {formatting.count(step)}: {forks.differences(specs[parent], run.spec)}"
 
 
-def _is_live(run: Run) -> bool:
-    status = services.runner().status(run.run_id)
-    return status is not None and status.state in page.LIVE
+def _is_any_live(runs: list[Run]) -> bool:
+    runner = services.runner()
+    return any(is_live(runner.status(run.run_id)) for run in runs)

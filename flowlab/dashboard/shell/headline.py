@@ -9,6 +9,7 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.run_status import LIVE
 from flowlab.store.reading import Run
 
 
@@ -35,7 +36,7 @@ def sentence() -> str:
 def _result(run: Run) -> list[str]:
     if run.status == "failed":
         return ["training failed"]
-    if run.status in ("queued", "running"):
+    if run.status in LIVE:
         return ["in training"]
     events = run.events
     if not events:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from flowlab import formatting
@@ -71,24 +73,15 @@ def _buttons(status: RunStatus) -> None:
         "failed": ("Train again", services.train),
     }.get(status.state, ("Go on", services.train))
     if st.button(label, key="trained.main", width=112):
-        _do(act)
+        carry_out(act)
     if status.state != "failed" and st.button("Stop", key="trained.stop", help="End here and keep the best weights"):
-        _do(lambda: runner.stop(run_id))
+        carry_out(lambda: runner.stop(run_id))
 
 
 def _refresh(run: Run, place: str, is_stale: bool) -> None:
     if st.button("Refresh", key="trained.refresh", disabled=not is_stale, help="Pictures of the newest step"):
         services.look(run, place, again=True)
         st.rerun()
-
-
-def _do(act) -> None:
-    try:
-        act()
-    except (ValueError, RuntimeError) as error:
-        st.error(formatting.escaped(error))
-        return
-    st.rerun()
 
 
 def _standing(status: RunStatus) -> str:
@@ -112,7 +105,7 @@ def _wait(what: str) -> None:
         else:
             label = "Train this model" if status is None else "Train again" if failed else "Go on training"
             if st.button(label, type="primary", key="trained.train"):
-                _do(services.train)
+                carry_out(services.train)
             if failed:
                 st.page_link(pages.path("train"), label="Change the settings")
         st.markdown(what)
@@ -123,6 +116,16 @@ def _wait(what: str) -> None:
 def _failure(run: Run) -> str:
     """Why a run failed; where nothing else is known the sentence begins in the same way."""
     return formatting.escaped(run.error if run.error.startswith("Training failed") else f"Training failed: {run.error}")
+
+
+def carry_out(act: Callable[[], object]) -> None:
+    """What a button does: act and run the page again, or say in a sentence why it could not be done."""
+    try:
+        act()
+    except (ValueError, RuntimeError) as error:
+        st.error(formatting.escaped(error))
+        return
+    st.rerun()
 
 
 def is_live(status: RunStatus | None) -> bool:

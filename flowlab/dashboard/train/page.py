@@ -10,6 +10,7 @@ from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.canvas.live import TrainingScene, live_view
 from flowlab.dashboard.shell import pages, services, state
+from flowlab.dashboard.shell.run_status import LIVE, carry_out, is_live
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
@@ -18,7 +19,7 @@ from flowlab.store.reading import Run
 from flowlab.views.projection import angle_color
 
 
-def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], is_live: bool) -> None:
+def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], first_only: bool) -> None:
     """The most pressing answer, if there is any; the others fold away below it once training rests.
 
     It is the last thing on the page, so that nothing moves when it comes or goes.
@@ -40,7 +41,7 @@ def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], is_liv
         is_one_training=not hasattr(model, "n_flows"),
     )
     with st.container(key="answers", gap="small"):
-        for i, answer in enumerate(found[:1] if is_live else found):
+        for i, answer in enumerate(found[:1] if first_only else found):
             text = formatting.escaped(answer.text)
             if i == 0:
                 st.markdown(f"**{answer.title}** {text}")
@@ -60,13 +61,12 @@ def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
 
 
 TICK_SECONDS = 0.2
-LIVE = ("queued", "running")
 
 
 def page() -> None:
     """Buttons, words and pictures of the present run; they refresh themselves while it trains."""
     status = services.status()
-    live = _is_live(status)
+    live = is_live(status)
     st.fragment(_tick, run_every=TICK_SECONDS if live else None)(live)
 
 
@@ -75,7 +75,7 @@ def _tick(was_live: bool) -> None:
     status = services.status()
     run = services.run()
     events = run.events if run else []
-    if _is_live(status):
+    if is_live(status):
         services.runner().watch(services.run_id())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _buttons(status)
@@ -86,14 +86,9 @@ def _tick(was_live: bool) -> None:
     frames = run.frames if run else []
     shown = corrected(spec, events)
     live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
-    _loss_notes(spec, run, shown, _is_live(status))
-    if was_live and not _is_live(status):
+    _loss_notes(spec, run, shown, is_live(status))
+    if was_live and not is_live(status):
         st.rerun()
-
-
-def _is_live(status: RunStatus | None) -> bool:
-    """Whether what is on the page may change by itself."""
-    return status is not None and (status.state in LIVE or status.settling)
 
 
 def _buttons(status: RunStatus | None) -> None:
@@ -112,25 +107,16 @@ def _buttons(status: RunStatus | None) -> None:
     }[now]
     pressed = st.button(label, type="primary", disabled=now in ("done", "failed"), key="train.main", width=92)
     if pressed:
-        _do(act)
+        carry_out(act)
     can_step = now in ("new", "paused", "interrupted", "stopped")
     if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
-        _do(services.one_step)
+        carry_out(services.one_step)
     if st.button(
         "Stop", disabled=now not in (*LIVE, "paused"), key="train.stop", help="End here and keep the best weights"
     ):
-        _do(lambda: runner.stop(run_id))
+        carry_out(lambda: runner.stop(run_id))
     if st.button("Start again", disabled=now == "new", key="train.again", help="Forget this run and train from step 0"):
-        _do(lambda: runner.restart(run_id))
-
-
-def _do(act) -> None:
-    try:
-        act()
-    except (ValueError, RuntimeError) as error:
-        st.error(formatting.escaped(error))
-        return
-    st.rerun()
+        carry_out(lambda: runner.restart(run_id))
 
 
 def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent]) -> str:
