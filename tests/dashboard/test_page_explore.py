@@ -72,7 +72,7 @@ def test_before_training_it_says_what_will_be_here_and_has_the_button():
 def test_a_flow_has_every_view():
     at = open_page()
     names = view_names(at)
-    assert names[:8] == ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Margins"]
+    assert names[:8] == ["Density", "Samples", "Latent", "Layers", "Coupling", "Receipt", "Bridge", "Marginals"]
     assert "Probability inside the window" in said(at) and "above the truth" in said(at)
     kinds = [trace["type"] for trace in figures(at)[0]["data"]]
     assert kinds.count("heatmap") == 3 and kinds.count("contour") == 2
@@ -118,7 +118,7 @@ def test_the_badge_says_what_was_measured(name):
 
 def test_a_kernel_density_says_what_it_lacks():
     at = open_page("kde")
-    assert view_names(at) == ["Density", "Samples", "Rows", "Bridge", "Margins", "Trust"]
+    assert view_names(at) == ["Density", "Samples", "Rows", "Bridge", "Marginals", "Trust"]
     assert "has no latent space, no layers, no receipt" in said(at)
 
 
@@ -216,6 +216,13 @@ def test_what_a_fork_cannot_have_makes_it_a_new_run_and_is_said():
     enter(at, labelled(at.slider, "Layers"), 5)
     assert "Layers cannot change in a fork" in said(at)
     assert "forked at" not in said(at) and "from" not in at.query_params
+
+
+@pytest.mark.parametrize("word", ["Margins", "Marginals"])
+def test_a_link_may_say_margins_or_marginals(word):
+    at = open_page(view=word, column=1)
+    assert at.get("button_group")[0].value == "Margins" and in_link(at, "explore.view") == word
+    assert "0 for equal marginals" in said(at) and "There is no" not in said(at)
 
 
 def test_another_view_by_the_buttons_goes_into_the_link():

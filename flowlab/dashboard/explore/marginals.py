@@ -31,5 +31,6 @@ def marginals(scene: Scene) -> None:
         )
         st.dataframe(table, hide_index=True, height=340)
     st.caption(
-        "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), 0 for equal margins."
+        "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), "
+        "0 for equal marginals."
     )

@@ -24,6 +24,9 @@ from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.models.base import FlowModel, LatentModel
 
+WORDS = {"Margins": "Marginals"}
+"""What the page calls a view, where links have another word for it."""
+
 
 def page() -> None:
     """All of the page below its headline."""
@@ -57,7 +60,7 @@ def page() -> None:
     if len(run.frames) > 1 or not run.is_usable:
         shown["Film"] = film.film
     shown["Trust"] = lambda _: trust.panel()
-    name = segmented("View", list(shown), "view", next(iter(shown)))
+    name = segmented("View", list(shown), "view", next(iter(shown)), lambda view: WORDS.get(view, view))
     missing = _missing(scene)
     absent = st.container()
     try:

@@ -21,10 +21,15 @@ def segmented(
     show: Callable[[str], str] = str,
     hidden: bool = True,
 ) -> str:
-    """One of a few options, mirrored in the link of `page` under `name`; an unknown one there gives the nearest."""
-    asked = str(state.view(page, name, default))
-    present = asked if asked in options else _nearest(asked, options) or default
-    note_absent(page, name, label.lower(), present, show(present))
+    """One of a few options, mirrored in the link of `page` under `name`; an unknown one there gives the nearest.
+
+    `show` gives the word that the page has for an option, where the link has another; in a link both are understood.
+    """
+    wanted = str(state.view(page, name, default))
+    by_word = {show(option): option for option in options}
+    present = wanted if wanted in options else by_word.get(wanted) or _nearest(wanted, options) or default
+    if wanted != show(present):
+        note_absent(page, name, label.lower(), present, show(present))
     key = state.widget_key(page, name, *options)
     st.segmented_control(
         label,
