@@ -36,11 +36,11 @@ def film_view(
     if len(frames) != len(steps) or not len(steps):
         raise ValueError(f"frames and steps must be equally many and at least one, got {len(frames)} and {len(steps)}")
     kept = thin_frames(len(steps))
-    shown = {int(steps[i]): i for i in kept}
-    default = None if start is None or start >= steps[-1] else _nearest(shown, start)
-    base, new = _sent(key, shown, frames)
+    index_of_step = {int(steps[i]): i for i in kept}
+    default = None if start is None or start >= steps[-1] else _nearest(index_of_step, start)
+    base, new = _sent(key, index_of_step, frames)
     header, arrays = pack_scene(scene)
-    new["listed"] = np.array(list(shown), np.uint32)
+    new["listed"] = np.array(list(index_of_step), np.uint32)
     result = _mount(
         (header, arrays | base),
         ({"start": default, "growing": growing}, new | loss_arrays(events)),
@@ -48,32 +48,32 @@ def film_view(
         default={"step": default},
         on_step_change=lambda: None,
     )
-    return max(shown) if not isinstance(result.step, int) else _nearest(shown, result.step)
+    return max(index_of_step) if not isinstance(result.step, int) else _nearest(index_of_step, result.step)
 
 
 def _nearest(steps: Iterable[int], step: int) -> int:
     return min(steps, key=lambda other: abs(other - step))
 
 
-def _sent(key: str, shown: Mapping[int, int], frames: Sequence[Mapping[str, np.ndarray]]) -> tuple[dict, dict]:
+def _sent(key: str, index_of_step: Mapping[int, int], frames: Sequence[Mapping[str, np.ndarray]]) -> tuple[dict, dict]:
     """The film as it was when it was opened, and what came since: two messages, of which only the second changes.
 
     A frame is sent twice, because Streamlit may drop a tick that a newer one overtakes.
     """
     memory = state.recall(key)
     if memory is None or state.widget_value(key) is None:
-        memory = (_read(frames, shown), set(shown), set(shown))
+        memory = (_read(frames, index_of_step), set(index_of_step), set(index_of_step))
     base, before, last = memory
-    state.keep(key, (base, last, last | set(shown)))
-    return base, _read(frames, {step: i for step, i in shown.items() if step not in before})
+    state.keep(key, (base, last, last | set(index_of_step)))
+    return base, _read(frames, {step: i for step, i in index_of_step.items() if step not in before})
 
 
 def _read(frames: Sequence[Mapping[str, np.ndarray]], wanted: Mapping[int, int]) -> dict[str, np.ndarray]:
-    found = {}
+    read = {}
     for step, i in wanted.items():
         with contextlib.suppress(RuntimeError):  # a film that grows loses frames in between
-            found[step] = frames[i]
-    return stack_frames(list(found.values()), list(found))
+            read[step] = frames[i]
+    return stack_frames(list(read.values()), list(read))
 
 
 def thin_frames(n: int, most: int = MAX_FRAMES) -> np.ndarray:

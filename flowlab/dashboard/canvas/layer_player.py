@@ -1,4 +1,4 @@
-"""The way through the layers of a flow: points and a lattice travel from data space to latent space and back."""
+"""The layers of a flow: points and a lattice travel from data space to latent space and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def layers_view(
     layer: int = 0,
     row: int | None = None,
 ) -> LayerChoice:
-    """Show the way and return where the reader stopped.
+    """Show the path through the layers; the layer and row at which the reader stopped.
 
     arrays: what `views.layers` gives: points (n_layers + 1, m, 2), log_det (n_layers, m) in nats and, for two features,
     grid (n_layers + 1, 2 * n, k, 2), n upright lines and n level ones, and grid_log_det (n_layers, 2 * n, k). names: of

@@ -40,9 +40,11 @@ class Compared:
 
     @property
     def y(self) -> np.ndarray | None:
+        """Labels of the compared rows, (n,), 1 where a row is an anomaly; None without labels."""
         return None if self.dataset.y is None else self.dataset.y[self.rows]
 
     def reconstructors(self) -> list[str]:
+        """Names of the models that reconstruct rows from a code."""
         return [name for name, run in self.runs.items() if reconstructs(run.spec)]
 
     def densities(self) -> list[str]:
@@ -56,6 +58,7 @@ class Compared:
 
 
 def reconstructs(spec: RunSpec) -> bool:
+    """Whether a model encodes rows and decodes them with a loss; flows, whose inverse is exact, do not count."""
     kind = catalog.MODELS[spec.model.name].make
     return issubclass(kind, LatentModel) and not issubclass(kind, FlowModel)
 

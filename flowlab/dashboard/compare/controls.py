@@ -9,9 +9,9 @@ from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.shell import state
 
 
-def pair(found: Compared) -> tuple[str, str]:
+def pair(compared: Compared) -> tuple[str, str]:
     """Whose reconstruction meets whose likelihood: as the link says, or the first of each."""
-    coders, densities = found.reconstructors(), found.densities()
+    coders, densities = compared.reconstructors(), compared.densities()
     preferred = [name for name in densities if name not in coders] or densities
     return present(coders, "coder", coders[0]), present(densities, "density", preferred[0])
 

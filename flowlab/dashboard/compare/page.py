@@ -39,9 +39,9 @@ def page() -> None:
         return
     try:
         with st.spinner("Scoring the held-out rows"):
-            found = comparison.gather(runs)
-        _top(found)
-        sections.sections(found, _submit)
+            compared = comparison.gather(runs)
+        _top(compared)
+        sections.sections(compared, _submit)
         if sweeping:
             _queue()
     except (ValueError, RuntimeError) as error:
@@ -118,8 +118,8 @@ def _bars(n_live: int) -> None:
     else:
         for spec, column in zip(now, st.columns(max(len(now), 1))):
             share = _share(spec)
-            standing = formatting.percent(share) if share else _state(spec)
-            column.progress(share, text=formatting.escaped(f"{_name(spec)} · {standing}"))
+            progress = formatting.percent(share) if share else _state(spec)
+            column.progress(share, text=formatting.escaped(f"{_name(spec)} · {progress}"))
     for spec in specs:
         status = services.status(spec)
         if status is not None and status.state == "failed":
@@ -150,37 +150,37 @@ def _state(spec) -> str:
     return status.state if status else ""
 
 
-def _top(found: Compared) -> None:
+def _top(compared: Compared) -> None:
     """The verdict, the scatter with its quadrants, the leaderboard as dots and as a table."""
-    st.markdown(f"**{formatting.escaped(verdict(found.board))}**")
-    coders, densities = found.reconstructors(), found.densities()
-    dots = plots.leaderboard_dots(found.board, state.is_dark(), TOP_HEIGHT)
+    st.markdown(f"**{formatting.escaped(verdict(compared.board))}**")
+    coders, densities = compared.reconstructors(), compared.densities()
+    dots = plots.leaderboard_dots(compared.board, state.is_dark(), TOP_HEIGHT)
     if coders and densities:
-        coder, flow = pair(found)
+        coder, flow = pair(compared)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             choose("Reconstruction of", coders, "coder", coder)
             choose("Likelihood of", densities, "density", flow)
-            share = alarm_share(found.y)
+            share = alarm_share(compared.y)
             raw = links.segmented(PAGE, "Axes", ["ranks", "values"], "axes", "ranks") == "values"
         left, right = st.columns([1.1, 1], gap="medium")
         with left:
-            _scatter(found, coder, flow, share, raw)
+            _scatter(compared, coder, flow, share, raw)
     else:
         lacking = "an autoencoder" if not coders else "a density model"
         st.info(f"Reconstruction against likelihood needs {lacking} among the models; train the set.")
         right = st.container()
     with right:
-        st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(found.board))
-    st.dataframe(_table(found.board), hide_index=True, width="stretch", height="content")
-    if any(s.spread for s in found.board):
-        over = "over seeds" if any(s.over_seeds for s in found.board) else "over bootstrap samples of the rows"
+        st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
+    st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
+    if any(s.spread for s in compared.board):
+        over = "over seeds" if any(s.over_seeds for s in compared.board) else "over bootstrap samples of the rows"
         st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")
 
 
-def _scatter(found: Compared, coder: str, flow: str, share: float, raw: bool) -> None:
-    error, nll = found.reconstruction(coder), found.models[flow].anomaly_score
+def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool) -> None:
+    error, nll = compared.reconstruction(coder), compared.models[flow].anomaly_score
     fig = plots.quadrant_scatter(
-        error, nll, found.rows, (coder, flow), share, found.y, raw, state.recall("compare.selected", []),
+        error, nll, compared.rows, (coder, flow), share, compared.y, raw, state.recall("compare.selected", []),
         state.is_dark(), TOP_HEIGHT,
     )  # fmt: skip
     key = state.widget_key(PAGE, "scatter", coder, flow, share, raw)

@@ -12,10 +12,10 @@ from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import reconstruction as code_plots
 
 
-def maps(found: Compared) -> None:
+def maps(compared: Compared) -> None:
     """Where autoencoders err beside the densities, on the same window."""
-    coders, densities = found.reconstructors(), found.densities()
-    both = pair(found) if coders and densities else (None, None)
+    coders, densities = compared.reconstructors(), compared.densities()
+    both = pair(compared) if coders and densities else (None, None)
     coder = both[0] or (coders[0] if coders else None)
     flow = both[1] or (densities[0] if densities else None)
     key = state.widget_key(PAGE, "arrows")
@@ -23,9 +23,9 @@ def maps(found: Compared) -> None:
         "Arrows from points to their reconstructions", state.view(PAGE, "arrows", True), key=key,
         on_change=state.on_widget(key, lambda v: state.set_view(PAGE, arrows=v)),
     )  # fmt: skip
-    stage = views.stage(found.dataset)
-    maps = {coder: services.view("reconstruction_map", found.runs[coder].spec)} if coder else {}
-    grids = {flow: services.view("density_grid", found.runs[flow].spec, n=100)} if flow else {}
+    stage = views.stage(compared.dataset)
+    maps = {coder: services.view("reconstruction_map", compared.runs[coder].spec)} if coder else {}
+    grids = {flow: services.view("density_grid", compared.runs[flow].spec, n=100)} if flow else {}
     fig = code_plots.error_beside_density(maps, grids, stage.points, stage.axes, arrows, state.is_dark(), 440)
     finding = "The autoencoder's error is low along what its decoder can say; the density is high where data are"
     st.plotly_chart(fig, key="compare.maps", config=PLOT, theme=None, alt=finding)

@@ -33,29 +33,29 @@ REASONED = 8
 N_DISPUTED = 4
 
 
-def sections(found: Compared, train: Callable[[list[RunSpec]], None]) -> None:
+def sections(compared: Compared, train: Callable[[list[RunSpec]], None]) -> None:
     """One of the sections, chosen above it; `train` queues runs."""
-    shown = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
-    if found.dataset.n_features == 2 and (found.reconstructors() or found.densities()):
-        shown["Maps"] = maps
-    if found.reconstructors():
-        shown["Error as likelihood"] = _reading
-    shown["Sweeps"] = lambda _: sweeps.section(train)
-    chosen = links.segmented(PAGE, "Section", list(shown), "section", next(iter(shown)))
-    shown[chosen](found)
+    drawers = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
+    if compared.dataset.n_features == 2 and (compared.reconstructors() or compared.densities()):
+        drawers["Maps"] = maps
+    if compared.reconstructors():
+        drawers["Error as likelihood"] = _reading
+    drawers["Sweeps"] = lambda _: sweeps.section(train)
+    section = links.segmented(PAGE, "Section", list(drawers), "section", next(iter(drawers)))
+    drawers[section](compared)
 
 
-def _disputed(found: Compared) -> None:
+def _disputed(compared: Compared) -> None:
     """The rows on which reconstruction and likelihood disagree most, or those selected in the scatter."""
-    coders, densities = found.reconstructors(), found.densities()
+    coders, densities = compared.reconstructors(), compared.densities()
     if not coders or not densities:
         st.caption("Rows in dispute need an autoencoder and a density model among the models.")
         return
-    coder, flow = pair(found)
-    error, nll = found.reconstruction(coder), found.models[flow].anomaly_score
-    selected = [r for r in state.recall("compare.selected", []) if r in set(found.rows.tolist())]
+    coder, flow = pair(compared)
+    error, nll = compared.reconstruction(coder), compared.models[flow].anomaly_score
+    selected = [r for r in state.recall("compare.selected", []) if r in set(compared.rows.tolist())]
     if selected:
-        places = np.flatnonzero(np.isin(found.rows, selected))[:MAX_SELECTED]
+        places = np.flatnonzero(np.isin(compared.rows, selected))[:MAX_SELECTED]
         st.caption(
             f"{formatting.plural(len(places), 'row')} selected in the scatter; double-click there to see all again."
         )
@@ -63,38 +63,40 @@ def _disputed(found: Compared) -> None:
         order = np.argsort(disagreement(error, nll))
         places = np.concatenate([order[::-1][:N_DISPUTED], order[:N_DISPUTED]])
         st.caption("The rows on which the two ranks lie furthest apart; a lasso in the scatter chooses others.")
-    y = found.y
+    y = compared.y
     share = alarm_percent(y) / 100
-    rows = found.rows[places]
+    rows = compared.rows[places]
     table = pd.DataFrame({"row": rows})
     if y is not None:
         table["label"] = np.where(y[places] == 1, "anomaly", "normal")
     table[f"rank by {coder} (%)"] = _percent(error)[places]
     table[f"rank by {flow} (%)"] = _percent(nll)[places]
     table["alarm"] = [QUADRANTS[i] for i in quadrants(error, nll, share)[places]]
-    for column, values in _values(found, rows).items():
+    for column, values in _values(compared, rows).items():
         table[column] = values
     for name in (coder, flow):
-        table[f"why ({name})"] = _reasons(found, name, rows)
+        table[f"why ({name})"] = _reasons(compared, name, rows)
     st.dataframe(table, hide_index=True, width="stretch", height="content")
 
 
-def _values(found: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _values(compared: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
     """The rows themselves, as far as they fit in a table."""
-    table = found.dataset.table(found.dataset.X[rows]).round(3)
+    table = compared.dataset.table(compared.dataset.X[rows]).round(3)
     return {} if table.shape[1] > 4 else {str(name): column.to_numpy() for name, column in table.items()}
 
 
-def _reasons(found: Compared, name: str, rows: np.ndarray) -> list[str]:
+def _reasons(compared: Compared, name: str, rows: np.ndarray) -> list[str]:
     """The strongest reason of each row in the eyes of one model; for the first few rows, since it takes a while."""
-    asked = tuple(int(r) for r in rows[:REASONED])
-    arrays = services.view("top_reasons", found.runs[name].spec, rows=asked, n_reasons=1)
-    return [*(str(w) for w in arrays["words"][:, 0]), *[""] * (len(rows) - len(asked))]
+    explained = tuple(int(r) for r in rows[:REASONED])
+    arrays = services.view("top_reasons", compared.runs[name].spec, rows=explained, n_reasons=1)
+    return [*(str(w) for w in arrays["words"][:, 0]), *[""] * (len(rows) - len(explained))]
 
 
-def _agreement(found: Compared) -> None:
+def _agreement(compared: Compared) -> None:
     """Rank correlations of all scores, and the mean rank of chosen models as a detector of its own."""
-    scores = {name: m.anomaly_score for name, m in (found.models | found.rivals).items() if name != "random score"}
+    scores = {
+        name: m.anomaly_score for name, m in (compared.models | compared.rivals).items() if name != "random score"
+    }
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
         st.caption("Rank correlation (Spearman) of the scores of held-out rows")
@@ -102,14 +104,14 @@ def _agreement(found: Compared) -> None:
         fig = plots.agreement_matrix(list(scores), correlations, state.is_dark(), 420)
         st.plotly_chart(fig, key="compare.agreement", config=PLOT, theme=None, alt="Rank correlations of all scores")
     with right:
-        names = list(found.models)
+        names = list(compared.models)
         key = state.widget_key(PAGE, "members", *names)
-        chosen = st.multiselect("Consensus of", names, default=names, key=key, help="The mean of the members' ranks")
-        if not chosen:
+        members = st.multiselect("Consensus of", names, default=names, key=key, help="The mean of the members' ranks")
+        if not members:
             st.caption("Choose at least one model.")
             return
-        joint = consensus([found.models[name].anomaly_score for name in chosen])
-        y = found.y
+        joint = consensus([compared.models[name].anomaly_score for name in members])
+        y = compared.y
         if y is None or not 0 < (y == 1).sum() < len(y):
             st.caption("Without labels nobody can say whether the consensus detects better than its members.")
         else:
@@ -118,20 +120,20 @@ def _agreement(found: Compared) -> None:
             for column, (name, label) in zip(st.columns(3), labels.items()):
                 column.metric(label, f"{float(measures[name]):.3f}")
         top = np.argsort(-joint)[:10]
-        table = pd.DataFrame({"row": found.rows[top], "mean rank (%)": (100 * joint[top]).round(1)})
+        table = pd.DataFrame({"row": compared.rows[top], "mean rank (%)": (100 * joint[top]).round(1)})
         if y is not None:
             table["label"] = np.where(y[top] == 1, "anomaly", "normal")
-        for name in chosen:
-            table[name] = _percent(found.models[name].anomaly_score)[top]
+        for name in members:
+            table[name] = _percent(compared.models[name].anomaly_score)[top]
         st.dataframe(table, hide_index=True, width="stretch", height="content")
 
 
-def _reading(found: Compared) -> None:
+def _reading(compared: Compared) -> None:
     """The affine map from squared error to a Gaussian log-likelihood of fixed sigma, with its numbers."""
-    coders = found.reconstructors()
-    coder = pair(found)[0] if found.densities() else coders[0]
-    d = found.dataset.n_features
-    error = found.reconstruction(coder)
+    coders = compared.reconstructors()
+    coder = pair(compared)[0] if compared.densities() else coders[0]
+    d = compared.dataset.n_features
+    error = compared.reconstruction(coder)
     best = float(np.clip(np.sqrt(error.mean() / d), 0.01, 3.0))
     left, right = st.columns([1, 2.2], gap="medium")
     with left:
@@ -164,9 +166,9 @@ def _reading(found: Compared) -> None:
     )
 
 
-def _samples(found: Compared) -> None:
+def _samples(compared: Compared) -> None:
     """How far each model's samples are from held-out rows, by four tests."""
-    drawing = {name: run for name, run in found.runs.items() if _can_sample(run.spec)}
+    drawing = {name: run for name, run in compared.runs.items() if _can_sample(run.spec)}
     if not drawing:
         st.caption("None of these models can draw samples.")
         return

@@ -47,8 +47,8 @@ def _onward(dataset: Dataset) -> None:
     """Counts in one line, and the button that leads to training."""
     left, right = st.columns([4, 1], vertical_alignment="center")
     parts = [formatting.plural(len(dataset.rows(part)), f"{part} row") for part in ("train", "validation", "test")]
-    given = "" if dataset.context is None else f" given {formatting.escaped(dataset.columns[dataset.context])}"
-    parts.append(formatting.plural(len(dataset.judged), "feature") + given)
+    condition = "" if dataset.context is None else f" given {formatting.escaped(dataset.columns[dataset.context])}"
+    parts.append(formatting.plural(len(dataset.judged), "feature") + condition)
     if dataset.y is not None:
         labelled = int(dataset.y.sum())
         share = dataset.y[dataset.rows("train")].mean() if len(dataset.rows("train")) else 0.0
@@ -83,8 +83,8 @@ def _pictures(dataset: Dataset) -> None:
         del tabs["Two columns"], tabs["Correlation"]
     names = list(tabs)
     first = "Two columns" if dataset.n_features == 2 else "Columns"
-    chosen = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0])
-    tabs[chosen](dataset, frame)
+    tab = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0])
+    tabs[tab](dataset, frame)
 
 
 def _frame(dataset: Dataset) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
     first = _column_box(left, "Across", names, first, "x")
     second = _column_box(right, "Up", names, second, "y")
     pair = table.column_pair(frame, first, second, dataset.y)
-    shown = (
+    count = (
         ""
         if len(pair.rows) == len(frame)
         else f" {formatting.count(len(pair.rows))} of {formatting.count(len(frame))} rows"
@@ -154,48 +154,50 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         theme=None,
         alt=f"{first} against {second}",
     )
-    if shown:
-        st.caption(f"Shown:{shown}, every labelled anomaly that fits among them.")
+    if count:
+        st.caption(f"Shown:{count}, every labelled anomaly that fits among them.")
 
 
 def _pick(names: list[str], axis: str, default: int) -> str:
-    chosen = state.view(PAGE, axis, names[default])
-    return chosen if chosen in names else names[default]
+    column = state.view(PAGE, axis, names[default])
+    return column if column in names else names[default]
 
 
-def _column_box(where, label: str, names: list[str], chosen: str, axis: str) -> str:
+def _column_box(where, label: str, names: list[str], column: str, axis: str) -> str:
     widget = state.widget_key(PAGE, axis)
     return where.selectbox(
         label,
         names,
-        names.index(chosen),
+        names.index(column),
         key=widget,
         on_change=state.on_widget(widget, lambda name: state.set_view(PAGE, **{axis: name})),
     )
 
 
 def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
-    found = _correlations(_data_key(), frame, dataset.y)
-    if len(found.names) < 2:
+    correlations = _correlations(_data_key(), frame, dataset.y)
+    if len(correlations.names) < 2:
         st.markdown("Correlations need at least two columns of numbers that vary.")
         return
     st.plotly_chart(
-        plots.correlation_heatmap(found, state.is_dark()),
+        plots.correlation_heatmap(correlations, state.is_dark()),
         key="data.correlation",
         config=PLOT,
         theme=None,
-        alt=f"Rank correlations of {len(found.names)} columns",
+        alt=f"Rank correlations of {len(correlations.names)} columns",
     )
-    if found.left_out:
-        st.caption(f"The first {len(found.names)} columns of numbers; {found.left_out} more are not drawn.")
+    if correlations.left_out:
+        st.caption(
+            f"The first {len(correlations.names)} columns of numbers; {correlations.left_out} more are not drawn."
+        )
 
 
 def _rows(dataset: Dataset, frame: pd.DataFrame) -> None:
-    shown = frame.head(200)
+    head = frame.head(200)
     if state.spec().data.name != "upload" and dataset.y is not None:
-        shown = shown.assign(label=dataset.y[: len(shown)])
-    st.dataframe(shown, height=420)
-    st.caption(f"The first {formatting.plural(len(shown), 'row')} of {formatting.count(len(frame))}.")
+        head = head.assign(label=dataset.y[: len(head)])
+    st.dataframe(head, height=420)
+    st.caption(f"The first {formatting.plural(len(head), 'row')} of {formatting.count(len(frame))}.")
 
 
 def _time(dataset: Dataset, frame: pd.DataFrame) -> None:

@@ -109,10 +109,10 @@ def _param_box(
     )
 
 
-def _anomaly_values(where, column: pd.Series, chosen: str) -> None:
+def _anomaly_values(where, column: pd.Series, values_text: str) -> None:
     counts = dict(label_values(column))
     widget = state.widget_key("data", "anomaly_values")
-    present = next(csv.reader([chosen])) if chosen else anomaly_values_of(column)
+    present = next(csv.reader([values_text])) if values_text else anomaly_values_of(column)
 
     def apply(values: list[str]) -> None:
         text = io.StringIO()

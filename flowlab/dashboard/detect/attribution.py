@@ -1,4 +1,4 @@
-"""The flagged rows in the user's own columns, reasons and repair of the chosen one, and the table to leave with."""
+"""The flagged rows in the user's own columns, reasons and repair of the chosen one, and the downloads."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PARTS = np.array(["train", "validation", "test"])
 
 def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
     """Flagged rows, highest score first; beside them the reasons of the chosen row."""
-    sheet = evidence.sheet(threshold)
-    flagged = np.flatnonzero(sheet["flagged"])
-    flagged = flagged[np.argsort(-sheet["score"][flagged], kind="stable")]
+    score_table = evidence.sheet(threshold)
+    flagged = np.flatnonzero(score_table["flagged"])
+    flagged = flagged[np.argsort(-score_table["score"][flagged], kind="stable")]
     if not len(flagged):
         st.markdown("No row reaches the threshold. Lower it, or choose another rule.")
-    shown = flagged[:MAX_SHOWN] if len(flagged) else np.argsort(-sheet["score"], kind="stable")[:20]
+    rows = flagged[:MAX_SHOWN] if len(flagged) else np.argsort(-score_table["score"], kind="stable")[:20]
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
         if not len(flagged):
@@ -40,11 +40,11 @@ def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
             st.caption(
                 f"The {MAX_SHOWN} highest of {formatting.count(len(flagged))} flagged rows; the download has all."
             )
-        _select(evidence, sheet, shown)
-        _downloads(evidence, sheet, flagged, threshold)
+        _select(evidence, score_table, rows)
+        _downloads(evidence, score_table, flagged, threshold)
     with right:
-        row = state.view(PAGE, "row", int(shown[0]))
-        _reasons(evidence, key, row if 0 <= row < len(evidence.scores) else int(shown[0]), threshold)
+        row = state.view(PAGE, "row", int(rows[0]))
+        _reasons(evidence, key, row if 0 <= row < len(evidence.scores) else int(rows[0]), threshold)
 
 
 def original(evidence: Evidence) -> pd.DataFrame:
@@ -59,19 +59,19 @@ def original(evidence: Evidence) -> pd.DataFrame:
     return frame
 
 
-def _select(evidence: Evidence, sheet: dict, shown: np.ndarray) -> None:
-    frame = original(evidence).iloc[shown]
+def _select(evidence: Evidence, score_table: dict, rows: np.ndarray) -> None:
+    frame = original(evidence).iloc[rows]
     facts = pd.DataFrame(
         {
-            "row": shown,
-            "part": PARTS[evidence.dataset.split[shown]],
-            "anomaly score": sheet["score"][shown],
-            "percentile": sheet["percentile"][shown],
-            "p-value": sheet["p_value"][shown],
+            "row": rows,
+            "part": PARTS[evidence.dataset.split[rows]],
+            "anomaly score": score_table["score"][rows],
+            "percentile": score_table["percentile"][rows],
+            "p-value": score_table["p_value"][rows],
         }
     )
     if evidence.dataset.y is not None:
-        facts["labelled"] = np.where(evidence.dataset.y[shown] == 1, "anomaly", "normal")
+        facts["labelled"] = np.where(evidence.dataset.y[rows] == 1, "anomaly", "normal")
     frame = frame.reset_index(drop=True)
     frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
     widget = state.widget_key(PAGE, "rows")
@@ -79,7 +79,7 @@ def _select(evidence: Evidence, sheet: dict, shown: np.ndarray) -> None:
     def choose() -> None:
         picked = state.widget_value(widget)["selection"]["rows"]
         if picked:
-            state.set_view(PAGE, row=int(shown[picked[0]]))
+            state.set_view(PAGE, row=int(rows[picked[0]]))
 
     st.dataframe(
         pd.concat([facts, frame], axis=1),
@@ -106,23 +106,23 @@ def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> No
     flagged = "flagged" if evidence.scores[row] >= threshold.value else "not flagged"
     st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(float(evidence.scores[row]))} · {flagged}")
     try:
-        found = services.view("reasons", row=int(row))
+        attribution = services.view("reasons", row=int(row))
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
-    st.markdown(formatting.escaped(str(found["sentence"])))
+    st.markdown(formatting.escaped(str(attribution["sentence"])))
     unit = "nats" if catalog.make_model(state.spec().model).is_density else "units of the score"
-    fig = plots.reasons_bars(found["name"], found["contribution"], unit, state.is_dark(), n_shown=6)
-    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=str(found["sentence"]))
+    fig = plots.reasons_bars(attribution["name"], attribution["contribution"], unit, state.is_dark(), n_shown=6)
+    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=str(attribution["sentence"]))
     names = {"column": "name", "value": "value", "usual": "usual"}
-    st.dataframe(pd.DataFrame({shown: found[name][:6] for shown, name in names.items()}), hide_index=True)
+    st.dataframe(pd.DataFrame({shown: attribution[name][:6] for shown, name in names.items()}), hide_index=True)
     st.caption(
         "Usual: the central 80 % of numbers and dates, or the commonest categories, among 24 training rows that "
         "resemble this one in all other columns."
     )
     _repair(evidence, row, threshold)
     with st.expander("Most similar training rows"):
-        st.dataframe(original(evidence).iloc[found["similar"]], column_config={"_index": "row"})
+        st.dataframe(original(evidence).iloc[attribution["similar"]], column_config={"_index": "row"})
 
 
 def _repair(evidence: Evidence, row: int, threshold: Threshold) -> None:
@@ -137,20 +137,20 @@ def _repair(evidence: Evidence, row: int, threshold: Threshold) -> None:
     if not wanted:
         return
     try:
-        found = services.view("repaired", row=int(row), threshold=float(threshold.value))
+        counterfactual = services.view("repaired", row=int(row), threshold=float(threshold.value))
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
-    st.markdown(formatting.escaped(str(found["sentence"])))
+    st.markdown(formatting.escaped(str(counterfactual["sentence"])))
 
 
-def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: Threshold) -> None:
+def _downloads(evidence: Evidence, score_table: dict, flagged: np.ndarray, threshold: Threshold) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (evidence.dataset.name or "rows"))[:40]
     ask, frame = _asker(flagged[:MAX_EXPLAINED]), original(evidence)
     with st.container(horizontal=True):
         st.download_button(
             "All rows (CSV)",
-            lambda: to_csv_bytes(with_scores(frame, sheet, ask())),
+            lambda: to_csv_bytes(with_scores(frame, score_table, ask())),
             file_name=f"{name}_scored.csv",
             mime="text/csv",
             on_click="ignore",
@@ -158,7 +158,7 @@ def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: 
         )
         st.download_button(
             "Flagged rows (CSV)",
-            lambda: to_csv_bytes(with_scores(frame, sheet, ask()).iloc[np.sort(flagged)]),
+            lambda: to_csv_bytes(with_scores(frame, score_table, ask()).iloc[np.sort(flagged)]),
             file_name=f"{name}_flagged.csv",
             mime="text/csv",
             on_click="ignore",
@@ -166,7 +166,7 @@ def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: 
         )
         st.download_button(
             "All rows (Parquet)",
-            lambda: _parquet(with_scores(frame, sheet, ask())),
+            lambda: _parquet(with_scores(frame, score_table, ask())),
             file_name=f"{name}_scored.parquet",
             on_click="ignore",
         )
@@ -188,7 +188,7 @@ def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: 
         )
         st.download_button(
             "Report (HTML)",
-            downloads.report_maker(evidence, threshold, frame, sheet, flagged, ask),
+            downloads.report_maker(evidence, threshold, frame, score_table, flagged, ask),
             file_name=f"{name}_report.html",
             mime="text/html",
             on_click="ignore",
@@ -197,9 +197,9 @@ def _downloads(evidence: Evidence, sheet: dict, flagged: np.ndarray, threshold: 
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
-    out = io.BytesIO()
-    frame.rename(columns=str).to_parquet(out, index=False)
-    return out.getvalue()
+    buffer = io.BytesIO()
+    frame.rename(columns=str).to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 def _asker(rows: np.ndarray) -> Callable[[], dict[int, list[str]]]:
@@ -209,7 +209,7 @@ def _asker(rows: np.ndarray) -> Callable[[], dict[int, list[str]]]:
     def ask() -> dict[int, list[str]]:
         if not len(rows):
             return {}
-        found = runner.call(run_id, "top_reasons", rows=tuple(int(r) for r in rows))
-        return {int(r): list(texts) for r, texts in zip(found["rows"], found["words"], strict=True)}
+        arrays = runner.call(run_id, "top_reasons", rows=tuple(int(r) for r in rows))
+        return {int(r): list(texts) for r, texts in zip(arrays["rows"], arrays["words"], strict=True)}
 
     return ask

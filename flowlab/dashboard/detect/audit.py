@@ -69,9 +69,9 @@ def _ask(evidence: Evidence, key: str, rows: np.ndarray, asked: list[int], answe
         column_config={"anomaly?": options},
         placeholder="answer",
     )
-    said = {row: ANSWERS[text] for row, text in zip(asked, edited["anomaly?"], strict=True) if text in ANSWERS}
-    if said != answers:
-        state.keep(f"audit.{key}.answers", said)
+    new_answers = {row: ANSWERS[text] for row, text in zip(asked, edited["anomaly?"], strict=True) if text in ANSWERS}
+    if new_answers != answers:
+        state.keep(f"audit.{key}.answers", new_answers)
         state.keep(f"audit.{key}.began", began)
         st.rerun()
 
@@ -81,17 +81,17 @@ def _estimates(plan: Audit, answers: dict, axis: ScoreAxis, threshold: Threshold
         st.markdown("Precision, recall and the rate of anomalies will stand here after the first answer.")
         return
     grid = np.unique(np.quantile(plan.scores, np.linspace(0.2, 1, 120)))
-    found = estimate(plan, answers, np.r_[grid, threshold.value])
+    rates = estimate(plan, answers, np.r_[grid, threshold.value])
     fig = plots.audit_curve(
-        axis, grid, {"precision": found.precision[:, :-1], "recall": found.recall[:, :-1]}, threshold.value,
+        axis, grid, {"precision": rates.precision[:, :-1], "recall": rates.recall[:, :-1]}, threshold.value,
         state.is_dark(), height=260,
     )  # fmt: skip
     st.plotly_chart(fig, key="audit.curves", config=DOWNLOADABLE, theme=None, alt="Audited precision and recall")
     shares = {
-        "alarms that are right": found.precision,
-        "anomalies that are caught": found.recall,
-        "rows that raise an alarm": found.alarm_rate,
-        "rows that are anomalies": found.anomaly_rate,
+        "alarms that are right": rates.precision,
+        "anomalies that are caught": rates.recall,
+        "rows that raise an alarm": rates.alarm_rate,
+        "rows that are anomalies": rates.anomaly_rate,
     }
     lines = ["| at this threshold | estimate | 95 % interval |", "|:--|--:|--:|"]
     for name, values in shares.items():
@@ -99,5 +99,5 @@ def _estimates(plan: Audit, answers: dict, axis: ScoreAxis, threshold: Threshold
         if np.isfinite(values[0, -1]):
             lines.append(f"| {name} | {value} | {low} to {high} |")
     st.markdown("\n".join(lines))
-    unsure = f", {found.n_unsure} unsure" if found.n_unsure else ""
-    st.caption(f"From {formatting.plural(found.n_answers, 'answer')}{unsure}.")
+    unsure = f", {rates.n_unsure} unsure" if rates.n_unsure else ""
+    st.caption(f"From {formatting.plural(rates.n_answers, 'answer')}{unsure}.")

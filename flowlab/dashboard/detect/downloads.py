@@ -1,4 +1,4 @@
-"""What people leave the Detect page with: the detector in one file, and the report. Made when asked for, not before."""
+"""Downloads of the Detect page: the detector in one file, and the report, each made when it is asked for."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def report_maker(
 
     def make() -> bytes:
         rows = flagged[:MAX_ROWS]
-        told = with_scores(frame, sheet, ask()).iloc[rows]
+        rows_and_reasons = with_scores(frame, sheet, ask()).iloc[rows]
         figures = figures_html(_figures(evidence, threshold))
-        return detection_report(title, spec, evidence, threshold, figures, told, run.versions, link)
+        return detection_report(title, spec, evidence, threshold, figures, rows_and_reasons, run.versions, link)
 
     return make
 

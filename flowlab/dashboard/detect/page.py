@@ -49,8 +49,8 @@ def page() -> None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(evidence, key, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(evidence, key, axis, choice.threshold)
-    chosen = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
-    tabs[chosen](evidence, key, axis, grid, choice)
+    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
+    tabs[tab](evidence, key, axis, grid, choice)
 
 
 @st.cache_resource(show_spinner="Scoring all rows", max_entries=8)

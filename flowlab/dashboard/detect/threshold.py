@@ -101,9 +101,9 @@ def _rule(evidence: Evidence) -> str:
     labelled = evidence.dataset.y is not None
     names = [name for name, rule in rules.RULES.items() if labelled or not rule.needs_labels] + [MANUAL]
     default = evidence.best_default_rule
-    chosen = state.view(PAGE, "rule", default)
-    chosen = chosen if chosen in names else default
-    key = state.widget_key(PAGE, "rule", chosen)
+    rule_name = state.view(PAGE, "rule", default)
+    rule_name = rule_name if rule_name in names else default
+    key = state.widget_key(PAGE, "rule", rule_name)
 
     def apply(name: str) -> None:
         state.set_view(PAGE, rule=name)
@@ -112,14 +112,14 @@ def _rule(evidence: Evidence) -> str:
     st.selectbox(
         "Rule",
         names,
-        index=names.index(chosen),
+        index=names.index(rule_name),
         format_func=lambda name: "Set by hand" if name == MANUAL else rules.RULES[name].label,
         key=key,
         on_change=state.on_widget(key, apply),
-        help=None if chosen == MANUAL else rules.RULES[chosen].blurb,
+        help=None if rule_name == MANUAL else rules.RULES[rule_name].blurb,
         width=205,
     )
-    return chosen
+    return rule_name
 
 
 def _log_counts() -> None:

@@ -23,46 +23,46 @@ def jacobian(scene: Scene, layer: int, row: int) -> None:
     """Heat maps in the columns' own order and in the triangular one, and what the diagonal adds up to."""
     whole = segmented("Jacobian of", ["This layer", WHOLE], "jacobian", "This layer") == WHOLE
     try:
-        found = services.view("jacobian", row=row, layer=0 if whole else layer)
+        arrays = services.view("jacobian", row=row, layer=0 if whole else layer)
     except ValueError as error:
         st.info(formatting.escaped(error))
         return
     subject = "the whole flow" if whole else f"layer {layer}"
-    agreement = _agreement(found, "its layers report together" if whole else "the layer reports")
-    fig = plots.jacobian_panels(found, scene.dataset.columns, scene.dark)
+    agreement = _agreement(arrays, "its layers report together" if whole else "the layer reports")
+    fig = plots.jacobian_panels(arrays, scene.dataset.columns, scene.dark)
     st.plotly_chart(
         fig, theme=None, config=PLOT, key="explore.jacobian", alt=f"Jacobian of {subject} at row {row}. {agreement}"
     )
     st.markdown(agreement)
-    st.caption(f"Jacobian of {subject} at row {row}, in scaled units, by automatic differentiation. {_form(found)}")
+    st.caption(f"Jacobian of {subject} at row {row}, in scaled units, by automatic differentiation. {_form(arrays)}")
 
 
-def _agreement(found: dict, reporter: str) -> str:
+def _agreement(arrays: dict, reporter: str) -> str:
     """The log-determinant three ways: of the matrix, by the diagonal where it is triangular, and as reported."""
-    own, told = float(found["log_det"]), float(found["reported"])
-    ways = ["log-determinant"]
-    if len(found["log_diagonal"]) and abs(found["log_diagonal"].sum() - own) <= AGREE * max(1.0, abs(own)):
-        ways.append("sum of the log-diagonal")
-    equal = " = ".join(ways).capitalize()
-    if _agrees(found):
-        return f"{equal} = what {reporter} = {formatting.nats(own)}."
-    return f"{equal} = {formatting.nats(own)}, but what {reporter} is {formatting.nats(told)}."
+    log_det, reported = float(arrays["log_det"]), float(arrays["reported"])
+    terms = ["log-determinant"]
+    if len(arrays["log_diagonal"]) and abs(arrays["log_diagonal"].sum() - log_det) <= AGREE * max(1.0, abs(log_det)):
+        terms.append("sum of the log-diagonal")
+    equal = " = ".join(terms).capitalize()
+    if _agrees(arrays):
+        return f"{equal} = what {reporter} = {formatting.nats(log_det)}."
+    return f"{equal} = {formatting.nats(log_det)}, but what {reporter} is {formatting.nats(reported)}."
 
 
-def _agrees(found: dict) -> bool:
+def _agrees(arrays: dict) -> bool:
     """Whether the layer reports the logarithm of the determinant that its Jacobian has."""
-    own = float(found["log_det"])
-    return abs(float(found["reported"]) - own) <= AGREE * max(1.0, abs(own))
+    log_det = float(arrays["log_det"])
+    return abs(float(arrays["reported"]) - log_det) <= AGREE * max(1.0, abs(log_det))
 
 
-def _form(found: dict) -> str:
+def _form(arrays: dict) -> str:
     """Why the matrix is triangular, or why it is not."""
-    kind, n_kept, n = str(found["kind"]), int(found["n_kept"]), len(found["matrix"])
+    kind, n_kept, n = str(arrays["kind"]), int(arrays["n_kept"]), len(arrays["matrix"])
     if n == 1:
         return "With one feature it is a single number, the slope."
-    if found["above"] > AGREE:
+    if arrays["above"] > AGREE:
         return (
-            f"The part above the diagonal should be empty and holds up to {formatting.number(float(found['above']))}: "
+            f"The part above the diagonal should be empty and holds up to {formatting.number(float(arrays['above']))}: "
             "this layer breaks its own rule, and the diagonal alone does not give the determinant."
         )
     if kind == "planar":
@@ -75,14 +75,14 @@ def _form(found: dict) -> str:
             "A radial layer is a multiple of the identity plus a product of two vectors: triangular in no order, but "
             "its determinant is known in closed form."
         )
-    if kind == "flow" and not len(found["after"]):
-        if not _agrees(found):
+    if kind == "flow" and not len(arrays["after"]):
+        if not _agrees(arrays):
             return "The layers report something else: look at them one by one for the one that breaks its rule."
         return (
             "Each layer is easy, all of them together are full: layers that take turns are triangular in no common "
             "order. The determinant of the product is the product of their determinants, so logarithms add up."
         )
-    if not len(found["after"]):
+    if not len(arrays["after"]):
         return ""
     if kind == "rescaling":
         return "This layer only rescales: the matrix is diagonal."
@@ -96,7 +96,7 @@ def _form(found: dict) -> str:
         "in the layer's order it is."
     )
     return "Each feature depends on itself and on those before it: the triangle framed by dots is empty." + (
-        turned if (found["after"] != found["before"]).any() else ""
+        turned if (arrays["after"] != arrays["before"]).any() else ""
     )
 
 
@@ -206,8 +206,8 @@ def _edited(scene: Scene, first: np.ndarray, present: str) -> str:
     return "=" * bool(same) + digits
 
 
-def _digits(chosen: list[int], d: int) -> str:
-    return "".join("01"[j in chosen] for j in range(d))
+def _digits(moved: list[int], d: int) -> str:
+    return "".join("01"[j in moved] for j in range(d))
 
 
 def _train_with(new: RunSpec) -> None:

@@ -47,8 +47,8 @@ def density(scene: Scene) -> None:
     stage = scene.stage
     points = None
     if with_points:
-        shown = _at_level(scene, stage.rows, level)
-        points = {"points": stage.points[shown], "rows": stage.rows[shown], "chosen": state.view(PAGE, "row", -1)}
+        in_level = _at_level(scene, stage.rows, level)
+        points = {"points": stage.points[in_level], "rows": stage.rows[in_level], "chosen": state.view(PAGE, "row", -1)}
     fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
     key = state.widget_key(PAGE, "density", quantity)
     st.plotly_chart(

@@ -62,8 +62,8 @@ def _sound(spec: RunSpec) -> RunSpec:
 
 def _what(fault: Fault, measured: list[str]) -> str:
     """What a fault does, and which of the findings tell of it."""
-    told = [f"**{finding}**" for finding in fault.caught_by if finding in measured]
-    return formatting.escaped(fault.what) + (f" Caught by: {', '.join(told)}." if told else "")
+    findings = [f"**{finding}**" for finding in fault.caught_by if finding in measured]
+    return formatting.escaped(fault.what) + (f" Caught by: {', '.join(findings)}." if findings else "")
 
 
 def _look(spec: RunSpec) -> None:

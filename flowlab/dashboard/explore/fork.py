@@ -33,8 +33,8 @@ def panel(scene: Scene, step: int) -> None:
         return
     values = entry.complete(spec.model).params
     with st.popover(f"Fork from step {formatting.count(step)}", help="A new run takes over the weights of this frame."):
-        chosen = {c.name: _number(c, _proposed(c, values[c.name], step), scene.run.run_id) for c in controls}
-        fork = catalog.tidy(replace(spec, model=Spec(spec.model.name, {**spec.model.params, **chosen})))[0]
+        settings = {c.name: _number(c, _proposed(c, values[c.name], step), scene.run.run_id) for c in controls}
+        fork = catalog.tidy(replace(spec, model=Spec(spec.model.name, {**spec.model.params, **settings})))[0]
         fork = forks.fork_spec(services.store(), scene.run, step, fork)
         problem = catalog.fork_problem(spec, fork)
         pressed = st.button("Begin the fork", type="primary", key="fork.begin", disabled=bool(problem))
@@ -89,21 +89,21 @@ def _race(scene: Scene, was_live: bool) -> None:
     specs = {run.run_id: run.spec for run in runs}
     racing = [run for run in runs if run.events]
     present = next(run for run in runs if run.run_id == scene.run.run_id)
-    shown = _most(racing, present)
+    drawn = _most(racing, present)
     curves: dict[str, loss_curve.Curve] = {}
     for run in racing:  # a parent comes before its forks
         origin, step = run.spec.branch or ("", 0)
         curves[run.run_id] = loss_curve.own_losses(page.corrected(run.spec, run.events), step, curves.get(origin))
     racers = [
         Racer(_name(run, specs), *curves[run.run_id], run.spec.branch[1] if run.spec.branch else 0, run is present)
-        for run in shown
+        for run in drawn
     ]
     look = page.scene(scene.run.spec)
-    n_steps = max((run.events[-1].n_steps for run in shown), default=1)
+    n_steps = max((run.events[-1].n_steps for run in drawn), default=1)
     race_view(racers, n_steps, look.loss_unit, look.entropy, key="explore.race")
     st.caption("Rings: where a fork left the run before it. The run of this page is the thick line.")
-    if len(shown) < len(racing):
-        st.caption(f"{formatting.plural(len(racing) - len(shown), 'older fork')} not shown.")
+    if len(drawn) < len(racing):
+        st.caption(f"{formatting.plural(len(racing) - len(drawn), 'older fork')} not shown.")
     for run in runs:
         if run.status == "failed":
             st.warning(formatting.escaped(f"The run {_name(run, specs)} failed: {run.error}"))

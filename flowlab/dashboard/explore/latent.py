@@ -28,10 +28,12 @@ def is_density(scene: Scene) -> bool:
 
 
 def score_title(scene: Scene) -> str:
+    """What this model's score is called on an axis, with its unit."""
     return "log p(x) (nats)" if is_density(scene) else catalog.make_model(state.spec().model).score_label
 
 
 def score(scene: Scene, here: dict) -> str:
+    """The score of one decoded row in words, with its unit; `here` is what `views.latent_point` gives."""
     value = float(here["score"])
     if is_density(scene):
         return f"log p(x) = {formatting.nats(value)}"
@@ -39,7 +41,7 @@ def score(scene: Scene, here: dict) -> str:
 
 
 def typicality(scene: Scene, here: dict, anomaly_scores: np.ndarray) -> str:
-    """How usual the decoded row and the latent point are, in one line."""
+    """How typical the decoded row and the latent point are, in one line."""
     text = f"**{score(scene, here)}**"
     if math.isfinite(float(here["score"])):
         more = float(np.mean(-anomaly_scores > float(here["score"])))
@@ -79,7 +81,7 @@ REACH = 4.2
 """How far the picture and the sliders go where the prior is a standard normal."""
 GRID = 120
 PLACES = 601
-"""On each way; where it crosses a gap the density dips within a hundredth of the way."""
+"""Places on each path; the density can dip within a hundredth of a path."""
 MOVED = ("move1", "move2")
 
 
@@ -208,14 +210,14 @@ def _axes(n_latent: int) -> tuple[int, ...]:
     """The latent axes that are shown and moved, from 0; of more than two the reader chooses."""
     if n_latent <= 2:
         return tuple(range(n_latent))
-    chosen = [
+    axes = [
         int(_setting(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120))
         - 1
         for i, label in enumerate(("Axis across", "Axis up"))
     ]
-    if chosen[0] == chosen[1]:
+    if axes[0] == axes[1]:
         raise ValueError("Choose two different latent axes.")
-    return tuple(chosen)
+    return tuple(axes)
 
 
 def _pair(axes: tuple[int, ...]) -> tuple[int, int]:
@@ -235,14 +237,14 @@ def _latent_window(
     Z: np.ndarray, axes: tuple[int, ...], gaussian: bool, more: np.ndarray
 ) -> tuple[float, float, float, float]:
     """A window that holds nearly all rows, the start, and the circles where there are any."""
-    out: list[float] = []
+    limits: list[float] = []
     for axis in axes:
         low, high = (-REACH, REACH) if gaussian else np.quantile(Z[:, axis], [0.002, 0.998])
         margin = 0.0 if gaussian else 0.15 * (high - low) or 1.0
         low, high = min(low - margin, more[:, axis].min()), max(high + margin, more[:, axis].max())
         # To two digits: a link that was made on another machine then gives the same slider.
-        out += [math.floor(low * 20) / 20, math.ceil(high * 20) / 20]
-    return tuple(out if len(axes) > 1 else [*out, -1.0, 1.0])
+        limits += [math.floor(low * 20) / 20, math.ceil(high * 20) / 20]
+    return tuple(limits if len(axes) > 1 else [*limits, -1.0, 1.0])
 
 
 def _click(key: str, n_axes: int):
@@ -276,7 +278,7 @@ def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
 
 
 def _lowest(ways: dict, names: list[str], title: str) -> str:
-    """Lowest and mean score of every way: all may have to cross a gap, and differ in how long they stay in it."""
+    """Lowest and mean score on every path; the mean is low where a long part of the path crosses a gap."""
     parts = []
     for name in names:
         values = ways[f"{name}_score"][np.isfinite(ways[f"{name}_score"])]
@@ -287,17 +289,17 @@ def _lowest(ways: dict, names: list[str], title: str) -> str:
 
 def _two_rows(scene: Scene, pair: dict) -> tuple[int, int]:
     """A good pair to begin with: of each of two classes an ordinary row near its middle, else the first rows."""
-    shown = pair["rows"]
-    classes = None if scene.dataset.classes is None else scene.dataset.classes[shown]
+    rows = pair["rows"]
+    classes = None if scene.dataset.classes is None else scene.dataset.classes[rows]
     if classes is None or len(np.unique(classes)) < 2:
         return first_row(scene), min(1, len(scene.dataset) - 1)
     picked = []
     for name in np.unique(classes)[:2]:
         members = np.flatnonzero(classes == name)
-        X = scene.dataset.X[shown[members]]
+        X = scene.dataset.X[rows[members]]
         away = np.sum((X - np.median(X, axis=0)) ** 2, axis=1)
         near = members[np.argsort(away)[: max(1, len(members) // 5)]]
-        picked.append(int(shown[near[np.argmin(pair["anomaly_score"][near])]]))
+        picked.append(int(rows[near[np.argmin(pair["anomaly_score"][near])]]))
     return picked[0], picked[1]
 
 
@@ -325,7 +327,7 @@ def rows(scene: Scene) -> None:
     if layer != n_layers:
         Z = services.view("rows", n=1500, layer=layer)["latent"]
         title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
-    shown, scores = pair["rows"], pair["anomaly_score"]
+    row_numbers, scores = pair["rows"], pair["anomaly_score"]
     color, kind = _coloring(scene, pair, by)
     marked = brush_view(
         pair["points"],
@@ -340,11 +342,11 @@ def rows(scene: Scene) -> None:
         axes=scene.stage.axes,
         color=color,
         color_kind=kind,
-        rows=np.flatnonzero(np.isin(shown, state.recall(SELECTED, []))),
+        rows=np.flatnonzero(np.isin(row_numbers, state.recall(SELECTED, []))),
     )
-    state.keep(SELECTED, [int(r) for r in shown[marked]])
+    state.keep(SELECTED, [int(r) for r in row_numbers[marked]])
     if marked:
-        st.dataframe(_marked_rows(scene, shown[marked], scores[marked]), hide_index=True, height=240)
+        st.dataframe(_marked_rows(scene, row_numbers[marked], scores[marked]), hide_index=True, height=240)
     elif Z is not None and scene.model.is_density and layer == n_layers:
         _normality(scene, pair)
 
@@ -352,11 +354,11 @@ def rows(scene: Scene) -> None:
 def _chosen_latent_axes(n_latent: int) -> tuple[int, int]:
     if n_latent <= 2:
         return (0, min(1, n_latent - 1))
-    chosen = []
+    axes = []
     for i, label in enumerate(("Latent across", "Latent up")):
         value = mirrored(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120)
-        chosen.append(int(value) - 1)
-    return tuple(chosen)
+        axes.append(int(value) - 1)
+    return tuple(axes)
 
 
 def _labelled(scene: Scene) -> bool:

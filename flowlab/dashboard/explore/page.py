@@ -38,33 +38,33 @@ def page() -> None:
     dataset = services.dataset()
     model = catalog.MODELS[state.spec().model.name].make
     scene = Scene(run, dataset, model, views.stage(dataset), state.is_dark())
-    shown: dict[str, Callable[[Scene], None]] = {}
+    drawers: dict[str, Callable[[Scene], None]] = {}
     if model.is_density:
-        shown["Density"] = density.density if scene.planar else density.slices
+        drawers["Density"] = density.density if scene.planar else density.slices
     if model.can_sample:
-        shown["Samples"] = samples.samples
+        drawers["Samples"] = samples.samples
     if issubclass(model, LatentModel):
-        shown["Latent"] = latent.latent
+        drawers["Latent"] = latent.latent
     else:
-        shown["Rows"] = latent.rows
+        drawers["Rows"] = latent.rows
     if issubclass(model, FlowModel):
-        shown["Layers"] = layers.layers
-        shown["Coupling"] = coupling.coupling
-        shown["Receipt"] = receipt.receipt
+        drawers["Layers"] = layers.layers
+        drawers["Coupling"] = coupling.coupling
+        drawers["Receipt"] = receipt.receipt
     if model.is_density:
-        shown["Bridge"] = density.bridge
+        drawers["Bridge"] = density.bridge
     if model.can_sample:
-        shown["Margins"] = marginals.marginals
+        drawers["Margins"] = marginals.marginals
         if dataset.n_features > 2:
-            shown["Pairs"] = pairs.pairs
+            drawers["Pairs"] = pairs.pairs
     if len(run.frames) > 1 or not run.is_usable:
-        shown["Film"] = film.film
-    shown["Trust"] = lambda _: trust.panel()
-    name = segmented("View", list(shown), "view", next(iter(shown)), lambda view: WORDS.get(view, view))
+        drawers["Film"] = film.film
+    drawers["Trust"] = lambda _: trust.panel()
+    name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
     missing = _missing(scene)
     absent = st.container()
     try:
-        shown[name](scene)
+        drawers[name](scene)
     except (ValueError, RuntimeError) as error:
         st.warning(formatting.escaped(error))
     with absent:

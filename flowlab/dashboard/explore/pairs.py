@@ -57,7 +57,7 @@ def _choice(tables: TwoTables, telling: Telling) -> list[int]:
     known = {part for part in str(state.view(PAGE, "columns", "")).split(",") if part.isdecimal() and int(part) < d}
     present = sorted(int(part) for part in known)[:MOST]
     key = state.widget_key(PAGE, "columns", d)
-    chosen = st.multiselect(
+    columns = st.multiselect(
         "Columns",
         range(d),
         default=present if len(present) > 1 else list(telling.columns),
@@ -66,7 +66,7 @@ def _choice(tables: TwoTables, telling: Telling) -> list[int]:
         key=key,
         on_change=state.on_widget(key, lambda new: state.set_view(PAGE, columns=",".join(map(str, sorted(new))))),
     )
-    return sorted(chosen)
+    return sorted(columns)
 
 
 def _reason(tables: TwoTables, telling: Telling) -> str:
@@ -81,7 +81,7 @@ def _reason(tables: TwoTables, telling: Telling) -> str:
 
 
 def _finding(panels: PairPanels) -> str:
-    """The worst pair, by how much, and what luck alone would give."""
+    """The pair that differs most, by how much, and the largest difference expected by chance."""
     i, j = panels.worst
     distance = float(panels.distance[i, j])
     pair = _both(panels.tables, panels.worst)

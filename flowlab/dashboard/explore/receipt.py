@@ -37,7 +37,7 @@ def short_receipt(scene: Scene, layer: int) -> None:
 
 
 def receipt(scene: Scene) -> None:
-    """The itemised bill of one row's log-density."""
+    """Every term of one row's log-density, drawn and listed."""
     left, right = st.columns([1, 1.9], gap="medium")
     with left:
         row = row_choice(scene, "Row (or click a point)")

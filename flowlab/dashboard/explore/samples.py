@@ -26,23 +26,23 @@ def samples(scene: Scene) -> None:
         )  # fmt: skip
         level = level_choice(scene)
         beside = mirrored(st.toggle, "Side by side", "beside", False)
-    chosen = int(state.view(PAGE, "sample", -1))
-    chosen = chosen if 0 <= chosen < n else -1
-    drawn = services.view("samples", n=n, seed=seed, temperature=temperature, nearest=chosen, level=level)
+    sample = int(state.view(PAGE, "sample", -1))
+    sample = sample if 0 <= sample < n else -1
+    drawn = services.view("samples", n=n, seed=seed, temperature=temperature, nearest=sample, level=level)
     nearest = None
-    if chosen >= 0:
+    if sample >= 0:
         nearest = scene.stage.project(scene.dataset.X[[int(drawn["nearest_row"])]])[0]
     fig = plots.samples_scatter(
-        drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, chosen, nearest, height=460
+        drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, sample, nearest, height=460
     )
     key = state.widget_key(PAGE, "samples")
     st.plotly_chart(
         fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
         alt=f"{n} samples of the model over rows of the data",
     )  # fmt: skip
-    if chosen >= 0:
+    if sample >= 0:
         st.markdown(
-            f"Sample {chosen}: nearest training row {int(drawn['nearest_row'])}, "
+            f"Sample {sample}: nearest training row {int(drawn['nearest_row'])}, "
             f"{float(drawn['nearest_distance']):.3f} standard deviations away."
         )
     else:

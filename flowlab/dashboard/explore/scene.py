@@ -34,10 +34,12 @@ class Scene:
 
     @property
     def planar(self) -> bool:
+        """Whether the whole density can be drawn: as a picture over two columns, or as a curve over one."""
         return views.is_planar(self.model, self.dataset)
 
     @property
     def conditioned(self) -> bool:
+        """Whether the model is conditioned on a column of the data."""
         return views.is_conditioned(self.model, self.dataset)
 
     @property
@@ -82,8 +84,8 @@ def level_choice(scene: Scene) -> int:
 def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
     """A column that the model judges, by number; its name is shown."""
     columns, options = scene.dataset.columns, scene.columns
-    asked = int(state.view(PAGE, name, options[min(default, len(options) - 1)]))
-    present = min(options, key=lambda j: abs(j - asked))
+    wanted = int(state.view(PAGE, name, options[min(default, len(options) - 1)]))
+    present = min(options, key=lambda j: abs(j - wanted))
     links.note_absent(PAGE, name, "column", present, str(columns[present]))
     key = state.widget_key(PAGE, name)
     st.selectbox(

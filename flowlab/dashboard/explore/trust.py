@@ -18,14 +18,14 @@ VERDICTS = {
 
 def panel() -> None:
     """The verdict, one line per finding, and faults to try it on."""
-    found = services.view("trust")
-    measured = [str(name) for name in found["name"]]
+    arrays = services.view("trust")
+    measured = [str(name) for name in arrays["name"]]
     faults.notice(measured)
-    levels = [str(level) for level in found["level"]]
+    levels = [str(level) for level in arrays["level"]]
     worst = next((level for level in ("red", "amber", "green") if level in levels), "green")
     st.markdown(f"{MARKS[worst]} **{VERDICTS[worst]}**")
     for name, value, unit, level, sentence in zip(
-        *(found[key] for key in ("name", "value", "unit", "level", "sentence")), strict=True
+        *(arrays[key] for key in ("name", "value", "unit", "level", "sentence")), strict=True
     ):
         mark, what, why = st.columns([0.3, 2.2, 6], vertical_alignment="top")
         mark.markdown(MARKS[str(level)])

@@ -20,7 +20,7 @@ NEED_DATA = ("train", "explore", "compare", "detect")
 
 
 GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
-"""What a page says when it fails in a way that nobody foresaw; its traceback is folded away under DETAILS."""
+"""What a page says when an unexpected exception ends it; the traceback is folded away under DETAILS."""
 
 
 DETAILS = "Details for a report"
@@ -57,7 +57,7 @@ def begin(name: str) -> None:
     """The first line of every page: see that the frame is there, write the link, say what was wrong with it.
 
     The first request of a fresh server to a page's own address runs that page without `app.py`; then the frame is
-    made to run first, and the page comes round again.
+    made to run first, and the page runs again.
     """
     if not state.is_framed():
         st.navigation(pages(), position="hidden")

@@ -46,9 +46,9 @@ def segmented(
 
 def note_absent(page: str, name: str, noun: str, value: Scalar, shown: str | None = None) -> None:
     """Remember a sentence where the link asks for a `noun` that does not exist, and `value` stands in for it."""
-    asked = state.asked(page, name)
-    if asked is not None and not _same(asked, value):
-        sentence = f"There is no {noun} “{asked}” here; “{value if shown is None else shown}” is shown."
+    text = state.asked(page, name)
+    if text is not None and not _same(text, value):
+        sentence = f"There is no {noun} “{text}” here; “{value if shown is None else shown}” is shown."
         state.keep("absent", {**state.recall("absent", {}), (page, name): sentence})
 
 
@@ -61,16 +61,16 @@ def say_absent(page: str) -> None:
             st.caption(formatting.escaped(sentence))
 
 
-def _same(asked: str, value: Scalar) -> bool:
+def _same(text: str, value: Scalar) -> bool:
     if isinstance(value, bool | str):
-        return asked == (str(value).lower() if isinstance(value, bool) else value)
+        return text == (str(value).lower() if isinstance(value, bool) else value)
     try:
-        return float(asked) == value
+        return float(text) == value
     except ValueError:
         return False
 
 
-def _nearest(asked: str, options: list[str]) -> str | None:
+def _nearest(text: str, options: list[str]) -> str | None:
     by_lower = {option.lower(): option for option in options}
-    found = difflib.get_close_matches(asked.lower(), by_lower, 1)
-    return by_lower[found[0]] if found else None
+    matches = difflib.get_close_matches(text.lower(), by_lower, 1)
+    return by_lower[matches[0]] if matches else None

@@ -26,7 +26,7 @@ def run_or_button(what: str, place: str, grows: bool = False) -> Run | None:
     with st.container(key="standing", gap="small"):  # always there, so that what is below it stays in place
         ready = (run is not None and run.is_usable) or _can_be_seen(run, what, place, grows)
         for _ in range(2):
-            st.empty()  # what stood here before goes at once, not when the pictures below are done
+            st.empty()  # clears earlier elements before the pictures below are ready
     return run if ready else None
 
 

@@ -42,6 +42,7 @@ def dataset(spec: RunSpec | None = None) -> Dataset:
 
 
 def run_id(spec: RunSpec | None = None) -> str:
+    """The id under which the run of a spec (the present one by default) is stored."""
     return catalog.run_id(spec or state.spec())
 
 
@@ -86,12 +87,12 @@ def view(name: str, spec: RunSpec | None = None, **kwargs: object) -> dict[str, 
 
     Of a run that is not finished, what `look` found.
     """
-    chosen = run_id(spec)
-    found = run(spec)
+    wanted_id = run_id(spec)
+    wanted_run = run(spec)
     snapshot = state.recall("snapshot", ("", None))[1]
-    if found is None or found.is_usable or snapshot is None or snapshot.run_id != chosen:
+    if wanted_run is None or wanted_run.is_usable or snapshot is None or snapshot.run_id != wanted_id:
         snapshot = None
-    return _view(chosen, version(found, snapshot), name, tuple(sorted(kwargs.items())), snapshot)
+    return _view(wanted_id, version(wanted_run, snapshot), name, tuple(sorted(kwargs.items())), snapshot)
 
 
 def version(run: Run | None, snapshot: Snapshot | None = None) -> str:
@@ -130,5 +131,5 @@ def data_words(spec: RunSpec) -> str:
     params = entry.complete(spec.data).params
     name = str(params.get("name") or entry.label)
     rows = params.get("n_samples")
-    given = " given the class" if params.get("by_class") else ""
-    return f"{name}{given}, {formatting.plural(int(rows), 'row')}" if rows else name
+    condition = " given the class" if params.get("by_class") else ""
+    return f"{name}{condition}, {formatting.plural(int(rows), 'row')}" if rows else name

@@ -13,6 +13,7 @@ BUDGETS = (1, 5, 15)
 
 
 def draw() -> None:
+    """Two cards to change the data and the model of the present run, and the visitor's runs to go back to."""
     spec = state.spec()
     with st.container(border=True):
         _choose("data", "Data", catalog.DATASETS, spec.data.name)

@@ -22,7 +22,7 @@ MAX_VIEW_TEXT = 300
 
 
 def start() -> None:
-    """Read the link once per session; afterwards the session leads and the link follows."""
+    """Read the link once per session; afterwards the session is the state, and the link is written from it."""
     if "spec" in st.session_state:
         return
     query = dict(st.query_params)
@@ -50,10 +50,12 @@ def query(page: str = "") -> dict[str, str]:
 
 
 def mark_framed() -> None:
+    """Note that `app.py` has drawn the frame in this session."""
     st.session_state.framed = True
 
 
 def is_framed() -> bool:
+    """Whether `app.py` has drawn the frame in this session."""
     return bool(st.session_state.get("framed"))
 
 
@@ -93,6 +95,7 @@ def change(part: str, name: str | None = None, **params: Scalar) -> None:
 
 
 def change_seed(seed: int) -> None:
+    """Look at the same data and model with another seed."""
     old: RunSpec = st.session_state.spec
     _look_at(old, replace(old, seed=int(seed)))
 
@@ -165,6 +168,7 @@ def recall(name: str, default: Any = None) -> Any:
 
 
 def keep(name: str, value: Any) -> None:
+    """Keep something for this session, for `recall`."""
     st.session_state[f"kept.{name}"] = value
 
 

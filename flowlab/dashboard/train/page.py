@@ -148,7 +148,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
 
 
 def _left(spec: RunSpec, event: TrainEvent) -> float | None:
-    """Nats between the validation loss and the exact density's on the same rows; None where nobody knows it."""
+    """Nats between the validation loss and the exact density's on the same rows; None where it is not known."""
     exact = _exact_validation_loss(spec)
     if not keeps_density(spec.model):
         return None
