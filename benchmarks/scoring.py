@@ -53,7 +53,7 @@ def train(path: Path, model: str, n_steps: int):
     spec = Spec(model, {"n_steps": n_steps} if model in ("affine", "spline", "maf") else {})
     fitted = catalog.make_model(spec, 0, dataset).fit(dataset.part("train"))
     evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
-    return make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("conformal"), encoder), fitted, encoder
+    return make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("conformal")), fitted, encoder
 
 
 def run(folder: Path, detector: Path, csv: Path, lanes: int | None) -> tuple[float, float, float]:

@@ -51,7 +51,10 @@ def train(options: argparse.Namespace) -> int:
     for name in filter(None, (options.label, options.time, options.context)):
         if name not in frame:
             raise ValueError(f"there is no column {name!r}; the file has {', '.join(map(str, frame.columns[:12]))}")
-    dataset, encoder = make_table_dataset(
+    spec, problems = catalog.MODELS[options.model].tidy(Spec(options.model, _pairs(options.set)))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    dataset, _ = make_table_dataset(
         frame,
         label=options.label or "(none)",
         time=options.time or "",
@@ -59,13 +62,11 @@ def train(options: argparse.Namespace) -> int:
         train_on=options.train_on,
         seed=options.seed,
         name=Path(options.file).name,
+        learner=catalog.learner(spec),
     )
-    spec, problems = catalog.MODELS[options.model].tidy(Spec(options.model, _pairs(options.set)))
-    for problem in problems:
-        print(problem, file=sys.stderr)
     model = catalog.make_model(spec, options.seed, dataset)
-    X_val = dataset.part("monitor")
-    events = model.fit_iter(dataset.part("train"), X_val if len(X_val) else None)
+    X_val = dataset.fitting_rows("monitor")
+    events = model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None)
     for event in events:
         _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
     _say("")
@@ -78,7 +79,7 @@ def train(options: argparse.Namespace) -> int:
     print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
     for part in ("validation", "test"):
         print(_quality(evidence, part, threshold.value))
-    detector = make_detector(spec, options.seed, model.get_state(), evidence, threshold, encoder)
+    detector = make_detector(spec, options.seed, model.get_state(), evidence, threshold)
     _write(options.output, to_bytes(detector))
     return 0
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from flowlab.catalog.data import DATASETS, UPLOADED
 from flowlab.catalog.entry import Control, Entry
 from flowlab.catalog.models import MODELS
+from flowlab.encoding.encoder import VERSION as ENCODING
 from flowlab.records import RunSpec, Spec
 
 if TYPE_CHECKING:
     from flowlab.datasets.dataset import Dataset
-    from flowlab.encoding.encoder import TableEncoder
     from flowlab.models.base import DensityModel
 
 __all__ = [
@@ -27,11 +27,13 @@ __all__ = [
     "UPLOADED",
     "Control",
     "Entry",
+    "dataset_key",
+    "dataset_of",
     "describe",
     "fork_problem",
+    "learner",
     "make_dataset",
     "make_model",
-    "make_table",
     "run_id",
     "tidy",
 ]
@@ -60,6 +62,8 @@ def tidy(spec: RunSpec) -> tuple[RunSpec, list[str]]:
 def run_id(spec: RunSpec) -> str:
     """Identifier of a run: the digest of the spec with its defaults written out, 16 hex digits."""
     data, model = DATASETS[spec.data.name].identity(spec.data), MODELS[spec.model.name].identity(spec.model)
+    if DATASETS[data.name].group == UPLOADED:
+        data = replace(data, params={**data.params, "encoding": ENCODING})
     return replace(spec, data=data, model=model).digest()
 
 
@@ -85,7 +89,25 @@ def fork_problem(parent: RunSpec, fork: RunSpec) -> str:
     return f"This fork goes on from step {step}, so it needs more steps than {total}." if total <= step else ""
 
 
-def make_dataset(spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | None = None) -> Dataset:
+def learner(model: Spec) -> str:
+    """Who a model is to the encoder of a table: a "density" in nats, or a "scorer" that takes numbers as they are."""
+    return "density" if make_model(model).is_density else "scorer"
+
+
+def dataset_key(spec: RunSpec) -> tuple[str, int, str]:
+    """What the Dataset of a run depends on: data, seed, and for an uploaded table who learns from it."""
+    is_table = DATASETS[spec.data.name].group == UPLOADED
+    return spec.data.to_json(), spec.seed, learner(spec.model) if is_table else ""
+
+
+def dataset_of(spec: RunSpec, load_table: Callable[[str], Any] | None = None) -> Dataset:
+    """The Dataset a run learns from. `load_table` turns the digest of an uploaded table into a pandas DataFrame."""
+    return make_dataset(spec.data, spec.seed, load_table, dataset_key(spec)[2] or "density")
+
+
+def make_dataset(
+    spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | None = None, learner: str = "density"
+) -> Dataset:
     """The Dataset a Spec names.
 
     Parameters
@@ -93,6 +115,7 @@ def make_dataset(spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | N
     spec : of an entry of `DATASETS`
     seed : of the draws and the division of the rows
     load_table : gives the DataFrame of an uploaded table by its digest
+    learner : who will learn from it, "density" or "scorer"; it matters for uploaded tables alone
 
     Raises
     ------
@@ -100,22 +123,13 @@ def make_dataset(spec: Spec, seed: int = 0, load_table: Callable[[str], Any] | N
         Where the spec is of an uploaded table but names none, or `load_table` is None.
     """
     entry = DATASETS[spec.name]
-    arguments = entry.complete(spec).params
-    if entry.group == UPLOADED:
-        return make_table(spec, seed, load_table)[0]
-    return entry.make(seed=seed, **entry.fixed, **arguments)
-
-
-def make_table(spec: Spec, seed: int, load_table: Callable[[str], Any] | None) -> tuple[Dataset, TableEncoder]:
-    """The Dataset of an uploaded table, and its encoder. Raises ValueError where the spec names no uploaded table."""
-    entry = DATASETS[spec.name]
-    if entry.group != UPLOADED:
-        raise ValueError(f"{entry.label} is not an uploaded table")
     arguments = dict(entry.complete(spec).params)
+    if entry.group != UPLOADED:
+        return entry.make(seed=seed, **entry.fixed, **arguments)
     digest = str(arguments.pop("digest"))
     if not digest or load_table is None:
         raise ValueError("This link names no uploaded table; upload the file on the Data page.")
-    return entry.make(load_table(digest), seed=seed, **arguments)
+    return entry.make(load_table(digest), seed=seed, learner=learner, **arguments)
 
 
 def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> DensityModel:

@@ -15,7 +15,6 @@ from flowlab.toys import base, contaminated, curves, dataset, mixtures, shapes, 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flowlab.encoding.encoder import TableEncoder
 
 TOYS = "Toy densities"
 BUNDLED = "Tables that ship with scikit-learn"
@@ -265,9 +264,9 @@ _DRAWING = Entry(
 )
 
 
-def _make_upload(frame: pd.DataFrame, *, digest: str = "", **params: Scalar) -> tuple[Dataset, TableEncoder]:
-    """Dataset and encoder of an uploaded table; `digest` names it in the store."""
-    return from_table.make_table_dataset(frame, **params)
+def _make_upload(frame: pd.DataFrame, *, digest: str = "", **params: Scalar) -> Dataset:
+    """The Dataset of an uploaded table; `digest` names it in the store."""
+    return from_table.make_table_dataset(frame, **params)[0]
 
 
 _make_upload.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

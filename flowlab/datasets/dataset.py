@@ -14,6 +14,7 @@ from flowlab.encoding.sources import Source, feature_sources, table_sources
 
 if TYPE_CHECKING:
     from flowlab.encoding.encoder import TableEncoder
+    from flowlab.encoding.spread import Cells
 
 MONITOR_ROWS = 2000
 """Validation rows that training evaluates on; the exact loss of "monitor" is then over the same rows."""
@@ -60,6 +61,7 @@ class Dataset:
     levels : names of the context's values, from 0 on
     encoder : what made the features from a table of the user's, or None where they are its columns
     silent_holes : column name to the numbers of its rows that were missing, where no feature says so
+    cells : how far each value is spread while an expansive density trains, or None; X itself is never spread
     """
 
     X: np.ndarray
@@ -75,6 +77,7 @@ class Dataset:
     levels: tuple[str, ...] = ()
     encoder: TableEncoder | None = None
     silent_holes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    cells: Cells | None = None
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.X.shape[1] != len(self.columns):
@@ -112,10 +115,13 @@ class Dataset:
                 x[source.features] = np.nan
         return x
 
-    def table(self, X: np.ndarray) -> pd.DataFrame:
-        """Rows X (n, n_features) in the user's columns, with their types, categories and dates."""
+    def table(self, X: np.ndarray, drawn: bool = False) -> pd.DataFrame:
+        """Rows X (n, n_features) in the user's columns, with their types, categories and dates.
+
+        Rows that a model has `drawn` are put into the ranges and on the grids of the columns.
+        """
         if self.encoder is not None:
-            return self.encoder.inverse_transform(X)
+            return self.encoder.inverse_transform(X, drawn=drawn)
         return pd.DataFrame({j: source.read(X) for j, source in enumerate(self.sources())}).set_axis(
             list(self.columns), axis=1
         )
@@ -136,6 +142,11 @@ class Dataset:
     def part(self, part: str) -> np.ndarray:
         """The rows of one part as a matrix (n, n_features)."""
         return self.X[self.rows(part)]
+
+    def fitting_rows(self, part: str = "train") -> np.ndarray:
+        """The rows of one part as a fit sees them, (n, n_features): values that have cells are spread over them."""
+        rows = self.rows(part)
+        return self.X[rows] if self.cells is None else self.cells.spread(self.X, rows)
 
     def truth_for(self, model: ScoringModel) -> ExactDensity | None:
         """The exact density that the scores of a model, or class of models, can be held against, or None.

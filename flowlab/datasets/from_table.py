@@ -36,10 +36,11 @@ def make_table_dataset(
     lags: int = 0,
     seed: int = 0,
     name: str = "",
+    learner: str = "density",
 ) -> tuple[Dataset, TableEncoder]:
     """Encode a table and divide its rows.
 
-    Types, levels and ranges are learned from all rows, never from labels.
+    Levels, ranges and grids are learned from the rows that are fitted.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def make_table_dataset(
     missing : what fills missing values, as `missing_to_text` writes it
     clock : whether the time column adds hour and weekday features
     lags : how many earlier rows are appended to each row as features
-    seed : of the division of the rows and of the noise of the encoding
+    seed : of the division of the rows and of the noise a density trains with
+    learner : who will learn from the matrix, "density" or "scorer" (`TableEncoder`)
     name : name of the Dataset
 
     Returns
@@ -82,9 +84,9 @@ def make_table_dataset(
         raise TableError(
             f"Only {int(fitted.sum())} rows are left to train on; train on all rows, or choose other anomaly values."
         )
-    encoder = TableEncoder(column_roles, clock=clock, lags=lags, random_state=seed)
-    # All rows, labels aside: a column that is constant only in training must stay, for a change in it is the alarm.
-    encoder.fit(frame)
+    encoder = TableEncoder(column_roles, clock=clock, lags=lags, learner=learner).fit(
+        frame, rows=np.flatnonzero(fitted)
+    )
     encoder.notes_ = problems + encoder.notes_
     dataset = Dataset(
         X=encoder.transform(frame),
@@ -99,6 +101,7 @@ def make_table_dataset(
         levels=encoder.levels_,
         encoder=encoder,
         silent_holes=silent_holes(encoder, frame),
+        cells=encoder.cells(frame, seed),
     )
     return dataset, encoder
 
@@ -216,7 +219,7 @@ def _time_axis(column: pd.Series) -> np.ndarray:
         return column.ffill().bfill().to_numpy(float)
     if not str(column.dtype).startswith("datetime"):
         raise TableError(f"The column {column.name!r} holds no times that can be read; choose another time column.")
-    return column.ffill().bfill().to_numpy("datetime64[ns]")
+    return column.ffill().bfill().to_numpy("datetime64[us]")
 
 
 def _classes(column: pd.Series) -> np.ndarray:

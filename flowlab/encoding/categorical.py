@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from flowlab.encoding.numeric import cell_noise
+from flowlab.encoding.spread import Extent
 from flowlab.tables.limits import TableError
 
 MAX_CONTEXT_LEVELS = 100
+NEW = "(new value)"
+"""How a level reads that was not there at the fit."""
 
 
 @dataclass
@@ -88,31 +90,44 @@ class CategoryColumn:
         table[-1] = where.get(None, len(self.levels))
         return table[codes]
 
-    def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
-        """The features of each row, (n_rows, n_features) float64; `keys` (n_rows,) seed the noise of the cells."""
+    def encode(self, column: pd.Series) -> np.ndarray:
+        """Shape (n_rows, n_features): the number of the level for a context, its rarity, or 0 and 1."""
         codes = self.codes(column)
         if self.is_context:
             return codes[:, None].astype(float)
         if self.is_rarity:
             edges = np.append(self.edges, self.edges[-1] + 1.0)
-            noise = (1 - 1e-6) * cell_noise(keys, codes, self.name)
-            return ((edges[codes] + edges[codes + 1]) / 2 + noise * (edges[codes + 1] - edges[codes]))[:, None]
-        names = self.names()
-        hot = np.empty((len(codes), len(names)))
-        for j, name in enumerate(names):
-            values = (codes if len(names) == 1 else codes == j).astype(float)
-            hot[:, j] = values + (1 - 1e-6) * cell_noise(keys, values, name)
-        return hot
+            return ((edges[codes] + edges[codes + 1]) / 2)[:, None]
+        n_features = len(self.names())
+        return (codes[:, None] if n_features == 1 else codes[:, None] == np.arange(n_features)).astype(float)
 
-    def decode(self, block: np.ndarray) -> pd.Series:
-        """The column, in its type, of features `block` (n_rows, n_features): the nearest level of each row."""
+    def extents(self, column: pd.Series) -> list[Extent]:
+        """How far the cells of the features reach, one extent per feature."""
+        if self.is_context:
+            return [(0.0, 0.0)]
         if self.is_rarity:
-            codes = np.clip(np.searchsorted(self.edges, block[:, 0], side="right") - 1, 0, len(self.levels) - 1)
+            codes = self.codes(column)
+            half = np.append(np.diff(self.edges), 1.0)[codes] / 2
+            return [(-half, half)]
+        return [(-0.5, 0.5)] * len(self.names())
+
+    def decode(self, block: np.ndarray, drawn: bool = True) -> pd.Series:
+        """The column, in its type, of features `block` (n_rows, n_features): the nearest level of each row.
+
+        What a model has drawn is always a level of the fit; what was encoded may be none of them, and reads so.
+        """
+        if self.is_rarity:
+            codes = np.searchsorted(self.edges, block[:, 0], side="right") - 1
         elif block.shape[1] == 1:
-            codes = np.clip(np.rint(block[:, 0]), 0, len(self.levels) - 1).astype(int)
+            codes = np.rint(np.nan_to_num(block[:, 0])).astype(int)
         else:
-            codes = block.argmax(axis=1)
+            is_level = drawn | (block.max(axis=1) > 0.5)
+            codes = np.where(is_level, block.argmax(axis=1), len(self.levels))
+        is_new = codes >= len(self.levels)
+        codes = np.clip(codes, 0, len(self.levels) - 1)
         values = np.array(self.levels, dtype=object)[codes]
+        if not drawn:
+            values[is_new] = NEW if self.dtype in ("str", "object", "string") else None
         column = pd.Series(values, dtype=object)
         if self.dtype == "bool" and None not in values:
             return column.astype(bool)

@@ -14,13 +14,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from flowlab.encoding.categorical import CategoryColumn
 from flowlab.encoding.duplicates import decode_copy, find_copies, n_deviating
-from flowlab.encoding.numeric import NumberColumn, is_known, numbers, row_keys
+from flowlab.encoding.numeric import COMMON, NumberColumn, is_known, numbers
 from flowlab.encoding.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
 from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
+from flowlab.encoding.spread import Cells, Extent
 from flowlab.tables.limits import TableError
 from flowlab.tables.threads import in_threads
 
 MAX_FEATURES = 4_000
+LEARNERS = ("density", "scorer")
+VERSION = 2
+"""What names the way tables become numbers: a run on a table encoded in another way is another run."""
 CHUNK_ROWS = 32_768
 """Rows encoded at a time, so that they stay in the processor's cache."""
 
@@ -38,8 +42,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         the role of a column takes precedence
     max_one_hot : categories with more levels than this become one feature, their rarity
     clock : whether the time column adds hour and weekday features (sine and cosine)
-    lags : how many earlier rows, in order of time, are appended to each row as features (windows of a series)
-    random_state : seed of the noise that spreads repeated values over their cells
+    lags : how many earlier rows stand beside each row (windows of a series); rows are taken in order of time
+    learner : who learns from the matrix. For a "density", which would become ever denser on repeated values and
+        spend itself on far ones, heavy tails are squashed and repeated values have cells (`cells`); a "scorer" gets
+        numbers as they are
 
     Attributes
     ----------
@@ -64,18 +70,24 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         max_one_hot: int = 12,
         clock: bool = False,
         lags: int = 0,
-        random_state: int = 0,
+        learner: str = "density",
     ) -> None:
         self.roles = roles
         self.missing = missing
         self.max_one_hot = max_one_hot
         self.clock = clock
         self.lags = lags
-        self.random_state = random_state
+        self.learner = learner
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> TableEncoder:
-        """Learn one plan per column; y is ignored. Raises TableError when no column can be learned from."""
+    def fit(self, X: pd.DataFrame, y: object = None, *, rows: np.ndarray | None = None) -> TableEncoder:
+        """Learn one plan per column; y is ignored. Raises TableError when no column can be learned from.
+
+        Levels, ranges, grids and what fills holes are learned from `rows` (numbers of rows; None: all). The other rows
+        only tell that a column is neither constant nor a copy of another, for a change in it is the alarm.
+        """
         frame = _checked_frame(X)
+        if self.learner not in LEARNERS:
+            raise ValueError(f"learner must be one of {', '.join(LEARNERS)}, not {self.learner!r}")
         if self.missing not in MISSING_POLICIES:
             raise ValueError(f"missing must be one of {', '.join(MISSING_POLICIES)}, not {self.missing!r}")
         roles = propose_roles(frame) if self.roles is None else tuple(self.roles)
@@ -93,7 +105,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         used = self._drop_copies(frame, used)
         patterns: dict[bytes, str] = {}
         for role in used:
-            self.columns_.append(self._learn(frame[role.name], role, patterns))
+            column = frame[role.name]
+            learned = column if rows is None or role.role == "context" else column.iloc[rows]
+            # what varies only outside the rows to learn from is learned from all
+            self.columns_.append(self._learn(column if _is_constant(learned) else learned, role, patterns))
         if not self.columns_:
             raise TableError(_nothing_left(roles))
         self.clock_ = bool(self.clock and self.time_ and str(frame[self.time_].dtype).startswith("datetime"))
@@ -110,7 +125,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """Rows as numbers, shape (n_rows, n_features) float64, finite. Each row by itself, except for lags."""
         check_is_fitted(self, "columns_")
         frame = _checked_frame(X)
-        keys = row_keys(frame.index, self.random_state)
         names = self._row_names()
         matrix = np.empty((len(frame), len(names)))
         columns = [column_as_learned(frame, plan) for plan in self.columns_]
@@ -118,28 +132,48 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         def encode(start: int) -> None:
             rows, j = slice(start, start + CHUNK_ROWS), 0
             for plan, column in zip(self.columns_, columns):
-                block = plan.encode(column.iloc[rows], keys[rows])
+                block = plan.encode(column.iloc[rows])
                 matrix[rows, j : j + block.shape[1]] = block
                 j += block.shape[1]
 
         in_threads(encode, range(0, len(frame), CHUNK_ROWS))
         if self.clock_:
             matrix[:, -4:] = clock_features(frame, self.time_)
-        if not self.lags:
-            return matrix
+        return (
+            np.concatenate([matrix, *(matrix[rows] for rows in self._earlier(frame))], axis=1) if self.lags else matrix
+        )
+
+    def cells(self, X: pd.DataFrame, seed: int = 0) -> Cells | None:
+        """The cells of `transform(X)`, for the training of a density; None where nothing needs spreading."""
+        if self.learner != "density":
+            return None
+        frame = _checked_frame(X)
+        extents: list[Extent] = []
+        for plan in self.columns_:
+            extents += plan.extents(column_as_learned(frame, plan))
+        extents += [(0.0, 0.0)] * (4 if self.clock_ else 0)
+        now = list(extents)
+        for rows in self._earlier(frame):
+            extents += [tuple(side[rows] if np.ndim(side) else side for side in extent) for extent in now]
+        return Cells.of(extents, seed)
+
+    def _earlier(self, frame: pd.DataFrame) -> list[np.ndarray]:
+        """For each lag the number of the row that stands so far before each row, (n_rows,) each.
+
+        The first rows have no past: the earliest row stands in for it.
+        """
         order = np.arange(len(frame))
-        if self.time_ in frame:
+        if self.lags and self.time_ in frame:
             order = np.argsort(numbers(frame[self.time_]), kind="stable")
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
-        # the first rows have no predecessors: the earliest row replaces them
-        earlier = [matrix[order[np.maximum(place - lag, 0)]] for lag in range(1, self.lags + 1)]
-        return np.concatenate([matrix, *earlier], axis=1)
+        return [order[np.maximum(place - lag, 0)] for lag in range(1, self.lags + 1)]
 
-    def inverse_transform(self, Z: np.ndarray) -> pd.DataFrame:
-        """The table of features Z (n_rows, n_features), with the columns, types, ranges and categories of the fit.
+    def inverse_transform(self, Z: np.ndarray, *, drawn: bool = True) -> pd.DataFrame:
+        """The user's columns, types, ranges and categories again; identifiers, label and time are not among them.
 
-        Identifiers, label and time are not among them. Raises ValueError for another number of features.
+        `drawn` rows come from a model and are put into the ranges and on the grids of the fit; others were encoded and
+        keep their values.
         """
         check_is_fitted(self, "columns_")
         Z = np.asarray(Z, dtype=float)
@@ -149,7 +183,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns, j = {}, 0
         for plan in self.columns_:
             width = len(plan.names())
-            columns[plan.name] = plan.decode(Z[:, j : j + width])
+            columns[plan.name] = plan.decode(Z[:, j : j + width], drawn)
             j += width
         for name, other in self.shared_holes_.items():
             columns[name] = columns[name].where(columns[other].notna())
@@ -208,7 +242,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def to_json(self) -> str:
         """Everything learned, as JSON text: `TableEncoder.from_json` gives an encoder that encodes the same."""
         check_is_fitted(self, "columns_")
-        params = {key: getattr(self, key) for key in ("missing", "max_one_hot", "clock", "lags", "random_state")}
+        params = {key: getattr(self, key) for key in ("missing", "max_one_hot", "clock", "lags", "learner")}
         learned = {key: getattr(self, key) for key in _LEARNED}
         return json.dumps({"params": params, **learned, "columns_": [to_dict(plan) for plan in self.columns_]})
 
@@ -217,7 +251,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """The encoder in the text of `to_json`. Raises ValueError for anything else."""
         try:
             fields = json.loads(text)
-            encoder = cls(**fields.pop("params"))
+            params = fields.pop("params")
+            if "random_state" in params:
+                raise ValueError(
+                    "The detector was saved by FlowLab 0.1, which spread repeated values at random when it scored; "
+                    "train it again on the same table."
+                )
+            encoder = cls(**params)
             encoder.columns_ = [from_dict(column) for column in fields.pop("columns_")]
             for key in _LEARNED:
                 setattr(encoder, key, fields[key])
@@ -238,7 +278,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         values = column.to_numpy(float) if is_float else np.zeros(1)
         n_infinite = 0 if is_known(values).all() else int((np.abs(values) >= 1e100).sum())
         if n_infinite:
-            self.notes_.append(f"{name}: {n_infinite:,} infinite values count as missing.")
+            how = "count as missing" if n_infinite >= COMMON * len(values) else "stand far outside the others"
+            self.notes_.append(f"{name}: {n_infinite:,} infinite values {how}.")
             column = column.where(is_known(values))
         first = column.iloc[:1000].dropna().iloc[:1]
         first = column.dropna().iloc[:1] if first.empty else first
@@ -269,10 +310,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if plan.is_rarity:
                 self.notes_.append(f"{role.name} has {len(plan.levels):,} levels and became one feature, their rarity.")
             return plan
-        holes = ~is_known(numbers(column))
+        values = numbers(column)
+        infinite = ~is_known(values) & ~np.isnan(values)
+        holes = np.isnan(values) | (infinite & (infinite.mean() >= COMMON))
         share = float(holes.mean())
         policy = self.missing if role.missing == "auto" else role.missing
-        indicator = share > 0 and (policy == "indicator" or (policy == "auto" and share >= 0.01))
+        indicator = share > 0 and (policy == "indicator" or (policy == "auto" and share >= COMMON))
         if indicator and policy == "auto":
             pattern = np.packbits(holes).tobytes()
             if patterns.setdefault(pattern, role.name) != role.name:
@@ -282,7 +325,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if share:
             how = " and a feature says where" if indicator else ""
             self.notes_.append(f"{role.name}: {share:.1%} missing, filled around the median{how}.")
-        plan = NumberColumn.learn(column, indicator)
+        plan = NumberColumn.learn(column, indicator, self.learner)
         if plan.scale:
             self.notes_.append(f"{role.name} has heavy tails and was squashed (arcsinh).")
         return plan
@@ -297,6 +340,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             )
             self.notes_.append(f"{name} {what} {copy['of']} and was left out.")
         return [role for role in used if role.name not in self.copies_]
+
+
+def _is_constant(column: pd.Series) -> bool:
+    known = column[is_known(numbers(column))] if pd.api.types.is_float_dtype(column.dtype) else column.dropna()
+    return known.empty or bool((known == known.iloc[0]).all())
 
 
 def _is_context(plan: Plan) -> bool:

@@ -1,9 +1,7 @@
 """How one column becomes numbers a flow can learn, and how numbers become that column again. State is JSON.
 
-A value that many rows share has infinite density, so training on it would never end. Hence every repeated value is
-spread over one cell of its own (uniform dequantisation; Uria et al. 2013, Theis et al. 2016): the likelihood is then
-that of the dequantised data. The noise is a hash of the row's label, its value and the column, so the encoding of a
-row depends on that row alone.
+The encoding of a cell is a function of that cell alone. Values that many rows share have cells (`spread.Cells`), over
+which they are spread while an expansive density trains.
 """
 
 from __future__ import annotations
@@ -11,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from flowlab.encoding.roles import sample_rows
-from flowlab.hashing import GOLDEN, splitmix64
+from flowlab.encoding.spread import Extent
 
 MAX_LEVELS = 64
 MIN_CELL = 0.1
@@ -27,46 +24,22 @@ HEAVY_TAIL = 20.0
 """A tail is heavy when the 0.1 % or 99.9 % quantile lies this many interquartile ranges from the median."""
 WIDE = 5.0
 """A few values are far when they stretch the standard deviation to this many interquartile ranges."""
-
-
-def row_keys(index: pd.Index, seed: int) -> np.ndarray:
-    """One 64-bit key per row from its index label, shape (n_rows,)."""
-    with np.errstate(over="ignore"):
-        return splitmix64(pd.util.hash_array(index.to_numpy()) + np.uint64(GOLDEN) * np.uint64(seed + 1))
-
-
-def cell_noise(keys: np.ndarray, values: np.ndarray, salt: str) -> np.ndarray:
-    """Uniform in (-0.5, 0.5), the same for the same key, value and salt; shape (n_rows,)."""
-    bits = (np.asarray(values, dtype=np.float64) + 0.0).view(np.uint64)
-    bits ^= keys  # the keys are mixed already
-    bits ^= _salt_bits(salt)
-    noise = (splitmix64(bits) >> np.uint64(11)).astype(np.float64)
-    noise += 0.5
-    noise *= 2.0**-53
-    noise -= 0.5
-    return noise
-
-
-@lru_cache(maxsize=4096)
-def _salt_bits(salt: str) -> np.uint64:
-    return np.uint64(pd.util.hash_array(np.array([salt], dtype=object))[0])
+COMMON = 0.01
+"""From this share of the rows on what is missing or infinite is a part of the column like others."""
+BEYOND = 10.0
+"""How many ranges outside the range of its column a value stands that is infinite or as good as."""
 
 
 @dataclass
 class NumberColumn:
-    """A column of numbers or dates (as seconds since `epoch`).
+    """A column of numbers or dates (as seconds since `epoch`, microseconds since 1970).
 
-    Attributes
-    ----------
-    name, dtype : of the column
-    fill, spread : median of the column, around which holes are filled, and the width of the interval they fill
-    low, high : range of the finite values
-    origin, step : grid on which the values lie; step 0 for none
-    levels : the distinct values where they are few and on no grid
-    atoms : (value, width of its cell, shift of all other values away from it) of values that many rows share
-    centre, scale : of the arcsinh that squashes heavy tails; scale 0 for none
-    indicator : whether a second feature marks missing values
-    epoch : nanoseconds since 1970 from which dates count
+    step: grid the values lie on (0: none); levels: the few values there are; atoms: (value, width, shift) of values
+    many rows share, and how far all others stand aside for their cells; scale: unit of the arcsinh that squashes heavy
+    tails (0: none); spread: width of the cell of a hole, which is filled with the median; holes: whether there were
+    holes at the fit; infinite: whether infinite numbers were so common there that they count as holes. What was not
+    ordinary at the fit stands outside the range: a hole by one range, an infinite number, or one whose square is, by
+    ten.
     """
 
     kind: ClassVar[str] = "number"
@@ -84,13 +57,15 @@ class NumberColumn:
     scale: float = 0.0
     indicator: bool = False
     epoch: int = 0
+    holes: bool = True
+    infinite: bool = True
 
     @classmethod
-    def learn(cls, column: pd.Series, indicator: bool, dequantise: bool = True) -> NumberColumn:
-        """The plan of a column that has at least two different finite values; `dequantise` False leaves out atoms."""
+    def learn(cls, column: pd.Series, indicator: bool, learner: str = "density") -> NumberColumn:
+        """Judge a column of at least two different finite values; only a density needs tails squashed, and atoms."""
         dtype = str(column.dtype)
         is_date = dtype.startswith("datetime")
-        epoch = int(column.min().floor("D").value) if is_date else 0
+        epoch = int(column.min().floor("D").to_datetime64().astype("datetime64[us]").astype("int64")) if is_date else 0
         values = numbers(column, epoch)
         known = is_known(values)
         finite = values if known.all() else values[known]
@@ -98,17 +73,20 @@ class NumberColumn:
         q01, q1, median, q3, q99 = np.quantile(sample, [0.001, 0.25, 0.5, 0.75, 0.999])
         plan = cls(str(column.name), dtype, float(median), float(q3 - q1), float(finite.min()), float(finite.max()))
         plan.indicator, plan.epoch = indicator, epoch
+        plan.holes = bool(np.isnan(values).any())
+        plan.infinite = float(np.mean(~known & ~np.isnan(values))) >= COMMON
         n_distinct = 1 + int(np.count_nonzero(np.diff(sample)))
         if not plan.spread:
             plan.spread = float(np.mean(np.abs(sample - median))) or float(plan.high - plan.low)
         plan._find_cells(finite, sample, n_distinct)
+        if learner == "scorer":
+            plan.atoms = ()
+            return plan
         tail = max(q99 - median, median - q01) / plan.spread
         half = (plan.high - plan.low) / 2  # an upper bound of the standard deviation
         wide = half > WIDE * plan.spread and float(np.std(finite)) > WIDE * plan.spread
         if (tail > HEAVY_TAIL or wide) and n_distinct > 20 and not is_date:
             plan.centre, plan.scale = plan.fill, plan.spread
-        if not dequantise:
-            plan.atoms = ()
         return plan
 
     def _find_cells(self, finite: np.ndarray, sample: np.ndarray, n_distinct: int) -> None:
@@ -133,50 +111,67 @@ class NumberColumn:
         """Names of the features: the column, and "... is missing" with an indicator."""
         return [self.name] + [f"{self.name} is missing"] * self.indicator
 
-    def encode(self, column: pd.Series, keys: np.ndarray) -> np.ndarray:
+    def encode(self, column: pd.Series) -> np.ndarray:
         """Shape (n_rows, 1 or 2): the value, and 1 where it is missing if the plan says so; finite."""
+        values, holes = self._finite(column)
+        values = self._squashed(self._aside(values, values, [atom[0] for atom in self.atoms], 1))
+        return np.column_stack([values, holes]) if self.indicator else values[:, None]
+
+    def extents(self, column: pd.Series) -> list[Extent]:
+        """How far the cells of the features reach, one extent per feature."""
+        values, holes = self._finite(column)
+        width = self.step or (float(np.diff(self.levels).min()) if self.levels else 0.0)
+        for value, atom_width, *_ in self.atoms:
+            width = np.where(values == value, atom_width, width)
+        if holes.any():
+            width = np.where(holes, self.spread, width)
+        extent: Extent = (-width / 2, width / 2)
+        if self.scale and np.any(width):
+            values = self._aside(values, values, [atom[0] for atom in self.atoms], 1)
+            low, middle, high = (self._squashed(values + share * width) for share in (-0.5, 0.0, 0.5))
+            extent = (low - middle, high - middle)
+        return [extent, (-0.5, 0.5)] if self.indicator else [extent]
+
+    def _finite(self, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """The values with something finite for what is none, and where that is an ordinary hole; (n_rows,) each."""
         values = numbers(column, self.epoch)
         known = is_known(values)
-        holes = None if known.all() else ~known
-        noise = None
-        if self.step or self.levels or self.atoms or holes is not None:
-            noise = cell_noise(keys, values if holes is None else np.where(holes, 0.0, values), self.name)
-            noise *= 1 - 1e-6  # decoding rounds, so a cell must not touch the next
-        if self.step:
-            values = values + self.step * noise
-        elif self.levels:
-            values = values + np.diff(self.levels).min() * noise
-        if self.atoms:
-            values = self._aside(values, values, [atom[0] for atom in self.atoms], 1) + sum(
-                (values == value) * width * noise for value, width, *_ in self.atoms
-            )
-        if holes is not None:
-            # one value for all holes would have infinite density: they are spread over the middle half of the column
-            values = np.where(holes, self.fill + self.spread * noise, values)
-        if self.scale:
-            values = np.arcsinh((values - self.centre) / self.scale)
-        if not self.indicator:
-            return values[:, None]
-        missing = np.zeros(len(values)) if holes is None else holes.astype(float)
-        return np.column_stack([values, missing + (1 - 1e-6) * cell_noise(keys, missing, f"{self.name} is missing")])
+        if known.all():
+            return values, np.zeros(len(values), bool)
+        width = (self.high - self.low) or 1.0
+        missing = np.isnan(values)
+        holes = (missing & self.holes) | (~known & ~missing & self.infinite)
+        # one value for all holes: an expansive density is spread over the middle half of the column there
+        finite = np.where(values > 0, self.high + BEYOND * width, self.low - BEYOND * width)
+        finite[missing] = self.high + width
+        finite[holes] = self.fill
+        return np.where(known, values, finite), holes
+
+    def _squashed(self, values: np.ndarray) -> np.ndarray:
+        return np.arcsinh((values - self.centre) / self.scale) if self.scale else values
 
     def _aside(self, values: np.ndarray, places: np.ndarray, centres: Sequence[float], sign: int) -> np.ndarray:
         """The values moved away from the atoms (sign 1) or back (-1), each by its place beside the centres."""
         for atom, centre in zip(self.atoms, centres):
-            shift = atom[2] if len(atom) > 2 else 0.0  # older detectors have none
-            values = values + sign * shift * np.sign(places - centre)
+            values = values + sign * atom[2] * np.sign(places - centre)
         return values
 
-    def decode(self, block: np.ndarray) -> pd.Series:
-        """The column again: on its grid, inside its range, of its type; missing where the indicator says so."""
+    def decode(self, block: np.ndarray, drawn: bool = True) -> pd.Series:
+        """The column again, of its type; missing where the indicator says so.
+
+        What a model has drawn is put on the grid and into the range of the column; what was encoded only gets rid of
+        rounding errors, for it may lie where no value was at the fit.
+        """
         values = np.array(block[:, 0], dtype=float)
         if self.scale:
             values = self.centre + self.scale * np.sinh(np.clip(values, -700, 700))
+        on_grid = values
         if self.step:
-            values = self.origin + self.step * np.rint((values - self.origin) / self.step)
+            on_grid = self.origin + self.step * np.rint((values - self.origin) / self.step)
         elif self.levels:
             levels = np.array(self.levels)
-            values = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, values)]
+            on_grid = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, values)]
+        values = np.where(drawn | (np.abs(on_grid - values) <= 1e-6 * (np.abs(values) + self.spread)), on_grid, values)
         if self.atoms:
             shared = np.array([atom[0] for atom in self.atoms])
             centres = self._aside(shared, shared, shared, 1)
@@ -184,17 +179,18 @@ class NumberColumn:
             for (value, width, *_), centre in zip(self.atoms, centres):
                 moved[np.abs(values - centre) < width / 2] = value
             values = moved
-        values = np.clip(values, self.low, self.high)
+        if drawn:
+            values = np.clip(values, self.low, self.high)
         if self.indicator:
-            values[block[:, 1] > 0.5] = np.nan
+            values = np.where(block[:, 1] > 0.5, np.nan, values)
         return _of_type(values, self)
 
 
 def numbers(column: pd.Series, epoch: int = 0) -> np.ndarray:
-    """The column as float64, shape (n_rows,); dates as seconds since `epoch` (nanoseconds since 1970)."""
+    """The column as float64, shape (n_rows,); dates as seconds since `epoch` (microseconds since 1970)."""
     if str(column.dtype).startswith("datetime"):
-        stamps = column.to_numpy("datetime64[ns]")
-        seconds = (stamps.astype("int64") - epoch) / 1e9
+        stamps = column.to_numpy("datetime64[us]")
+        seconds = (stamps.astype("int64") - epoch) / 1e6
         return np.where(np.isnat(stamps), np.nan, seconds)
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
@@ -207,8 +203,8 @@ def is_known(values: np.ndarray) -> np.ndarray:
 def _of_type(values: np.ndarray, plan: NumberColumn) -> pd.Series:
     if plan.dtype.startswith("datetime"):
         holes = np.isnan(values)
-        stamps = np.rint(np.where(holes, 0, values) * 1e6).astype("int64") * 1000 + plan.epoch
-        stamps = stamps.astype("datetime64[ns]")
+        stamps = np.rint(np.where(holes, 0, values) * 1e6).astype("int64") + plan.epoch
+        stamps = stamps.astype("datetime64[us]")
         stamps[holes] = np.datetime64("NaT")
         return pd.Series(stamps).astype(plan.dtype)
     if plan.dtype.lower().startswith(("int", "uint")):

@@ -26,8 +26,7 @@ class Clock:
 
     kind: ClassVar[str] = "clock"
 
-    def decode(self, block: np.ndarray) -> pd.Series:
-        """Hours since Monday 00:00 of features (n_rows, 4), (n_rows,); nan where the time is missing."""
+    def decode(self, block: np.ndarray, drawn: bool = True) -> pd.Series:
         hour, day = (np.arctan2(block[:, i], block[:, i + 1]) / (2 * np.pi) % 1.0 for i in (0, 2))
         # the angle of the weekday advances through the day, so the hour is subtracted
         hours = 24 * (np.rint(7 * day - hour) % 7 + hour)
@@ -69,7 +68,7 @@ class Source:
         """The column, in the user's type, of rows X (n, n_features); missing where its first feature is nan."""
         if self.plan is None:
             return pd.Series(X[:, self.start])
-        column = self.plan.decode(X[:, self.features])
+        column = self.plan.decode(X[:, self.features], drawn=False)
         is_hole = np.isnan(X[:, self.start])
         if self.hole is not None:
             is_hole |= X[:, self.hole] > 0.5
@@ -105,7 +104,8 @@ def silent_holes(encoder: TableEncoder, frame: pd.DataFrame) -> dict[str, np.nda
     row_numbers = {}
     for plan in encoder.columns_:
         if plan.kind == "number" and not plan.indicator and plan.name not in encoder.shared_holes_:
-            rows = np.flatnonzero(~is_known(numbers(frame[plan.name])))
+            values = numbers(frame[plan.name])
+            rows = np.flatnonzero(np.isnan(values) | (plan.infinite & ~is_known(values)))
             row_numbers |= {plan.name: rows} if len(rows) else {}
     return row_numbers
 

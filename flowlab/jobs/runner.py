@@ -308,11 +308,10 @@ class JobRunner:
         self._dispatcher.turns.remove(job)
 
     def _dataset(self, spec: RunSpec) -> Dataset:
-        key = (spec.data.to_json(), spec.seed)
+        key = catalog.dataset_key(spec)
         dataset = self._datasets.get(key)
         if dataset is None:
-            dataset = catalog.make_dataset(spec.data, spec.seed, load_table=self.store.get_table)
-            self._datasets.put(key, dataset)
+            dataset = self._datasets.put(key, catalog.dataset_of(spec, self.store.get_table))
         return dataset
 
 

@@ -114,9 +114,9 @@ def run_slice(
     if n_steps == 0 and checkpoint is not None:
         model.set_state(weights(checkpoint))
     else:
-        X_val = dataset.part("monitor")
+        X_val = dataset.fitting_rows("monitor")
         rows = model.fit_iter(
-            dataset.part("train"), X_val if len(X_val) else None, checkpoint=checkpoint, n_steps=n_steps
+            dataset.fitting_rows(), X_val if len(X_val) else None, checkpoint=checkpoint, n_steps=n_steps
         )
         events = tuple(rows)
         checkpoint = model.get_checkpoint()
@@ -192,13 +192,13 @@ def warm_up() -> None:
 
 
 def _dataset(spec: RunSpec, dataset: Dataset | None) -> Dataset | None:
-    key = (spec.data.to_json(), spec.seed)
+    key = catalog.dataset_key(spec)
     if dataset is not None:
         return _datasets.put(key, dataset)
     dataset = _datasets.get(key)
     if dataset is None:
         try:
-            dataset = _datasets.put(key, catalog.make_dataset(spec.data, spec.seed, load_table=_not_here))
+            dataset = _datasets.put(key, catalog.dataset_of(spec, _not_here))
         except _NotHere:
             return None
     return dataset

@@ -90,7 +90,6 @@ def make_detector(
     state: Mapping[str, np.ndarray],
     evidence: Evidence,
     threshold: Threshold,
-    encoder: TableEncoder | None = None,
 ) -> DetectorBundle:
     """The detector of a trained model.
 
@@ -100,7 +99,6 @@ def make_detector(
     state : the fitted estimator's arrays
     evidence : its scores of the data set it was trained on
     threshold : from which score on rows are flagged
-    encoder : of the uploaded table, None where rows are numbers already
     """
     dataset: Dataset = evidence.dataset
     rows = dataset.rows("train")
@@ -121,7 +119,7 @@ def make_detector(
         threshold,
         calibration,
         baseline(dataset.X[rows], evidence.scores[evidence.rows("validation")]),
-        encoder.to_json() if encoder else "",
+        dataset.encoder.to_json() if dataset.encoder else "",
         "normal" if dataset.y is not None and dataset.train_on == "normal" else "all",
         facts,
     )

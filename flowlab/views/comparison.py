@@ -18,7 +18,7 @@ ROUND = 50
 
 def steps_within(model: DensityModel, dataset: Dataset, seconds: float) -> dict[str, np.ndarray]:
     """n_steps: training steps that fit into `seconds` here, in multiples of 50; the model may be unfitted."""
-    steps = model.steps_within(seconds, dataset.part("train"))
+    steps = model.steps_within(seconds, dataset.fitting_rows())
     return {"n_steps": np.asarray(max(ROUND, steps // ROUND * ROUND))}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
-from flowlab.encoding.encoder import TableEncoder
+from flowlab.encoding.encoder import LEARNERS, TableEncoder
 from flowlab.encoding.roles import ColumnRole, missing_to_text, propose_roles, roles_from_text, roles_to_text
 from flowlab.tables.limits import TableError
 
@@ -54,6 +54,11 @@ def assert_same_table(decoded: pd.DataFrame, frame: pd.DataFrame) -> None:
             assert after.equals(before), name
 
 
+def spread(encoder: TableEncoder, frame: pd.DataFrame, seed: int = 0) -> np.ndarray:
+    """The rows as a density trains on them."""
+    return encoder.cells(frame, seed).spread(encoder.transform(frame), np.arange(len(frame)))
+
+
 def test_decode_undoes_encode_on_a_mixed_table():
     frame = mixed_frame()
     encoder = TableEncoder(FEATURES, missing="indicator").fit(frame)
@@ -70,7 +75,9 @@ def test_decode_undoes_encode_on_bundled_tables(load):
     frame = load(as_frame=True).frame
     dataset, encoder = make_table_dataset(frame)
     assert np.isfinite(dataset.X).all()
-    assert_same_table(encoder.inverse_transform(dataset.X), frame)
+    assert_same_table(encoder.inverse_transform(dataset.X, drawn=False), frame)
+    fitted = dataset.rows("train")
+    assert_same_table(encoder.inverse_transform(dataset.fitting_rows()), frame.iloc[fitted])
 
 
 def test_state_is_json_and_gives_the_same_encoder():
@@ -91,13 +98,16 @@ def test_encoding_of_a_row_depends_on_that_row_alone():
     whole = encoder.transform(frame)
     assert np.array_equal(encoder.transform(frame.iloc[100:103]), whole[100:103])
     assert np.array_equal(encoder.transform(frame.iloc[::-1]), whole[::-1])
-    assert not np.array_equal(TableEncoder(FEATURES, random_state=1).fit(frame).transform(frame), whole)
+    same = pd.concat([frame.iloc[[7]]] * 50, ignore_index=True)
+    assert (encoder.transform(same) == whole[7]).all()
 
 
 def test_repeated_values_fill_their_cells_evenly():
     frame = pd.DataFrame({"k": [1, 2, 5] * 2000, "x": np.linspace(0, 1, 6000)})
-    X = TableEncoder().fit_transform(frame)
+    encoder = TableEncoder().fit(frame)
+    X = spread(encoder, frame)
     assert len(np.unique(X[:, 0])) == 6000
+    assert np.array_equal(spread(encoder, frame), X) and not np.array_equal(spread(encoder, frame, seed=1), X)
     noise = np.sort(X[:, 0] - frame["k"])
     assert np.abs(noise - (np.arange(6000) + 0.5) / 6000 + 0.5).max() < 0.03  # Kolmogorov's distance to uniform
     assert abs(np.corrcoef(noise, frame["x"])[0, 1]) < 1.0
@@ -111,6 +121,8 @@ def test_categories_have_no_spikes_and_come_back(n_levels: int):
     frame = pd.DataFrame({"c": texts, "x": rng.normal(size=3000)})
     encoder = TableEncoder([ColumnRole("c", "category"), ColumnRole("x", "feature")]).fit(frame)
     X = encoder.transform(frame)
+    assert encoder.inverse_transform(X)["c"].equals(texts)
+    X = spread(encoder, frame)
     assert encoder.inverse_transform(X)["c"].equals(texts)
     for column in X.T:
         assert len(np.unique(column)) == 3000
@@ -135,7 +147,7 @@ def test_constants_and_copies_are_left_out_in_words_and_come_back():
     assert "city code" in encoder.copies_
     features = set(encoder.sources_)
     assert not {"always", "fahrenheit", "city code"} & features
-    rank = np.linalg.matrix_rank(np.cov(TableEncoder(FEATURES).fit_transform(frame).T))
+    rank = np.linalg.matrix_rank(np.cov(spread(encoder, frame).T))
     assert rank == len(encoder.sources_)
 
 
@@ -298,11 +310,11 @@ def random_frames(draw) -> pd.DataFrame:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(frame=random_frames(), seed=st.integers(0, 5))
-def test_any_frame_is_encoded_finite_and_restored(frame: pd.DataFrame, seed: int):
+@given(frame=random_frames(), seed=st.integers(0, 5), learner=st.sampled_from(LEARNERS))
+def test_any_frame_is_encoded_finite_and_restored(frame: pd.DataFrame, seed: int, learner: str):
     roles = [ColumnRole(name, "feature") for name in frame]
     try:
-        encoder = TableEncoder(roles, missing="indicator", random_state=seed).fit(frame)
+        encoder = TableEncoder(roles, missing="indicator", learner=learner).fit(frame)
     except TableError:
         assert all(frame[name].nunique() <= 1 for name in frame)
         return
@@ -310,6 +322,9 @@ def test_any_frame_is_encoded_finite_and_restored(frame: pd.DataFrame, seed: int
     assert np.isfinite(X).all()
     decoded = TableEncoder.from_json(encoder.to_json()).inverse_transform(X)
     assert_same_table(decoded, frame)
+    cells = encoder.cells(frame, seed)
+    if cells is not None:
+        assert_same_table(encoder.inverse_transform(cells.spread(X, np.arange(len(frame)))), frame)
 
 
 def with_role(frame: pd.DataFrame, name: str, role: str) -> tuple[ColumnRole, ...]:

@@ -179,7 +179,9 @@ def test_of_many_levels_one_is_told_as_rare_only_if_it_is():
     rng = np.random.default_rng(4)
     frame = pd.DataFrame({"user": [f"u{i}" for i in rng.integers(0, 60, 800)], "x": rng.normal(size=800)})
     frame.loc[3, "user"] = "stranger"
-    dataset, _ = make_table_dataset(frame, label="(none)", time="(none)", roles="category=1")
+    frame.loc[4, "x"] = 0.1
+    dataset, _ = make_table_dataset(frame, label="(none)", time="(none)", roles="category=1", seed=1)
+    assert dataset.split[3] == 0 and dataset.split[4] == 0
     assert dataset.columns[0] == "user (rarity)"
     model = Gaussian().fit(dataset.X)
     rare, common = (dict(zip(*(VIEWS["reasons"](model, dataset, r)[c] for c in ("name", "words")))) for r in (3, 4))

@@ -36,11 +36,11 @@ def _table(n=900, seed=0):
 
 
 def _detector(model="affine", roles="", **params):
-    dataset, encoder = make_table_dataset(_table(), label="fault", name="plant.csv", roles=roles)
+    dataset, _ = make_table_dataset(_table(), label="fault", name="plant.csv", roles=roles)
     spec = Spec(model, params or ({"n_steps": 60} if model == "affine" else {}))
-    fitted = catalog.make_model(spec, 0, dataset).fit(dataset.part("train"))
+    fitted = catalog.make_model(spec, 0, dataset).fit(dataset.fitting_rows())
     evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
-    detector = make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("f_beta"), encoder)
+    detector = make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("f_beta"))
     return detector, dataset, evidence
 
 

@@ -198,7 +198,7 @@ def _checked(key: str, _frame: pd.DataFrame, _roles: tuple, _dataset: Dataset) -
 def _notes(key: str) -> list[str]:
     spec = state.spec()
     try:
-        return list(catalog.make_table(spec.data, spec.seed, services.store().get_table)[1].notes_)
+        return list(services.dataset(spec).encoder.notes_)
     except TableError:
         return []
 

@@ -24,14 +24,11 @@ Maker = Callable[[], bytes]
 
 def detector_maker(evidence: Evidence, threshold: Threshold) -> Maker:
     """A function that gives the detector file of the present run and this threshold."""
-    spec, run, store = state.spec(), services.run(), services.store()
+    spec, run = state.spec(), services.run()
     weights = run.state if run.is_usable else services.look(run, "detect").weights
 
     def make() -> bytes:
-        encoder = None
-        if catalog.DATASETS[spec.data.name].group == catalog.UPLOADED:
-            encoder = catalog.make_table(spec.data, spec.seed, store.get_table)[1]
-        return to_bytes(make_detector(spec.model, spec.seed, weights, evidence, threshold, encoder))
+        return to_bytes(make_detector(spec.model, spec.seed, weights, evidence, threshold))
 
     return make
 

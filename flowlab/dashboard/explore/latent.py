@@ -73,7 +73,7 @@ def decoded(scene: Scene, x: np.ndarray) -> None:
     """The decoded row, in the user's own columns where the data are an uploaded table."""
     if scene.planar or not np.isfinite(x).all():
         return
-    st.dataframe(scene.dataset.table(x[None]), hide_index=True)
+    st.dataframe(scene.dataset.table(x[None], drawn=True), hide_index=True)
 
 
 CHOICES = ("Points", "Move z", "Between two rows")

@@ -19,7 +19,7 @@ MOST = 6
 def pairs(scene: Scene) -> None:
     """A matrix of the chosen columns; at first of those that say most."""
     drawn = services.view("pair_rows")
-    tables = two_tables(*(scene.dataset.table(drawn[name]) for name in ("data", "samples")))
+    tables = two_tables(scene.dataset.table(drawn["data"]), scene.dataset.table(drawn["samples"], drawn=True))
     if len(tables.names) < 2:
         st.info("Pairs need at least two columns that vary; this table has fewer.")
         return

@@ -52,7 +52,7 @@ def samples(scene: Scene) -> None:
 
 def _table(scene: Scene, drawn: np.ndarray) -> None:
     """The samples in the user's columns, and a file of them."""
-    table = scene.dataset.table(drawn)
+    table = scene.dataset.table(drawn, drawn=True)
     with st.expander("Samples as a table"):
         st.dataframe(table.head(1000), height=260, hide_index=False)
         st.download_button(

@@ -31,14 +31,14 @@ def runner() -> JobRunner:
 
 
 @st.cache_resource(show_spinner=False, max_entries=12)
-def _dataset(data_json: str, seed: int, _spec: RunSpec) -> Dataset:
-    return catalog.make_dataset(_spec.data, seed, load_table=store().get_table)
+def _dataset(key: tuple[str, int, str], _spec: RunSpec) -> Dataset:
+    return catalog.dataset_of(_spec, store().get_table)
 
 
 def dataset(spec: RunSpec | None = None) -> Dataset:
     """The Dataset of a RunSpec (the present one by default); shared between visitors, so never change it."""
     spec = spec or state.spec()
-    return _dataset(spec.data.to_json(), spec.seed, spec)
+    return _dataset(catalog.dataset_key(spec), spec)
 
 
 def run_id(spec: RunSpec | None = None) -> str:
