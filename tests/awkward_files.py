@@ -86,7 +86,7 @@ def _lines() -> Iterator[Awkward]:
         "rows of delimiters", b"a,b\n1,2\n,\n3,4\n,\n", (2, 2), types={"a": "whole number"}, says="2 rows without any"
     )
     yield Awkward(
-        "header repeated inside", b"a,b\n1,2\na,b\n3,4\n", (2, 2), types={"a": "number"}, says="repeated header"
+        "header repeated inside", b"a,b\n1,2\na,b\n3,4\n", (2, 2), types={"a": "whole number"}, says="repeated header"
     )
     yield Awkward("short rows", b"a,b,c\n1,2,3\n4,5\n6,7,8\n", (3, 3), missing=1, says="line 3")
     yield Awkward("no newline at the end", b"a,b\n1,2\n3,4", (2, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -130,21 +131,23 @@ class CategoryColumn:
             values[is_new] = NEW if self.dtype in ("str", "object", "string") else None
         column = pd.Series(values, dtype=object)
         if self.dtype == "bool" and None not in values:
-            return column.astype(bool)
+            return column == "True"
         if self.dtype.lower().startswith(("int", "uint", "float")):
             column = column.astype(float)
             return column if column.isna().any() or "float" in self.dtype.lower() else column.astype(self.dtype.lower())
-        return column if self.dtype == "bool" else column.astype("str")
+        return column.astype("str")
 
 
 def as_levels(column: pd.Series) -> pd.Series:
-    """The column as JSON-able levels: numbers and truth values stay, infinities are missing, all else is text."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
+    """The column as JSON-able levels: numbers stay, infinities are missing, all else is text, truth values too."""
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         return column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column.dtype) else column
     return column.astype("str")
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
     return value.item() if isinstance(value, np.generic) else value
 
 

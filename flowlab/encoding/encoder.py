@@ -19,6 +19,7 @@ from flowlab.encoding.plans import Plan, clock_features, column_as_learned, from
 from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
 from flowlab.encoding.spread import Cells, Extent
 from flowlab.tables.limits import TableError
+from flowlab.tables.schema import schema_of_frame
 from flowlab.tables.threads import in_threads
 
 MAX_FEATURES = 4_000
@@ -29,7 +30,7 @@ CHUNK_ROWS = 32_768
 """Rows encoded at a time, so that they stay in the processor's cache."""
 
 
-_LEARNED = ("notes_", "constants_", "copies_", "shared_holes_", "time_", "order_", "clock_")
+_LEARNED = ("notes_", "constants_", "copies_", "shared_holes_", "time_", "order_", "clock_", "schema_")
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -51,6 +52,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ----------
     columns_ : one plan per encoded column (`numeric.NumberColumn`, `categorical.CategoryColumn`)
     notes_ : what was decided, one sentence each
+    schema_ : how the needed columns are written (`tables.schema.ColumnSchema`, as dicts): new files are read by it
     sources_ : for each feature the column it comes from
 
     Outliers are left to the flow, which squashes beyond 8 standard deviations; a column is squashed here (arcsinh) only
@@ -118,6 +120,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 "set columns that do not matter to ignore."
             )
         self.n_features_in_ = len(used)
+        self.schema_ = [c.to_dict() for c in schema_of_frame(frame) if c.name in self.needed_]
         pa.default_memory_pool().release_unused()  # memory in which the texts were counted
         return self
 
@@ -220,6 +223,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         names = self._row_names()
         names += [f"{name}, {lag} before" for lag in range(1, self.lags + 1) for name in self._row_names()]
         return np.array(names, dtype=object)
+
+    @property
+    def needed_(self) -> set[str]:
+        """Columns that tell anything of a new file: those of the features, the time, constants and copies."""
+        times = {self.time_} if self.clock_ or self.lags else set()
+        return {*(plan.name for plan in self.columns_), *self.constants_, *self.copies_, *times}
 
     @property
     def sources_(self) -> tuple[str, ...]:

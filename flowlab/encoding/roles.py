@@ -116,7 +116,7 @@ def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[in
         if _LABEL_NAME.fullmatch(role.name) and 2 <= n_distinct <= 20:
             return i, "named like a label"
         if n_distinct == 2 and set(map(str, column.unique())) <= {"0", "1", "0.0", "1.0", "False", "True"}:
-            share = (column.astype(float) == 1).mean()
+            share = column.astype("str").isin(["1", "1.0", "True"]).mean()
             if share <= 0.15:
                 rare.append((i, f"0/1 and rare ({share:.1%}): looks like a label"))
     last = [candidate for candidate in rare if candidate[0] == len(roles) - 1]

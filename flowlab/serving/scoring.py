@@ -3,72 +3,62 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import hashlib
 import io
 import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import BinaryIO
+from types import MappingProxyType
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from flowlab.detection.drift import drift_sentences
 from flowlab.detection.scored import ADDED, with_scores
 from flowlab.jobs.pool import pool
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
-from flowlab.tables.delimited import read_delimited
-from flowlab.tables.dialect import Dialect, sniff
-from flowlab.tables.export import FORMULA_STARTS, to_csv_bytes
+from flowlab.tables.cells import text_cells
+from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
+from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
 from flowlab.tables.filetype import refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
-from flowlab.tables.read import read_table
+from flowlab.tables.read import GZIP, PARQUET, read_table, unpacked
+from flowlab.tables.schema import MAX_VIOLATIONS, ColumnSchema, Violation, as_schema, read_frame
+from flowlab.tables.text import TextTable, read_text, row_ends, sound_names
 
 Progress = Callable[[int, int], None]
 BLOCK_BYTES = 4 * 2**20
 MAX_NOTES = 12
-WHOLE = (b"\x1f\x8b", b"PAR1", b"\xff\xfe", b"\xfe\xff")
-"""Beginnings of files that are read as a whole: gzip, Parquet, UTF-16; so is whatever holds zero bytes."""
+HUGE = "1e100"
+MAX_ROW_BYTES = 64 * 2**20
+NEWLINE = b"\n"
+WIDE = (b"\xff\xfe", b"\xfe\xff")
+"""Beginnings of text in UTF-16, which is decoded as a whole; so is whatever holds zero bytes."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a text table.
-
-    Attributes
-    ----------
-    detector : content of the detector file
-    header, body : bytes of the table's header and of some rows
-    first_row : row number of the first row, carried ones included
-    dialect : of the text
-    carried : rows before this block that lag features need; they are not scored again
-    """
+    """A piece of a text table: the bytes of some rows, and the number of the first of them."""
 
     detector: bytes
-    header: bytes
     body: bytes
     first_row: int
     dialect: Dialect
     carried: bytes
+    """Rows before this block that lag features need; they are not scored again."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredBlock:
-    """The scored rows of one block, and the numbers that add up over blocks.
-
-    Attributes
-    ----------
-    csv : a header line and the rows, UTF-8
-    n_rows, n_flagged : rows scored and flagged
-    counts : (n_features + 1, n_bins) of `Baseline.count`
-    notes : sentences on what the features cannot show
-    highest : the 100 highest scoring rows with their scores
-    n_bytes : bytes read
-    """
+    """CSV of the rows (the first block's with a header line), and what sums up over blocks."""
 
     csv: bytes
     n_rows: int
@@ -77,20 +67,22 @@ class ScoredBlock:
     notes: tuple[str, ...]
     highest: pd.DataFrame
     n_bytes: int
+    broken: Mapping[tuple[str, str], int]
+    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """The result of scoring a file.
+    """What scoring a file found.
 
     Attributes
     ----------
-    n_rows, n_flagged : rows scored and flagged
-    seconds : time it took
+    n_rows, n_flagged, seconds : of the whole file
     shift : (n_features + 1,) stability index of each feature and of the score
-    drift : a sentence for each strong shift
-    notes : sentences on new categories and the like
-    highest : the 100 highest scoring rows with their scores
+    drift, notes : sentences
+    highest : the 100 highest scoring rows
+    violations : the first cells that did not fit the detector's schema
+    broken : (column, rule) -> how many such cells the file has
     """
 
     n_rows: int
@@ -100,96 +92,151 @@ class Summary:
     drift: tuple[str, ...]
     notes: tuple[str, ...]
     highest: pd.DataFrame
+    violations: tuple[Violation, ...] = ()
+    broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def rows_per_second(self) -> float:
-        """Rows scored per second, reading and writing included."""
         return self.n_rows / max(self.seconds, 1e-9)
 
 
 class Scorer:
-    """A detector ready to score frames."""
+    """A detector ready to score tables: columns are matched by name and read by the detector's schema."""
 
     def __init__(self, detector: DetectorBundle) -> None:
         self.detector = detector
         self.model = detector.model()
         self.encoder = detector.table_encoder()
+        schemas = (
+            [ColumnSchema(name, "number") for name in detector.columns]
+            if self.encoder is None
+            else map(ColumnSchema.from_dict, self.encoder.schema_)
+        )
+        self.schema = {schema.name: schema for schema in schemas}
+
+    def frame(self, text: TextTable, decimal: str = "", first_row: int = 0) -> Typed:
+        """The needed columns of a table of text, typed; `decimal` is the file's decimal sign where that is sure."""
+        self._check_names(text.names)
+        names = [name for name in text.names if name in self.schema]
+        schemas = [self.schema[name] for name in names]
+        if decimal:
+            schemas = [replace(schema, decimal=decimal) if schema.kind == "number" else schema for schema in schemas]
+        columns = dict(zip(text.names, text.columns))
+        return Typed(*read_frame(names, [columns[name] for name in names], schemas, first_row))
+
+    def typed(self, frame: pd.DataFrame) -> Typed:
+        """The needed columns of a table that came with types."""
+        self._check_names(list(frame))
+        values, counts, violations = {}, {}, []
+        for name in (name for name in frame if name in self.schema):
+            reading = as_schema(frame[name], self.schema[name])
+            values[name] = reading.values
+            if len(reading.wrong):
+                counts[name, reading.rule] = len(reading.wrong)
+                cells = frame[name].iloc[reading.wrong[:MAX_VIOLATIONS]]
+                violations += [
+                    Violation(int(row), name, str(cell)[:80], reading.rule)
+                    for row, cell in zip(reading.wrong, cells, strict=False)
+                ]
+        return Typed(pd.DataFrame(values), counts, violations)
 
     def matrix(self, frame: pd.DataFrame) -> np.ndarray:
-        """The features (n, n_features) of a frame, matched by column name.
+        """The features (n, n_features) of a typed frame, matched by column name.
 
         DetectorFileError names columns that are missing, or hold cells that are no numbers and need an encoder.
         """
-        required = list(self.detector.columns if self.encoder is None else dict.fromkeys(self.encoder.sources_))
-        missing = [name for name in required if name not in frame]
-        if missing:
-            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            raise DetectorFileError(
-                f"The detector was trained on columns that the file lacks: {', '.join(missing[:5])}{more}. "
-                f"The file has {', '.join(map(str, frame.columns[:8]))}."
-            )
+        self._check_names(list(frame))
         if self.encoder is not None:
             return self.encoder.transform(frame)
-        numbers = frame[required].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+        numbers = frame[list(self.detector.columns)].to_numpy(np.float64)
         holes = ~np.isfinite(numbers)
         if holes.any():
-            name = required[int(np.argmax(holes.any(axis=0)))]
+            name = self.detector.columns[int(np.argmax(holes.any(axis=0)))]
             raise DetectorFileError(f"The column {name} has cells that are no numbers; fill them in first.")
         return numbers
 
     def score(self, frame: pd.DataFrame, n_carried: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """`DetectorBundle.sheet` of all but the first `n_carried` rows, and their counts (`Baseline.count`)."""
+        """The sheet of `DetectorBundle.sheet` for all but the first `n_carried` rows, and the counts of `Baseline.count`."""
         X = self.matrix(frame)[n_carried:]
         sheet = self.detector.sheet(self.model.anomaly_score(X))
         return sheet, self.detector.baseline.count(X, sheet["score"])
 
     def notes(self, frame: pd.DataFrame) -> list[str]:
-        """Sentences on what the features cannot show: new categories, constants that changed."""
+        """What the frame holds that the features cannot show: new categories, constants that changed."""
         return [] if self.encoder is None else self.encoder.unfamiliar(frame)
 
+    def _check_names(self, names: Sequence[str]) -> None:
+        wanted = list(self.detector.columns if self.encoder is None else dict.fromkeys(self.encoder.sources_))
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise DetectorFileError(
+                f"The detector was trained on columns that the file lacks: {', '.join(missing[:5])}{more}. "
+                f"The file has {', '.join(map(str, names[:8]))}."
+            )
 
-def blocks(detector: bytes, source: BinaryIO, n_lags: int = 0) -> Iterator[Block]:
-    """Blocks of a text table, cut at line ends outside quotes; the dialect is detected once, from the first block.
 
-    Parameters
-    ----------
-    detector : content of a detector file
-    source : text in any encoding
-    n_lags : how many rows before its own a block carries along
+class Typed(NamedTuple):
+    """Columns read by a schema: their frame, how many cells broke which (column, rule), and the first of those."""
+
+    frame: pd.DataFrame
+    counts: dict[tuple[str, str], int]
+    violations: list[Violation]
+
+
+def blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading) -> Iterator[Block]:
+    """Cut a text table at the ends of rows; how it is written is found out once, from the first block.
+
+    `wanted` are columns that the header names; `reading` are delimiter, decimal and header where the user knows them.
     """
-    text = _Text(source)
+    text = _Text(source, reading.pop("encoding", None))
     head = text.read()
-    dialect = sniff(head, delimiter=None, decimal=None, header=None)
-    quote = dialect.quotechar.encode()
-    header, body, first_row = head[: dialect.body], head[dialect.body :], 0
+    dialect = _dialect(head, wanted, reading)
+    body, first_row = head[dialect.body :], 0
+    dialect = replace(dialect, body=0)
     carried, n_carried = b"", 0
     while True:
         following = text.read()
-        if following:
-            end = _last_line_end(body, quote)
-            body, rest = body[:end], body[end:]
-        else:
-            rest = b""
-        if body.strip():
-            n_rows = body.count(b"\n") + (not body.endswith(b"\n"))
-            yield Block(detector, header, body, first_row - n_carried, dialect, carried)
-            first_row += n_rows
+        end = row_ends(body, dialect.quotechar, dialect.delimiter)[0] if following else len(body)
+        rows, body = body[:end], body[end:]
+        if len(body) > MAX_ROW_BYTES:
+            raise TableError(
+                f"A quote opened after row {first_row + rows.count(NEWLINE):,} is not closed within "
+                f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
+            )
+        if rows.strip():
+            yield Block(detector, rows, first_row - n_carried, dialect, carried)
+            first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
             if n_lags:
-                lines = (carried + body).splitlines(keepends=True)[-n_lags:]
+                lines = (carried + rows).splitlines(keepends=True)[-n_lags:]
                 carried, n_carried = b"".join(lines), len(lines)
         if not following:
             return
-        body = rest + following
+        body += following
+
+
+def _dialect(head: bytes, wanted: Sequence[str], reading: Mapping[str, object]) -> Dialect:
+    """How a text is written: by the delimiter that makes its first line name the wanted columns, if there is one."""
+    given = {"delimiter": None, "decimal": None, "header": None} | dict(reading)
+    first = head.split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\ufeff")
+    for delimiter in DELIMITERS if given["delimiter"] is None and given["header"] is None else ():
+        names = sound_names(next(csv.reader([first], delimiter=delimiter), []), [])
+        if wanted and set(wanted) <= set(names):
+            given |= {"delimiter": delimiter, "header": True}
+            break
+    return sniff(head, **given)
 
 
 def score_block(block: Block) -> ScoredBlock:
-    """One block, read, scored and written as CSV: a function of its bytes alone, so that any worker can compute it."""
+    """Read, score and write one block: a function of its own bytes, for any worker."""
     scorer = _scorer(hashlib.sha256(block.detector).digest(), block.detector)
-    frame, _, _ = read_delimited(block.header + block.carried + block.body, block.dialect, (), Limits())
-    n_carried = min(block.carried.count(b"\n"), len(frame))
-    as_written = block.dialect.delimiter == "," and block.dialect.decimal == "." and b'"' not in block.body
-    raw = block.body if as_written else b""
-    return _scored(scorer, frame, block.first_row, n_carried, raw, len(block.body))
+    text = read_text(block.carried + block.body, block.dialect, Limits())
+    n_carried = min(block.carried.count(NEWLINE), len(text))
+    decimal = block.dialect.decimal if block.dialect.decimal_is_sure else ""
+    typed = scorer.frame(text, decimal, block.first_row)
+    as_written = block.dialect.delimiter == "," and b'"' not in block.body and not text.cautions
+    lines = block.body.splitlines() if as_written else []
+    return _scored(scorer, text, typed, block.first_row, n_carried, lines, len(block.body))
 
 
 def score_file(
@@ -199,19 +246,19 @@ def score_file(
     width: int | None = 0,
     nice: int = 0,
     progress: Progress = lambda n_rows, n_bytes: None,
+    reading: Mapping[str, object] = MappingProxyType({}),
 ) -> Summary:
-    """Score a table from `source` and write the original columns with score, percentile, p-value and flag to `sink`.
+    """Score a table from `source` and write its cells, as they are, with score, percentile, p-value and flag to `sink`.
 
     Parameters
     ----------
     detector : content of a detector file
-    source : CSV or other delimited text of any length; gzip and Parquet are read as a whole
+    source : CSV or other delimited text of any length; gzip and Parquet are unpacked as a whole
     sink : where UTF-8 CSV is written
     width : number of processes, 0 for this one, None for one per core (or the Dask cluster of FLOWLAB_SCHEDULER)
-    nice : niceness of these processes
+    nice : how far these processes stand back for others
     progress : called after each block with rows scored and bytes read so far
-
-    DetectorFileError for the detector, or columns that it lacks; TableError for a file that holds no table.
+    reading : delimiter, decimal, encoding and header of the text, where they are not to be recognised
     """
     opened = from_bytes(detector)
     start = source.read(4096)
@@ -219,11 +266,18 @@ def score_file(
     refuse_foreign(start)
     began = time.perf_counter()
     encoder = opened.table_encoder()
+    wanted = list(opened.columns if encoder is None else dict.fromkeys(encoder.sources_))
+    if start.startswith(GZIP):
+        source = io.BytesIO(unpacked(source.read(), Limits()))
+        start = source.read(4096)
+        source.seek(0)
+    elif not start.startswith(PARQUET) and (b"\x00" in start or start.startswith(WIDE)):
+        source = io.BytesIO(to_utf8(source.read())[0])
     with pool(width, nice) as imap:
-        if start.startswith(WHOLE) or b"\x00" in start:
+        if start.startswith(PARQUET):
             results = imap(score_whole, [(detector, source.read())])
         else:
-            results = imap(score_block, blocks(detector, source, encoder.lags if encoder else 0))
+            results = imap(score_block, blocks(detector, source, wanted, encoder.lags if encoder else 0, **reading))
         return _drain(opened, results, sink, progress, began)
 
 
@@ -232,15 +286,17 @@ def _drain(
 ) -> Summary:
     n_rows = n_flagged = n_bytes = 0
     counts = np.zeros(detector.baseline.shares.shape, np.int64)
-    notes: dict[str, str] = {}
+    sentences: list[str] = []
+    broken: Counter[tuple[str, str]] = Counter()
+    violations: list[Violation] = []
     highest = None
     for scored in results:
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
         counts += scored.counts
-        for note in scored.notes:
-            # notes of blocks that differ only in their counts are one note
-            notes.setdefault(re.sub(r"[\d,]+ rows", "", note), note)
+        sentences += scored.notes
+        broken.update(scored.broken)
+        violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
         highest = scored.highest if highest is None else pd.concat([highest, scored.highest])
         highest = highest.iloc[np.argsort(-_scores_of(highest), kind="stable")[:100]]
         progress(n_rows, n_bytes)
@@ -248,8 +304,40 @@ def _drain(
         raise TableError("The file holds no rows to score.")
     shift = detector.baseline.shift(counts)
     drift = tuple(drift_sentences(detector.columns, shift))
-    distinct_notes = tuple(notes.values())[:MAX_NOTES]
-    return Summary(n_rows, n_flagged, time.perf_counter() - began, shift, drift, distinct_notes, highest)
+    notes = (*_broken_sentences(broken, violations), *_summed(sentences))[:MAX_NOTES]
+    return Summary(
+        n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(violations), dict(broken)
+    )
+
+
+def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequence[Violation]) -> list[str]:
+    """What did not fit the schema, one sentence per column and rule, with the first example."""
+    first: dict[tuple[str, str], Violation] = {}
+    for violation in violations:
+        first.setdefault((violation.column, violation.rule), violation)
+    sentences = []
+    for (column, rule), n_cells in broken.items():
+        cells = f"1 cell {rule}" if n_cells == 1 else f"{n_cells:,} cells {rule.replace('is ', 'are ', 1)}"
+        example = first.get((column, rule))
+        where = f", such as {example.value!r} in row {example.row + 1:,}" if example else ""
+        fate = "they count as extreme where infinite, else as missing" if HUGE in rule else "they count as missing"
+        sentences.append(f"{column}: {cells}{where}; {fate}.")
+    return sentences
+
+
+def _summed(sentences: Sequence[str]) -> list[str]:
+    """Sentences of all blocks: those that differ only in a count become one, with the counts added."""
+    totals: dict[str, int] = {}
+    shown: dict[str, str] = {}
+    for sentence in sentences:
+        count = re.search(r"[\d,]+(?= rows?\b| repeated| comment)", sentence)
+        key = re.sub(r"[\d,]+ rows?|, such as .*|\(first in line .*?\)|^[\d,]+", "", sentence)
+        totals[key] = totals.get(key, 0) + (int(count[0].replace(",", "")) if count else 0)
+        shown.setdefault(key, sentence)
+    return [
+        re.sub(r"[\d,]+(?= rows?\b| repeated| comment)", f"{totals[key]:,}", sentence, count=1)
+        for key, sentence in shown.items()
+    ]
 
 
 def _scores_of(scored: pd.DataFrame) -> np.ndarray:
@@ -258,51 +346,63 @@ def _scores_of(scored: pd.DataFrame) -> np.ndarray:
 
 
 def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
-    """A file that cannot be cut, read, scored and written as CSV: `work` is the detector's and the file's content."""
+    """Read, score and write a Parquet file: `work` is the detector's and the file's content."""
     detector, data = work
     scorer = _scorer(hashlib.sha256(detector).digest(), detector)
-    return _scored(scorer, read_table(data).frame, 0, 0, b"", len(data))
+    frame = read_table(data).frame
+    names = tuple(map(str, frame))
+    cells = [pc.fill_null(text_cells(frame[name].astype("str")), "") for name in frame]
+    return _scored(scorer, TextTable(names, tuple(cells)), scorer.typed(frame), 0, 0, [], len(data))
 
 
 def _scored(
-    scorer: Scorer, frame: pd.DataFrame, first_row: int, n_carried: int, raw: bytes, n_bytes: int
+    scorer: Scorer, text: TextTable, typed: Typed, first_row: int, n_carried: int, lines: list[bytes], n_bytes: int
 ) -> ScoredBlock:
-    """`raw` are the rows' own lines where they can be passed on as they are, else b""."""
-    # what spreads repeated values depends on a row's number, so numbers go on from block to block
-    frame.index = pd.RangeIndex(first_row, first_row + len(frame))
-    sheet, counts = scorer.score(frame, n_carried)
-    frame = frame.iloc[n_carried:]
+    """`lines` are the rows as they stand in the file, where they can be passed on so."""
+    sheet, counts = scorer.score(typed.frame, n_carried)
+    cells = [column.slice(n_carried) for column in text.columns]
+    frame = typed.frame.iloc[n_carried:]
     top = np.argsort(-sheet["score"], kind="stable")[:100]
-    highest = with_scores(frame.iloc[top], {name: values[top] for name, values in sheet.items()})
-    highest.index = frame.index[top]
+    shown = pd.DataFrame(
+        {
+            name: frame[name].iloc[top] if name in frame else column.take(pa.array(top)).to_pandas()
+            for name, column in zip(text.names, cells)
+        }
+        if len(frame.columns) == len(text.names)
+        else {name: column.take(pa.array(top)).to_pylist() for name, column in zip(text.names, cells)}
+    )
+    highest = with_scores(shown, {name: values[top] for name, values in sheet.items()})
+    highest.index = first_row + n_carried + top
     return ScoredBlock(
-        csv=_csv(frame, sheet, raw),
-        n_rows=len(frame),
+        csv=_csv(text.names, cells, sheet, lines),
+        n_rows=len(sheet["score"]),
         n_flagged=int(sheet["flagged"].sum()),
         counts=counts,
-        notes=tuple(scorer.notes(frame)),
+        notes=(*text.cautions, *(c for c in text.changes if "rows" in c or "lines inside" in c), *scorer.notes(frame)),
         highest=highest,
         n_bytes=n_bytes,
+        broken=typed.counts,
+        violations=tuple(typed.violations),
     )
 
 
-def _csv(frame: pd.DataFrame, sheet: dict[str, np.ndarray], raw: bytes) -> bytes:
-    """The rows as CSV. Lines that hold nothing a spreadsheet would execute go through untouched: 10 times faster."""
-    lines = raw.splitlines()
-    if len(lines) != len(frame) or any(_may_execute(frame[name]) for name in frame):
-        return to_csv_bytes(with_scores(frame, sheet))
-    header = to_csv_bytes(with_scores(frame.iloc[:0], {name: values[:0] for name, values in sheet.items()}))
+def _csv(
+    names: Sequence[str], cells: Sequence[pa.ChunkedArray], sheet: Mapping[str, np.ndarray], lines: Sequence[bytes]
+) -> bytes:
+    """The rows as CSV, each cell as it was written, and what is said of each.
+
+    Lines that hold nothing a spreadsheet would execute go through untouched: 10 times faster.
+    """
+    empty = pd.DataFrame({name: pd.Series(dtype="str") for name in names})
+    header = to_csv_bytes(with_scores(empty, {name: values[:0] for name, values in sheet.items()}))
+    n_rows = len(sheet["score"])
     added = pa.table({name: sheet[name].astype(np.int8 if name == "flagged" else np.float64) for name in ADDED})
-    buffer = io.BytesIO()
-    pa_csv.write_csv(added, buffer, pa_csv.WriteOptions(include_header=False))
-    pairs = zip(lines, buffer.getvalue().splitlines(), strict=True)
+    out = io.BytesIO()
+    pa_csv.write_csv(added, out, pa_csv.WriteOptions(include_header=False))
+    if len(lines) != n_rows or any(pc.any(may_execute(column)).as_py() for column in cells):
+        lines = [line.encode() for line in to_csv_lines(cells).to_pylist()]
+    pairs = zip(lines, out.getvalue().splitlines(), strict=True)
     return header + b"".join([b"%b,%b\n" % pair for pair in pairs])
-
-
-def _may_execute(column: pd.Series) -> bool:
-    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return False
-    return bool(column.astype("str").str.startswith(FORMULA_STARTS).any())
 
 
 @lru_cache(maxsize=2)
@@ -313,8 +413,9 @@ def _scorer(digest: bytes, detector: bytes) -> Scorer:
 class _Text:
     """UTF-8 text from a file in any encoding, block by block, cut where no character is split."""
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source, self._decoder = source, None
+    def __init__(self, source: BinaryIO, encoding: str | None = None) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace") if encoding else None
 
     def read(self) -> bytes:
         data = self._source.read(BLOCK_BYTES)
@@ -324,12 +425,3 @@ class _Text:
             codec = "cp1252" if "1252" in encoding else "latin-1" if "Latin" in encoding else "utf-8-sig"
             self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
         return self._decoder.decode(data, final=not data).encode()
-
-
-def _last_line_end(body: bytes, quote: bytes) -> int:
-    """Where the last whole row ends: behind the last line end that stands outside quotes."""
-    end = len(body)
-    while (end := body.rfind(b"\n", 0, end)) >= 0:
-        if body.count(quote, 0, end) % 2 == 0:
-            return end + 1
-    return 0

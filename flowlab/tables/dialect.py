@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flowlab.tables.cells import MISSING_TEXTS, is_date, is_number, number_style
+import pyarrow as pa
+
+from flowlab.tables.cells import MISSING_TEXTS, is_date, is_number
 from flowlab.tables.filetype import SAMPLE_BYTES
 from flowlab.tables.limits import TableError
+from flowlab.tables.numerals import decimal_of
 
 SAMPLE_LINES = 400
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde", " ": "space"}
@@ -31,7 +34,7 @@ class Dialect:
     body_line : line number of the first data row, from 1
     n_skipped : lines above the table that are left out
     comment : mark that starts comment lines, "" for none
-    text_columns : numbers of the columns that stay text, since their codes have leading zeros
+    decimal_is_sure : whether the decimal sign was given, or shows in a number that has only one reading
     """
 
     delimiter: str
@@ -44,7 +47,7 @@ class Dialect:
     body_line: int
     n_skipped: int
     comment: str
-    text_columns: tuple[int, ...]
+    decimal_is_sure: bool
 
 
 def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bool | None) -> Dialect:
@@ -91,24 +94,27 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
     if has_header:
         names = top
         start += 1
-        if len(names) == width - 1:  # R writes row names without a name of their own
-            names = ["", *names]
+        if len(names) == width - 1:
+            # a delimiter ends each data row but not the header; else R wrote row names without a name of their own
+            is_trailing = bool(body) and not any(cells[-1].strip() for cells in body)
+            names = [*names, ""] if is_trailing else ["", *names]
     elif comment:
         names = _commented_header(lines, comment, delimiter, width) or ()
     width = max(width, len(names))
+    found_decimal, is_sure = _decimal(body, delimiter)
     line = first + (rows[start - 1][1] if start else 0)
     return Dialect(
         delimiter=delimiter,
         quotechar=quotechar,
         escapechar=escapechar,
-        decimal=decimal or _decimal(body, delimiter),
+        decimal=decimal or found_decimal,
+        decimal_is_sure=bool(decimal) or is_sure,
         names=tuple(names) if names else ("",) * width,
         has_header=bool(names),
         body=len("".join(lines[:line]).encode()),
         body_line=line + 1,
         n_skipped=n_skipped,
         comment=comment,
-        text_columns=_leading_zeros(body, width),
     )
 
 
@@ -172,6 +178,8 @@ def _split(
 
 
 def _delimiter(lines: list[str], quotechar: str) -> str:
+    if len(lines) > 2 and "," not in lines[0] and all(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", line) for line in lines[1:]):
+        return ";"  # one column of numbers with decimal commas
     best, best_score = ",", 0.0
     for candidate in DELIMITERS:
         rows = [cells for cells, _ in _split(lines[:300], candidate, quotechar, None, "")]
@@ -198,7 +206,7 @@ def _looks_like_header(top: list[str], body: list[list[str]]) -> bool:
     for index, cell in enumerate(top):
         column = [row[index] for row in body if index < len(row) and row[index].strip().lower() not in MISSING_TEXTS]
         if column and sum(is_number(value) or is_date(value) for value in column) >= 0.9 * len(column):
-            value = is_number(cell) or is_date(cell)
+            value = (is_number(cell) or is_date(cell)) and not _is_year_above(cell, column)
             numbers_above += value
             above_values += not value and cell.strip().lower() not in MISSING_TEXTS
     if above_values:
@@ -209,20 +217,23 @@ def _looks_like_header(top: list[str], body: list[list[str]]) -> bool:
     return not seen and len(set(top)) == len(top)
 
 
-def _decimal(body: list[list[str]], delimiter: str) -> str:
-    votes: Counter[str] = Counter()
+def _is_year_above(cell: str, column: list[str]) -> bool:
+    """Whether a number in the first row is a year that names its column: what stands below are no years."""
+    year = re.compile(r"(19|20)\d{2}")
+    return bool(year.fullmatch(cell.strip())) and sum(bool(year.fullmatch(v.strip())) for v in column) < 0.5 * len(
+        column
+    )
+
+
+def _decimal(body: list[list[str]], delimiter: str) -> tuple[str, bool]:
+    """The decimal sign, and whether any number of the table shows it rather than could be read both ways."""
+    clear: Counter[str] = Counter()
+    unclear: Counter[str] = Counter()
+    likely = "," if delimiter != "," else "."
     for column in zip(*body):
-        style = number_style([cell for cell in column if is_number(cell)], "," if delimiter != "," else ".")
-        if style and style.signs:
-            votes[style.decimal] += 1
-    return "," if votes[","] > votes["."] else "."
-
-
-def _leading_zeros(body: list[list[str]], width: int) -> tuple[int, ...]:
-    """Columns of codes such as 00917: reading them as numbers would lose the zeros."""
-    text_columns = []
-    for index in range(width):
-        cells = [row[index].strip() for row in body if index < len(row) and row[index].strip()]
-        if any(re.fullmatch(r"0\d+", cell) for cell in cells) and all(cell.isdecimal() for cell in cells):
-            text_columns.append(index)
-    return tuple(text_columns)
+        marked = [cell.strip() for cell in column if is_number(cell) and ("." in cell or "," in cell)]
+        if marked:
+            decimal, is_open = decimal_of(pa.array(marked, pa.large_string()), likely)
+            (unclear if is_open else clear)[decimal] += 1
+    votes = clear or unclear
+    return "," if votes[","] > votes["."] else ".", bool(clear)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowlab.tables.cells import NUMBER
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -26,6 +32,30 @@ def to_csv_bytes(frame: pd.DataFrame) -> bytes:
     if "\r" in text:  # Python's csv quotes a carriage return only where it is part of the line end
         text = safe.to_csv(index=False, lineterminator="\r\n")
     return text.encode()
+
+
+def may_execute(cells: pa.ChunkedArray):
+    """Which cells of text a spreadsheet would take for a formula; negative numbers are none."""
+    starts = pc.match_substring_regex(cells, r"^[=+\-@\t\r]")
+    if not pc.any(starts).as_py():
+        return starts
+    return pc.and_(starts, pc.invert(pc.match_substring_regex(cells, NUMBER)))
+
+
+def to_csv_lines(columns: Iterable[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Rows of cells of text as lines of CSV, (n_rows,): each cell as it is, quoted where CSV needs it."""
+    written = []
+    for cells in columns:
+        cells = cells.cast(pa.large_string())
+        risky = may_execute(cells)
+        if pc.any(risky).as_py():
+            cells = pc.if_else(risky, pc.binary_join_element_wise("'", cells, ""), cells)
+        special = pc.match_substring_regex(cells, r'[",\r\n]')
+        if pc.any(special).as_py():
+            doubled = pc.replace_substring(cells, '"', '""')
+            cells = pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
+        written.append(cells)
+    return pc.binary_join_element_wise(*written, ",") if len(written) > 1 else written[0]
 
 
 def _neutral(cell: object) -> object:

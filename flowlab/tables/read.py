@@ -7,21 +7,26 @@ import ctypes
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 import pyarrow as pa
 
-from flowlab.tables.delimited import read_delimited
-from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
+from flowlab.tables.cells import spellings
+from flowlab.tables.dialect import DELIMITERS, sniff
 from flowlab.tables.filetype import refuse_foreign, to_utf8
-from flowlab.tables.large import read_straight
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.parquet import read_parquet
+from flowlab.tables.schema import ColumnSchema, infer, read, schema_of_frame
+from flowlab.tables.text import TextTable, read_text
 
 __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
+
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+"""What files of these kinds begin with."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,11 @@ class Table:
     frame: pd.DataFrame
     report: ReadReport
 
+    @property
+    def schema(self) -> tuple[ColumnSchema, ...]:
+        """How each column is written."""
+        return schema_of_frame(self.frame)
+
 
 def read_table(
     data: bytes | str | Path,
@@ -101,10 +111,13 @@ def read_table(
     decimal: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    types: Mapping[str, str] = MappingProxyType({}),
+    formats: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
     """Read CSV, TSV or other delimited text, gzip of it, or Parquet, from bytes or a path.
 
-    Quotes, thousands separators and comment lines are recognised. Pickles, archives and workbooks are never opened.
+    Text is read in two steps: as cells, then by a schema that is decided over whole columns. Pickles, archives and
+    workbooks are never opened.
 
     Parameters
     ----------
@@ -113,6 +126,8 @@ def read_table(
     missing_codes : cells that mean "no value" besides the usual ones, such as -999 or "unknown"
     limits : the largest table that is read
     delimiter, decimal, encoding, header : how the text is written; None to recognise it
+    types : column name -> what it holds (`schema.KINDS`), where that is not to be recognised
+    formats : column name -> how its dates are written, as a strptime format such as "%d/%m/%Y", "ISO8601" or "epoch"
 
     Raises
     ------
@@ -126,39 +141,66 @@ def read_table(
     if isinstance(data, (str, Path)):
         path = Path(data)
         name = name or path.name
-        n_bytes = _size_of(path, limits)
-        straight = None if encoding else read_straight(path, missing_codes, limits, delimiter, decimal, header)
-        if straight is not None:
-            return _text_table({"name": name, "n_bytes": n_bytes, "compressed": False}, "UTF-8", *straight)
+        _size_of(path, limits)
         data = path.read_bytes()
     data = bytes(data)
     _check_size(len(data), limits.bytes, "The file")
-    n_bytes, compressed = len(data), data[:2] == b"\x1f\x8b"
-    if compressed:
-        data = _gunzip(data, limits)
-        if data[:2] == b"\x1f\x8b":
-            raise TableError("The gzip file holds another gzip file; unpack it once and choose the result.")
+    facts = {"name": name, "n_bytes": len(data), "compressed": data[:2] == GZIP}
+    data = unpacked(data, limits)
     if not re.search(rb"[^ \t\r\n\x00]", data):
         raise TableError("The file is empty; choose a file with a header line and data rows.")
-    facts = {"name": name, "n_bytes": n_bytes, "compressed": compressed}
-    if data[:4] == b"PAR1":
+    if data[:4] == PARQUET:
         frame, changes = read_parquet(data, limits)
+        frame.attrs["schema"] = [column.to_dict() for column in schema_of_frame(frame)]
         return _table(frame, {**facts, "kind": "Parquet"}, changes, [])
     refuse_foreign(data)
     data, encoding, n_unreadable = to_utf8(data, encoding)
     dialect = sniff(data, delimiter=delimiter, decimal=decimal, header=header)
-    frame, changes, cautions = read_delimited(data, dialect, missing_codes, limits)
-    if n_unreadable:
-        cautions.insert(0, f"{n_unreadable:,} characters are not valid {encoding} and show as \ufffd.")
-    return _text_table(facts, encoding, dialect, frame, changes, cautions)
-
-
-def _text_table(
-    facts: dict, encoding: str, dialect: Dialect, frame: pd.DataFrame, changes: list[str], cautions: list[str]
-) -> Table:
+    text = read_text(data, dialect, limits)
+    del data
     facts |= {"kind": "text", "encoding": encoding, "decimal": dialect.decimal, "has_header": dialect.has_header}
     facts["delimiter"] = DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
+    frame, changes, cautions = typed(text, dialect.decimal, spellings(missing_codes), types, formats)
+    if n_unreadable:
+        cautions.insert(0, f"{n_unreadable:,} characters are not valid {encoding} and show as \ufffd.")
     return _table(frame, facts, changes, cautions)
+
+
+def typed(
+    text: TextTable,
+    decimal: str,
+    missing: frozenset[str],
+    types: Mapping[str, str],
+    formats: Mapping[str, str],
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """The frame of a table of text with its schema in `attrs`; what was done, and what a person should look at."""
+    for column in (*types, *formats):
+        if column not in text.names:
+            raise TableError(f"There is no column {column!r}; the table has {', '.join(text.names[:8])}.")
+    changes, cautions = list(text.changes), list(text.cautions)
+    schemas, values = [], {}
+    for name, cells in zip(text.names, text.columns):
+        kind = types.get(name, "time" if name in formats else "")
+        chosen_formats = (formats[name],) if name in formats else ()
+        finding = infer(name, cells, decimal=decimal, missing=missing, kind=kind, formats=chosen_formats)
+        changes += [f"{name}: {sentence}." for sentence in finding.changes]
+        cautions += [f"{name}: {sentence}." for sentence in finding.cautions]
+        values[name] = read(cells, finding.schema).values
+        schemas.append(finding.schema.to_dict())
+    frame = pd.DataFrame(values, copy=False)
+    frame.columns = pd.Index(list(text.names), dtype=object)
+    frame.attrs["schema"] = schemas
+    return frame, changes, cautions
+
+
+def unpacked(data: bytes, limits: Limits) -> bytes:
+    """The content of a gzip file, or the bytes themselves. Raises TableError where it is damaged or too large."""
+    if data[:2] != GZIP:
+        return data
+    data = _gunzip(data, limits)
+    if data[:2] == GZIP:
+        raise TableError("The gzip file holds another gzip file; unpack it once and choose the result.")
+    return data
 
 
 def _size_of(path: Path, limits: Limits) -> int:
