@@ -156,7 +156,7 @@ class Scorer:
         return numbers
 
     def score(self, frame: pd.DataFrame, n_carried: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """The sheet of `DetectorBundle.sheet` for all but the first `n_carried` rows, and the counts of `Baseline.count`."""
+        """`DetectorBundle.sheet` of all but the first `n_carried` rows, and the counts of `Baseline.count`."""
         X = self.matrix(frame)[n_carried:]
         sheet = self.detector.sheet(self.model.anomaly_score(X))
         return sheet, self.detector.baseline.count(X, sheet["score"])

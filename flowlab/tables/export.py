@@ -49,13 +49,17 @@ def to_csv_lines(columns: Iterable[pa.ChunkedArray]) -> pa.ChunkedArray:
         cells = cells.cast(pa.large_string())
         risky = may_execute(cells)
         if pc.any(risky).as_py():
-            cells = pc.if_else(risky, pc.binary_join_element_wise("'", cells, ""), cells)
+            cells = pc.if_else(risky, pc.binary_join_element_wise(_text("'"), cells, _text("")), cells)
         special = pc.match_substring_regex(cells, r'[",\r\n]')
         if pc.any(special).as_py():
             doubled = pc.replace_substring(cells, '"', '""')
-            cells = pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
+            cells = pc.if_else(special, pc.binary_join_element_wise(_text('"'), doubled, _text('"'), _text("")), cells)
         written.append(cells)
-    return pc.binary_join_element_wise(*written, ",") if len(written) > 1 else written[0]
+    return pc.binary_join_element_wise(*written, _text(",")) if len(written) > 1 else written[0]
+
+
+def _text(literal: str) -> pa.Scalar:
+    return pa.scalar(literal, pa.large_string())
 
 
 def _neutral(cell: object) -> object:

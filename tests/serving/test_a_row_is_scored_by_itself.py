@@ -28,7 +28,7 @@ MODELS = {
     "gaussian": {},
     "neighbours": {},
     "forest": {"n_trees": 10},
-    "affine": {"n_steps": 20, "n_layers": 2, "hidden_features": 8},
+    "affine": {"n_steps": 50, "n_layers": 2, "hidden_features": 8},
 }
 
 
