@@ -14,6 +14,8 @@ from flowlab.records import TrainEvent
 
 State = Mapping[str, np.ndarray]
 """Named arrays that survive NPZ without pickle; texts are zero-dimensional string arrays."""
+ROW_BLOCK = 256
+"""Rows from which on linear algebra libraries round each row of a product alike, however many there are."""
 
 
 class DensityModel(DensityMixin, BaseEstimator, ABC):
@@ -57,8 +59,15 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
         """Score per row, shape (n_samples,); higher is more normal; a log-density in nats where `is_density`."""
 
     def anomaly_score(self, X) -> np.ndarray:
-        """Higher is more anomalous, shape (n_samples,): the one place where the sign changes."""
-        return -self.score_samples(X)
+        """Minus `score_samples`, shape (n_samples,): higher is more anomalous.
+
+        The bits of a row's score are those of that row alone. Matrix products round otherwise for a few rows than for
+        many, so the number of rows is brought to a multiple of `ROW_BLOCK`, from where on they do not.
+        """
+        n_rows = len(X)
+        if isinstance(X, np.ndarray) and X.ndim == 2 and n_rows % ROW_BLOCK:
+            X = np.concatenate([X, np.repeat(X[-1:], -n_rows % ROW_BLOCK, axis=0)])
+        return -self.score_samples(X)[:n_rows]
 
     def score(self, X, y=None) -> float:
         """Mean of `score_samples`."""
