@@ -41,7 +41,7 @@ FIELDS = ("table", "protocol", "seed", "model", "auroc", "precision", "fit_s", "
 
 
 class EncodedDetector:
-    """The detector as it meets a table of the user's: the columns go through `TableEncoder` first, fitted to the rows."""
+    """The detector as it meets a table of the user's: columns go through a `TableEncoder` fitted to the rows."""
 
     def __init__(self, seed: int, rows: str) -> None:
         self.detector = detector.Detector(trained_on=rows, random_state=seed)

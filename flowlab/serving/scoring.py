@@ -28,7 +28,7 @@ from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
 from flowlab.tables.cells import text_cells
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
-from flowlab.tables.filetype import refuse_foreign, to_utf8
+from flowlab.tables.filetype import codec_of, refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.read import GZIP, PARQUET, read_table, unpacked
 from flowlab.tables.schema import MAX_VIOLATIONS, ColumnSchema, Violation, as_schema, read_frame
@@ -422,6 +422,5 @@ class _Text:
         if self._decoder is None:
             # the first block's last line may be cut inside a character: it is judged without it
             _, encoding, _ = to_utf8(data[: data.rfind(b"\n") + 1] or data)
-            codec = "cp1252" if "1252" in encoding else "latin-1" if "Latin" in encoding else "utf-8-sig"
-            self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+            self._decoder = codecs.getincrementaldecoder(codec_of(encoding))(errors="replace")
         return self._decoder.decode(data, final=not data).encode()

@@ -6,6 +6,8 @@ import codecs
 import pickletools
 import re
 
+import charset_normalizer
+
 from flowlab.tables.limits import TableError
 
 SAMPLE_BYTES = 256_000
@@ -35,6 +37,18 @@ _FOREIGN = (
     (b"MZ", "a program", "choose a CSV or Parquet file"),
     (b"{\\rtf", "an RTF document", "save the table as CSV"),
 )
+
+ENCODINGS = {
+    "cp1252": "Latin-1 (Windows-1252)", "latin-1": "Latin-1", "cp1250": "Windows-1250", "cp1251": "Windows-1251",
+    "cp1253": "Windows-1253", "koi8_r": "KOI8-R", "cp932": "Shift-JIS", "euc_jp": "EUC-JP", "gb18030": "GB 18030",
+    "big5": "Big5", "euc_kr": "EUC-KR",
+}  # fmt: skip
+"""Codecs from before UTF-8 that are recognised, and what people call them."""
+
+
+def codec_of(name: str) -> str:
+    """The codec of an encoding as `to_utf8` names it."""
+    return next((codec for codec, known in ENCODINGS.items() if known == name), "utf-8-sig")
 
 
 def refuse_foreign(data: bytes) -> None:
@@ -130,7 +144,31 @@ def _from_bytes(data: bytes) -> tuple[bytes, str, int]:
     beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
     if unreadable <= 0.1 * beyond_ascii:  # mostly sound UTF-8 with a few broken characters
         return text.encode(), "UTF-8", unreadable
+    codec = _older_codec(data)
+    return data.decode(codec, "replace").encode(), ENCODINGS[codec], 0
+
+
+def _has_words(text: str) -> bool:
+    """Whether most letters beyond ASCII stand beside another one, as in words of other scripts."""
+    letters = re.findall(r"[^\W\d_a-zA-Z]+", text)
+    return sum(len(word) for word in letters if len(word) > 1) > 0.7 * sum(map(len, letters)) > 0
+
+
+def _older_codec(data: bytes) -> str:
+    """The codec of text from before UTF-8; where several fit alike, one of western Europe."""
+    sample = b"".join(re.findall(rb"[^\r\n]*[\x80-\xff][^\r\n]*[\r\n]*", data[: 4 * SAMPLE_BYTES])[:500])
+    matches = list(charset_normalizer.from_bytes(sample, cp_isolation=list(ENCODINGS), threshold=0.5))
+    best = matches[0] if matches else None
+    is_western = best is None or any(m.encoding in ("cp1250", "cp1252") and m.chaos <= best.chaos for m in matches)
+    if not is_western and _has_words(sample.decode(best.encoding, "replace")):
+        return best.encoding
+    # a sign within a word, such as the 3 of L\u00b3\u00f3d\u017a, is a letter of central Europe
+    western = sample.decode("cp1252", "replace")
+    beyond_ascii = sum(not character.isascii() for character in western)
+    if len(re.findall(r"(?<=[^\W\d_])[\u00a1-\u00bf](?=[^\W\d_])", western)) > 0.1 * beyond_ascii:
+        return "cp1250"
     try:
-        return data.decode("cp1252").encode(), "Latin-1 (Windows-1252)", 0
+        data.decode("cp1252")
     except UnicodeDecodeError:
-        return data.decode("latin-1").encode(), "Latin-1", 0
+        return "latin-1"
+    return "cp1252"

@@ -50,7 +50,7 @@ def plain_values(cells: pa.ChunkedArray, decimal: str) -> np.ndarray | None:
     except pa.ArrowInvalid:
         return None
     values = numbers.to_numpy()
-    beyond = np.abs(values) > 2**53
+    beyond = np.abs(values) >= 2**53
     if (np.isnan(values).sum() != filled.null_count) or (beyond.any() and not np.isfinite(values[beyond]).all()):
         return None  # nan and inf are words
     if beyond.any() and pc.any(_matches(cells.filter(pa.array(beyond)), r"^[+-]?\d+$")).as_py():
@@ -74,7 +74,7 @@ def are_codes(distinct: Distinct) -> bool:
     if distinct.share(_mask(_matches(texts, r"^\+\d[\d ()/-]{6,}$"))) > 0.5:
         return True
     long = texts.filter(_matches(texts, r"^[+-]?\d{16,}$"))
-    return any(abs(int(text)) > 2**53 for text in long.slice(0, 10_000).to_pylist())
+    return any(abs(int(text)) >= 2**53 for text in long.slice(0, 10_000).to_pylist())
 
 
 def style_of(distinct: Distinct, likely_decimal: str) -> NumberStyle | None:

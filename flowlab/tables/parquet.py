@@ -98,6 +98,7 @@ def _unpacked_size(column: object) -> int:
 
 def _to_pandas(column: object) -> pd.Series:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.types as t
 
     kind = column.type
@@ -107,20 +108,16 @@ def _to_pandas(column: object) -> pd.Series:
     if t.is_decimal(kind):
         column = column.cast(pa.float64())
     elif t.is_timestamp(kind):
-        column = (
-            column.cast(pa.timestamp("ns"), safe=False)
-            if kind.tz is None
-            else column.cast(pa.timestamp("ns", "UTC"), safe=False)
-        )
+        column = column.cast(pa.timestamp("us", kind.tz and "UTC"), safe=False)
         return column.to_pandas().dt.tz_localize(None) if kind.tz else column.to_pandas()
     elif t.is_date(kind):
-        column = column.cast(pa.timestamp("ns"), safe=False)
+        column = column.cast(pa.timestamp("us"), safe=False)
     elif t.is_duration(kind):
         return column.to_pandas().dt.total_seconds()
     elif t.is_time(kind):
         column = column.cast(pa.string())
     elif t.is_boolean(kind) and column.null_count:
-        return column.cast(pa.string()).to_pandas().astype("str")
+        return pc.utf8_capitalize(column.cast(pa.string())).to_pandas().astype("str")
     elif t.is_null(kind):
         column = column.cast(pa.float64())
     values = column.to_pandas()
