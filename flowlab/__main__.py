@@ -77,6 +77,8 @@ def train(options: argparse.Namespace) -> int:
     if threshold.refused:
         raise ValueError(threshold.sentence)
     print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
+    for sentence in evidence.level_notes():
+        print(sentence)
     for part in ("validation", "test"):
         print(_quality(evidence, part, threshold.value))
     detector = make_detector(spec, options.seed, model.get_state(), evidence, threshold)

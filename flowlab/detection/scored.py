@@ -12,6 +12,7 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.detection import rules
 from flowlab.detection.conformal import conformal_p_values
 from flowlab.detection.cost import CostModel
+from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.metrics import ThresholdCurves, percentiles, threshold_curves
 from flowlab.detection.threshold import HIGHEST, Threshold
 
@@ -62,19 +63,33 @@ class Evidence:
     Attributes
     ----------
     dataset : labels, times and division of the rows
-    scores : (n_rows,) finite anomaly scores; infinite ones, and nan, count as 1e100
+    scores : (n_rows,) finite anomaly scores; infinite ones, and nan, count as 1e100. Under a context they are
+        -log tail probabilities within the row's level, in nats
+    level_calibration : what made them of the model's scores, None without a context
     """
 
     dataset: Dataset
     scores: np.ndarray
+    level_calibration: LevelCalibration | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, scores) -> Evidence:
-        """Evidence from anomaly scores (n_rows,), one per row of the data set; ValueError for another shape."""
+        """From a model's anomaly scores (n_rows,) of all rows, which are calibrated within each level of a context."""
         scores = np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST)
         if scores.shape != (len(dataset),):
             raise ValueError(f"scores must be one per row: ({len(dataset)},) expected, {scores.shape} came")
-        return cls(dataset, np.clip(scores, -HIGHEST, HIGHEST))
+        scores = np.clip(scores, -HIGHEST, HIGHEST)
+        calibration = LevelCalibration.of(dataset, scores)
+        if calibration is not None:
+            scores = calibration.of_rows(scores, dataset.X)
+        return cls(dataset, scores, calibration)
+
+    def level_notes(self) -> list[str]:
+        """Sentences on levels of the context that are judged among the rows of others; none without a context."""
+        if self.level_calibration is None:
+            return []
+        levels = self.dataset.X[:, self.level_calibration.column]
+        return self.level_calibration.small_levels() + self.level_calibration.unseen_levels(levels)
 
     def rows(self, part: str) -> np.ndarray:
         """Row numbers of a part; "unseen" are validation and test together. A part without rows stands for all."""

@@ -21,6 +21,7 @@ import flowlab
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.drift import Baseline, baseline
+from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored import Evidence, score_sheet
 from flowlab.detection.threshold import Threshold
 from flowlab.encoding.encoder import TableEncoder
@@ -52,6 +53,7 @@ class DetectorBundle:
     encoder : JSON of the TableEncoder, "" where rows are numbers already
     trained_on : "normal" where the training rows were known to be, else "all"
     facts : data set's name, number of training rows and versions, for display
+    level_calibration : what makes scores within a level of the model's scores, None without a context
     """
 
     spec: Spec
@@ -64,6 +66,7 @@ class DetectorBundle:
     encoder: str = ""
     trained_on: str = "all"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    level_calibration: LevelCalibration | None = None
 
     def model(self) -> DensityModel:
         """The fitted estimator; DetectorFileError if the arrays do not fit the spec."""
@@ -78,6 +81,11 @@ class DetectorBundle:
     def table_encoder(self) -> TableEncoder | None:
         """The encoder of raw tables, or None where rows are numbers already."""
         return TableEncoder.from_json(self.encoder) if self.encoder else None
+
+    def anomaly_score(self, model: DensityModel, X: np.ndarray) -> np.ndarray:
+        """Scores (n,) of rows X (n, n_features) by the fitted `model`; under a context calibrated within each level."""
+        scores = model.anomaly_score(X)
+        return scores if self.level_calibration is None else self.level_calibration.of_rows(scores, X)
 
     def sheet(self, scores: np.ndarray) -> dict[str, np.ndarray]:
         """`score`, `percentile`, `p_value` and `flagged` of each row, (n,), from anomaly scores (n,)."""
@@ -122,6 +130,7 @@ def make_detector(
         dataset.encoder.to_json() if dataset.encoder else "",
         "normal" if dataset.y is not None and dataset.train_on == "normal" else "all",
         facts,
+        evidence.level_calibration,
     )
 
 
@@ -136,10 +145,13 @@ def to_bytes(detector: DetectorBundle) -> bytes:
         "trained_on": detector.trained_on,
         "facts": dict(detector.facts),
     }
+    statistics = {"calibration": detector.calibration, **detector.baseline.to_arrays()}
+    if detector.level_calibration is not None:
+        statistics |= detector.level_calibration.to_arrays()
     members = {
         "detector.json": json.dumps(description, sort_keys=True, allow_nan=False).encode(),
         "model.npz": _npz(detector.state),
-        "statistics.npz": _npz({"calibration": detector.calibration, **detector.baseline.to_arrays()}),
+        "statistics.npz": _npz(statistics),
     }
     manifest = {
         "format": FORMAT,
@@ -180,6 +192,7 @@ def from_bytes(data: bytes) -> DetectorBundle:
             str(description["encoder"]),
             "normal" if description["trained_on"] == "normal" else "all",
             dict(description["facts"]),
+            LevelCalibration.from_arrays(statistics, len(description["columns"])),
         )
     except DetectorFileError:
         raise

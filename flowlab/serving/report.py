@@ -52,7 +52,8 @@ def detection_report(
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [
         f"<h1>{_text(title)}</h1><p>FlowLab detection report, {made}.</p>",
-        f"<h2>The threshold</h2><p>Rows with an anomaly score of at least <b>{_text(plain(threshold.value))}</b> are "
+        f"<h2>The threshold</h2><p>Rows with an anomaly score{_unit(evidence)} of at least "
+        f"<b>{_text(plain(threshold.value))}</b> are "
         f"flagged. {_text(threshold.sentence)} {_text(threshold.caution)}</p>",
         f"<p>{_text(meaning(evidence, threshold))}</p>",
         f"<h2>What it does</h2>{_measures(evidence, threshold)}",
@@ -86,7 +87,13 @@ def meaning(evidence: Evidence, threshold: Threshold) -> str:
     if threshold.interval is not None:
         low, high = map(plain, threshold.interval)
         text += f" Other rows of the same kind would have put it between {low} and {high} (95 %, bootstrap)."
+    text = " ".join([text, *evidence.level_notes()])
     return text + " All of this holds for rows from the same source; after a change there, choose it again."
+
+
+def _unit(evidence: Evidence) -> str:
+    calibration = evidence.level_calibration
+    return "" if calibration is None else f", the {_text(calibration.score_label)},"
 
 
 def _measures(evidence: Evidence, threshold: Threshold) -> str:

@@ -22,7 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from flowlab.detection.drift import drift_sentences
+from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored import ADDED, with_scores
+from flowlab.encoding.plans import column_as_learned
 from flowlab.jobs.pool import pool
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
 from flowlab.tables.cells import text_cells
@@ -158,12 +160,23 @@ class Scorer:
     def score(self, frame: pd.DataFrame, n_carried: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """`DetectorBundle.sheet` of all but the first `n_carried` rows, and the counts of `Baseline.count`."""
         X = self.matrix(frame)[n_carried:]
-        sheet = self.detector.sheet(self.model.anomaly_score(X))
+        sheet = self.detector.sheet(self.detector.anomaly_score(self.model, X))
         return sheet, self.detector.baseline.count(X, sheet["score"])
 
     def notes(self, frame: pd.DataFrame) -> list[str]:
         """What the frame holds that the features cannot show: new categories, constants that changed."""
-        return [] if self.encoder is None else self.encoder.unfamiliar(frame)
+        sentences = [] if self.encoder is None else self.encoder.unfamiliar(frame)
+        calibration = self.detector.level_calibration
+        if calibration is not None:
+            sentences += calibration.small_levels() + calibration.unseen_levels(self._levels(frame, calibration))
+        return sentences
+
+    def _levels(self, frame: pd.DataFrame, calibration: LevelCalibration) -> np.ndarray:
+        """The context of each row as the features have it, (n,)."""
+        if self.encoder is None:
+            return pd.to_numeric(frame[calibration.name], errors="coerce").to_numpy(np.float64)
+        plan = next(plan for plan in self.encoder.columns_ if plan.name == calibration.name)
+        return plan.codes(column_as_learned(frame, plan)).astype(np.float64)
 
     def _check_names(self, names: Sequence[str]) -> None:
         wanted = list(self.detector.columns if self.encoder is None else dict.fromkeys(self.encoder.sources_))

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
+from flowlab.detection.levels import LevelCalibration
 from flowlab.explain import Reference, explain, repair
 from flowlab.models.base import DensityModel
 from flowlab.views.density import check_row
@@ -24,7 +25,7 @@ def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20
     """
     row = check_row(dataset, row)
     told = dataset.told_row(row)
-    found = explain(model, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
+    found = explain(_judge(model, dataset), dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
     return {
         "name": np.array([reason.name for reason in found.reasons], dtype=str),
         "contribution": np.array([reason.contribution for reason in found.reasons]),
@@ -45,10 +46,11 @@ def top_reasons(model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_
     -------
     rows : (m,) as asked; words : (m, n_reasons) text, "" where fewer columns add to the score
     """
+    judge = _judge(model, dataset)
     words = np.full((len(rows), n_reasons), "", dtype=object)
     for i, row in enumerate(rows):
         row, told = check_row(dataset, row), dataset.told_row(row)
-        found = explain(model, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
+        found = explain(judge, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
         texts = [reason.sentence for reason in found.reasons if reason.contribution > 0]
         words[i, : len(texts)] = texts
     return {"rows": np.array(rows, int), "words": words.astype(str)}
@@ -64,7 +66,7 @@ def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) 
     """
     row = check_row(dataset, row)
     told = dataset.told_row(row)
-    found = repair(model, dataset.X[row], _reference(dataset), float(threshold), told_row=told)
+    found = repair(_judge(model, dataset), dataset.X[row], _reference(dataset), float(threshold), told_row=told)
     return {
         "name": np.array([edit.name for edit in found.edits], dtype=str),
         "old": np.array([edit.old for edit in found.edits], dtype=str),
@@ -83,6 +85,32 @@ def usual_rows(dataset: Dataset) -> np.ndarray:
     if dataset.y is None or (dataset.y[rows] == 0).sum() < 2:
         return rows
     return rows[dataset.y[rows] == 0]
+
+
+class _WithinLevels:
+    """A model whose anomaly scores are calibrated within each level of the context, as those of `Evidence` are."""
+
+    def __init__(self, model: DensityModel, calibration: LevelCalibration) -> None:
+        self._model, self._calibration = model, calibration
+
+    def __getattr__(self, name: str):
+        return getattr(self._model, name)
+
+    def anomaly_score(self, X: np.ndarray) -> np.ndarray:
+        return self._calibration.of_rows(self._model.anomaly_score(X), X)
+
+
+def _judge(model: DensityModel, dataset: Dataset) -> DensityModel | _WithinLevels:
+    """What gives the scores that the Detect page shows of the data set's rows."""
+    if dataset.context is None:
+        return model
+    # a model in training is another one at every step: its scores of a few rows tell
+    return _WithinLevels(model, _calibration(model, dataset, tuple(model.anomaly_score(dataset.X[:8]))))
+
+
+@lru_cache(maxsize=4)
+def _calibration(model: DensityModel, dataset: Dataset, few_scores: tuple[float, ...]) -> LevelCalibration:
+    return LevelCalibration.of(dataset, np.asarray(model.anomaly_score(dataset.X), np.float64))
 
 
 @lru_cache(maxsize=4)

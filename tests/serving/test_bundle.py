@@ -73,7 +73,7 @@ def test_a_detector_that_judges_rows_among_their_kind_scores_the_same(model):
     detector, dataset, evidence = _detector(model, roles="context=4", n_steps=50)
     assert dataset.columns[dataset.context] == "colour"
     again = from_bytes(to_bytes(detector))
-    np.testing.assert_allclose(again.model().anomaly_score(dataset.X), evidence.scores, rtol=1e-6)
+    np.testing.assert_allclose(again.anomaly_score(again.model(), dataset.X), evidence.scores, rtol=1e-6)
     later = _table(seed=5)
     later.loc[:9, "colour"] = "violet"
     _, scored = _score(detector, _csv(later))

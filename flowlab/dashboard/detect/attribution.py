@@ -111,7 +111,8 @@ def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> No
         st.warning(formatting.escaped(error))
         return
     st.markdown(formatting.escaped(str(attribution["sentence"])))
-    unit = "nats" if catalog.make_model(state.spec().model).is_density else "units of the score"
+    in_nats = catalog.make_model(state.spec().model).is_density or evidence.level_calibration is not None
+    unit = "nats" if in_nats else "units of the score"
     fig = plots.reasons_bars(attribution["name"], attribution["contribution"], unit, state.is_dark(), n_shown=6)
     st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=str(attribution["sentence"]))
     names = {"column": "name", "value": "value", "usual": "usual"}

@@ -65,7 +65,8 @@ def report_maker(
 def _figures(evidence: Evidence, threshold: Threshold) -> list:
     rows = evidence.rows("unseen")
     scores = evidence.scores[rows]
-    axis = ScoreAxis.of(scores)
+    calibration = evidence.level_calibration
+    axis = ScoreAxis.of(scores, *([] if calibration is None else [f"anomaly score, {calibration.score_label}"]))
     edges, counts = score_bins(scores, evidence.labels("unseen"), bin_edges(axis, scores))
     figures = [
         (

@@ -32,7 +32,7 @@ def page() -> None:
         return
     key = f"{run.run_id} {run.updated if run.is_usable else services.version(run, services.look(run, PAGE))}"
     evidence = scored_rows(key, run.run_id)
-    axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title())
+    axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title(evidence))
     grid = _grid(evidence, axis)
     choice = threshold.controls(evidence, key)
     left, right = st.columns([2.6, 1], gap="medium")
@@ -42,6 +42,8 @@ def page() -> None:
     with right:
         _measures(evidence, key, choice)
     threshold.sentence(choice)
+    if notes := evidence.level_notes():
+        st.caption(formatting.escaped(" ".join(notes)))
     tabs = {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
     if evidence.dataset.y is None:
         del tabs["ROC and precision-recall"]
@@ -61,7 +63,9 @@ def scored_rows(key: str, run_id: str) -> Evidence:
     return Evidence.of(services.dataset(), scores)
 
 
-def _score_title() -> str:
+def _score_title(evidence: Evidence) -> str:
+    if evidence.level_calibration is not None:
+        return f"anomaly score, {evidence.level_calibration.score_label}"
     model = catalog.make_model(state.spec().model)
     return (
         "anomaly score, negative log-density (nats)"

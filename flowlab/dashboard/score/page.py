@@ -103,7 +103,8 @@ def _opened(detector: bytes) -> DetectorBundle | None:
 def _describe(detector: DetectorBundle) -> None:
     rows = formatting.plural(int(detector.facts.get("training_rows", 0)), "row")
     what = f"{catalog.MODELS[detector.spec.name].label} trained on {rows} of {detector.facts.get('data') or 'a table'}"
-    flags = f"rows with a score of at least {formatting.plain(detector.threshold.value)} are flagged"
+    unit = "" if detector.level_calibration is None else f" ({detector.level_calibration.score_label})"
+    flags = f"rows with a score{unit} of at least {formatting.plain(detector.threshold.value)} are flagged"
     st.markdown(formatting.escaped(f"{what}; {flags}. {detector.threshold.sentence}"))
 
 

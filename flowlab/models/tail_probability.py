@@ -1,0 +1,40 @@
+"""From anomaly scores to tail probabilities: how many rows score at least as high."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TAIL_SHARE = 0.1
+"""The highest scores, whose mean excess sets the scale of the tail."""
+
+
+@dataclass(frozen=True)
+class TailProbability:
+    """-log of the share of training rows that are at least as anomalous, as a continuous function of the score.
+
+    Between the training scores it is interpolated. Beyond the largest it goes on as a Pareto tail whose scale is the
+    mean excess of the highest tenth; its logarithm grows slowly, so that no member dominates the others.
+    """
+
+    scores: np.ndarray
+    surprise: np.ndarray
+    slope: float
+
+    @classmethod
+    def fit(cls, scores: np.ndarray) -> TailProbability:
+        """From the anomaly scores (n,) of training rows."""
+        ordered = np.sort(scores)
+        n = len(ordered)
+        knots, first = np.unique(ordered, return_index=True)
+        start = ordered[min(n - 1, int((1 - TAIL_SHARE) * n))]
+        excess = float(np.mean(ordered[ordered >= start] - start))
+        spread = float(ordered[-1] - ordered[0])
+        smallest = max(1e-3 * spread, 1e-9 * max(1.0, float(np.abs(ordered[-1]))))
+        return cls(knots, -np.log((n - first) / (n + 1)), 1.0 / max(excess, smallest))
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """-log tail probability in nats, shape (n,); finite for every finite score."""
+        inside = np.interp(scores, self.scores, self.surprise)
+        return inside + np.log1p(np.maximum(scores - self.scores[-1], 0.0) * self.slope)
