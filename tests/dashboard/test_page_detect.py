@@ -5,6 +5,8 @@ import pytest
 from pages_driver import enter, in_link, labelled, open_page, said, train
 from streamlit.testing.v1 import AppTest
 
+from flowlab.detection.threshold import plain
+
 LABELLED = {"data": "moons", "data.n_samples": "2000", "data.anomaly_share": "0.05", "model": "gaussian"}
 UNLABELLED = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
 
@@ -111,6 +113,35 @@ def test_reasons_of_an_uploaded_table_speak_of_its_columns_and_values():
     assert "Set machine from saw to lathe" in text or "Set temperature from 65.5 to " in text
     reasons = next(d.value for d in at.dataframe if list(d.value) == ["column", "value", "usual"])
     assert set(reasons["column"]) == {"machine", "temperature"} and set(reasons["value"]) == {"saw", "65.5"}
+
+
+def test_under_a_context_every_score_of_the_page_is_calibrated_within_its_level():
+    import pandas as pd
+
+    from flowlab import catalog
+    from flowlab.dashboard.shell import services
+    from flowlab.detection.scored import Evidence
+    from flowlab.records import Spec
+
+    rng = np.random.default_rng(0)
+    machine = np.repeat(["mill", "saw", "press"], [1000, 960, 40])
+    spread = np.where(machine == "saw", 2.0, 1.0)[:, None]
+    frame = pd.DataFrame(rng.normal(size=(2000, 2)) * spread, columns=["pressure", "speed"]).assign(machine=machine)
+    data = {"digest": services.store().put_table(frame), "roles": "context=3"}
+    query = {"data": "upload", **{f"data.{name}": value for name, value in data.items()}}
+    query |= {"model": "affine", "model.n_steps": "60"}
+    train(query)
+    dataset = catalog.make_dataset(Spec("upload", data), 0, load_table=lambda digest: frame)
+    model = catalog.make_model(Spec("affine", {"n_steps": 60}), 0, dataset).fit(dataset.part("train"))
+    row = int(np.argmax(Evidence.of(dataset, model.anomaly_score(dataset.X)).scores))
+    at = open_page("detect", query, row=row, repair="true")
+    text = said(at).replace("\\", "")
+    assert "Levels of machine with fewer than 100 training rows" in text and "press (" in text
+    scores = at.dataframe[0].value["anomaly score"]
+    assert scores.between(0, 30).all()
+    told = plain(float(scores[at.dataframe[0].value["row"] == row].iloc[0]))
+    assert f"score {told} · flagged" in text and f"the score falls from {told}" in text
+    assert "within the level of machine (nats)" in str(at.get("plotly_chart")[0].proto.spec)
 
 
 def test_the_table_to_leave_with_has_the_users_columns_and_ours():
