@@ -12,8 +12,9 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored import Evidence
-from flowlab.records import Spec
+from flowlab.records import RunSpec, Spec
 from flowlab.serving.bundle import from_bytes, make_detector, to_bytes
+from flowlab.serving.report import detection_report
 from flowlab.serving.scoring import Scorer, score_file
 
 SPREAD = {"mill": 1.0, "saw": 2.0}
@@ -195,6 +196,19 @@ def test_reasons_and_repair_speak_of_the_same_score(trained):
     found = views.repaired(model, evidence.dataset, row, detector.threshold.value)
     assert found["before"] == pytest.approx(evidence.scores[row])
     assert found["succeeded"] and found["after"] < detector.threshold.value
+
+
+def test_the_report_names_the_unit_of_the_score_and_the_levels_that_borrow(trained):
+    _, evidence, detector = trained
+    spec = RunSpec(Spec("upload"), detector.spec)
+    page = detection_report("machines", spec, evidence, detector.threshold).decode()
+    assert "an anomaly score, the -log tail probability within the level of machine (nats), of at least" in page
+    rows = evidence.rows("train")
+    few = evidence.dataset.X.copy()
+    few[rows[:7], evidence.dataset.context] = 2.0
+    named = replace(evidence.dataset, X=few, levels=("saw", "mill", "press"))
+    page = detection_report("machines", spec, Evidence.of(named, evidence.scores), detector.threshold).decode()
+    assert "fewer than 100 training rows are judged partly among the rows of all levels: press (7 rows)." in page
 
 
 def test_arrays_that_do_not_fit_together_are_refused(trained):
