@@ -50,12 +50,12 @@ def truth_of(text: str) -> bool | None:
 
 def has_name_shape(text: str, others: Iterable[str]) -> bool:
     """Whether a usual text for "no value" looks like the values beside it: NA among countries, Null among names."""
-    shapes = (r"[A-Z]{2}", r"[A-Z]{3}") if text.isupper() else (r"[A-Z][a-z'’-]+",) if text.istitle() else ()
     others = [other for other in others if other != text]
-    return len(others) >= 5 and any(
-        re.fullmatch(shape, text) and np.mean([bool(re.fullmatch(shape, other)) for other in others]) >= 0.8
-        for shape in shapes
-    )
+    if text.isupper() and len(text) <= 3:
+        alike = [other.isupper() and len(other) == len(text) for other in others]
+    else:
+        alike = [text.istitle() and other.istitle() for other in others]
+    return len(others) >= 3 and float(np.mean(alike)) >= 0.8
 
 
 def spellings(codes: Iterable[str | float]) -> frozenset[str]:

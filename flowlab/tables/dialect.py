@@ -178,7 +178,7 @@ def _split(
 
 
 def _delimiter(lines: list[str], quotechar: str) -> str:
-    if len(lines) > 2 and "," not in lines[0] and all(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", line) for line in lines[1:]):
+    if len(lines) > 2 and "," not in lines[0] and all(re.fullmatch(r"\s*[+-]?\d+(,\d+)?\s*", x) for x in lines[1:]):
         return ";"  # one column of numbers with decimal commas
     best, best_score = ",", 0.0
     for candidate in DELIMITERS:
@@ -202,6 +202,8 @@ def _delimiter(lines: list[str], quotechar: str) -> str:
 def _looks_like_header(top: list[str], body: list[list[str]]) -> bool:
     if not body:
         return not any(is_number(cell) for cell in top)
+    if _counts_columns(top, body):
+        return True
     above_values = numbers_above = 0
     for index, cell in enumerate(top):
         column = [row[index] for row in body if index < len(row) and row[index].strip().lower() not in MISSING_TEXTS]
@@ -218,11 +220,18 @@ def _looks_like_header(top: list[str], body: list[list[str]]) -> bool:
 
 
 def _is_year_above(cell: str, column: list[str]) -> bool:
-    """Whether a number in the first row is a year that names its column: what stands below are no years."""
-    year = re.compile(r"(19|20)\d{2}")
-    return bool(year.fullmatch(cell.strip())) and sum(bool(year.fullmatch(v.strip())) for v in column) < 0.5 * len(
-        column
-    )
+    """Whether a year or a date in the first row names its column: what stands below are none."""
+    year = re.compile(r"\s*(19|20)\d{2}(-\d{2}){0,2}\s*")
+    return bool(year.fullmatch(cell)) and sum(bool(year.fullmatch(below)) for below in column) < 0.5 * len(column)
+
+
+def _counts_columns(top: list[str], body: list[list[str]]) -> bool:
+    """Whether the first row numbers the columns, as data frames without names are written."""
+    numbered = [cell.strip() for cell in top if cell.strip()]
+    first = int(numbered[0]) if numbered and numbered[0] in ("0", "1") else None
+    if first is None or len(numbered) < 2 or numbered != [str(first + i) for i in range(len(numbered))]:
+        return False
+    return any("." in cell or not is_number(cell) for row in body for cell in row if cell.strip())
 
 
 def _decimal(body: list[list[str]], delimiter: str) -> tuple[str, bool]:

@@ -73,6 +73,9 @@ def are_codes(distinct: Distinct) -> bool:
         return True
     if distinct.share(_mask(_matches(texts, r"^\+\d[\d ()/-]{6,}$"))) > 0.5:
         return True
+    odd = ~_mask(digits)
+    if 3 <= odd.sum() < len(odd) and _mask(_matches(texts.filter(pa.array(odd)), r"^[A-Za-z]{1,3}-?\d+$")).all():
+        return True  # M104 among 101, 102 and 103
     long = texts.filter(_matches(texts, r"^[+-]?\d{16,}$"))
     return any(abs(int(text)) >= 2**53 for text in long.slice(0, 10_000).to_pylist())
 
@@ -186,9 +189,9 @@ def _said(
     if unit:
         changes.append(f"the unit {unit} behind the numbers was removed")
     if is_open:
-        one = "1,234" if pc.any(pc.match_substring(kept, ",")).as_py() else "1.234"
-        read_as = "1.234" if (decimal == ",") == ("," in one) else "1234"
-        cautions.append(f"{one} could mean 1234 or 1.234; it was read as {read_as}")
+        one = next(text for text in kept.to_pylist() if "," in text or "." in text)
+        large, small = re.sub("[.,]", "", one), one.replace(",", ".")
+        cautions.append(f"{one} could mean {large} or {small}; it was read as {small if decimal in one else large}")
     if odd.any():
         cautions.append(_not_read(distinct, odd, "numbers"))
     return tuple(changes), tuple(cautions)

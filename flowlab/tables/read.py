@@ -15,12 +15,12 @@ from types import MappingProxyType
 import pandas as pd
 import pyarrow as pa
 
-from flowlab.tables.cells import spellings
+from flowlab.tables.cells import few, spellings
 from flowlab.tables.dialect import DELIMITERS, sniff
 from flowlab.tables.filetype import ENCODINGS, refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.parquet import read_parquet
-from flowlab.tables.schema import ColumnSchema, infer, read, schema_of_frame
+from flowlab.tables.schema import ColumnSchema, Finding, infer, read, schema_of_frame
 from flowlab.tables.text import TextTable, read_text
 
 __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
@@ -181,10 +181,19 @@ def typed(
             raise TableError(f"There is no column {column!r}; the table has {', '.join(text.names[:8])}.")
     changes, cautions = list(text.changes), list(text.cautions)
     schemas, values = [], {}
-    for name, cells in zip(text.names, text.columns):
+
+    def judge(name: str, cells: pa.ChunkedArray, missing: frozenset[str]) -> Finding:
         kind = types.get(name, "time" if name in formats else "")
-        chosen_formats = (formats[name],) if name in formats else ()
-        finding = infer(name, cells, decimal=decimal, missing=missing, kind=kind, formats=chosen_formats)
+        given = (formats[name],) if name in formats else ()
+        return infer(name, cells, decimal=decimal, missing=missing, kind=kind, formats=given)
+
+    findings = [judge(name, cells, missing) for name, cells in zip(text.names, text.columns)]
+    elsewhere = {word for finding in findings if finding.schema.kind != "text" for word in finding.missing}
+    for name, cells, finding in zip(text.names, text.columns, findings):
+        common = elsewhere.intersection(finding.schema.levels)
+        if common:  # what is missing among the numbers of a file is missing among its texts
+            finding = judge(name, cells, missing | common)
+            cautions.append(f"{name}: {few(sorted(common))} counts as missing, as in other columns.")
         changes += [f"{name}: {sentence}." for sentence in finding.changes]
         cautions += [f"{name}: {sentence}." for sentence in finding.cautions]
         values[name] = read(cells, finding.schema).values

@@ -104,6 +104,8 @@ class Finding:
     schema: ColumnSchema
     changes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """The texts for "no value" that the column holds."""
 
 
 def infer(
@@ -140,12 +142,13 @@ def infer(
     if not len(distinct):
         # a column without values is a column of numbers without values, as parsers have it
         return Finding(replace(schema, kind="number"))
-    return (
+    finding = (
         _as_truth(schema, distinct)
         or _as_number(schema, distinct)
         or _as_time(schema, distinct)
         or _as_text(schema, distinct)
     )
+    return replace(finding, missing=distinct.missing)
 
 
 def _as_truth(schema: ColumnSchema, distinct: Distinct) -> Finding | None:
@@ -176,7 +179,8 @@ def _as_time(schema: ColumnSchema, distinct: Distinct) -> Finding | None:
 def _as_text(schema: ColumnSchema, distinct: Distinct) -> Finding:
     """Text, in which a usual word for "no value" is a value where it looks like all the others."""
     cautions = []
-    named = [text for text in distinct.missing if text and has_name_shape(text, distinct.head(200))]
+    named = [text for text in distinct.missing if text not in ("", *schema.missing)]
+    named = [text for text in named if has_name_shape(text, distinct.head(200))]
     if named:
         cautions.append(f"{few(named)} could mean that a value is missing; it was kept as a value like the others")
     if numerals.are_codes(distinct):
