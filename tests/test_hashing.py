@@ -1,10 +1,8 @@
 """The one hash of the house, against values taken from the four functions it replaced."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from flowlab.encoding.numeric import cell_noise, row_keys
 from flowlab.hashing import GOLDEN, row_hashes, splitmix64, stream_seed
 from flowlab.models.autoencoders.variational import _draws_of_rows
 from flowlab.models.classical.trivial import RandomScore
@@ -39,13 +37,6 @@ def test_one_step_of_the_generator():
 )
 def test_seeds_of_the_training_loop_are_those_of_before(key, seed):
     assert stream_seed(*key) == seed
-
-
-def test_noise_of_the_encoding_is_that_of_before():
-    rows = pd.RangeIndex(3)
-    assert row_keys(rows, 0).tolist() == [0xE220A8397B1DCDAF, 0xBFEF8030DDC2D772, 0x41142829AE9E115E]
-    noise = cell_noise(row_keys(rows, 5), [1.0, -0.0, 2.5], "a")
-    assert noise.tolist() == [0.17434674811666562, -0.05561257832150207, 0.4011780764676818]
 
 
 def test_random_scores_are_those_of_before():

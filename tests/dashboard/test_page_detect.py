@@ -5,7 +5,7 @@ import pytest
 from pages_driver import enter, in_link, labelled, open_page, said, train
 from streamlit.testing.v1 import AppTest
 
-from flowlab.detection.threshold import plain
+from flowlab.formatting import plain
 
 LABELLED = {"data": "moons", "data.n_samples": "2000", "data.anomaly_share": "0.05", "model": "gaussian"}
 UNLABELLED = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
