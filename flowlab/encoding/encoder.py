@@ -19,7 +19,7 @@ from flowlab.encoding.plans import Plan, clock_features, column_as_learned, from
 from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
 from flowlab.encoding.spread import Cells, Extent
 from flowlab.tables.limits import TableError
-from flowlab.tables.schema import schema_of_frame
+from flowlab.tables.schema import ColumnSchema, schema_of_frame
 from flowlab.tables.threads import in_threads
 
 MAX_FEATURES = 4_000
@@ -261,15 +261,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         try:
             fields = json.loads(text)
             params = fields.pop("params")
-            if "random_state" in params:
-                raise ValueError(
-                    "The detector was saved by FlowLab 0.1, which spread repeated values at random when it scored; "
-                    "train it again on the same table."
-                )
             encoder = cls(**params)
             encoder.columns_ = [from_dict(column) for column in fields.pop("columns_")]
             for key in _LEARNED:
                 setattr(encoder, key, fields[key])
+            encoder.schema_ = [ColumnSchema.from_dict(column).to_dict() for column in encoder.schema_]
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is not a saved encoder ({error}); save the detector again") from None
         encoder.n_features_in_ = len(encoder.columns_)

@@ -1,7 +1,8 @@
 """A detector in one file: model, encoder, threshold and training statistics, as a zip of JSON and NPZ.
 
-Nothing in it is executed when it is read: there is no pickle, models are built from the catalog's names and ranges,
-and a digest of every member is checked first.
+Nothing in it is executed when it is read: no pickle, models are built from the catalog's names and ranges, and a
+digest of every member is checked first. Anybody may have made the file, so whatever is wrong with it, it is refused
+with a `DetectorFileError`, before it takes more memory than `unpacking` allows.
 """
 
 from __future__ import annotations
@@ -11,31 +12,32 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import flowlab
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.detection.drift import Baseline, baseline
+from flowlab.detection.drift import N_BINS, Baseline, baseline
 from flowlab.detection.levels import LevelCalibration
+from flowlab.detection.rules import RULES
 from flowlab.detection.scored import Evidence, score_sheet
 from flowlab.detection.threshold import Threshold
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.models.base import DensityModel
 from flowlab.records import Spec
+from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
 
-FORMAT, VERSION = "flowlab detector", 1
+FORMAT, VERSION = "flowlab detector", 2
 MEMBERS = ("detector.json", "model.npz", "statistics.npz")
-MAX_BYTES = 512 * 2**20
 MAX_CALIBRATION = 50_000
-
-
-class DetectorFileError(ValueError):
-    """A detector file, or a table for it, cannot be used here; the text is a sentence and a next step."""
+MAX_COLUMNS = 100_000
+MAX_SENTENCE = 4000
+DAMAGED = "The detector file is damaged inside; save it again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +71,53 @@ class DetectorBundle:
     level_calibration: LevelCalibration | None = None
 
     def model(self) -> DensityModel:
-        """The fitted estimator; DetectorFileError if the arrays do not fit the spec."""
+        """The fitted estimator; DetectorFileError where its arrays do not fit it or it cannot score typical rows."""
         try:
             model = catalog.make_model(self.spec, self.seed)
             if "trained_on" in model.get_params(deep=False) and "trained_on" not in self.spec.params:
                 model.set_params(trained_on=self.trained_on)
-            return model.set_state(self.state)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            model = model.set_state(self.state)
+            scores = model.anomaly_score(self._typical_rows())
+            if np.shape(scores) != (N_BINS - 1,) or np.isnan(scores).any():
+                raise ValueError("the model gives no score")
+            return model
+        except Exception as error:  # arrays that anybody may have written break a model in any way
             raise DetectorFileError("The model in this file does not fit its description; save it again.") from error
 
     def table_encoder(self) -> TableEncoder | None:
-        """The encoder of raw tables, or None where rows are numbers already."""
-        return TableEncoder.from_json(self.encoder) if self.encoder else None
+        """The encoder, None where rows are numbers already; DetectorFileError where it does not give `columns`."""
+        if not self.encoder:
+            return None
+        try:
+            encoder = TableEncoder.from_json(self.encoder)
+            if not 0 <= encoder.lags < len(self.columns):  # asked first: so many names would fill the memory
+                raise ValueError("lags")
+            if tuple(map(str, encoder.get_feature_names_out())) != self.columns:
+                raise ValueError("the features are others")
+            return encoder
+        except Exception as error:  # JSON that anybody may have written
+            raise DetectorFileError("The encoder in this file does not fit its description; save it again.") from error
+
+    def check(self) -> None:
+        """Try model and encoder on typical rows; DetectorFileError where they do not work."""
+        self.model()
+        encoder = self.table_encoder()
+        if encoder is None:
+            return
+        try:
+            rows = encoder.inverse_transform(self._typical_rows())
+            if encoder.time_ and encoder.time_ not in rows:
+                rows[encoder.time_] = pd.date_range("2000-01-01", periods=len(rows))
+            encoded = encoder.transform(rows)
+            if encoded.shape != (len(rows), len(self.columns)) or not np.isfinite(encoded).all():
+                raise ValueError("the encoder gives no features")
+            encoder.unfamiliar(rows)
+        except Exception as error:
+            raise DetectorFileError("The encoder in this file does not fit its description; save it again.") from error
+
+    def _typical_rows(self) -> np.ndarray:
+        """(9, n_features): the deciles of every feature in training."""
+        return np.ascontiguousarray(self.baseline.edges[:-1].T)
 
     def anomaly_score(self, model: DensityModel, X: np.ndarray) -> np.ndarray:
         """Scores (n,) of rows X (n, n_features) by the fitted `model`; under a context calibrated within each level."""
@@ -168,69 +205,153 @@ def to_bytes(detector: DetectorBundle) -> bytes:
 
 
 def from_bytes(data: bytes) -> DetectorBundle:
-    """The detector in the content of a detector file.
-
-    DetectorFileError, one sentence, for any other content, an altered or damaged file or another version.
-    """
-    members = _read_members(data)
+    """Read a detector file; DetectorFileError, one sentence, for anything else, altered or of another version."""
     try:
-        description = json.loads(members["detector.json"])
-        state = _arrays(members["model.npz"])
-        statistics = _arrays(members["statistics.npz"])
-        spec, problems = _checked_spec(description["model"])
-        if problems:
-            raise DetectorFileError(f"The model of this file cannot be made here: {problems[0]}")
-        threshold = _threshold(description["threshold"])
-        return DetectorBundle(
-            spec,
-            int(description["seed"]),
+        members = _read_members(data)
+        description = read_json(members["detector.json"])
+        state = read_arrays(members["model.npz"])
+        statistics = read_arrays(members["statistics.npz"])
+        columns = tuple(_text(name) for name in description["columns"])
+        if not 1 <= len(columns) <= MAX_COLUMNS:
+            raise ValueError("columns")
+        detector = DetectorBundle(
+            _checked_spec(description["model"]),
+            _whole(description["seed"]),
             state,
-            tuple(map(str, description["columns"])),
-            threshold,
-            statistics.pop("calibration"),
-            Baseline.from_arrays(statistics),
-            str(description["encoder"]),
-            "normal" if description["trained_on"] == "normal" else "all",
-            dict(description["facts"]),
-            LevelCalibration.from_arrays(statistics, len(description["columns"])),
+            columns,
+            _threshold(description["threshold"]),
+            _checked_calibration(statistics.pop("calibration")),
+            _checked_baseline(Baseline.from_arrays(statistics), len(columns)),
+            _text(description["encoder"], None),
+            _choice(description["trained_on"], ("normal", "all")),
+            _checked_facts(description["facts"]),
+            LevelCalibration.from_arrays(statistics, len(columns)),
         )
+        if detector.encoder:
+            read_json(detector.encoder.encode())  # within its budgets, before the encoder is made of it
+        detector.table_encoder()
+        return detector
     except DetectorFileError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise DetectorFileError("The detector file is damaged inside; save it again.") from error
+    except Exception as error:  # KeyError, TypeError, OverflowError, MemoryError ...: anybody may have made the file
+        raise DetectorFileError(DAMAGED) from error
+
+
+def describe_detector(data: bytes) -> dict[str, Any]:
+    """What people read of a detector file, and what summing up its scores takes: texts, numbers and lists of them.
+
+    A function of the file's bytes alone, so that a process of its own can carry it out on a file of unknown origin.
+    Model and encoder are tried on typical rows. DetectorFileError, one sentence, where anything is wrong.
+
+    Returns
+    -------
+    dict of model (its label), data, training_rows, threshold, sentence (why that threshold), unit (of a
+    score that is calibrated within levels, else ""), expected (share of normal
+    rows outside training that it flags), columns (names of the features)
+    """
+    detector = from_bytes(data)
+    detector.check()
+    return description(detector)
+
+
+def description(detector: DetectorBundle) -> dict[str, Any]:
+    """See `describe_detector`."""
+    return {
+        "model": catalog.MODELS[detector.spec.name].label,
+        "data": str(detector.facts.get("data") or "a table"),
+        "training_rows": int(detector.facts.get("training_rows", 0)),
+        "threshold": detector.threshold.value,
+        "sentence": detector.threshold.sentence,
+        "unit": detector.level_calibration.score_label if detector.level_calibration else "",
+        "expected": float(np.mean(detector.calibration >= detector.threshold.value)),
+        "columns": list(detector.columns),
+    }
 
 
 def _read_members(data: bytes) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            if set(sizes) != {*MEMBERS, "manifest.json"}:
-                raise DetectorFileError("This is not a detector file; choose one that FlowLab saved.")
-            if sum(sizes.values()) > MAX_BYTES:
-                raise DetectorFileError(f"The detector file unpacks to more than {MAX_BYTES >> 20} MB.")
-            members = {name: archive.read(name) for name in sizes}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DetectorFileError("This is not a detector file; choose one that FlowLab saved.") from error
-    try:
-        manifest = json.loads(members.pop("manifest.json"))
-        name, version, digests = manifest["format"], manifest["version"], dict(manifest["sha256"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DetectorFileError("This is not a detector file; choose one that FlowLab saved.") from error
-    if name != FORMAT:
+    members = unpack(data, lambda names: names == {*MEMBERS, "manifest.json"})
+    manifest = read_json(members.pop("manifest.json"))
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise DetectorFileError("This is not a detector file; choose one that FlowLab saved.")
+    version, digests = manifest["version"], dict(manifest["sha256"])
+    if version == 1:
+        raise DetectorFileError(
+            "The detector was saved by FlowLab 0.1, which spread repeated values at random when it scored; train it "
+            "again on the same table."
+        )
     if version != VERSION:
-        raise DetectorFileError(f"The file has version {version!r}, this FlowLab reads {VERSION}; update FlowLab.")
+        raise DetectorFileError(
+            f"The file has version {str(version)[:20]}, this FlowLab reads {VERSION}; update FlowLab."
+        )
     for member in MEMBERS:
         if hashlib.sha256(members[member]).hexdigest() != digests.get(member):
             raise DetectorFileError(f"The detector file was altered or damaged ({member}); get it again.")
     return members
 
 
-def _checked_spec(fields: Mapping[str, Any]) -> tuple[Spec, list[str]]:
-    spec = Spec(str(fields["name"]), dict(fields["params"]))
-    if spec.name not in catalog.MODELS:
-        return spec, [f"there is no model {spec.name[:40]!r}."]
-    return catalog.MODELS[spec.name].tidy(spec)
+def _text(value: object, longest: int | None = MAX_SENTENCE) -> str:
+    if not isinstance(value, str) or (longest is not None and len(value) > longest):
+        raise ValueError("a text was expected")
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise ValueError("a whole number was expected")
+    return value
+
+
+def _number(value: object) -> float:
+    number = float(value)
+    if isinstance(value, bool) or math.isnan(number):
+        raise ValueError("a number was expected")
+    return number
+
+
+def _choice(value: Any, choices: Sequence[Any]) -> Any:
+    if value not in choices:
+        raise ValueError("one of a few values was expected")
+    return value
+
+
+def _checked_spec(fields: Mapping[str, Any]) -> Spec:
+    name = _text(fields["name"])
+    if name not in catalog.MODELS:
+        raise DetectorFileError(f"The model of this file cannot be made here: there is no model {name[:40]!r}.")
+    spec, problems = catalog.MODELS[name].tidy(Spec(name, _scalars(fields["params"])))
+    if problems:
+        raise DetectorFileError(f"The model of this file cannot be made here: {problems[0]}")
+    return spec
+
+
+def _scalars(fields: Mapping[str, Any]) -> dict[str, Any]:
+    if not all(isinstance(value, str | int | float) for value in dict(fields).values()):
+        raise ValueError("texts and numbers were expected")
+    return {_text(name): _text(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _checked_facts(fields: Mapping[str, Any]) -> dict[str, Any]:
+    facts = _scalars(fields)
+    _whole(facts.get("training_rows", 0))
+    _text(facts.get("data") or "")
+    return facts
+
+
+def _checked_calibration(scores: np.ndarray) -> np.ndarray:
+    if scores.ndim != 1 or not 1 <= len(scores) <= MAX_CALIBRATION or scores.dtype.kind != "f":
+        raise ValueError("scores were expected")
+    if (np.diff(scores) < 0).any():
+        raise ValueError("ascending scores were expected")
+    return scores
+
+
+def _checked_baseline(found: Baseline, n_columns: int) -> Baseline:
+    shares = found.shares
+    if len(shares) != n_columns + 1 or found.edges.dtype.kind != "f" or shares.dtype.kind != "f" or found.n_rows < 1:
+        raise ValueError("the statistics of training do not have the shape they should have")
+    if not np.isfinite(found.edges[:-1]).all() or not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError("the statistics of training are no shares")
+    return found
 
 
 def _threshold(fields: Mapping[str, Any]) -> Threshold:
@@ -238,9 +359,19 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
     for name in ("plateau", "interval"):
         if values[name] is not None:
             low, high = values[name]
-            values[name] = (float(low), float(high))
-    values["value"] = float(values["value"])
-    return Threshold(**values)
+            values[name] = (_number(low), _number(high))
+    return Threshold(
+        **values
+        | {
+            "value": _number(values["value"]),
+            "rule": _choice(values["rule"], (*RULES, "manual")),
+            "sentence": _text(values["sentence"]),
+            "caution": _text(values["caution"]),
+            "parameters": _scalars(values["parameters"]),
+            "n_rows": _whole(values["n_rows"]),
+            "refused": bool(_choice(values["refused"], (False, True))),
+        }
+    )
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
@@ -264,8 +395,3 @@ def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
             np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
     return content.getvalue()
-
-
-def _arrays(data: bytes) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}

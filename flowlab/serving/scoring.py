@@ -159,9 +159,14 @@ class Scorer:
 
     def score(self, frame: pd.DataFrame, n_carried: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """`DetectorBundle.sheet` of all but the first `n_carried` rows, and the counts of `Baseline.count`."""
-        X = self.matrix(frame)[n_carried:]
-        sheet = self.detector.sheet(self.detector.anomaly_score(self.model, X))
-        return sheet, self.detector.baseline.count(X, sheet["score"])
+        try:
+            X = self.matrix(frame)[n_carried:]
+            sheet = self.detector.sheet(self.detector.anomaly_score(self.model, X))
+            return sheet, self.detector.baseline.count(X, sheet["score"])
+        except (TableError, DetectorFileError):
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise DetectorFileError("The detector in this file cannot score these rows; train it again.") from error
 
     def notes(self, frame: pd.DataFrame) -> list[str]:
         """What the frame holds that the features cannot show: new categories, constants that changed."""
@@ -273,13 +278,10 @@ def score_file(
     progress : called after each block with rows scored and bytes read so far
     reading : delimiter, decimal, encoding and header of the text, where they are not to be recognised
     """
-    opened = from_bytes(detector)
     start = source.read(4096)
     source.seek(0)
     refuse_foreign(start)
     began = time.perf_counter()
-    encoder = opened.table_encoder()
-    wanted = list(opened.columns if encoder is None else dict.fromkeys(encoder.sources_))
     if start.startswith(GZIP):
         source = io.BytesIO(unpacked(source.read(), Limits()))
         start = source.read(4096)
@@ -287,11 +289,22 @@ def score_file(
     elif not start.startswith(PARQUET) and (b"\x00" in start or start.startswith(WIDE)):
         source = io.BytesIO(to_utf8(source.read())[0])
     with pool(width, nice) as imap:
+        # a file of unknown origin is opened where the work is done, not in a server that called this
+        opened, wanted, n_lags = next(imap(_opened, [detector]))
         if start.startswith(PARQUET):
             results = imap(score_whole, [(detector, source.read())])
         else:
-            results = imap(score_block, blocks(detector, source, wanted, encoder.lags if encoder else 0, **reading))
+            results = imap(score_block, blocks(detector, source, wanted, n_lags, **reading))
         return _drain(opened, results, sink, progress, began)
+
+
+def _opened(detector: bytes) -> tuple[DetectorBundle, list[str], int]:
+    """The detector, the columns it needs, and how many earlier rows stand beside each row."""
+    opened = from_bytes(detector)
+    encoder = opened.table_encoder()
+    if encoder is None:
+        return opened, list(opened.columns), 0
+    return opened, list(dict.fromkeys(encoder.sources_)), encoder.lags
 
 
 def _drain(

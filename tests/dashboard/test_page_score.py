@@ -9,6 +9,8 @@ import pytest
 from pages_driver import enter, open_page, press, said, train
 from streamlit.testing.v1 import AppTest
 
+from flowlab.__main__ import main
+
 ROOT = Path(__file__).parents[2]
 QUERY = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
 
@@ -66,6 +68,24 @@ def test_without_a_trained_run_the_way_is_shown():
 def test_a_file_that_is_no_detector_is_refused():
     at = open_page("score", QUERY, source="A detector file")
     enter(at, at.file_uploader(key="score.detector"), ("x.detector", b"junk", "application/zip"))
+    assert "This is not a detector file" in said(at)
+
+
+def test_an_uploaded_detector_is_described_without_being_opened_in_the_server(monkeypatch, tmp_path):
+    from flowlab.serving import bundle
+
+    orders, detector = ROOT / "tests" / "stories" / "written_by_0_1_0" / "orders.csv", tmp_path / "orders.detector"
+    settings = ["--set", "n_flows=1", "n_steps=60"]
+    assert main(["train", str(orders), "--label", "fraud", "-o", str(detector), *settings]) == 0
+
+    def refuse(*_):
+        raise AssertionError("a stranger's file was opened in the server")
+
+    monkeypatch.setattr(bundle, "unpack", refuse)
+    at = open_page("score", QUERY, source="A detector file")
+    enter(at, at.file_uploader(key="score.detector"), ("x.detector", detector.read_bytes(), "application/zip"))
+    assert "Detector trained on 187 rows of orders.csv" in said(at) and not at.error
+    enter(at, at.file_uploader(key="score.detector"), ("x.detector", b"PK\x03\x04junk", "application/zip"))
     assert "This is not a detector file" in said(at)
 
 

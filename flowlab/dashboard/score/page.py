@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection.scored import Evidence
 from flowlab.jobs import JobError
+from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
-from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
+from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
 from flowlab.serving.scoring import Summary, score_file
 from flowlab.tables.limits import TableError
 
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
 LANES = 2
+KEPT_SECONDS = 900
+"""How long the answer to an uploaded detector file is kept."""
 
 
 def page() -> None:
@@ -35,10 +39,11 @@ def page() -> None:
         upload = st.file_uploader("File to score", type=["csv", "tsv", "txt", "gz", "parquet"], key="score.file")
     if detector is None:
         return
-    opened = _opened(detector)
-    if opened is None:
+    found = _described(detector)
+    if isinstance(found, str):
+        st.error(formatting.escaped(found))
         return
-    _describe(opened)
+    _describe(found)
     if upload is None:
         st.markdown("Choose a file with the same columns; it gets a score, percentile, p-value and flag for every row.")
         return
@@ -52,7 +57,7 @@ def page() -> None:
             return
         done = (key, *result)
         state.keep("score.done", done)
-    _show(opened, done[1], done[2], upload.name)
+    _show(found, done[1], done[2], upload.name)
 
 
 def _detector() -> bytes | None:
@@ -92,20 +97,41 @@ def _made(key: str, threshold_text: str, _make) -> bytes:
     return _make()
 
 
-def _opened(detector: bytes) -> DetectorBundle | None:
+def _described(detector: bytes) -> dict[str, Any] | str:
+    """See `describe_detector`, or a sentence that says what is wrong."""
+    if state.view(PAGE, "source", PRESENT) != UPLOADED:
+        return _own(hashlib.sha256(detector).hexdigest(), detector)
+    if not detector.startswith(b"PK"):  # no zip archive: it need not be opened to be refused
+        return "This is not a detector file; choose one that FlowLab saved."
+    return _uploaded(hashlib.sha256(detector).hexdigest(), detector)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _own(digest: str, _detector: bytes) -> dict[str, Any] | str:
     try:
-        return from_bytes(detector)
+        return description(from_bytes(_detector))
     except DetectorFileError as error:
-        st.error(formatting.escaped(error))
-        return None
+        return str(error)
 
 
-def _describe(detector: DetectorBundle) -> None:
-    rows = formatting.plural(int(detector.facts.get("training_rows", 0)), "row")
-    what = f"{catalog.MODELS[detector.spec.name].label} trained on {rows} of {detector.facts.get('data') or 'a table'}"
-    unit = "" if detector.level_calibration is None else f" ({detector.level_calibration.score_label})"
-    flags = f"rows with a score{unit} of at least {formatting.plain(detector.threshold.value)} are flagged"
-    st.markdown(formatting.escaped(f"{what}; {flags}. {detector.threshold.sentence}"))
+@st.cache_data(show_spinner="Opening the detector file", max_entries=200, ttl=KEPT_SECONDS)
+def _uploaded(digest: str, _detector: bytes) -> dict[str, Any] | str:
+    """Found out in a process of its own: this one, which serves everybody, opens nothing that came from outside.
+
+    Refusals are kept too, so that a file that takes long to be refused is not opened at each rerun.
+    """
+    try:
+        return confined(describe_detector, _detector)
+    except (DetectorFileError, JobError) as error:
+        return str(error)
+
+
+def _describe(detector: Mapping[str, Any]) -> None:
+    rows = formatting.plural(detector["training_rows"], "row")
+    what = f"{detector['model']} trained on {rows} of {detector['data']}"
+    unit = f" ({detector['unit']})" if detector["unit"] else ""
+    flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])} are flagged"
+    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}"))
 
 
 def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
@@ -127,13 +153,12 @@ def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
     return summary, scored
 
 
-def _show(detector: DetectorBundle, summary: Summary, scored: bytes, name: str) -> None:
+def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: str) -> None:
     share = summary.n_flagged / summary.n_rows
-    expected = float(np.mean(detector.calibration >= detector.threshold.value))
     first, second, third = st.columns(3)
     first.metric("Rows", formatting.count(summary.n_rows))
     second.metric("Flagged", f"{formatting.count(summary.n_flagged)} ({formatting.percent(share)})")
-    third.metric("Flagged among normal rows at the choice", formatting.percent(expected))
+    third.metric("Flagged among normal rows at the choice", formatting.percent(detector["expected"]))
     if summary.drift:
         st.warning("\n\n".join(formatting.escaped(sentence) for sentence in summary.drift))
     for note in summary.notes:
@@ -150,6 +175,6 @@ def _show(detector: DetectorBundle, summary: Summary, scored: bytes, name: str) 
         st.dataframe(summary.highest[first], height=360, column_config={"_index": "row"})
     with right:
         st.caption("Shift since training, per column and for the score")
-        fig = plots.shift_bars([*detector.columns, "anomaly score"], summary.shift, state.is_dark())
+        fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
         st.plotly_chart(fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
     st.caption(f"{formatting.seconds(summary.seconds)}, {formatting.count(round(summary.rows_per_second))} rows/s.")
