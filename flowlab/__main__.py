@@ -8,17 +8,22 @@ python -m flowlab runs
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
 import datetime
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from flowlab import catalog
-from flowlab.datasets.from_table import make_table_dataset
+from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored import Evidence
 from flowlab.jobs import JobError
@@ -26,6 +31,7 @@ from flowlab.records import Spec
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scoring import score_file
 from flowlab.store.runs import RunStore
+from flowlab.tables.dialect import DELIMITERS
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import read_table
 
@@ -40,30 +46,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TableError, ValueError, JobError, OSError) as error:
         print(f"flowlab: {error}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print("flowlab: the memory is too small for this; use fewer rows or columns", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("flowlab: interrupted", file=sys.stderr)
         return 1
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train on a table and save the detector."""
-    frame = read_table(options.file).frame
+    """Train on a table and save the detector. What can be refused is refused before training."""
+    spec = _model_spec(options.model, _pairs(options.set, "--set"))
+    _check_rule_parameters(options.rule, options.rule_set)
+    _check_output(options.output, options.file)
+    frame = read_table(options.file, **_reading(options)).frame
     for name in filter(None, (options.label, options.time, options.context)):
         if name not in frame:
             raise ValueError(f"there is no column {name!r}; the file has {', '.join(map(str, frame.columns[:12]))}")
-    spec, problems = catalog.MODELS[options.model].tidy(Spec(options.model, _pairs(options.set)))
-    for problem in problems:
-        print(problem, file=sys.stderr)
+    asked = {
+        "label": NONE if options.no_label else options.label or "",
+        "time": options.time or "",
+        "roles": f"context={frame.columns.get_loc(options.context) + 1}" if options.context else "",
+    }
+    _say_roles(frame, asked)
     dataset, _ = make_table_dataset(
         frame,
-        label=options.label or "(none)",
-        time=options.time or "",
-        roles=f"context={frame.columns.get_loc(options.context) + 1}" if options.context else "",
+        **asked,
         train_on=options.train_on,
         seed=options.seed,
         name=Path(options.file).name,
         learner=catalog.learner(spec),
     )
+    parameters = _numbers(options.rule_set)
+    _check_rule(dataset, options.rule, parameters)
     model = catalog.make_model(spec, options.seed, dataset)
     X_val = dataset.fitting_rows("monitor")
     events = model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None)
@@ -71,9 +86,7 @@ def train(options: argparse.Namespace) -> int:
         _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
     _say("")
     evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
-    rule = options.rule or evidence.best_default_rule
-    parameters = {name: float(value) for name, value in _pairs(options.rule_set).items()}
-    threshold = evidence.choose(rule, **parameters)
+    threshold = evidence.choose(options.rule or evidence.best_default_rule, **parameters)
     if threshold.refused:
         raise ValueError(threshold.sentence)
     print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
@@ -86,9 +99,86 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _model_spec(name: str, given: Mapping[str, str]) -> Spec:
+    entry = catalog.MODELS[name]
+    controls = {control.name: control for control in entry.controls}
+    for key, text in given.items():
+        if key not in controls:
+            known = f"it has {', '.join(controls)}" if controls else "it has none"
+            raise ValueError(f"{entry.label} has no setting {key!r} for --set; {known}")
+        try:
+            _, problem = controls[key].read(text)
+        except ValueError as error:
+            raise ValueError(f"--set {key}={text}: {error}") from None
+        if problem:
+            low, high = controls[key].low, controls[key].high
+            raise ValueError(f"--set {key}={text}: {controls[key].label} is a number from {low:g} to {high:g}")
+    return entry.tidy(Spec(name, given))[0]
+
+
+def _check_rule_parameters(rule: str | None, texts: Sequence[str]) -> None:
+    given = _numbers(texts)
+    if given and rule is None:
+        raise ValueError("--rule-set needs --rule, the rule whose parameters these are")
+    parameters = {parameter.name: parameter for parameter in RULES[rule].parameters} if rule else {}
+    for name, value in given.items():
+        if name not in parameters:
+            raise ValueError(
+                f"the rule {rule!r} has no parameter {name!r} for --rule-set; it has {', '.join(parameters)}"
+            )
+        low, high = parameters[name].low, parameters[name].high
+        if not low <= value <= high:
+            raise ValueError(f"--rule-set {name}={value:g}: {parameters[name].label} is from {low:g} to {high:g}")
+
+
+def _check_output(output: str, source: str) -> None:
+    folder = Path(output).resolve().parent
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder} to write {Path(output).name} to; make it first")
+    if Path(output).is_dir():
+        raise ValueError(f"{output} is a folder; give the name of a file to write")
+    if Path(output).resolve() == Path(source).resolve():
+        raise ValueError(f"{output} is the file that is read; give another name with -o")
+
+
+def _say_roles(frame: pd.DataFrame, asked: Mapping[str, str]) -> None:
+    """Say what was proposed rather than asked for: the label, the time, and what a hole in the label counts as."""
+    roles, _ = choose_roles(frame, **asked)
+    label = next((role for role in roles if role.role == "label"), None)
+    if label and not asked["label"]:
+        anomalies = ", ".join(anomaly_values_of(frame[label.name])[:6])
+        print(
+            f"The column {label.name} is taken as the label ({label.reason}), {anomalies} as anomalies; "
+            "choose another with --label, or none with --no-label."
+        )
+    n_holes = int(frame[label.name].isna().sum()) if label else 0
+    if n_holes:
+        print(f"{n_holes:,} {'row' if n_holes == 1 else 'rows'} without a label count as normal.")
+    time = next((role for role in roles if role.role == "time"), None)
+    if time and not asked["time"]:
+        print(f"Rows are ordered by the column {time.name}; choose another with --time.")
+
+
+def _check_rule(dataset: Dataset, rule: str | None, parameters: Mapping[str, float]) -> None:
+    """Refuse what no training can mend: a rule that says no even to scores that tell the anomalies apart."""
+    n_rows = len(dataset)
+    is_high = np.zeros(n_rows, bool)
+    is_high[dataset.rows("test")[::2]] = is_high[dataset.rows("validation")[::20]] = True
+    if dataset.y is not None and (rule is None or RULES[rule].labels != "unused"):
+        is_high = dataset.y.astype(bool)
+    tail = -np.log(np.random.default_rng(0).permutation(n_rows) + 1.0)
+    trial = Evidence.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0))
+    threshold = trial.choose(rule or trial.best_default_rule, **parameters)
+    if threshold.refused:
+        raise ValueError(f"{threshold.sentence} Nothing was trained: use a longer table or another rule (--rule).")
+
+
 def score(options: argparse.Namespace) -> int:
     """Score a table with a saved detector."""
+    _check_output(options.output, options.file)
+    _check_output(options.output, options.detector)
     detector = Path(options.detector).read_bytes()
+    reading = _reading(options)
     size = Path(options.file).stat().st_size
 
     def progress(n_rows: int, n_bytes: int) -> None:
@@ -97,7 +187,14 @@ def score(options: argparse.Namespace) -> int:
     partial = Path(f"{options.output}.part")
     try:
         with open(options.file, "rb") as source, partial.open("wb") as sink:
-            summary = score_file(detector, source, sink, _lanes(options.lanes, size), progress=progress)
+            summary = score_file(
+                detector,
+                source,
+                sink,
+                _lanes(options.lanes, size),
+                progress=progress,
+                **({"reading": reading} if reading else {}),
+            )
         partial.replace(options.output)
     finally:
         partial.unlink(missing_ok=True)
@@ -141,7 +238,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("train", help="train a detector on a table")
     command.add_argument("file", help="CSV, other delimited text, gzip of it, or Parquet")
     command.add_argument("-o", "--output", required=True, help="the detector file to write")
-    command.add_argument("--label", help="column that marks anomalies; it is not a feature")
+    label = command.add_mutually_exclusive_group()
+    label.add_argument("--label", help="column that marks anomalies, not a feature; by default proposed")
+    label.add_argument("--no-label", action="store_true", help="take no column as the label, though one looks like it")
     command.add_argument("--time", help="column that orders rows; by default proposed from names and values")
     command.add_argument("--context", help="column of classes or kinds: a row is judged among the rows of its kind")
     command.add_argument("--train-on", choices=("normal", "all"), default="normal", help="rows to fit where labelled")
@@ -151,13 +250,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the model")
     command.add_argument("--rule", choices=list(RULES), help="how the threshold is chosen")
     command.add_argument("--rule-set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the rule")
-    command.add_argument("--seed", type=int, default=0, help="division of the rows, initial weights, batches")
+    command.add_argument("--seed", type=_seed, default=0, help="division of the rows, initial weights, batches")
+    _add_reading(command)
     command.set_defaults(command=train)
     command = commands.add_parser("score", help="score a table with a detector, in bounded memory")
     command.add_argument("detector", help="a detector file")
     command.add_argument("file", help="table with the columns the detector was trained on")
     command.add_argument("-o", "--output", required=True, help="the CSV to write")
     command.add_argument("--lanes", type=int, help="processes; 0 this one; by default one per core for long files")
+    _add_reading(command)
     command.set_defaults(command=score)
     command = commands.add_parser("runs", help="list the runs of a store")
     command.add_argument("--home", default=os.environ.get("FLOWLAB_HOME", ".flowlab"), help="folder of the store")
@@ -165,14 +266,74 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _pairs(texts: Sequence[str]) -> dict[str, str]:
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    """How the table is written, where that is not to be found out."""
+    group = command.add_argument_group("reading", "how the table is written; found out unless given")
+    group.add_argument("--delimiter", type=_delimiter, help="one character, or " + ", ".join(DELIMITERS.values()))
+    group.add_argument("--encoding", type=_encoding, help="such as utf-8, cp1252 or shift_jis")
+    group.add_argument("--decimal", choices=(".", ","), help="decimal sign")
+    group.add_argument(
+        "--header", action=argparse.BooleanOptionalAction, default=None, help="whether the first row names the columns"
+    )
+    group.add_argument(
+        "--missing",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="a cell that means no value, such as -999; repeat",
+    )
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """Arguments of `read_table`: those that were given."""
+    given = {name: getattr(options, name) for name in ("delimiter", "encoding", "decimal", "header")}
+    reading = {name: value for name, value in given.items() if value is not None}
+    return reading | ({"missing_codes": tuple(options.missing)} if options.missing else {})
+
+
+def _delimiter(text: str) -> str:
+    found = {name: sign for sign, name in DELIMITERS.items()}.get(text, "\t" if text == "\\t" else text)
+    if len(found) != 1 or found.isalnum():
+        raise argparse.ArgumentTypeError(f"one character or one of {', '.join(DELIMITERS.values())}, not {text!r}")
+    return found
+
+
+def _encoding(text: str) -> str:
+    try:
+        is_text = codecs.lookup(text)._is_text_encoding
+    except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no encoding; name one such as utf-8, cp1252 or shift_jis")
+    return text
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 999999999, not {text!r}")
+    return int(text)
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"settings are written NAME=VALUE, not {text!r}")
+            raise ValueError(f"{option} is written NAME=VALUE, not {text!r}")
         pairs[name] = value
     return pairs
+
+
+def _numbers(texts: Sequence[str]) -> dict[str, float]:
+    numbers = {}
+    for name, text in _pairs(texts, "--rule-set").items():
+        try:
+            numbers[name] = float(text)
+        except ValueError:
+            numbers[name] = math.nan
+        if not math.isfinite(numbers[name]):
+            raise ValueError(f"--rule-set {name}={text}: a number is needed")
+    return numbers
 
 
 def _quality(evidence: Evidence, part: str, threshold: float) -> str:

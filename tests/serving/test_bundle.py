@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import flowlab.__main__ as command_line
 from flowlab import catalog
 from flowlab.__main__ import main
 from flowlab.datasets.from_table import make_table_dataset
@@ -254,23 +255,99 @@ def test_the_command_line_trains_scores_and_lists(tmp_path, capsys, monkeypatch)
     assert "no runs" in capsys.readouterr().out
 
 
+def _not_to_be_called(*_):
+    raise AssertionError("what can be refused is refused before training")
+
+
 @pytest.mark.parametrize(
     "command, words",
     [
         (["score", "missing", "plant.csv", "-o", "o"], "missing"),
         (["train", "plant.csv", "--label", "nothing", "-o", "o"], "nothing"),
         (["train", "plant.csv", "--context", "temp", "-o", "o"], "more than 100; give it the role category"),
-        (["train", "plant.csv", "--model", "gaussian", "--rule", "cost", "-o", "o"], "needs labels"),
+        (["train", "plant.csv", "--no-label", "--rule", "cost", "-o", "o"], "needs labels"),
         (["train", "plant.csv", "--set", "steps", "-o", "o"], "NAME=VALUE"),
+        (["train", "plant.csv", "--set", "steps=3", "-o", "o"], "has no setting 'steps'"),
+        (["train", "plant.csv", "--set", "n_steps=many", "-o", "o"], "n_steps=many"),
+        (["train", "plant.csv", "--set", "n_flows=1000", "-o", "o"], "is a number from"),
+        (["train", "plant.csv", "--rule-set", "share=0.1", "-o", "o"], "needs --rule"),
+        (["train", "plant.csv", "--rule", "quantile", "--rule-set", "shore=0.1", "-o", "o"], "it has share"),
+        (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=x", "-o", "o"], "a number is needed"),
+        (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=nan", "-o", "o"], "a number is needed"),
+        (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=5", "-o", "o"], "from 0.0001 to 0.5"),
+        (["train", "plant.csv", "--no-label", "-o", "o"], "Nothing was trained"),
+        (["train", "plant.csv", "--rule", "extreme_value", "-o", "o"], "Nothing was trained"),
+        (["train", "plant.csv", "-o", "nowhere/o"], "there is no folder"),
+        (["train", "plant.csv", "-o", "plant.csv"], "is the file that is read"),
+        (["score", "plant.csv", "plant.csv", "-o", "o"], "not a detector file"),
     ],
 )
 def test_errors_of_the_command_line_are_one_sentence_and_leave_no_file(tmp_path, capsys, monkeypatch, command, words):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_line.catalog, "make_model", _not_to_be_called)
     _table(300).to_csv("plant.csv", index=False)
     assert main(command) == 1
     said = capsys.readouterr().err
-    assert words in said and "Traceback" not in said
+    assert words in said and "Traceback" not in said and said.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plant.csv"]
+
+
+@pytest.mark.parametrize(
+    "option, words",
+    [
+        (["--delimiter", "ab"], "one character"),
+        (["--encoding", "base64"], "is no encoding"),
+        (["--encoding", "klingon"], "is no encoding"),
+        (["--seed", "-1"], "whole number"),
+        (["--rule", "guess"], "guess"),
+        (["--label", "fault", "--no-label"], "not allowed with"),
+    ],
+)
+def test_wrong_use_of_the_command_line_is_said_with_code_2(capsys, option, words):
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "plant.csv", "-o", "o", *option])
+    assert stopped.value.code == 2 and words in capsys.readouterr().err
+
+
+def test_the_command_line_proposes_the_label_as_the_page_does(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = _table()
+    frame["fault"] = frame["fault"].astype(object).where(frame.index > 4)
+    frame.to_csv("plant.csv", index=False)
+    assert main(["train", "plant.csv", "--model", "gaussian", "-o", "proposed"]) == 0
+    said = capsys.readouterr().out
+    assert "The column fault is taken as the label" in said and "1 as anomalies" in said
+    assert "5 rows without a label count as normal" in said
+    assert main(["train", "plant.csv", "--label", "fault", "--model", "gaussian", "-o", "asked"]) == 0
+    assert "taken as the label" not in capsys.readouterr().out
+    assert (tmp_path / "proposed").read_bytes() == (tmp_path / "asked").read_bytes()
+    assert main(["train", "plant.csv", "--no-label", "--model", "gaussian", "-o", "without"]) == 0
+    assert any("fault" in name for name in from_bytes((tmp_path / "without").read_bytes()).columns)
+
+
+def test_options_of_reading_reach_the_reader(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = _table().drop(columns="colour")
+    frame.loc[:400, "speed"] = -999
+    frame.to_csv("plant.txt", index=False, header=False, sep="|", encoding="utf-16")
+    options = ["--delimiter", "bar", "--encoding", "utf-16", "--decimal", ".", "--no-header", "--missing", "-999"]
+    assert main(["train", "plant.txt", "--no-label", "--model", "gaussian", "-o", "d", *options]) == 0
+    columns = from_bytes((tmp_path / "d").read_bytes()).columns
+    assert any("is missing" in name for name in columns) and not any("temp" in name for name in columns)
+    asked = {}
+
+    def score_file(*_, progress, **given):
+        asked.update(given)
+        raise ValueError("seen")
+
+    monkeypatch.setattr(command_line, "score_file", score_file)
+    assert main(["score", "d", "plant.txt", "-o", "out.csv", *options]) == 1
+    assert asked == {
+        "reading": {
+            "delimiter": "|", "encoding": "utf-16", "decimal": ".", "header": False, "missing_codes": ("-999",)
+        }
+    }  # fmt: skip
+    assert main(["score", "d", "plant.txt", "-o", "out.csv"]) == 1
 
 
 def test_columns_of_numbers_need_no_encoder():
