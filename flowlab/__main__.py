@@ -32,8 +32,10 @@ from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scoring import score_file
 from flowlab.store.runs import RunStore
 from flowlab.tables.dialect import DELIMITERS
+from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.limits import TableError
-from flowlab.tables.read import read_table
+from flowlab.tables.read import column_readings, read_table
+from flowlab.tables.schema import KINDS
 
 LONG_FILE = 32 * 2**20
 
@@ -59,7 +61,10 @@ def train(options: argparse.Namespace) -> int:
     spec = _model_spec(options.model, _pairs(options.set, "--set"))
     _check_rule_parameters(options.rule, options.rule_set)
     _check_output(options.output, options.file)
-    frame = read_table(options.file, **_reading(options)).frame
+    table = read_table(options.file, **_reading(options), **column_readings(options.column))
+    frame = table.frame
+    for sentence in table.report.warnings:
+        print(sentence)
     for name in filter(None, (options.label, options.time, options.context)):
         if name not in frame:
             raise ValueError(f"there is no column {name!r}; the file has {', '.join(map(str, frame.columns[:12]))}")
@@ -193,7 +198,7 @@ def score(options: argparse.Namespace) -> int:
                 sink,
                 _lanes(options.lanes, size),
                 progress=progress,
-                **({"reading": reading} if reading else {}),
+                reading=reading,
             )
         partial.replace(options.output)
     finally:
@@ -206,6 +211,9 @@ def score(options: argparse.Namespace) -> int:
     )
     for sentence in (*summary.drift, *summary.notes):
         print(sentence)
+    if options.violations:
+        Path(options.violations).write_bytes(to_csv_bytes(summary.violation_table))
+        print(f"{len(summary.violations):,} cells that do not fit written to {options.violations}")
     return 0
 
 
@@ -250,6 +258,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the model")
     command.add_argument("--rule", choices=list(RULES), help="how the threshold is chosen")
     command.add_argument("--rule-set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the rule")
+    command.add_argument(
+        "--column",
+        nargs="*",
+        default=[],
+        metavar="NAME=TYPE",
+        help=f"read a column as {', '.join(KINDS)}, or as dates of a format such as %%d/%%m/%%Y",
+    )
     command.add_argument("--seed", type=_seed, default=0, help="division of the rows, initial weights, batches")
     _add_reading(command)
     command.set_defaults(command=train)
@@ -257,6 +272,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("detector", help="a detector file")
     command.add_argument("file", help="table with the columns the detector was trained on")
     command.add_argument("-o", "--output", required=True, help="the CSV to write")
+    command.add_argument("--violations", metavar="FILE", help="a CSV to write: cells that do not fit their column")
     command.add_argument("--lanes", type=int, help="processes; 0 this one; by default one per core for long files")
     _add_reading(command)
     command.set_defaults(command=score)

@@ -27,7 +27,7 @@ from flowlab.detection.scored import ADDED, with_scores
 from flowlab.encoding.plans import column_as_learned
 from flowlab.jobs.pool import pool
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
-from flowlab.tables.cells import text_cells
+from flowlab.tables.cells import spellings, text_cells
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
 from flowlab.tables.filetype import codec_of, refuse_foreign, to_utf8
@@ -55,6 +55,7 @@ class Block:
     first_row: int
     dialect: Dialect
     carried: bytes
+    missing: frozenset[str] = frozenset()
     """Rows before this block that lag features need; they are not scored again."""
 
 
@@ -98,6 +99,12 @@ class Summary:
     broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
+    def violation_table(self) -> pd.DataFrame:
+        """The first cells that did not fit: row (from 1), column, value as written, and what is wrong with it."""
+        rows = [(v.row + 1, v.column, v.value, f"the cell {v.rule}") for v in self.violations]
+        return pd.DataFrame(rows, columns=["row", "column", "value", "what is wrong"])
+
+    @property
     def rows_per_second(self) -> float:
         return self.n_rows / max(self.seconds, 1e-9)
 
@@ -116,13 +123,20 @@ class Scorer:
         )
         self.schema = {schema.name: schema for schema in schemas}
 
-    def frame(self, text: TextTable, decimal: str = "", first_row: int = 0) -> Typed:
-        """The needed columns of a table of text, typed; `decimal` is the file's decimal sign where that is sure."""
+    def frame(
+        self, text: TextTable, decimal: str = "", first_row: int = 0, missing: frozenset[str] = frozenset()
+    ) -> Typed:
+        """The needed columns of a table of text, typed.
+
+        `decimal` is the file's decimal sign where that is sure, `missing` further texts for "no value".
+        """
         self._check_names(text.names)
         names = [name for name in text.names if name in self.schema]
         schemas = [self.schema[name] for name in names]
         if decimal:
             schemas = [replace(schema, decimal=decimal) if schema.kind == "number" else schema for schema in schemas]
+        if missing:
+            schemas = [replace(schema, missing=tuple(sorted({*schema.missing, *missing}))) for schema in schemas]
         columns = dict(zip(text.names, text.columns))
         return Typed(*read_frame(names, [columns[name] for name in names], schemas, first_row))
 
@@ -205,9 +219,11 @@ class Typed(NamedTuple):
 def blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading) -> Iterator[Block]:
     """Cut a text table at the ends of rows; how it is written is found out once, from the first block.
 
-    `wanted` are columns that the header names; `reading` are delimiter, decimal and header where the user knows them.
+    `wanted` are columns that the header names; `reading` are delimiter, decimal, header, encoding and missing_codes
+    where the user gave them.
     """
     text = _Text(source, reading.pop("encoding", None))
+    missing = spellings(reading.pop("missing_codes", ()))
     head = text.read()
     dialect = _dialect(head, wanted, reading)
     body, first_row = head[dialect.body :], 0
@@ -223,7 +239,7 @@ def blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int
                 f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
             )
         if rows.strip():
-            yield Block(detector, rows, first_row - n_carried, dialect, carried)
+            yield Block(detector, rows, first_row - n_carried, dialect, carried, missing)
             first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
             if n_lags:
                 lines = (carried + rows).splitlines(keepends=True)[-n_lags:]
@@ -251,7 +267,7 @@ def score_block(block: Block) -> ScoredBlock:
     text = read_text(block.carried + block.body, block.dialect, Limits())
     n_carried = min(block.carried.count(NEWLINE), len(text))
     decimal = block.dialect.decimal if block.dialect.decimal_is_sure else ""
-    typed = scorer.frame(text, decimal, block.first_row)
+    typed = scorer.frame(text, decimal, block.first_row, block.missing)
     as_written = block.dialect.delimiter == "," and b'"' not in block.body and not text.cautions
     lines = block.body.splitlines() if as_written else []
     return _scored(scorer, text, typed, block.first_row, n_carried, lines, len(block.body))
@@ -276,7 +292,7 @@ def score_file(
     width : number of processes, 0 for this one, None for one per core (or the Dask cluster of FLOWLAB_SCHEDULER)
     nice : how far these processes stand back for others
     progress : called after each block with rows scored and bytes read so far
-    reading : delimiter, decimal, encoding and header of the text, where they are not to be recognised
+    reading : delimiter, decimal, encoding, header and missing_codes of the text, where the user gives them
     """
     start = source.read(4096)
     source.seek(0)

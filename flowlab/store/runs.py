@@ -181,10 +181,11 @@ class RunStore:
         path = self._folder(run_id) / f"{checked(EXTRA_NAME, name, 'name')}.json"
         self._write(path, _to_json(value), f"{name} of run {run_id} could not be saved")
 
-    def put_table(self, frame, story: str = "") -> str:
+    def put_table(self, frame, story: str = "", cells=None) -> str:
         """Store a pandas DataFrame once as Parquet and return its content digest, 16 hex digits.
 
         `story` is JSON text that says how the table was read, for later visitors of its link; the last one is kept.
+        `cells` is a DataFrame of the same rows as they were written, for what leaves again.
 
         Columns of mixed kinds become text, so use `get_table(digest)` from then on: it is what runs see.
         """
@@ -197,7 +198,21 @@ class RunStore:
             self._write(path, buffer.getvalue(), "the uploaded table could not be stored")
         if story:
             self._write(path.with_suffix(".json"), story.encode(), "how the table was read could not be stored")
+        if cells is not None:
+            buffer = io.BytesIO()
+            cells.to_parquet(buffer, index=False, compression="zstd")
+            self._write(path.with_suffix(".cells"), buffer.getvalue(), "the cells of the table could not be stored")
         return digest
+
+    def get_cells(self, digest: str):
+        """The cells of a table as they were written, as a DataFrame of texts; the table itself where none are kept."""
+        import pandas as pd
+
+        path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.cells"
+        try:
+            return pd.read_parquet(path) if path.exists() else self.get_table(digest)
+        except (OSError, ValueError):
+            return self.get_table(digest)
 
     def table_story(self, digest: str) -> str:
         """The JSON text that came with a table; "" if there is none."""

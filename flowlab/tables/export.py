@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowlab.tables.cells import NUMBER
+from flowlab.tables.cells import NUMBER, is_number
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -63,4 +63,5 @@ def _text(literal: str) -> pa.Scalar:
 
 
 def _neutral(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+    is_formula = isinstance(cell, str) and cell.startswith(FORMULA_STARTS) and not is_number(cell)
+    return f"'{cell}" if is_formula else cell

@@ -7,8 +7,8 @@ import ctypes
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +20,7 @@ from flowlab.tables.dialect import DELIMITERS, sniff
 from flowlab.tables.filetype import ENCODINGS, refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.parquet import read_parquet
-from flowlab.tables.schema import ColumnSchema, Finding, infer, read, schema_of_frame
+from flowlab.tables.schema import KINDS, ColumnSchema, Finding, infer, read, schema_of_frame
 from flowlab.tables.text import TextTable, read_text
 
 __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
@@ -94,6 +94,8 @@ class Table:
 
     frame: pd.DataFrame
     report: ReadReport
+    text: TextTable | None = None
+    """The cells as they are written, where the file was one of text."""
 
     @property
     def schema(self) -> tuple[ColumnSchema, ...]:
@@ -165,7 +167,27 @@ def read_table(
         cautions.insert(0, f"The file does not say its encoding; it was read as {encoding}.")
     if n_unreadable:
         cautions.insert(0, f"{n_unreadable:,} characters are not valid {encoding} and show as \ufffd.")
-    return _table(frame, facts, changes, cautions)
+    return replace(_table(frame, facts, changes, cautions), text=text)
+
+
+def column_readings(pairs: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Arguments `types` and `formats` of `read_table` from texts such as "zip=text" and "when=%d/%m/%Y".
+
+    Raises ValueError, one sentence, for a text that is neither.
+
+    >>> column_readings(["zip=text", "when=%d/%m/%Y"])
+    {'types': {'zip': 'text'}, 'formats': {'when': '%d/%m/%Y'}}
+    """
+    types, formats = {}, {}
+    for pair in pairs:
+        name, _, what = pair.rpartition("=")
+        if not name or not (what in KINDS or what in ("epoch", "ISO8601") or "%" in what):
+            raise ValueError(
+                f"{pair[:60]!r} says not how to read a column; write its name, =, and {', '.join(KINDS)} or a date "
+                "format such as %d/%m/%Y."
+            )
+        (types if what in KINDS else formats)[name.strip()] = what
+    return {"types": types, "formats": formats}
 
 
 def typed(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -40,6 +41,10 @@ class TextTable:
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
+
+    def frame(self) -> pd.DataFrame:
+        """The cells as a frame of texts."""
+        return pd.DataFrame({name: cells.to_pandas() for name, cells in zip(self.names, self.columns)}, dtype="str")
 
 
 def read_text(data: bytes, dialect: Dialect, limits: Limits) -> TextTable:

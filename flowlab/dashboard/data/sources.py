@@ -15,8 +15,11 @@ from flowlab.dashboard.shell import links, services, state
 from flowlab.datasets import drawing
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
+from flowlab.tables.dialect import DELIMITERS
+from flowlab.tables.filetype import ENCODINGS, codec_of
 from flowlab.tables.limits import TableError
-from flowlab.tables.read import ReadReport, read_table
+from flowlab.tables.read import ReadReport, column_readings, read_table
+from flowlab.tables.schema import KINDS
 from flowlab.views.density import tile_log_density
 
 PAGE = "table"
@@ -110,6 +113,19 @@ def _upload() -> None:
         header = st.selectbox(
             "First line", ["found out", "column names", "data"], key="data.header", persist_state="session"
         )
+        delimiter = st.selectbox(
+            "Delimiter", ["found out", *DELIMITERS.values()], key="data.delimiter", persist_state="session"
+        )
+        encoding = st.selectbox(
+            "Encoding", ["found out", "UTF-8", *ENCODINGS.values()], key="data.encoding", persist_state="session"
+        )
+        columns = st.text_input(
+            "Types of columns",
+            key="data.types",
+            placeholder="zip=text, when=%d/%m/%Y",
+            help=f"A column's name, =, and {', '.join(KINDS)}, or how its dates are written.",
+            persist_state="session",
+        )
     file = left.file_uploader(
         "CSV, TSV, gzip of them, or Parquet",
         key=state.widget_key("data.file"),
@@ -120,17 +136,20 @@ def _upload() -> None:
             "missing_codes": [code.strip() for code in missing.split(",") if code.strip()],
             "decimal": {"point": ".", "comma": ","}.get(decimal),
             "header": {"column names": True, "data": False}.get(header),
+            "delimiter": {name: sign for sign, name in DELIMITERS.items()}.get(delimiter),
+            "encoding": None if encoding == "found out" else codec_of(encoding),
         }
-        _read(file, options)
+        _read(file, options, [pair.strip() for pair in columns.split(",") if pair.strip()])
     _report()
 
 
-def _read(file, options: dict) -> None:
+def _read(file, options: dict, columns: list[str]) -> None:
     """Read and store an uploaded file; afterwards nothing of its bytes is kept."""
     data = file.getvalue()
     try:
-        table = read_table(data, file.name, **options)
-        digest = services.store().put_table(table.frame, table.report.to_json())
+        table = read_table(data, file.name, **options, **column_readings(columns))
+        cells = None if table.text is None else table.text.frame()
+        digest = services.store().put_table(table.frame, table.report.to_json(), cells)
     except (TableError, RuntimeError, ValueError) as error:
         st.error(formatting.escaped(error))
         return

@@ -47,12 +47,16 @@ def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
         _reasons(evidence, key, row if 0 <= row < len(evidence.scores) else int(rows[0]), threshold)
 
 
-def original(evidence: Evidence) -> pd.DataFrame:
-    """The rows in the user's columns: the uploaded table, or the data set's columns and label."""
+def original(evidence: Evidence, as_written: bool = False) -> pd.DataFrame:
+    """The rows in the user's columns: the uploaded table, or the data set's columns and label.
+
+    `as_written` gives the cells of an uploaded table as the file had them, to the character.
+    """
     spec = state.spec()
     entry = catalog.DATASETS[spec.data.name]
     if entry.group == catalog.UPLOADED:
-        return services.store().get_table(str(entry.complete(spec.data).params["digest"]))
+        store, digest = services.store(), str(entry.complete(spec.data).params["digest"])
+        return store.get_cells(digest) if as_written else store.get_table(digest)
     frame = pd.DataFrame(evidence.dataset.X, columns=list(evidence.dataset.columns))
     if evidence.dataset.y is not None:
         frame["label"] = evidence.dataset.y
@@ -151,7 +155,7 @@ def _downloads(evidence: Evidence, score_table: dict, flagged: np.ndarray, thres
     with st.container(horizontal=True):
         st.download_button(
             "All rows (CSV)",
-            lambda: to_csv_bytes(with_scores(frame, score_table, ask())),
+            lambda: to_csv_bytes(with_scores(original(evidence, as_written=True), score_table, ask())),
             file_name=f"{name}_scored.csv",
             mime="text/csv",
             on_click="ignore",
@@ -159,7 +163,9 @@ def _downloads(evidence: Evidence, score_table: dict, flagged: np.ndarray, thres
         )
         st.download_button(
             "Flagged rows (CSV)",
-            lambda: to_csv_bytes(with_scores(frame, score_table, ask()).iloc[np.sort(flagged)]),
+            lambda: to_csv_bytes(
+                with_scores(original(evidence, as_written=True), score_table, ask()).iloc[np.sort(flagged)]
+            ),
             file_name=f"{name}_flagged.csv",
             mime="text/csv",
             on_click="ignore",

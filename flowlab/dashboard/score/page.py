@@ -21,6 +21,7 @@ from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
 from flowlab.serving.scoring import Summary, score_file
+from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.limits import TableError
 
 PAGE = "score"
@@ -164,6 +165,16 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     for note in summary.notes:
         st.caption(formatting.escaped(note))
     stem = name.rsplit(".", 1)[0]
+    if summary.violations:
+        with st.expander(f"Cells that do not fit their column ({formatting.count(sum(summary.broken.values()))})"):
+            st.dataframe(summary.violation_table, hide_index=True, height=240)
+            st.download_button(
+                "These cells (CSV)",
+                to_csv_bytes(summary.violation_table),
+                file_name=f"{stem}_violations.csv",
+                mime="text/csv",
+                on_click="ignore",
+            )
     st.download_button(
         "All rows with scores (CSV)", scored, file_name=f"{stem}_scored.csv", mime="text/csv", on_click="ignore"
     )
