@@ -30,56 +30,32 @@ def quadrant_scatter(
 
     Parameters
     ----------
-    reconstruction, negative_log_likelihood : (n,) of the compared rows; rows : (n,) their numbers, the customdata
-    names : of the two models; share : of the rows on which each of them alarms
-    y : (n,) 1 for anomalies; raw : values instead of rank shares; chosen : row numbers to ring
+    reconstruction, negative_log_likelihood : (n,) of the compared rows, in squared standard deviations and in nats
+    rows : (n,) their numbers, the customdata
+    names : of the two models
+    share : of the rows on which each of them alarms
+    y : (n,) 1 for anomalies
+    raw : values instead of rank shares
+    chosen : row numbers to ring
     """
     c = theme.colors(dark)
-    unit = "(squared sd, logarithmic)" if raw else "(rank, %)"
+    units = ("(squared sd, logarithmic)", "(nats)") if raw else ("(rank, %)", "(rank, %)")
     fig = theme.figure(
         dark,
         height,
-        f"reconstruction error of {names[0]} {unit}",
-        f"negative log-likelihood of {names[1]} {'(nats)' if raw else '(rank, %)'}",
+        f"reconstruction error of {names[0]} {units[0]}",
+        f"negative log-likelihood of {names[1]} {units[1]}",
     )
     if len(rows) == 0:
         return fig
     x = np.maximum(reconstruction, 1e-12) if raw else 100 * rank_shares(reconstruction)
     v = negative_log_likelihood if raw else 100 * rank_shares(negative_log_likelihood)
     cut_x, cut_v = (float(np.quantile(values, 1 - share)) for values in (x, v))
-    shown = _shown(x > cut_x, v > cut_v, y)
-    label = np.zeros(len(rows), int) if y is None else (y == 1).astype(int)
-    for name, kind, symbol in MARKS:
-        here = shown & (label == kind)
-        if here.any():
-            color = c.anomaly if kind else c.data
-            fig.add_trace(
-                go.Scattergl(
-                    x=x[here],
-                    y=v[here],
-                    customdata=rows[here],
-                    mode="markers",
-                    name=name,
-                    showlegend=y is not None,
-                    marker={
-                        "color": color,
-                        "symbol": symbol,
-                        "size": 7 if kind else 5,
-                        "opacity": 0.75 if kind else 0.4,
-                    },
-                    selected={"marker": {"opacity": 1}},
-                    hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.4g}<extra></extra>",
-                )
-            )
-    ringed = np.isin(rows, list(chosen))
-    if ringed.any():
-        ring = {"color": "rgba(0,0,0,0)", "size": 13, "line": {"color": c.threshold, "width": 2}}
-        fig.add_trace(
-            go.Scatter(x=x[ringed], y=v[ringed], mode="markers", marker=ring, showlegend=False, hoverinfo="skip")
-        )
+    _add_kinds(fig, x, v, rows, y, _drawn_rows(x > cut_x, v > cut_v, y), c)
+    _add_rings(fig, x, v, np.isin(rows, list(chosen)), c)
     line = {"color": c.threshold, "width": 1.2}
-    fig.add_vline(float(cut_x), line=line)
-    fig.add_hline(float(cut_v), line=line)
+    fig.add_vline(cut_x, line=line)
+    fig.add_hline(cut_v, line=line)
     if raw:
         fig.update_xaxes(type="log", exponentformat="power", dtick=1)
     _name_quadrants(fig, x > cut_x, v > cut_v, c)
@@ -187,19 +163,63 @@ def sweep_curves(
     return fig
 
 
-def _shown(alarm_x: np.ndarray, alarm_v: np.ndarray, y: np.ndarray | None, most: int = 3000) -> np.ndarray:
-    """Which points are drawn: all alarms and anomalies, and as many others at random as there is room for."""
-    keep = alarm_x | alarm_v
+def _drawn_rows(alarm_x: np.ndarray, alarm_v: np.ndarray, y: np.ndarray | None, most: int = 3000) -> np.ndarray:
+    """Which rows are drawn, (n,) bool: all alarms and anomalies, and as many others at random as there is room for."""
+    drawn = alarm_x | alarm_v
     if y is not None:
-        keep = keep | (y == 1)
-    others = np.flatnonzero(~keep)
-    room = max(most - int(keep.sum()), 500)
-    keep = keep.copy()
-    keep[np.random.default_rng(0).permutation(others)[:room]] = True
-    return keep
+        drawn = drawn | (y == 1)
+    others = np.flatnonzero(~drawn)
+    room = max(most - int(drawn.sum()), 500)
+    drawn = drawn.copy()
+    drawn[np.random.default_rng(0).permutation(others)[:room]] = True
+    return drawn
+
+
+def _add_kinds(
+    fig: go.Figure,
+    x: np.ndarray,
+    v: np.ndarray,
+    rows: np.ndarray,
+    y: np.ndarray | None,
+    drawn: np.ndarray,
+    c: theme.Colors,
+) -> None:
+    """Normal rows and anomalies, each with their own mark; one kind without a legend where there are no labels."""
+    labels = np.zeros(len(rows), int) if y is None else (y == 1).astype(int)
+    for name, label, symbol in MARKS:
+        of_kind = drawn & (labels == label)
+        if not of_kind.any():
+            continue
+        fig.add_trace(
+            go.Scattergl(
+                x=x[of_kind],
+                y=v[of_kind],
+                customdata=rows[of_kind],
+                mode="markers",
+                name=name,
+                showlegend=y is not None,
+                marker={
+                    "color": c.anomaly if label else c.data,
+                    "symbol": symbol,
+                    "size": 7 if label else 5,
+                    "opacity": 0.75 if label else 0.4,
+                },
+                selected={"marker": {"opacity": 1}},
+                hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.4g}<extra></extra>",
+            )
+        )
+
+
+def _add_rings(fig: go.Figure, x: np.ndarray, v: np.ndarray, ringed: np.ndarray, c: theme.Colors) -> None:
+    """Rings around the rows where `ringed` (n,) is true."""
+    if not ringed.any():
+        return
+    ring = {"color": "rgba(0,0,0,0)", "size": 13, "line": {"color": c.threshold, "width": 2}}
+    fig.add_trace(go.Scatter(x=x[ringed], y=v[ringed], mode="markers", marker=ring, showlegend=False, hoverinfo="skip"))
 
 
 def _name_quadrants(fig: go.Figure, alarm_x: np.ndarray, alarm_v: np.ndarray, c: theme.Colors) -> None:
+    """The name of each quadrant and how many rows lie in it, in its corner."""
     counts = np.bincount(alarm_x + 2 * alarm_v, minlength=4)
     places = ((0, 0, "left", "bottom"), (1, 0, "right", "bottom"), (0, 1, "left", "top"), (1, 1, "right", "top"))
     for name, count, (px, py, anchor_x, anchor_y) in zip(QUADRANTS, counts, places):
