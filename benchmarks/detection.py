@@ -29,6 +29,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.roles import ColumnRole
 from flowlab.models import detector

@@ -10,10 +10,14 @@ measurements and `anomaly` (0 normal). The course's split, cost model and search
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.cost import CostModel, cost_curve

@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.scored import Evidence

@@ -6,11 +6,15 @@ python benchmarks/threshold.py --rows 200000
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flowlab.detection.cost import CostModel
 from flowlab.detection.metrics import score_bins, threshold_curves

@@ -204,10 +204,10 @@ def score(options: argparse.Namespace) -> int:
     finally:
         partial.unlink(missing_ok=True)
     _say("")
-    share = 100 * summary.n_flagged / summary.n_rows
+    share, rate = 100 * summary.n_flagged / summary.n_rows, round(summary.rows_per_second)
     print(
-        f"{summary.n_rows:,} rows scored, {summary.n_flagged:,} flagged ({share:.2f} %), "
-        f"{summary.rows_per_second:,.0f} rows/s; written to {options.output}"
+        f"{summary.n_rows:,} rows scored, {summary.n_flagged:,} flagged ({share:.2f} %)"
+        f"{f', {rate:,} rows/s' if rate else ''}; written to {options.output}"
     )
     for sentence in (*summary.drift, *summary.notes):
         print(sentence)

@@ -1,8 +1,7 @@
 """Score: a saved detector on a new file of any length."""
 
 from flowlab.dashboard.score import page
-from flowlab.dashboard.shell import frame, headline
+from flowlab.dashboard.shell import frame
 
 frame.begin("score")
-headline.draw("score")
 page.page()

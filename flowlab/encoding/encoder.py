@@ -208,6 +208,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for plan in self.columns_:
             if plan.kind == "category" and plan.name in X:
                 new = plan.codes(column_as_learned(X, plan)) == len(plan.levels)
+                empty = new & X[plan.name].isna().to_numpy()
+                if empty.any():
+                    sentences.append(f"{plan.name} was never missing; it is in {int(empty.sum()):,} rows.")
+                new &= ~empty
                 if new.any():
                     example = str(X[plan.name][new].iloc[0])[:40]
                     sentences.append(f"{plan.name} has new values in {int(new.sum()):,} rows, such as {example!r}.")

@@ -50,6 +50,26 @@ def test_a_number_typed_is_the_threshold_and_stands_in_the_link():
     assert all(score >= 5 for score in same.dataframe[0].value["anomaly score"])
 
 
+@pytest.mark.parametrize("rule", ["f_beta", "mad", "conformal"])
+def test_set_by_hand_keeps_the_threshold_that_stands(rule):
+    at = open_page("detect", LABELLED, rule=rule)
+    before = labelled(at.number_input, "Threshold").value
+    enter(at, labelled(at.selectbox, "Rule"), "manual")
+    assert labelled(at.number_input, "Threshold").value == before
+    assert in_link(at, "detect.rule") == "manual" and float(in_link(at, "detect.threshold")) == before
+    enter(at, labelled(at.selectbox, "Rule"), "iqr")
+    moved = labelled(at.number_input, "Threshold").value
+    enter(at, labelled(at.selectbox, "Rule"), "manual")
+    assert labelled(at.number_input, "Threshold").value == moved != before
+
+
+def test_the_headline_of_a_detector_gives_no_loss_of_a_flow():
+    query = {**UNLABELLED, "model": "detector", "model.n_steps": "20", "model.n_flows": "1"}
+    train(query)
+    at = open_page("detect", query)
+    assert "trained in" in at.markdown[0].value and "likelihood" not in at.markdown[0].value
+
+
 def test_the_slider_moves_the_threshold_by_hand():
     at = open_page("detect", UNLABELLED)
     before = len(flagged(at))

@@ -48,6 +48,11 @@ def test_the_present_run_scores_a_file():
     assert at.dataframe[0].value["anomaly_score"].is_monotonic_decreasing
 
 
+def test_one_row_gives_no_rate_of_nought():
+    at = upload(open_page("score", QUERY), b"x1,x2\n0.5,0.1\n")
+    assert "0 rows/s" not in said(at).replace("00 rows", "")
+
+
 def test_drift_is_said():
     at = upload(open_page("score", QUERY), _csv(shift=5.0))
     assert "x1 has shifted strongly" in said(at) and "scores have shifted strongly" in said(at)
@@ -85,6 +90,7 @@ def test_an_uploaded_detector_is_described_without_being_opened_in_the_server(mo
     at = open_page("score", QUERY, source="A detector file")
     enter(at, at.file_uploader(key="score.detector"), ("x.detector", detector.read_bytes(), "application/zip"))
     assert "Detector trained on 187 rows of orders.csv" in said(at) and not at.error
+    assert "moons" not in said(at)
     enter(at, at.file_uploader(key="score.detector"), ("x.detector", b"PK\x03\x04junk", "application/zip"))
     assert "This is not a detector file" in said(at)
 

@@ -214,6 +214,14 @@ def test_new_categories_are_said(saved):
     assert any("colour has new values" in note and "purple" in note for note in summary.notes)
 
 
+def test_cells_that_are_missing_for_the_first_time_are_said_as_such(saved):
+    frame = _table(seed=10)
+    frame.loc[:9, "colour"] = None
+    summary, _ = _score(saved[0], _csv(frame))
+    assert "colour was never missing; it is in 10 rows." in summary.notes
+    assert not any("such as" in note for note in summary.notes)
+
+
 def test_formulas_are_neutralised_on_the_fast_way_too(saved):
     frame = _table(50, seed=11)
     frame["note"] = "=1+1"

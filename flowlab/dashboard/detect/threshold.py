@@ -35,7 +35,7 @@ def controls(evidence: Evidence, key: str) -> ThresholdChoice:
     """Rule, parameters and the threshold as a number; `key` names the run."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        rule = _rule(evidence)
+        rule = _rule(evidence, key)
         parameters = {p.name: _parameter(rule, p) for p in rules.RULES[rule].parameters} if rule != MANUAL else {}
         unit = _unit(evidence) if rule == "cost" else state.view(PAGE, "unit", "rows")
         _log_counts()
@@ -97,7 +97,7 @@ def sentence(choice: ThresholdChoice) -> None:
     st.markdown(text)
 
 
-def _rule(evidence: Evidence) -> str:
+def _rule(evidence: Evidence, run_key: str) -> str:
     labelled = evidence.dataset.y is not None
     names = [name for name, rule in rules.RULES.items() if labelled or not rule.needs_labels] + [MANUAL]
     default = evidence.best_default_rule
@@ -106,6 +106,10 @@ def _rule(evidence: Evidence) -> str:
     key = state.widget_key(PAGE, "rule", rule_name)
 
     def apply(name: str) -> None:
+        if name == MANUAL:  # a person goes on from the threshold that stands
+            value = standing(evidence, run_key).value
+            state.keep("detect.typed", value)
+            _set_by_hand(value)
         state.set_view(PAGE, rule=name)
         state.keep("detect.chosen", state.recall("detect.chosen", 0) + 1)
 

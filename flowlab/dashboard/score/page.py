@@ -13,7 +13,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import headline, services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection.scored import Evidence
 from flowlab.jobs import JobError
@@ -32,7 +32,8 @@ KEPT_SECONDS = 900
 
 
 def page() -> None:
-    """Which detector, which file, and what came of it."""
+    """Which detector, which file, and what came of it; the headline is the present run's only where it scores."""
+    headline.draw(PAGE, UPLOADED if state.view(PAGE, "source", PRESENT) == UPLOADED else "")
     left, right = st.columns(2, gap="medium")
     with left:
         detector = _detector()
@@ -188,4 +189,5 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
         st.caption("Shift since training, per column and for the score")
         fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
         st.plotly_chart(fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
-    st.caption(f"{formatting.seconds(summary.seconds)}, {formatting.count(round(summary.rows_per_second))} rows/s.")
+    rate = round(summary.rows_per_second)
+    st.caption(f"{formatting.seconds(summary.seconds)}{f', {formatting.count(rate)} rows/s' if rate else ''}.")

@@ -10,12 +10,13 @@ from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.run_status import LIVE
+from flowlab.models.detector import Detector
 from flowlab.store.reading import Run
 
 
-def draw(page: str) -> None:
-    """Data, model, how far from the truth or how good on validation rows, how long it took."""
-    st.markdown(f"#### [{sentence()}]({state.link_to(page)})")
+def draw(page: str, words: str = "") -> None:
+    """Data, model, how far from the truth or how good on validation rows, how long it took; or `words` instead."""
+    st.markdown(f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})")
 
 
 def sentence() -> str:
@@ -43,11 +44,13 @@ def _result(run: Run) -> list[str]:
         return [run.status]
     parts = []
     views = run.views if run.status == "done" else None
-    means_something = keeps_density(run.spec.model)
+    model = catalog.make_model(run.spec.model)
+    # the loss of a detector is that of one of its flows, which says nothing of how it detects
+    means_something = keeps_density(run.spec.model) and model.loss_label != Detector.loss_label
     if views is not None and "gap" in views and means_something and math.isfinite(views["gap"]):
         parts.append(f"{formatting.nats(float(views['gap']))} above the truth")
     elif math.isfinite(events[-1].val_loss) and means_something:
-        unit = catalog.make_model(run.spec.model).loss_label
+        unit = model.loss_label
         parts.append(f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}")
     done = run.status == "done"
     verb = "trained in" if done else f"{run.status} after"

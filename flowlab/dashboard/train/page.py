@@ -137,7 +137,10 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
         if left is not None:
             parts.append(f"**{formatting.nats(left)} left**")
         if status.state == "running" and last.rows_per_second > 0:
-            parts.append(f"{formatting.count(round(last.rows_per_second / 1000))} thousand rows/s")
+            rate = last.rows_per_second
+            parts.append(
+                f"{formatting.count(round(rate / 1000))} thousand rows/s" if rate >= 1000 else f"{rate:.3g} rows/s"
+            )
     if status.state in ("paused", "stopped", "interrupted", "failed"):
         parts.append(status.state)
     line = " · ".join(parts)
