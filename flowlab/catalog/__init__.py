@@ -91,7 +91,8 @@ def fork_problem(parent: RunSpec, fork: RunSpec) -> str:
 
 def learner(model: Spec) -> str:
     """Who a model is to the encoder of a table: a "density" in nats, or a "scorer" that takes numbers as they are."""
-    return "density" if make_model(model).is_density else "scorer"
+    entry = MODELS[model.name]
+    return "density" if entry.make(**entry.fixed, **entry.complete(model).params).is_density else "scorer"
 
 
 def dataset_key(spec: RunSpec) -> tuple[str, int, str]:

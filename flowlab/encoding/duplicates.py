@@ -36,8 +36,9 @@ def decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
     """The copied column, computed from the decoded column it follows from."""
     if "pairs" in copy:
         table = dict(copy["pairs"])
-        values = original.astype(object).where(original.notna(), None).map(lambda value: table.get(value))
-        return values.astype(copy["dtype"])
+        levels = as_levels(original).astype(object)
+        values = levels.where(original.notna(), None).map(lambda value: table.get(value))
+        return values == "True" if copy["dtype"] == "bool" else values.astype(copy["dtype"])
     values = original.astype(float) * copy["slope"] + copy["offset"]
     if copy["dtype"].lower().startswith(("int", "uint")):
         return values.round() if values.isna().any() else values.round().astype(copy["dtype"].lower())

@@ -90,7 +90,7 @@ def test_an_uploaded_detector_is_described_without_being_opened_in_the_server(mo
     at = open_page("score", QUERY, source="A detector file")
     enter(at, at.file_uploader(key="score.detector"), ("x.detector", detector.read_bytes(), "application/zip"))
     assert "Detector trained on 187 rows of orders.csv" in said(at) and not at.error
-    assert "moons" not in said(at)
+    assert "Half moons" not in said(at)
     enter(at, at.file_uploader(key="score.detector"), ("x.detector", b"PK\x03\x04junk", "application/zip"))
     assert "This is not a detector file" in said(at)
 

@@ -74,10 +74,10 @@ class Walk(DensityModel):
         return np.zeros((n_samples, self.n_features_in_))
 
 
-def table_of(frame: pd.DataFrame, seed: int = 0, digest: str = "") -> tuple[Dataset, None]:
+def table_of(frame: pd.DataFrame, seed: int = 0, digest: str = "", learner: str = "") -> Dataset:
     if frame["a"].nunique() < 2:
         raise ValueError("column 'a' is constant; choose another")
-    return Dataset(frame[["a", "b"]].to_numpy(float), ("a", "b")), None
+    return Dataset(frame[["a", "b"]].to_numpy(float), ("a", "b"))
 
 
 def walk(seed: int = 0, **params) -> RunSpec:
