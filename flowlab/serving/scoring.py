@@ -33,13 +33,20 @@ from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
 from flowlab.tables.filetype import codec_of, refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.read import GZIP, PARQUET, read_table, unpacked
-from flowlab.tables.schema import MAX_VIOLATIONS, ColumnSchema, Violation, as_schema, read_frame
+from flowlab.tables.schema import (
+    HUGE,
+    MAX_VIOLATIONS,
+    ColumnSchema,
+    Violation,
+    as_schema,
+    breaches,
+    read_frame,
+)
 from flowlab.tables.text import TextTable, read_text, row_ends, sound_names
 
 Progress = Callable[[int, int], None]
 BLOCK_BYTES = 4 * 2**20
 MAX_NOTES = 12
-HUGE = "1e100"
 MAX_ROW_BYTES = 64 * 2**20
 NEWLINE = b"\n"
 WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -54,9 +61,7 @@ class Block:
     body: bytes
     first_row: int
     dialect: Dialect
-    carried: bytes
     missing: frozenset[str] = frozenset()
-    """Rows before this block that lag features need; they are not scored again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,13 +152,9 @@ class Scorer:
         for name in (name for name in frame if name in self.schema):
             reading = as_schema(frame[name], self.schema[name])
             values[name] = reading.values
-            if len(reading.wrong):
-                counts[name, reading.rule] = len(reading.wrong)
-                cells = frame[name].iloc[reading.wrong[:MAX_VIOLATIONS]]
-                violations += [
-                    Violation(int(row), name, str(cell)[:80], reading.rule)
-                    for row, cell in zip(reading.wrong, cells, strict=False)
-                ]
+            more, found = breaches(name, reading, frame[name].iloc.__getitem__)
+            counts |= more
+            violations += found
         return Typed(pd.DataFrame(values), counts, violations)
 
     def matrix(self, frame: pd.DataFrame) -> np.ndarray:
@@ -171,10 +172,10 @@ class Scorer:
             raise DetectorFileError(f"The column {name} has cells that are no numbers; fill them in first.")
         return numbers
 
-    def score(self, frame: pd.DataFrame, n_carried: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """`DetectorBundle.sheet` of all but the first `n_carried` rows, and the counts of `Baseline.count`."""
+    def score(self, frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """`DetectorBundle.sheet` of the rows, and their counts (`Baseline.count`)."""
         try:
-            X = self.matrix(frame)[n_carried:]
+            X = self.matrix(frame)
             sheet = self.detector.sheet(self.detector.anomaly_score(self.model, X))
             return sheet, self.detector.baseline.count(X, sheet["score"])
         except (TableError, DetectorFileError):
@@ -228,9 +229,11 @@ def blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int
     dialect = _dialect(head, wanted, reading)
     body, first_row = head[dialect.body :], 0
     dialect = replace(dialect, body=0)
-    carried, n_carried = b"", 0
     while True:
         following = text.read()
+        while n_lags and following:  # windows reach back over any distance, in order of time: one block
+            body += following
+            following = text.read()
         end = row_ends(body, dialect.quotechar, dialect.delimiter)[0] if following else len(body)
         rows, body = body[:end], body[end:]
         if len(body) > MAX_ROW_BYTES:
@@ -239,11 +242,8 @@ def blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int
                 f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
             )
         if rows.strip():
-            yield Block(detector, rows, first_row - n_carried, dialect, carried, missing)
+            yield Block(detector, rows, first_row, dialect, missing)
             first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
-            if n_lags:
-                lines = (carried + rows).splitlines(keepends=True)[-n_lags:]
-                carried, n_carried = b"".join(lines), len(lines)
         if not following:
             return
         body += following
@@ -264,13 +264,12 @@ def _dialect(head: bytes, wanted: Sequence[str], reading: Mapping[str, object]) 
 def score_block(block: Block) -> ScoredBlock:
     """Read, score and write one block: a function of its own bytes, for any worker."""
     scorer = _scorer(hashlib.sha256(block.detector).digest(), block.detector)
-    text = read_text(block.carried + block.body, block.dialect, Limits())
-    n_carried = min(block.carried.count(NEWLINE), len(text))
+    text = read_text(block.body, block.dialect, Limits())
     decimal = block.dialect.decimal if block.dialect.decimal_is_sure else ""
     typed = scorer.frame(text, decimal, block.first_row, block.missing)
     as_written = block.dialect.delimiter == "," and b'"' not in block.body and not text.cautions
     lines = block.body.splitlines() if as_written else []
-    return _scored(scorer, text, typed, block.first_row, n_carried, lines, len(block.body))
+    return _scored(scorer, text, typed, block.first_row, lines, len(block.body))
 
 
 def score_file(
@@ -362,7 +361,7 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
         cells = f"1 cell {rule}" if n_cells == 1 else f"{n_cells:,} cells {rule.replace('is ', 'are ', 1)}"
         example = first.get((column, rule))
         where = f", such as {example.value!r} in row {example.row + 1:,}" if example else ""
-        fate = "they count as extreme where infinite, else as missing" if HUGE in rule else "they count as missing"
+        fate = "they count as extreme" if rule == HUGE else "they count as missing"
         sentences.append(f"{column}: {cells}{where}; {fate}.")
     return sentences
 
@@ -394,16 +393,15 @@ def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
     frame = read_table(data).frame
     names = tuple(map(str, frame))
     cells = [pc.fill_null(text_cells(frame[name].astype("str")), "") for name in frame]
-    return _scored(scorer, TextTable(names, tuple(cells)), scorer.typed(frame), 0, 0, [], len(data))
+    return _scored(scorer, TextTable(names, tuple(cells)), scorer.typed(frame), 0, [], len(data))
 
 
 def _scored(
-    scorer: Scorer, text: TextTable, typed: Typed, first_row: int, n_carried: int, lines: list[bytes], n_bytes: int
+    scorer: Scorer, text: TextTable, typed: Typed, first_row: int, lines: list[bytes], n_bytes: int
 ) -> ScoredBlock:
     """`lines` are the rows as they stand in the file, where they can be passed on so."""
-    sheet, counts = scorer.score(typed.frame, n_carried)
-    cells = [column.slice(n_carried) for column in text.columns]
-    frame = typed.frame.iloc[n_carried:]
+    frame, cells = typed.frame, text.columns
+    sheet, counts = scorer.score(frame)
     top = np.argsort(-sheet["score"], kind="stable")[:100]
     shown = pd.DataFrame(
         {
@@ -414,7 +412,7 @@ def _scored(
         else {name: column.take(pa.array(top)).to_pylist() for name, column in zip(text.names, cells)}
     )
     highest = with_scores(shown, {name: values[top] for name, values in sheet.items()})
-    highest.index = first_row + n_carried + top
+    highest.index = first_row + top
     return ScoredBlock(
         csv=_csv(text.names, cells, sheet, lines),
         n_rows=len(sheet["score"]),

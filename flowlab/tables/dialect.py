@@ -63,6 +63,8 @@ def sniff(data: bytes, *, delimiter: str | None, decimal: str | None, header: bo
     TableError
         Where the text holds no rows, or no lines of a table's length.
     """
+    if delimiter is not None and len(delimiter) != 1:
+        raise TableError(f"The delimiter must be one character, not {delimiter[:20]!r}; name one such as ; or a tab.")
     sample = data[:SAMPLE_BYTES].decode("utf-8", "ignore")
     lines = io.StringIO(sample, newline="").readlines() if "\n" in sample else sample.splitlines(keepends=True)
     if len(data) > SAMPLE_BYTES and len(lines) > 2:

@@ -116,6 +116,8 @@ def _to_pandas(column: object) -> pd.Series:
         return column.to_pandas().dt.total_seconds()
     elif t.is_time(kind):
         column = column.cast(pa.string())
+    elif t.is_integer(kind) and pc.any(pc.greater_equal(pc.abs(column.cast(pa.decimal128(20))), 2**53)).as_py():
+        return column.cast(pa.string()).to_pandas().astype("str")  # an identifier: as a float it would lose digits
     elif t.is_boolean(kind) and column.null_count:
         return pc.utf8_capitalize(column.cast(pa.string())).to_pandas().astype("str")
     elif t.is_null(kind):

@@ -7,8 +7,8 @@ pieces and row by row. A detector keeps the schema of the table it was trained o
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,9 @@ LARGEST = 1e100
 EXACT = 2**53
 """Whole numbers beyond it are not all floats: such columns are identifiers and stay text."""
 MAX_VIOLATIONS = 1000
+NO_NUMBER, HUGE = "is no number", "is infinite or beyond 1e100"
+NO_DATE, NO_TRUTH = "is no date of its column's form", "is neither true nor false"
+"""Rules of violations; they complete "the cell ..."."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,10 @@ class Violation:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A column as values: int64, float64, bool, datetime64[us] or text; `wrong` numbers the rows of violations."""
+    """A column as values: int64, float64, bool, datetime64[us] or text; `wrong` has the rows of violations by rule."""
 
     values: pd.Series
-    wrong: np.ndarray
-    rule: str = ""
+    wrong: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def read(cells: pa.ChunkedArray, schema: ColumnSchema) -> Reading:
     if schema.kind == "time" and schema.formats[:1] == ("ISO8601",) and not schema.missing:
         stamps = dates.plain_stamps(cells)
         if stamps is not None:
-            return Reading(pd.Series(stamps), np.zeros(0, np.int64))
+            return Reading(pd.Series(stamps))
     distinct = Distinct.of(cells, missing_texts(frozenset(schema.missing)) - {level.lower() for level in schema.levels})
     if schema.kind in ("number", "clock"):
         texts = distinct.texts
@@ -210,9 +212,7 @@ def read(cells: pa.ChunkedArray, schema: ColumnSchema) -> Reading:
     if schema.kind == "time":
         stamps = dates.stamps_of(distinct.texts, schema.formats)
         wrong = np.flatnonzero(distinct.spread(np.isnat(stamps), False))
-        return Reading(
-            pd.Series(distinct.spread(stamps, np.datetime64("NaT"))), wrong, "is no date of its column's form"
-        )
+        return Reading(pd.Series(distinct.spread(stamps, np.datetime64("NaT"))), {NO_DATE: wrong})
     if schema.kind == "truth":
         truths = [truth_of(text) for text in distinct.texts.to_pylist()]
         wrong = np.flatnonzero(distinct.spread(np.array([t is None for t in truths], bool), False))
@@ -220,22 +220,30 @@ def read(cells: pa.ChunkedArray, schema: ColumnSchema) -> Reading:
         values = distinct.spread_texts(texts)
         if not values.isna().any():
             values = values == "True"
-        return Reading(values, wrong, "is neither true nor false")
+        return Reading(values, {NO_TRUTH: wrong})
     texts = distinct.texts
     if not pc.all(pc.string_is_ascii(texts)).as_py():
         texts = pa.array([unicodedata.normalize("NFC", text) for text in texts.to_pylist()], pa.large_string())
-    return Reading(distinct.spread_texts(texts), np.zeros(0, np.int64))
+    return Reading(distinct.spread_texts(texts))
 
 
 def _numbers(values: np.ndarray, unreadable: np.ndarray, cells: pa.ChunkedArray) -> Reading:
-    huge = np.abs(values) >= LARGEST
-    if huge.any():
-        wrong = np.flatnonzero(huge | unreadable)
-        return Reading(pd.Series(values), wrong, "is no number below 1e100")
-    wrong = np.flatnonzero(unreadable)
-    if len(values) and not np.isnan(values).any() and (values == np.rint(values)).all() and numerals.are_whole(cells):
+    wrong = {NO_NUMBER: np.flatnonzero(unreadable), HUGE: np.flatnonzero(np.abs(values) >= LARGEST)}
+    is_whole = len(values) and np.isfinite(values).all() and (np.abs(values) < EXACT).all()
+    if is_whole and (values == np.rint(values)).all() and numerals.are_whole(cells):
         return Reading(pd.Series(values.astype(np.int64)), wrong)
-    return Reading(pd.Series(values), wrong, "is no number")
+    return Reading(pd.Series(values), wrong)
+
+
+def breaches(
+    name: str, reading: Reading, cells: Callable[[int], object], first_row: int = 0
+) -> tuple[dict[tuple[str, str], int], list[Violation]]:
+    """How many cells of a column broke which (column, rule), and the first `MAX_VIOLATIONS` of them in order."""
+    counts = {(name, rule): len(rows) for rule, rows in reading.wrong.items() if len(rows)}
+    found = sorted((int(row), rule) for rule, rows in reading.wrong.items() for row in rows[:MAX_VIOLATIONS])
+    return counts, [
+        Violation(first_row + row, name, str(cells(row))[:80], rule) for row, rule in found[:MAX_VIOLATIONS]
+    ]
 
 
 def read_frame(
@@ -246,10 +254,9 @@ def read_frame(
     for name, cells, schema in zip(names, columns, schemas, strict=True):
         reading = read(cells, schema)
         values[name] = reading.values
-        if len(reading.wrong):
-            counts[name, reading.rule] = len(reading.wrong)
-            for row in reading.wrong[: MAX_VIOLATIONS - len(violations)].tolist():
-                violations.append(Violation(first_row + row, name, str(cells[row])[:80], reading.rule))
+        more, found = breaches(name, reading, cells.__getitem__, first_row)
+        counts |= more
+        violations += found
     frame = pd.DataFrame(values)
     frame.columns = pd.Index(list(names), dtype=object)
     return frame, counts, violations
@@ -278,10 +285,9 @@ def as_schema(column: pd.Series, schema: ColumnSchema) -> Reading:
     if schema.kind == "time" and not schema.formats:
         schema = replace(schema, formats=("ISO8601",))
     if kind == schema.kind == "number":
-        huge = np.flatnonzero(np.abs(column.to_numpy(float)) >= LARGEST)
-        return Reading(column, huge, "is no number below 1e100")
+        return Reading(column, {HUGE: np.flatnonzero(np.abs(column.to_numpy(float)) >= LARGEST)})
     if kind == schema.kind and kind != "truth":
-        return Reading(column, np.zeros(0, np.int64)) if kind == "time" else read(text_cells(column), schema)
+        return Reading(column) if kind == "time" else read(text_cells(column), schema)
     texts = column.astype("str")
     if kind == "number":  # 101.0, where a column of whole numbers had holes
         texts = texts.str.replace(r"\.0$", "", regex=True)

@@ -33,12 +33,12 @@ def _machines(n_rows, seed=0, off=0.0):
 
 @pytest.fixture(scope="module")
 def trained():
-    dataset, encoder = make_table_dataset(_machines(6000), roles="context=3", fractions="60/20/20")
+    dataset, _ = make_table_dataset(_machines(6000), roles="context=3", fractions="60/20/20")
     spec = Spec("affine", {"n_steps": 150})
     model = catalog.make_model(spec, 0, dataset).fit(dataset.part("train"))
     evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
     threshold = evidence.choose("conformal", rate=0.02)
-    return model, evidence, make_detector(spec, 0, model.get_state(), evidence, threshold, encoder)
+    return model, evidence, make_detector(spec, 0, model.get_state(), evidence, threshold)
 
 
 def _scored(detector, frame):
