@@ -43,7 +43,7 @@ __all__ = [
     "latent_point",
     "latent_ways",
     "layers",
-    "margins",
+    "marginals",
     "masks",
     "pair_rows",
     "profile",
@@ -93,4 +93,4 @@ VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "final": final,
     "steps_within": steps_within,
 }
-"""What a page may ask for by name: `f(model, dataset, **settings) -> arrays`."""
+"""The views a page may request by name: `f(model, dataset, **settings) -> arrays`."""

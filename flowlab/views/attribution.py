@@ -1,4 +1,4 @@
-"""Why rows are unusual, and the nearest ordinary row, in the user's columns."""
+"""Attribution of anomaly scores to the user's columns, and counterfactual rows."""
 
 from __future__ import annotations
 
@@ -20,67 +20,85 @@ def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20
 
     Returns
     -------
-    name : (k,) text; contribution : (k,); value, usual : (k,) the row's value and what similar rows hold, text
-    words : (k,) text; score : (); sentence, method : () text; similar : (5,) numbers of the most similar training rows
+    name : (k,) text, k at most `n_reasons`
+    contribution : (k,) in units of the anomaly score
+    value, usual : (k,) the row's value and the value typical of similar rows, text
+    words : (k,) one sentence for each contribution
+    score : () anomaly score of the row
+    sentence, method : () text
+    similar : (5,) numbers of the most similar training rows
+
+    Raises
+    ------
+    ValueError
+        If the data set has no such row.
     """
     row = check_row(dataset, row)
-    told = dataset.told_row(row)
-    found = explain(_judge(model, dataset), dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
+    displayed = dataset.told_row(row)
+    explanation = explain(
+        _judge(model, dataset), dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=displayed
+    )
     return {
-        "name": np.array([reason.name for reason in found.reasons], dtype=str),
-        "contribution": np.array([reason.contribution for reason in found.reasons]),
-        "value": np.array([reason.told for reason in found.reasons], dtype=str),
-        "usual": np.array([reason.usual for reason in found.reasons], dtype=str),
-        "words": np.array([reason.sentence for reason in found.reasons], dtype=str),
-        "score": np.array(found.score),
-        "sentence": np.array(found.sentence),
-        "method": np.array(found.method),
-        "similar": usual_rows(dataset)[list(found.similar)],
+        "name": np.array([reason.name for reason in explanation.reasons], dtype=str),
+        "contribution": np.array([reason.contribution for reason in explanation.reasons]),
+        "value": np.array([reason.told for reason in explanation.reasons], dtype=str),
+        "usual": np.array([reason.usual for reason in explanation.reasons], dtype=str),
+        "words": np.array([reason.sentence for reason in explanation.reasons], dtype=str),
+        "score": np.array(explanation.score),
+        "sentence": np.array(explanation.sentence),
+        "method": np.array(explanation.method),
+        "similar": reference_rows(dataset)[list(explanation.similar)],
     }
 
 
 def top_reasons(model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_reasons: int = 3) -> Arrays:
-    """The strongest reasons of several rows.
+    """The columns that add most to the anomaly scores of several rows, in words.
 
     Returns
     -------
-    rows : (m,) as asked; words : (m, n_reasons) text, "" where fewer columns add to the score
+    rows : (m,) their numbers, as passed
+    words : (m, n_reasons) text, "" where fewer columns add to the score
     """
     judge = _judge(model, dataset)
     words = np.full((len(rows), n_reasons), "", dtype=object)
     for i, row in enumerate(rows):
-        row, told = check_row(dataset, row), dataset.told_row(row)
-        found = explain(judge, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
-        texts = [reason.sentence for reason in found.reasons if reason.contribution > 0]
-        words[i, : len(texts)] = texts
+        row, displayed = check_row(dataset, row), dataset.told_row(row)
+        explanation = explain(judge, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=displayed)
+        sentences = [reason.sentence for reason in explanation.reasons if reason.contribution > 0]
+        words[i, : len(sentences)] = sentences
     return {"rows": np.array(rows, int), "words": words.astype(str)}
 
 
 def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) -> Arrays:
-    """The smallest set of edits found that brings a row below the threshold.
+    """The counterfactual of a row: the smallest set of edits found that brings its anomaly score below the threshold.
 
     Returns
     -------
-    name, old, new : (k,) edited columns and their values, text; row : (n_features,) the edited row
-    before, after : () anomaly scores; succeeded : () bool; sentence : () text
+    name, old, new : (k,) edited columns and their values before and after, text
+    row : (n_features,) the edited row in data units
+    before, after : () anomaly scores
+    succeeded : () bool, whether `after` lies below the threshold
+    sentence : () text
     """
     row = check_row(dataset, row)
-    told = dataset.told_row(row)
-    found = repair(_judge(model, dataset), dataset.X[row], _reference(dataset), float(threshold), told_row=told)
+    displayed = dataset.told_row(row)
+    counterfactual = repair(
+        _judge(model, dataset), dataset.X[row], _reference(dataset), float(threshold), told_row=displayed
+    )
     return {
-        "name": np.array([edit.name for edit in found.edits], dtype=str),
-        "old": np.array([edit.old for edit in found.edits], dtype=str),
-        "new": np.array([edit.new for edit in found.edits], dtype=str),
-        "row": found.row,
-        "before": np.array(found.before),
-        "after": np.array(found.after),
-        "succeeded": np.array(found.succeeded),
-        "sentence": np.array(found.sentence),
+        "name": np.array([edit.name for edit in counterfactual.edits], dtype=str),
+        "old": np.array([edit.old for edit in counterfactual.edits], dtype=str),
+        "new": np.array([edit.new for edit in counterfactual.edits], dtype=str),
+        "row": counterfactual.row,
+        "before": np.array(counterfactual.before),
+        "after": np.array(counterfactual.after),
+        "succeeded": np.array(counterfactual.succeeded),
+        "sentence": np.array(counterfactual.sentence),
     }
 
 
-def usual_rows(dataset: Dataset) -> np.ndarray:
-    """Numbers of the training rows that count as usual: those labelled as anomalies do not, if others are left."""
+def reference_rows(dataset: Dataset) -> np.ndarray:
+    """Numbers of the training rows that rows are compared with: without labelled anomalies if two others are left."""
     rows = dataset.rows("train")
     if dataset.y is None or (dataset.y[rows] == 0).sum() < 2:
         return rows
@@ -115,4 +133,4 @@ def _calibration(model: DensityModel, dataset: Dataset, few_scores: tuple[float,
 
 @lru_cache(maxsize=4)
 def _reference(dataset: Dataset) -> Reference:
-    return Reference(dataset.X[usual_rows(dataset)], dataset.sources())
+    return Reference(dataset.X[reference_rows(dataset)], dataset.sources())

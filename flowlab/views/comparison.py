@@ -1,4 +1,4 @@
-"""What models cost, one-line rivals, and two-sample tests, for comparing models."""
+"""Training and scoring time, trivial detectors and two-sample tests, for comparing models."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from flowlab.models.classical.scorers import PCAResidual
 from flowlab.models.classical.trivial import BestSingleColumn, LargestZ, RandomScore, SumOfSquares
 
 ROUND = 50
-"""Steps are given in multiples of this, so that two measurements of one machine often agree."""
+"""Steps are rounded down to multiples of this, so that repeated measurements on one machine often agree."""
 
 
 def steps_within(model: DensityModel, dataset: Dataset, seconds: float) -> dict[str, np.ndarray]:
-    """n_steps: training steps that fit into `seconds` here, in multiples of 50; the model may be unfitted."""
+    """Training steps that fit into `seconds` on this machine; the model may be unfitted.
+
+    Returns
+    -------
+    n_steps : () a multiple of 50, at least 50
+    """
     steps = model.steps_within(seconds, dataset.fitting_rows())
     return {"n_steps": np.asarray(max(ROUND, steps // ROUND * ROUND))}
 
@@ -25,52 +30,62 @@ def steps_within(model: DensityModel, dataset: Dataset, seconds: float) -> dict[
 Arrays = dict[str, np.ndarray]
 
 TIMED_ROWS = 2000
+"""At most so many rows are scored when scoring is timed."""
 
 
 def cost(model: DensityModel, dataset: Dataset) -> Arrays:
-    """Seconds to score 1,000 rows (the faster of two runs), and how many numbers the model learned."""
+    """Time to score rows, and the size of a model.
+
+    Returns
+    -------
+    score_seconds : () per 1,000 rows, the faster of two runs
+    n_parameters : () number of learned parameters
+    """
     X = dataset.X[:TIMED_ROWS]
     seconds = []
     for _ in range(2):
-        began = time.perf_counter()
+        start = time.perf_counter()
         model.score_samples(X)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - start)
     return {"score_seconds": np.array(min(seconds) * 1000 / len(X)), "n_parameters": np.array(model.n_parameters())}
 
 
 def trivial_rivals(model: DensityModel, dataset: Dataset) -> Arrays:
-    """One-line detectors fitted to the training rows, scoring all rows. The model is not asked.
+    """Anomaly scores of all rows by trivial detectors fitted to the training rows; the model is not used.
 
     Returns
     -------
-    name : (m,) text; anomaly_score : (m, n_rows); fit_seconds, score_seconds : (m,), the latter per 1,000 rows
+    name : (m,) text
+    anomaly_score : (m, n_rows) higher is more anomalous
+    fit_seconds : (m,)
+    score_seconds : (m,) per 1,000 rows; nan for the single column, which is chosen with the labels of the test rows
     """
     rivals = [("largest |z|", LargestZ()), ("sum of z²", SumOfSquares()), ("random score", RandomScore())]
     if dataset.n_features > 1:
         rivals.insert(2, ("PCA residual", PCAResidual()))
-    names, scores, fits, times = [], [], [], []
+    names, anomaly_scores, fit_seconds, score_seconds = [], [], [], []
     X = dataset.part("train")
     for name, rival in rivals:
-        began = time.perf_counter()
+        start = time.perf_counter()
         rival.fit(X)
-        fits.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        scores.append(rival.anomaly_score(dataset.X))
-        times.append((time.perf_counter() - began) * 1000 / len(dataset))
+        fit_seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        anomaly_scores.append(rival.anomaly_score(dataset.X))
+        score_seconds.append((time.perf_counter() - start) * 1000 / len(dataset))
         names.append(name)
-    tested = dataset.rows("test")
-    if dataset.y is not None and 0 < dataset.y[tested].sum() < len(tested):
-        began = time.perf_counter()
-        column = BestSingleColumn().fit(dataset.X[tested], dataset.y[tested])
-        fits.append(time.perf_counter() - began)
-        scores.append(column.anomaly_score(dataset.X))
-        times.append(np.nan)
-        names.append(f"column {dataset.columns[column.column_]} alone (hindsight)")
+    test_rows = dataset.rows("test")
+    if dataset.y is not None and 0 < dataset.y[test_rows].sum() < len(test_rows):
+        start = time.perf_counter()
+        detector = BestSingleColumn().fit(dataset.X[test_rows], dataset.y[test_rows])
+        fit_seconds.append(time.perf_counter() - start)
+        anomaly_scores.append(detector.anomaly_score(dataset.X))
+        score_seconds.append(np.nan)
+        names.append(f"column {dataset.columns[detector.column_]} alone (hindsight)")
     return {
         "name": np.array(names),
-        "anomaly_score": np.stack(scores),
-        "fit_seconds": np.array(fits),
-        "score_seconds": np.array(times),
+        "anomaly_score": np.stack(anomaly_scores),
+        "fit_seconds": np.array(fit_seconds),
+        "score_seconds": np.array(score_seconds),
     }
 
 
@@ -79,7 +94,14 @@ def two_samples(model: DensityModel, dataset: Dataset, first: str = "test", seco
 
     Returns
     -------
-    name, effect_name : (4,) text; effect, p_value : (4,); column_distance : (n_features,) KS distance per column
+    name, effect_name : (4,) text
+    effect, p_value : (4,)
+    column_distance : (n_features,) Kolmogorov-Smirnov distance of each column
+
+    Raises
+    ------
+    ValueError
+        If `first` or `second` is none of the four.
     """
     tables = []
     for part in (first, second):

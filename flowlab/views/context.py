@@ -1,4 +1,4 @@
-"""Views of a model under a context: which columns it judges, its density given a level or over all, its latent axes."""
+"""Models conditioned on a context: the columns they score, densities given a level or over all levels, latent axes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_conditioned(model: DensityModel | type[DensityModel], dataset: Dataset) -
 
 
 def judged(model: DensityModel | type[DensityModel], dataset: Dataset) -> np.ndarray:
-    """Numbers of the columns whose joint score the model gives, (n,)."""
+    """Numbers (n_judged,) of the columns whose joint score the model gives: all, or all but the context."""
     return dataset.judged if is_conditioned(model, dataset) else np.arange(dataset.n_features)
 
 
@@ -36,14 +36,14 @@ def check_level(dataset: Dataset, level: int) -> int:
 
 
 def whole_rows(dataset: Dataset, points: np.ndarray, level: int) -> np.ndarray:
-    """Rows (n, n_features) of points (n, k) over the judged columns, all at one level."""
+    """Rows (n, n_features) of points (n, n_judged) over the judged columns, all at one level (0 for ALL_LEVELS)."""
     rows = np.full((len(points), dataset.n_features), float(max(level, 0)))
     rows[:, dataset.judged] = points
     return rows
 
 
 def log_density_at(model: DensityModel, dataset: Dataset, points: np.ndarray, level: int = ALL_LEVELS) -> np.ndarray:
-    """Log-density in nats (n,) at points (n, k) over the judged columns: given a level, or over all of them."""
+    """Log-density in nats (n,) at points (n, n_judged) over the judged columns: given a level, or mixed over all."""
     if not is_conditioned(model, dataset):
         return model.score_samples(points)
     rows = whole_rows(dataset, points, level)
@@ -51,7 +51,7 @@ def log_density_at(model: DensityModel, dataset: Dataset, points: np.ndarray, le
 
 
 def latent(model: LatentModel, dataset: Dataset, X: np.ndarray) -> np.ndarray:
-    """Latent points of rows, (n, n_latent): of a flow under a context without the context's own coordinate."""
+    """Latent points (n, n_latent) of rows; those of a conditioned flow without the coordinate of the context."""
     Z = model.transform(X)
     return Z[:, dataset.judged] if isinstance(model, FlowModel) and is_conditioned(model, dataset) else Z
 
@@ -59,10 +59,10 @@ def latent(model: LatentModel, dataset: Dataset, X: np.ndarray) -> np.ndarray:
 def decoded(model: LatentModel, dataset: Dataset, Z: np.ndarray, level: np.ndarray | int = 0) -> np.ndarray:
     """Rows (n, n_features) of latent points as `latent` gives them, at levels (n,) or one level."""
     if isinstance(model, FlowModel) and is_conditioned(model, dataset):
-        whole = np.empty((len(Z), dataset.n_features))
-        whole[:, dataset.judged] = Z
-        whole[:, dataset.context] = np.searchsorted(model.levels_, level).clip(max=len(model.levels_) - 1)
-        Z = whole
+        full = np.empty((len(Z), dataset.n_features))
+        full[:, dataset.judged] = Z
+        full[:, dataset.context] = np.searchsorted(model.levels_, level).clip(max=len(model.levels_) - 1)
+        Z = full
     return model.inverse_transform(Z)
 
 

@@ -14,9 +14,11 @@ from flowlab.views.projection import display_rows
 Arrays = dict[str, np.ndarray]
 
 MAX_JACOBIAN = 512
+"""Most features whose Jacobian is computed."""
 MAX_NUMBERS = 80_000
-"""Coordinates of all rows together: of wide tables fewer rows are looked at."""
+"""Most coordinates of all rows together: of wide tables fewer rows are taken."""
 TINY = np.finfo(float).tiny
+"""Smallest size whose logarithm is taken."""
 
 
 def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 1200) -> Arrays:
@@ -24,16 +26,17 @@ def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 120
 
     Returns
     -------
-    rows : (m,) row numbers; before, after : (m, n_features) positions around the layer
-    log_scale, shift : (m, n_features) that the layer applied, where the model tells them
+    rows : (m,) row numbers
+    before, after : (m, n_features) positions before and after the layer, in the flow's scaled units
+    log_scale, shift : (m, n_features) that the layer applied, where the model gives them
     moved : (n_layers, n_features) bool, whether a layer changes a feature of any of these rows
     """
     flow = check_flow(model)
-    most = int(np.clip(MAX_NUMBERS // dataset.n_features, 100, 5000))
-    rows = display_rows(dataset, int(np.clip(n, 2, most)), 0)
+    max_rows = int(np.clip(MAX_NUMBERS // dataset.n_features, 100, 5000))
+    rows = display_rows(dataset, int(np.clip(n, 2, max_rows)), 0)
     path = flow.transform_path(dataset.X[rows])
     layer = check_layer(layer, len(path) - 1)
-    out = {
+    arrays = {
         "rows": rows,
         "before": path[layer - 1],
         "after": path[layer],
@@ -41,8 +44,8 @@ def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 120
     }
     if hasattr(flow, "layer_readout"):
         log_scale, shift = flow.layer_readout(dataset.X[rows])
-        out |= {"log_scale": log_scale[layer - 1], "shift": shift[layer - 1]}
-    return out
+        arrays |= {"log_scale": log_scale[layer - 1], "shift": shift[layer - 1]}
+    return arrays
 
 
 def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int = 0, layer: int = 1) -> Arrays:
@@ -55,7 +58,12 @@ def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int
     kind, after, before, n_kept : see `LayerForm`: in the orders `after` of its rows and `before` of its columns
         `matrix` is lower triangular; they are empty where it is triangular in none
     log_diagonal : (n_features,) nats, logarithms of the diagonal's sizes in that order, whose sum is `log_det`
-    above : () largest size above the diagonal in that order: 0, unless the layer breaks its own rule
+    above : () largest size above the diagonal in that order: 0 where the layer has the form it states
+
+    Raises
+    ------
+    ValueError
+        If the model is not a flow, has no such layer, or the data more than 512 features.
     """
     flow = check_flow(model)
     if dataset.n_features > MAX_JACOBIAN:
@@ -64,7 +72,7 @@ def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int
     log_dets = flow.log_det_path(x[None])[:, 0]
     layer = check_layer(layer, len(log_dets)) if layer else 0
     matrix, form = flow.layer_jacobian(x, layer), flow.layer_form(layer)
-    ordered = np.abs(matrix[np.ix_(form.after, form.before)])
+    sizes = np.abs(matrix[np.ix_(form.after, form.before)])
     return {
         "matrix": matrix,
         "log_det": np.array(np.linalg.slogdet(matrix)[1]),
@@ -73,8 +81,8 @@ def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int
         "after": form.after,
         "before": form.before,
         "n_kept": np.array(form.n_kept),
-        "log_diagonal": np.log(np.maximum(np.diag(ordered), TINY)),
-        "above": np.array(np.triu(ordered, 1).max(initial=0.0)),
+        "log_diagonal": np.log(np.maximum(np.diag(sizes), TINY)),
+        "above": np.array(np.triu(sizes, 1).max(initial=0.0)),
     }
 
 
@@ -88,8 +96,8 @@ def masks(model: DensityModel, dataset: Dataset, layer: int = 1, mask: str = "")
 
     Returns
     -------
-    transformed : (n_layers, n_features) bool, by architecture; measured on rows where a model does not tell it
-    never : (n_never,) columns with spread that no layer transforms: their marginal stays the base's, a normal
+    transformed : (n_layers, n_features) bool, by architecture, or measured on rows where the model does not state it
+    never : (n_never,) columns with spread that no layer transforms: their marginal remains the base density's, a normal
     order, input, hidden_1 .., output, paths : see `LayerMasks.made_masks`; absent in layers without a MADE
     """
     flow = check_flow(model)

@@ -30,11 +30,18 @@ def density_grid(
 
     Returns
     -------
-    window : (4,) x0, x1, y0, y1; x : (n,) and, for two features, y : (n,) centres of the grid's cells
-    log_density : (n, n), row 0 lowest, or (n,), in nats; mass : its integral over the window
+    window : (4,) x0, x1, y0, y1 in data units
+    x : (n,) and, for two features, y : (n,) centres of the grid's cells
+    log_density : (n, n), row 0 lowest, or (n,), in nats
+    mass : () integral of the density over the window
     levels : (4,) log-densities whose contours enclose 50, 80, 95 and 99 % of the probability in the window
     true_log_density, true_mass, true_levels : the same of the exact density, where it is known
     difference : density of the model less the true one, where it is known
+
+    Raises
+    ------
+    ValueError
+        If the model is not a density, or of more than two features.
     """
     _check_density(model)
     d, level = len(judged(model, dataset)), check_level(dataset, level)
@@ -44,16 +51,16 @@ def density_grid(
     window = tuple(float(v) for v in (window or stage(dataset).window))
     points, cell = grid_points(window, n, d)
     log_p = log_density_at(model, dataset, points, level).reshape((n,) * d)
-    out = {"window": np.array(window), "x": points[:n, 0].copy(), "log_density": log_p}
+    arrays = {"window": np.array(window), "x": points[:n, 0].copy(), "log_density": log_p}
     if d == 2:
-        out["y"] = points[::n, 1].copy()
-    out |= _mass_and_levels(log_p, cell)
+        arrays["y"] = points[::n, 1].copy()
+    arrays |= _mass_and_levels(log_p, cell)
     if dataset.density is not None:
-        true = _true_grid(dataset, window, n, level)
-        out["true_log_density"] = true
-        out |= {f"true_{name}": value for name, value in _mass_and_levels(true, cell).items()}
-        out["difference"] = np.exp(log_p) - np.exp(true)
-    return out
+        true_log_p = _true_grid(dataset, window, n, level)
+        arrays["true_log_density"] = true_log_p
+        arrays |= {f"true_{name}": value for name, value in _mass_and_levels(true_log_p, cell).items()}
+        arrays["difference"] = np.exp(log_p) - np.exp(true_log_p)
+    return arrays
 
 
 def density_slice(
@@ -67,7 +74,13 @@ def density_slice(
     log_density : (n, n) joint log-density in nats, row 0 lowest
     log_conditional : (n, n) the same less the logarithm of its integral over the window
     levels : (4,) levels of `log_conditional` that enclose 50, 80, 95 and 99 %
-    point : (2,) where the row stands; row : its number
+    point : (2,) the row's values of the two columns
+    row : () its number
+
+    Raises
+    ------
+    ValueError
+        If the model is not a density, or a column is the context.
     """
     _check_density(model)
     row = check_row(dataset, row)
@@ -78,16 +91,16 @@ def density_slice(
         )
     n = _clip(n, 16, 200)
     window = (*column_window(dataset, columns[0]), *column_window(dataset, columns[1]))
-    here = dataset.X[row, list(columns)]
-    # The window grows where the row lies outside the usual range, else one would not see the row.
-    window = (min(window[0], here[0]), max(window[1], here[0]), min(window[2], here[1]), max(window[3], here[1]))
+    point = dataset.X[row, list(columns)]
+    # The window grows where the row lies outside the range of most rows, so that the row stays visible.
+    window = (min(window[0], point[0]), max(window[1], point[0]), min(window[2], point[1]), max(window[3], point[1]))
     plane, cell = grid_points(window, n, 2)
     points = np.tile(dataset.X[row], (n * n, 1))
     points[:, list(columns)] = plane
     log_p = model.score_samples(points).reshape(n, n)
-    found = np.isfinite(log_p)
-    top = log_p[found].max(initial=-np.inf)
-    log_mass = top + np.log(np.exp(log_p[found] - top).sum() * cell) if found.any() else 0.0
+    finite = np.isfinite(log_p)
+    top = log_p[finite].max(initial=-np.inf)
+    log_mass = top + np.log(np.exp(log_p[finite] - top).sum() * cell) if finite.any() else 0.0
     conditional = log_p - log_mass
     return {
         "window": np.array(window),
@@ -96,7 +109,7 @@ def density_slice(
         "log_density": log_p,
         "log_conditional": conditional,
         "levels": _mass_and_levels(conditional, cell)["levels"],
-        "point": here,
+        "point": point,
         "row": np.array(row),
     }
 
@@ -116,9 +129,10 @@ def profile(
 
     Returns
     -------
-    distance : (n,) from the start; points : (n, n_judged)
+    distance : (n,) from the start, Euclidean, in data units
+    points : (n, n_judged) in data units
     log_density : (n,) in nats; true_log_density : (n,) where it is known
-    lowest : index of the lowest log-density of the model on the segment
+    lowest : () index of the lowest log-density of the model on the segment
     """
     n, level = _clip(n, 11, 2001), check_level(dataset, level)
     columns = judged(model, dataset)
@@ -128,15 +142,15 @@ def profile(
     share = np.linspace(0, 1, n)[:, None]
     points = (1 - share) * ends[0] + share * ends[1]
     log_p = log_density_at(model, dataset, points, level)
-    out = {
+    arrays = {
         "points": points,
         "distance": share[:, 0] * np.linalg.norm(ends[1] - ends[0]),
         "log_density": log_p,
         "lowest": np.array(int(np.argmin(np.where(np.isnan(log_p), np.inf, log_p)))),
     }
     if dataset.density is not None and len(columns) == len(dataset.judged):
-        out["true_log_density"] = _true_log_density(dataset, points, level)
-    return out
+        arrays["true_log_density"] = _true_log_density(dataset, points, level)
+    return arrays
 
 
 def tile_log_density(dataset: Dataset, n: int = 3 * TILE_BINS) -> np.ndarray:
@@ -159,7 +173,10 @@ def tile_log_density(dataset: Dataset, n: int = 3 * TILE_BINS) -> np.ndarray:
 
 
 def equal_mass_levels(log_density: np.ndarray, masses: tuple[float, ...] = MASSES) -> np.ndarray:
-    """Log-density levels above which lie the given shares of the probability on a grid of equal cells."""
+    """Log-density levels (n_masses,) above which the shares `masses` of the probability lie; nan without finite values.
+
+    `log_density` holds nats on a grid of equal cells, in any shape.
+    """
     values = np.sort(log_density[np.isfinite(log_density)], axis=None)[::-1]
     if not len(values):
         return np.full(len(masses), np.nan)
@@ -168,7 +185,7 @@ def equal_mass_levels(log_density: np.ndarray, masses: tuple[float, ...] = MASSE
 
 
 def check_row(dataset: Dataset, row: int) -> int:
-    """A row number of the data set; ValueError names it otherwise."""
+    """A row number of the data set; ValueError otherwise."""
     if not (isinstance(row, (int, np.integer)) and 0 <= row < len(dataset)):
         raise ValueError(f"row must be a whole number from 0 to {len(dataset) - 1}, not {row!r}")
     return int(row)
@@ -208,7 +225,7 @@ def _clip(n: int, low: int, high: int) -> int:
 
 
 def grid_points(window: Window, n: int, n_features: int) -> tuple[np.ndarray, float]:
-    """Centres of the n (by n) cells of a window, x running fastest, and the size of a cell."""
+    """Centres (n or n * n, n_features) of a window's cells, x running fastest, and the length or area of a cell."""
     x0, x1, y0, y1 = window
     x = x0 + (np.arange(n) + 0.5) * (x1 - x0) / n
     if n_features == 1:
@@ -222,7 +239,7 @@ def _true_grid(dataset: Dataset, window: Window, n: int, level: int) -> np.ndarr
     d = len(dataset.judged)
     points, _ = grid_points(window, n, d)
     grid = _true_log_density(dataset, points, level).reshape((n,) * d)
-    grid.setflags(write=False)  # shared by everybody who asks again
+    grid.setflags(write=False)  # the cached array is shared by all callers
     return grid
 
 

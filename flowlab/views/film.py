@@ -1,4 +1,4 @@
-"""Small pictures of a model in training, and what stays of the picture when it has ended."""
+"""The film of a training: small pictures of the model as it trains, and the arrays kept when it has ended."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def frame(model: DensityModel, dataset: Dataset) -> Arrays:
     -------
     window : (4,) x0, x1, y0, y1
     density : (64, 64) uint8, row 0 lowest, 255 at `density_max` (per unit area); for one feature the area under the
-        curve is filled; only for models that are densities over one or two columns, a
-        context aside, whose levels are mixed
+        curve is filled; only for models that are densities over one or two columns; the levels of a context, which
+        does not count, are mixed
     latent : (m, 2) float16 latent points of `stage(dataset).rows`; only for models with a latent space
     samples : (600, 2) float16 on the stage; only for models that can sample
     """
-    shown = stage(dataset)
-    out: Arrays = {"window": np.array(shown.window, np.float64)}
+    plane = stage(dataset)
+    arrays: Arrays = {"window": np.array(plane.window, np.float64)}
     if model.is_density and is_planar(model, dataset):
-        out |= _density(model, dataset, shown)
+        arrays |= _density(model, dataset, plane)
     if isinstance(model, LatentModel):
-        out["latent"] = _half(two_columns(latent(model, dataset, dataset.X[shown.rows])))
+        arrays["latent"] = _half(two_columns(latent(model, dataset, dataset.X[plane.rows])))
     if model.can_sample:
-        out["samples"] = _half(shown.project(model.sample(FRAME_SAMPLES, random_state=FRAME_SEED)))
-    return out
+        arrays["samples"] = _half(plane.project(model.sample(FRAME_SAMPLES, random_state=FRAME_SEED)))
+    return arrays
 
 
 def final(model: DensityModel, dataset: Dataset) -> Arrays:
-    """Everything pages draw of a finished run without asking the model again.
+    """The arrays from which pages draw a finished run without evaluating the model again.
 
     Returns
     -------
@@ -54,29 +54,29 @@ def final(model: DensityModel, dataset: Dataset) -> Arrays:
     gap, gap_error : () nats above the truth and its standard error, where the exact density is known
     frame.* : the last frame
     """
-    score = np.asarray(model.anomaly_score(dataset.X), np.float64)
-    out: Arrays = {"anomaly_score": score}
+    anomaly_score = np.asarray(model.anomaly_score(dataset.X), np.float64)
+    arrays: Arrays = {"anomaly_score": anomaly_score}
     for part in ("train", "validation", "test"):
         rows = dataset.rows(part)
-        out[f"loss_{part}"] = np.array(score[rows].mean() if len(rows) else np.nan)
+        arrays[f"loss_{part}"] = np.array(anomaly_score[rows].mean() if len(rows) else np.nan)
     if dataset.truth_for(model) is not None:
-        measured = gap(model, dataset)
-        out |= {"gap": measured["gap"], "gap_error": measured["gap_error"]}
-    return out | {f"frame.{key}": value for key, value in frame(model, dataset).items()}
+        divergence = gap(model, dataset)
+        arrays |= {"gap": divergence["gap"], "gap_error": divergence["gap_error"]}
+    return arrays | {f"frame.{key}": value for key, value in frame(model, dataset).items()}
 
 
-def _density(model: DensityModel, dataset: Dataset, shown: Stage) -> Arrays:
+def _density(model: DensityModel, dataset: Dataset, plane: Stage) -> Arrays:
     n_columns = len(judged(model, dataset))
-    points, _ = grid_points(shown.window, FRAME_GRID, n_columns)
+    points, _ = grid_points(plane.window, FRAME_GRID, n_columns)
     density = np.exp(np.minimum(np.nan_to_num(log_density_at(model, dataset, points), nan=-np.inf), 700))
-    top = max(float(density.max()), 1e-300)
+    highest = max(float(density.max()), 1e-300)
     if n_columns == 1:
-        y0, y1 = shown.window[2:]
+        y0, y1 = plane.window[2:]
         heights = y0 + (np.arange(FRAME_GRID) + 0.5) * (y1 - y0) / FRAME_GRID
         image = np.where(heights[:, None] <= density, 160, 0)
     else:
-        image = np.round(density.reshape(FRAME_GRID, FRAME_GRID) * (255 / top))
-    return {"density": image.astype(np.uint8), "density_max": np.array(top)}
+        image = np.round(density.reshape(FRAME_GRID, FRAME_GRID) * (255 / highest))
+    return {"density": image.astype(np.uint8), "density_max": np.array(highest)}
 
 
 def two_columns(Z: np.ndarray, axes: tuple[int, int] = (0, 1)) -> np.ndarray:

@@ -23,16 +23,23 @@ def layers(
 ) -> Arrays:
     """Points, a grid and the local change of volume after each layer of a flow, data side first.
 
-    Under a context `level` shows the rows of one level and how the grid bends given it; all levels have no one grid.
+    Under a context `level` shows the rows of one level and the grid given it; without a level there is no grid.
     `columns` chooses two of more than two features; without it the first two principal axes are shown, the same
     plane at every layer. Positions are in the flow's own units: standardised data at first, latent at the end.
 
     Returns
     -------
-    rows : (m,) row numbers; labels : (m,) 1 marks an anomaly
-    points : (n_layers + 1, m, 2); log_det : (n_layers, m) in nats, of each layer
+    rows : (m,) row numbers
+    labels : (m,) uint8, 1 marks an anomaly
+    points : (n_layers + 1, m, 2)
+    log_det : (n_layers, m) in nats, of each layer
     grid : (n_layers + 1, 2 * n_lines, k, 2) upright, then level lines over the window, for two features
     grid_log_det : (n_layers, 2 * n_lines, k) in nats
+
+    Raises
+    ------
+    ValueError
+        If the model is not a flow, or `columns` or `level` are not those of the data.
     """
     flow = check_flow(model)
     n_points = int(np.clip(n_points, 2, 5000))
@@ -43,21 +50,22 @@ def layers(
     X, axes = dataset.X[rows], judged(flow, dataset)
     path = flow.transform_path(X)
     path = path @ _plane(dataset, columns) if len(axes) > 1 else _with_rug(path[:, :, axes])
-    out = {
+    arrays = {
         "rows": rows,
         "labels": np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8),
         "points": path.astype(np.float32),
         "log_det": flow.log_det_path(X).astype(np.float32),
     }
     if len(axes) == 2 and not (conditioned and level == ALL_LEVELS):
-        lines = _grid_lines(stage(dataset).window, int(np.clip(n_lines, 3, 41)))
-        flat = whole_rows(dataset, lines.reshape(-1, 2), level)
-        out["grid"] = flow.transform_path(flat)[:, :, axes].reshape(-1, *lines.shape).astype(np.float32)
-        out["grid_log_det"] = flow.log_det_path(flat).reshape(-1, *lines.shape[:2]).astype(np.float32)
-    return out
+        grid = _grid_lines(stage(dataset).window, int(np.clip(n_lines, 3, 41)))
+        vertices = whole_rows(dataset, grid.reshape(-1, 2), level)
+        arrays["grid"] = flow.transform_path(vertices)[:, :, axes].reshape(-1, *grid.shape).astype(np.float32)
+        arrays["grid_log_det"] = flow.log_det_path(vertices).reshape(-1, *grid.shape[:2]).astype(np.float32)
+    return arrays
 
 
 def _plane(dataset: Dataset, columns: tuple[int, int] | None) -> np.ndarray:
+    """Projection (n_features, 2) onto the shown plane."""
     if columns is None:
         return stage(dataset).basis
     return np.eye(dataset.n_features)[:, list(check_columns(dataset, columns))]

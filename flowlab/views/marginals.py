@@ -17,31 +17,32 @@ def marginals(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 
 
     Returns
     -------
-    edges : (n_features, n_bins + 1); data, samples : (n_features, n_bins) densities per unit of the column
-    data_quantiles, sample_quantiles : (99, n_features); distance : (n_features,) largest difference of the two
-        distribution functions (Kolmogorov-Smirnov)
+    edges : (n_features, n_bins + 1) in data units
+    data, samples : (n_features, n_bins) densities per unit of the column
+    data_quantiles, sample_quantiles : (99, n_features) in data units
+    distance : (n_features,) largest difference of the two distribution functions (Kolmogorov-Smirnov)
     """
     if not model.can_sample:
         raise ValueError(f"{type(model).__name__} cannot draw samples")
     X = dataset.X[display_rows(dataset, n, 0)]
-    drawn = model.sample(int(n), random_state=int(seed))
+    samples = model.sample(int(n), random_state=int(seed))
     shares = (np.arange(99) + 1) / 100
-    d = dataset.n_features
-    edges = np.empty((d, n_bins + 1))
-    densities = np.empty((2, d, n_bins))
-    distance = np.empty(d)
-    for j in range(d):
+    n_features = dataset.n_features
+    edges = np.empty((n_features, n_bins + 1))
+    densities = np.empty((2, n_features, n_bins))
+    distance = np.empty(n_features)
+    for j in range(n_features):
         low, high = np.quantile(X[:, j], [0.002, 0.998])
         margin = 0.1 * (high - low) or 0.5
         edges[j] = np.linspace(low - margin, high + margin, n_bins + 1)
-        for k, values in enumerate((X[:, j], drawn[:, j])):
+        for k, values in enumerate((X[:, j], samples[:, j])):
             densities[k, j] = np.histogram(values, edges[j])[0] / (len(values) * np.diff(edges[j]))
-        distance[j] = kolmogorov_distance(X[:, j], drawn[:, j])
+        distance[j] = kolmogorov_distance(X[:, j], samples[:, j])
     return {
         "edges": edges,
         "data": densities[0],
         "samples": densities[1],
         "data_quantiles": np.quantile(X, shares, axis=0),
-        "sample_quantiles": np.quantile(drawn, shares, axis=0),
+        "sample_quantiles": np.quantile(samples, shares, axis=0),
         "distance": distance,
     }

@@ -1,4 +1,4 @@
-"""The stage: which plane of the data is shown, in which window, and which rows stand on it."""
+"""The stage: which plane of the data is shown, in which window, and which of the rows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ Window = tuple[float, float, float, float]
 MAX_POINTS = 600
 MAX_ANOMALIES = 150
 GOLDEN = 0.6180339887498949
+"""Golden ratio less one: its multiples modulo 1 are evenly scattered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +25,12 @@ class Stage:
     Attributes
     ----------
     rows : (m,) int, the rows of the data set that are shown, m at most 600
-    points : (m, 2) where they stand
+    points : (m, 2) their positions
     labels : (m,) uint8, 1 marks an anomaly
     window : x0, x1, y0, y1
     axes : names of the two axes, with units where they have any
-    offset, scale : (n_features,); basis : (n_features, 2). A row x stands at ((x - offset) / scale) @ basis: the
-        columns themselves up to two features, else the first two principal axes of the standardised training rows.
+    offset, scale : (n_features,); basis : (n_features, 2). The position of a row x is ((x - offset) / scale) @ basis:
+        the columns themselves up to two features, else the first two principal axes of the standardised training rows.
         A context has no part in them. One feature has no second axis: points are then spread over the lowest eighth
         of the window.
     """
@@ -44,7 +45,7 @@ class Stage:
     basis: np.ndarray
 
     def project(self, X: np.ndarray) -> np.ndarray:
-        """Where rows (n, n_features) stand: (n, 2)."""
+        """Positions (n, 2) of rows (n, n_features) in data units."""
         plane = ((np.asarray(X, np.float64) - self.offset) / self.scale) @ self.basis
         if not self.basis[:, 1].any():
             plane[:, 1] = rug(len(plane)) * self.window[3] / 8
@@ -53,9 +54,9 @@ class Stage:
 
 @lru_cache(maxsize=8)
 def stage(dataset: Dataset) -> Stage:
-    """The Stage of a data set; the same one for the same Dataset object."""
-    d, judged = dataset.n_features, dataset.judged
-    offset, scale, basis = np.zeros(d), np.ones(d), np.zeros((d, 2))
+    """The Stage of a data set, cached for each Dataset object."""
+    n_features, judged = dataset.n_features, dataset.judged
+    offset, scale, basis = np.zeros(n_features), np.ones(n_features), np.zeros((n_features, 2))
     if len(judged) > 2:
         offset[judged], scale[judged], basis[judged], shares = _principal_axes(dataset.part("train")[:, judged])
         axes = tuple(f"principal axis {i + 1} ({percent(share)} of variance)" for i, share in enumerate(shares))
@@ -65,12 +66,12 @@ def stage(dataset: Dataset) -> Stage:
     window = _window(dataset, offset, scale, basis)
     rows = display_rows(dataset, MAX_POINTS, MAX_ANOMALIES)
     labels = np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8)
-    shown = Stage(rows, np.empty((0, 2)), labels, window, axes, offset, scale, basis)
-    return Stage(rows, shown.project(dataset.X[rows]), labels, window, axes, offset, scale, basis)
+    plane = Stage(rows, np.empty((0, 2)), labels, window, axes, offset, scale, basis)
+    return Stage(rows, plane.project(dataset.X[rows]), labels, window, axes, offset, scale, basis)
 
 
 def display_rows(dataset: Dataset, most: int, most_anomalies: int, seed: int = 0) -> np.ndarray:
-    """At most `most` rows at random, in which every anomaly is kept as long as they are at most `most_anomalies`."""
+    """Numbers of at most `most` rows at random, ascending; up to `most_anomalies` anomalies are always among them."""
     rng = np.random.default_rng([seed, 0xD15])
     rows = rng.permutation(len(dataset))
     if dataset.y is None:
@@ -92,7 +93,7 @@ def angle_color(points: np.ndarray) -> np.ndarray:
 
 
 def column_window(dataset: Dataset, column: int) -> tuple[float, float]:
-    """Where to look along one column: nearly all rows, and a margin."""
+    """Ends of the window along one column, in data units: nearly all rows, and a margin."""
     return _span(dataset.X[:, column])
 
 

@@ -16,32 +16,42 @@ TYPICAL_ROWS = 2000
 
 
 def receipt(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int = 0) -> Arrays:
-    """The itemised bill of one row's log-density (`row`: its number, or a point's coordinates in data units).
+    """The log-density decomposition of one row (`row`: its number, or a point's coordinates in data units).
 
     log p(x) = log N(z; 0, I) + sum of the layers' log-determinants + log-determinant of the scaling.
 
     Returns
     -------
-    point : (n_features,) in data units; position : (n_layers + 1, n_features) scaled data first, latent last
-    log_det : (n_layers,) in nats; log_scale, shift : (n_layers, n_features) that each layer applied, where known
-    scaling : () log-determinant of the scaling; base : () log N(z; 0, I); squares : () half the squared norm of z
+    point : (n_features,) in data units
+    position : (n_layers + 1, n_features) scaled data first, latent last
+    log_det : (n_layers,) in nats
+    log_scale, shift : (n_layers, n_features) that each layer applied, where known
+    scaling : () log-determinant of the scaling, in nats
+    base : () log N(z; 0, I) in nats
+    squares : () half the squared norm of z
     running : (n_layers + 2,) running total: scaling, then each layer, then the base term last
-    log_density : () as `score_samples` gives it; difference : () how far the bill is off, in nats
+    log_density : () as `score_samples` gives it, in nats
+    difference : () sum of the terms less `log_density`, in nats: rounding error
     typical_row : () number of the row whose log-density is the median of the first 2,000 training rows
     typical_* : the same entries for that row
+
+    Raises
+    ------
+    ValueError
+        If the model is not a flow.
     """
     flow = check_flow(model)
     X = np.stack([check_point(dataset, row), dataset.X[typical_row(flow, dataset)]])
-    bill, typical = _decomposition(flow, X, judged(flow, dataset))
+    decomposition, typical = _decomposition(flow, X, judged(flow, dataset))
     return (
-        bill
+        decomposition
         | {f"typical_{key}": value for key, value in typical.items()}
         | {"typical_row": np.array(typical_row(flow, dataset))}
     )
 
 
 def typical_row(model: DensityModel, dataset: Dataset) -> int:
-    """The training row whose score is the median of the first 2,000."""
+    """Number of the training row whose score is the median of the first 2,000."""
     rows = dataset.rows("train")[:TYPICAL_ROWS]
     scores = model.score_samples(dataset.X[rows])
     return int(rows[np.argsort(scores, kind="stable")[len(rows) // 2]])
@@ -53,31 +63,31 @@ def _decomposition(flow: FlowModel, X: np.ndarray, axes: np.ndarray) -> list[Arr
     squares = 0.5 * np.sum(positions[-1][:, axes] ** 2, axis=1)
     base = -squares - len(axes) / 2 * LOG_2PI
     readout = flow.layer_readout(X) if hasattr(flow, "layer_readout") else None
-    bills = []
+    decompositions = []
     for i in range(len(X)):
-        items = np.concatenate([[scaling[i]], log_dets[:, i], [base[i]]])
-        bill = {
+        terms = np.concatenate([[scaling[i]], log_dets[:, i], [base[i]]])
+        decomposition = {
             "point": X[i],
             "position": positions[:, i],
             "log_det": log_dets[:, i],
             "scaling": scaling[i],
             "base": base[i],
             "squares": squares[i],
-            "running": np.cumsum(items),
+            "running": np.cumsum(terms),
             "log_density": scores[i],
-            "difference": items.sum() - scores[i],
+            "difference": terms.sum() - scores[i],
         }
         if readout is not None:
-            bill |= {"log_scale": readout[0][:, i], "shift": readout[1][:, i]}
-        bills.append({key: np.asarray(value) for key, value in bill.items()})
-    return bills
+            decomposition |= {"log_scale": readout[0][:, i], "shift": readout[1][:, i]}
+        decompositions.append({key: np.asarray(value) for key, value in decomposition.items()})
+    return decompositions
 
 
 def scaling_log_det(flow: FlowModel, X: np.ndarray) -> np.ndarray:
     """Log-determinant in nats (n,) of what a flow does to a row before its first layer.
 
-    Flows that do not tell are measured: their scaling works column by column, so the slope of each column of the
-    first position against the data is its factor.
+    For flows without `scaling_log_det` it is measured: their scaling works column by column, so the slope of each
+    column of the first position against the data is its factor.
     """
     if hasattr(flow, "scaling_log_det"):
         return flow.scaling_log_det(X)

@@ -1,4 +1,4 @@
-"""Reconstructions of an autoencoder: errors, displacements and its manifold."""
+"""Reconstructions of an autoencoder: errors, displacements and the manifold of decoded codes."""
 
 from __future__ import annotations
 
@@ -16,24 +16,43 @@ FIELD = 18
 
 
 def reconstruction(model: DensityModel, dataset: Dataset) -> Arrays:
-    """Reconstruction error of every row in squared standard deviations, (n_rows,); of a VAE also its other scores."""
-    if not isinstance(model, LatentModel) or isinstance(model, FlowModel):
-        raise ValueError(f"{type(model).__name__} does not reconstruct rows through a code")
-    out = {"error": model.reconstruction_error(dataset.X)}
-    if isinstance(model, VariationalAutoencoder):
-        out |= {name: score for name, score in model.score_parts(dataset.X).items() if name != "reconstruction"}
-    return out
-
-
-def reconstruction_map(model: DensityModel, dataset: Dataset, n: int = 90, window: Window | None = None) -> Arrays:
-    """For data of two features: where an autoencoder errs, whither it pulls, and what it can say.
+    """Reconstruction error of every row, and the other scores of a variational autoencoder.
 
     Returns
     -------
-    window : (4,); x, y : (n,); error : (n, n) squared standard deviations, row 0 lowest
+    error : (n_rows,) in squared standard deviations
+    others : (n_rows,) as `VariationalAutoencoder.score_parts` names them
+
+    Raises
+    ------
+    ValueError
+        If the model is not an autoencoder.
+    """
+    if not isinstance(model, LatentModel) or isinstance(model, FlowModel):
+        raise ValueError(f"{type(model).__name__} does not reconstruct rows through a code")
+    arrays = {"error": model.reconstruction_error(dataset.X)}
+    if isinstance(model, VariationalAutoencoder):
+        arrays |= {name: score for name, score in model.score_parts(dataset.X).items() if name != "reconstruction"}
+    return arrays
+
+
+def reconstruction_map(model: DensityModel, dataset: Dataset, n: int = 90, window: Window | None = None) -> Arrays:
+    """Reconstruction error, displacement arrows and the decoder's manifold, for data of two features.
+
+    Returns
+    -------
+    window : (4,) x0, x1, y0, y1 in data units
+    x, y : (n,) centres of the grid's cells
+    error : (n, n) squared standard deviations, row 0 lowest
     tail, tip : (k, 2) arrows from points to their reconstructions
-    manifold : (m, 2) decoded codes, one line for a code of one number, nan between the lines of a wider one
-    mean, spread : (r, 2) codes of display rows and their posterior standard deviations, for a VAE with two units
+    manifold : (m, 2) decoded codes, one line for a code of one number, nan between the lines of more
+    mean, spread : (r, 2) codes of display rows and their posterior standard deviations, for a variational
+        autoencoder with two units
+
+    Raises
+    ------
+    ValueError
+        If the model is not an autoencoder, or the data not of two features.
     """
     if dataset.n_features != 2 or not isinstance(model, LatentModel) or isinstance(model, FlowModel):
         raise ValueError("a map of reconstructions needs an autoencoder and data of two features")
@@ -41,7 +60,7 @@ def reconstruction_map(model: DensityModel, dataset: Dataset, n: int = 90, windo
     points, _ = grid_points(window, int(np.clip(n, 16, 200)), 2)
     n = round(len(points) ** 0.5)
     tail, _ = grid_points(window, FIELD, 2)
-    out = {
+    arrays = {
         "window": np.array(window),
         "x": points[:n, 0].copy(),
         "y": points[::n, 1].copy(),
@@ -52,8 +71,8 @@ def reconstruction_map(model: DensityModel, dataset: Dataset, n: int = 90, windo
     }
     if isinstance(model, VariationalAutoencoder) and model.n_latent == 2:
         rows = display_rows(dataset, 150, 40)
-        out["mean"], out["spread"] = model.posterior(dataset.X[rows])
-    return out
+        arrays["mean"], arrays["spread"] = model.posterior(dataset.X[rows])
+    return arrays
 
 
 def _manifold(model: LatentModel, dataset: Dataset) -> np.ndarray:

@@ -10,6 +10,7 @@ from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned
 from flowlab.views.projection import display_rows, stage
 
 Arrays = dict[str, np.ndarray]
+
 GAP_DRAWS = 20_000
 GAP_DRAWS_OF_SLOW_MODELS = 5_000
 """Models that are not flows may compare every draw with every training row."""
@@ -28,29 +29,36 @@ def samples(
 
     Returns
     -------
-    samples : (n, n_features) in data units; log_density : (n,) the model's score of each
-    points : (n, 2) where they stand on the stage; data : (m, 2) data rows on the stage, m <= n
-    nearest_row, nearest_distance : the training row closest to sample number `nearest` (0 or more), and how far it
-        is, in standard deviations of the columns
+    samples : (n, n_features) in data units
+    log_density : (n,) the model's score of each
+    points : (n, 2) their positions on the stage
+    data : (m, 2) positions of data rows, m <= n
+    nearest_row, nearest_distance : () the training row closest to sample number `nearest` (0 or more), and its
+        Euclidean distance in standard deviations of the columns
+
+    Raises
+    ------
+    ValueError
+        If the model cannot sample, or `nearest` or `level` are out of range.
     """
     if not model.can_sample:
         raise ValueError(f"{type(model).__name__} cannot draw samples")
     n, level = int(np.clip(n, 1, 20_000)), check_level(dataset, level)
-    how = {"random_state": int(seed), "temperature": float(temperature)}
-    beside = display_rows(dataset, n, 0)
+    settings = {"random_state": int(seed), "temperature": float(temperature)}
+    data_rows = display_rows(dataset, n, 0)
     if level != ALL_LEVELS and is_conditioned(model, dataset):
         if level not in model.levels_:
             raise ValueError(f"No training row was of {dataset.levels[level]}, so none can be drawn; choose another.")
-        drawn = model.sample_given(level, n, **how)
-        beside = beside[dataset.X[beside, dataset.context] == level]
+        X = model.sample_given(level, n, **settings)
+        data_rows = data_rows[dataset.X[data_rows, dataset.context] == level]
     else:
-        drawn = model.sample(n, **how)
-    shown = stage(dataset)
-    out = {
-        "samples": drawn,
-        "points": shown.project(drawn),
-        "data": shown.project(dataset.X[beside]),
-        "log_density": model.score_samples(drawn),
+        X = model.sample(n, **settings)
+    plane = stage(dataset)
+    arrays = {
+        "samples": X,
+        "points": plane.project(X),
+        "data": plane.project(dataset.X[data_rows]),
+        "log_density": model.score_samples(X),
     }
     if nearest >= 0:
         if nearest >= n:
@@ -58,21 +66,27 @@ def samples(
         rows = dataset.rows("train")
         scale = dataset.X[rows].std(axis=0)
         scale[scale == 0] = 1.0
-        square = np.sum(((dataset.X[rows] - drawn[nearest]) / scale) ** 2, axis=1)
-        out["nearest_row"] = np.array(rows[np.argmin(square)])
-        out["nearest_distance"] = np.sqrt(square.min())
-    return out
+        square = np.sum(((dataset.X[rows] - X[nearest]) / scale) ** 2, axis=1)
+        arrays["nearest_row"] = np.array(rows[np.argmin(square)])
+        arrays["nearest_distance"] = np.sqrt(square.min())
+    return arrays
 
 
 def gap(model: DensityModel, dataset: Dataset, n: int = 0, seed: int = 1) -> Arrays:
-    """Nats above the truth: the Kullback-Leibler divergence of the model from the exact density, with its error.
+    """Kullback-Leibler divergence of the model from the exact density in nats, with its standard error.
 
     The mean over fresh draws x of log p(x) - log q(x). Draws are paired, so the error is that of the difference and
     far below that of either mean.
 
     Returns
     -------
-    gap, gap_error : () nats and the standard error; n : () number of draws
+    gap, gap_error : () in nats, and its standard error
+    n : () number of draws
+
+    Raises
+    ------
+    ValueError
+        If the exact density is not known.
     """
     density = dataset.truth_for(model)
     if density is None:

@@ -1,4 +1,4 @@
-"""Summaries of a table's columns: histograms, correlations, pairs, courses in time."""
+"""Summaries of a table's columns: histograms, correlations, pairs of columns, values over time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from flowlab.encoding.numeric import is_known, numbers
 from flowlab.ranking import correlation_matrix
 
 MAX_ROWS = 20_000
+"""Rows that histograms are computed from."""
 MAX_POINTS = 3_000
+"""Points of a scatter."""
 MAX_CORRELATED = 160
+"""Columns of a correlation matrix."""
 MAX_LEVELS = 12
+"""Bars of a category."""
 
 
 def evenly_spread_rows(n_rows: int, y: np.ndarray | None = None, limit: int = MAX_ROWS) -> np.ndarray:
@@ -60,16 +64,16 @@ def column_summaries(
     """A small histogram for each column (or those of `names`), split by label; from a sample of large tables."""
     rows = evenly_spread_rows(len(frame), y)
     sample = frame.iloc[rows]
-    marks = None if y is None else y[rows].astype(bool)
-    return [_summary(sample[name], marks, n_bins) for name in (frame if names is None else names)]
+    is_anomaly = None if y is None else y[rows].astype(bool)
+    return [_summary(sample[name], is_anomaly, n_bins) for name in (frame if names is None else names)]
 
 
-def _summary(column: pd.Series, marks: np.ndarray | None, n_bins: int) -> ColumnSummary:
+def _summary(column: pd.Series, is_anomaly: np.ndarray | None, n_bins: int) -> ColumnSummary:
     name = str(column.name)
     is_date = str(column.dtype).startswith("datetime")
     is_number = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
     if not (is_date or is_number):
-        return _level_summary(column.astype("str"), name, marks)
+        return _level_summary(column.astype("str"), name, is_anomaly)
     values = numbers(column)
     known = is_known(values)
     kind = "date" if is_date else "number"
@@ -89,33 +93,36 @@ def _summary(column: pd.Series, marks: np.ndarray | None, n_bins: int) -> Column
         edges = np.arange(span + 2) + distinct[0] - 0.5 if span < n_bins else np.linspace(low, high, n_bins + 1)
     else:
         edges = np.linspace(low, high, n_bins + 1)
-    normal, anomalies = _shares(lambda mask: np.histogram(values[mask], edges)[0], known, marks)
+    normal, anomalies = _shares(lambda mask: np.histogram(values[mask], edges)[0], known, is_anomaly)
     outside = float(((present < edges[0]) | (present > edges[-1])).mean())
     return ColumnSummary(name, kind, missing, len(distinct), normal, anomalies, edges, outside=outside)
 
 
-def _level_summary(column: pd.Series, name: str, marks: np.ndarray | None) -> ColumnSummary:
+def _level_summary(column: pd.Series, name: str, is_anomaly: np.ndarray | None) -> ColumnSummary:
     known = column.notna().to_numpy()
     counts = column.value_counts()
     top = [str(level) for level in counts.index[: MAX_LEVELS - (len(counts) > MAX_LEVELS)]]
     codes = pd.Index(top).get_indexer(column.to_numpy(dtype=object))
     codes[codes < 0] = len(top)
     size = len(top) + (len(counts) > MAX_LEVELS)
-    normal, anomalies = _shares(lambda m: np.bincount(codes[m], minlength=size)[:size], known, marks)
+    normal, anomalies = _shares(lambda m: np.bincount(codes[m], minlength=size)[:size], known, is_anomaly)
     levels = tuple(top) + (f"{len(counts) - len(top):,} others",) * (size > len(top))
     return ColumnSummary(name, "category", float(1 - known.mean()), len(counts), normal, anomalies, levels=levels)
 
 
-def _shares(count, known: np.ndarray, marks: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    if marks is None:
+def _shares(count, known: np.ndarray, is_anomaly: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    if is_anomaly is None:
         return count(known) / max(known.sum(), 1), None
-    normal, anomalous = known & ~marks, known & marks
+    normal, anomalous = known & ~is_anomaly, known & is_anomaly
     return count(normal) / max(normal.sum(), 1), count(anomalous) / max(anomalous.sum(), 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Correlation:
-    """Spearman correlations (m, m) of columns, put in an order that brings related ones together."""
+    """Spearman correlations (m, m) of columns, ordered so that related ones are adjacent.
+
+    `left_out` counts the columns beyond MAX_CORRELATED.
+    """
 
     names: tuple[str, ...]
     values: np.ndarray
@@ -123,22 +130,22 @@ class Correlation:
 
 
 def correlation(frame: pd.DataFrame, y: np.ndarray | None = None, names: Sequence[str] | None = None) -> Correlation:
-    """Rank correlations of the numeric columns, holes at the median; at most MAX_CORRELATED columns."""
+    """Rank correlations of up to MAX_CORRELATED numeric columns, missing values at the median, from 5,000 rows."""
     numeric = [name for name in (frame if names is None else names) if pd.api.types.is_numeric_dtype(frame[name].dtype)]
     sample = frame[numeric].iloc[evenly_spread_rows(len(frame), y, 5000)].astype(float)
     sample = sample.where(np.abs(sample) < 1e100)
-    chosen = [name for name, varies in zip(numeric, sample.max() > sample.min()) if varies]
-    kept = chosen[:MAX_CORRELATED]
+    varying = [name for name, varies in zip(numeric, sample.max() > sample.min()) if varies]
+    kept = varying[:MAX_CORRELATED]
     if len(kept) < 2:
         return Correlation(tuple(kept), np.ones((len(kept), len(kept))), 0)
     ranks = sample[kept].rank()
     values = correlation_matrix(ranks.fillna(ranks.median()).to_numpy())
-    order = _kindred_order(values)
-    return Correlation(tuple(kept[i] for i in order), values[np.ix_(order, order)], len(chosen) - len(kept))
+    order = _cluster_order(values)
+    return Correlation(tuple(kept[i] for i in order), values[np.ix_(order, order)], len(varying) - len(kept))
 
 
-def _kindred_order(values: np.ndarray) -> np.ndarray:
-    """Leaves of an average-linkage tree over 1 - correlation."""
+def _cluster_order(values: np.ndarray) -> np.ndarray:
+    """Order of the leaves of an average-linkage tree over 1 - correlation."""
     if len(values) < 4:
         return np.arange(len(values))
     from scipy.cluster.hierarchy import leaves_list, linkage
@@ -198,31 +205,31 @@ def time_course(
 ) -> TimeCourse:
     """One column in order of time; of each stretch of rows the lowest and the highest value are kept."""
     order = np.argsort(time, kind="stable")
-    numbers_ = numbers(values) if pd.api.types.is_numeric_dtype(values.dtype) else pd.factorize(values)[0].astype(float)
-    v, t = np.where(is_known(numbers_), numbers_, np.nan)[order], np.asarray(time)[order]
-    kept = _peaks(v, n_points)
-    drawn = _with_gaps(t, v, kept)
-    marks = np.zeros(0, dtype=int) if y is None else np.flatnonzero(y[order])
-    marks = marks[np.linspace(0, len(marks) - 1, min(len(marks), 1500)).astype(int)] if len(marks) else marks
+    numeric = numbers(values) if pd.api.types.is_numeric_dtype(values.dtype) else pd.factorize(values)[0].astype(float)
+    ordered_values, ordered_time = np.where(is_known(numeric), numeric, np.nan)[order], np.asarray(time)[order]
+    kept = _peaks(ordered_values, n_points)
+    course = _with_gaps(ordered_time, ordered_values, kept)
+    marked = np.zeros(0, dtype=int) if y is None else np.flatnonzero(y[order])
+    marked = marked[np.linspace(0, len(marked) - 1, min(len(marked), 1500)).astype(int)] if len(marked) else marked
     spans = []
-    ordered = split[order]
-    starts = np.r_[0, np.flatnonzero(np.diff(ordered)) + 1]
-    if len(starts) <= 24:  # a random division has no stretches worth shading
-        ends = np.r_[starts[1:] - 1, len(ordered) - 1]
-        spans = [(int(ordered[a]), t[a], t[b]) for a, b in zip(starts, ends)]
-    return TimeCourse(str(values.name), *drawn, t[marks], v[marks], tuple(spans))
+    parts = split[order]
+    starts = np.r_[0, np.flatnonzero(np.diff(parts)) + 1]
+    if len(starts) <= 24:  # a random split has no stretches to shade
+        ends = np.r_[starts[1:] - 1, len(parts) - 1]
+        spans = [(int(parts[a]), ordered_time[a], ordered_time[b]) for a, b in zip(starts, ends)]
+    return TimeCourse(str(values.name), *course, ordered_time[marked], ordered_values[marked], tuple(spans))
 
 
 def _with_gaps(time: np.ndarray, value: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The kept points, and a point without a value in every stretch much longer than usual without rows."""
+    """The kept points, and a point without a value in every gap of more than 50 median steps."""
     if len(time) < 3:
         return time[kept], value[kept]
     steps = np.diff(time.astype("int64") if time.dtype.kind == "M" else time)
-    usual = np.median(steps[steps > 0]) if (steps > 0).any() else 0
-    if not usual:
+    median_step = np.median(steps[steps > 0]) if (steps > 0).any() else 0
+    if not median_step:
         return time[kept], value[kept]
-    gaps = np.flatnonzero(steps > 50 * usual)
-    if len(gaps) > 500:  # rows that come now and then have no usual rhythm
+    gaps = np.flatnonzero(steps > 50 * median_step)
+    if len(gaps) > 500:  # irregular rows have no typical step
         return time[kept], value[kept]
     ends = np.unique(np.concatenate([kept, gaps, gaps + 1]))
     places = np.searchsorted(ends, gaps, side="right")

@@ -12,7 +12,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def trust(model: DensityModel, dataset: Dataset, seed: int = 0) -> Arrays:
-    """The findings of `diagnostics.audit` as columns: name, value, unit, level, sentence, each (k,)."""
+    """The findings of `evaluation.trust.audit` as columns: name, value, unit, level, sentence, each (k,)."""
     findings = audit(model, dataset, seed)
     return {
         field: np.array([getattr(finding, field) for finding in findings])
