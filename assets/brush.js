@@ -40,8 +40,8 @@ function update({ data, parentElement, setStateValue }, scene) {
   brush.theme = null; // the theme may have changed
   if (brush.scene !== scene) brush.load(scene);
   const text = String(now.rows);
-  if (brush.given !== text) brush.mark(now.rows); // a choice made elsewhere on the page
-  brush.given = text;
+  if (brush.rowsFromPage !== text) brush.mark(now.rows); // a choice made elsewhere on the page
+  brush.rowsFromPage = text;
   brush.wake();
 }
 
@@ -49,7 +49,7 @@ class Brush {
   /** @type {Theme | null} */
   theme = null;
   /** @type {string | null} the rows that the page marked last */
-  given = null;
+  rowsFromPage = null;
   /** @type {{ name: PanelName, path: Point[] } | null} the lasso being drawn */
   lasso = null;
   /** @type {number | null} first bin that the arrow keys mark */
@@ -61,7 +61,7 @@ class Brush {
   m = 0; // rows
   /** @type {{ data: Float32Array, latent: Float32Array | undefined }} */
   xy = { data: new Float32Array(0), latent: undefined };
-  shown = new Float32Array(0); // (m,) scores, clipped to the range shown
+  clipped = new Float32Array(0); // (m,) scores, clipped to the range shown
   bin = new Uint8Array(0); // (m,) bar of each row
   bars = new Uint32Array(BINS); // rows in each bar
   high = 0; // score where the highest 5 % begin
@@ -110,13 +110,13 @@ class Brush {
     this.bound = null;
     this.theme = null;
     this.mark([]);
-    this.given = null;
+    this.rowsFromPage = null;
     /** @type {HTMLElement} */ (this.canvas.latent.parentElement).hidden = !scene.latent;
     this.labelled.hidden = !scene.labels;
     const { high, lo, hi } = scoreRange(scene.score, scene.threshold);
     this.high = high;
-    this.shown = Float32Array.from(scene.score, (v) => clamp(v, lo, hi)); // far scores stand in the last bar
-    this.bin = Uint8Array.from(this.shown, (v) => Math.min(BINS - 1, Math.floor((BINS * (v - lo)) / (hi - lo))));
+    this.clipped = Float32Array.from(scene.score, (v) => clamp(v, lo, hi)); // far scores stand in the last bar
+    this.bin = Uint8Array.from(this.clipped, (v) => Math.min(BINS - 1, Math.floor((BINS * (v - lo)) / (hi - lo))));
     this.bars = new Uint32Array(BINS);
     for (const b of this.bin) this.bars[b]++;
     this.plane.data.view = scene.window;
@@ -202,7 +202,7 @@ class Brush {
     if (name === "score") {
       const xs = path.map(([x]) => plane.at(x, 0)[0]);
       const [lo, hi] = [Math.min(...xs), Math.max(...xs)];
-      return this.rowsWhere((i) => this.shown[i] >= lo && this.shown[i] <= hi);
+      return this.rowsWhere((i) => this.clipped[i] >= lo && this.clipped[i] <= hi);
     }
     const xy = this.xy[name];
     return xy ? this.rowsWhere((i) => inside(path, plane.x(xy[2 * i]), plane.y(xy[2 * i + 1]))) : [];

@@ -68,15 +68,15 @@ export const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
 export function unpack(bytes) {
   const own = new Uint8Array(bytes); // a buffer of its own, so that the offsets are aligned
   const n = new DataView(own.buffer).getUint32(0, true);
-  const out = JSON.parse(new TextDecoder().decode(own.subarray(4, 4 + n)));
+  const message = JSON.parse(new TextDecoder().decode(own.subarray(4, 4 + n)));
   const kinds = { f4: Float32Array, f2: Uint16Array, u1: Uint8Array, u4: Uint32Array };
-  for (const [name, kind, shape, offset] of out.arrays) {
+  for (const [name, kind, shape, offset] of message.arrays) {
     const size = shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
     const raw = new kinds[/** @type {keyof typeof kinds} */ (kind)](own.buffer, offset, size);
-    out[name] = kind === "f2" ? fromHalf(/** @type {Uint16Array} */ (raw)) : raw;
-    out[`${name}_shape`] = shape;
+    message[name] = kind === "f2" ? fromHalf(/** @type {Uint16Array} */ (raw)) : raw;
+    message[`${name}_shape`] = shape;
   }
-  return out;
+  return message;
 }
 
 /**
@@ -84,16 +84,16 @@ export function unpack(bytes) {
  * @param {Uint16Array} raw
  */
 export function fromHalf(raw) {
-  const out = new Float32Array(raw.length);
+  const values = new Float32Array(raw.length);
   for (let i = 0; i < raw.length; i++) {
     const exponent = (raw[i] >> 10) & 31;
     const mantissa = raw[i] & 1023;
     let v = NaN;
     if (exponent === 0) v = 2 ** -14 * (mantissa / 1024);
     else if (exponent < 31) v = 2 ** (exponent - 15) * (1 + mantissa / 1024);
-    out[i] = raw[i] & 0x8000 ? -v : v;
+    values[i] = raw[i] & 0x8000 ? -v : v;
   }
-  return out;
+  return values;
 }
 
 /**
@@ -220,12 +220,12 @@ export function ticks(lo, hi, n) {
   const step = power * (rest > 5 ? 10 : rest > 2 ? 5 : rest > 1 ? 2 : 1);
   const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   /** @type {[number, string][]} */
-  const out = [];
+  const placed = [];
   for (let v = Math.ceil(lo / step - 1e-9) * step; v <= hi + step * 1e-9; v += step) {
     const value = Math.abs(v) < step / 1e6 ? 0 : v;
-    out.push([value, thin(value, places)]);
+    placed.push([value, thin(value, places)]);
   }
-  return out;
+  return placed;
 }
 
 /**

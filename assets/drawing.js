@@ -407,26 +407,26 @@ export class Heat {
    */
   paint(values, n, lut) {
     this.prepare(n);
-    const { side, rows, index: I, weight: W, pixels, tone } = this;
+    const { side, rows, index, weight, pixels, tone } = this;
     for (let r = 0; r < n; r++) {
-      const b = r * n;
+      const start = r * n;
       for (let o = 0; o < side; o++) {
         const q = 4 * o;
         rows[r * side + o] =
-          values[b + I[q]] * W[q] +
-          values[b + I[q + 1]] * W[q + 1] +
-          values[b + I[q + 2]] * W[q + 2] +
-          values[b + I[q + 3]] * W[q + 3];
+          values[start + index[q]] * weight[q] +
+          values[start + index[q + 1]] * weight[q + 1] +
+          values[start + index[q + 2]] * weight[q + 2] +
+          values[start + index[q + 3]] * weight[q + 3];
       }
     }
     for (let o = 0; o < side; o++) {
       const q = 4 * o;
-      const [a, b, c, e] = [I[q] * side, I[q + 1] * side, I[q + 2] * side, I[q + 3] * side];
-      const [wa, wb, wc, we] = [W[q], W[q + 1], W[q + 2], W[q + 3]];
-      const out = (side - 1 - o) * side;
+      const [row0, row1, row2, row3] = [index[q] * side, index[q + 1] * side, index[q + 2] * side, index[q + 3] * side];
+      const [w0, w1, w2, w3] = [weight[q], weight[q + 1], weight[q + 2], weight[q + 3]];
+      const start = (side - 1 - o) * side;
       for (let x = 0; x < side; x++) {
-        const v = (rows[a + x] * wa + rows[b + x] * wb + rows[c + x] * wc + rows[e + x] * we) * 4.0118;
-        pixels[out + x] = lut[tone[v < 0 ? 0 : v > 1023 ? 1023 : v | 0]];
+        const v = (rows[row0 + x] * w0 + rows[row1 + x] * w1 + rows[row2 + x] * w2 + rows[row3 + x] * w3) * 4.0118;
+        pixels[start + x] = lut[tone[v < 0 ? 0 : v > 1023 ? 1023 : v | 0]];
       }
     }
     this.ctx.putImageData(this.image, 0, 0);

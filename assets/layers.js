@@ -1,5 +1,5 @@
 // @ts-check
-// The way through the layers: points and a lattice travel from data space to latent space and back.
+// The path through the layers: points and a lattice travel from data space to latent space and back.
 
 import {
   announce,
@@ -55,8 +55,8 @@ function update({ data, parentElement, setStateValue }, scene) {
   layers.report = setStateValue;
   layers.theme = null; // the theme may have changed
   if (layers.scene !== scene) layers.load(scene, now);
-  else if (now.row !== layers.given) layers.row = now.row; // chosen elsewhere on the page
-  layers.given = now.row;
+  else if (now.row !== layers.rowFromPage) layers.row = now.row; // selected elsewhere on the page
+  layers.rowFromPage = now.row;
   layers.wake();
 }
 
@@ -72,7 +72,7 @@ class Layers {
   /** @type {number | null} the row that is followed */
   row = null;
   /** @type {number | null} the row that the page chose last */
-  given = null;
+  rowFromPage = null;
   /** @type {number | null} layer last reported to the server */
   reportedLayer = null;
   /** @type {Point | null} */
@@ -275,18 +275,18 @@ class Layers {
     const { plane, latticeNats: nats } = this;
     const { ctx } = plane;
     const [, lines, k] = /** @type {number[]} */ (this.scene.grid_shape);
-    const X = new Float32Array(lines * k);
-    const Y = new Float32Array(lines * k);
+    const pixelX = new Float32Array(lines * k);
+    const pixelY = new Float32Array(lines * k);
     for (let v = 0; v < lines * k; v++) {
-      X[v] = plane.x(lattice[2 * v]);
-      Y[v] = plane.y(lattice[2 * v + 1]);
+      pixelX[v] = plane.x(lattice[2 * v]);
+      pixelY[v] = plane.y(lattice[2 * v + 1]);
     }
-    if (nats && this.shows("volume")) this.fillCells(X, Y, nats, lines / 2, k);
+    if (nats && this.shows("volume")) this.fillCells(pixelX, pixelY, nats, lines / 2, k);
     if (!this.shows("grid")) return;
     ctx.beginPath();
     for (let v = 0; v < lines * k; v++) {
-      if (v % k) ctx.lineTo(X[v], Y[v]);
-      else ctx.moveTo(X[v], Y[v]);
+      if (v % k) ctx.lineTo(pixelX[v], pixelY[v]);
+      else ctx.moveTo(pixelX[v], pixelY[v]);
     }
     ctx.strokeStyle = theme.faint;
     ctx.lineWidth = 0.8;
@@ -294,10 +294,10 @@ class Layers {
   }
 
   /**
-   * @param {Float32Array} X @param {Float32Array} Y @param {Float32Array} nats at the lattice's vertices
+   * @param {Float32Array} pixelX @param {Float32Array} pixelY @param {Float32Array} nats at the lattice's vertices
    * @param {number} uprights @param {number} k vertices of a line
    */
-  fillCells(X, Y, nats, uprights, k) {
+  fillCells(pixelX, pixelY, nats, uprights, k) {
     const { plane } = this;
     const step = Math.max(1, Math.round((k - 1) / (uprights - 1)));
     /** @type {(Path2D | null)[]} */
@@ -306,13 +306,13 @@ class Layers {
       for (let c = 0; c + 1 < k; c += step) {
         const a = r * k + c;
         const b = r * k + Math.min(c + step, k - 1);
-        if (![a, b, b + k, a + k].some((v) => plane.has(X[v], Y[v]))) continue;
+        if (![a, b, b + k, a + k].some((v) => plane.has(pixelX[v], pixelY[v]))) continue;
         const i = tint((nats[a] + nats[b] + nats[b + k] + nats[a + k]) / 4);
         paths[i] ??= new Path2D();
         // along the lines, so that neighbouring cells meet however far they bend
-        paths[i].moveTo(X[a], Y[a]);
-        for (let v = a + 1; v <= b; v++) paths[i].lineTo(X[v], Y[v]);
-        for (let v = b + k; v >= a + k; v--) paths[i].lineTo(X[v], Y[v]);
+        paths[i].moveTo(pixelX[a], pixelY[a]);
+        for (let v = a + 1; v <= b; v++) paths[i].lineTo(pixelX[v], pixelY[v]);
+        for (let v = b + k; v >= a + k; v--) paths[i].lineTo(pixelX[v], pixelY[v]);
       }
     }
     plane.ctx.globalAlpha = VEIL;
@@ -342,7 +342,7 @@ class Layers {
   }
 
   /**
-   * The way of the chosen row through all layers; what is walked so far is drawn stronger.
+   * The path of the selected row through all layers; the part up to this position is drawn stronger.
    * @param {number} row @param {number} position @param {Theme} theme
    */
   drawTrail(row, position, theme) {

@@ -242,12 +242,12 @@ class Painting {
  * @param {Point} radius of the eraser along each axis
  */
 export function outsideStroke(xy, from, to, radius) {
-  const [wayX, wayY] = [(to[0] - from[0]) / radius[0], (to[1] - from[1]) / radius[1]];
-  const length2 = wayX ** 2 + wayY ** 2;
+  const [strokeX, strokeY] = [(to[0] - from[0]) / radius[0], (to[1] - from[1]) / radius[1]];
+  const length2 = strokeX ** 2 + strokeY ** 2;
   return Array.from({ length: xy.length / 2 }, (_, i) => i).filter((i) => {
     const [dx, dy] = [(xy[2 * i] - from[0]) / radius[0], (xy[2 * i + 1] - from[1]) / radius[1]];
-    const along = length2 ? clamp((dx * wayX + dy * wayY) / length2, 0, 1) : 0;
-    return (dx - along * wayX) ** 2 + (dy - along * wayY) ** 2 > 1.001;
+    const along = length2 ? clamp((dx * strokeX + dy * strokeY) / length2, 0, 1) : 0;
+    return (dx - along * strokeX) ** 2 + (dy - along * strokeY) ** 2 > 1.001;
   });
 }
 
