@@ -1,4 +1,4 @@
-"""How much each column adds to a row's anomaly score."""
+"""Attribution of a row's anomaly score to its columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from flowlab.plots import theme
 def reasons_bars(
     names: Sequence[str], contributions: np.ndarray, unit: str, dark: bool = False, n_shown: int = 8
 ) -> go.Figure:
-    """What the features with the largest contributions add to the anomaly score, largest on top."""
+    """The contributions of columns to a row's anomaly score as bars, the first on top.
+
+    Parameters
+    ----------
+    names : of the columns, largest contribution first
+    contributions : (k,) in `unit`, that of the anomaly score
+    n_shown : bars at most
+    """
     c = theme.colors(dark)
     names, contributions = list(names)[:n_shown], np.asarray(contributions)[:n_shown]
     fig = theme.figure(dark, height=70 + 28 * max(len(names), 2), x_title=f"part of the anomaly score ({unit})")

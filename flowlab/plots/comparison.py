@@ -1,4 +1,4 @@
-"""Comparing models: quadrants, dots of a leaderboard, agreement, sweeps."""
+"""Comparing models: quadrants of alarms, a leaderboard, agreement of scores, sweeps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from flowlab.formatting import shortened
 from flowlab.plots import theme
 
 MARKS = (("normal rows", 0, "circle"), ("anomalies", 1, "diamond"))
+"""Name, label and symbol of each kind of row."""
 
 
 def quadrant_scatter(
@@ -64,24 +65,27 @@ def quadrant_scatter(
 
 
 def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int = 430) -> go.Figure:
-    """AUROC of each model with twice its spread; one-line rivals are hollow. Without labels, log-likelihood."""
+    """AUROC of each model with twice its standard deviation; trivial detectors are hollow.
+
+    Without labels, the log-likelihood of held-out rows in nats per row.
+    """
     c = theme.colors(dark)
     labelled = any(np.isfinite(s.auroc) for s in board)
     measure = "auroc" if labelled else "log_likelihood"
     title = "AUROC (line: two standard deviations)" if labelled else "log-likelihood of held-out rows (nats per row)"
     fig = theme.figure(dark, height, title, "")
-    lines = [s for s in board if np.isfinite(getattr(s, measure))]
+    measured = [s for s in board if np.isfinite(getattr(s, measure))]
     for trivial, name in ((False, "models"), (True, "one-line rivals")):
-        kind = [s for s in lines if s.trivial is trivial]
-        if not kind:
+        standings = [s for s in measured if s.trivial is trivial]
+        if not standings:
             continue
         color = c.data if trivial else c.model
-        value = [getattr(s, measure) for s in kind]
-        spread = [2 * np.nan_to_num(s.spread.get(measure, 0.0)) for s in kind]
+        values = [getattr(s, measure) for s in standings]
+        spread = [2 * np.nan_to_num(s.spread.get(measure, 0.0)) for s in standings]
         fig.add_trace(
             go.Scatter(
-                x=value,
-                y=[shortened(s.name) for s in kind],
+                x=values,
+                y=[shortened(s.name) for s in standings],
                 mode="markers",
                 name=name,
                 error_x={"array": spread, "color": color, "thickness": 1.5, "width": 0},
@@ -94,16 +98,18 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
                 hovertemplate="%{y}: %{x:.3f}<extra></extra>",
             )
         )
-    fig.update_yaxes(categoryorder="array", categoryarray=[shortened(s.name) for s in reversed(lines)], showgrid=True)
-    if labelled and lines:
-        lowest = min(s.auroc - 2 * np.nan_to_num(s.spread.get("auroc", 0.0)) for s in lines)
+    fig.update_yaxes(
+        categoryorder="array", categoryarray=[shortened(s.name) for s in reversed(measured)], showgrid=True
+    )
+    if labelled and measured:
+        lowest = min(s.auroc - 2 * np.nan_to_num(s.spread.get("auroc", 0.0)) for s in measured)
         fig.update_xaxes(range=[min(0.45, lowest - 0.02), 1.01])
         fig.add_vline(0.5, line={"color": c.muted, "width": 1, "dash": "dot"})
     return fig
 
 
 def agreement_matrix(names: Sequence[str], matrix: np.ndarray, dark: bool = False, height: int = 430) -> go.Figure:
-    """Spearman correlation of each pair of scores, with its number in the cell."""
+    """Spearman correlations (m, m) of the scores of the models `names`, with their numbers; nan leaves a cell empty."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height)
     texts = [["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in matrix]
@@ -136,7 +142,14 @@ def sweep_curves(
     height: int = 330,
     logarithmic: bool = False,
 ) -> go.Figure:
-    """Measures against the swept setting, one marked line each; runs that are missing leave a gap."""
+    """Measures against the swept setting, one marked line each.
+
+    Parameters
+    ----------
+    values : (n,) of the setting
+    series : up to four measures (n,) by name; nan, for a run that is missing, leaves a gap
+    logarithmic : the axis of the setting
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, x_title, y_title)
     styles = (

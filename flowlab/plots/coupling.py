@@ -15,17 +15,19 @@ from flowlab.plots.table import label
 Arrays = Mapping[str, np.ndarray]
 
 MOST_NUMBERS = 6
-"""Up to so many features the cells hold their numbers."""
+"""Most features whose cells hold their numbers."""
 MOST_GAPS = 32
+"""Most features whose cells are separated by gaps."""
 MOST_CELLS = 160
-"""Wider matrices are drawn in blocks, each by its entry of largest size, else thin diagonals fall between pixels."""
+"""Wider matrices are drawn in blocks, each by its entry of largest size, so that thin diagonals stay visible."""
 MOST_TICKS = 16
+"""Most features that all have their tick."""
 FEW_TICKS = 9
-"""Where not every feature can have its tick."""
+"""Ticks at most where features are more than that."""
 
 
 def jacobian_panels(arrays: Arrays, names: Sequence[str], dark: bool = False, height: int = 340) -> go.Figure:
-    """The matrix in the columns' own order; beside it, where it is triangular, in that order.
+    """A layer's Jacobian in the columns' own order; beside it, where it is triangular in another, in that order.
 
     `arrays` as from `views.jacobian`, `names` of the features. In the ordered panel the diagonal is outlined, whose
     product is the determinant, and the part that is zero by the layer's form is framed by dots.
@@ -128,10 +130,12 @@ def _outlines(n: int, n_kept: int, kind: str, dark: bool) -> list[dict]:
 
 
 def _closed(corners: list[tuple[int, int]]) -> str:
+    """Path of a closed outline through corners of cells."""
     return "M" + " L".join(f"{x - 0.5},{y - 0.5}" for x, y in corners) + " Z"
 
 
 def _ticks(order: np.ndarray) -> dict:
+    """Ticks of an axis along which features, counted from 1, stand in this order."""
     n = len(order)
     places = np.arange(0, n, 1 if n <= MOST_TICKS else -(-n // FEW_TICKS))
     return {"tickvals": places, "ticktext": [str(order[k] + 1) for k in places], "showgrid": False}
@@ -144,7 +148,10 @@ def _name(names: Sequence[str], j: int) -> str:
 def scale_and_shift(
     arrays: Arrays, kept: int, moved: int, dark: bool = False, row: int = -1, height: int = 330
 ) -> go.Figure:
-    """Log-scale s and shift t that a layer applies to feature `moved`, against feature `kept`, which it reads."""
+    """Log-scale s and shift t that a layer applies to feature `moved`, against feature `kept`, which it reads.
+
+    `arrays` as from `views.coupling`, with scales and shifts; the number `row` is marked where it is among the rows.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, f"position {kept + 1} before the layer", "s and t (scaled units)")
     x = arrays["before"][:, kept]
@@ -170,7 +177,10 @@ def scale_and_shift(
 
 
 def moved_features(moved: np.ndarray, dark: bool = False, layer: int = 0, height: int = 200) -> go.Figure:
-    """Which layer (row) changes which feature (column): a feature whose column is empty is never transformed."""
+    """Which layer (row) changes which feature (column), (n_layers, n_features) bool; `layer`, from 1, is marked.
+
+    A feature whose column is empty is never transformed.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "feature", "layer")
     n_layers, n_features = moved.shape
@@ -198,7 +208,7 @@ def moved_features(moved: np.ndarray, dark: bool = False, layer: int = 0, height
 
 
 def made_masks(arrays: Arrays, dark: bool = False, height: int = 300) -> go.Figure:
-    """The masks of a MADE side by side, from the input to the product, whose empty upper triangle is the point of it.
+    """The masks of a MADE side by side, from the input to their product, which is lower triangular.
 
     `arrays` as from `views.masks`: a filled cell of row i and column j means that i sees j.
     """

@@ -29,9 +29,18 @@ def density_panels(
 ) -> go.Figure:
     """The learned density; where the exact one is known, beside it and their signed difference.
 
-    `grid` is what `views.density_grid` gives. Learned and true share one colour scale. `points` may hold "points"
-    (m, 2), "rows" (m,) and "chosen" (a row or -1): they are drawn on the learned density and can be clicked, their
-    row being the trace's customdata.
+    Parameters
+    ----------
+    grid : from `views.density_grid`
+    quantity : a key of QUANTITIES; learned and true share one colour scale
+    contours : around 50, 80, 95 and 99 % of the probability
+    points : "points" (m, 2), "rows" (m,) and "chosen" (a row or -1), drawn on the learned density; they can be clicked,
+        their row being the trace's customdata
+
+    Raises
+    ------
+    ValueError
+        If the quantity is not known.
     """
     if quantity not in QUANTITIES:
         raise ValueError(f"quantity must be one of {', '.join(QUANTITIES)}, not {quantity!r}")
@@ -80,7 +89,10 @@ def density_curves(
     axes: tuple[str, str] = ("x1", ""),
     height: int = PANEL_HEIGHT,
 ) -> go.Figure:
-    """The densities of one feature as curves: the model's and, where it is known, the true one."""
+    """The densities of one feature as curves: the model's and, where it is known, the true one.
+
+    `grid` and `quantity` as of `density_panels`.
+    """
     c = theme.colors(dark)
     title = {"density": f"density (per unit of {axes[0]})"}.get(quantity, QUANTITIES[quantity])
     fig = theme.figure(dark, height, axes[0], title)
@@ -104,7 +116,7 @@ def add_line(
 ) -> None:
     """Draw a segment on a picture of the plane, and lay invisible targets over it so that any place can be clicked.
 
-    A heat map itself reports no clicks.
+    A heat map itself reports no clicks. `ends` are the points ((x, y), (x, y)) of the segment, in data units.
     """
     c = theme.colors(dark)
     x0, x1, y0, y1 = window
@@ -159,20 +171,20 @@ def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
 
 def _add_pickable(fig: go.Figure, points: Arrays, dark: bool) -> None:
     c = theme.colors(dark)
-    place, rows = points["points"], points["rows"]
-    chosen = rows == int(points.get("chosen", -1))
+    positions, rows = points["points"], points["rows"]
+    highlighted = rows == int(points.get("chosen", -1))
     fig.add_trace(
         go.Scatter(
-            x=place[:, 0],
-            y=place[:, 1],
+            x=positions[:, 0],
+            y=positions[:, 1],
             mode="markers",
             customdata=rows,
             showlegend=False,
             marker={
-                "color": np.where(chosen, c.threshold, c.data),
-                "size": np.where(chosen, 13, 5),
-                "opacity": np.where(chosen, 1.0, 0.55),
-                "line": {"width": np.where(chosen, 2, 0), "color": c.background},
+                "color": np.where(highlighted, c.threshold, c.data),
+                "size": np.where(highlighted, 13, 5),
+                "opacity": np.where(highlighted, 1.0, 0.55),
+                "line": {"width": np.where(highlighted, 2, 0), "color": c.background},
             },
             hovertemplate="row %{customdata}<br>%{x:.3g}, %{y:.3g}<extra>click for its receipt</extra>",
         )
@@ -180,7 +192,10 @@ def _add_pickable(fig: go.Figure, points: Arrays, dark: bool) -> None:
 
 
 def profile_curve(line: Arrays, dark: bool = False, height: int = 330) -> go.Figure:
-    """Log-density along a segment, the model's and, where it is known, the true one; the lowest point is marked."""
+    """Log-density along a segment, the model's and, where it is known, the true one; the lowest point is marked.
+
+    `line` is what `views.profile` gives.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "distance along the line (data units)", "log-density (nats)")
     curves = (("true_log_density", "true", c.truth, "dash"), ("log_density", "learned", c.model, "solid"))
@@ -207,7 +222,10 @@ def profile_curve(line: Arrays, dark: bool = False, height: int = 330) -> go.Fig
 
 
 def slice_heatmap(cut: Arrays, axes: tuple[str, str], dark: bool = False, height: int = 430) -> go.Figure:
-    """The conditional density of two columns at a row's values of all others; the row is marked."""
+    """The conditional density of two columns at a row's values of all others; the row is marked.
+
+    `cut` is what `views.density_slice` gives.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, axes[0], axes[1])
     top = float(np.nanmax(cut["log_conditional"])) if np.isfinite(cut["log_conditional"]).any() else 0.0

@@ -1,4 +1,4 @@
-"""How far a new file's columns have moved from the training data."""
+"""How far the columns of a new file have shifted from the training data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowlab.plots import theme
 
 
 def shift_bars(names: Sequence[str], shift: np.ndarray, dark: bool = False, n_shown: int = 10) -> go.Figure:
-    """Population stability index of the columns that shifted most, with the mark of a strong shift at 0.25."""
+    """Population stability index (n_columns,) of the `n_shown` columns that shifted most; a strong shift is marked."""
     c = theme.colors(dark)
     order = np.argsort(-shift, kind="stable")[:n_shown]
     fig = theme.figure(dark, height=80 + 28 * max(len(order), 2), x_title="population stability index")

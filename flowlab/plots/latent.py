@@ -22,7 +22,9 @@ WAY_NAMES = {
     "arc": "great circle in latent space",
     "straight": "straight in data space",
 }
+"""Names of the interpolation paths of `views.latent_ways`."""
 N_TARGETS = 45
+"""Invisible targets along each side of the plane."""
 
 
 def latent_plane(
@@ -35,10 +37,16 @@ def latent_plane(
     ways: Mapping[str, np.ndarray] | None = None,
     height: int = 380,
 ) -> go.Figure:
-    """Latent points of rows (m, 2), with circles around 50, 95 and 99.7 % where the prior is a Gaussian.
+    """Latent points of rows in two latent coordinates.
 
-    `point` (2,) is marked, and the plane then takes clicks: invisible targets report their x and y. `ways` are lines
-    (n, 2) by name, "latent", "arc" or "straight".
+    Parameters
+    ----------
+    points : (m, 2)
+    axes : titles
+    window : x0, x1, y0, y1
+    gaussian : draw circles around 50, 95 and 99.7 % of a standard normal
+    point : (2,) to mark; the plane then takes clicks: invisible targets report their x and y
+    ways : interpolation paths (n, 2) by name, "latent", "arc" or "straight"
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, *axes, square=True)
@@ -55,7 +63,7 @@ def latent_plane(
         fig.add_annotation(
             x=0, y=radius, text=f"{100 * share:g} %", showarrow=False, yshift=8, font={"size": 11, "color": c.truth}
         )
-    _add_ways(fig, ways or {}, c)
+    _add_paths(fig, ways or {}, c)
     if point is not None:
         _add_targets(fig, window)
         _add_point(fig, point, "z", c)
@@ -73,7 +81,13 @@ def data_plane(
     square: bool = True,
     height: int = 380,
 ) -> go.Figure:
-    """The same in data space: over the learned log-density, if `grid` is what `views.density_grid` gives of a plane."""
+    """Rows, point and interpolation paths in data space; other parameters as of `latent_plane`.
+
+    Parameters
+    ----------
+    grid : from `views.density_grid` of two features; the learned log-density is then drawn in place of the rows
+    square : one scale for both axes
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, *axes, square=square)
     if grid is not None:
@@ -89,14 +103,14 @@ def data_plane(
         fig.add_trace(mass_contours(grid, "log_density", "levels", c.text))
     else:
         _add_rows(fig, points, c)
-    _add_ways(fig, ways or {}, c)
+    _add_paths(fig, ways or {}, c)
     if point is not None:
         _add_point(fig, point, "x", c)
     return _windowed(fig, window)
 
 
 def way_profiles(ways: Arrays, score_label: str, dark: bool = False, height: int = 260) -> go.Figure:
-    """The model's score along every way between two rows; `ways` is what `views.latent_ways` gives."""
+    """The model's score along each interpolation path between two rows; `ways` is what `views.latent_ways` gives."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "share of the way", score_label)
     for name, style in _styles(c).items():
@@ -112,6 +126,7 @@ def way_profiles(ways: Arrays, score_label: str, dark: bool = False, height: int
 
 
 def _styles(c: theme.Colors) -> dict[str, dict]:
+    """Line of each interpolation path."""
     return {
         "latent": {"color": c.model, "width": 3},
         "arc": {"color": c.second, "width": 2.5, "dash": "dot"},
@@ -129,22 +144,22 @@ def _add_rows(fig: go.Figure, points: np.ndarray, c: theme.Colors) -> None:
     )  # fmt: skip
 
 
-def _add_ways(fig: go.Figure, ways: Mapping[str, np.ndarray], c: theme.Colors) -> None:
+def _add_paths(fig: go.Figure, paths: Mapping[str, np.ndarray], c: theme.Colors) -> None:
     for name, style in _styles(c).items():
-        if name not in ways:
+        if name not in paths:
             continue
-        line = np.where(np.isfinite(ways[name]), ways[name], np.nan)
+        line = np.where(np.isfinite(paths[name]), paths[name], np.nan)
         halo = {"color": c.background, "width": style["width"] + 3}
-        for drawn in (halo, style):
-            # A wider line in the background's colour keeps the way readable on any density.
+        for line_style in (halo, style):
+            # A wider line in the background's colour keeps the path readable on any density.
             fig.add_trace(
                 go.Scatter(
                     x=line[:, 0], y=line[:, 1], mode="lines", name=WAY_NAMES[name], hoverinfo="skip",
-                    showlegend=False, line=drawn,
+                    showlegend=False, line=line_style,
                 )
             )  # fmt: skip
-    if ways:
-        ends = next(iter(ways.values()))[[0, -1]]
+    if paths:
+        ends = next(iter(paths.values()))[[0, -1]]
         fig.add_trace(
             go.Scatter(
                 x=ends[:, 0], y=ends[:, 1], mode="markers", hoverinfo="skip", showlegend=False,
@@ -154,8 +169,8 @@ def _add_ways(fig: go.Figure, ways: Mapping[str, np.ndarray], c: theme.Colors) -
                 },
             )
         )  # fmt: skip
-        for name, here, other in (("from", *ends), ("to", *ends[::-1])):
-            _label(fig, *here, name, c, above=here[1] >= other[1])
+        for name, end, other in (("from", *ends), ("to", *ends[::-1])):
+            _label(fig, *end, name, c, above=end[1] >= other[1])
 
 
 def _add_point(fig: go.Figure, point: np.ndarray, name: str, c: theme.Colors) -> None:
@@ -198,7 +213,10 @@ def _windowed(fig: go.Figure, window: Window) -> go.Figure:
 
 
 def quantile_lines(arrays: Arrays, dark: bool = False, most: int = 8, height: int = 330) -> go.Figure:
-    """Latent quantiles against the standard normal's, of up to `most` latent features; a good fit is the diagonal."""
+    """Latent quantiles against the standard normal's, of up to `most` latent features; equal ones lie on the diagonal.
+
+    `arrays` is what `views.rows` gives.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "standard normal quantile", "latent quantile")
     ends = [float(arrays["expected"][0]), float(arrays["expected"][-1])]
@@ -214,7 +232,10 @@ def quantile_lines(arrays: Arrays, dark: bool = False, most: int = 8, height: in
 
 
 def norm_histogram(norms: np.ndarray, n_latent: int, dark: bool = False, height: int = 330) -> go.Figure:
-    """Lengths of latent vectors against the chi distribution, which they follow where the latent space is normal."""
+    """Lengths (m,) of latent vectors against the chi distribution with `n_latent` degrees of freedom.
+
+    That is the distribution of the length of a standard normal vector.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "length of the latent vector", "density")
     if len(norms):

@@ -13,7 +13,10 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def marginal_histogram(arrays: Arrays, column: int, name: str, dark: bool = False, height: int = 330) -> go.Figure:
-    """One column's distribution, data against samples, as outlines over one set of bins."""
+    """One column's distribution, data against samples, as outlines over one set of bins.
+
+    `arrays` is what `views.marginals` gives, `name` that of the column.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, name, f"density (per unit of {name})")
     edges = arrays["edges"][column]

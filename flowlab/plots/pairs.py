@@ -1,4 +1,4 @@
-"""A matrix of pairs of columns: rows and samples as points, as margins, and where in the plane they differ."""
+"""A matrix of pairs of columns: rows and samples as points, their marginals, and where in the plane they differ."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ POINTS = 3000
 REACH = 5.0
 """Standard errors at which the colour of a difference is full."""
 GAP = 0.014
+"""Between panels, as a share of the width."""
 STRIP = 20
 """Pixels above each panel for its name or its numbers."""
 PIXELS = 880
@@ -27,7 +28,7 @@ PIXELS = 880
 def pair_matrix(
     panels: PairPanels, rows: np.ndarray, dark: bool = False, row: int = -1, height: int = 520
 ) -> go.Figure:
-    """Points below the diagonal, margins on it, differences above it; each column of panels shares one window.
+    """Points below the diagonal, marginals on it, differences above it; each column of panels shares one window.
 
     `rows` (n,) are the numbers of the data's rows, which the points carry; `row` is ringed where it is among them.
     Data are slate dots and filled steps, samples blue crosses and dashed steps.
@@ -47,7 +48,7 @@ def pair_matrix(
             layout[f"yaxis{number}"] = _axis(style["y"], panels, i, number, "x", bottom, tall, j == 0 and i > 0)
             if i == j:
                 layout[f"yaxis{number}"] |= {"range": None, "rangemode": "tozero", "visible": False}
-                traces += [{**trace, **on} for trace in _margins(panels, i, dark, first=i == 0)]
+                traces += [{**trace, **on} for trace in _marginals(panels, i, dark, first=i == 0)]
                 layout["annotations"].append(_name(panels.tables.names[i], number, m))
             elif i > j:
                 traces += [{**trace, **on} for trace in _points(panels, j, i, rows, row, dark)]
@@ -104,13 +105,13 @@ def _signed(value: float) -> str:
 
 
 def _above(number: str) -> dict[str, Any]:
-    """Where the words above a panel stand."""
+    """Position and style of the text above a panel."""
     place = {"x": 0, "y": 1, "xref": f"x{number} domain", "yref": f"y{number} domain", "yshift": 1}
     return {**place, "xanchor": "left", "yanchor": "bottom", "align": "left", "showarrow": False, "font": {"size": 11}}
 
 
-def _margins(panels: PairPanels, i: int, dark: bool, first: bool) -> list[dict[str, Any]]:
-    c, edges = theme.colors(dark), panels.margin_edges[i]
+def _marginals(panels: PairPanels, i: int, dark: bool, first: bool) -> list[dict[str, Any]]:
+    c, edges = theme.colors(dark), panels.marginal_edges[i]
     widths = np.diff(edges)
     traces = []
     for name, share, color, dash in (
@@ -140,43 +141,43 @@ def _points(panels: PairPanels, across: int, up: int, rows: np.ndarray, row: int
     c, m = theme.colors(dark), len(panels.tables.names)
     most = 2 * POINTS // (m * (m - 1))
     names = [label(panels.tables.names[k], 24) for k in (across, up)]
-    shown = ["|%d %b %Y" if panels.tables.is_date[k] else ":.4g" for k in (across, up)]
-    where = f"{names[0]} %{{x{shown[0]}}}<br>{names[1]} %{{y{shown[1]}}}<extra></extra>"
-    drawn = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
+    formats = ["|%d %b %Y" if panels.tables.is_date[k] else ":.4g" for k in (across, up)]
+    hover = f"{names[0]} %{{x{formats[0]}}}<br>{names[1]} %{{y{formats[1]}}}<extra></extra>"
+    positions = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
     here = np.flatnonzero(rows == row)
-    drawn = np.union1d(drawn, here)
+    positions = np.union1d(positions, here)
     table = panels.tables
-    data = [_spread(table, table.data[drawn], k) for k in (across, up)]
+    data = [_spread(table, table.data[positions], k) for k in (across, up)]
     # As many samples as rows: then equal densities look equal.
-    samples = [_spread(table, table.samples[: len(drawn)], k) for k in (across, up)]
+    samples = [_spread(table, table.samples[: len(positions)], k) for k in (across, up)]
     traces = [
         {
             "x": samples[0],
             "y": samples[1],
             "name": "samples",
             "marker": {"size": 5, "opacity": 0.8, "symbol": "x-thin", "line": {"width": 1, "color": c.model}},
-            "hovertemplate": f"sample<br>{where}",
+            "hovertemplate": f"sample<br>{hover}",
         },
         {
             "x": data[0],
             "y": data[1],
             "name": "rows",
-            "customdata": rows[drawn],
+            "customdata": rows[positions],
             "marker": {"size": 4, "opacity": 0.6, "color": c.data, "line": {"width": 0}},
-            "hovertemplate": f"row %{{customdata}}<br>{where}",
+            "hovertemplate": f"row %{{customdata}}<br>{hover}",
         },
     ]
     if len(here):
-        ring = np.flatnonzero(rows[drawn] == row)
+        ringed = np.flatnonzero(rows[positions] == row)
         marker = {"size": 12, "symbol": "circle-open", "color": c.threshold, "line": {"width": 2}}
         traces.append(
-            {"x": data[0][ring], "y": data[1][ring], "name": f"row {row}", "marker": marker, "hoverinfo": "skip"}
+            {"x": data[0][ringed], "y": data[1][ringed], "name": f"row {row}", "marker": marker, "hoverinfo": "skip"}
         )
     return [{"type": "scatter", "mode": "markers", "showlegend": False, **trace} for trace in traces]
 
 
 def _spread(table: TwoTables, values: np.ndarray, column: int) -> np.ndarray:
-    """One column's values (n,); those of a category scattered about its place, so that points do not hide others."""
+    """One column's values (n,); those of a category jittered about its place, so that points stay apart."""
     values = values[:, column]
     if table.levels[column] is not None:
         values = values + np.random.default_rng(column).uniform(-0.3, 0.3, len(values))

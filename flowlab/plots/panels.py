@@ -1,4 +1,4 @@
-"""What the pictures of the plane share: square panels, colour scales, contours of equal mass."""
+"""Parts that pictures of the plane share: square panels, colour scales, contours of equal mass."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from flowlab.plots import theme
 Arrays = Mapping[str, np.ndarray]
 
 LOG_RANGE = 14.0
-"""Nats below the maximum at which log-density pictures stop: what lies lower looks the same."""
+"""Nats below the maximum at which the colour scale of a log-density ends."""
 
 
 def panels(
     titles: list[str], axes: tuple[str, str], dark: bool, height: int, window: tuple[float, ...] | None
 ) -> go.Figure:
-    """Square pictures side by side in the house's look, zoomed together; `on(i)` puts a trace on panel i, from 0."""
+    """Panels side by side, zoomed together, square where the window is; `on(i)` puts a trace on panel i, from 0."""
     fig = theme.figure(dark, height, axes[0], axes[1])
     x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
     gap = 0.03
@@ -54,7 +54,7 @@ def on(panel: int) -> dict[str, str]:
 
 
 def drawn(log_density: np.ndarray, quantity: str, top: float) -> np.ndarray:
-    """What is drawn of a log-density, in float32, which halves what travels to the browser."""
+    """A log-density as `quantity` shows it, cut off below `top`, in float32 to halve what is sent to the browser."""
     if quantity == "density":
         return np.exp(np.minimum(log_density, 700)).astype(np.float32)
     floored = np.maximum(np.nan_to_num(log_density, nan=-np.inf, neginf=-1e6), top - 4 * LOG_RANGE)
@@ -62,7 +62,7 @@ def drawn(log_density: np.ndarray, quantity: str, top: float) -> np.ndarray:
 
 
 def common_scale(grid: Arrays, quantity: str) -> tuple[float, float]:
-    """Ends of the common colour scale of learned and true density."""
+    """Ends of the common colour scale of learned and true density, in units of `quantity`."""
     tops = [
         float(np.nanmax(grid[name][np.isfinite(grid[name])]))
         for name in ("log_density", "true_log_density")
@@ -118,6 +118,7 @@ def colorbar(title: str, x: float = 1.0, length: float = 0.0) -> dict:
 
 
 def color_steps(steps: tuple[str, ...], reverse: bool = False) -> list[list[float | str]]:
+    """A tuple of colours as a plotly colour scale, from the last to the first if `reverse`."""
     return theme.colorscale(tuple(reversed(steps)) if reverse else steps)
 
 

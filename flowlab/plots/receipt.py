@@ -13,29 +13,31 @@ from flowlab.plots import theme
 Arrays = Mapping[str, np.ndarray]
 
 
-def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int = 330) -> go.Figure:
-    """The bill as a staircase: every item lifts or lowers the running total, which ends in log p(x).
+def receipt_bars(decomposition: Arrays, dark: bool = False, layer: int = -1, height: int = 330) -> go.Figure:
+    """The log-density decomposition as a staircase: each term raises or lowers the running total, the last is log p(x).
 
-    `bill` is what `views.receipt` gives. The typical row's running total is drawn as a line of dots.
+    `decomposition` is what `views.receipt` gives; the running total of its typical row is a dotted line. `layer` is
+    the position of a bar to outline, 0 for the scaling.
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "", "running total (nats)")
-    names = item_names(len(bill["log_det"]))
-    items = np.concatenate([[bill["scaling"]], bill["log_det"], [bill["base"]]]).astype(float)
-    totals = np.asarray(bill["running"], float)
+    names = item_names(len(decomposition["log_det"]))
+    parts = [decomposition["scaling"]], decomposition["log_det"], [decomposition["base"]]
+    terms = np.concatenate(parts).astype(float)
+    totals = np.asarray(decomposition["running"], float)
     fig.add_trace(
         go.Bar(
             x=names,
-            y=items,
-            base=list(totals - items),
+            y=terms,
+            base=list(totals - terms),
             name="this row",
             showlegend=False,
             marker={
-                "color": [theme.translucent(c.model if item >= 0 else c.anomaly, 0.75) for item in items],
-                "line": {"width": [2 if i == layer else 0 for i in range(len(items))], "color": c.threshold},
-                "pattern": {"shape": ["" if item >= 0 else "/" for item in items]},
+                "color": [theme.translucent(c.model if item >= 0 else c.anomaly, 0.75) for item in terms],
+                "line": {"width": [2 if i == layer else 0 for i in range(len(terms))], "color": c.threshold},
+                "pattern": {"shape": ["" if item >= 0 else "/" for item in terms]},
             },
-            customdata=np.stack([items, totals], axis=1),
+            customdata=np.stack([terms, totals], axis=1),
             hovertemplate="%{x}<br>%{customdata[0]:+.4f} nats<br>total %{customdata[1]:.4f}<extra></extra>",
         )
     )
@@ -54,9 +56,9 @@ def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int 
     fig.add_trace(
         go.Scatter(
             x=[*names, "log p(x)"],
-            y=np.append(bill["typical_running"], bill["typical_running"][-1]),
+            y=np.append(decomposition["typical_running"], decomposition["typical_running"][-1]),
             mode="lines+markers",
-            name=f"typical row ({int(bill['typical_row'])})",
+            name=f"typical row ({int(decomposition['typical_row'])})",
             line={"color": c.data, "dash": "dot", "width": 1.5},
             marker={"symbol": "circle-open", "size": 7},
             hovertemplate="%{x}<br>typical total %{y:.4f}<extra></extra>",
@@ -67,5 +69,5 @@ def receipt_bars(bill: Arrays, dark: bool = False, layer: int = -1, height: int 
 
 
 def item_names(n_layers: int) -> list[str]:
-    """Names of the items of a receipt: the scaling, each layer, the base density."""
+    """Names of the terms of a decomposition: the scaling, each layer, the base density."""
     return ["scaling", *(f"layer {i + 1}" for i in range(n_layers)), "base"]

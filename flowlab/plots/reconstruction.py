@@ -26,11 +26,14 @@ def error_beside_density(
     dark: bool = False,
     height: int = 400,
 ) -> go.Figure:
-    """Where autoencoders err (`maps`, by name) beside log-densities (`densities`), on the same window.
+    """Reconstruction errors beside log-densities, on the same window; a strong colour is a low error or a high density.
 
-    `maps` are what `views.reconstruction_map` gives, `densities` what `views.density_grid` gives. Arrows lead from a
-    point to its reconstruction, the purple line is what the decoder can say, `points` (m, 2) are data.
-    Strong colour means ordinary in both kinds.
+    Parameters
+    ----------
+    maps : from `views.reconstruction_map`, by name of the autoencoder; the purple line is the decoder's manifold
+    densities : from `views.density_grid`, by name of the model
+    points : (m, 2) data
+    arrows : from points to their reconstructions
     """
     c = theme.colors(dark)
     titles = [f"error of {name}" for name in maps] + [f"log-density of {name}" for name in densities]
@@ -64,7 +67,10 @@ def codes(
     dark: bool = False,
     height: int = 400,
 ) -> go.Figure:
-    """Means (m, 2) of a variational autoencoder's codes with their one-sigma ellipses, over the prior's circles."""
+    """Means (m, 2) of a variational autoencoder's codes with one-sigma ellipses, over circles of the prior.
+
+    `spreads` (m, 2) are the posterior standard deviations; `labels` (m,) are 1 for anomalies.
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, *axes, square=True)
     angle = np.linspace(0, 2 * np.pi, 41)

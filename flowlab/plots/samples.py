@@ -23,7 +23,14 @@ def samples_scatter(
     nearest: np.ndarray | None = None,
     height: int = 470,
 ) -> go.Figure:
-    """Samples over the data, or beside them; `chosen` is a sample joined by a line to its `nearest` row (2,)."""
+    """Samples over the data, or beside them.
+
+    Parameters
+    ----------
+    arrays : from `views.samples`
+    chosen : number of a sample to mark, -1 for none
+    nearest : (2,) position of the training row nearest to it, joined to it by a line
+    """
     c = theme.colors(dark)
     titles = ["data", "samples"] if side_by_side else [""]
     fig = panels(titles, axes, dark, height, window)
@@ -36,8 +43,8 @@ def samples_scatter(
         "symbol": "diamond-open" if len(titles) == 1 else "diamond",
     }
     last = len(titles) - 1
-    shown = (("data", "data", data, 0), ("points", "samples", sampled, last))
-    for name, label, marker, panel in shown:
+    clouds = (("data", "data", data, 0), ("points", "samples", sampled, last))
+    for name, label, marker, panel in clouds:
         points = arrays[name]
         fig.add_trace(
             go.Scattergl(
@@ -52,8 +59,8 @@ def samples_scatter(
             )
         )
     if chosen >= 0:
-        here = arrays["points"][chosen]
-        ends = np.stack([here, nearest]) if nearest is not None else here[None]
+        point = arrays["points"][chosen]
+        ends = np.stack([point, nearest]) if nearest is not None else point[None]
         fig.add_trace(
             go.Scatter(
                 x=ends[:, 0],

@@ -1,4 +1,4 @@
-"""How anomaly scores lie on an axis, the same in every picture of the Detect page."""
+"""Anomaly scores on an axis, the same in every picture of the Detect page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowlab.formatting import tick
 
 @dataclass(frozen=True)
 class ScoreAxis:
-    """How anomaly scores lie on an axis: as they are, or compressed beyond the bulk so that a long tail fits.
+    """Anomaly scores on an axis: as they are, or compressed beyond the bulk so that a long tail fits.
 
     Compressed positions are asinh((score - centre) / scale): even near the centre, logarithmic far from it.
     """
@@ -24,7 +24,7 @@ class ScoreAxis:
 
     @classmethod
     def of(cls, scores: np.ndarray, title: str = "anomaly score") -> ScoreAxis:
-        """Compressed where a score lies more than 25 interquartile ranges from the median."""
+        """The axis of scores (n,), compressed where one lies more than 25 interquartile ranges from the median."""
         low, centre, high = np.quantile(scores, [0.25, 0.5, 0.75])
         scale = max(float(high - low), 1e-9 * max(abs(float(scores.max())), 1.0))
         long = max(scores.max() - centre, centre - scores.min()) > 25 * scale
@@ -53,7 +53,7 @@ class ScoreAxis:
 
 
 def bin_edges(axis: ScoreAxis, scores: np.ndarray, n_bins: int = 90) -> np.ndarray:
-    """Edges (n_bins + 1,) of bins that look equally wide on the axis and hold all scores."""
+    """Edges (n_bins + 1,), as scores, of bins equally wide on the axis that hold all scores."""
     low, high = float(scores.min()), float(scores.max())
     if low == high:
         return np.linspace(low - 0.5, high + 0.5, n_bins + 1)

@@ -1,4 +1,4 @@
-"""Pictures of a table: histograms, correlations, scatter, courses in time."""
+"""Pictures of a table: histograms, correlations, scatter, values over time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CAPTION = {"xref": "paper", "yref": "paper", "showarrow": False, "xanchor": "le
 
 
 def label(text: object, length: int = 28) -> str:
-    """A name a user brought, as plotly shows it: text, never markup, and not too long.
+    """A name from the user's data as plotly shows it: text, never markup, of at most `length` characters.
 
     >>> label("<b>x</b>")
     '&lt;b&gt;x&lt;/b&gt;'
@@ -32,7 +32,10 @@ def label(text: object, length: int = 28) -> str:
 def column_histograms(
     summaries: Sequence[ColumnSummary], dark: bool = False, across: int = COLUMNS_ACROSS
 ) -> go.Figure:
-    """A grid of small histograms; anomalies, where labelled, are outlined in their colour; missing shares in words."""
+    """A grid of small histograms, `across` in a row; labelled anomalies are outlined in their colour.
+
+    The share of missing values stands beside the column's name.
+    """
     c = theme.colors(dark)
     n_rows = max(1, -(-len(summaries) // across))
     height = ROW_HEIGHT * n_rows + 8
@@ -67,29 +70,29 @@ def column_histograms(
     return go.Figure({"data": traces, "layout": {**base, **layout}})
 
 
-def _small_histogram(s: ColumnSummary, c: theme.Colors) -> tuple[list[dict], dict]:
+def _small_histogram(summary: ColumnSummary, c: theme.Colors) -> tuple[list[dict], dict]:
     """One or two bar traces, and the axis below them."""
     width = None
-    where = "%{x}"
-    if s.edges is not None:
-        x = (s.edges[1:] + s.edges[:-1]) / 2
-        width = np.diff(s.edges)
-        where = "%{x:.4g}"
-        if s.kind == "date":
-            x, width, where = (x * 1e3).astype("datetime64[ms]"), width * 1e3, "%{x|%Y-%m-%d}"
+    value_format = "%{x}"
+    if summary.edges is not None:
+        x = (summary.edges[1:] + summary.edges[:-1]) / 2
+        width = np.diff(summary.edges)
+        value_format = "%{x:.4g}"
+        if summary.kind == "date":
+            x, width, value_format = (x * 1e3).astype("datetime64[ms]"), width * 1e3, "%{x|%Y-%m-%d}"
     else:
-        x = [label(level, 16) for level in s.levels]
-    hover = f"{label(s.name)} {where}<br>%{{y:.1%}} of rows<extra></extra>"
+        x = [label(level, 16) for level in summary.levels]
+    hover = f"{label(summary.name)} {value_format}<br>%{{y:.1%}} of rows<extra></extra>"
     shared = {"type": "bar", "x": x} | ({} if width is None else {"width": width})
-    bars = [{**shared, "y": s.normal, "marker": {"color": c.data, "line": {"width": 0}}, "hovertemplate": hover}]
-    if s.anomalies is not None and s.anomalies.any():
+    bars = [{**shared, "y": summary.normal, "marker": {"color": c.data, "line": {"width": 0}}, "hovertemplate": hover}]
+    if summary.anomalies is not None and summary.anomalies.any():
         marker = {"color": theme.translucent(c.anomaly, 0.06), "line": {"color": c.anomaly, "width": 1.2}}
         hover = hover.replace("of rows", "of anomalies")
-        bars.append({**shared, "y": s.anomalies, "marker": marker, "hovertemplate": hover})
+        bars.append({**shared, "y": summary.anomalies, "marker": marker, "hovertemplate": hover})
     axis = {
-        "type": {"date": "date", "number": "linear"}.get(s.kind, "category"),
+        "type": {"date": "date", "number": "linear"}.get(summary.kind, "category"),
         "nticks": 3,
-        "showticklabels": s.kind != "category",
+        "showticklabels": summary.kind != "category",
         "showgrid": False,
         "zeroline": False,
         "showline": True,
@@ -100,7 +103,7 @@ def _small_histogram(s: ColumnSummary, c: theme.Colors) -> tuple[list[dict], dic
 
 
 def correlation_heatmap(correlation: Correlation, dark: bool = False, height: int = 460) -> go.Figure:
-    """Rank correlations from -1 to 1; names are on the axes while they fit, always in the tooltip."""
+    """Rank correlations from -1 to 1; names of up to 32 columns are on the axes, all in the tooltip."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height)
     names = [label(name) for name in correlation.names]
@@ -161,6 +164,7 @@ def column_scatter(pair: Pair, dark: bool = False, height: int = 460) -> go.Figu
 
 
 def _texts(values: np.ndarray) -> np.ndarray:
+    """Values of a column, texts as plotly shows them."""
     return np.array([label(v) for v in values], dtype=object) if values.dtype == object else values
 
 
@@ -213,7 +217,7 @@ def column_over_time(course: TimeCourse, dark: bool = False, height: int = 340) 
 
 
 def density_tile(log_density: np.ndarray, dark: bool = False) -> np.ndarray:
-    """A log-density on a grid (row 0 lowest) as a small picture, shape (n, m, 3) uint8, row 0 highest."""
+    """A log-density (n, m) in nats, row 0 lowest, as a small picture (n, m, 3) uint8, row 0 highest."""
     steps = np.array([[int(s[i : i + 2], 16) for i in (1, 3, 5)] for s in theme.colors(dark).sequential], float)
     density = np.exp(log_density - log_density.max())
     share = np.sqrt(np.clip(density, 0, 1)) * (len(steps) - 1)

@@ -1,4 +1,4 @@
-"""One look for every figure: colours with a meaning, light and dark, and the base layout."""
+"""The look of all figures: colours by meaning, light and dark, and the base layout."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def canvas_colors() -> dict[str, dict[str, str | tuple[str, ...]]]:
 
 
 def colorscale(steps: tuple[str, ...]) -> list[list[float | str]]:
-    """A tuple of colours as a plotly colour scale."""
+    """A tuple of two or more colours as a plotly colour scale, evenly spaced."""
     return [[i / (len(steps) - 1), color] for i, color in enumerate(steps)]
 
 
@@ -103,7 +103,7 @@ def translucent(color: str, opacity: float) -> str:
 def figure(
     dark: bool = False, height: int = 360, x_title: str = "", y_title: str = "", square: bool = False
 ) -> go.Figure:
-    """An empty figure in the house's look: titles on the axes, no chart title, quiet grid.
+    """An empty figure in FlowLab's look: titles on the axes, no chart title, a faint grid.
 
     `square` gives both axes one scale, as pictures of the plane need.
     """

@@ -23,7 +23,7 @@ def score_histogram(
     dark: bool = False,
     height: int = 300,
 ) -> go.Figure:
-    """Counts per score, stacked, with the threshold as a line.
+    """Histogram of anomaly scores, stacked by label, with the threshold as a line.
 
     Parameters
     ----------
@@ -86,7 +86,16 @@ def curves_against_threshold(
     height: int = 300,
     from_zero: bool = True,
 ) -> go.Figure:
-    """Curves by label over the threshold, each with its bootstrap band (2, n) where there is one."""
+    """Curves over the threshold, with the threshold in use as a line.
+
+    Parameters
+    ----------
+    thresholds : (n,) anomaly scores, ascending
+    curves : up to four (n,), by label
+    bands : (2, n) lower and upper end of a bootstrap band, by label, for the curves that have one
+    threshold : in use
+    from_zero : let the vertical axis begin at 0
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height=height, y_title=y_title)
     looks = [(c.model, "solid"), (c.second, "dash"), (c.third, "dot"), (c.data, "dashdot")]
@@ -129,7 +138,14 @@ def operating_curve(
     dark: bool = False,
     height: int = 320,
 ) -> go.Figure:
-    """A ROC or precision-recall curve per part of the data, with the operating point of the threshold on it."""
+    """A ROC or precision-recall curve of each part of the data, with the operating point of the threshold on it.
+
+    Parameters
+    ----------
+    curves : (x, y) of the curve, by part: "validation" or "test"
+    points : (x, y) of the operating point, by part
+    diagonal : draw the curve of random scores
+    """
     c = theme.colors(dark)
     fig = theme.figure(dark, height=height, x_title=x_title, y_title=y_title)
     if diagonal:
@@ -165,11 +181,12 @@ def score_over_time(
     dark: bool = False,
     height: int = 300,
 ) -> go.Figure:
-    """The score as a signal; nan scores break the line at gaps.
+    """Anomaly scores over time, with alarms as crosses; nan scores break the line at gaps.
 
     Parameters
     ----------
     time, scores : (n,) in order of time, from `detection.timeline.signal`
+    threshold : anomaly score from which rows are alarms
     events : (begin, end) of labelled stretches
     parts : (name, begin, end) of training, validation and test rows where they follow each other in time
     """
@@ -208,7 +225,7 @@ def audit_curve(
     dark: bool = False,
     height: int = 300,
 ) -> go.Figure:
-    """Audited shares (3, n): estimate, lower and upper end, by label, over the threshold."""
+    """Audited shares over the threshold; `bands` holds (3, n) estimate, lower and upper end, by label."""
     curves = {label: values[0] for label, values in bands.items()}
     return curves_against_threshold(
         axis, thresholds, curves, {k: v[1:] for k, v in bands.items()}, threshold, "share (estimated)", dark, height
@@ -218,7 +235,7 @@ def audit_curve(
 def threshold_line(
     fig: go.Figure, c: theme.Colors, axis: ScoreAxis, threshold: float, low: float, high: float, label: bool = True
 ) -> None:
-    """Draw the threshold as a vertical line, with its value on it."""
+    """Draw the threshold as a vertical line within `low` to `high`, with its value if `label`; none if not finite."""
     if not np.isfinite(threshold):
         return
     place = float(axis.place(np.clip(threshold, low, high)))
@@ -238,9 +255,9 @@ def threshold_line(
         )
 
 
-def _plain_time(moment) -> str | float:
-    """Shapes take times as text only."""
-    return str(moment) if isinstance(moment, np.datetime64) else float(moment)
+def _plain_time(time) -> str | float:
+    """A time as plotly's shapes accept it: dates as text, numbers as float."""
+    return str(time) if isinstance(time, np.datetime64) else float(time)
 
 
 def rules_picture(
@@ -254,31 +271,40 @@ def rules_picture(
     current: float,
     dark: bool = False,
 ) -> go.Figure:
-    """Where each rule puts the threshold, with intervals, and how much it flags; refusals (inf) are left out."""
+    """The threshold of each rule with its interval, and the share of rows it flags.
+
+    Parameters
+    ----------
+    values : (k,) thresholds, as anomaly scores; rules without one (inf) are left out
+    intervals : of the thresholds, None where a rule gives none
+    flagged_share : (k,) 0 to 1
+    low, high : range of the scores; thresholds beyond it are drawn at its ends
+    current : threshold in use
+    """
     c = theme.colors(dark)
-    answered = [i for i, value in enumerate(values) if np.isfinite(value)]
-    fig = theme.figure(dark, height=90 + 28 * max(len(answered), 1))
-    shown = np.clip([values[i] for i in answered], low, high)
-    for row, i in enumerate(answered):
+    finite = [i for i, value in enumerate(values) if np.isfinite(value)]
+    fig = theme.figure(dark, height=90 + 28 * max(len(finite), 1))
+    thresholds = np.clip([values[i] for i in finite], low, high)
+    for row, i in enumerate(finite):
         if intervals[i] is not None:
             ends = axis.place(np.clip(intervals[i], low, high))
             fig.add_scatter(
                 x=ends, y=[row, row], mode="lines", line={"color": c.second, "width": 4}, opacity=0.4, hoverinfo="skip"
             )
     fig.add_scatter(
-        x=axis.place(shown),
-        y=np.arange(len(answered)),
+        x=axis.place(thresholds),
+        y=np.arange(len(finite)),
         mode="markers+text",
-        text=[f"  {short_percent(flagged_share[i])}" for i in answered],
+        text=[f"  {short_percent(flagged_share[i])}" for i in finite],
         textposition="middle right",
         marker={"color": c.second, "size": 10, "symbol": "diamond"},
-        customdata=[f"{values[i]:.5g}" for i in answered],
+        customdata=[f"{values[i]:.5g}" for i in finite],
         hovertemplate="threshold %{customdata}<extra></extra>",
     )
     threshold_line(fig, c, axis, current, low, high, label=False)
     fig.update_layout(showlegend=False)
-    fig.update_yaxes(tickvals=list(range(len(answered))), ticktext=[labels[i] for i in answered], showgrid=False)
-    fig.update_yaxes(range=[len(answered) - 0.5, -0.5])
+    fig.update_yaxes(tickvals=list(range(len(finite))), ticktext=[labels[i] for i in finite], showgrid=False)
+    fig.update_yaxes(range=[len(finite) - 0.5, -0.5])
     axis.apply(fig, low, high)
     ends = axis.place([low, high])
     fig.update_xaxes(range=[ends[0] - 0.04 * np.ptp(ends), ends[1] + 0.14 * np.ptp(ends)], tickangle=0)
@@ -286,7 +312,7 @@ def rules_picture(
 
 
 def agreement_heatmap(labels: Sequence[str], overlap: np.ndarray, dark: bool = False) -> go.Figure:
-    """Share of rows that two rules agree on, of those either flags; (k, k), nan where neither flags."""
+    """Share (k, k) of the rows that both of two rules flag among those either flags; nan where neither flags any."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height=90 + 28 * max(len(labels), 3))
     fig.add_heatmap(

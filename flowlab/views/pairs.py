@@ -15,16 +15,23 @@ Arrays = dict[str, np.ndarray]
 
 MIN_HELD_OUT = 30
 MIN_EXPECTED = 1
-"""Where fewer rows than this are expected in a cell, a difference says nothing."""
+"""Cells where fewer rows than this are expected have no residual."""
 
 
 def pair_rows(model: DensityModel, dataset: Dataset, n: int = 1500, seed: int = 0) -> Arrays:
-    """Held-out rows and as many samples as asked for, for pictures that compare them.
+    """Held-out rows and `n` samples, for pictures that compare them.
 
     Returns
     -------
-    rows : (m,) row numbers, m at most n; data : (m, n_features); samples : (n, n_features), both in data units
+    rows : (m,) row numbers, m at most n
+    data : (m, n_features) in data units
+    samples : (n, n_features) in data units
     part : "test", "test and validation" where those are few, or "train" where too few rows are held out
+
+    Raises
+    ------
+    ValueError
+        If the model cannot sample.
 
     Labelled anomalies are left out where the model is fitted without them.
     """
@@ -38,8 +45,8 @@ def pair_rows(model: DensityModel, dataset: Dataset, n: int = 1500, seed: int = 
     if len(rows) < MIN_HELD_OUT:
         rows, part = train, "train"
     rows = np.sort(np.random.default_rng([seed, 0xBA1]).permutation(rows)[:n])
-    drawn = model.sample(n, random_state=int(seed))
-    return {"rows": rows, "data": dataset.X[rows], "samples": drawn, "part": np.array(part)}
+    samples = model.sample(n, random_state=int(seed))
+    return {"rows": rows, "data": dataset.X[rows], "samples": samples, "part": np.array(part)}
 
 
 def _fitted_kind(dataset: Dataset, part: str) -> np.ndarray:
@@ -50,13 +57,15 @@ def _fitted_kind(dataset: Dataset, part: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Telling:
-    """Columns that say most about how well samples resemble rows, and why these.
+    """The columns that show best how far samples differ from rows, and why these.
 
     Attributes
     ----------
     columns : their numbers, ascending
-    worst : the pair whose joint distribution the samples miss most, among all pairs; worst_distance : by how much
-    strongest : the pair that depends most on each other in the data; strongest_correlation : its rank correlation
+    worst : the pair whose joint distribution differs most between rows and samples, among all pairs
+    worst_distance : its quadrant distance
+    strongest : the pair with the strongest rank correlation in the data
+    strongest_correlation : that correlation
     """
 
     columns: tuple[int, ...]
@@ -67,50 +76,55 @@ class Telling:
 
 
 def telling_columns(tables: TwoTables, most: int = 4) -> Telling:
-    """The pair that the samples miss most and the pairs that depend most on each other, `most` columns together.
+    """The pair of columns that differs most and the pairs that correlate most, `most` columns together.
 
-    Needs two columns or more. Categories of more than two levels have no order: they come in by the first reason only.
+    Categories of more than two levels have no order, so that only the first criterion can choose them. ValueError for
+    fewer than two columns.
     """
-    d = len(tables.names)
-    if d < 2:
-        raise ValueError(f"pairs need at least two columns that vary, not {d}")
-    upper = np.triu_indices(d, 1)
+    n_columns = len(tables.names)
+    if n_columns < 2:
+        raise ValueError(f"pairs need at least two columns that vary, not {n_columns}")
+    upper = np.triu_indices(n_columns, 1)
     distance = quadrant_distances(tables.data, tables.on_grid)[upper]
     correlation = rank_correlations(tables.data)
     nominal = [levels is not None and len(levels) > 2 for levels in tables.levels]
     correlation[nominal, :] = correlation[:, nominal] = 0
     strength = np.abs(correlation[upper])
     first, second = int(distance.argmax()), int(strength.argmax())
-    chosen = {int(upper[0][first]), int(upper[1][first])}
+    columns = {int(upper[0][first]), int(upper[1][first])}
     for k in np.argsort(-strength, kind="stable"):
         for j in (int(upper[0][k]), int(upper[1][k])):
-            if len(chosen) < most:
-                chosen.add(j)
-        if len(chosen) >= min(most, d):
+            if len(columns) < most:
+                columns.add(j)
+        if len(columns) >= min(most, n_columns):
             break
     pairs = [(int(upper[0][k]), int(upper[1][k])) for k in (first, second)]
-    return Telling(tuple(sorted(chosen)), pairs[0], float(distance[first]), pairs[1], float(correlation[upper][second]))
+    strongest = float(correlation[upper][second])
+    return Telling(tuple(sorted(columns)), pairs[0], float(distance[first]), pairs[1], strongest)
 
 
 @dataclass(frozen=True, eq=False)
 class PairPanels:
-    """What a matrix of m columns shows; entries by column are tuples of m, those by pair are (m, m) or dicts.
+    """The arrays of a matrix of m columns; entries by column are tuples of m, those by pair are (m, m) or dicts.
 
     Attributes
     ----------
-    tables : the columns themselves; window : (m, 2) where to look along each
-    margin_edges : bins of each column; data_share, sample_share : share of each table in each of them
+    tables : the columns themselves
+    window : (m, 2) ends of the axis of each column
+    marginal_edges : bins of each column
+    data_share, sample_share : share of each table in each of these bins
     edges : cells of each column, each with about equally many rows
     residual : {(i, j): (cells of i, cells of j)} for i < j, samples less rows in standard errors; nan where too few
         rows are expected
-    distance : (m, m) of `quadrant_distances`; chance : the largest of them by luck
+    distance : (m, m) of `quadrant_distances`
+    chance : of `distance_by_chance`
     data_correlation, sample_correlation : (m, m) rank correlations; nan where a category has no order
     worst : the shown pair that differs most
     """
 
     tables: TwoTables
     window: np.ndarray
-    margin_edges: tuple[np.ndarray, ...]
+    marginal_edges: tuple[np.ndarray, ...]
     edges: tuple[np.ndarray, ...]
     data_share: tuple[np.ndarray, ...]
     sample_share: tuple[np.ndarray, ...]
@@ -123,18 +137,18 @@ class PairPanels:
 
 
 def pair_panels(tables: TwoTables) -> PairPanels:
-    """Everything a matrix of pairs shows of these few columns."""
+    """The arrays of a matrix of pairs of these columns; ValueError for fewer than two."""
     data, samples, m = tables.data, tables.samples, len(tables.names)
     if m < 2:
         raise ValueError(f"a matrix of pairs needs at least two columns, not {m}")
     n = min(len(data), len(samples))
     window = np.array([_window(data[:, j], samples[:, j], tables.levels[j]) for j in range(m)])
-    margin_edges = tuple(
+    marginal_edges = tuple(
         _edges(data[:, j], window[j], tables.levels[j], int(np.clip(np.sqrt(n), 6, 30))) for j in range(m)
     )
     n_cells = int(np.clip(np.sqrt(n / 8), 4, 12))
-    edges = tuple(_cells(data[:, j], window[j], margin_edges[j], tables.levels[j], n_cells) for j in range(m))
-    shares = [tuple(np.histogram(T[:, j], margin_edges[j])[0] / len(T) for j in range(m)) for T in (data, samples)]
+    edges = tuple(_cells(data[:, j], window[j], marginal_edges[j], tables.levels[j], n_cells) for j in range(m))
+    shares = [tuple(np.histogram(T[:, j], marginal_edges[j])[0] / len(T) for j in range(m)) for T in (data, samples)]
     residual = {(i, j): _residual(data[:, [i, j]], samples[:, [i, j]], edges[i], edges[j])
                 for i in range(m) for j in range(i + 1, m)}  # fmt: skip
     distance = quadrant_distances(data, tables.on_grid)
@@ -146,7 +160,7 @@ def pair_panels(tables: TwoTables) -> PairPanels:
     return PairPanels(
         tables,
         window,
-        margin_edges,
+        marginal_edges,
         edges,
         *shares,
         residual,
@@ -182,16 +196,17 @@ def _edges(data: np.ndarray, window: np.ndarray, levels: tuple[str, ...] | None,
 
 
 def _cells(
-    data: np.ndarray, window: np.ndarray, margin_edges: np.ndarray, levels: tuple[str, ...] | None, n_cells: int
+    data: np.ndarray, window: np.ndarray, marginal_edges: np.ndarray, levels: tuple[str, ...] | None, n_cells: int
 ) -> np.ndarray:
-    """Edges between which about equally many rows lie; those of the margin where these are no more than the cells."""
-    if levels is not None or len(margin_edges) <= n_cells + 1:
-        return margin_edges
+    """Edges between which about equally many rows lie; those of the marginal where it has no more bins than cells."""
+    if levels is not None or len(marginal_edges) <= n_cells + 1:
+        return marginal_edges
     inner = np.quantile(data[np.isfinite(data)], np.arange(1, n_cells) / n_cells)
     return np.unique(np.concatenate([window, inner[(inner > window[0]) & (inner < window[1])]]))
 
 
 def _residual(A: np.ndarray, B: np.ndarray, edges_x: np.ndarray, edges_y: np.ndarray) -> np.ndarray:
+    """Share of B less share of A in each cell, in standard errors of the pooled share; nan where too few rows."""
     counts = [np.histogram2d(T[:, 0], T[:, 1], (edges_x, edges_y))[0] for T in (A, B)]
     pooled = (counts[0] + counts[1]) / (len(A) + len(B))
     error = np.sqrt(pooled * (1 - pooled) * (1 / len(A) + 1 / len(B)))
@@ -200,6 +215,7 @@ def _residual(A: np.ndarray, B: np.ndarray, edges_x: np.ndarray, edges_y: np.nda
 
 
 MAX_LEVELS = 10
+"""Levels of a category, the others together being the last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +226,7 @@ class TwoTables:
     ----------
     names : of the columns, without those in which nothing varies
     data : (n, d), samples : (m, d); nan where a value is missing
-    on_grid : (m, d) samples, those of columns of whole numbers rounded: what a comparison of shares is fair with
+    on_grid : (m, d) samples, those of columns of whole numbers rounded, so that shares can be compared
     levels : for each column the names of its values 0, 1, .. where it is a category, else None
     is_date : for each column whether it holds dates, as milliseconds since 1970
     """
@@ -240,15 +256,15 @@ def two_tables(data: pd.DataFrame, samples: pd.DataFrame) -> TwoTables:
     """
     names, columns, levels, is_date = [], [], [], []
     for j, name in enumerate(data.columns):
-        values, of_column = _column_numbers(pd.concat([data.iloc[:, j], samples.iloc[:, j]], ignore_index=True))
-        of_rows, drawn = values[: len(data)], values[len(data) :]
-        whole = (of_rows == np.rint(of_rows))[np.isfinite(of_rows)].all()
-        on_grid = np.rint(drawn) if whole else drawn
-        compared = np.concatenate([of_rows, on_grid])
-        if len(np.unique(compared[np.isfinite(compared)])) > 1:
+        values, column_levels = _column_numbers(pd.concat([data.iloc[:, j], samples.iloc[:, j]], ignore_index=True))
+        row_values, sample_values = values[: len(data)], values[len(data) :]
+        whole = (row_values == np.rint(row_values))[np.isfinite(row_values)].all()
+        on_grid = np.rint(sample_values) if whole else sample_values
+        both = np.concatenate([row_values, on_grid])
+        if len(np.unique(both[np.isfinite(both)])) > 1:
             names.append(str(name))
-            columns.append((of_rows, drawn, on_grid))
-            levels.append(of_column)
+            columns.append((row_values, sample_values, on_grid))
+            levels.append(column_levels)
             is_date.append(pd.api.types.is_datetime64_any_dtype(data.iloc[:, j].dtype))
     tables = [np.column_stack(parts) for parts in zip(*columns)] if columns else [np.empty((0, 0))] * 3
     return TwoTables(tuple(names), *tables, tuple(levels), tuple(is_date))
@@ -269,6 +285,7 @@ def _column_numbers(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...] | No
 MAX_CUTS = 800
 """Cut points of all columns together; the work grows with their square."""
 SHUFFLES = 20
+"""Random divisions from which the distance by chance is estimated."""
 
 
 def quadrant_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -289,7 +306,10 @@ def quadrant_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 
 
 def distance_by_chance(A: np.ndarray, B: np.ndarray, random_state: int = 0) -> float:
-    """What the largest off-diagonal entry of `quadrant_distances` is by luck: exceeded once in twenty shuffles."""
+    """95 % quantile, over 20 shuffles, of the largest off-diagonal quadrant distance of equally distributed samples.
+
+    A permutation test: the rows of A (n, d) and B (m, d) are pooled and divided at random.
+    """
     d, rng = A.shape[1], np.random.default_rng(random_state)
     below = _below_cuts(np.concatenate([A, B]), _n_cuts(d))
     is_a, off = np.arange(len(A) + len(B)) < len(A), ~np.eye(d, dtype=bool)
