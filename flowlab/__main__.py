@@ -14,6 +14,7 @@ import datetime
 import math
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from flowlab.detection.scored import Evidence
 from flowlab.jobs import JobError
 from flowlab.records import Spec
 from flowlab.serving.bundle import make_detector, to_bytes
-from flowlab.serving.scoring import score_file
+from flowlab.serving.scoring import how_far, score_file
 from flowlab.store.runs import RunStore
 from flowlab.tables.dialect import DELIMITERS
 from flowlab.tables.export import to_csv_bytes
@@ -186,8 +187,11 @@ def score(options: argparse.Namespace) -> int:
     reading = _reading(options)
     size = Path(options.file).stat().st_size
 
+    began = time.perf_counter()
+
     def progress(n_rows: int, n_bytes: int) -> None:
-        _say(f"{100 * min(n_bytes / max(size, 1), 1):.0f} %, {n_rows:,} rows")
+        share = min(n_bytes / max(size, 1), 1)
+        _say(f"{100 * share:.0f} %, {how_far(n_rows, share, time.perf_counter() - began)}")
 
     partial = Path(f"{options.output}.part")
     try:

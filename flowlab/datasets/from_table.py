@@ -87,6 +87,9 @@ def make_table_dataset(
     encoder = TableEncoder(column_roles, clock=clock, lags=lags, learner=learner).fit(
         frame, rows=np.flatnonzero(fitted)
     )
+    n_unlabelled = int(frame[label].isna().sum()) if label else 0
+    if n_unlabelled:
+        problems.append(f"{n_unlabelled:,} rows without a label count as normal.")
     encoder.notes_ = problems + encoder.notes_
     dataset = Dataset(
         X=encoder.transform(frame),

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from flowlab import formatting
 from flowlab.detection.drift import drift_sentences
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored import ADDED, with_scores
@@ -443,6 +444,19 @@ def _csv(
         lines = [line.encode() for line in to_csv_lines(cells).to_pylist()]
     pairs = zip(lines, out.getvalue().splitlines(), strict=True)
     return header + b"".join([b"%b,%b\n" % pair for pair in pairs])
+
+
+def how_far(n_rows: int, share: float, seconds: float) -> str:
+    """What is said while a file is scored: rows so far, rows per second, and how long the rest will take.
+
+    >>> how_far(120_000, 0.25, 4.0)
+    '120,000 rows, 30,000 rows/s, 12.0 s left'
+    """
+    if seconds <= 0 or not 0 < share < 1:
+        return f"{n_rows:,} rows"
+    return (
+        f"{n_rows:,} rows, {n_rows / seconds:,.0f} rows/s, {formatting.brief_seconds(seconds * (1 / share - 1))} left"
+    )
 
 
 @lru_cache(maxsize=2)

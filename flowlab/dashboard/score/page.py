@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
-from flowlab.serving.scoring import Summary, score_file
+from flowlab.serving.scoring import Summary, how_far, score_file
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.limits import TableError
 
@@ -137,10 +138,11 @@ def _describe(detector: Mapping[str, Any]) -> None:
 
 
 def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
-    bar = st.progress(0.0, text="starting")
+    bar, began = st.progress(0.0, text="starting"), time.perf_counter()
 
     def progress(n_rows: int, n_bytes: int) -> None:
-        bar.progress(min(n_bytes / max(len(data), 1), 1.0), text=f"{formatting.plural(n_rows, 'row')} scored")
+        share = min(n_bytes / max(len(data), 1), 1.0)
+        bar.progress(share, text=how_far(n_rows, share, time.perf_counter() - began))
 
     try:
         with tempfile.SpooledTemporaryFile(max_size=64 * 2**20) as sink:
