@@ -1,4 +1,4 @@
-"""A promised false-alarm rate holds on uploaded tables: many levels, repeated values, holes; fresh rows are new rows."""
+"""A promised false-alarm rate holds for fresh rows of tables with many levels, repeated values and holes."""
 
 import numpy as np
 import pandas as pd
