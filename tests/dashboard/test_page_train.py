@@ -19,7 +19,7 @@ def test_the_first_screen_is_alive():
 
 def test_train_to_the_end_and_the_link_shows_it_to_others():
     at = open_page("train", SHORT)
-    press(at, "train.main")
+    press(at, "train.Train")
     wait_for_words(at, "trained in")
     assert "above the truth" in said(at) and "step 200 of 200" in said(at)
     other = open_page("train", SHORT)
@@ -31,7 +31,7 @@ def test_one_step_pauses_and_stop_keeps_what_was_learned():
     press(at, "train.step")
     wait_for_words(at, "step 1 of")
     wait_for_words(at, "paused")
-    press(at, "train.main")
+    press(at, "train.Train")
     press(at, "train.stop")
     wait_for_words(at, "stopped")
 

@@ -197,6 +197,6 @@ def test_the_train_page_answers_the_first_negative_loss_under_the_stage(own_serv
     link = {"data": "moons", "data.noise": "0.01", "data.n_samples": "4000", "model.n_steps": "250"}
     at = open_page("train", link)
     assert "Is a negative loss" not in said(at)
-    press(at, "train.main")
+    press(at, "train.Train")
     wait_for_words(at, "trained in")
     assert any("Is a negative loss an error?" in m.value and "bits per dimension" in m.value for m in at.markdown)

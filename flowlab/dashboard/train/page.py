@@ -105,8 +105,9 @@ def _buttons(status: RunStatus | None) -> None:
         "failed": ("Train", services.train),
         "done": ("Train", services.train),
     }[now]
-    pressed = st.button(label, type="primary", disabled=now in ("done", "failed"), key="train.main", width=92)
-    if pressed:
+    # a key for each label: a press on what has been replaced since is not taken for a press on what replaced it
+    key = f"train.{label}"
+    if st.button(label, type="primary", disabled=now in ("done", "failed"), key=key, width=92):
         carry_out(act)
     can_step = now in ("new", "paused", "interrupted", "stopped")
     if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
