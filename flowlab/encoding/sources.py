@@ -27,6 +27,7 @@ class Clock:
     kind: ClassVar[str] = "clock"
 
     def decode(self, block: np.ndarray, drawn: bool = True) -> pd.Series:
+        """Hours since Monday 00:00, (n_rows,), of features (n_rows, 4)."""
         hour, day = (np.arctan2(block[:, i], block[:, i + 1]) / (2 * np.pi) % 1.0 for i in (0, 2))
         # the angle of the weekday advances through the day, so the hour is subtracted
         hours = 24 * (np.rint(7 * day - hour) % 7 + hour)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
 import io
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -23,46 +21,23 @@ import pyarrow.csv as pa_csv
 
 from flowlab import formatting
 from flowlab.detection.drift import drift_sentences
-from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored import ADDED, with_scores
-from flowlab.encoding.plans import column_as_learned
 from flowlab.jobs.pool import pool
-from flowlab.serving.bundle import DetectorBundle, DetectorFileError, from_bytes
-from flowlab.tables.cells import spellings, text_cells
-from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
+from flowlab.serving.blocks import Block, cut_blocks
+from flowlab.serving.bundle import DetectorBundle, from_bytes
+from flowlab.serving.scorer import Scorer, Typed
+from flowlab.tables.cells import text_cells
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
-from flowlab.tables.filetype import codec_of, refuse_foreign, to_utf8
+from flowlab.tables.filetype import refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.read import GZIP, PARQUET, read_table, unpacked
-from flowlab.tables.schema import (
-    HUGE,
-    MAX_VIOLATIONS,
-    ColumnSchema,
-    Violation,
-    as_schema,
-    breaches,
-    read_frame,
-)
-from flowlab.tables.text import TextTable, read_text, row_ends, sound_names
+from flowlab.tables.schema import HUGE, MAX_VIOLATIONS, Violation
+from flowlab.tables.text import TextTable, read_text
 
 Progress = Callable[[int, int], None]
-BLOCK_BYTES = 4 * 2**20
 MAX_NOTES = 12
-MAX_ROW_BYTES = 64 * 2**20
-NEWLINE = b"\n"
 WIDE = (b"\xff\xfe", b"\xfe\xff")
 """Beginnings of text in UTF-16, which is decoded as a whole; so is whatever holds zero bytes."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A piece of a text table: the bytes of some rows, and the number of the first of them."""
-
-    detector: bytes
-    body: bytes
-    first_row: int
-    dialect: Dialect
-    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,154 +87,8 @@ class Summary:
 
     @property
     def rows_per_second(self) -> float:
+        """Rows scored per second, reading and writing included."""
         return self.n_rows / max(self.seconds, 1e-9)
-
-
-class Scorer:
-    """A detector ready to score tables: columns are matched by name and read by the detector's schema."""
-
-    def __init__(self, detector: DetectorBundle) -> None:
-        self.detector = detector
-        self.model = detector.model()
-        self.encoder = detector.table_encoder()
-        schemas = (
-            [ColumnSchema(name, "number") for name in detector.columns]
-            if self.encoder is None
-            else map(ColumnSchema.from_dict, self.encoder.schema_)
-        )
-        self.schema = {schema.name: schema for schema in schemas}
-
-    def frame(
-        self, text: TextTable, decimal: str = "", first_row: int = 0, missing: frozenset[str] = frozenset()
-    ) -> Typed:
-        """The needed columns of a table of text, typed.
-
-        `decimal` is the file's decimal sign where that is sure, `missing` further texts for "no value".
-        """
-        self._check_names(text.names)
-        names = [name for name in text.names if name in self.schema]
-        schemas = [self.schema[name] for name in names]
-        if decimal:
-            schemas = [replace(schema, decimal=decimal) if schema.kind == "number" else schema for schema in schemas]
-        if missing:
-            schemas = [replace(schema, missing=tuple(sorted({*schema.missing, *missing}))) for schema in schemas]
-        columns = dict(zip(text.names, text.columns))
-        return Typed(*read_frame(names, [columns[name] for name in names], schemas, first_row))
-
-    def typed(self, frame: pd.DataFrame) -> Typed:
-        """The needed columns of a table that came with types."""
-        self._check_names(list(frame))
-        values, counts, violations = {}, {}, []
-        for name in (name for name in frame if name in self.schema):
-            reading = as_schema(frame[name], self.schema[name])
-            values[name] = reading.values
-            more, found = breaches(name, reading, frame[name].iloc.__getitem__)
-            counts |= more
-            violations += found
-        return Typed(pd.DataFrame(values), counts, violations)
-
-    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
-        """The features (n, n_features) of a typed frame, matched by column name.
-
-        DetectorFileError names columns that are missing, or hold cells that are no numbers and need an encoder.
-        """
-        self._check_names(list(frame))
-        if self.encoder is not None:
-            return self.encoder.transform(frame)
-        numbers = frame[list(self.detector.columns)].to_numpy(np.float64)
-        holes = ~np.isfinite(numbers)
-        if holes.any():
-            name = self.detector.columns[int(np.argmax(holes.any(axis=0)))]
-            raise DetectorFileError(f"The column {name} has cells that are no numbers; fill them in first.")
-        return numbers
-
-    def score(self, frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """`DetectorBundle.sheet` of the rows, and their counts (`Baseline.count`)."""
-        try:
-            X = self.matrix(frame)
-            sheet = self.detector.sheet(self.detector.anomaly_score(self.model, X))
-            return sheet, self.detector.baseline.count(X, sheet["score"])
-        except (TableError, DetectorFileError):
-            raise
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise DetectorFileError("The detector in this file cannot score these rows; train it again.") from error
-
-    def notes(self, frame: pd.DataFrame) -> list[str]:
-        """What the frame holds that the features cannot show: new categories, constants that changed."""
-        sentences = [] if self.encoder is None else self.encoder.unfamiliar(frame)
-        calibration = self.detector.level_calibration
-        if calibration is not None:
-            sentences += calibration.small_levels() + calibration.unseen_levels(self._levels(frame, calibration))
-        return sentences
-
-    def _levels(self, frame: pd.DataFrame, calibration: LevelCalibration) -> np.ndarray:
-        """The context of each row as the features have it, (n,)."""
-        if self.encoder is None:
-            return pd.to_numeric(frame[calibration.name], errors="coerce").to_numpy(np.float64)
-        plan = next(plan for plan in self.encoder.columns_ if plan.name == calibration.name)
-        return plan.codes(column_as_learned(frame, plan)).astype(np.float64)
-
-    def _check_names(self, names: Sequence[str]) -> None:
-        wanted = list(self.detector.columns if self.encoder is None else dict.fromkeys(self.encoder.sources_))
-        missing = [name for name in wanted if name not in names]
-        if missing:
-            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            raise DetectorFileError(
-                f"The detector was trained on columns that the file lacks: {', '.join(missing[:5])}{more}. "
-                f"The file has {', '.join(map(str, names[:8]))}."
-            )
-
-
-class Typed(NamedTuple):
-    """Columns read by a schema: their frame, how many cells broke which (column, rule), and the first of those."""
-
-    frame: pd.DataFrame
-    counts: dict[tuple[str, str], int]
-    violations: list[Violation]
-
-
-def blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading) -> Iterator[Block]:
-    """Cut a text table at the ends of rows; how it is written is found out once, from the first block.
-
-    `wanted` are columns that the header names; `reading` are delimiter, decimal, header, encoding and missing_codes
-    where the user gave them.
-    """
-    text = _Text(source, reading.pop("encoding", None))
-    missing = spellings(reading.pop("missing_codes", ()))
-    head = text.read()
-    dialect = _dialect(head, wanted, reading)
-    body, first_row = head[dialect.body :], 0
-    dialect = replace(dialect, body=0)
-    while True:
-        following = text.read()
-        while n_lags and following:  # windows reach back over any distance, in order of time: one block
-            body += following
-            following = text.read()
-        end = row_ends(body, dialect.quotechar, dialect.delimiter)[0] if following else len(body)
-        rows, body = body[:end], body[end:]
-        if len(body) > MAX_ROW_BYTES:
-            raise TableError(
-                f"A quote opened after row {first_row + rows.count(NEWLINE):,} is not closed within "
-                f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
-            )
-        if rows.strip():
-            yield Block(detector, rows, first_row, dialect, missing)
-            first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
-        if not following:
-            return
-        body += following
-
-
-def _dialect(head: bytes, wanted: Sequence[str], reading: Mapping[str, object]) -> Dialect:
-    """How a text is written: by the delimiter that makes its first line name the wanted columns, if there is one."""
-    given = {"delimiter": None, "decimal": None, "header": None} | dict(reading)
-    first = head.split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\ufeff")
-    for delimiter in DELIMITERS if given["delimiter"] is None and given["header"] is None else ():
-        names = sound_names(next(csv.reader([first], delimiter=delimiter), []), [])
-        if wanted and set(wanted) <= set(names):
-            given |= {"delimiter": delimiter, "header": True}
-            break
-    return sniff(head, **given)
 
 
 def score_block(block: Block) -> ScoredBlock:
@@ -310,7 +139,7 @@ def score_file(
         if start.startswith(PARQUET):
             results = imap(score_whole, [(detector, source.read())])
         else:
-            results = imap(score_block, blocks(detector, source, wanted, n_lags, **reading))
+            results = imap(score_block, cut_blocks(detector, source, wanted, n_lags, **reading))
         return _drain(opened, results, sink, progress, began)
 
 
@@ -462,19 +291,3 @@ def how_far(n_rows: int, share: float, seconds: float) -> str:
 @lru_cache(maxsize=2)
 def _scorer(digest: bytes, detector: bytes) -> Scorer:
     return Scorer(from_bytes(detector))
-
-
-class _Text:
-    """UTF-8 text from a file in any encoding, block by block, cut where no character is split."""
-
-    def __init__(self, source: BinaryIO, encoding: str | None = None) -> None:
-        self._source = source
-        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace") if encoding else None
-
-    def read(self) -> bytes:
-        data = self._source.read(BLOCK_BYTES)
-        if self._decoder is None:
-            # the first block's last line may be cut inside a character: it is judged without it
-            _, encoding, _ = to_utf8(data[: data.rfind(b"\n") + 1] or data)
-            self._decoder = codecs.getincrementaldecoder(codec_of(encoding))(errors="replace")
-        return self._decoder.decode(data, final=not data).encode()

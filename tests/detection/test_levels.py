@@ -15,7 +15,8 @@ from flowlab.detection.scored import Evidence
 from flowlab.records import RunSpec, Spec
 from flowlab.serving.bundle import from_bytes, make_detector, to_bytes
 from flowlab.serving.report import detection_report
-from flowlab.serving.scoring import Scorer, score_file
+from flowlab.serving.scorer import Scorer
+from flowlab.serving.scoring import score_file
 
 SPREAD = {"mill": 1.0, "saw": 2.0}
 

@@ -16,7 +16,7 @@ from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.scored import Evidence
 from flowlab.records import Spec
-from flowlab.serving import scoring
+from flowlab.serving import blocks
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scoring import score_file
 from flowlab.tables.limits import TableError
@@ -119,5 +119,5 @@ def test_the_same_row_gives_the_same_bits(case):
         pd.testing.assert_frame_equal(scores(detector, data), whole, obj=form)
     with pytest.MonkeyPatch.context() as patch:
         for n_bytes in (300, 1000):
-            patch.setattr(scoring, "BLOCK_BYTES", n_bytes)
+            patch.setattr(blocks, "BLOCK_BYTES", n_bytes)
             pd.testing.assert_frame_equal(scores(detector, written(frame)), whole, obj=f"blocks of {n_bytes} bytes")

@@ -18,9 +18,10 @@ from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.drift import baseline
 from flowlab.detection.scored import Evidence
 from flowlab.records import Spec
-from flowlab.serving import scoring
+from flowlab.serving import blocks
 from flowlab.serving.bundle import DetectorFileError, from_bytes, make_detector, to_bytes
-from flowlab.serving.scoring import Scorer, score_file
+from flowlab.serving.scorer import Scorer
+from flowlab.serving.scoring import score_file
 from flowlab.tables.limits import TableError
 
 
@@ -151,7 +152,7 @@ def test_every_truncation_is_refused(saved):
 def test_blocks_give_what_the_whole_gives(saved, monkeypatch):
     data = _csv(_table(seed=5))
     whole_summary, whole = _score(saved[0], data)
-    monkeypatch.setattr(scoring, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2000)
     summary, pieces = _score(saved[0], data)
     pd.testing.assert_frame_equal(pieces, whole)
     assert summary.n_rows == whole_summary.n_rows == 900 and summary.n_flagged == whole_summary.n_flagged
@@ -163,7 +164,7 @@ def test_blocks_give_what_the_whole_gives(saved, monkeypatch):
     "options", [{"sep": ";", "decimal": ","}, {"sep": "\t"}, {"quoting": 1}, {"lineterminator": "\r\n"}]
 )
 def test_other_ways_to_write_a_table_give_the_same_scores(saved, monkeypatch, options):
-    monkeypatch.setattr(scoring, "BLOCK_BYTES", 3000)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 3000)
     frame = _table(seed=6)
     _, plain = _score(saved[0], _csv(frame))
     _, other = _score(saved[0], _csv(frame, **options))
@@ -171,7 +172,7 @@ def test_other_ways_to_write_a_table_give_the_same_scores(saved, monkeypatch, op
 
 
 def test_line_ends_inside_quotes_do_not_cut_a_row(saved, monkeypatch):
-    monkeypatch.setattr(scoring, "BLOCK_BYTES", 1500)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1500)
     frame = _table(seed=7)
     frame["note"] = 'two\nlines, and a "quote"'
     _, out = _score(saved[0], _csv(frame))
@@ -180,7 +181,7 @@ def test_line_ends_inside_quotes_do_not_cut_a_row(saved, monkeypatch):
 
 
 def test_characters_of_several_bytes_are_not_cut(saved, monkeypatch):
-    monkeypatch.setattr(scoring, "BLOCK_BYTES", 777)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 777)
     frame = _table(200, seed=8)
     frame["ort"] = "Zürich, 東京"
     _, out = _score(saved[0], _csv(frame))
@@ -189,7 +190,7 @@ def test_characters_of_several_bytes_are_not_cut(saved, monkeypatch):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
 def test_other_encodings_are_read(saved, monkeypatch, encoding):
-    monkeypatch.setattr(scoring, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)
     frame = _table(100, seed=8)
     frame["ort"] = "Zürich"
     _, out = _score(saved[0], frame.to_csv(index=False).encode(encoding))

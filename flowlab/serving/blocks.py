@@ -1,0 +1,90 @@
+"""A long text table as blocks of whole rows, cut in one pass whatever stands in its cells."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from flowlab.tables.cells import spellings
+from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
+from flowlab.tables.filetype import codec_of, to_utf8
+from flowlab.tables.limits import TableError
+from flowlab.tables.text import row_ends, sound_names
+
+BLOCK_BYTES = 4 * 2**20
+MAX_ROW_BYTES = 64 * 2**20
+NEWLINE = b"\n"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a text table: the bytes of some rows, and the number of the first of them."""
+
+    detector: bytes
+    body: bytes
+    first_row: int
+    dialect: Dialect
+    missing: frozenset[str] = frozenset()
+
+
+def cut_blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading) -> Iterator[Block]:
+    """Cut a text table at the ends of rows; how it is written is found out once, from the first block.
+
+    `wanted` are columns that the header names; `reading` are delimiter, decimal, header, encoding and missing_codes
+    where the user gave them.
+    """
+    text = _Text(source, reading.pop("encoding", None))
+    missing = spellings(reading.pop("missing_codes", ()))
+    head = text.read()
+    dialect = _dialect(head, wanted, reading)
+    body, first_row = head[dialect.body :], 0
+    dialect = replace(dialect, body=0)
+    while True:
+        following = text.read()
+        while n_lags and following:  # windows reach back over any distance, in order of time: one block
+            body += following
+            following = text.read()
+        end = row_ends(body, dialect.quotechar, dialect.delimiter)[0] if following else len(body)
+        rows, body = body[:end], body[end:]
+        if len(body) > MAX_ROW_BYTES:
+            raise TableError(
+                f"A quote opened after row {first_row + rows.count(NEWLINE):,} is not closed within "
+                f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
+            )
+        if rows.strip():
+            yield Block(detector, rows, first_row, dialect, missing)
+            first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
+        if not following:
+            return
+        body += following
+
+
+def _dialect(head: bytes, wanted: Sequence[str], reading: Mapping[str, object]) -> Dialect:
+    """How a text is written: by the delimiter that makes its first line name the wanted columns, if there is one."""
+    given = {"delimiter": None, "decimal": None, "header": None} | dict(reading)
+    first = head.split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\ufeff")
+    for delimiter in DELIMITERS if given["delimiter"] is None and given["header"] is None else ():
+        names = sound_names(next(csv.reader([first], delimiter=delimiter), []), [])
+        if wanted and set(wanted) <= set(names):
+            given |= {"delimiter": delimiter, "header": True}
+            break
+    return sniff(head, **given)
+
+
+class _Text:
+    """UTF-8 text from a file in any encoding, block by block, cut where no character is split."""
+
+    def __init__(self, source: BinaryIO, encoding: str | None = None) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace") if encoding else None
+
+    def read(self) -> bytes:
+        data = self._source.read(BLOCK_BYTES)
+        if self._decoder is None:
+            # the first block's last line may be cut inside a character: it is judged without it
+            _, encoding, _ = to_utf8(data[: data.rfind(b"\n") + 1] or data)
+            self._decoder = codecs.getincrementaldecoder(codec_of(encoding))(errors="replace")
+        return self._decoder.decode(data, final=not data).encode()

@@ -1,0 +1,120 @@
+"""A detector ready to score tables: their columns are typed by its schema, encoded and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from flowlab.detection.levels import LevelCalibration
+from flowlab.encoding.plans import column_as_learned
+from flowlab.serving.bundle import DetectorBundle, DetectorFileError
+from flowlab.tables.limits import TableError
+from flowlab.tables.schema import ColumnSchema, Violation, as_schema, breaches, read_frame
+from flowlab.tables.text import TextTable
+
+
+class Scorer:
+    """A detector ready to score tables: columns are matched by name and read by the detector's schema."""
+
+    def __init__(self, detector: DetectorBundle) -> None:
+        self.detector = detector
+        self.model = detector.model()
+        self.encoder = detector.table_encoder()
+        schemas = (
+            [ColumnSchema(name, "number") for name in detector.columns]
+            if self.encoder is None
+            else map(ColumnSchema.from_dict, self.encoder.schema_)
+        )
+        self.schema = {schema.name: schema for schema in schemas}
+
+    def frame(
+        self, text: TextTable, decimal: str = "", first_row: int = 0, missing: frozenset[str] = frozenset()
+    ) -> Typed:
+        """The needed columns of a table of text, typed.
+
+        `decimal` is the file's decimal sign where that is sure, `missing` further texts for "no value".
+        """
+        self._check_names(text.names)
+        names = [name for name in text.names if name in self.schema]
+        schemas = [self.schema[name] for name in names]
+        if decimal:
+            schemas = [replace(schema, decimal=decimal) if schema.kind == "number" else schema for schema in schemas]
+        if missing:
+            schemas = [replace(schema, missing=tuple(sorted({*schema.missing, *missing}))) for schema in schemas]
+        columns = dict(zip(text.names, text.columns))
+        return Typed(*read_frame(names, [columns[name] for name in names], schemas, first_row))
+
+    def typed(self, frame: pd.DataFrame) -> Typed:
+        """The needed columns of a table that came with types."""
+        self._check_names(list(frame))
+        values, counts, violations = {}, {}, []
+        for name in (name for name in frame if name in self.schema):
+            reading = as_schema(frame[name], self.schema[name])
+            values[name] = reading.values
+            more, found = breaches(name, reading, frame[name].iloc.__getitem__)
+            counts |= more
+            violations += found
+        return Typed(pd.DataFrame(values), counts, violations)
+
+    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
+        """The features (n, n_features) of a typed frame, matched by column name.
+
+        DetectorFileError names columns that are missing, or hold cells that are no numbers and need an encoder.
+        """
+        self._check_names(list(frame))
+        if self.encoder is not None:
+            return self.encoder.transform(frame)
+        numbers = frame[list(self.detector.columns)].to_numpy(np.float64)
+        holes = ~np.isfinite(numbers)
+        if holes.any():
+            name = self.detector.columns[int(np.argmax(holes.any(axis=0)))]
+            raise DetectorFileError(f"The column {name} has cells that are no numbers; fill them in first.")
+        return numbers
+
+    def score(self, frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """`DetectorBundle.sheet` of the rows, and their counts (`Baseline.count`)."""
+        try:
+            X = self.matrix(frame)
+            sheet = self.detector.sheet(self.detector.anomaly_score(self.model, X))
+            return sheet, self.detector.baseline.count(X, sheet["score"])
+        except (TableError, DetectorFileError):
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise DetectorFileError("The detector in this file cannot score these rows; train it again.") from error
+
+    def notes(self, frame: pd.DataFrame) -> list[str]:
+        """What the frame holds that the features cannot show: new categories, constants that changed."""
+        sentences = [] if self.encoder is None else self.encoder.unfamiliar(frame)
+        calibration = self.detector.level_calibration
+        if calibration is not None:
+            sentences += calibration.small_levels() + calibration.unseen_levels(self._levels(frame, calibration))
+        return sentences
+
+    def _levels(self, frame: pd.DataFrame, calibration: LevelCalibration) -> np.ndarray:
+        """The context of each row as the features have it, (n,)."""
+        if self.encoder is None:
+            return pd.to_numeric(frame[calibration.name], errors="coerce").to_numpy(np.float64)
+        plan = next(plan for plan in self.encoder.columns_ if plan.name == calibration.name)
+        return plan.codes(column_as_learned(frame, plan)).astype(np.float64)
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        wanted = list(self.detector.columns if self.encoder is None else dict.fromkeys(self.encoder.sources_))
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise DetectorFileError(
+                f"The detector was trained on columns that the file lacks: {', '.join(missing[:5])}{more}. "
+                f"The file has {', '.join(map(str, names[:8]))}."
+            )
+
+
+class Typed(NamedTuple):
+    """Columns read by a schema: their frame, how many cells broke which (column, rule), and the first of those."""
+
+    frame: pd.DataFrame
+    counts: dict[tuple[str, str], int]
+    violations: list[Violation]
