@@ -13,8 +13,10 @@ from flowlab.tables.cells import NUMBER, is_number
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def to_csv_bytes(frame: pd.DataFrame) -> bytes:
+def to_csv_bytes(frame: pd.DataFrame, as_written: bool = False) -> bytes:
     """The frame as UTF-8 CSV; texts and names a spreadsheet would take for a formula get a ' in front.
+
+    Where cells are texts as a file had them (`as_written`), those that are numbers are left alone.
 
     >>> to_csv_bytes(pd.DataFrame({"=x": ["=1+1", "a"], "n": [-1.5, 2.0]})).decode().splitlines()
     ["'=x,n", "'=1+1,-1.5", 'a,2.0']
@@ -26,7 +28,7 @@ def to_csv_bytes(frame: pd.DataFrame) -> bytes:
             column = column.astype(column.cat.categories.dtype)
         if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
             continue
-        safe.isetitem(position, column.astype(object).map(_neutral))
+        safe.isetitem(position, column.astype(object).map(_neutral_text if as_written else _neutral))
     safe.columns = [_neutral(name) for name in frame.columns]
     text = safe.to_csv(index=False, lineterminator="\n")
     if "\r" in text:  # Python's csv quotes a carriage return only where it is part of the line end
@@ -63,5 +65,8 @@ def _text(literal: str) -> pa.Scalar:
 
 
 def _neutral(cell: object) -> object:
-    is_formula = isinstance(cell, str) and cell.startswith(FORMULA_STARTS) and not is_number(cell)
-    return f"'{cell}" if is_formula else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+
+
+def _neutral_text(cell: object) -> object:
+    return cell if isinstance(cell, str) and is_number(cell) else _neutral(cell)

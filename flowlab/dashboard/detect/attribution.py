@@ -47,20 +47,29 @@ def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
         _reasons(evidence, key, row if 0 <= row < len(evidence.scores) else int(rows[0]), threshold)
 
 
-def original(evidence: Evidence, as_written: bool = False) -> pd.DataFrame:
-    """The rows in the user's columns: the uploaded table, or the data set's columns and label.
-
-    `as_written` gives the cells of an uploaded table as the file had them, to the character.
-    """
+def original(evidence: Evidence) -> pd.DataFrame:
+    """The rows in the user's columns: the uploaded table, or the data set's columns and label."""
     spec = state.spec()
     entry = catalog.DATASETS[spec.data.name]
     if entry.group == catalog.UPLOADED:
-        store, digest = services.store(), str(entry.complete(spec.data).params["digest"])
-        return store.get_cells(digest) if as_written else store.get_table(digest)
+        return services.store().get_table(str(entry.complete(spec.data).params["digest"]))
     frame = pd.DataFrame(evidence.dataset.X, columns=list(evidence.dataset.columns))
     if evidence.dataset.y is not None:
         frame["label"] = evidence.dataset.y
     return frame
+
+
+def _cells_maker(frame: pd.DataFrame) -> Callable[[], pd.DataFrame]:
+    """A function that gives the cells of an uploaded table as the file had them; else the rows of `frame`.
+
+    It is called when somebody downloads, where there is no page to ask for its state.
+    """
+    spec = state.spec()
+    entry = catalog.DATASETS[spec.data.name]
+    if entry.group != catalog.UPLOADED:
+        return lambda: frame
+    store, digest = services.store(), str(entry.complete(spec.data).params["digest"])
+    return lambda: store.get_cells(digest)
 
 
 def _select(evidence: Evidence, score_table: dict, rows: np.ndarray) -> None:
@@ -152,10 +161,11 @@ def _repair(evidence: Evidence, row: int, threshold: Threshold) -> None:
 def _downloads(evidence: Evidence, score_table: dict, flagged: np.ndarray, threshold: Threshold) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (evidence.dataset.name or "rows"))[:40]
     ask, frame = _asker(flagged[:MAX_EXPLAINED]), original(evidence)
+    cells = _cells_maker(frame)
     with st.container(horizontal=True):
         st.download_button(
             "All rows (CSV)",
-            lambda: to_csv_bytes(with_scores(original(evidence, as_written=True), score_table, ask())),
+            lambda: to_csv_bytes(with_scores(cells(), score_table, ask()), as_written=True),
             file_name=f"{name}_scored.csv",
             mime="text/csv",
             on_click="ignore",
@@ -163,9 +173,7 @@ def _downloads(evidence: Evidence, score_table: dict, flagged: np.ndarray, thres
         )
         st.download_button(
             "Flagged rows (CSV)",
-            lambda: to_csv_bytes(
-                with_scores(original(evidence, as_written=True), score_table, ask()).iloc[np.sort(flagged)]
-            ),
+            lambda: to_csv_bytes(with_scores(cells(), score_table, ask()).iloc[np.sort(flagged)], as_written=True),
             file_name=f"{name}_flagged.csv",
             mime="text/csv",
             on_click="ignore",
