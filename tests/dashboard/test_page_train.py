@@ -31,7 +31,7 @@ def test_one_step_pauses_and_stop_keeps_what_was_learned():
     press(at, "train.step")
     wait_for_words(at, "step 1 of")
     wait_for_words(at, "paused")
-    press(at, "train.Train")
+    press(at, "train.Go on")
     press(at, "train.stop")
     wait_for_words(at, "stopped")
 
