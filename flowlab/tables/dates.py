@@ -37,7 +37,8 @@ class DateStyle:
 
 def plain_stamps(cells: pa.ChunkedArray) -> np.ndarray | None:
     """The usual case at once: every cell is an ISO date without a zone, or empty; datetime64[us], shape (n_rows,)."""
-    if not len(cells):
+    first = next((text for text in cells[:1000].to_pylist() if text), "")
+    if not re.match(r"\d{4}-\d{2}-\d{2}", first):
         return None
     try:
         return pc.if_else(pc.equal(cells, ""), pa.scalar(None, cells.type), cells).cast(pa.timestamp("us")).to_numpy()

@@ -60,6 +60,8 @@ def plain_values(cells: pa.ChunkedArray, decimal: str) -> np.ndarray | None:
 
 def are_whole(cells: pa.ChunkedArray) -> bool:
     """Whether no cell has a decimal part, not even .0."""
+    if not pc.any(pc.match_substring(cells, ".")).as_py() and not pc.any(pc.match_substring(cells, ",")).as_py():
+        return True
     return not pc.any(_matches(cells, r"[.,]\d{0,2}$|[.,]\d{4}|[eE%]")).as_py()
 
 

@@ -134,6 +134,8 @@ def infer(
     schema = ColumnSchema(name, kind or "text", decimal, formats=tuple(formats), missing=tuple(sorted(missing)))
     if not kind and numerals.are_plain(cells, decimal):
         return Finding(replace(schema, kind="number", decimal="."))
+    if not kind and dates.plain_stamps(cells) is not None:
+        return Finding(replace(schema, kind="time", formats=("ISO8601",)), (dates.READ_AS_DATES,))
     distinct = Distinct.of(cells, missing_texts(missing))
     if kind:
         if kind == "time" and not formats:
