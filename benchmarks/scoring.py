@@ -67,7 +67,8 @@ def run(folder: Path, detector: Path, csv: Path, lanes: int | None) -> tuple[flo
     if lanes is not None:
         command += ["--lanes", str(lanes)]
     began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=True)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
     seconds = time.perf_counter() - began
     reported = float(re.search(r"([\d,]+) rows/s", done.stdout).group(1).replace(",", ""))
     return seconds, reported, int(done.stdout.split("PEAK")[1]) / 1024

@@ -64,7 +64,7 @@ def write_table(path: Path, kind: str, n_rows: int) -> None:
 
 def measure(path: Path) -> dict[str, list[dict]]:
     """REPEATS runs of each, in turn, each in a new process: what else the machine does, it does to both."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     runs: dict[str, list[dict]] = {"pandas": [], "flowlab": []}
     for _ in range(REPEATS):
         for what, done in runs.items():

@@ -191,8 +191,8 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
         cells = f"1 cell {rule}" if n_cells == 1 else f"{n_cells:,} cells {rule.replace('is ', 'are ', 1)}"
         example = first.get((column, rule))
         where = f", such as {example.value!r} in row {example.row + 1:,}" if example else ""
-        fate = "they count as extreme" if rule == HUGE else "they count as missing"
-        sentences.append(f"{column}: {cells}{where}; {fate}.")
+        count = "it counts" if n_cells == 1 else "they count"
+        sentences.append(f"{column}: {cells}{where}; {count} as {'extreme' if rule == HUGE else 'missing'}.")
     return sentences
 
 
@@ -235,11 +235,9 @@ def _scored(
     top = np.argsort(-sheet["score"], kind="stable")[:100]
     shown = pd.DataFrame(
         {
-            name: frame[name].iloc[top] if name in frame else column.take(pa.array(top)).to_pandas()
+            name: frame[name].to_numpy()[top] if name in frame else column.take(pa.array(top)).to_numpy()
             for name, column in zip(text.names, cells)
         }
-        if len(frame.columns) == len(text.names)
-        else {name: column.take(pa.array(top)).to_pylist() for name, column in zip(text.names, cells)}
     )
     highest = with_scores(shown, {name: values[top] for name, values in sheet.items()})
     highest.index = first_row + top
@@ -281,11 +279,10 @@ def how_far(n_rows: int, share: float, seconds: float) -> str:
     >>> how_far(120_000, 0.25, 4.0)
     '120,000 rows, 30,000 rows/s, 12.0 s left'
     """
-    if seconds <= 0 or not 0 < share < 1:
+    if not 0 < share < 1 or n_rows < seconds:
         return f"{n_rows:,} rows"
-    return (
-        f"{n_rows:,} rows, {n_rows / seconds:,.0f} rows/s, {formatting.brief_seconds(seconds * (1 / share - 1))} left"
-    )
+    left = formatting.brief_seconds(seconds * (1 / share - 1))
+    return f"{n_rows:,} rows, {n_rows / max(seconds, 1e-9):,.0f} rows/s, {left} left"
 
 
 @lru_cache(maxsize=2)

@@ -29,6 +29,8 @@ _DATE = re.compile(
     r"|(1[6-9]|20|21)\d{2}[-/](0[1-9]|1[0-2])"
     rf"|\d{{1,2}}[- ][A-Za-z]{{3,9}}[- ]\d{{2,4}}{_CLOCK}|[A-Za-z]{{3,9}} \d{{1,2}}, \d{{4}}{_CLOCK}"
 )
+ENOUGH = 0.8
+"""Share of a column's cells that must fit what it is taken for; the others count as missing, and that is said."""
 _TRUTHS = {"true": True, "false": False, "t": True, "f": False, "yes": True, "no": False, "1": True, "0": False}
 _TRUTHS |= {"1.0": True, "0.0": False, "y": True, "n": False}
 
@@ -110,11 +112,11 @@ class Distinct:
     @classmethod
     def of(cls, cells: pa.ChunkedArray, missing: frozenset[str]) -> Distinct:
         """From cells (n_rows,), and the lower-case texts that mean "no value"."""
-        coded = cells.cast(pa.large_string()).dictionary_encode().combine_chunks()
+        coded = cells.dictionary_encode().combine_chunks()
         if isinstance(coded, pa.ChunkedArray):
-            coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.large_string()).dictionary_encode()
+            coded = coded.chunk(0) if coded.num_chunks else pa.array([], cells.type).dictionary_encode()
         trimmed = pc.utf8_trim_whitespace(coded.dictionary)
-        empty = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(missing), pa.large_string()))
+        empty = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(missing), cells.type))
         present = ~empty.to_numpy(zero_copy_only=False)
         number = np.where(present, np.cumsum(present) - 1, -1)
         raw = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)

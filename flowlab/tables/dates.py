@@ -10,10 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowlab.tables.cells import Distinct, is_date
+from flowlab.tables.cells import ENOUGH, Distinct, is_date
 
-ENOUGH = 0.8
-"""Share of a column's cells that must be dates; the others count as missing, and that is said."""
 READ_AS_DATES = "read as dates"
 ZONES = {
     "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "CET": 60, "CEST": 120, "EET": 120, "EEST": 180, "MSK": 180, "IST": 330,

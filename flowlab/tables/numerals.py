@@ -9,11 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowlab.tables.cells import NUMBER, SPACES, Distinct
+from flowlab.tables.cells import ENOUGH, NUMBER, SPACES, Distinct
 
-ENOUGH = 0.8
-"""Share of a column's cells that must be numbers; the others count as missing, and that is said."""
-_PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _UNIT = r"^(?P<number>[^A-Za-z°µ]*?\d[\d.,\s]*?)\s*(?P<unit>[A-Za-z°µ][A-Za-z°µ/²³]{0,7})$"
 _HOURS = r"^\d{1,3}:[0-5]\d(:[0-5]\d(\.\d+)?)?$"
 
@@ -29,11 +26,16 @@ class NumberStyle:
     cautions: tuple[str, ...] = ()
 
 
-def are_plain(cells: pa.ChunkedArray, decimal: str) -> bool:
-    """Whether each cell is a number as programs write it, or empty, and none looks like a code or can be misread."""
-    if plain_values(cells, decimal) is None:
-        return False
-    return not pc.any(_matches(cells, r"^[+-]?0\d|\d[eE]\d|^\+")).as_py()
+def certain_values(cells: pa.ChunkedArray, decimal: str) -> np.ndarray | None:
+    """`plain_values` where none of the cells looks like a code either, such as 007, 1E10 or +49; else None."""
+    values = plain_values(cells, decimal)
+    if values is None or pc.any(pc.starts_with(cells, "+")).as_py():
+        return None
+    # substrings are found much faster than patterns, which are left for the few cells that need them
+    with_zero = cells.filter(pc.starts_with(cells, "0"))
+    with_exponent = cells.filter(pc.match_substring(cells, "e", ignore_case=True))
+    is_code = pc.any(_matches(with_zero, r"^0\d")).as_py() or pc.any(_matches(with_exponent, r"\d[eE]\d")).as_py()
+    return None if is_code else values
 
 
 def plain_values(cells: pa.ChunkedArray, decimal: str) -> np.ndarray | None:
@@ -171,7 +173,7 @@ def decimal_of(marked: pa.Array, likely: str) -> tuple[str, bool]:
         votes[mark] = int(pc.sum(_matches(marked, clear)).as_py() or 0)
     if votes["."] != votes[","]:
         return (".", False) if votes["."] > votes[","] else (",", False)
-    has_comma = pc.any(_matches(marked, ",")).as_py()
+    has_comma = pc.any(pc.match_substring(marked, ",")).as_py()
     return likely, bool(len(marked) and not votes["."] and (has_comma or likely == ","))
 
 

@@ -22,6 +22,7 @@ from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.parquet import read_parquet
 from flowlab.tables.schema import KINDS, ColumnSchema, Finding, infer, read, schema_of_frame
 from flowlab.tables.text import TextTable, read_text
+from flowlab.tables.threads import in_threads
 
 __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
 
@@ -202,27 +203,31 @@ def typed(
         if column not in text.names:
             raise TableError(f"There is no column {column!r}; the table has {', '.join(text.names[:8])}.")
     changes, cautions = list(text.changes), list(text.cautions)
-    schemas, values = [], {}
 
     def judge(name: str, cells: pa.ChunkedArray, missing: frozenset[str]) -> Finding:
         kind = types.get(name, "time" if name in formats else "")
         given = (formats[name],) if name in formats else ()
         return infer(name, cells, decimal=decimal, missing=missing, kind=kind, formats=given)
 
-    findings = [judge(name, cells, missing) for name, cells in zip(text.names, text.columns)]
-    elsewhere = {word for finding in findings if finding.schema.kind != "text" for word in finding.missing}
-    for name, cells, finding in zip(text.names, text.columns, findings):
+    columns = dict(zip(text.names, text.columns))
+    findings = dict(zip(columns, in_threads(lambda name: judge(name, columns[name], missing), text.names)))
+    elsewhere = {word for finding in findings.values() if finding.schema.kind != "text" for word in finding.missing}
+    for name, finding in findings.items():
         common = elsewhere.intersection(finding.schema.levels)
         if common:  # what is missing among the numbers of a file is missing among its texts
-            finding = judge(name, cells, missing | common)
+            findings[name] = judge(name, columns[name], missing | common)
             cautions.append(f"{name}: {few(sorted(common))} counts as missing, as in other columns.")
+    for name, finding in findings.items():
         changes += [f"{name}: {sentence}." for sentence in finding.changes]
         cautions += [f"{name}: {sentence}." for sentence in finding.cautions]
-        values[name] = read(cells, finding.schema).values
-        schemas.append(finding.schema.to_dict())
+
+    def values_of(name: str) -> pd.Series:
+        return read(columns[name], findings[name].schema, findings[name].looked_at).values
+
+    values = dict(zip(columns, in_threads(values_of, text.names)))
     frame = pd.DataFrame(values, copy=False)
     frame.columns = pd.Index(list(text.names), dtype=object)
-    frame.attrs["schema"] = schemas
+    frame.attrs["schema"] = [finding.schema.to_dict() for finding in findings.values()]
     return frame, changes, cautions
 
 

@@ -28,8 +28,6 @@ from flowlab.tables.cells import (
 
 KINDS = ("number", "clock", "time", "truth", "text")
 """What a column holds. A clock is a time of day or a duration such as 12:34, read as hours."""
-ENOUGH = 0.8
-"""Share of a column's cells that must fit a kind; the others are violations and count as missing."""
 LARGEST = 1e100
 """From here on a number is as good as infinite: its square is."""
 EXACT = 2**53
@@ -99,15 +97,23 @@ class Reading:
     wrong: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Finding:
-    """What was decided of a column and what a person should know: one sentence for each thing done or doubted."""
+    """What was decided of a column.
+
+    Attributes
+    ----------
+    schema : how it is written
+    changes, cautions : one sentence for each thing done or doubted
+    missing : the texts for "no value" that it holds
+    looked_at : what `read` need not compute again: the values of plain cells, or the distinct texts
+    """
 
     schema: ColumnSchema
     changes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    """The texts for "no value" that the column holds."""
+    looked_at: np.ndarray | Distinct | None = None
 
 
 def infer(
@@ -132,10 +138,14 @@ def infer(
     if kind and kind not in KINDS:
         raise ValueError(f"the type of {name!r} must be one of {', '.join(KINDS)}, not {kind!r}")
     schema = ColumnSchema(name, kind or "text", decimal, formats=tuple(formats), missing=tuple(sorted(missing)))
-    if not kind and numerals.are_plain(cells, decimal):
-        return Finding(replace(schema, kind="number", decimal="."))
-    if not kind and dates.plain_stamps(cells) is not None:
-        return Finding(replace(schema, kind="time", formats=("ISO8601",)), (dates.READ_AS_DATES,))
+    if not kind and not missing:
+        values = numerals.certain_values(cells, decimal)
+        if values is not None:
+            return Finding(replace(schema, kind="number", decimal="."), looked_at=values)
+        stamps = dates.plain_stamps(cells)
+        if stamps is not None:
+            schema = replace(schema, kind="time", formats=("ISO8601",))
+            return Finding(schema, (dates.READ_AS_DATES,), looked_at=stamps)
     distinct = Distinct.of(cells, missing_texts(missing))
     if kind:
         if kind == "time" and not formats:
@@ -152,7 +162,7 @@ def infer(
         or _as_time(schema, distinct)
         or _as_text(schema, distinct)
     )
-    return replace(finding, missing=distinct.missing)
+    return replace(finding, missing=distinct.missing, looked_at=None if finding.schema.levels else distinct)
 
 
 def _as_truth(schema: ColumnSchema, distinct: Distinct) -> Finding | None:
@@ -194,17 +204,21 @@ def _as_text(schema: ColumnSchema, distinct: Distinct) -> Finding:
     return Finding(replace(schema, levels=tuple(sorted(named))), changes, tuple(cautions))
 
 
-def read(cells: pa.ChunkedArray, schema: ColumnSchema) -> Reading:
-    """A column of text as values, by its schema; what does not fit is missing and among the wrong rows."""
-    if schema.kind == "number" and not schema.missing:
-        values = numerals.plain_values(cells, schema.decimal)
-        if values is not None:
-            return _numbers(values, np.zeros(len(values), bool), cells)
-    if schema.kind == "time" and schema.formats[:1] == ("ISO8601",) and not schema.missing:
-        stamps = dates.plain_stamps(cells)
-        if stamps is not None:
-            return Reading(pd.Series(stamps))
-    distinct = Distinct.of(cells, missing_texts(frozenset(schema.missing)) - {level.lower() for level in schema.levels})
+def read(cells: pa.ChunkedArray, schema: ColumnSchema, looked_at: np.ndarray | Distinct | None = None) -> Reading:
+    """A column of text as values, by its schema; what does not fit is missing and among the wrong rows.
+
+    `looked_at` is what `infer` found out of the same cells on its way to the schema.
+    """
+    if not schema.missing:
+        plain = looked_at if isinstance(looked_at, np.ndarray) else _plain_values(cells, schema)
+        if plain is not None and schema.kind == "number":
+            return _numbers(plain, np.zeros(len(plain), bool), cells)
+        if plain is not None:
+            return Reading(pd.Series(plain))
+    distinct = looked_at
+    if not isinstance(distinct, Distinct):
+        levels = {level.lower() for level in schema.levels}
+        distinct = Distinct.of(cells, missing_texts(frozenset(schema.missing)) - levels)
     if schema.kind in ("number", "clock"):
         texts = distinct.texts
         values = (
@@ -227,6 +241,13 @@ def read(cells: pa.ChunkedArray, schema: ColumnSchema) -> Reading:
     if not pc.all(pc.string_is_ascii(texts)).as_py():
         texts = pa.array([unicodedata.normalize("NFC", text) for text in texts.to_pylist()], pa.large_string())
     return Reading(distinct.spread_texts(texts))
+
+
+def _plain_values(cells: pa.ChunkedArray, schema: ColumnSchema) -> np.ndarray | None:
+    """The usual case at once: all cells are numbers, or all ISO dates, as programs write them; else None."""
+    if schema.kind == "number":
+        return numerals.plain_values(cells, schema.decimal)
+    return dates.plain_stamps(cells) if schema.kind == "time" and schema.formats[:1] == ("ISO8601",) else None
 
 
 def _numbers(values: np.ndarray, unreadable: np.ndarray, cells: pa.ChunkedArray) -> Reading:

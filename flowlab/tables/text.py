@@ -18,6 +18,7 @@ import pyarrow.csv as pa_csv
 
 from flowlab.tables.dialect import Dialect
 from flowlab.tables.limits import TableError
+from flowlab.tables.threads import n_threads
 
 if TYPE_CHECKING:
     from flowlab.tables.limits import Limits
@@ -89,16 +90,15 @@ def sound_names(names: Sequence[str], changes: list[str]) -> list[str]:
     return sound
 
 
-def row_ends(data: bytes, quotechar: str, delimiter: str, is_open: bool = False) -> tuple[int, bool]:
-    """Where the last whole row of `data` ends, and whether a quote is open there; one pass over the bytes.
+def row_ends(data: bytes, quotechar: str, delimiter: str) -> tuple[int, bool]:
+    """Where the last whole row of `data` ends, and whether a quote is open at the end; one pass over the bytes.
 
-    A quote opens only where a cell begins, as parsers have it: the one in 5" pipe is a character. `data` begins at a
-    row, or inside a quoted cell if `is_open`.
+    A quote opens only where a cell begins, as parsers have it: the one in 5" pipe is a character.
     """
     quote = re.escape(quotechar.encode())
     opening = re.compile(rb"(?:\A|[\r\n]|" + re.escape(delimiter.encode()) + rb")" + quote)
     closing = re.compile(quote + rb"(?:" + quote + rb")?")
-    position, end = 0, 0
+    position, end, is_open = 0, 0, False
     while True:
         if is_open:
             match = closing.search(data, position)
@@ -135,7 +135,7 @@ def _cells(data: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArray], list[s
     try:
         table = pa_csv.read_csv(
             pa.py_buffer(body),
-            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=1 << 23),
+            read_options=pa_csv.ReadOptions(column_names=names, use_threads=n_threads() > 1, block_size=1 << 22),
             parse_options=pa_csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=dialect.quotechar,
@@ -196,8 +196,9 @@ def _cells_one_by_one(body: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArr
             line = reader.line_num + first_line
     except csv.Error as error:
         raise TableError(f"The rows cannot be told apart ({error}); save the table again as plain CSV.") from None
-    if row_ends(body + b"\n", dialect.quotechar, dialect.delimiter)[1] and not dialect.escapechar:
-        opened = body.count(b"\n", 0, row_ends(body + b"\n", dialect.quotechar, dialect.delimiter)[0]) + first_line
+    end, is_open = row_ends(body + b"\n", dialect.quotechar, dialect.delimiter)
+    if is_open and not dialect.escapechar:
+        opened = body.count(b"\n", 0, end) + first_line
         raise TableError(f"A quote opened in line {opened:,} is never closed; close it or remove it.")
     cautions = []
     if short:
