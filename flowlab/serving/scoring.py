@@ -81,8 +81,8 @@ class Summary:
 
     @property
     def violation_table(self) -> pd.DataFrame:
-        """The first cells that did not fit: row (from 1), column, value as written, and what is wrong with it."""
-        rows = [(v.row + 1, v.column, v.value, f"the cell {v.rule}") for v in self.violations]
+        """The first cells that did not fit: row (from 0), column, value as written, and what is wrong with it."""
+        rows = [(v.row, v.column, v.value, f"the cell {v.rule}") for v in self.violations]
         return pd.DataFrame(rows, columns=["row", "column", "value", "what is wrong"])
 
     @property
@@ -190,7 +190,7 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
     for (column, rule), n_cells in broken.items():
         cells = f"1 cell {rule}" if n_cells == 1 else f"{n_cells:,} cells {rule.replace('is ', 'are ', 1)}"
         example = first.get((column, rule))
-        where = f", such as {example.value!r} in row {example.row + 1:,}" if example else ""
+        where = f", such as {example.value!r} in row {example.row:,}" if example else ""
         count = "it counts" if n_cells == 1 else "they count"
         sentences.append(f"{column}: {cells}{where}; {count} as {'extreme' if rule == HUGE else 'missing'}.")
     return sentences
@@ -205,10 +205,11 @@ def _summed(sentences: Sequence[str]) -> list[str]:
         key = re.sub(r"[\d,]+ rows?|, such as .*|\(first in line .*?\)|^[\d,]+", "", sentence)
         totals[key] = totals.get(key, 0) + (int(count[0].replace(",", "")) if count else 0)
         shown.setdefault(key, sentence)
-    return [
+    summed = [
         re.sub(r"[\d,]+(?= rows?\b| repeated| comment)", f"{totals[key]:,}", sentence, count=1)
         for key, sentence in shown.items()
     ]
+    return [re.sub(r"\b1 rows\b", "1 row", sentence) for sentence in summed]
 
 
 def _scores_of(scored: pd.DataFrame) -> np.ndarray:
