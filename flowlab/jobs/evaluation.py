@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-import numpy as np
-
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import slices
 from flowlab.jobs.dispatch import Dispatcher
@@ -36,18 +34,18 @@ class Answers:
         spec: RunSpec,
         state: slices.Arrays,
         key: tuple,
-        view_name: str,
+        view: Callable[..., Any],
         kwargs: Mapping[str, Any],
         timeout: float,
-    ) -> dict[str, np.ndarray]:
-        """The arrays of one view by name.
+    ) -> Any:
+        """What a view gives: `view(model, dataset, **kwargs)`.
 
         Parameters
         ----------
         spec : of the run
         state : its weights, empty for a model that is not trained
         key : identifies `state`, so that the worker can keep the model
-        view_name, kwargs : key of `views.VIEWS` and the arguments of that view
+        view, kwargs : a function of a module, and its arguments
         timeout : seconds to wait
 
         JobError after `timeout`, or if the worker was lost repeatedly.
@@ -56,7 +54,7 @@ class Answers:
         for _ in range(MAX_TRIES):
             dataset = self._load(spec) if needs.data else None
             try:
-                answer = self._once((spec, state if needs.state else None, view_name, kwargs, dataset, key), timeout)
+                answer = self._once((spec, state if needs.state else None, view, kwargs, dataset, key), timeout)
             except Exception as error:
                 if not is_lost_worker(error):
                     raise
@@ -68,7 +66,7 @@ class Answers:
             needs = answer
         raise JobError("The worker that computes pictures was lost; try again in a few seconds.")
 
-    def _once(self, arguments: tuple, timeout: float) -> dict[str, np.ndarray] | slices.Needs:
+    def _once(self, arguments: tuple, timeout: float) -> Any:
         with self._dispatcher.lock:
             if self._dispatcher.closed:
                 raise JobError("The server is shutting down.")

@@ -9,8 +9,6 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import forks, slices
@@ -31,6 +29,7 @@ from flowlab.jobs.saving import Saver
 from flowlab.records import RunSpec
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
+from flowlab.views.comparison import steps_within
 
 CALL_SECONDS = 60.0
 """How long `JobRunner.call` waits for a view, unless told otherwise."""
@@ -211,17 +210,18 @@ class JobRunner:
     def call(
         self,
         run_id: str,
-        view_name: str,
+        view: Callable[..., Any],
         timeout: float = CALL_SECONDS,
         snapshot: Snapshot | None = None,
         **kwargs: Any,
-    ) -> dict[str, np.ndarray]:
-        """The arrays of `views.VIEWS[view_name]` by name, for the model of a run or for a `snapshot` of it.
+    ) -> Any:
+        """`view(model, dataset, **kwargs)` for the model of a run or for a `snapshot` of it.
 
         They are computed on a separate lane, so that it answers while others train.
 
         Parameters
         ----------
+        view : a function of a module, such as those of `flowlab.views`
         timeout : seconds to wait for the result
         snapshot : weights to use; by default the finished model or the newest checkpoint on disk
         kwargs : arguments of the view
@@ -230,16 +230,16 @@ class JobRunner:
         """
         run = self.store.load(run_id)
         if run is not None and snapshot is not None:
-            return self._answers.ask(run.spec, snapshot.weights, snapshot.key, view_name, kwargs, timeout)
+            return self._answers.ask(run.spec, snapshot.weights, snapshot.key, view, kwargs, timeout)
         state = None if run is None else run.state or run.checkpoint
         if state is None:
             raise JobError("Nothing has been learned yet; press train.")
-        return self._answers.ask(run.spec, state, (run_id, run.updated), view_name, kwargs, timeout)
+        return self._answers.ask(run.spec, state, (run_id, run.updated), view, kwargs, timeout)
 
     def steps_within(self, spec: RunSpec, seconds: float) -> int:
         """How many training steps of a spec fit into `seconds`, by a short measurement on the evaluation lane."""
         key = ("untrained", catalog.run_id(spec))
-        answer = self._answers.ask(spec, {}, key, "steps_within", {"seconds": seconds}, CALL_SECONDS)
+        answer = self._answers.ask(spec, {}, key, steps_within, {"seconds": seconds}, CALL_SECONDS)
         return int(answer["n_steps"])
 
     def close(self) -> None:

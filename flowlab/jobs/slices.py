@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -137,27 +137,23 @@ def run_slice(
 def run_view(
     spec: RunSpec,
     state: Arrays | None,
-    name: str,
+    view: Callable[..., Any],
     kwargs: Mapping[str, Any],
     dataset: Dataset | None = None,
     key: tuple | None = None,
-) -> dict[str, np.ndarray] | Needs:
-    """The arrays of `views.VIEWS[name](model, dataset, **kwargs)`.
+) -> Any:
+    """`view(model, dataset, **kwargs)`, or Needs.
 
     Parameters
     ----------
     spec : of the run
     state : the model's state or checkpoint, empty for an untrained one; None where the worker holds the model
-    name, kwargs : the view and its arguments; ValueError for an unknown name
+    view, kwargs : a function of a module, and its arguments
     dataset : of the run, needed where that is an uploaded table this worker does not hold
     key : identifies `state`; with it the worker keeps the model
 
     Needs is returned where the worker lacks the data set or the model.
     """
-    from flowlab import views
-
-    if name not in views.VIEWS:
-        raise ValueError(f"name must be one of {', '.join(views.VIEWS)}, not {name!r}")
     dataset = _dataset(spec, dataset)
     model = _models.get(key) if key else None
     if model is None and state is not None and dataset is not None:
@@ -168,7 +164,7 @@ def run_view(
             _models.put(key, model)
     if dataset is None or model is None:
         return Needs(data=dataset is None, state=model is None and state is None)
-    return views.VIEWS[name](model, dataset, **kwargs)
+    return view(model, dataset, **kwargs)
 
 
 def start_worker(nice: int = 10) -> None:

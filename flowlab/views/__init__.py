@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-
 from flowlab.views.attribution import reasons, repaired, top_reasons
 from flowlab.views.comparison import cost, steps_within, trivial_rivals, two_samples
 from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
@@ -25,7 +21,6 @@ from flowlab.views.trust import trust
 __all__ = [
     "ALL_LEVELS",
     "MASSES",
-    "VIEWS",
     "Stage",
     "cost",
     "coupling",
@@ -63,34 +58,3 @@ __all__ = [
     "two_columns",
     "typical_row",
 ]
-
-VIEWS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
-    "density_grid": density_grid,
-    "density_slice": density_slice,
-    "profile": profile,
-    "samples": samples,
-    "rows": rows,
-    "margins": marginals,
-    "pair_rows": pair_rows,
-    "gap": gap,
-    "latent_point": latent_point,
-    "latent_ways": latent_ways,
-    "layers": layers,
-    "receipt": receipt,
-    "coupling": coupling,
-    "jacobian": jacobian,
-    "masks": masks,
-    "reasons": reasons,
-    "top_reasons": top_reasons,
-    "repaired": repaired,
-    "cost": cost,
-    "trivial_rivals": trivial_rivals,
-    "reconstruction": reconstruction,
-    "reconstruction_map": reconstruction_map,
-    "two_samples": two_samples,
-    "trust": trust,
-    "frame": frame,
-    "final": final,
-    "steps_within": steps_within,
-}
-"""The views a page may request by name: `f(model, dataset, **settings) -> arrays`."""

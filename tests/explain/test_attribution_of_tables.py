@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flowlab import views
 from flowlab.datasets.dataset import Dataset
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.encoding.encoder import TableEncoder
@@ -14,7 +15,6 @@ from flowlab.explain.typical_values import told
 from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.classical.density import Gaussian
 from flowlab.models.flows.families import AffineCouplingFlow
-from flowlab.views import VIEWS
 
 HEAT = {"lathe": 65.0, "mill": 50.0, "press": 40.0, "saw": 28.0}
 
@@ -150,12 +150,12 @@ def test_a_cell_that_was_filled_silently_is_told_as_missing():
     dataset, encoder = make_table_dataset(frame, label="(none)", time="(none)")
     assert "temperature is missing" not in encoder.get_feature_names_out()
     model = Gaussian().fit(dataset.X)
-    words, others = (VIEWS["reasons"](model, dataset, r)["words"].tolist() for r in (row, row - 1))
+    words, others = (views.reasons(model, dataset, r)["words"].tolist() for r in (row, row - 1))
     assert any(text.startswith("temperature is missing, usually") for text in words)
     assert any("for temperature missing" in text for text in words)
     assert not any("temperature is missing" in text or "temperature missing" in text for text in others)
     score = float(anomaly_scores(model, dataset.X[[row]])[0])
-    mended = VIEWS["repaired"](model, dataset, row, score - 1.0)
+    mended = views.repaired(model, dataset, row, score - 1.0)
     assert "temperature from missing to" in str(mended["sentence"]) and mended["old"].tolist() == ["missing"]
 
 
@@ -165,13 +165,13 @@ def test_a_context_reads_as_its_level():
     position = {name: i for i, name in enumerate(frame.columns, start=1)}
     dataset, _ = make_table_dataset(frame, label="(none)", time="(none)", roles=f"context={position['machine']}")
     assert dataset.context is not None and dataset.sources()[0].stop == 1
-    found = VIEWS["reasons"](Gaussian().fit(dataset.X), dataset, 3)
+    found = views.reasons(Gaussian().fit(dataset.X), dataset, 3)
     assert found["value"][found["name"].tolist().index("machine")] == frame.loc[3, "machine"]
 
     X = np.column_stack([np.random.default_rng(0).normal(size=50), np.arange(50) % 2])
     plain = Dataset(X, ("x", "kind"), context=1, levels=("low", "high"))
     assert plain.table(X[:3])["kind"].tolist() == ["low", "high", "low"]
-    found = VIEWS["reasons"](Gaussian().fit(X), plain, 1)
+    found = views.reasons(Gaussian().fit(X), plain, 1)
     assert found["value"][found["name"].tolist().index("kind")] == "high"
 
 
@@ -184,11 +184,11 @@ def test_of_many_levels_one_is_told_as_rare_only_if_it_is():
     assert dataset.split[3] == 0 and dataset.split[4] == 0
     assert dataset.columns[0] == "user (rarity)"
     model = Gaussian().fit(dataset.X)
-    rare, common = (dict(zip(*(VIEWS["reasons"](model, dataset, r)[c] for c in ("name", "words")))) for r in (3, 4))
+    rare, common = (dict(zip(*(views.reasons(model, dataset, r)[c] for c in ("name", "words")))) for r in (3, 4))
     assert rare["user"].startswith("user stranger is rarer than usual: u")
     common_user = frame["user"].value_counts().index[0]
     row = int(frame.index[frame["user"] == common_user][0])
-    words = dict(zip(*(VIEWS["reasons"](model, dataset, row)[c] for c in ("name", "words"))))["user"]
+    words = dict(zip(*(views.reasons(model, dataset, row)[c] for c in ("name", "words"))))["user"]
     assert words.startswith((f"user {common_user} is no rarer than usual: u", f"user {common_user} is usual"))
     assert "(rarity)" not in " ".join([*rare.values(), *common.values()])
 
@@ -224,5 +224,5 @@ def test_the_encoder_changes_neither_digest_nor_contributions_of_single_features
     bare = Dataset(dataset.X, dataset.columns, split=dataset.split)
     assert dataset.digest() == bare.digest() and len(encoder.columns_) == 3
     model = Gaussian().fit(dataset.X)
-    one, other = (VIEWS["reasons"](model, d, 5) for d in (dataset, bare))
+    one, other = (views.reasons(model, d, 5) for d in (dataset, bare))
     assert np.array_equal(one["contribution"], other["contribution"]) and one["name"].tolist() == other["name"].tolist()

@@ -97,7 +97,6 @@ def catalogue(monkeypatch):
     pictures = types.ModuleType("flowlab.views")
     pictures.frame = lambda model, dataset: {"weight": np.array(model.weight_)}
     pictures.final = lambda model, dataset: {"scores": model.score_samples(dataset.X[:10])}
-    pictures.VIEWS = {}
     monkeypatch.setitem(sys.modules, "flowlab.views", pictures)
     # The real one imports torch, which takes longer than all these tests.
     monkeypatch.setattr(slices.base, "use_one_thread", lambda: None)
@@ -229,7 +228,7 @@ def test_stop_before_the_first_step_leaves_nothing_to_use(open_runner, store):
     runner.stop(run_id)
     assert wait(runner, run_id, "stopped").step == 0
     with pytest.raises(JobError, match="Nothing has been learned yet"):
-        runner.call(run_id, "anything")
+        runner.call(run_id, _weight)
 
 
 def test_restart_forgets_what_was_learned_even_in_the_middle_of_a_slice(runner, store):
@@ -429,35 +428,29 @@ def test_status_and_control_of_what_is_not_here(runner):
             action("0" * 16)
 
 
-def test_a_view_is_computed_from_what_was_learned(runner, store, monkeypatch):
-    from flowlab import views
-
+def test_a_view_is_computed_from_what_was_learned(runner, store):
     def distance(model, dataset, at=0.0):
         return {"distance": np.array(abs(model.weight_ - at)), "rows": np.array(len(dataset))}
 
     def wrong(model, dataset):
         raise ValueError("the window is empty; zoom out")
 
-    monkeypatch.setitem(views.VIEWS, "distance", distance)
-    monkeypatch.setitem(views.VIEWS, "wrong", wrong)
-    monkeypatch.setitem(views.VIEWS, "slow", lambda model, dataset: time.sleep(1) or {})
     run_id = runner.submit(walk())
     wait(runner, run_id, "done")
     weight = float(store.load(run_id).state["weight"])
-    assert runner.call(run_id, "distance", at=2.0)["distance"] == abs(weight - 2)
-    assert runner.call(run_id, "distance")["distance"] == abs(weight)
+    assert runner.call(run_id, distance, at=2.0)["distance"] == abs(weight - 2)
+    assert runner.call(run_id, distance)["distance"] == abs(weight)
     with pytest.raises(ValueError, match="zoom out"):
-        runner.call(run_id, "wrong")
-    with pytest.raises(ValueError, match="name must be one of"):
-        runner.call(run_id, "__import__")
+        runner.call(run_id, wrong)
     with pytest.raises(JobError, match=r"longer than 0.2 s"):
-        runner.call(run_id, "slow", timeout=0.2)
+        runner.call(run_id, lambda model, dataset: time.sleep(1), timeout=0.2)
 
 
-def test_a_snapshot_stands_still_while_its_run_goes_on(runner, store, monkeypatch):
-    from flowlab import views
+def _weight(model, dataset) -> float:
+    return model.weight_
 
-    monkeypatch.setitem(views.VIEWS, "weight", lambda model, dataset: {"weight": np.array(model.weight_)})
+
+def test_a_snapshot_stands_still_while_its_run_goes_on(runner, store):
     spec = walk(n_steps=400)
     run_id = catalog.run_id(spec)
     assert runner.snapshot(run_id) is None, "nobody has begun this run"
@@ -467,7 +460,7 @@ def test_a_snapshot_stands_still_while_its_run_goes_on(runner, store, monkeypatc
     assert early.step == 25 and set(early.weights) == {"weight", "n_features_in"}, "what only training needs stays away"
     runner.resume(run_id)
     wait(runner, run_id, "done")
-    then, now = (float(runner.call(run_id, "weight", snapshot=s)["weight"]) for s in (early, None))
+    then, now = (runner.call(run_id, _weight, snapshot=s) for s in (early, None))
     assert then == in_one_go(walk(n_steps=25))["weight"] and now == in_one_go(spec)["weight"]
     assert runner.snapshot(run_id).step == 400
     runner.restart(run_id)

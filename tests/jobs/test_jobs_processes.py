@@ -17,6 +17,7 @@ from flowlab import catalog
 from flowlab.jobs import JobRunner, RunStatus, run_slice
 from flowlab.records import RunSpec, Spec
 from flowlab.store.runs import RunStore
+from flowlab.views.density import density_grid
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,11 +107,11 @@ def test_a_slice_that_takes_long_is_cut_off_when_its_run_is_stopped(runner):
 def test_a_view_is_answered_while_two_runs_train(runner):
     done = runner.submit(flow())
     wait(runner, done, "done")
-    runner.call(done, "density_grid")
+    runner.call(done, density_grid)
     ids = [runner.submit(flow(seed=seed, n_steps=10_000), f"user{seed}") for seed in (2, 3)]
     while not all(runner.status(run_id).step for run_id in ids):
         time.sleep(0.01)
-    arrays = runner.call(done, "density_grid", n=50)
+    arrays = runner.call(done, density_grid, n=50)
     assert arrays["log_density"].shape == (50, 50)
     assert all(runner.status(run_id).state == "running" for run_id in ids)
     lanes = [lane for lane in runner._lanes.training if lane.state == "busy"]
@@ -129,10 +130,10 @@ def test_a_view_is_answered_while_two_runs_train(runner):
 def test_a_killed_evaluation_worker_is_replaced(runner):
     done = runner.submit(flow())
     wait(runner, done, "done")
-    runner.call(done, "density_grid")
+    runner.call(done, density_grid)
     os.kill(next(iter(runner._lanes.evaluation.executor._processes)), signal.SIGKILL)
     time.sleep(0.2)
-    assert runner.call(done, "density_grid")
+    assert runner.call(done, density_grid)
 
 
 def run_script(text: str, tmp_path: Path) -> str:
@@ -154,6 +155,7 @@ def test_the_server_process_never_loads_torch_and_leaves_no_worker_behind(tmp_pa
         from flowlab.jobs import JobRunner
         from flowlab.records import RunSpec, Spec
         from flowlab.store.runs import RunStore
+        from flowlab.views.density import density_grid
 
         if __name__ == "__main__":
             runner = JobRunner(RunStore(sys.argv[1] + "/home"))
@@ -163,7 +165,7 @@ def test_the_server_process_never_loads_torch_and_leaves_no_worker_behind(tmp_pa
             while runner.status(run_id).state != "done" and time.time() < until:
                 time.sleep(0.05)
             print(runner.status(run_id).state)
-            runner.call(run_id, "density_grid")
+            runner.call(run_id, density_grid)
             runner.store.load(run_id).views
             print(sorted({name.split(".")[0] for name in sys.modules} & {"torch", "nflows", "streamlit", "plotly"}))
             lanes = [*runner._lanes.training, runner._lanes.evaluation]

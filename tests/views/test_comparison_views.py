@@ -9,8 +9,6 @@ from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.models.classical.density import Gaussian
 from flowlab.records import Spec
 
-VIEWS = views.VIEWS
-
 
 @pytest.fixture(scope="module")
 def moons():
@@ -28,43 +26,43 @@ def vae(moons):
 
 
 def test_trivial_rivals_score_every_row_and_name_the_column(moons, autoencoder):
-    rivals = VIEWS["trivial_rivals"](autoencoder, moons)
+    rivals = views.trivial_rivals(autoencoder, moons)
     assert rivals["anomaly_score"].shape == (5, 3000)
     assert "random score" in rivals["name"]
     assert rivals["name"][-1].removeprefix("column ").removesuffix(" alone (hindsight)") in moons.columns
 
 
 def test_reconstruction_is_the_autoencoders_error(moons, autoencoder, vae):
-    np.testing.assert_allclose(VIEWS["reconstruction"](autoencoder, moons)["error"], autoencoder.anomaly_score(moons.X))
-    assert set(VIEWS["reconstruction"](vae, moons)) == {"error", "log_likelihood", "elbo", "kl", "norm"}
+    np.testing.assert_allclose(views.reconstruction(autoencoder, moons)["error"], autoencoder.anomaly_score(moons.X))
+    assert set(views.reconstruction(vae, moons)) == {"error", "log_likelihood", "elbo", "kl", "norm"}
     with pytest.raises(ValueError, match="Gaussian does not reconstruct"):
-        VIEWS["reconstruction"](Gaussian().fit(moons.X), moons)
+        views.reconstruction(Gaussian().fit(moons.X), moons)
 
 
 def test_map_of_reconstructions_agrees_with_the_model(moons, autoencoder, vae):
-    picture = VIEWS["reconstruction_map"](autoencoder, moons, n=20)
+    picture = views.reconstruction_map(autoencoder, moons, n=20)
     corner = np.array([[picture["x"][3], picture["y"][7]]])
     assert picture["error"][7, 3] == pytest.approx(autoencoder.reconstruction_error(corner)[0])
     np.testing.assert_allclose(picture["tip"], autoencoder.reconstruct(picture["tail"]))
     assert np.abs(autoencoder.reconstruct(picture["manifold"]) - picture["manifold"]).mean() < 0.5
-    picture = VIEWS["reconstruction_map"](vae, moons)
+    picture = views.reconstruction_map(vae, moons)
     assert np.isnan(picture["manifold"]).any()
     assert picture["mean"].shape == picture["spread"].shape == (150, 2)
     table = type(moons)(np.random.default_rng(0).normal(size=(100, 3)), ("a", "b", "c"))
     with pytest.raises(ValueError, match="two features"):
-        VIEWS["reconstruction_map"](Autoencoder(n_steps=5).fit(table.X), table)
+        views.reconstruction_map(Autoencoder(n_steps=5).fit(table.X), table)
 
 
 def test_two_samples_of_one_distribution_and_of_two(moons, autoencoder):
-    same = VIEWS["two_samples"](autoencoder, moons, "train", "test")
+    same = views.two_samples(autoencoder, moons, "train", "test")
     assert same["effect"][3] == pytest.approx(0.5, abs=0.08)
-    other = VIEWS["two_samples"](autoencoder, moons, "test", "samples")
+    other = views.two_samples(autoencoder, moons, "test", "samples")
     assert other["p_value"].min() < 0.02
     with pytest.raises(ValueError, match="must be train, validation, test or samples"):
-        VIEWS["two_samples"](autoencoder, moons, "test", "dreams")
+        views.two_samples(autoencoder, moons, "test", "dreams")
 
 
 def test_trust_and_cost_are_arrays_without_objects(moons, autoencoder):
-    for arrays in (VIEWS["trust"](autoencoder, moons), VIEWS["cost"](autoencoder, moons)):
+    for arrays in (views.trust(autoencoder, moons), views.cost(autoencoder, moons)):
         assert all(array.dtype.kind in "fiU" for array in arrays.values())
-    assert VIEWS["cost"](autoencoder, moons)["n_parameters"] == autoencoder.parameters_.size
+    assert views.cost(autoencoder, moons)["n_parameters"] == autoencoder.parameters_.size

@@ -387,16 +387,6 @@ def test_views_say_what_is_not_there(wide):
         views.gap(EXACT, Dataset(BANANA.X, BANANA.columns))
 
 
-def test_every_view_answers_by_name():
-    of_autoencoders = {"reconstruction", "reconstruction_map"}  # test_views_compare.py
-    with_rows = {"top_reasons": {"rows": (0, 1)}, "reasons": {"row": 0}, "repaired": {"row": 0, "threshold": 3.0}}
-    of_training = {"steps_within"}  # test_page_train.py
-    for name in views.VIEWS.keys() - of_autoencoders - of_training:
-        arrays = views.VIEWS[name](EXACT, BANANA, **with_rows.get(name, {}))
-        assert arrays, name
-        assert all(isinstance(a, np.ndarray | np.generic) for a in arrays.values()), name
-
-
 def test_angle_color_is_the_direction_from_the_median():
     directions = 2 * np.pi * np.arange(8) / 8 + 0.1
     points = 5.0 + np.column_stack([np.cos(directions), np.sin(directions)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from flowlab import catalog
+from flowlab import catalog, views
 from flowlab.catalog.sweeps import comparison_set, more_seeds
 from flowlab.dashboard.shell import services, state
 from flowlab.datasets.dataset import Dataset
@@ -54,7 +54,7 @@ class Compared:
 
     def reconstruction(self, name: str) -> np.ndarray:
         """Squared reconstruction error of the compared rows, (n,)."""
-        return services.view("reconstruction", self.runs[name].spec)["error"][self.rows]
+        return services.Trained(self.runs[name]).view(views.reconstruction)["error"][self.rows]
 
 
 def reconstructs(spec: RunSpec) -> bool:
@@ -114,11 +114,11 @@ def gather(runs: list[Run]) -> Compared:
     dataset = services.dataset(spec)
     models = {names[run.run_id]: scored(run, names[run.run_id]) for run in runs}
     check_comparable(list(models.values()))
-    rivals = trivial_rivals(spec)
+    rivals = trivial_rivals(runs[0])
     groups = {name: [model] for name, model in (models | rivals).items()}
     for run in runs:
         groups[names[run.run_id]] += [scored(other, names[run.run_id]) for other in other_seeds(run)]
-    seeds = {other.spec.seed: other.spec for run in runs for other in other_seeds(run)}
+    seeds = {other.spec.seed: other for run in runs for other in other_seeds(run)}
     for other in seeds.values():
         for name, rival in trivial_rivals(other).items():
             if name in groups:
@@ -130,7 +130,7 @@ def gather(runs: list[Run]) -> Compared:
 
 def scored(run: Run, name: str) -> Scored:
     """One run's anomaly scores on held-out rows, and what they cost."""
-    cost = services.view("cost", run.spec)
+    cost = services.Trained(run).view(views.cost)
     return score_held_out(
         name,
         services.dataset(run.spec),
@@ -143,10 +143,10 @@ def scored(run: Run, name: str) -> Scored:
     )
 
 
-def trivial_rivals(spec: RunSpec) -> dict[str, Scored]:
-    """The one-line rivals on the data of a finished run's spec."""
-    data = _digest(spec.data.to_json(), spec.seed, spec)
-    return score_rivals(services.dataset(spec), services.view("trivial_rivals", spec), data)
+def trivial_rivals(run: Run) -> dict[str, Scored]:
+    """The one-line rivals on the data of a finished run."""
+    data = _digest(run.spec.data.to_json(), run.spec.seed, run.spec)
+    return score_rivals(services.dataset(run.spec), services.Trained(run).view(views.trivial_rivals), data)
 
 
 def seed_specs(runs: list[Run]) -> list[RunSpec]:
@@ -162,8 +162,8 @@ def other_seeds(run: Run) -> list[Run]:
 
 def scores(run: Run) -> np.ndarray:
     """Anomaly scores of all rows of a run's data."""
-    views = run.views
-    return views["anomaly_score"] if views is not None else services.view("final", run.spec)["anomaly_score"]
+    final = run.views
+    return final["anomaly_score"] if final is not None else services.Trained(run).view(views.final)["anomaly_score"]
 
 
 @st.cache_data(show_spinner=False, max_entries=50)

@@ -24,8 +24,8 @@ def maps(compared: Compared) -> None:
         on_change=state.on_widget(key, lambda v: state.set_view(PAGE, arrows=v)),
     )  # fmt: skip
     stage = views.stage(compared.dataset)
-    maps = {coder: services.view("reconstruction_map", compared.runs[coder].spec)} if coder else {}
-    grids = {flow: services.view("density_grid", compared.runs[flow].spec, n=100)} if flow else {}
+    maps = {coder: services.Trained(compared.runs[coder]).view(views.reconstruction_map)} if coder else {}
+    grids = {flow: services.Trained(compared.runs[flow]).view(views.density_grid, n=100)} if flow else {}
     fig = code_plots.error_beside_density(maps, grids, stage.points, stage.axes, arrows, state.is_dark(), 440)
     finding = "The autoencoder's error is low along what its decoder can say; the density is high where data are"
     st.plotly_chart(fig, key="compare.maps", config=PLOT, theme=None, alt=finding)

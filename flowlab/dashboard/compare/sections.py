@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.dashboard.compare import sweeps
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
@@ -88,7 +88,7 @@ def _values(compared: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
 def _reasons(compared: Compared, name: str, rows: np.ndarray) -> list[str]:
     """The strongest reason of each row in the eyes of one model; for the first few rows, since it takes a while."""
     explained = tuple(int(r) for r in rows[:REASONED])
-    arrays = services.view("top_reasons", compared.runs[name].spec, rows=explained, n_reasons=1)
+    arrays = services.Trained(compared.runs[name]).view(views.top_reasons, rows=explained, n_reasons=1)
     return [*(str(w) for w in arrays["words"][:, 0]), *[""] * (len(rows) - len(explained))]
 
 
@@ -173,9 +173,11 @@ def _samples(compared: Compared) -> None:
         st.caption("None of these models can draw samples.")
         return
     lines = []
-    first = next(iter(drawing.values())).spec
-    tests = {"training rows (the yardstick)": services.view("two_samples", first, first="test", second="train")}
-    tests |= {name: services.view("two_samples", run.spec) for name, run in drawing.items()}
+    first = next(iter(drawing.values()))
+    tests = {
+        "training rows (the yardstick)": services.Trained(first).view(views.two_samples, first="test", second="train")
+    }
+    tests |= {name: services.Trained(run).view(views.two_samples) for name, run in drawing.items()}
     for name, arrays in tests.items():
         line = {"held-out rows against": name}
         for test, effect, p in zip(arrays["name"], arrays["effect"], arrays["p_value"]):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import formatting, views
 from flowlab.catalog.sweeps import sweeps
 from flowlab.dashboard.compare import comparison
 from flowlab.dashboard.shell import links, services, state
@@ -73,20 +73,20 @@ def _loss(run: Run) -> float:
 
 def _error(run: Run) -> float:
     dataset = services.dataset(run.spec)
-    return float(services.view("reconstruction", run.spec)["error"][held_out(dataset)].mean())
+    return float(services.Trained(run).view(views.reconstruction)["error"][held_out(dataset)].mean())
 
 
 def _rate(run: Run) -> float:
     dataset = services.dataset(run.spec)
-    return float(services.view("reconstruction", run.spec)["kl"][held_out(dataset)].mean())
+    return float(services.Trained(run).view(views.reconstruction)["kl"][held_out(dataset)].mean())
 
 
 def _sample_auroc(run: Run) -> float:
-    return float(services.view("two_samples", run.spec)["effect"][3])
+    return float(services.Trained(run).view(views.two_samples)["effect"][3])
 
 
 def _score_seconds(run: Run) -> float:
-    return float(services.view("cost", run.spec)["score_seconds"])
+    return float(services.Trained(run).view(views.cost)["score_seconds"])
 
 
 _MEASURES: dict[str, Callable[[Run], float]] = {

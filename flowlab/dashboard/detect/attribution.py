@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.dashboard.detect import downloads
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
@@ -24,7 +24,7 @@ MAX_EXPLAINED = 100
 PARTS = np.array(["train", "validation", "test"])
 
 
-def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
+def table(evidence: Evidence, trained: services.Trained, threshold: Threshold) -> None:
     """Flagged rows, highest score first; beside them the reasons of the chosen row."""
     score_table = evidence.sheet(threshold)
     flagged = np.flatnonzero(score_table["flagged"])
@@ -41,10 +41,10 @@ def table(evidence: Evidence, key: str, threshold: Threshold) -> None:
                 f"The {MAX_SHOWN} highest of {formatting.count(len(flagged))} flagged rows; the download has all."
             )
         _select(evidence, score_table, rows)
-        _downloads(evidence, score_table, flagged, threshold)
+        _downloads(evidence, trained, score_table, flagged, threshold)
     with right:
         row = state.view(PAGE, "row", int(rows[0]))
-        _reasons(evidence, key, row if 0 <= row < len(evidence.scores) else int(rows[0]), threshold)
+        _reasons(evidence, trained, row if 0 <= row < len(evidence.scores) else int(rows[0]), threshold)
 
 
 def original(evidence: Evidence) -> pd.DataFrame:
@@ -115,11 +115,11 @@ def _select(evidence: Evidence, score_table: dict, rows: np.ndarray) -> None:
     )
 
 
-def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> None:
+def _reasons(evidence: Evidence, trained: services.Trained, row: int, threshold: Threshold) -> None:
     flagged = "flagged" if evidence.scores[row] >= threshold.value else "not flagged"
     st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(float(evidence.scores[row]))} · {flagged}")
     try:
-        attribution = services.view("reasons", row=int(row))
+        attribution = trained.view(views.reasons, row=int(row))
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
@@ -134,12 +134,12 @@ def _reasons(evidence: Evidence, key: str, row: int, threshold: Threshold) -> No
         "Usual: the central 80 % of numbers and dates, or the commonest categories, among 24 training rows that "
         "resemble this one in all other columns."
     )
-    _repair(evidence, row, threshold)
+    _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):
         st.dataframe(original(evidence).iloc[attribution["similar"]], column_config={"_index": "row"})
 
 
-def _repair(evidence: Evidence, row: int, threshold: Threshold) -> None:
+def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
     widget = state.widget_key(PAGE, "repair")
     wanted = st.toggle(
         "Repair this row",
@@ -151,16 +151,18 @@ def _repair(evidence: Evidence, row: int, threshold: Threshold) -> None:
     if not wanted:
         return
     try:
-        counterfactual = services.view("repaired", row=int(row), threshold=float(threshold.value))
+        counterfactual = trained.view(views.repaired, row=int(row), threshold=float(threshold.value))
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
     st.markdown(formatting.escaped(str(counterfactual["sentence"])))
 
 
-def _downloads(evidence: Evidence, score_table: dict, flagged: np.ndarray, threshold: Threshold) -> None:
+def _downloads(
+    evidence: Evidence, trained: services.Trained, score_table: dict, flagged: np.ndarray, threshold: Threshold
+) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (evidence.dataset.name or "rows"))[:40]
-    ask, frame = _asker(flagged[:MAX_EXPLAINED]), original(evidence)
+    ask, frame = _asker(trained, flagged[:MAX_EXPLAINED]), original(evidence)
     cells = _cells_maker(frame)
     with st.container(horizontal=True):
         st.download_button(
@@ -187,7 +189,7 @@ def _downloads(evidence: Evidence, score_table: dict, flagged: np.ndarray, thres
         )
         st.download_button(
             "Detector",
-            downloads.detector_maker(evidence, threshold),
+            downloads.detector_maker(evidence, trained, threshold),
             file_name=f"{name}.detector",
             mime="application/zip",
             on_click="ignore",
@@ -217,14 +219,14 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _asker(rows: np.ndarray) -> Callable[[], dict[int, list[str]]]:
+def _asker(trained: services.Trained, rows: np.ndarray) -> Callable[[], dict[int, list[str]]]:
     """A function that gets the reasons of these rows when the download is pressed, not before."""
-    runner, run_id = services.runner(), services.run_id()
+    runner, run_id, snapshot = services.runner(), trained.run.run_id, trained.snapshot
 
     def ask() -> dict[int, list[str]]:
         if not len(rows):
             return {}
-        arrays = runner.call(run_id, "top_reasons", rows=tuple(int(r) for r in rows))
+        arrays = runner.call(run_id, views.top_reasons, snapshot=snapshot, rows=tuple(int(r) for r in rows))
         return {int(r): list(texts) for r, texts in zip(arrays["rows"], arrays["words"], strict=True)}
 
     return ask

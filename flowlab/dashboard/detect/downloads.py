@@ -22,10 +22,9 @@ from flowlab.serving.script import python_script
 Maker = Callable[[], bytes]
 
 
-def detector_maker(evidence: Evidence, threshold: Threshold) -> Maker:
+def detector_maker(evidence: Evidence, trained: services.Trained, threshold: Threshold) -> Maker:
     """A function that gives the detector file of the present run and this threshold."""
-    spec, run = state.spec(), services.run()
-    weights = run.state if run.is_usable else services.look(run, "detect").weights
+    spec, weights = trained.run.spec, trained.weights
 
     def make() -> bytes:
         return to_bytes(make_detector(spec.model, spec.seed, weights, evidence, threshold))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
@@ -27,11 +27,11 @@ FIRST_TAB = "Flagged rows"
 
 def page() -> None:
     """All of the page below its headline."""
-    run = run_or_button("Here every row gets a score, and a threshold decides which rows are flagged.", PAGE)
-    if run is None:
+    trained = run_or_button("Here every row gets a score, and a threshold decides which rows are flagged.", PAGE)
+    if trained is None:
         return
-    key = f"{run.run_id} {run.updated if run.is_usable else services.version(run, services.look(run, PAGE))}"
-    evidence = scored_rows(key, run.run_id)
+    key = f"{trained.run.run_id} {trained.version}"
+    evidence = scored_rows(key, trained)
     axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title(evidence))
     grid = _grid(evidence, axis)
     choice = threshold.controls(evidence, key)
@@ -49,17 +49,17 @@ def page() -> None:
         del tabs["ROC and precision-recall"]
     if evidence.dataset.time is not None:
         tabs["Over time"] = _time
-    tabs["Flagged rows"] = lambda *_: attribution.table(evidence, key, choice.threshold)
+    tabs["Flagged rows"] = lambda *_: attribution.table(evidence, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(evidence, key, axis, choice.threshold)
     tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
     tabs[tab](evidence, key, axis, grid, choice)
 
 
 @st.cache_resource(show_spinner="Scoring all rows", max_entries=8)
-def scored_rows(key: str, run_id: str) -> Evidence:
+def scored_rows(key: str, _trained: services.Trained) -> Evidence:
     """Scores of the present run as evidence; `key` changes when the run does."""
-    views = services.run().views
-    scores = views["anomaly_score"] if views is not None else services.view("final")["anomaly_score"]
+    final = _trained.run.views
+    scores = (_trained.view(views.final) if final is None else final)["anomaly_score"]
     return Evidence.of(services.dataset(), scores)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
 from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.shell.widgets import PLOT
@@ -23,7 +23,7 @@ def jacobian(scene: Scene, layer: int, row: int) -> None:
     """Heat maps in the columns' own order and in the triangular one, and what the diagonal adds up to."""
     whole = segmented("Jacobian of", ["This layer", WHOLE], "jacobian", "This layer") == WHOLE
     try:
-        arrays = services.view("jacobian", row=row, layer=0 if whole else layer)
+        arrays = scene.view(views.jacobian, row=row, layer=0 if whole else layer)
     except ValueError as error:
         st.info(formatting.escaped(error))
         return
@@ -144,7 +144,7 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
     with left:
         mask = _edited(scene, transformed[0], str(entry.complete(spec.model).params["mask"]))
         try:
-            planned = services.view("masks", mask=mask)
+            planned = scene.view(views.masks, mask=mask)
         except (ValueError, RuntimeError) as error:
             st.info(formatting.escaped(error))
             return
@@ -222,7 +222,7 @@ def _train_with(new: RunSpec) -> None:
 
 def coupling(scene: Scene) -> None:
     """One layer opened: what it reads, what it changes, and by how much the volume changes."""
-    last = len(services.view("coupling", layer=1)["moved"])
+    last = len(scene.view(views.coupling, layer=1)["moved"])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         layer = int(mirrored(st.number_input, "Layer", "layer", 1, min_value=1, max_value=last, step=1, width=130))
         row = int(
@@ -231,7 +231,7 @@ def coupling(scene: Scene) -> None:
                 width=160,
             )
         )  # fmt: skip
-        arrays, masks = services.view("coupling", layer=layer), services.view("masks", layer=layer)
+        arrays, masks = scene.view(views.coupling, layer=layer), scene.view(views.masks, layer=layer)
         told = "log_scale" in arrays
         pair = _read_and_moved(arrays["moved"][layer - 1], scene, masks.get("order")) if told else None
     left, right = st.columns([1, 2], gap="medium")

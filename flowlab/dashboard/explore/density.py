@@ -7,7 +7,7 @@ import math
 import numpy as np
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import formatting, views
 from flowlab.catalog.faults import keeps_density
 from flowlab.dashboard.explore.scene import (
     PAGE,
@@ -19,7 +19,7 @@ from flowlab.dashboard.explore.scene import (
     row_choice,
     segmented,
 )
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.models.base import FlowModel
 from flowlab.plots import density as density_plots
@@ -43,7 +43,7 @@ def density(scene: Scene) -> None:
                 st.toggle, "Contours", "contours", True, help="Lines around 50, 80, 95 and 99 % of the probability"
             )
             with_points = mirrored(st.toggle, "Rows", "points", False, help="Click a row for its receipt")
-    grid = services.view("density_grid", n=GRID if is_plane else CURVE, level=level)
+    grid = scene.view(views.density_grid, n=GRID if is_plane else CURVE, level=level)
     stage = scene.stage
     points = None
     if with_points:
@@ -60,7 +60,7 @@ def density(scene: Scene) -> None:
         selection_mode="points",
         alt=_alt(grid),
     )
-    st.markdown(_masses(grid))
+    st.markdown(_masses(scene, grid))
 
 
 def _at_level(scene: Scene, rows: np.ndarray, level: int) -> np.ndarray:
@@ -88,7 +88,7 @@ def slices(scene: Scene) -> None:
         if first == second:
             st.info("Choose two different columns.")
             return
-        cut = services.view("density_slice", row=row, columns=(first, second))
+        cut = scene.view(views.density_slice, row=row, columns=(first, second))
         names = tuple(str(scene.dataset.columns[c])[:60] for c in (first, second))
         st.plotly_chart(
             density_plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
@@ -108,7 +108,7 @@ def _drawn_line(scene: Scene) -> None:
     ends = _ends(scene)
     level = level_choice(scene)
     left, right = st.columns([1, 1.35], gap="medium")
-    grid = services.view("density_grid", n=GRID, level=level)
+    grid = scene.view(views.density_grid, n=GRID, level=level)
     alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     with left:
         which = segmented("A click sets", ["start", "end"], "end", "start", lambda e: f"Click sets the {e}")
@@ -119,7 +119,7 @@ def _drawn_line(scene: Scene) -> None:
         st.plotly_chart(
             fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends)
         )
-    line = services.view("profile", start=ends[0], end=ends[1], level=level)
+    line = scene.view(views.profile, start=ends[0], end=ends[1], level=level)
     with right:
         st.plotly_chart(
             density_plots.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line"
@@ -133,7 +133,7 @@ def _line_between_rows(scene: Scene) -> None:
     with left:
         start = row_choice(scene, "From row")
         end = int(mirrored(st.number_input, "To row", "to", min(1, last), min_value=0, max_value=last, step=1))
-    line = services.view("profile", start=start, end=end)
+    line = scene.view(views.profile, start=start, end=end)
     with right:
         st.plotly_chart(density_plots.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")
         st.markdown(_lowest(line))
@@ -185,17 +185,17 @@ def _lowest(line: dict) -> str:
     return text + "."
 
 
-def _masses(grid: dict) -> str:
+def _masses(scene: Scene, grid: dict) -> str:
     text = f"Probability inside the window: learned {float(grid['mass']):.4f}"
     if "true_mass" in grid:
         text += f", true {float(grid['true_mass']):.4f}"
-    views = services.run().views
+    final = scene.run.views
     if not keeps_density(state.spec().model):
         text += " · this flow is broken on purpose: what it calls a density is none"
-    elif views is not None and "gap" in views:
+    elif final is not None and "gap" in final:
         text += (
-            f" · **{formatting.nats(float(views['gap']))}** above the truth "
-            f"(± {float(views['gap_error']):.3f}, measured on fresh draws)"
+            f" · **{formatting.nats(float(final['gap']))}** above the truth "
+            f"(± {float(final['gap_error']):.3f}, measured on fresh draws)"
         )
     return text
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import BREAKABLE, FAULTS, Fault, breaks, faults_of, mended
+from flowlab.dashboard.explore.scene import Scene
 from flowlab.dashboard.shell import services, state
 from flowlab.records import RunSpec
 
@@ -28,12 +29,12 @@ def notice(measured: list[str]) -> None:
             _look(_sound(spec))
 
 
-def panel(measured: list[str]) -> None:
+def panel(scene: Scene, measured: list[str]) -> None:
     """One button for each fault this model can be given, with what will happen and which finding tells."""
     spec = state.spec()
     if spec.model.name not in BREAKABLE:
         return
-    moved = services.view("masks")["transformed"][0]
+    moved = scene.view(views.masks)["transformed"][0]
     broken = breaks(spec.model, len(moved), moved.tolist())
     present = {fault.name for fault in faults_of(spec.model)}
     st.markdown("**Break it on purpose**")

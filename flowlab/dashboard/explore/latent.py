@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.dashboard.canvas.brush import brush_view
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
@@ -93,7 +93,7 @@ def latent(scene: Scene) -> None:
 
 def move(scene: Scene) -> None:
     """Sliders, or a click, set z; the picture of the data shows x, and a sentence says how usual both are."""
-    pair = services.view("rows", n=1500)
+    pair = scene.view(views.rows, n=1500)
     Z = pair["latent"]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = _setting(st.selectbox, "Start at", "start", "row", options=["row", "zero"], width=110)
@@ -104,7 +104,7 @@ def move(scene: Scene) -> None:
                 st.number_input, "Row", "row", first_row(scene), min_value=0, max_value=last, step=1, width=120
             )
         axes = _axes(Z.shape[1])
-        start = services.view("latent_point", row=row)
+        start = scene.view(views.latent_point, row=row)
         window = _latent_window(Z, axes, bool(start["gaussian"]), start["z"][None])
         values = [
             _slider(f"z{axis + 1}", MOVED[i], float(start["z"][axis]), window[2 * i : 2 * i + 2])
@@ -113,7 +113,7 @@ def move(scene: Scene) -> None:
         if any(state.view(PAGE, name, "") for name in MOVED):
             st.button("Back to the start", on_click=_forget)
     moved = tuple(round(v, 6) for v in values)
-    here = services.view("latent_point", row=row, axes=axes, values=moved)
+    here = scene.view(views.latent_point, row=row, axes=axes, values=moved)
     left, right = st.columns(2, gap="medium")
     with left:
         key = state.widget_key(PAGE, "zplane")
@@ -135,7 +135,7 @@ def move(scene: Scene) -> None:
 def between(scene: Scene) -> None:
     """Straight in latent space, along a great circle there, and straight in data space: three ways, one profile."""
     last = len(scene.dataset) - 1
-    pair = services.view("rows", n=1500)
+    pair = scene.view(views.rows, n=1500)
     Z = pair["latent"]
     first, second = _two_rows(scene, pair)
     limits = {"min_value": 0, "max_value": last, "step": 1, "width": 120}
@@ -147,10 +147,10 @@ def between(scene: Scene) -> None:
             st.toggle, "Great circle", "arc", False,
             help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
         )  # fmt: skip
-    ways = services.view("latent_ways", start=start, end=end, n=PLACES)
+    ways = scene.view(views.latent_ways, start=start, end=end, n=PLACES)
     names = [name for name in ("latent", "arc", "straight") if f"{name}_z" in ways and (with_arc or name != "arc")]
     shown = {k: v for k, v in ways.items() if with_arc or not k.startswith(("arc_", "true_arc_"))}
-    gaussian = bool(services.view("latent_point")["gaussian"])
+    gaussian = bool(scene.view(views.latent_point)["gaussian"])
     left, right = st.columns(2, gap="medium")
     with left:
         window = _latent_window(Z, axes, gaussian, ways["latent_z"])
@@ -262,7 +262,7 @@ def _click(key: str, n_axes: int):
 def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
     """The learned density where it can be drawn, else the rows; grown so that what is drawn lies inside."""
     can_draw = scene.planar and len(scene.columns) == 2 and is_density(scene)
-    grid = services.view("density_grid", n=GRID) if can_draw else None
+    grid = scene.view(views.density_grid, n=GRID) if can_draw else None
     x0, x1, y0, y1 = scene.stage.window
     finite = places[np.isfinite(places).all(axis=1)]
     window = (x0, x1, y0, y1)
@@ -309,7 +309,7 @@ COLORS = {"direction": "Direction", "score": "Anomaly score", "label": "Label"}
 
 def rows(scene: Scene) -> None:
     """Data, latent points and scores, coloured alike; a lasso in any of them marks the same rows in all."""
-    pair = services.view("rows", n=1500)
+    pair = scene.view(views.rows, n=1500)
     Z = pair.get("latent")
     n_layers = int(pair.get("n_layers", 0))
     layer, title = n_layers, "Latent space"
@@ -325,7 +325,7 @@ def rows(scene: Scene) -> None:
                 )
             )  # fmt: skip
     if layer != n_layers:
-        Z = services.view("rows", n=1500, layer=layer)["latent"]
+        Z = scene.view(views.rows, n=1500, layer=layer)["latent"]
         title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
     row_numbers, scores = pair["rows"], pair["anomaly_score"]
     color, kind = _coloring(scene, pair, by)

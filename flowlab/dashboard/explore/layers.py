@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import formatting, views
 from flowlab.dashboard.canvas.layer_player import layers_view
 from flowlab.dashboard.explore.receipt import short_receipt
 from flowlab.dashboard.explore.scene import PAGE, Scene, column_choice, level_choice, segmented
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import state
 from flowlab.views.projection import angle_color
 
 
@@ -24,7 +24,7 @@ def layers(scene: Scene) -> None:
     if columns is not None and columns[0] == columns[1]:
         st.info("Choose two different columns.")
         return
-    arrays = services.view("layers", n_points=2000, columns=columns, level=level)
+    arrays = scene.view(views.layers, n_points=2000, columns=columns, level=level)
     last = len(arrays["points"]) - 1
     wanted = state.view(PAGE, "layer", 0)
     if not 0 <= wanted <= last:
@@ -37,7 +37,7 @@ def layers(scene: Scene) -> None:
         choice = layers_view(
             arrays,
             f"explore.layers.{scene.run.run_id}.{columns}.{level}",
-            names=[_changes(scene, moved) for moved in services.view("masks")["transformed"]],
+            names=[_changes(scene, moved) for moved in scene.view(views.masks)["transformed"]],
             axes=tuple(f"{name} (scaled)" for name in names),
             latent_axes=("latent 1", "latent 2"),
             color=arrays["labels"] if labelled else angle_color(arrays["points"][0]),

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from flowlab import views
 from flowlab.dashboard.explore.scene import Scene, column_choice
-from flowlab.dashboard.shell import services
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import marginals as plots
 
 
 def marginals(scene: Scene) -> None:
     """One column at a time, data against samples; columns that differ most come first in the table."""
-    arrays = services.view("margins")
+    arrays = scene.view(views.marginals)
     worst = int(np.argmax(arrays["distance"]))
     left, right = st.columns([2, 1], gap="medium")
     with left:

@@ -32,12 +32,12 @@ def page() -> None:
     """All of the page below its headline."""
     what = "Here a trained model opens up: its density beside the truth, samples, layers, single rows."
     opened = state.view(PAGE, "view", "")
-    run = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")
-    if run is None:
+    trained = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")
+    if trained is None:
         return
     dataset = services.dataset()
     model = catalog.MODELS[state.spec().model.name].make
-    scene = Scene(run, dataset, model, views.stage(dataset), state.is_dark())
+    scene = Scene(trained, dataset, model, views.stage(dataset), state.is_dark())
     drawers: dict[str, Callable[[Scene], None]] = {}
     if model.is_density:
         drawers["Density"] = density.density if scene.planar else density.slices
@@ -57,9 +57,9 @@ def page() -> None:
         drawers["Margins"] = marginals.marginals
         if dataset.n_features > 2:
             drawers["Pairs"] = pairs.pairs
-    if len(run.frames) > 1 or not run.is_usable:
+    if len(scene.run.frames) > 1 or not scene.run.is_usable:
         drawers["Film"] = film.film
-    drawers["Trust"] = lambda _: trust.panel()
+    drawers["Trust"] = trust.panel
     name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
     missing = _missing(scene)
     absent = st.container()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.dashboard.explore.scene import PAGE, Scene, choose_row
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.models.base import FlowModel
 from flowlab.plots.pairs import pair_matrix
@@ -18,7 +18,7 @@ MOST = 6
 
 def pairs(scene: Scene) -> None:
     """A matrix of the chosen columns; at first of those that say most."""
-    drawn = services.view("pair_rows")
+    drawn = scene.view(views.pair_rows)
     tables = two_tables(scene.dataset.table(drawn["data"]), scene.dataset.table(drawn["samples"], drawn=True))
     if len(tables.names) < 2:
         st.info("Pairs need at least two columns that vary; this table has fewer.")

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, choose_row, present_row, row_choice
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import density as plots
 from flowlab.plots import receipt as receipt_plots
@@ -21,7 +21,7 @@ DECIMALS = 4
 def short_receipt(scene: Scene, layer: int) -> None:
     """What the present layer does to the present row."""
     row = present_row(scene)
-    bill = services.view("receipt", row=row)
+    bill = scene.view(views.receipt, row=row)
     fig = receipt_plots.receipt_bars(bill, scene.dark, layer=layer, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
     if layer:
@@ -43,7 +43,7 @@ def receipt(scene: Scene) -> None:
         row = row_choice(scene, "Row (or click a point)")
         if scene.planar and len(scene.columns) == 2:
             _picker(scene, row)
-    bill = services.view("receipt", row=row)
+    bill = scene.view(views.receipt, row=row)
     with right:
         st.latex(_formula(bill))
         st.plotly_chart(
@@ -66,7 +66,7 @@ def _picker(scene: Scene, row: int) -> None:
     level = ALL_LEVELS
     if scene.conditioned:
         level = int(scene.dataset.X[row, scene.dataset.context])
-    grid = services.view("density_grid", n=64, level=level)
+    grid = scene.view(views.density_grid, n=64, level=level)
     alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     stage = scene.stage
     here = np.append(stage.rows, row), np.vstack([stage.points, scene.dataset.X[row, scene.columns]])

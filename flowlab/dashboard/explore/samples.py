@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, mirrored
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import samples as plots
 from flowlab.tables.export import to_csv_bytes
@@ -28,7 +28,7 @@ def samples(scene: Scene) -> None:
         beside = mirrored(st.toggle, "Side by side", "beside", False)
     sample = int(state.view(PAGE, "sample", -1))
     sample = sample if 0 <= sample < n else -1
-    drawn = services.view("samples", n=n, seed=seed, temperature=temperature, nearest=sample, level=level)
+    drawn = scene.view(views.samples, n=n, seed=seed, temperature=temperature, nearest=sample, level=level)
     nearest = None
     if sample >= 0:
         nearest = scene.stage.project(scene.dataset.X[[int(drawn["nearest_row"])]])[0]

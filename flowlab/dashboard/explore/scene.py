@@ -10,8 +10,9 @@ from typing import Any
 import streamlit as st
 
 from flowlab import views
-from flowlab.dashboard.shell import links, state
+from flowlab.dashboard.shell import links, services, state
 from flowlab.datasets.dataset import Dataset
+from flowlab.models.base import DensityModel
 from flowlab.records import Scalar
 from flowlab.store.reading import Run
 from flowlab.views import Stage
@@ -26,11 +27,20 @@ segmented = partial(links.segmented, PAGE)
 class Scene:
     """What every view of this page needs to know of the present run."""
 
-    run: Run
+    trained: services.Trained
     dataset: Dataset
-    model: type
+    model: type[DensityModel]
     stage: Stage
     dark: bool
+
+    @property
+    def run(self) -> Run:
+        """The present run."""
+        return self.trained.run
+
+    def view(self, compute: Callable[..., services.View], **kwargs: Any) -> services.View:
+        """A view of the model, as `Trained.view` gives it."""
+        return self.trained.view(compute, **kwargs)
 
     @property
     def planar(self) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from flowlab import formatting
+from flowlab import formatting, views
 from flowlab.dashboard.explore import faults
-from flowlab.dashboard.shell import services
+from flowlab.dashboard.explore.scene import Scene
 
 MARKS = {"green": ":green[**●**]", "amber": ":orange[**▲**]", "red": ":red[**■**]"}
 VERDICTS = {
@@ -16,9 +16,9 @@ VERDICTS = {
 }
 
 
-def panel() -> None:
+def panel(scene: Scene) -> None:
     """The verdict, one line per finding, and faults to try it on."""
-    arrays = services.view("trust")
+    arrays = scene.view(views.trust)
     measured = [str(name) for name in arrays["name"]]
     faults.notice(measured)
     levels = [str(level) for level in arrays["level"]]
@@ -33,4 +33,4 @@ def panel() -> None:
         what.markdown(f"**{formatting.escaped(name)}**  \n{number}")
         why.markdown(formatting.escaped(sentence))
     st.caption("Green ●, amber ▲, red ■. Measured from the model's outputs alone, on rows it was not trained on.")
-    faults.panel(measured)
+    faults.panel(scene, measured)

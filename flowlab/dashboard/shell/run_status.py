@@ -16,7 +16,7 @@ TICK_SECONDS = 1.0
 STANDING = {"queued": "waiting for its turn", "running": "still training"}
 
 
-def run_or_button(what: str, place: str, grows: bool = False) -> Run | None:
+def run_or_button(what: str, place: str, grows: bool = False) -> services.Trained | None:
     """The present run if there is something to look at; else a sentence saying `what` will be here, and the way there.
 
     A run that is not finished is looked at as it stood when `place` was opened; a line says so, and follows it.
@@ -24,14 +24,18 @@ def run_or_button(what: str, place: str, grows: bool = False) -> Run | None:
     """
     run = services.run()
     with st.container(key="standing", gap="small"):  # always there, so that what is below it stays in place
-        ready = (run is not None and run.is_usable) or _can_be_seen(run, what, place, grows)
+        if run is not None and run.is_usable:
+            trained = services.Trained(run)
+        else:
+            seen = _unfinished(run, what, place, grows)
+            trained = None if run is None or seen is None else services.Trained(run, seen)
         for _ in range(2):
             st.empty()  # clears earlier elements before the pictures below are ready
-    return run if ready else None
+    return trained
 
 
-def _can_be_seen(run: Run | None, what: str, place: str, grows: bool) -> bool:
-    """Whether there is a checkpoint to look at; draws the line that says which."""
+def _unfinished(run: Run | None, what: str, place: str, grows: bool) -> Snapshot | None:
+    """The checkpoint to look at, if there is one; draws the line that says which."""
     try:
         seen = None if run is None else services.look(run, place)
     except RuntimeError as error:
@@ -42,7 +46,7 @@ def _can_be_seen(run: Run | None, what: str, place: str, grows: bool) -> bool:
         st.fragment(_wait, run_every=0.5 if live else None)(what)
     else:
         st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, (live, run.status in LIVE), grows)
-    return seen is not None
+    return seen
 
 
 def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool) -> None:

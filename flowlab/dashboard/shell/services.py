@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -16,6 +19,8 @@ from flowlab.records import RunSpec
 from flowlab.store.errors import RunNotFound
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
+
+View = TypeVar("View")
 
 
 @st.cache_resource(show_spinner=False)
@@ -70,7 +75,7 @@ def one_step(spec: RunSpec | None = None) -> None:
 
 
 def look(run: Run, place: str = "", again: bool = False) -> Snapshot | None:
-    """What `view` shows of a run that is not finished: its newest checkpoint when this was first asked for `place`.
+    """What is shown of a run that is not finished: its newest checkpoint when this was first asked for `place`.
 
     It stays the same until another place is looked at, or until it is asked for `again`, so that pictures stand still
     while training goes on. None before the first checkpoint.
@@ -82,31 +87,35 @@ def look(run: Run, place: str = "", again: bool = False) -> Snapshot | None:
     return kept
 
 
-def view(name: str, spec: RunSpec | None = None, **kwargs: object) -> dict[str, np.ndarray]:
-    """Arrays for a picture, computed from the trained model on the evaluation lane and remembered.
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A run with something to look at: finished, or as a snapshot of its weights while it is not."""
 
-    Of a run that is not finished, what `look` found.
-    """
-    wanted_id = run_id(spec)
-    wanted_run = run(spec)
-    snapshot = state.recall("snapshot", ("", None))[1]
-    if wanted_run is None or wanted_run.is_usable or snapshot is None or snapshot.run_id != wanted_id:
-        snapshot = None
-    return _view(wanted_id, version(wanted_run, snapshot), name, tuple(sorted(kwargs.items())), snapshot)
+    run: Run
+    snapshot: Snapshot | None = None
 
+    @property
+    def version(self) -> str:
+        """What pictures of it are computed from: a key for keeping them."""
+        if self.snapshot is not None:
+            return f"{self.snapshot.created} step {self.snapshot.step}"
+        return f"{self.run.created} {self.run.status} {len(self.run.events)}"
 
-def version(run: Run | None, snapshot: Snapshot | None = None) -> str:
-    """What the pictures of a run, or of a snapshot of it, are computed from: a key for keeping them."""
-    if snapshot is not None:
-        return f"{snapshot.created} step {snapshot.step}"
-    return f"{run.created} {run.status} {len(run.events)}" if run else ""
+    @property
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """The state of its model."""
+        return self.run.state if self.snapshot is None else self.snapshot.weights
+
+    def view(self, compute: Callable[..., View], **kwargs: Any) -> View:
+        """`compute(model, dataset, **kwargs)` of a room of `flowlab.views`, on the evaluation lane, and remembered."""
+        name = f"{compute.__module__}.{compute.__qualname__}"
+        settings = tuple(sorted(kwargs.items()))
+        return _view(self.run.run_id, self.version, name, settings, compute, self.snapshot)
 
 
 @st.cache_data(show_spinner=False, max_entries=300)
-def _view(
-    run_id: str, version: str, name: str, kwargs: tuple, _snapshot: Snapshot | None = None
-) -> dict[str, np.ndarray]:
-    return runner().call(run_id, name, snapshot=_snapshot, **dict(kwargs))
+def _view(run_id: str, version: str, name: str, settings: tuple, _compute: Callable, _snapshot: Snapshot | None) -> Any:
+    return runner().call(run_id, _compute, snapshot=_snapshot, **dict(settings))
 
 
 def visitor_runs() -> list[Run]:
