@@ -117,19 +117,6 @@ def score_held_out(
     return Scored(name, values, y, data, likelihood, fit_seconds, score_seconds, n_parameters)
 
 
-def score_rivals(dataset: Dataset, rivals: Mapping[str, np.ndarray], data: str) -> dict[str, Scored]:
-    """The one-line rivals on the compared rows, by name, from the arrays of `views.trivial_rivals`."""
-    rows, y = held_out(dataset), held_out_labels(dataset)
-    return {
-        str(name): Scored(
-            str(name), values[rows], y, data, fit_seconds=float(fit), score_seconds=float(score), trivial=True
-        )
-        for name, values, fit, score in zip(
-            rivals["name"], rivals["anomaly_score"], rivals["fit_seconds"], rivals["score_seconds"]
-        )
-    }
-
-
 def check_comparable(models: Sequence[Scored]) -> None:
     """ValueError, a sentence and a next step, unless all models scored the same rows of the same split."""
     first = models[0]

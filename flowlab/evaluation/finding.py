@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LEVELS = ("green", "amber", "red")
@@ -26,7 +27,7 @@ class Finding:
     sentence: str
 
 
-def overall(findings: list[Finding]) -> str:
+def overall(findings: Sequence[Finding]) -> str:
     """The worst level among the findings; "green" without any."""
     return max((f.level for f in findings), key=LEVELS.index, default="green")
 

@@ -239,8 +239,7 @@ class JobRunner:
     def steps_within(self, spec: RunSpec, seconds: float) -> int:
         """How many training steps of a spec fit into `seconds`, by a short measurement on the evaluation lane."""
         key = ("untrained", catalog.run_id(spec))
-        answer = self._answers.ask(spec, {}, key, steps_within, {"seconds": seconds}, CALL_SECONDS)
-        return int(answer["n_steps"])
+        return self._answers.ask(spec, {}, key, steps_within, {"seconds": seconds}, CALL_SECONDS)
 
     def close(self) -> None:
         """Stop dispatching, mark live runs as interrupted at their present step, and close the workers."""

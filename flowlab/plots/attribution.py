@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.explain.attribution import Reason
 from flowlab.plots import theme
 
 
-def reasons_bars(
-    names: Sequence[str], contributions: np.ndarray, unit: str, dark: bool = False, n_shown: int = 8
-) -> go.Figure:
+def reasons_bars(reasons: Sequence[Reason], unit: str, dark: bool = False, n_shown: int = 8) -> go.Figure:
     """The contributions of columns to a row's anomaly score as bars, the first on top.
 
     Parameters
     ----------
-    names : of the columns, largest contribution first
-    contributions : (k,) in `unit`, that of the anomaly score
+    reasons : largest contribution first
+    unit : of the anomaly score
     n_shown : bars at most
     """
     c = theme.colors(dark)
-    names, contributions = list(names)[:n_shown], np.asarray(contributions)[:n_shown]
+    names = [reason.name for reason in reasons[:n_shown]]
+    contributions = np.array([reason.contribution for reason in reasons[:n_shown]])
     fig = theme.figure(dark, height=70 + 28 * max(len(names), 2), x_title=f"part of the anomaly score ({unit})")
     fig.add_bar(
         x=contributions,

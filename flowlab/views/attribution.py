@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.levels import LevelCalibration
-from flowlab.explain import Reference, explain, repair
+from flowlab.explain import Explanation, Reference, Repair, explain, repair
 from flowlab.models.base import DensityModel
 from flowlab.views.density import check_row
 
-Arrays = dict[str, np.ndarray]
+
+def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20) -> Explanation:
+    """Contributions of the user's columns to one row's anomaly score; `similar` are rows of the data set.
+
+    Raises
+    ------
+    ValueError
+        If the data set has no such row.
+    """
+    explanation = _explain(_judge(model, dataset), dataset, row, n_reasons)
+    similar = reference_rows(dataset)[list(explanation.similar)]
+    return replace(explanation, similar=tuple(similar.tolist()))
 
 
-def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20) -> Arrays:
-    """Contributions of the user's columns to one row's anomaly score, largest first.
+def top_reasons(
+    model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_reasons: int = 3
+) -> dict[int, tuple[str, ...]]:
+    """By row number: sentences on the columns, at most `n_reasons`, that add most to the anomaly score."""
+    judge = _judge(model, dataset)
+    explanations = {row: _explain(judge, dataset, row, n_reasons) for row in rows}
+    return {
+        row: tuple(reason.sentence for reason in explanation.reasons if reason.contribution > 0)
+        for row, explanation in explanations.items()
+    }
 
-    Returns
-    -------
-    name : (k,) text, k at most `n_reasons`
-    contribution : (k,) in units of the anomaly score
-    value, usual : (k,) the row's value and the value typical of similar rows, text
-    words : (k,) one sentence for each contribution
-    score : () anomaly score of the row
-    sentence, method : () text
-    similar : (5,) numbers of the most similar training rows
+
+def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) -> Repair:
+    """The counterfactual of a row: the smallest set of edits found that brings its anomaly score below the threshold.
 
     Raises
     ------
@@ -34,67 +48,14 @@ def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20
         If the data set has no such row.
     """
     row = check_row(dataset, row)
-    displayed = dataset.told_row(row)
-    explanation = explain(
-        _judge(model, dataset), dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=displayed
-    )
-    return {
-        "name": np.array([reason.name for reason in explanation.reasons], dtype=str),
-        "contribution": np.array([reason.contribution for reason in explanation.reasons]),
-        "value": np.array([reason.told for reason in explanation.reasons], dtype=str),
-        "usual": np.array([reason.usual for reason in explanation.reasons], dtype=str),
-        "words": np.array([reason.sentence for reason in explanation.reasons], dtype=str),
-        "score": np.array(explanation.score),
-        "sentence": np.array(explanation.sentence),
-        "method": np.array(explanation.method),
-        "similar": reference_rows(dataset)[list(explanation.similar)],
-    }
+    told = dataset.told_row(row)
+    return repair(_judge(model, dataset), dataset.X[row], _reference(dataset), float(threshold), told_row=told)
 
 
-def top_reasons(model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_reasons: int = 3) -> Arrays:
-    """The columns that add most to the anomaly scores of several rows, in words.
-
-    Returns
-    -------
-    rows : (m,) their numbers, as passed
-    words : (m, n_reasons) text, "" where fewer columns add to the score
-    """
-    judge = _judge(model, dataset)
-    words = np.full((len(rows), n_reasons), "", dtype=object)
-    for i, row in enumerate(rows):
-        row, displayed = check_row(dataset, row), dataset.told_row(row)
-        explanation = explain(judge, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=displayed)
-        sentences = [reason.sentence for reason in explanation.reasons if reason.contribution > 0]
-        words[i, : len(sentences)] = sentences
-    return {"rows": np.array(rows, int), "words": words.astype(str)}
-
-
-def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) -> Arrays:
-    """The counterfactual of a row: the smallest set of edits found that brings its anomaly score below the threshold.
-
-    Returns
-    -------
-    name, old, new : (k,) edited columns and their values before and after, text
-    row : (n_features,) the edited row in data units
-    before, after : () anomaly scores
-    succeeded : () bool, whether `after` lies below the threshold
-    sentence : () text
-    """
+def _explain(judge: DensityModel | _WithinLevels, dataset: Dataset, row: int, n_reasons: int) -> Explanation:
     row = check_row(dataset, row)
-    displayed = dataset.told_row(row)
-    counterfactual = repair(
-        _judge(model, dataset), dataset.X[row], _reference(dataset), float(threshold), told_row=displayed
-    )
-    return {
-        "name": np.array([edit.name for edit in counterfactual.edits], dtype=str),
-        "old": np.array([edit.old for edit in counterfactual.edits], dtype=str),
-        "new": np.array([edit.new for edit in counterfactual.edits], dtype=str),
-        "row": counterfactual.row,
-        "before": np.array(counterfactual.before),
-        "after": np.array(counterfactual.after),
-        "succeeded": np.array(counterfactual.succeeded),
-        "sentence": np.array(counterfactual.sentence),
-    }
+    told = dataset.told_row(row)
+    return explain(judge, dataset.X[row], _reference(dataset), n_reasons=n_reasons, told_row=told)
 
 
 def reference_rows(dataset: Dataset) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
@@ -10,18 +12,26 @@ from flowlab.models.base import DensityModel, FlowModel, LatentModel
 from flowlab.views.density import grid_points
 from flowlab.views.projection import Window, display_rows, stage
 
-Arrays = dict[str, np.ndarray]
 FIELD = 18
 """Arrows per side of the vector field."""
 
 
-def reconstruction(model: DensityModel, dataset: Dataset) -> Arrays:
-    """Reconstruction error of every row, and the other scores of a variational autoencoder.
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """How well an autoencoder reconstructs each row of a data set.
 
-    Returns
-    -------
+    Attributes
+    ----------
     error : (n_rows,) in squared standard deviations
-    others : (n_rows,) as `VariationalAutoencoder.score_parts` names them
+    kl : (n_rows,) of the posterior from the prior in nats, for a variational autoencoder; else None
+    """
+
+    error: np.ndarray
+    kl: np.ndarray | None
+
+
+def reconstruction(model: DensityModel, dataset: Dataset) -> Reconstruction:
+    """Reconstruction error of every row, and the rate of a variational autoencoder.
 
     Raises
     ------
@@ -30,24 +40,40 @@ def reconstruction(model: DensityModel, dataset: Dataset) -> Arrays:
     """
     if not isinstance(model, LatentModel) or isinstance(model, FlowModel):
         raise ValueError(f"{type(model).__name__} does not reconstruct rows through a code")
-    arrays = {"error": model.reconstruction_error(dataset.X)}
-    if isinstance(model, VariationalAutoencoder):
-        arrays |= {name: score for name, score in model.score_parts(dataset.X).items() if name != "reconstruction"}
-    return arrays
+    kl = model.kl(dataset.X) if isinstance(model, VariationalAutoencoder) else None
+    return Reconstruction(model.reconstruction_error(dataset.X), kl)
 
 
-def reconstruction_map(model: DensityModel, dataset: Dataset, n: int = 90, window: Window | None = None) -> Arrays:
-    """Reconstruction error, displacement arrows and the decoder's manifold, for data of two features.
+@dataclass(frozen=True, eq=False)
+class ReconstructionMap:
+    """Reconstruction errors over a window of the plane.
 
-    Returns
-    -------
-    window : (4,) x0, x1, y0, y1 in data units
+    Attributes
+    ----------
+    window : x0, x1, y0, y1 in data units
     x, y : (n,) centres of the grid's cells
     error : (n, n) squared standard deviations, row 0 lowest
     tail, tip : (k, 2) arrows from points to their reconstructions
     manifold : (m, 2) decoded codes, one line for a code of one number, nan between the lines of more
     mean, spread : (r, 2) codes of display rows and their posterior standard deviations, for a variational
-        autoencoder with two units
+        autoencoder with two units; else None
+    """
+
+    window: Window
+    x: np.ndarray
+    y: np.ndarray
+    error: np.ndarray
+    tail: np.ndarray
+    tip: np.ndarray
+    manifold: np.ndarray
+    mean: np.ndarray | None = None
+    spread: np.ndarray | None = None
+
+
+def reconstruction_map(
+    model: DensityModel, dataset: Dataset, n: int = 90, window: Window | None = None
+) -> ReconstructionMap:
+    """Reconstruction error, displacement arrows and the decoder's manifold, for data of two features.
 
     Raises
     ------
@@ -60,19 +86,20 @@ def reconstruction_map(model: DensityModel, dataset: Dataset, n: int = 90, windo
     points, _ = grid_points(window, int(np.clip(n, 16, 200)), 2)
     n = round(len(points) ** 0.5)
     tail, _ = grid_points(window, FIELD, 2)
-    arrays = {
-        "window": np.array(window),
-        "x": points[:n, 0].copy(),
-        "y": points[::n, 1].copy(),
-        "error": model.reconstruction_error(points).reshape(n, n),
-        "tail": tail,
-        "tip": model.reconstruct(tail),
-        "manifold": _manifold(model, dataset),
-    }
+    mean = spread = None
     if isinstance(model, VariationalAutoencoder) and model.n_latent == 2:
-        rows = display_rows(dataset, 150, 40)
-        arrays["mean"], arrays["spread"] = model.posterior(dataset.X[rows])
-    return arrays
+        mean, spread = model.posterior(dataset.X[display_rows(dataset, 150, 40)])
+    return ReconstructionMap(
+        window=window,
+        x=points[:n, 0].copy(),
+        y=points[::n, 1].copy(),
+        error=model.reconstruction_error(points).reshape(n, n),
+        tail=tail,
+        tip=model.reconstruct(tail),
+        manifold=_manifold(model, dataset),
+        mean=mean,
+        spread=spread,
+    )
 
 
 def _manifold(model: LatentModel, dataset: Dataset) -> np.ndarray:

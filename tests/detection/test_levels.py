@@ -193,10 +193,10 @@ def test_rows_labelled_as_anomalies_do_not_count_in_their_levels_tail():
 def test_reasons_and_repair_speak_of_the_same_score(trained):
     model, evidence, detector = trained
     row = int(np.argmax(evidence.scores))
-    assert views.reasons(model, evidence.dataset, row)["score"] == pytest.approx(evidence.scores[row])
+    assert views.reasons(model, evidence.dataset, row).score == pytest.approx(evidence.scores[row])
     found = views.repaired(model, evidence.dataset, row, detector.threshold.value)
-    assert found["before"] == pytest.approx(evidence.scores[row])
-    assert found["succeeded"] and found["after"] < detector.threshold.value
+    assert found.before == pytest.approx(evidence.scores[row])
+    assert found.succeeded and found.after < detector.threshold.value
 
 
 def test_the_report_names_the_unit_of_the_score_and_the_levels_that_borrow(trained):

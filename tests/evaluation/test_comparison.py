@@ -20,11 +20,9 @@ from flowlab.evaluation.comparison import (
     quadrants,
     rank_shares,
     score_held_out,
-    score_rivals,
     verdict,
 )
 from flowlab.records import Spec
-from flowlab.views.comparison import trivial_rivals
 
 
 def scored(name, separation, seed=0, trivial=False, n=2000, labelled=True, **more):
@@ -143,15 +141,6 @@ def test_models_are_scored_on_the_test_rows_and_by_their_normal_ones():
     assert run.log_likelihood == pytest.approx(-scores[test & (data.y == 0)].mean())
     assert (run.data, run.fit_seconds, run.score_seconds, run.n_parameters, run.trivial) == ("d", 2.0, 0.5, 7, False)
     assert np.isnan(score_held_out("code", data, scores, False, **cost).log_likelihood)
-
-
-def test_rivals_are_scored_on_the_same_rows():
-    data = toy()
-    arrays = trivial_rivals(None, data)
-    rivals = score_rivals(data, arrays, "d")
-    assert list(rivals) == list(arrays["name"])
-    for rival, scores in zip(rivals.values(), arrays["anomaly_score"], strict=True):
-        assert rival.trivial and rival.data == "d" and np.array_equal(rival.anomaly_score, scores[held_out(data)])
 
 
 def test_a_mean_over_no_normal_rows_is_unknown():

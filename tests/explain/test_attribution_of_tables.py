@@ -143,6 +143,10 @@ def test_an_autoencoder_adds_up_the_errors_of_a_columns_features(plant):
     assert contribution == pytest.approx(machine[0] - np.median(machine[1:]))
 
 
+def sentences(model, dataset, row):
+    return {reason.name: reason.sentence for reason in views.reasons(model, dataset, row).reasons}
+
+
 def test_a_cell_that_was_filled_silently_is_told_as_missing():
     frame = machines(600)
     row = int(frame["pressure"].idxmax())  # a temperature around the median cannot be had at this pressure
@@ -150,13 +154,13 @@ def test_a_cell_that_was_filled_silently_is_told_as_missing():
     dataset, encoder = make_table_dataset(frame, label="(none)", time="(none)")
     assert "temperature is missing" not in encoder.get_feature_names_out()
     model = Gaussian().fit(dataset.X)
-    words, others = (views.reasons(model, dataset, r)["words"].tolist() for r in (row, row - 1))
+    words, others = (sentences(model, dataset, r).values() for r in (row, row - 1))
     assert any(text.startswith("temperature is missing, usually") for text in words)
     assert any("for temperature missing" in text for text in words)
     assert not any("temperature is missing" in text or "temperature missing" in text for text in others)
     score = float(anomaly_scores(model, dataset.X[[row]])[0])
     mended = views.repaired(model, dataset, row, score - 1.0)
-    assert "temperature from missing to" in str(mended["sentence"]) and mended["old"].tolist() == ["missing"]
+    assert "temperature from missing to" in mended.sentence and [edit.old for edit in mended.edits] == ["missing"]
 
 
 def test_a_context_reads_as_its_level():
@@ -166,13 +170,13 @@ def test_a_context_reads_as_its_level():
     dataset, _ = make_table_dataset(frame, label="(none)", time="(none)", roles=f"context={position['machine']}")
     assert dataset.context is not None and dataset.sources()[0].stop == 1
     found = views.reasons(Gaussian().fit(dataset.X), dataset, 3)
-    assert found["value"][found["name"].tolist().index("machine")] == frame.loc[3, "machine"]
+    assert {reason.name: reason.told for reason in found.reasons}["machine"] == frame.loc[3, "machine"]
 
     X = np.column_stack([np.random.default_rng(0).normal(size=50), np.arange(50) % 2])
     plain = Dataset(X, ("x", "kind"), context=1, levels=("low", "high"))
     assert plain.table(X[:3])["kind"].tolist() == ["low", "high", "low"]
     found = views.reasons(Gaussian().fit(X), plain, 1)
-    assert found["value"][found["name"].tolist().index("kind")] == "high"
+    assert {reason.name: reason.told for reason in found.reasons}["kind"] == "high"
 
 
 def test_of_many_levels_one_is_told_as_rare_only_if_it_is():
@@ -184,11 +188,11 @@ def test_of_many_levels_one_is_told_as_rare_only_if_it_is():
     assert dataset.split[3] == 0 and dataset.split[4] == 0
     assert dataset.columns[0] == "user (rarity)"
     model = Gaussian().fit(dataset.X)
-    rare, common = (dict(zip(*(views.reasons(model, dataset, r)[c] for c in ("name", "words")))) for r in (3, 4))
+    rare, common = (sentences(model, dataset, r) for r in (3, 4))
     assert rare["user"].startswith("user stranger is rarer than usual: u")
     common_user = frame["user"].value_counts().index[0]
     row = int(frame.index[frame["user"] == common_user][0])
-    words = dict(zip(*(views.reasons(model, dataset, row)[c] for c in ("name", "words"))))["user"]
+    words = sentences(model, dataset, row)["user"]
     assert words.startswith((f"user {common_user} is no rarer than usual: u", f"user {common_user} is usual"))
     assert "(rarity)" not in " ".join([*rare.values(), *common.values()])
 
@@ -224,5 +228,5 @@ def test_the_encoder_changes_neither_digest_nor_contributions_of_single_features
     bare = Dataset(dataset.X, dataset.columns, split=dataset.split)
     assert dataset.digest() == bare.digest() and len(encoder.columns_) == 3
     model = Gaussian().fit(dataset.X)
-    one, other = (views.reasons(model, d, 5) for d in (dataset, bare))
-    assert np.array_equal(one["contribution"], other["contribution"]) and one["name"].tolist() == other["name"].tolist()
+    one, other = (views.reasons(model, d, 5).reasons for d in (dataset, bare))
+    assert [(r.name, r.contribution) for r in one] == [(r.name, r.contribution) for r in other]

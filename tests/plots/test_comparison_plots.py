@@ -4,6 +4,7 @@ import numpy as np
 
 from flowlab.evaluation.comparison import Standing
 from flowlab.plots import comparison, reconstruction
+from flowlab.views.reconstruction import ReconstructionMap
 
 
 def standing(name, auroc=np.nan, log_likelihood=np.nan, trivial=False):
@@ -59,11 +60,11 @@ def test_agreement_shows_its_numbers():
 
 def test_maps_show_errors_arrows_and_manifold_beside_the_density():
     line = np.linspace(0, 1, 5)
-    picture = {
-        "window": np.array([0, 1, 0, 1.0]), "x": line, "y": line, "error": np.ones((5, 5)),
-        "tail": np.zeros((4, 2)), "tip": np.ones((4, 2)), "manifold": np.zeros((9, 2)),
-    }  # fmt: skip
-    density = {"window": picture["window"], "x": line, "y": line, "log_density": np.zeros((5, 5))}
+    picture = ReconstructionMap(
+        window=(0.0, 1.0, 0.0, 1.0), x=line, y=line, error=np.ones((5, 5)),
+        tail=np.zeros((4, 2)), tip=np.ones((4, 2)), manifold=np.zeros((9, 2)),
+    )  # fmt: skip
+    density = {"window": np.array(picture.window), "x": line, "y": line, "log_density": np.zeros((5, 5))}
     fig = reconstruction.error_beside_density({"AE": picture}, {"flow": density}, np.zeros((3, 2)))
     assert [trace.type for trace in fig.data].count("heatmap") == 2
     assert [note.text for note in fig.layout.annotations] == ["error of AE", "log-density of flow"]

@@ -5,6 +5,7 @@ import pytest
 
 from flowlab.detection import rules, timeline
 from flowlab.detection.metrics import score_bins
+from flowlab.explain.attribution import Reason
 from flowlab.plots import attribution, threshold
 from flowlab.plots import threshold as plots
 from flowlab.plots.score_axis import ScoreAxis, bin_edges
@@ -77,14 +78,18 @@ def test_rules_that_refuse_are_left_out_of_the_picture():
 
 
 def test_empty_pictures_keep_axes_and_titles():
-    assert attribution.reasons_bars([], np.array([]), "nats").layout.xaxis.title.text
+    assert attribution.reasons_bars([], "nats").layout.xaxis.title.text
     assert threshold.agreement_heatmap([], np.empty((0, 0))).data
     fig = threshold.rules_picture(ScoreAxis(), [], np.array([]), [], np.array([]), 0.0, 1.0, 0.5)
     assert fig.layout.xaxis.title.text == "anomaly score"
 
 
+def reason(name, contribution):
+    return Reason(1.0, 0.0, None, None, "1", "0", False, f"{name} 1, usually 0", 0, name, contribution)
+
+
 def test_bars_and_curves_carry_units():
-    fig = attribution.reasons_bars(["a", "b"], np.array([2.0, -1.0]), "nats")
+    fig = attribution.reasons_bars([reason("a", 2.0), reason("b", -1.0)], "nats")
     assert "nats" in fig.layout.xaxis.title.text and list(fig.data[0].y) == ["a", "b"]
     grid = np.linspace(0, 1, 5)
     band = np.vstack([grid - 0.1, grid + 0.1])

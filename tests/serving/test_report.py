@@ -11,7 +11,7 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.rules import manual
 from flowlab.detection.scored import Evidence
-from flowlab.plots import attribution as plots
+from flowlab.plots import threshold as plots
 from flowlab.plots.html import figures_html
 from flowlab.records import RunSpec, Spec
 from flowlab.serving.report import detection_report, meaning
@@ -28,7 +28,7 @@ def _evidence(labels=True):
 
 def test_the_report_says_what_the_threshold_means():
     evidence = _evidence()
-    figures = figures_html([("reasons", plots.reasons_bars(["a"], np.array([1.0]), "nats"))])
+    figures = figures_html([("agreement", plots.agreement_heatmap(["a"], np.ones((1, 1))))])
     page = detection_report(
         "plant", RunSpec(Spec("moons"), Spec("spline"), 3), evidence, evidence.choose("f_beta"), figures
     ).decode()
@@ -46,7 +46,7 @@ def test_no_markup_from_data_gets_through():
 
 
 def test_it_loads_nothing_from_elsewhere():
-    figures = figures_html([("a", plots.reasons_bars(["a"], np.array([1.0]), "nats"))] * 2)
+    figures = figures_html([("a", plots.agreement_heatmap(["a"], np.ones((1, 1))))] * 2)
     assert not re.search(r'<(script|link)[^>]+(src|href)="http', figures[0][1] + figures[1][1])
     assert len(figures[0][1]) > 1_000_000 > len(figures[1][1])
 

@@ -1,9 +1,12 @@
 """Arrays of the Compare page: rivals, costs, reconstruction maps, two-sample tests, the badge."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 from flowlab import catalog, views
+from flowlab.evaluation.trust import audit
 from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.models.classical.density import Gaussian
@@ -27,27 +30,34 @@ def vae(moons):
 
 def test_trivial_rivals_score_every_row_and_name_the_column(moons, autoencoder):
     rivals = views.trivial_rivals(autoencoder, moons)
-    assert rivals["anomaly_score"].shape == (5, 3000)
-    assert "random score" in rivals["name"]
-    assert rivals["name"][-1].removeprefix("column ").removesuffix(" alone (hindsight)") in moons.columns
+    names = [rival.name for rival in rivals]
+    assert len(names) == 5 and "random score" in names
+    assert names[-1].removeprefix("column ").removesuffix(" alone (hindsight)") in moons.columns
+    for rival in rivals:
+        assert rival.trivial and rival.data == moons.digest() and rival.fit_seconds > 0
+        assert len(rival.anomaly_score) == len(rival.y) == (moons.split == 2).sum()
+    z = (moons.X - moons.part("train").mean(0)) / moons.part("train").std(0)
+    np.testing.assert_allclose(rivals[0].anomaly_score, np.abs(z).max(1)[moons.split == 2])
+    assert np.isnan(rivals[-1].score_seconds)
 
 
 def test_reconstruction_is_the_autoencoders_error(moons, autoencoder, vae):
-    np.testing.assert_allclose(views.reconstruction(autoencoder, moons)["error"], autoencoder.anomaly_score(moons.X))
-    assert set(views.reconstruction(vae, moons)) == {"error", "log_likelihood", "elbo", "kl", "norm"}
+    np.testing.assert_allclose(views.reconstruction(autoencoder, moons).error, autoencoder.anomaly_score(moons.X))
+    assert views.reconstruction(autoencoder, moons).kl is None
+    np.testing.assert_array_equal(views.reconstruction(vae, moons).kl, vae.kl(moons.X))
     with pytest.raises(ValueError, match="Gaussian does not reconstruct"):
         views.reconstruction(Gaussian().fit(moons.X), moons)
 
 
 def test_map_of_reconstructions_agrees_with_the_model(moons, autoencoder, vae):
     picture = views.reconstruction_map(autoencoder, moons, n=20)
-    corner = np.array([[picture["x"][3], picture["y"][7]]])
-    assert picture["error"][7, 3] == pytest.approx(autoencoder.reconstruction_error(corner)[0])
-    np.testing.assert_allclose(picture["tip"], autoencoder.reconstruct(picture["tail"]))
-    assert np.abs(autoencoder.reconstruct(picture["manifold"]) - picture["manifold"]).mean() < 0.5
+    corner = np.array([[picture.x[3], picture.y[7]]])
+    assert picture.error[7, 3] == pytest.approx(autoencoder.reconstruction_error(corner)[0])
+    np.testing.assert_allclose(picture.tip, autoencoder.reconstruct(picture.tail))
+    assert np.abs(autoencoder.reconstruct(picture.manifold) - picture.manifold).mean() < 0.5
     picture = views.reconstruction_map(vae, moons)
-    assert np.isnan(picture["manifold"]).any()
-    assert picture["mean"].shape == picture["spread"].shape == (150, 2)
+    assert np.isnan(picture.manifold).any()
+    assert picture.mean.shape == picture.spread.shape == (150, 2)
     table = type(moons)(np.random.default_rng(0).normal(size=(100, 3)), ("a", "b", "c"))
     with pytest.raises(ValueError, match="two features"):
         views.reconstruction_map(Autoencoder(n_steps=5).fit(table.X), table)
@@ -55,14 +65,14 @@ def test_map_of_reconstructions_agrees_with_the_model(moons, autoencoder, vae):
 
 def test_two_samples_of_one_distribution_and_of_two(moons, autoencoder):
     same = views.two_samples(autoencoder, moons, "train", "test")
-    assert same["effect"][3] == pytest.approx(0.5, abs=0.08)
+    assert same[3].effect == pytest.approx(0.5, abs=0.08)
     other = views.two_samples(autoencoder, moons, "test", "samples")
-    assert other["p_value"].min() < 0.02
+    assert min(test.p_value for test in other) < 0.02
     with pytest.raises(ValueError, match="must be train, validation, test or samples"):
         views.two_samples(autoencoder, moons, "test", "dreams")
 
 
-def test_trust_and_cost_are_arrays_without_objects(moons, autoencoder):
-    for arrays in (views.trust(autoencoder, moons), views.cost(autoencoder, moons)):
-        assert all(array.dtype.kind in "fiU" for array in arrays.values())
-    assert views.cost(autoencoder, moons)["n_parameters"] == autoencoder.parameters_.size
+def test_trust_and_cost_travel_between_processes(moons, autoencoder):
+    findings, cost = pickle.loads(pickle.dumps((views.trust(autoencoder, moons), views.cost(autoencoder, moons))))
+    assert findings == tuple(audit(autoencoder, moons, 0))
+    assert cost.n_parameters == autoencoder.parameters_.size and cost.score_seconds > 0

@@ -18,7 +18,6 @@ from flowlab.evaluation.comparison import (
     held_out,
     leaderboard,
     score_held_out,
-    score_rivals,
 )
 from flowlab.models.base import FlowModel, LatentModel
 from flowlab.records import RunSpec
@@ -54,7 +53,7 @@ class Compared:
 
     def reconstruction(self, name: str) -> np.ndarray:
         """Squared reconstruction error of the compared rows, (n,)."""
-        return services.Trained(self.runs[name]).view(views.reconstruction)["error"][self.rows]
+        return services.Trained(self.runs[name]).view(views.reconstruction).error[self.rows]
 
 
 def reconstructs(spec: RunSpec) -> bool:
@@ -138,15 +137,14 @@ def scored(run: Run, name: str) -> Scored:
         catalog.make_model(run.spec.model).is_density,
         data=_digest(run.spec.data.to_json(), run.spec.seed, run.spec),
         fit_seconds=run.events[-1].seconds if run.events else float("nan"),
-        score_seconds=float(cost["score_seconds"]),
-        n_parameters=int(cost["n_parameters"]),
+        score_seconds=cost.score_seconds,
+        n_parameters=cost.n_parameters,
     )
 
 
 def trivial_rivals(run: Run) -> dict[str, Scored]:
     """The one-line rivals on the data of a finished run."""
-    data = _digest(run.spec.data.to_json(), run.spec.seed, run.spec)
-    return score_rivals(services.dataset(run.spec), services.Trained(run).view(views.trivial_rivals), data)
+    return {rival.name: rival for rival in services.Trained(run).view(views.trivial_rivals)}
 
 
 def seed_specs(runs: list[Run]) -> list[RunSpec]:

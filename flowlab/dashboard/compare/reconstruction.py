@@ -33,7 +33,6 @@ def maps(compared: Compared) -> None:
         "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, "
         "arrows show whither the autoencoder pulls a point."
     )
-    if coder and "mean" in maps[coder]:
-        arrays = maps[coder]
-        fig = code_plots.codes(arrays["mean"], arrays["spread"], None, dark=state.is_dark())
+    if coder and maps[coder].mean is not None:
+        fig = code_plots.codes(maps[coder].mean, maps[coder].spread, None, dark=state.is_dark())
         st.plotly_chart(fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")

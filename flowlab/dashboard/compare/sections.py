@@ -88,8 +88,8 @@ def _values(compared: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
 def _reasons(compared: Compared, name: str, rows: np.ndarray) -> list[str]:
     """The strongest reason of each row in the eyes of one model; for the first few rows, since it takes a while."""
     explained = tuple(int(r) for r in rows[:REASONED])
-    arrays = services.Trained(compared.runs[name]).view(views.top_reasons, rows=explained, n_reasons=1)
-    return [*(str(w) for w in arrays["words"][:, 0]), *[""] * (len(rows) - len(explained))]
+    found = services.Trained(compared.runs[name]).view(views.top_reasons, rows=explained, n_reasons=1)
+    return ["".join(found.get(int(row), ())) for row in rows]
 
 
 def _agreement(compared: Compared) -> None:
@@ -178,11 +178,9 @@ def _samples(compared: Compared) -> None:
         "training rows (the yardstick)": services.Trained(first).view(views.two_samples, first="test", second="train")
     }
     tests |= {name: services.Trained(run).view(views.two_samples) for name, run in drawing.items()}
-    for name, arrays in tests.items():
-        line = {"held-out rows against": name}
-        for test, effect, p in zip(arrays["name"], arrays["effect"], arrays["p_value"]):
-            line[f"{test}"] = f"{formatting.number(float(effect))} (p {p:.3f})"
-        lines.append(line)
+    for name, results in tests.items():
+        effects = {test.name: f"{formatting.number(test.effect)} (p {test.p_value:.3f})" for test in results}
+        lines.append({"held-out rows against": name, **effects})
     st.dataframe(pd.DataFrame(lines), hide_index=True, width="stretch", height="content")
     st.caption(
         "Read the effect first: with thousands of rows any model fails any test. The classifier's effect is an AUROC, "

@@ -73,20 +73,20 @@ def _loss(run: Run) -> float:
 
 def _error(run: Run) -> float:
     dataset = services.dataset(run.spec)
-    return float(services.Trained(run).view(views.reconstruction)["error"][held_out(dataset)].mean())
+    return float(services.Trained(run).view(views.reconstruction).error[held_out(dataset)].mean())
 
 
 def _rate(run: Run) -> float:
     dataset = services.dataset(run.spec)
-    return float(services.Trained(run).view(views.reconstruction)["kl"][held_out(dataset)].mean())
+    return float(services.Trained(run).view(views.reconstruction).kl[held_out(dataset)].mean())
 
 
 def _sample_auroc(run: Run) -> float:
-    return float(services.Trained(run).view(views.two_samples)["effect"][3])
+    return services.Trained(run).view(views.two_samples)[-1].effect  # the classifier's
 
 
 def _score_seconds(run: Run) -> float:
-    return float(services.Trained(run).view(views.cost)["score_seconds"])
+    return services.Trained(run).view(views.cost).score_seconds
 
 
 _MEASURES: dict[str, Callable[[Run], float]] = {

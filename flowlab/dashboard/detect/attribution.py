@@ -119,24 +119,24 @@ def _reasons(evidence: Evidence, trained: services.Trained, row: int, threshold:
     flagged = "flagged" if evidence.scores[row] >= threshold.value else "not flagged"
     st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(float(evidence.scores[row]))} · {flagged}")
     try:
-        attribution = trained.view(views.reasons, row=int(row))
+        explanation = trained.view(views.reasons, row=int(row))
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
-    st.markdown(formatting.escaped(str(attribution["sentence"])))
+    st.markdown(formatting.escaped(explanation.sentence))
     in_nats = catalog.make_model(state.spec().model).is_density or evidence.level_calibration is not None
     unit = "nats" if in_nats else "units of the score"
-    fig = plots.reasons_bars(attribution["name"], attribution["contribution"], unit, state.is_dark(), n_shown=6)
-    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=str(attribution["sentence"]))
-    names = {"column": "name", "value": "value", "usual": "usual"}
-    st.dataframe(pd.DataFrame({shown: attribution[name][:6] for shown, name in names.items()}), hide_index=True)
+    fig = plots.reasons_bars(explanation.reasons, unit, state.is_dark(), n_shown=6)
+    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=explanation.sentence)
+    shown = [(reason.name, reason.told, reason.usual) for reason in explanation.reasons[:6]]
+    st.dataframe(pd.DataFrame(shown, columns=["column", "value", "usual"]), hide_index=True)
     st.caption(
         "Usual: the central 80 % of numbers and dates, or the commonest categories, among 24 training rows that "
         "resemble this one in all other columns."
     )
     _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):
-        st.dataframe(original(evidence).iloc[attribution["similar"]], column_config={"_index": "row"})
+        st.dataframe(original(evidence).iloc[list(explanation.similar)], column_config={"_index": "row"})
 
 
 def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
@@ -155,7 +155,7 @@ def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
-    st.markdown(formatting.escaped(str(counterfactual["sentence"])))
+    st.markdown(formatting.escaped(counterfactual.sentence))
 
 
 def _downloads(
@@ -219,14 +219,13 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _asker(trained: services.Trained, rows: np.ndarray) -> Callable[[], dict[int, list[str]]]:
+def _asker(trained: services.Trained, rows: np.ndarray) -> Callable[[], dict[int, tuple[str, ...]]]:
     """A function that gets the reasons of these rows when the download is pressed, not before."""
     runner, run_id, snapshot = services.runner(), trained.run.run_id, trained.snapshot
 
-    def ask() -> dict[int, list[str]]:
+    def ask() -> dict[int, tuple[str, ...]]:
         if not len(rows):
             return {}
-        arrays = runner.call(run_id, views.top_reasons, snapshot=snapshot, rows=tuple(int(r) for r in rows))
-        return {int(r): list(texts) for r, texts in zip(arrays["rows"], arrays["words"], strict=True)}
+        return runner.call(run_id, views.top_reasons, snapshot=snapshot, rows=tuple(rows.tolist()))
 
     return ask

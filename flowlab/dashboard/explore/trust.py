@@ -7,6 +7,7 @@ import streamlit as st
 from flowlab import formatting, views
 from flowlab.dashboard.explore import faults
 from flowlab.dashboard.explore.scene import Scene
+from flowlab.evaluation.finding import overall
 
 MARKS = {"green": ":green[**●**]", "amber": ":orange[**▲**]", "red": ":red[**■**]"}
 VERDICTS = {
@@ -18,19 +19,16 @@ VERDICTS = {
 
 def panel(scene: Scene) -> None:
     """The verdict, one line per finding, and faults to try it on."""
-    arrays = scene.view(views.trust)
-    measured = [str(name) for name in arrays["name"]]
+    findings = scene.view(views.trust)
+    measured = [finding.name for finding in findings]
     faults.notice(measured)
-    levels = [str(level) for level in arrays["level"]]
-    worst = next((level for level in ("red", "amber", "green") if level in levels), "green")
+    worst = overall(findings)
     st.markdown(f"{MARKS[worst]} **{VERDICTS[worst]}**")
-    for name, value, unit, level, sentence in zip(
-        *(arrays[key] for key in ("name", "value", "unit", "level", "sentence")), strict=True
-    ):
+    for finding in findings:
         mark, what, why = st.columns([0.3, 2.2, 6], vertical_alignment="top")
-        mark.markdown(MARKS[str(level)])
-        number = formatting.escaped(f"{formatting.number(float(value)) if value else 0} {unit}".strip())
-        what.markdown(f"**{formatting.escaped(name)}**  \n{number}")
-        why.markdown(formatting.escaped(sentence))
+        mark.markdown(MARKS[finding.level])
+        number = f"{formatting.number(finding.value) if finding.value else 0} {finding.unit}".strip()
+        what.markdown(f"**{formatting.escaped(finding.name)}**  \n{formatting.escaped(number)}")
+        why.markdown(formatting.escaped(finding.sentence))
     st.caption("Green ●, amber ▲, red ■. Measured from the model's outputs alone, on rows it was not trained on.")
     faults.panel(scene, measured)
