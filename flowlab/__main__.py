@@ -358,11 +358,11 @@ def _numbers(texts: Sequence[str]) -> dict[str, float]:
 
 def _quality(evidence: Evidence, part: str, threshold: float) -> str:
     curves = evidence.curves(part)
-    at = {name: float(value) for name, value in curves.at(threshold).items()}
-    line = f"{part + ' rows:':<17}{int(at['flagged']):,} of {len(curves.ordered):,} flagged"
+    at = curves.at(threshold)
+    line = f"{part + ' rows:':<17}{at.flagged:,} of {len(curves.ordered):,} flagged"
     if not curves.has_labels:
         return line
-    known = {"precision": at["precision"], "recall": at["recall"], "AUROC": curves.auroc()}
+    known = {"precision": at.precision, "recall": at.recall, "AUROC": curves.auroc()}
     return line + "".join(f", {name} {value:.3f}" for name, value in known.items() if np.isfinite(value))
 
 

@@ -80,8 +80,8 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
     if refused:
         return refused
     curves = threshold_curves(scores, y)
-    gain = curves.at(_choices(curves), beta)["f_beta"]
-    everything = float(curves.at(-np.inf, beta)["f_beta"])
+    gain = curves.at(_choices(curves), beta).f_beta
+    everything = float(curves.at(-np.inf, beta).f_beta)
     if np.nanmax(gain) <= everything:
         sentence = (
             f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on {len(curves.ordered):,} "
@@ -89,10 +89,10 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
         )
         return refusal("f_beta", sentence, parameters, len(curves.ordered))
     value, plateau = _best(curves, gain)
-    at = {name: float(values) for name, values in curves.at(value, beta).items()}
+    at = curves.at(value, beta)
     sentence = (
-        f"Highest F{plain(beta)} on {len(curves.ordered):,} rows: {at['f_beta']:.3f}, with precision "
-        f"{at['precision']:.3f} and recall {at['recall']:.3f}."
+        f"Highest F{plain(beta)} on {len(curves.ordered):,} rows: {at.f_beta:.3f}, with precision "
+        f"{at.precision:.3f} and recall {at.recall:.3f}."
     )
     return Threshold(value, "f_beta", sentence, parameters, plateau=plateau, n_rows=len(curves.ordered))
 
@@ -114,23 +114,23 @@ def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
         return refused
     curves = threshold_curves(scores, y)
     at = curves.at(_choices(curves))
-    allowed = np.nan_to_num(at["precision"], nan=-1.0) >= precision
+    allowed = np.nan_to_num(at.precision, nan=-1.0) >= precision
     n_rows = len(curves.ordered)
     if not allowed.any():
-        best = float(np.nanmax(at["precision"]))
+        best = float(np.nanmax(at.precision))
         sentence = (
             f"No threshold reaches a precision of {precision:.2f} on {n_rows:,} rows; the best is {best:.3f}. "
             "Ask for less precision."
         )
         return refusal("precision", sentence, parameters, n_rows)
     # among equal recalls the higher precision wins
-    value, plateau = _best(curves, np.where(allowed, at["recall"] + 1e-9 * np.nan_to_num(at["precision"]), -np.inf))
+    value, plateau = _best(curves, np.where(allowed, at.recall + 1e-9 * np.nan_to_num(at.precision), -np.inf))
     reached = curves.at(value)
     sentence = (
         f"Highest recall at a precision of at least {precision:.2f} on {n_rows:,} rows: recall "
-        f"{float(reached['recall']):.3f}, precision {float(reached['precision']):.3f}."
+        f"{reached.recall:.3f}, precision {reached.precision:.3f}."
     )
-    few = int(reached["flagged"])
+    few = int(reached.flagged)
     caution = f"It rests on {few} flagged rows only." if few < 10 else ""
     return Threshold(value, "precision", sentence, parameters, caution, plateau, n_rows)
 

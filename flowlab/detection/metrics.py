@@ -33,6 +33,46 @@ class Confusion:
 
 
 @dataclass(frozen=True, eq=False)
+class Measures:
+    """What thresholds do, as arrays of one shape; without labels all but the first two are None.
+
+    Attributes
+    ----------
+    flagged, flagged_share : rows from the threshold on, and their share of all rows
+    false_alarms, missed : normal rows that are flagged, anomalies that are not
+    precision, recall, false_alarm_rate : 0 to 1; nan without a denominator, as the precision of no alarm
+    f_beta : F-beta (van Rijsbergen 1979), 0 to 1; nan only where there is neither an anomaly nor an alarm
+    cost : in the unit of the cost model's prices, None where it is not known
+    """
+
+    flagged: np.ndarray
+    flagged_share: np.ndarray
+    false_alarms: np.ndarray | None = None
+    missed: np.ndarray | None = None
+    precision: np.ndarray | None = None
+    recall: np.ndarray | None = None
+    false_alarm_rate: np.ndarray | None = None
+    f_beta: np.ndarray | None = None
+    cost: np.ndarray | None = None
+
+    @classmethod
+    def of_counts(cls, caught, false, n_anomalous, n_normal, cost=None, beta: float = 1.0) -> Measures:
+        """From flagged anomalies and flagged normal rows, and how many there are of either; all can be broadcast."""
+        flagged, missed, weight = caught + false, n_anomalous - caught, beta**2
+        return cls(
+            flagged=flagged,
+            flagged_share=flagged / (n_anomalous + n_normal),
+            false_alarms=false,
+            missed=missed,
+            precision=ratio(caught, flagged),
+            recall=ratio(caught, n_anomalous),
+            false_alarm_rate=ratio(false, n_normal),
+            f_beta=ratio((1 + weight) * caught, (1 + weight) * caught + weight * missed + false),
+            cost=cost,
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class ThresholdCurves:
     """All curves against the threshold; any threshold is answered in O(log n). Made by `threshold_curves`.
 
@@ -62,31 +102,15 @@ class ThresholdCurves:
         caught, false = int(_at_least(self.anomalous, threshold)), int(_at_least(self.normal, threshold))
         return Confusion(caught, false, len(self.anomalous) - caught, len(self.normal) - false)
 
-    def at(self, thresholds, beta: float = 1.0) -> dict[str, np.ndarray]:
-        """Every measure at each threshold, as arrays by name, of the shape of `thresholds`.
-
-        Always `flagged` (rows) and `flagged_share`. With labels `false_alarms`, `missed` (rows), `precision`,
-        `recall`, `false_alarm_rate`, `f_beta` and `cost`. A ratio without a denominator is nan: the precision of
-        no alarm, the recall of no anomaly.
-        """
+    def at(self, thresholds, beta: float = 1.0) -> Measures:
+        """Every measure at each threshold, of the shape of `thresholds`; `beta` is that of F-beta."""
         thresholds = np.asarray(thresholds, np.float64)
-        flagged = self.flagged(thresholds)
-        measures = {"flagged": flagged, "flagged_share": flagged / len(self.ordered)}
         if not self.has_labels:
-            return measures
+            flagged = self.flagged(thresholds)
+            return Measures(flagged, flagged / len(self.ordered))
         caught, false = _at_least(self.anomalous, thresholds), _at_least(self.normal, thresholds)
-        missed = len(self.anomalous) - caught
-        weight = beta**2
-        return measures | {
-            "false_alarms": false,
-            "missed": missed,
-            "precision": ratio(caught, flagged),
-            "recall": ratio(caught, np.full_like(caught, len(self.anomalous))),
-            "false_alarm_rate": ratio(false, np.full_like(false, len(self.normal))),
-            # F-beta, van Rijsbergen (1979): nan only where there is neither an anomaly nor an alarm
-            "f_beta": ratio((1 + weight) * caught, (1 + weight) * caught + weight * missed + false),
-            "cost": self.costs.cost(thresholds),
-        }
+        cost = self.costs.cost(thresholds)
+        return Measures.of_counts(caught, false, len(self.anomalous), len(self.normal), cost, beta)
 
     def distinct(self) -> np.ndarray:
         """Every threshold that makes a difference, ascending: the distinct scores and one above them all."""
@@ -103,13 +127,13 @@ class ThresholdCurves:
         """False-alarm rate, recall and threshold of the ROC curve, from flagging nothing to everything; with labels."""
         thresholds = self.distinct()[::-1]
         at = self.at(thresholds)
-        return at["false_alarm_rate"], at["recall"], thresholds
+        return at.false_alarm_rate, at.recall, thresholds
 
     def precision_recall(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Recall, precision and threshold, from flagging nothing (precision nan) to everything; needs labels."""
         thresholds = self.distinct()[::-1]
         at = self.at(thresholds)
-        return at["recall"], at["precision"], thresholds
+        return at.recall, at.precision, thresholds
 
     def auroc(self) -> float:
         """Probability that an anomaly scores above a normal row, ties half; nan when one of them is missing."""
@@ -139,7 +163,7 @@ def threshold_curves(scores, y=None, cost: CostModel | None = None, position=Non
     position : (n,) row numbers or times in which the cost model's tolerance is measured
 
     >>> curves = threshold_curves([0.1, 0.4, 0.9, 0.8], [0, 0, 1, 0])
-    >>> curves.at([0.8])["precision"].tolist(), curves.auroc()
+    >>> curves.at([0.8]).precision.tolist(), curves.auroc()
     ([0.5], 1.0)
     """
     scores, y = check_scores(scores, y)

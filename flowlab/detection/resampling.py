@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from flowlab.detection.cost import row_positions
-from flowlab.detection.metrics import ThresholdCurves, ratio
+from flowlab.detection.metrics import Measures, ThresholdCurves
 from flowlab.detection.rules import RULES, choose
 from flowlab.detection.threshold import Threshold, check_scores
 
@@ -20,8 +20,8 @@ def bootstrap_bands(
     level: float = 0.95,
     beta: float = 1.0,
     random_state: int = 0,
-) -> dict[str, np.ndarray]:
-    """Bootstrap bands of every curve: name -> (2, n_thresholds), lower and upper.
+) -> Measures:
+    """Bootstrap bands of every curve: each measure but the false and missed rows as (2, n_thresholds), lower and upper.
 
     Parameters
     ----------
@@ -40,27 +40,30 @@ def bootstrap_bands(
     rng = np.random.default_rng(random_state)
     if curves.has_labels:
         caught, false = _resampled_counts([curves.anomalous, curves.normal], thresholds, n_boot, rng)
-        n_anomalous, n_normal = caught[:, :1], false[:, :1]
-        weight, missed = beta**2, n_anomalous - caught[:, 1:]
-        caught, false = caught[:, 1:], false[:, 1:]
-        drawn = {
-            "flagged_share": (caught + false) / len(curves.ordered),
-            "precision": ratio(caught, caught + false),
-            "recall": ratio(caught, np.broadcast_to(n_anomalous, caught.shape)),
-            "false_alarm_rate": ratio(false, np.broadcast_to(n_normal, false.shape)),
-            "f_beta": ratio((1 + weight) * caught, (1 + weight) * caught + weight * missed + false),
-        }
-        costs = curves.costs
+        cost, costs = None, curves.costs
         if not costs.model.c_late:
             groups = [costs.alone, costs.best_near]
             alone, near = _resampled_counts(groups, thresholds, n_boot, rng, len(curves.ordered))
-            drawn["cost"] = costs.model.c_alarm * alone[:, 1:] + costs.model.c_missed * (near[:, :1] - near[:, 1:])
+            cost = costs.model.c_alarm * alone[:, 1:] + costs.model.c_missed * (near[:, :1] - near[:, 1:])
+        drawn = Measures.of_counts(caught[:, 1:], false[:, 1:], caught[:, :1], false[:, :1], cost, beta)
     else:
         (flagged,) = _resampled_counts([curves.ordered], thresholds, n_boot, rng)
-        drawn = {"flagged_share": flagged[:, 1:] / len(curves.ordered)}
-    tails = [(1 - level) / 2, (1 + level) / 2]
+        drawn = Measures(flagged[:, 1:], flagged[:, 1:] / len(curves.ordered))
+
+    def band(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else _quantiles(values, [(1 - level) / 2, (1 + level) / 2])
+
     with np.errstate(all="ignore"):
-        return {name: _quantiles(values, tails) for name, values in drawn.items()}
+        flagged = band(drawn.flagged)
+        return Measures(
+            flagged=flagged,
+            flagged_share=flagged / len(curves.ordered),
+            precision=band(drawn.precision),
+            recall=band(drawn.recall),
+            false_alarm_rate=band(drawn.false_alarm_rate),
+            f_beta=band(drawn.f_beta),
+            cost=band(drawn.cost),
+        )
 
 
 def bootstrap_interval(

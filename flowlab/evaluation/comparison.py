@@ -50,25 +50,31 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A line of the leaderboard: means over seeds, each with its spread.
+class Measured:
+    """A mean over seeds and its standard deviation: over seeds, or, with one seed, over bootstrap samples of the rows.
 
-    `spread` maps a measure to its standard deviation over seeds, or, with one seed, to the standard deviation over
-    bootstrap samples of the rows (`over_seeds` says which). Measures without meaning are nan.
+    Both are nan where the measure has no meaning, the second also where it is not known.
     """
 
+    mean: float
+    spread: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A line of the leaderboard; `over_seeds` says whether spreads are those over seeds. Units are as in `Scored`."""
+
     name: str
-    auroc: float
-    average_precision: float
-    precision_at_k: float
-    log_likelihood: float
-    fit_seconds: float
-    score_seconds: float
+    auroc: Measured
+    average_precision: Measured
+    precision_at_k: Measured
+    log_likelihood: Measured
+    fit_seconds: Measured
+    score_seconds: Measured
     n_parameters: int
     trivial: bool
     n_seeds: int
     over_seeds: bool
-    spread: Mapping[str, float]
 
 
 def held_out(dataset: Dataset) -> np.ndarray:
@@ -139,12 +145,26 @@ def leaderboard(groups: Mapping[str, Sequence[Scored]], k: int | None = None) ->
     board = [_standing(name, runs, k) for name, runs in groups.items()]
 
     def order(standing: Standing) -> tuple[float, float]:
-        return (-np.nan_to_num(standing.auroc, nan=-1.0), -np.nan_to_num(standing.log_likelihood, nan=-1e300))
+        return (-np.nan_to_num(standing.auroc.mean, nan=-1.0), -np.nan_to_num(standing.log_likelihood.mean, nan=-1e300))
 
     return sorted(board, key=order)
 
 
-def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class DetectionMeasures:
+    """How well scores detect labelled anomalies; nan unless both labels occur.
+
+    Attributes
+    ----------
+    auroc, average_precision, precision_at_k : a number each, or (m,) for m ways of weighting the rows
+    """
+
+    auroc: np.ndarray
+    average_precision: np.ndarray
+    precision_at_k: np.ndarray
+
+
+def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | None = None) -> DetectionMeasures:
     """AUROC, average precision and precision at k, ties counted by their average; nan unless both labels occur.
 
     Parameters
@@ -153,22 +173,19 @@ def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | No
     k : number of highest scores for the precision at k; by default the number of anomalies
     weights : (m, n) how often each row counts; the measures are then (m,), else ()
 
-    >>> {name: float(value) for name, value in detection_measures([3, 2, 1, 1], [1, 0, 1, 0], k=3).items()}
-    {'auroc': 0.625, 'average_precision': 0.75, 'precision_at_k': 0.5}
+    >>> found = detection_measures([3, 2, 1, 1], [1, 0, 1, 0], k=3)
+    >>> print(found.auroc, found.average_precision, found.precision_at_k)
+    0.625 0.75 0.5
     """
     is_anomaly = np.asarray(y) == 1
     anomalies, normal = alarm_counts(scores, is_anomaly, weights)
     caught, flagged = anomalies.cumsum(1), (anomalies + normal).cumsum(1)
     k = k or max(1, int(is_anomaly.sum()))
     looked_at = np.array([np.interp(k, np.r_[0, f], np.r_[0, c]) for c, f in zip(caught, flagged)])
-    measures = {
-        "auroc": area_under_roc(anomalies, normal),
-        "average_precision": area_under_steps(anomalies, normal),
-        "precision_at_k": looked_at / np.minimum(k, flagged[:, -1]),
-    }
-    both = np.isfinite(measures["auroc"])
-    measures = {name: np.where(both, values, np.nan) for name, values in measures.items()}
-    return measures if weights is not None else {name: values[0] for name, values in measures.items()}
+    auroc = area_under_roc(anomalies, normal)
+    measures = (auroc, area_under_steps(anomalies, normal), looked_at / np.minimum(k, flagged[:, -1]))
+    measures = [np.where(np.isfinite(auroc), values, np.nan) for values in measures]
+    return DetectionMeasures(*(values if weights is not None else values[0] for values in measures))
 
 
 def verdict(board: Sequence[Standing]) -> str:
@@ -178,35 +195,39 @@ def verdict(board: Sequence[Standing]) -> str:
 
 
 def _verdict(board: Sequence[Standing]) -> str:
-    trivial = [s for s in board if s.trivial and np.isfinite(s.auroc)]
-    models = [s for s in board if not s.trivial and np.isfinite(s.auroc)]
+    trivial = [s for s in board if s.trivial and np.isfinite(s.auroc.mean)]
+    models = [s for s in board if not s.trivial and np.isfinite(s.auroc.mean)]
     if not models:
         return _verdict_without_labels([s for s in board if not s.trivial])
-    best = max(models, key=lambda s: s.auroc)
-    spread = best.spread.get("auroc", 0.0)
+    best = max(models, key=lambda s: s.auroc.mean)
     if trivial:
-        rival = max(trivial, key=lambda s: s.auroc)
-        margin = max(EQUAL_MARGIN, 2 * float(np.hypot(spread, rival.spread.get("auroc", 0.0))))
-        if rival.auroc >= best.auroc - margin and rival.auroc >= SOLVED:
+        rival = max(trivial, key=lambda s: s.auroc.mean)
+        margin = _margin(best, rival)
+        if rival.auroc.mean >= best.auroc.mean - margin and rival.auroc.mean >= SOLVED:
             return (
-                f"{rival.name} already solves this (AUROC {rival.auroc:.3f}); "
-                f"{best.name} adds nothing here ({best.auroc:.3f})."
+                f"{rival.name} already solves this (AUROC {rival.auroc.mean:.3f}); "
+                f"{best.name} adds nothing here ({best.auroc.mean:.3f})."
             )
-        if rival.auroc >= best.auroc - margin:
+        if rival.auroc.mean >= best.auroc.mean - margin:
             return (
-                f"No model beats the one-line rival {rival.name} (AUROC {rival.auroc:.3f}) by more than the noise; "
-                f"the best, {best.name}, reaches {best.auroc:.3f}."
+                f"No model beats the one-line rival {rival.name} (AUROC {rival.auroc.mean:.3f}) by more than the "
+                f"noise; the best, {best.name}, reaches {best.auroc.mean:.3f}."
             )
-    others = sorted((s for s in models if s is not best), key=lambda s: -s.auroc)
-    against = f" The best one-line rival, {rival.name}, reaches {rival.auroc:.3f}." if trivial else ""
+    others = sorted((s for s in models if s is not best), key=lambda s: -s.auroc.mean)
+    against = f" The best one-line rival, {rival.name}, reaches {rival.auroc.mean:.3f}." if trivial else ""
     if others:
-        margin = max(EQUAL_MARGIN, 2 * float(np.hypot(spread, others[0].spread.get("auroc", 0.0))))
-        if others[0].auroc >= best.auroc - margin:
+        margin = _margin(best, others[0])
+        if others[0].auroc.mean >= best.auroc.mean - margin:
             return (
-                f"{best.name} ({best.auroc:.3f}) and {others[0].name} ({others[0].auroc:.3f}) detect equally well "
-                f"within the noise.{against}"
+                f"{best.name} ({best.auroc.mean:.3f}) and {others[0].name} ({others[0].auroc.mean:.3f}) detect equally "
+                f"well within the noise.{against}"
             )
-    return f"{best.name} detects best (AUROC {best.auroc:.3f}).{against}"
+    return f"{best.name} detects best (AUROC {best.auroc.mean:.3f}).{against}"
+
+
+def _margin(a: Standing, b: Standing) -> float:
+    """Largest difference of AUROC that counts as noise."""
+    return max(EQUAL_MARGIN, 2 * float(np.nan_to_num(np.hypot(a.auroc.spread, b.auroc.spread))))
 
 
 def rank_shares(scores: np.ndarray) -> np.ndarray:
@@ -240,49 +261,53 @@ def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _standing(name: str, runs: Sequence[Scored], k: int | None) -> Standing:
-    measures = [_measures(run, k) for run in runs]
-    values = {key: np.array([m[key] for m in measures]) for key in measures[0]}
-    for key in ("log_likelihood", "fit_seconds", "score_seconds"):
-        values[key] = np.array([getattr(run, key) for run in runs])
-    over_seeds = len(runs) > 1
-    if over_seeds:
-        spread = {key: float(np.std(v, ddof=1)) for key, v in values.items()}
+    if runs[0].y is None:
+        detection = [Measured(float("nan"))] * 3
+    elif len(runs) == 1:
+        detection = _bootstrapped(runs[0], k)
     else:
-        spread = _bootstrap_spread(runs[0], k)
-    means = {key: float(np.mean(v)) for key, v in values.items()}
+        found = [detection_measures(run.anomaly_score, run.y, k) for run in runs]
+        per_measure = zip(*((m.auroc, m.average_precision, m.precision_at_k) for m in found))
+        detection = [_over_seeds(values) for values in per_measure]
     return Standing(
-        name=name,
+        name,
+        *detection,
+        log_likelihood=_over_seeds([run.log_likelihood for run in runs]),
+        fit_seconds=_over_seeds([run.fit_seconds for run in runs]),
+        score_seconds=_over_seeds([run.score_seconds for run in runs]),
         n_parameters=runs[0].n_parameters,
         trivial=runs[0].trivial,
         n_seeds=len(runs),
-        over_seeds=over_seeds,
-        spread=spread,
-        **means,
+        over_seeds=len(runs) > 1,
     )
 
 
-def _measures(run: Scored, k: int | None) -> dict[str, float]:
-    if run.y is None:
-        return {"auroc": np.nan, "average_precision": np.nan, "precision_at_k": np.nan}
-    return {name: float(value) for name, value in detection_measures(run.anomaly_score, run.y, k).items()}
+def _over_seeds(values: Sequence[float]) -> Measured:
+    return Measured(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"))
 
 
-def _bootstrap_spread(run: Scored, k: int | None, n_boot: int = 100) -> dict[str, float]:
-    """Standard deviations over resampled rows: how often each row counts is a multinomial draw."""
-    if run.y is None:
-        return {}
+def _bootstrapped(run: Scored, k: int | None, n_boot: int = 100) -> list[Measured]:
+    """AUROC, average precision and precision at k, and how they vary over resampled rows (multinomial weights)."""
     n = len(run.y)
     weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=n_boot).astype(np.float64)
+    found = detection_measures(run.anomaly_score, run.y, k)
     drawn = detection_measures(run.anomaly_score, run.y, k or max(1, int((run.y == 1).sum())), weights)
-    return {name: float(np.nanstd(values)) if np.isfinite(values).any() else np.nan for name, values in drawn.items()}
+    return [
+        Measured(float(value), float(np.nanstd(values)) if np.isfinite(values).any() else float("nan"))
+        for value, values in (
+            (found.auroc, drawn.auroc),
+            (found.average_precision, drawn.average_precision),
+            (found.precision_at_k, drawn.precision_at_k),
+        )
+    ]
 
 
 def _verdict_without_labels(models: list[Standing]) -> str:
-    densities = sorted((s for s in models if np.isfinite(s.log_likelihood)), key=lambda s: -s.log_likelihood)
+    densities = sorted((s for s in models if np.isfinite(s.log_likelihood.mean)), key=lambda s: -s.log_likelihood.mean)
     if not densities:
         return "Without labels and without a density nothing ranks these models; look at the rows they disagree on."
     best = densities[0]
     return (
-        f"{best.name} gives held-out rows the highest likelihood ({best.log_likelihood:.3f} nats a row). "
+        f"{best.name} gives held-out rows the highest likelihood ({best.log_likelihood.mean:.3f} nats a row). "
         "Without labels nobody knows which model detects best."
     )

@@ -70,22 +70,21 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
     Without labels, the log-likelihood of held-out rows in nats per row.
     """
     c = theme.colors(dark)
-    labelled = any(np.isfinite(s.auroc) for s in board)
-    measure = "auroc" if labelled else "log_likelihood"
+    labelled = any(np.isfinite(s.auroc.mean) for s in board)
     title = "AUROC (line: two standard deviations)" if labelled else "log-likelihood of held-out rows (nats per row)"
     fig = theme.figure(dark, height, title, "")
-    measured = [s for s in board if np.isfinite(getattr(s, measure))]
+    measured = [(s, s.auroc if labelled else s.log_likelihood) for s in board]
+    measured = [(s, measure) for s, measure in measured if np.isfinite(measure.mean)]
     for trivial, name in ((False, "models"), (True, "one-line rivals")):
-        standings = [s for s in measured if s.trivial is trivial]
-        if not standings:
+        of_kind = [(s, measure) for s, measure in measured if s.trivial is trivial]
+        if not of_kind:
             continue
         color = c.data if trivial else c.model
-        values = [getattr(s, measure) for s in standings]
-        spread = [2 * np.nan_to_num(s.spread.get(measure, 0.0)) for s in standings]
+        spread = [2 * np.nan_to_num(measure.spread) for _, measure in of_kind]
         fig.add_trace(
             go.Scatter(
-                x=values,
-                y=[shortened(s.name) for s in standings],
+                x=[measure.mean for _, measure in of_kind],
+                y=[shortened(s.name) for s, _ in of_kind],
                 mode="markers",
                 name=name,
                 error_x={"array": spread, "color": color, "thickness": 1.5, "width": 0},
@@ -99,10 +98,10 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
             )
         )
     fig.update_yaxes(
-        categoryorder="array", categoryarray=[shortened(s.name) for s in reversed(measured)], showgrid=True
+        categoryorder="array", categoryarray=[shortened(s.name) for s, _ in reversed(measured)], showgrid=True
     )
     if labelled and measured:
-        lowest = min(s.auroc - 2 * np.nan_to_num(s.spread.get("auroc", 0.0)) for s in measured)
+        lowest = min(measure.mean - 2 * np.nan_to_num(measure.spread) for _, measure in measured)
         fig.update_xaxes(range=[min(0.45, lowest - 0.02), 1.01])
         fig.add_vline(0.5, line={"color": c.muted, "width": 1, "dash": "dot"})
     return fig

@@ -100,7 +100,8 @@ def _measures(evidence: Evidence, threshold: Threshold) -> str:
     columns = {}
     for part in ("validation", "test"):
         curves = evidence.curves(part)
-        at = {name: float(value) for name, value in curves.at(threshold.value).items() if name != "cost"}
+        measures = vars(curves.at(threshold.value)).items()
+        at = {name: float(value) for name, value in measures if value is not None and name != "cost"}
         if curves.has_labels:
             at |= {"AUROC": curves.auroc(), "average precision": curves.average_precision()}
         columns[part] = {name.replace("_", " "): f"{value:.4g}" for name, value in at.items()}

@@ -48,20 +48,20 @@ def test_counts_equal_their_definition(rows, threshold):
     curves = threshold_curves(scores, y)
     at, confusion = curves.at(threshold), curves.confusion(threshold)
     flagged = scores >= threshold
-    assert at["flagged"] == flagged.sum() == confusion.true_alarms + confusion.false_alarms
+    assert at.flagged == flagged.sum() == confusion.true_alarms + confusion.false_alarms
     assert confusion.true_alarms == (flagged & (y == 1)).sum()
     assert confusion.n_rows == len(scores)
-    assert at["missed"] == (~flagged & (y == 1)).sum() == confusion.missed
+    assert at.missed == (~flagged & (y == 1)).sum() == confusion.missed
 
 
 @given(labelled_scores)
 def test_curves_are_monotone(rows):
     curves = threshold_curves([r[0] for r in rows], [r[1] for r in rows])
     at = curves.at(curves.distinct())
-    for name in ("flagged", "flagged_share", "false_alarms", "recall", "false_alarm_rate"):
-        assert np.all((np.diff(at[name]) <= 0) | np.isnan(at[name][1:])), name
-    assert np.all(np.diff(at["missed"]) >= 0)
-    assert at["flagged"][0] == len(rows) and at["flagged"][-1] == 0
+    for values in (at.flagged, at.flagged_share, at.false_alarms, at.recall, at.false_alarm_rate):
+        assert np.all((np.diff(values) <= 0) | np.isnan(values[1:]))
+    assert np.all(np.diff(at.missed) >= 0)
+    assert at.flagged[0] == len(rows) and at.flagged[-1] == 0
 
 
 @given(labelled_scores)
@@ -208,10 +208,10 @@ def test_bootstrap_band_covers_fresh_data():
         return rng.normal(2 * y), y
 
     thresholds = np.array([0.0, 1.0, 2.0])
-    truth = threshold_curves(*draw(400_000, 1)).at(thresholds)
+    truth = vars(threshold_curves(*draw(400_000, 1)).at(thresholds))
     covered = {"precision": 0, "recall": 0, "flagged_share": 0}
     for seed in range(100):
-        bands = bootstrap_bands(threshold_curves(*draw(500, seed + 10)), thresholds)
+        bands = vars(bootstrap_bands(threshold_curves(*draw(500, seed + 10)), thresholds))
         for name in covered:
             covered[name] += np.mean((bands[name][0] <= truth[name]) & (truth[name] <= bands[name][1]))
     for name, times in covered.items():

@@ -25,7 +25,7 @@ def test_thresholds_are_chosen_on_validation_and_reported_on_test():
         2 * (y[rows] & (evidence.scores[rows] >= t)).sum() / ((evidence.scores[rows] >= t).sum() + y[rows].sum())
         for t in evidence.scores[rows]
     )
-    assert float(evidence.curves("validation").at(chosen.value)["f_beta"]) == pytest.approx(best)
+    assert float(evidence.curves("validation").at(chosen.value).f_beta) == pytest.approx(best)
     test = evidence.rows("test")
     assert evidence.curves("test").confusion(chosen.value).n_rows == len(test)
     changed = evidence.scores.copy()
@@ -38,7 +38,7 @@ def test_a_tolerance_in_minutes_is_one_in_rows_of_five_minutes():
     in_rows = evidence.curves("test", CostModel(tolerance=3))
     in_minutes = evidence.curves("test", CostModel(tolerance=15), "minutes")
     thresholds = in_rows.grid()
-    assert np.array_equal(in_rows.at(thresholds)["cost"], in_minutes.at(thresholds)["cost"])
+    assert np.array_equal(in_rows.at(thresholds).cost, in_minutes.at(thresholds).cost)
     with pytest.raises(ValueError, match="rows"):
         _evidence(dates=False)[0].position("test", "minutes")
 

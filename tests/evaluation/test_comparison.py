@@ -34,11 +34,11 @@ def scored(name, separation, seed=0, trivial=False, n=2000, labelled=True, **mor
 def test_measures_equal_scikit_learn():
     run = scored("flow", 2)
     (standing,) = leaderboard({"flow": [run]})
-    assert standing.auroc == pytest.approx(roc_auc_score(run.y, run.anomaly_score))
-    assert standing.average_precision == pytest.approx(average_precision_score(run.y, run.anomaly_score))
+    assert standing.auroc.mean == pytest.approx(roc_auc_score(run.y, run.anomaly_score))
+    assert standing.average_precision.mean == pytest.approx(average_precision_score(run.y, run.anomaly_score))
     top = np.argsort(-run.anomaly_score)[: run.y.sum()]
-    assert standing.precision_at_k == pytest.approx(run.y[top].mean())
-    assert not standing.over_seeds and 0 < standing.spread["auroc"] < 0.05
+    assert standing.precision_at_k.mean == pytest.approx(run.y[top].mean())
+    assert not standing.over_seeds and 0 < standing.auroc.spread < 0.05
 
 
 def test_measures_with_ties_equal_scikit_learn():
@@ -46,10 +46,10 @@ def test_measures_with_ties_equal_scikit_learn():
     y = (rng.uniform(size=500) < 0.1).astype(int)
     scores = (rng.normal(size=500) + y).round(0)
     found = detection_measures(scores, y)
-    assert found["auroc"] == pytest.approx(roc_auc_score(y, scores))
-    assert found["average_precision"] == pytest.approx(average_precision_score(y, scores))
-    assert detection_measures(np.zeros(4), [1, 0, 0, 0], k=2)["precision_at_k"] == 0.25
-    assert np.isnan(detection_measures(scores, np.zeros(500))["auroc"])
+    assert found.auroc == pytest.approx(roc_auc_score(y, scores))
+    assert found.average_precision == pytest.approx(average_precision_score(y, scores))
+    assert detection_measures(np.zeros(4), [1, 0, 0, 0], k=2).precision_at_k == 0.25
+    assert np.isnan(detection_measures(scores, np.zeros(500)).auroc)
 
 
 def test_weights_count_rows_as_often_as_they_say():
@@ -60,9 +60,9 @@ def test_weights_count_rows_as_often_as_they_say():
     found = detection_measures(scores, y, k=20, weights=weights)
     for i in range(3):
         repeated = np.repeat(np.arange(200), weights[i].astype(int))
-        assert found["auroc"][i] == pytest.approx(roc_auc_score(y[repeated], scores[repeated]))
-        assert found["precision_at_k"][i] == pytest.approx(
-            float(detection_measures(scores[repeated], y[repeated], k=20)["precision_at_k"])
+        assert found.auroc[i] == pytest.approx(roc_auc_score(y[repeated], scores[repeated]))
+        assert found.precision_at_k[i] == pytest.approx(
+            float(detection_measures(scores[repeated], y[repeated], k=20).precision_at_k)
         )
 
 
@@ -70,8 +70,8 @@ def test_spread_is_over_seeds_when_there_are_several():
     runs = [scored("flow", 2, seed) for seed in range(4)]
     (standing,) = leaderboard({"flow": runs})
     aurocs = [roc_auc_score(run.y, run.anomaly_score) for run in runs]
-    assert standing.auroc == pytest.approx(np.mean(aurocs))
-    assert standing.spread["auroc"] == pytest.approx(np.std(aurocs, ddof=1))
+    assert standing.auroc.mean == pytest.approx(np.mean(aurocs))
+    assert standing.auroc.spread == pytest.approx(np.std(aurocs, ddof=1))
     assert standing.over_seeds and standing.n_seeds == 4
 
 

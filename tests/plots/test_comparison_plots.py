@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from flowlab.evaluation.comparison import Standing
+from flowlab.evaluation.comparison import Measured, Standing
 from flowlab.plots import comparison, reconstruction
 from flowlab.views.reconstruction import ReconstructionMap
 
 
 def standing(name, auroc=np.nan, log_likelihood=np.nan, trivial=False):
-    return Standing(name, auroc, auroc, auroc, log_likelihood, 1.0, 0.01, 10, trivial, 1, False, {"auroc": 0.01})
+    measures = Measured(auroc, 0.01), Measured(auroc), Measured(auroc), Measured(log_likelihood)
+    return Standing(name, *measures, Measured(1.0), Measured(0.01), 10, trivial, 1, False)
 
 
 def test_quadrants_are_named_with_their_counts():

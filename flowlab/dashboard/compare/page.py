@@ -15,7 +15,7 @@ from flowlab.dashboard.compare.controls import alarm_share, choose, pair
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import LIVE
 from flowlab.dashboard.shell.widgets import PLOT
-from flowlab.evaluation.comparison import QUADRANTS, Standing, held_out, quadrants, verdict
+from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
 
 TOP_HEIGHT = 370
@@ -172,7 +172,7 @@ def _top(compared: Compared) -> None:
     with right:
         st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
     st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
-    if any(s.spread for s in compared.board):
+    if any(math.isfinite(m.spread) for s in compared.board for m in (s.auroc, s.log_likelihood)):
         over = "over seeds" if any(s.over_seeds for s in compared.board) else "over bootstrap samples of the rows"
         st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")
 
@@ -204,22 +204,21 @@ def _keep_selection(key: str):
 def _table(board: list[Standing]) -> pd.DataFrame:
     """The leaderboard in words and units; columns without any number are left out."""
 
-    def cell(standing: Standing, measure: str, digits: int = 3) -> str:
-        value, spread = getattr(standing, measure), standing.spread.get(measure, math.nan)
-        if not math.isfinite(value):
+    def cell(measure: Measured) -> str:
+        if not math.isfinite(measure.mean):
             return "–"
-        text = formatting.fixed(value, digits)
-        return f"{text} ± {formatting.fixed(spread, digits)}" if math.isfinite(spread) else text
+        text = formatting.fixed(measure.mean, 3)
+        return f"{text} ± {formatting.fixed(measure.spread, 3)}" if math.isfinite(measure.spread) else text
 
     table = pd.DataFrame(
         {
             "model": [s.name for s in board],
-            "AUROC": [cell(s, "auroc") for s in board],
-            "average precision": [cell(s, "average_precision") for s in board],
-            "precision at k": [cell(s, "precision_at_k") for s in board],
-            "log-likelihood (nats per row)": [cell(s, "log_likelihood") for s in board],
-            "fit": [formatting.brief_seconds(s.fit_seconds) for s in board],
-            "score": [formatting.brief_seconds(s.score_seconds) for s in board],
+            "AUROC": [cell(s.auroc) for s in board],
+            "average precision": [cell(s.average_precision) for s in board],
+            "precision at k": [cell(s.precision_at_k) for s in board],
+            "log-likelihood (nats per row)": [cell(s.log_likelihood) for s in board],
+            "fit": [formatting.brief_seconds(s.fit_seconds.mean) for s in board],
+            "score": [formatting.brief_seconds(s.score_seconds.mean) for s in board],
             "parameters": ["–" if s.trivial else formatting.count(s.n_parameters) for s in board],
             "seeds": [str(s.n_seeds) for s in board],
         }

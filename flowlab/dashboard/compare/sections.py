@@ -115,10 +115,11 @@ def _agreement(compared: Compared) -> None:
         if y is None or not 0 < (y == 1).sum() < len(y):
             st.caption("Without labels nobody can say whether the consensus detects better than its members.")
         else:
-            labels = {"auroc": "AUROC", "average_precision": "Average precision", "precision_at_k": "Precision at k"}
-            measures = detection_measures(joint, y)
-            for column, (name, label) in zip(st.columns(3), labels.items()):
-                column.metric(label, f"{float(measures[name]):.3f}")
+            found = detection_measures(joint, y)
+            first, second, third = st.columns(3)
+            first.metric("AUROC", f"{found.auroc:.3f}")
+            second.metric("Average precision", f"{found.average_precision:.3f}")
+            third.metric("Precision at k", f"{found.precision_at_k:.3f}")
         top = np.argsort(-joint)[:10]
         table = pd.DataFrame({"row": compared.rows[top], "mean rank (%)": (100 * joint[top]).round(1)})
         if y is not None:

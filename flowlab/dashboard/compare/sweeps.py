@@ -64,7 +64,7 @@ def _held_out_scores(run: Run) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _auroc(run: Run) -> float:
-    return float(detection_measures(*_held_out_scores(run))["auroc"])
+    return float(detection_measures(*_held_out_scores(run)).auroc)
 
 
 def _loss(run: Run) -> float:

@@ -79,8 +79,8 @@ def _figures(evidence: Evidence, threshold: Threshold) -> list:
     for part in ("validation", "test"):
         curves = evidence.curves(part)
         at = curves.at(curves.grid())
-        here = {name: float(value) for name, value in curves.at(threshold.value).items()}
-        roc[part] = at["recall"], at["precision"]
-        points[part] = here["recall"], here["precision"]
+        here = curves.at(threshold.value)
+        roc[part] = at.recall, at.precision
+        points[part] = float(here.recall), float(here.precision)
     caption = "Precision against recall with the operating point of the threshold"
     return [*figures, (caption, plots.operating_curve(roc, points, "recall", "precision"))]

@@ -15,7 +15,7 @@ from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection import resampling, rules, timeline
 from flowlab.detection.cost import CostModel, detection_delays
-from flowlab.detection.metrics import ThresholdCurves, score_bins
+from flowlab.detection.metrics import Measures, ThresholdCurves, score_bins
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import just_above
 from flowlab.plots import threshold as plots
@@ -88,7 +88,7 @@ def _part_curves(key: str, part: str, cost: CostModel, unit: str, _evidence: Evi
 
 
 @st.cache_data(show_spinner=False, max_entries=40)
-def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCurves, _grid: np.ndarray) -> dict:
+def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCurves, _grid: np.ndarray) -> Measures:
     return resampling.bootstrap_bands(_curves, _grid)
 
 
@@ -110,9 +110,9 @@ def _measures(evidence: Evidence, key: str, choice: ThresholdChoice) -> None:
     table: dict[str, list[str]] = {}
     for part in ("validation", "test"):
         curves = _part_curves(key, part, choice.cost, choice.unit, evidence)
-        at = {name: float(v) for name, v in curves.at(value).items()}
+        at = curves.at(value)
         table.setdefault("flagged rows", []).append(
-            f"{formatting.count(int(at['flagged']))} · {formatting.percent(at['flagged_share'])}"
+            f"{formatting.count(int(at.flagged))} · {formatting.percent(float(at.flagged_share))}"
         )
         if not curves.has_labels:
             continue
@@ -121,12 +121,12 @@ def _measures(evidence: Evidence, key: str, choice: ThresholdChoice) -> None:
         table.setdefault("false alarms", []).append(formatting.count(confusion.false_alarms))
         table.setdefault("missed", []).append(formatting.count(confusion.missed))
         table.setdefault("true normal", []).append(formatting.count(confusion.true_normal))
-        for label, name in (("precision", "precision"), ("recall", "recall"), ("F1", "f_beta")):
-            table.setdefault(label, []).append("–" if np.isnan(at[name]) else f"{at[name]:.3f}")
+        for label, measure in (("precision", at.precision), ("recall", at.recall), ("F1", at.f_beta)):
+            table.setdefault(label, []).append("–" if np.isnan(measure) else f"{measure:.3f}")
         if choice.cost.tolerance:
             table.setdefault("false, tolerated", []).append(formatting.count(int(curves.costs.false_alarms(value))))
             table.setdefault("missed, tolerated", []).append(formatting.count(int(curves.costs.missed(value))))
-        table.setdefault("cost", []).append(formatting.number(at["cost"]))
+        table.setdefault("cost", []).append(formatting.number(float(at.cost)))
         table.setdefault("AUROC", []).append("–" if np.isnan(curves.auroc()) else f"{curves.auroc():.3f}")
         table.setdefault("avg. precision", []).append(
             "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
@@ -157,25 +157,25 @@ def _curves(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, cho
     dark, value = state.is_dark(), choice.threshold.value
     left, right = st.columns(2)
     if curves.has_labels:
-        shares = {"precision": "precision", "recall": "recall", "f_beta": "F1", "flagged_share": "flagged share"}
-        named = {"cost": "cost"}
+        shares, share_bands = (
+            {"precision": m.precision, "recall": m.recall, "F1": m.f_beta, "flagged share": m.flagged_share}
+            for m in (at, bands)
+        )
     else:
-        shares, named = {"flagged_share": "flagged share"}, {}
+        shares, share_bands = {"flagged share": at.flagged_share}, {"flagged share": bands.flagged_share}
     with left:
         st.plotly_chart(
             plots.curves_against_threshold(
-                axis, grid, {label: at[name] for name, label in shares.items()},
-                {label: bands[name] for name, label in shares.items()}, value, "share of validation rows", dark,
+                axis, grid, shares, share_bands, value, "share of validation rows", dark,
             ),
             key="detect.curves", config=DOWNLOADABLE, theme=None,
             alt="Shares against the threshold, with 95 % bootstrap bands",
         )  # fmt: skip
     with right:
-        if named:
-            counts = {"cost": at["cost"], "false alarms": at["false_alarms"], "missed": at["missed"]}
-            fig = plots.curves_against_threshold(
-                axis, grid, counts, {n: bands[n] for n in named if n in bands}, value, "cost; rows", dark
-            )
+        if curves.has_labels:
+            counts = {"cost": at.cost, "false alarms": at.false_alarms, "missed": at.missed}
+            cost_band = {} if bands.cost is None else {"cost": bands.cost}
+            fig = plots.curves_against_threshold(axis, grid, counts, cost_band, value, "cost; rows", dark)
             st.plotly_chart(fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt="Cost against the threshold")
     _stability(evidence, choice)
 
@@ -196,11 +196,11 @@ def _operating(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, 
     for part in ("validation", "test"):
         curves = _part_curves(key, part, choice.cost, choice.unit, evidence)
         at = curves.at(curves.grid())
-        here = {name: float(v) for name, v in curves.at(choice.threshold.value).items()}
-        roc[part] = at["false_alarm_rate"], at["recall"]
-        precision_recall[part] = at["recall"], at["precision"]
-        roc_points[part] = here["false_alarm_rate"], here["recall"]
-        pr_points[part] = here["recall"], here["precision"]
+        here = curves.at(choice.threshold.value)
+        roc[part] = at.false_alarm_rate, at.recall
+        precision_recall[part] = at.recall, at.precision
+        roc_points[part] = float(here.false_alarm_rate), float(here.recall)
+        pr_points[part] = float(here.recall), float(here.precision)
     left, right = st.columns(2)
     dark = state.is_dark()
     fig = plots.operating_curve(roc, roc_points, "false-alarm rate", "recall", diagonal=True, dark=dark)
