@@ -1,4 +1,4 @@
-"""Spec, RunSpec and TrainEvent: frozen, JSON-able records that the parts of FlowLab exchange. Standard library only."""
+"""Spec, RunSpec, RunState and TrainEvent: JSON-able records that the parts of FlowLab exchange. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 
 Scalar = int | float | str | bool
 
@@ -134,6 +135,23 @@ class RunSpec:
             )
             parent = ""
         return cls(specs["data"], specs["model"], seed, parent), problems
+
+
+class RunState(StrEnum):
+    """Where a run stands; the text is what its record on disk says."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is in training, or waits for its turn."""
+        return self in (RunState.QUEUED, RunState.RUNNING)
 
 
 @dataclass(frozen=True)

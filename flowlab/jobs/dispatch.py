@@ -13,10 +13,10 @@ from functools import partial
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import slices
-from flowlab.jobs.job import Job, Turns
+from flowlab.jobs.job import Job, Mode, Turns
 from flowlab.jobs.lanes import Lane, Lanes, is_lost_worker
 from flowlab.jobs.saving import Saver
-from flowlab.records import RunSpec
+from flowlab.records import RunSpec, RunState
 from flowlab.store.errors import StoreError
 
 MAX_FAILURES = 3
@@ -56,27 +56,27 @@ class Dispatcher:
 
     def go(self, job: Job, front: bool = True) -> None:
         """Let a job train, before its user's other jobs (`front`) or behind them. One that is over stays as it is."""
-        if job.mode not in ("running", "paused", "stopped"):
+        if job.mode not in (Mode.RUNNING, Mode.PAUSED, Mode.STOPPED):
             return
-        if job.mode != "running" or front:
+        if job.mode is not Mode.RUNNING or front:
             self.turns.add(job, front)
-        job.mode, job.steps_left, job.urgent, job.failures = "running", None, front, 0
+        job.mode, job.steps_left, job.urgent, job.failures = Mode.RUNNING, None, front, 0
         job.clicks += 1
         if not job.lost_workers:
             job.message = ""
         self.post()
 
-    def halt(self, job: Job, mode: str, result: slices.SliceResult | None = None) -> None:
+    def halt(self, job: Job, mode: Mode, result: slices.SliceResult | None = None) -> None:
         """Give a job no further turns.
 
         Parameters
         ----------
-        mode : "paused" or "stopped", also the run's status on disk
+        mode : paused or stopped, also the state of the run on disk
         result : of a last slice, still to be saved
         """
         job.mode, job.steps_left = mode, None
         self.turns.remove(job)
-        self._saver.save(job, result, mode)
+        self._saver.save(job, result, mode.state)
 
     def drop(self, job: Job) -> None:
         """Forget a job; the result of a slice still under way is discarded."""
@@ -139,7 +139,7 @@ class Dispatcher:
         job.in_flight = False
         if job.dropped:
             return
-        if lost and job.mode == "stopping" and n_steps:
+        if lost and job.mode is Mode.STOPPING and n_steps:
             self._forgo(job)
         elif error is not None:
             self._fail(job, error, lost)
@@ -159,14 +159,14 @@ class Dispatcher:
         for lane in self._lanes.training:
             if lane.state == "busy":
                 job, n_steps, since = lane.work
-                unwanted = job.dropped or (job.mode == "stopping" and n_steps > 0)
+                unwanted = job.dropped or (job.mode is Mode.STOPPING and n_steps > 0)
                 if unwanted and time.monotonic() - since > LONG_SLICE_SECONDS:
                     lane.kill()
 
     def _forgo(self, job: Job) -> None:
         """Stop a run whose slice was cut off; with a checkpoint of its own it first gets its closing slice."""
         if job.checkpoint is None or job.replay:
-            self.halt(job, "stopped")
+            self.halt(job, Mode.STOPPED)
 
     def _advance(self, job: Job, result: slices.SliceResult, n_steps: int, counts: bool) -> None:
         job.failures, job.send_data = 0, False
@@ -183,13 +183,14 @@ class Dispatcher:
         if job.steps_left is not None and counts:
             job.steps_left -= n_steps
         if result.finished:
-            job.mode = "finishing"
+            job.mode = Mode.FINISHING
             self.turns.remove(job)
-            self._saver.finish(job, result, "stopped" if n_steps == 0 and job.step < job.n_steps else "done")
-        elif job.mode == "running" and job.steps_left is not None and job.steps_left <= 0:
-            self.halt(job, "paused", result)
+            is_short = n_steps == 0 and job.step < job.n_steps
+            self._saver.finish(job, result, RunState.STOPPED if is_short else RunState.DONE)
+        elif job.mode is Mode.RUNNING and job.steps_left is not None and job.steps_left <= 0:
+            self.halt(job, Mode.PAUSED, result)
         else:
-            self._saver.save(job, result, "running" if job.mode == "running" else None)
+            self._saver.save(job, result, RunState.RUNNING if job.mode is Mode.RUNNING else None)
 
     def _replayed(self, job: Job, result: slices.SliceResult) -> None:
         """Take in a slice of the parent's training; after the last the fork trains by its own spec."""
@@ -201,7 +202,7 @@ class Dispatcher:
             job.replay = job.replay[1:]
             if not job.replay:
                 self._saver.save(job, None, None)
-        if job.mode == "stopping":
+        if job.mode is Mode.STOPPING:
             self._forgo(job)
 
     def _fail(self, job: Job, error: BaseException, lost: bool = False) -> None:
@@ -219,7 +220,7 @@ class Dispatcher:
             job.message = str(error)
         else:
             job.message = f"Training failed ({type(error).__name__}: {error}); change a setting and train again."
-        job.mode = "finishing"
+        job.mode = Mode.FINISHING
         self.turns.remove(job)
         self._saver.fail(job, job.message, "".join(traceback.format_exception(error)))
 

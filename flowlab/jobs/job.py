@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
 from flowlab.jobs.slices import Arrays, weights
-from flowlab.records import RunSpec, TrainEvent
+from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.store.reading import Run
 
 FIRST_STEPS = 4
@@ -20,13 +21,27 @@ FILM_LENGTH = 40
 """Pictures in the film of an unwatched run; a watched run has one with each slice."""
 
 
+class Mode(StrEnum):
+    """What a job needs: slices (running), the slice that closes it (stopping), that its result is written (finishing),
+    or nothing."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FINISHING = "finishing"
+    PAUSED = "paused"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def state(self) -> RunState:
+        """The state of its run."""
+        return RunState.RUNNING if self in (Mode.STOPPING, Mode.FINISHING) else RunState(self.value)
+
+
 @dataclass
 class Job:
-    """A run with its newest checkpoint. Times are those of `time.monotonic`.
-
-    `mode` is "running" (needs slices), "stopping" (needs the slice that closes it), "paused", "finishing" (its result
-    is being written), "done", "stopped" or "failed".
-    """
+    """A run with its newest checkpoint. Times are those of `time.monotonic`."""
 
     run_id: str
     spec: RunSpec
@@ -34,7 +49,7 @@ class Job:
     checkpoint: Arrays | None = None
     step: int = 0
     n_steps: int = 0
-    mode: str = "running"
+    mode: Mode = Mode.RUNNING
     steps_left: int | None = None
     """How many steps to take before pausing; None for all."""
     clicks: int = 0
@@ -78,7 +93,7 @@ class Job:
 
         A slice has a number of steps and is never cut off by the clock; the measured rate only sets that number.
         """
-        if self.mode == "stopping" and not self.replay:
+        if self.mode is Mode.STOPPING and not self.replay:
             return 0, False
         watched = now < self.watched_until or self.urgent or self.steps_left is not None
         if not self.rate:
@@ -155,7 +170,7 @@ class RunStatus:
 
     Attributes
     ----------
-    state : queued, running, paused, done, stopped, failed or interrupted
+    state : where it stands
     step, n_steps : steps taken, and steps in all; 0 while unknown
     ahead : how many runs have their turn before this one
     turn_every_seconds : mean time from one of its turns to the next; 0 while unknown
@@ -165,7 +180,7 @@ class RunStatus:
     settling : a slice is under way or not yet on disk, so that what is read from disk may still change
     """
 
-    state: str
+    state: RunState
     step: int = 0
     n_steps: int = 0
     ahead: int = 0

@@ -14,7 +14,7 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import forks, slices
 from flowlab.jobs.dispatch import Dispatcher
 from flowlab.jobs.evaluation import Answers
-from flowlab.jobs.job import Job, RunStatus, Snapshot, snapshot_of
+from flowlab.jobs.job import Job, Mode, RunStatus, Snapshot, snapshot_of
 from flowlab.jobs.lanes import (
     EVALUATION_NICE,
     DaskLanes,
@@ -26,7 +26,7 @@ from flowlab.jobs.lanes import (
     process_lane,
 )
 from flowlab.jobs.saving import Saver
-from flowlab.records import RunSpec
+from flowlab.records import RunSpec, RunState
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
 from flowlab.views.comparison import steps_within
@@ -64,8 +64,8 @@ class JobRunner:
         self._datasets = slices.Recent(4)
         self._closed = False
         for run in store.list():
-            if run.status in ("queued", "running") and not _alive_elsewhere(run.pid):
-                store.set_status(run.run_id, "interrupted", "The server was restarted; press train to go on.")
+            if run.status.is_live and not _alive_elsewhere(run.pid):
+                store.set_status(run.run_id, RunState.INTERRUPTED, "The server was restarted; press train to go on.")
         scheduler = os.environ.get("FLOWLAB_SCHEDULER", "") if scheduler is None else scheduler
         if executor_factory is not None:
             self._lanes = Lanes(lambda: Lane(executor_factory, warm=False), lanes or 2)
@@ -100,11 +100,11 @@ class JobRunner:
         run_id = catalog.run_id(spec)
         with self._lock:
             job = self._jobs.get(run_id)
-            if job is None or job.mode in ("done", "failed"):
+            if job is None or job.mode in (Mode.DONE, Mode.FAILED):
                 run = self.store.load(run_id)
-                if run is None or run.status == "failed":
+                if run is None or run.status is RunState.FAILED:
                     run = self._create(run_id, spec, user)
-                job = None if run.status == "done" else self._adopt(run, user)
+                job = None if run.status is RunState.DONE else self._adopt(run, user)
             if user:
                 self._saver.now(self.store.note_visitor, run_id, user)
             if job is not None:
@@ -120,8 +120,8 @@ class JobRunner:
         """Pause a running run; the result of the slice under way is kept."""
         with self._lock:
             job = self._jobs.get(run_id)
-            if job is not None and job.mode == "running":
-                self._dispatcher.halt(job, "paused")
+            if job is not None and job.mode is Mode.RUNNING:
+                self._dispatcher.halt(job, Mode.PAUSED)
 
     def resume(self, run_id: str) -> None:
         """Continue a run that was paused, stopped or interrupted; one that is done or failed stays as it is.
@@ -150,13 +150,13 @@ class JobRunner:
         """
         with self._lock:
             job = self._find(run_id)
-            if job is None or job.mode not in ("running", "paused"):
+            if job is None or job.mode not in (Mode.RUNNING, Mode.PAUSED):
                 return
             if job.checkpoint is None and not job.in_flight:
-                self._dispatcher.halt(job, "stopped")
+                self._dispatcher.halt(job, Mode.STOPPED)
             else:
                 self._dispatcher.go(job)
-                job.mode = "stopping"
+                job.mode = Mode.STOPPING
 
     def restart(self, run_id: str) -> None:
         """Discard the results of a run and start it again from the first step; JobError if there is no such run."""
@@ -188,8 +188,8 @@ class JobRunner:
         last = run.events[-1] if run.events else None
         step, n_steps = (last.step, last.n_steps) if last else (0, 0)
         # No job of this process; the command line may be training it.
-        lost = run.status in ("queued", "running") and not _alive_elsewhere(run.pid)
-        return RunStatus("interrupted" if lost else run.status, step, n_steps, message=run.error)
+        lost = run.status.is_live and not _alive_elsewhere(run.pid)
+        return RunStatus(RunState.INTERRUPTED if lost else run.status, step, n_steps, message=run.error)
 
     def watch(self, run_id: str) -> RunStatus | None:
         """`status`, and for the next WATCH_SECONDS shorter slices with a picture each."""
@@ -248,8 +248,8 @@ class JobRunner:
         self._closed = True
         self._dispatcher.close()
         for job in self._jobs.values():
-            if job.mode in ("running", "stopping"):
-                self._saver.save(job, None, "interrupted")
+            if job.mode in (Mode.RUNNING, Mode.STOPPING):
+                self._saver.save(job, None, RunState.INTERRUPTED)
         self._saver.close()
 
     def _create(self, run_id: str, spec: RunSpec, user: str) -> Run:
@@ -271,11 +271,11 @@ class JobRunner:
         run = self.store.load(run_id)
         if run is None:
             raise JobError("There is no such run on this server; press train.")
-        return None if run.status in ("done", "failed") else self._adopt(run, run.user)
+        return None if run.status in (RunState.DONE, RunState.FAILED) else self._adopt(run, run.user)
 
     def _adopt(self, run: Run, user: str) -> Job:
         """Take a run up as it stands on disk."""
-        job = Job(run.run_id, run.spec, user, checkpoint=run.checkpoint, mode="paused")
+        job = Job(run.run_id, run.spec, user, checkpoint=run.checkpoint, mode=Mode.PAUSED)
         if run.events and job.checkpoint is not None:
             last = run.events[-1]
             job.step, job.n_steps = int(job.checkpoint.get("train.step", last.step)), last.n_steps
@@ -288,22 +288,20 @@ class JobRunner:
         self._jobs[run.run_id] = job
         return job
 
-    def _state(self, job: Job) -> str:
-        if job.mode in ("stopping", "finishing"):
-            return "running"
-        if job.mode != "running":
-            return job.mode
+    def _state(self, job: Job) -> RunState:
+        if job.mode is not Mode.RUNNING:
+            return job.mode.state
         live = any(first is job for first in self._dispatcher.turns.live())
-        return "running" if job.in_flight or (live and job.turns) else "queued"
+        return RunState.RUNNING if job.in_flight or (live and job.turns) else RunState.QUEUED
 
-    def _finished(self, job: Job, status: str) -> None:
-        job.mode, job.checkpoint = status, None
-        if status == "stopped" and self._jobs.get(job.run_id) is job:
+    def _finished(self, job: Job, status: RunState) -> None:
+        job.mode, job.checkpoint = Mode(status), None
+        if job.mode is Mode.STOPPED and self._jobs.get(job.run_id) is job:
             # `resume` takes it up from disk.
             del self._jobs[job.run_id]
 
     def _not_saved(self, job: Job, sentence: str) -> None:
-        job.mode, job.message = "paused", sentence
+        job.mode, job.message = Mode.PAUSED, sentence
         self._dispatcher.turns.remove(job)
 
     def _dataset(self, spec: RunSpec) -> Dataset:

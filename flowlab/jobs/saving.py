@@ -11,6 +11,7 @@ from typing import Any
 
 from flowlab.jobs.job import Job
 from flowlab.jobs.slices import Arrays, SliceResult
+from flowlab.records import RunState
 from flowlab.store.errors import StoreError
 from flowlab.store.runs import RunStore
 
@@ -32,24 +33,24 @@ class Saver:
     def __init__(self, store: RunStore) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(1, "flowlab-save")
-        self.on_finished: Callable[[Job, str], None] = lambda job, status: None
+        self.on_finished: Callable[[Job, RunState], None] = lambda job, status: None
         self.on_error: Callable[[Job, str], None] = lambda job, sentence: None
 
     def now(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Carry out a write after those that are queued, and return its result."""
         return self._thread.submit(function, *arguments).result()
 
-    def save(self, job: Job, result: SliceResult | None, status: str | None = None) -> None:
+    def save(self, job: Job, result: SliceResult | None, status: RunState | None = None) -> None:
         """Append a slice's events and picture, and set the status unless it is None.
 
-        The checkpoint is written once in CHECKPOINT_SECONDS, and whenever `status` is not "running".
+        The checkpoint is written once in CHECKPOINT_SECONDS, and whenever `status` is another than running.
         """
         # While a fork repeats its parent's steps, the checkpoints are its parent's.
         checkpoint = None if job.replay else job.checkpoint
         self._later(job, partial(self._save, job, result, checkpoint, status))
 
-    def finish(self, job: Job, result: SliceResult, status: str) -> None:
-        """Write a finished run, its model and views, with status "done" or "stopped"; then `on_finished` is called."""
+    def finish(self, job: Job, result: SliceResult, status: RunState) -> None:
+        """Write a finished run, its model and views, as done or stopped; then `on_finished` is called."""
         self._later(job, partial(self._finish, job, result, status))
 
     def fail(self, job: Job, error: str, details: str) -> None:
@@ -75,20 +76,20 @@ class Saver:
         finally:
             job.writes_done += 1
 
-    def _save(self, job: Job, result: SliceResult | None, checkpoint: Arrays | None, status: str | None) -> None:
-        due = status != "running" or time.monotonic() - job.saved_at > CHECKPOINT_SECONDS
+    def _save(self, job: Job, result: SliceResult | None, checkpoint: Arrays | None, status: RunState | None) -> None:
+        due = status is not RunState.RUNNING or time.monotonic() - job.saved_at > CHECKPOINT_SECONDS
         self._append(job, result, checkpoint if due else None)
         if status is not None:
             self._store.set_status(job.run_id, status)
 
-    def _finish(self, job: Job, result: SliceResult, status: str) -> None:
+    def _finish(self, job: Job, result: SliceResult, status: RunState) -> None:
         self._append(job, result, result.checkpoint)
         self._store.finish(job.run_id, status, result.state, result.views)
         self.on_finished(job, status)
 
     def _fail(self, job: Job, error: str, details: str) -> None:
-        self._store.set_status(job.run_id, "failed", error, details)
-        self.on_finished(job, "failed")
+        self._store.set_status(job.run_id, RunState.FAILED, error, details)
+        self.on_finished(job, RunState.FAILED)
 
     def _append(self, job: Job, result: SliceResult | None, checkpoint: Arrays | None) -> None:
         # What could not be written stays in `unsaved` and is tried again with the next slice.

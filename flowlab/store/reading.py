@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowlab.records import RunSpec, TrainEvent
+from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.store.arrays import read_npz
 from flowlab.store.errors import RunNotFound, StoreError
 
@@ -99,7 +99,7 @@ class Run:
     ----------
     path, run_id : its directory and its id
     spec : what was trained
-    status : one of `runs.STATUSES`
+    status : where it stands
     error, details : a sentence for people and a traceback where it failed, else ""
     versions : of the packages that computed it
     created : when it was begun, in seconds since 1970
@@ -110,7 +110,7 @@ class Run:
     path: Path
     run_id: str
     spec: RunSpec
-    status: str
+    status: RunState
     error: str
     details: str
     versions: Mapping[str, str]
@@ -126,7 +126,7 @@ class Run:
                 path=path,
                 run_id=path.name,
                 spec=RunSpec.from_json(json.dumps(record["spec"])),
-                status=str(record["status"]),
+                status=RunState(record["status"]),
                 error=str(record["error"]),
                 details=str(record["details"]),
                 versions=dict(record["versions"]),
@@ -145,7 +145,7 @@ class Run:
     @property
     def is_usable(self) -> bool:
         """Whether the run was closed with a model: done or stopped."""
-        return self.status in ("done", "stopped")
+        return self.status in (RunState.DONE, RunState.STOPPED)
 
     @property
     def updated(self) -> float:

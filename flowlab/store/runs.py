@@ -17,15 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from flowlab.records import RunSpec, TrainEvent
+from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.store.arrays import npz_bytes, storable
 from flowlab.store.atomic import append_lines, changed_at, children, keep, on_disk, thin, write_whole
 from flowlab.store.errors import RunNotFound, StoreError
 from flowlab.store.reading import EXTRA_NAME, RUN_ID, Frames, Run, checked, read_bytes, table_digest, versions
 
-__all__ = ["STATUSES", "Frames", "Run", "RunNotFound", "RunStore", "StoreError"]
+__all__ = ["Frames", "Run", "RunNotFound", "RunStore", "StoreError"]
 
-STATUSES = ("queued", "running", "paused", "done", "stopped", "failed", "interrupted")
 MAX_FRAMES = 60
 MAX_FILM_BYTES = 2_000_000
 MAX_KEPT = 6
@@ -67,7 +66,7 @@ class RunStore:
             "format": FORMAT,
             "run_id": run_id,
             "spec": json.loads(spec.to_json()),
-            "status": "queued",
+            "status": RunState.QUEUED,
             "error": "",
             "details": "",
             "versions": versions(),
@@ -111,16 +110,14 @@ class RunStore:
             with on_disk(what):
                 append_lines(folder / "events.jsonl", text.encode())
 
-    def set_status(self, run_id: str, status: str, error: str = "", details: str = "") -> None:
-        """Change the status (one of `STATUSES`); `error` is a sentence for people, `details` a traceback.
+    def set_status(self, run_id: str, status: RunState, error: str = "", details: str = "") -> None:
+        """Change the status; `error` is a sentence for people, `details` a traceback.
 
         Where nothing changes nothing is written. RunNotFound if there is no such run.
         """
-        if status not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
         folder = self._folder(run_id)
         record = self._record(run_id)
-        changed = {"status": status, "error": error, "details": details, "pid": os.getpid()}
+        changed = {"status": RunState(status), "error": error, "details": details, "pid": os.getpid()}
         if {**record, **changed} != record:
             self._write(
                 folder / "run.json", _to_json({**record, **changed}), f"the status of run {run_id} could not be saved"
@@ -129,7 +126,7 @@ class RunStore:
     def finish(
         self,
         run_id: str,
-        status: str = "done",
+        status: RunState = RunState.DONE,
         state: Mapping[str, np.ndarray] | None = None,
         views: Mapping[str, np.ndarray] | None = None,
         error: str = "",
@@ -139,7 +136,7 @@ class RunStore:
 
         Parameters
         ----------
-        status : "done" or "stopped"
+        status : done or stopped
         state : the fitted estimator's arrays
         views : the arrays that pages draw
         error, details : as for `set_status`
@@ -239,7 +236,7 @@ class RunStore:
             record = json.loads(read_bytes(self._folder(run_id) / "run.json") or b"null")
         except ValueError:
             record = None
-        if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("status") not in STATUSES:
+        if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("status") not in [*RunState]:
             raise RunNotFound(f"There is no run {run_id} on this server; train it, and its link will lead here.")
         return record
 

@@ -13,10 +13,10 @@ from flowlab.dashboard.compare import comparison, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, choose, pair
 from flowlab.dashboard.shell import links, services, state
-from flowlab.dashboard.shell.run_status import LIVE
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
+from flowlab.records import RunState
 
 TOP_HEIGHT = 370
 MOST_BARS = 6
@@ -63,7 +63,7 @@ def _choice(runs: list, comparable: list) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if candidates:
             # While runs finish by themselves the box only shows; a choice is a person's, and stands in the link.
-            live = any(_state(spec) in LIVE for spec in state.recall("compare.queue", []))
+            live = any(_is_live(spec) for spec in state.recall("compare.queue", []))
             key = state.widget_key(PAGE, "runs", live, len(runs), *sorted(candidates))
 
             def apply(ids: list[str]) -> None:
@@ -103,14 +103,14 @@ def _usable(spec) -> bool:
 def _queue() -> None:
     """A bar for each run that is being trained from this page."""
     specs = state.recall("compare.queue", [])
-    live = [spec for spec in specs if _state(spec) in LIVE]
+    live = [spec for spec in specs if _is_live(spec)]
     if specs:
         st.fragment(_bars, run_every=0.5 if live else None)(len(live))
 
 
 def _bars(n_live: int) -> None:
     specs = state.recall("compare.queue", [])
-    now = [spec for spec in specs if _state(spec) in LIVE]
+    now = [spec for spec in specs if _is_live(spec)]
     troubles = []
     if len(now) > MOST_BARS:
         shares = [1.0 if spec not in now else _share(spec) for spec in specs]
@@ -122,7 +122,7 @@ def _bars(n_live: int) -> None:
             column.progress(share, text=formatting.escaped(f"{_name(spec)} · {progress}"))
     for spec in specs:
         status = services.status(spec)
-        if status is not None and status.state == "failed":
+        if status is not None and status.state is RunState.FAILED:
             troubles.append(f"{_name(spec)}: {status.message}")
     for sentence in troubles:
         st.warning(formatting.escaped(sentence))
@@ -145,9 +145,14 @@ def _name(spec) -> str:
     return name if spec.seed == state.spec().seed else f"{name}, seed {spec.seed}"
 
 
-def _state(spec) -> str:
+def _state(spec) -> RunState | None:
     status = services.status(spec)
-    return status.state if status else ""
+    return status.state if status else None
+
+
+def _is_live(spec) -> bool:
+    standing = _state(spec)
+    return standing is not None and standing.is_live
 
 
 def _top(compared: Compared) -> None:

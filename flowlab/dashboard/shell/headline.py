@@ -9,8 +9,8 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.shell import services, state
-from flowlab.dashboard.shell.run_status import LIVE
 from flowlab.models.detector import Detector
+from flowlab.records import RunState
 from flowlab.store.reading import Run
 
 
@@ -35,15 +35,15 @@ def sentence() -> str:
 
 
 def _result(run: Run) -> list[str]:
-    if run.status == "failed":
+    if run.status is RunState.FAILED:
         return ["training failed"]
-    if run.status in LIVE:
+    if run.status.is_live:
         return ["in training"]
     events = run.events
     if not events:
         return [run.status]
     parts = []
-    views = run.views if run.status == "done" else None
+    views = run.views if run.status is RunState.DONE else None
     model = catalog.make_model(run.spec.model)
     # the loss of a detector is that of one of its flows, which says nothing of how it detects
     means_something = keeps_density(run.spec.model) and model.loss_label != Detector.loss_label
@@ -52,7 +52,7 @@ def _result(run: Run) -> list[str]:
     elif math.isfinite(events[-1].val_loss) and means_something:
         unit = model.loss_label
         parts.append(f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}")
-    done = run.status == "done"
+    done = run.status is RunState.DONE
     verb = "trained in" if done else f"{run.status} after"
     parts.append(f"{verb} {formatting.seconds(events[-1].seconds)}")
     return parts

@@ -9,11 +9,11 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.dashboard.shell import pages, services
 from flowlab.jobs import RunStatus, Snapshot
+from flowlab.records import RunState
 from flowlab.store.reading import Run
 
-LIVE = ("queued", "running")
 TICK_SECONDS = 1.0
-STANDING = {"queued": "waiting for its turn", "running": "still training"}
+STANDING = {RunState.QUEUED: "waiting for its turn", RunState.RUNNING: "still training"}
 
 
 def run_or_button(what: str, place: str, grows: bool = False) -> services.Trained | None:
@@ -45,25 +45,25 @@ def _unfinished(run: Run | None, what: str, place: str, grows: bool) -> Snapshot
     if seen is None:
         st.fragment(_wait, run_every=0.5 if live else None)(what)
     else:
-        st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, (live, run.status in LIVE), grows)
+        st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, (live, run.status.is_live), grows)
     return seen
 
 
 def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool) -> None:
     """Where training stands, and of which step the pictures are; the page goes over to the final model by itself."""
     run, status = services.run(), services.status()
-    if run is None or status is None or run.is_usable or was_live != (is_live(status), run.status in LIVE):
+    if run is None or status is None or run.is_usable or was_live != (is_live(status), run.status.is_live):
         st.rerun()  # for the first line of the page too
     if services.look(run, place) is not seen:  # begun again
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _buttons(status)
-        if status.state != "failed":
+        if status.state is not RunState.FAILED:
             _refresh(run, place, is_stale=not grows and seen.step < status.step)
         st.markdown(_standing(status) + ("" if grows else f" · pictures are of **step {formatting.count(seen.step)}**"))
-        if status.state == "failed":
+        if status.state is RunState.FAILED:
             st.page_link(pages.path("train"), label="Change the settings")
-    if status.state == "failed":
+    if status.state is RunState.FAILED:
         st.warning(_failure(run))
     elif status.message:
         st.caption(formatting.escaped(status.message))
@@ -72,13 +72,15 @@ def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool
 def _buttons(status: RunStatus) -> None:
     run_id, runner = services.run_id(), services.runner()
     label, act = {
-        "queued": ("Pause", lambda: runner.pause(run_id)),
-        "running": ("Pause", lambda: runner.pause(run_id)),
-        "failed": ("Train again", services.train),
+        RunState.QUEUED: ("Pause", lambda: runner.pause(run_id)),
+        RunState.RUNNING: ("Pause", lambda: runner.pause(run_id)),
+        RunState.FAILED: ("Train again", services.train),
     }.get(status.state, ("Go on", services.train))
     if st.button(label, key="trained.main", width=112):
         carry_out(act)
-    if status.state != "failed" and st.button("Stop", key="trained.stop", help="End here and keep the best weights"):
+    if status.state is not RunState.FAILED and st.button(
+        "Stop", key="trained.stop", help="End here and keep the best weights"
+    ):
         carry_out(lambda: runner.stop(run_id))
 
 
@@ -100,7 +102,7 @@ def _wait(what: str) -> None:
     live = is_live(status)
     if run is not None and (run.is_usable or (live and services.runner().snapshot(run.run_id) is not None)):
         st.rerun()
-    failed = run is not None and run.status == "failed"
+    failed = run is not None and run.status is RunState.FAILED
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):  # in the place of the line above
         if live:
             if st.button("Stop", key="trained.stop", help="End here"):
@@ -134,4 +136,4 @@ def carry_out(act: Callable[[], object]) -> None:
 
 def is_live(status: RunStatus | None) -> bool:
     """Whether what is on the page may change by itself."""
-    return status is not None and (status.state in LIVE or status.settling)
+    return status is not None and (status.state.is_live or status.settling)

@@ -10,11 +10,11 @@ from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.canvas.live import TrainingScene, live_view
 from flowlab.dashboard.shell import pages, services, state
-from flowlab.dashboard.shell.run_status import LIVE, carry_out, is_live
+from flowlab.dashboard.shell.run_status import carry_out, is_live
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
-from flowlab.records import RunSpec, TrainEvent
+from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.store.reading import Run
 from flowlab.views.projection import angle_color
 
@@ -61,6 +61,7 @@ def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
 
 
 TICK_SECONDS = 0.2
+RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
 
 
 def page() -> None:
@@ -80,7 +81,7 @@ def _tick(was_live: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _buttons(status)
         st.markdown(_standing(spec, status, events))
-        if status is not None and status.state == "done" and not status.settling:
+        if status is not None and status.state is RunState.DONE and not status.settling:
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
     frames = run.frames if run else []
@@ -93,30 +94,34 @@ def _tick(was_live: bool) -> None:
 
 def _buttons(status: RunStatus | None) -> None:
     """Train or pause or go on, one step, stop, start again: always four, so that nothing moves."""
-    now = status.state if status else "new"
+    now = status.state if status else None
     runner, run_id = services.runner(), services.run_id()
     label, act = {
-        "new": ("Train", services.train),
-        "queued": ("Pause", lambda: runner.pause(run_id)),
-        "running": ("Pause", lambda: runner.pause(run_id)),
-        "paused": ("Go on", lambda: runner.resume(run_id)),
-        "interrupted": ("Go on", services.train),
-        "stopped": ("Go on", services.train),
-        "failed": ("Train", services.train),
-        "done": ("Train", services.train),
+        None: ("Train", services.train),
+        RunState.QUEUED: ("Pause", lambda: runner.pause(run_id)),
+        RunState.RUNNING: ("Pause", lambda: runner.pause(run_id)),
+        RunState.PAUSED: ("Go on", lambda: runner.resume(run_id)),
+        RunState.INTERRUPTED: ("Go on", services.train),
+        RunState.STOPPED: ("Go on", services.train),
+        RunState.FAILED: ("Train", services.train),
+        RunState.DONE: ("Train", services.train),
     }[now]
     # a key for each label: a press on what has been replaced since is not taken for a press on what replaced it
     key = f"train.{label}"
-    if st.button(label, type="primary", disabled=now in ("done", "failed"), key=key, width=92):
+    if st.button(label, type="primary", disabled=now in (RunState.DONE, RunState.FAILED), key=key, width=92):
         carry_out(act)
-    can_step = now in ("new", "paused", "interrupted", "stopped")
+    can_stop = now is RunState.PAUSED or (now is not None and now.is_live)
+    can_step = now in (None, *RESUMABLE)
     if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
         carry_out(services.one_step)
     if st.button(
-        "Stop", disabled=now not in (*LIVE, "paused"), key="train.stop", help="End here and keep the best weights"
+        "Stop",
+        disabled=now not in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED),
+        key="train.stop",
+        help="End here and keep the best weights",
     ):
         carry_out(lambda: runner.stop(run_id))
-    if st.button("Start again", disabled=now == "new", key="train.again", help="Forget this run and train from step 0"):
+    if st.button("Start again", disabled=now is None, key="train.again", help="Forget this run and train from step 0"):
         carry_out(lambda: runner.restart(run_id))
 
 
@@ -125,7 +130,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
     if status is None:
         return "Press **Train**: the density forms on the left, the latent points on the right."
     parts = []
-    if status.state == "queued":
+    if status.state is RunState.QUEUED:
         parts.append(
             f"{status.ahead} ahead of you, your turn every {formatting.seconds(status.turn_every_seconds)}"
             if status.ahead
@@ -137,12 +142,12 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
         left = _left(spec, last)
         if left is not None:
             parts.append(f"**{formatting.nats(left)} left**")
-        if status.state == "running" and last.rows_per_second > 0:
+        if status.state is RunState.RUNNING and last.rows_per_second > 0:
             rate = last.rows_per_second
             parts.append(
                 f"{formatting.count(round(rate / 1000))} thousand rows/s" if rate >= 1000 else f"{rate:.3g} rows/s"
             )
-    if status.state in ("paused", "stopped", "interrupted", "failed"):
+    if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)
     line = " · ".join(parts)
     notes = [e.note for e in events if e.note]
