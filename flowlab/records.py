@@ -1,4 +1,4 @@
-"""Spec, RunSpec, RunState and TrainEvent: JSON-able records that the parts of FlowLab exchange. Standard library only."""
+"""Spec, RunSpec, RunState and TrainEvent: JSON-able records that parts of FlowLab exchange. Standard library only."""
 
 from __future__ import annotations
 

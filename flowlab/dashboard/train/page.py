@@ -114,12 +114,7 @@ def _buttons(status: RunStatus | None) -> None:
     can_step = now in (None, *RESUMABLE)
     if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
         carry_out(services.one_step)
-    if st.button(
-        "Stop",
-        disabled=now not in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED),
-        key="train.stop",
-        help="End here and keep the best weights",
-    ):
+    if st.button("Stop", disabled=not can_stop, key="train.stop", help="End here and keep the best weights"):
         carry_out(lambda: runner.stop(run_id))
     if st.button("Start again", disabled=now is None, key="train.again", help="Forget this run and train from step 0"):
         carry_out(lambda: runner.restart(run_id))
