@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored import Evidence
@@ -86,7 +86,7 @@ def train(options: argparse.Namespace) -> int:
     parameters = _numbers(options.rule_set)
     _check_rule(dataset, options.rule, parameters)
     model = catalog.make_model(spec, options.seed, dataset)
-    X_val = dataset.fitting_rows("monitor")
+    X_val = dataset.fitting_rows(Part.MONITOR)
     events = model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None)
     for event in events:
         _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
@@ -98,7 +98,7 @@ def train(options: argparse.Namespace) -> int:
     print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
     for sentence in evidence.level_notes():
         print(sentence)
-    for part in ("validation", "test"):
+    for part in (Part.VALIDATION, Part.TEST):
         print(_quality(evidence, part, threshold.value))
     detector = make_detector(spec, options.seed, model.get_state(), evidence, threshold)
     _write(options.output, to_bytes(detector))
@@ -169,7 +169,7 @@ def _check_rule(dataset: Dataset, rule: str | None, parameters: Mapping[str, flo
     """Refuse what no training can mend: a rule that says no even to scores that tell the anomalies apart."""
     n_rows = len(dataset)
     is_high = np.zeros(n_rows, bool)
-    is_high[dataset.rows("test")[::2]] = is_high[dataset.rows("validation")[::20]] = True
+    is_high[dataset.rows(Part.TEST)[::2]] = is_high[dataset.rows(Part.VALIDATION)[::20]] = True
     if dataset.y is not None and (rule is None or RULES[rule].labels != "unused"):
         is_high = dataset.y.astype(bool)
     tail = -np.log(np.random.default_rng(0).permutation(n_rows) + 1.0)

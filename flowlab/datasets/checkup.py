@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.encoding.numeric import is_known, numbers
 from flowlab.encoding.roles import ENCODED, ColumnRole, sample_rows
 from flowlab.ranking import auroc
@@ -104,7 +104,7 @@ def _labels(dataset: Dataset) -> list[str]:
 
 
 def _sizes(dataset: Dataset) -> list[str]:
-    n_train, n_features = len(dataset.rows("train")), dataset.n_features
+    n_train, n_features = len(dataset.rows(Part.TRAIN)), dataset.n_features
     if n_train < 10 * n_features:
         return [
             f"{n_train:,} training rows for {n_features:,} features are few; a simple model may do better than a flow."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,7 +18,22 @@ if TYPE_CHECKING:
     from flowlab.encoding.spread import Cells
 
 MONITOR_ROWS = 2000
-"""Validation rows that training evaluates on; the exact loss of "monitor" is then over the same rows."""
+"""Validation rows that training evaluates on; the exact loss of `Part.MONITOR` is then over the same rows."""
+
+
+class Part(StrEnum):
+    """A part of the rows of a data set; see `Dataset.rows`."""
+
+    TRAIN = "train"
+    MONITOR = "monitor"
+    VALIDATION = "validation"
+    TEST = "test"
+    UNSEEN = "unseen"
+    ALL = "all"
+
+
+DIVISION = (Part.TRAIN, Part.VALIDATION, Part.TEST)
+"""The parts that a number in `Dataset.split` stands for."""
 
 
 class ExactDensity(Protocol):
@@ -126,24 +142,26 @@ class Dataset:
             list(self.columns), axis=1
         )
 
-    def rows(self, part: str) -> np.ndarray:
-        """Row numbers of "train" (those that are fitted), "monitor", "validation", "test" or "all".
+    def rows(self, part: Part) -> np.ndarray:
+        """Row numbers of a part.
 
-        "monitor" are the validation rows on which training is watched, the first 2,000 of them: without labelled
-        anomalies if the fit is.
+        Training rows are those that are fitted. MONITOR are the validation rows on which training is watched, the
+        first 2,000 of them: without labelled anomalies if the fit is. UNSEEN are validation and test rows together.
         """
-        if part == "all":
+        if part == Part.ALL:
             return np.arange(len(self.X))
-        in_part = self.split == {"train": 0, "monitor": 1, "validation": 1, "test": 2}[part]
-        if part in ("train", "monitor") and self.train_on == "normal" and self.y is not None:
+        if part == Part.UNSEEN:
+            return np.flatnonzero(self.split > 0)
+        in_part = self.split == DIVISION.index(Part.VALIDATION if part == Part.MONITOR else Part(part))
+        if part in (Part.TRAIN, Part.MONITOR) and self.train_on == "normal" and self.y is not None:
             in_part = in_part & (self.y == 0)
-        return np.flatnonzero(in_part)[: MONITOR_ROWS if part == "monitor" else None]
+        return np.flatnonzero(in_part)[: MONITOR_ROWS if part == Part.MONITOR else None]
 
-    def part(self, part: str) -> np.ndarray:
+    def part(self, part: Part) -> np.ndarray:
         """The rows of one part as a matrix (n, n_features)."""
         return self.X[self.rows(part)]
 
-    def fitting_rows(self, part: str = "train") -> np.ndarray:
+    def fitting_rows(self, part: Part = Part.TRAIN) -> np.ndarray:
         """The rows of one part as a fit sees them, (n, n_features): values that have cells are spread over them."""
         rows = self.rows(part)
         return self.X[rows] if self.cells is None else self.cells.spread(self.X, rows)
@@ -156,7 +174,7 @@ class Dataset:
         comparable = model.is_density and (model.can_condition or self.context is None)
         return self.density if comparable else None
 
-    def exact_loss(self, part: str) -> float | None:
+    def exact_loss(self, part: Part) -> float | None:
         """Mean negative log of the exact density over a part, in nats; None where no density is known.
 
         The lowest loss a model can have on just these rows, up to luck: the entropy plus their sampling error.

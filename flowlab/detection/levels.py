@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.threshold import HIGHEST
 from flowlab.models.tail_probability import TailProbability
 
@@ -80,7 +80,7 @@ class LevelCalibration:
         """
         if dataset.context is None:
             return None
-        rows = dataset.rows("train")
+        rows = dataset.rows(Part.TRAIN)
         if dataset.y is not None and (dataset.y[rows] == 0).any():
             rows = rows[dataset.y[rows] == 0]
         if len(rows) == 0:

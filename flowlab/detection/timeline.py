@@ -6,9 +6,10 @@ import itertools
 
 import numpy as np
 
+from flowlab.datasets.dataset import DIVISION, Part
+
 GAP = 5.0
 """A step longer than so many median steps is a gap."""
-CODES = {"train": 0, "validation": 1, "test": 2}
 
 
 def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -63,17 +64,17 @@ def events(time, y, max_events: int = 200) -> list[tuple]:
     return [(time[a], time[b]) for a, b in zip(begins, ends, strict=True)]
 
 
-def parts_in_time(time, split) -> list[tuple[str, object, object]]:
+def parts_in_time(time, split) -> list[tuple[Part, object, object]]:
     """(name, begin, end) of training, validation and test rows, if they follow each other in time; else an empty list.
 
     Parameters
     ----------
-    time, split : (n,) times, and the part of each row (`CODES`)
+    time, split : (n,) times, and the part of each row as a place in `DIVISION`
     """
     time, split = np.asarray(time), np.asarray(split)
     spans = [
         (name, time[split == code].min(), time[split == code].max())
-        for name, code in CODES.items()
+        for code, name in enumerate(DIVISION)
         if (split == code).any()
     ]
     spans.sort(key=lambda span: span[1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.ranking import alarm_counts, area_under_roc, area_under_steps
 
 QUADRANTS = ("neither alarmed", "only reconstruction", "only likelihood", "both alarmed")
@@ -79,11 +79,11 @@ class Standing:
 
 def held_out(dataset: Dataset) -> np.ndarray:
     """The rows models are compared on: the test part, or what stands in for it."""
-    for part in ("test", "validation", "all"):
+    for part in (Part.TEST, Part.VALIDATION, Part.ALL):
         rows = dataset.rows(part)
         if len(rows):
             return rows
-    return dataset.rows("all")
+    return dataset.rows(Part.ALL)
 
 
 def held_out_labels(dataset: Dataset) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset, ScoringModel
+from flowlab.datasets.dataset import Dataset, Part, ScoringModel
 from flowlab.formatting import count, fixed
 from flowlab.records import TrainEvent
 
@@ -278,12 +278,12 @@ def exact_validation_loss(dataset: Dataset, model: ScoringModel) -> float | None
 
     `model` is a model or a class of models: what it scores must be comparable with that density.
     """
-    return None if dataset.truth_for(model) is None else dataset.exact_loss("monitor")
+    return None if dataset.truth_for(model) is None else dataset.exact_loss(Part.MONITOR)
 
 
 def exact_loss_error(dataset: Dataset) -> float | None:
     """Standard error, in nats, of the exact density's mean loss over the validation rows; None without any."""
-    losses = -dataset.density.log_density(dataset.part("monitor"))
+    losses = -dataset.density.log_density(dataset.part(Part.MONITOR))
     return float(np.std(losses) / math.sqrt(len(losses))) if len(losses) else None
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.evaluation import arithmetic, fit_quality
 from flowlab.evaluation.finding import Finding, overall
 from flowlab.models.base import DensityModel, FlowModel
@@ -38,7 +38,7 @@ def audit(model: DensityModel, dataset: Dataset, random_state: int = 0) -> list[
     random_state : seed of the rows and samples used
     """
     rng = np.random.default_rng(random_state)
-    train = _some(_normal_rows(dataset, "train"), rng)
+    train = _some(_normal_rows(dataset, Part.TRAIN), rng)
     held_out = _some(_held_out(dataset), rng)
     if dataset.context is not None and model.can_condition and isinstance(model, FlowModel):
         findings = _given_the_commonest_level(model, dataset, train, held_out, rng)
@@ -87,14 +87,14 @@ def _some(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _held_out(dataset: Dataset) -> np.ndarray:
-    for part in ("test", "validation", "train"):
+    for part in (Part.TEST, Part.VALIDATION, Part.TRAIN):
         rows = _normal_rows(dataset, part)
         if len(rows) >= MIN_ROWS:
             return rows
     return dataset.X
 
 
-def _normal_rows(dataset: Dataset, part: str) -> np.ndarray:
+def _normal_rows(dataset: Dataset, part: Part) -> np.ndarray:
     """Rows of a part; without labelled anomalies where the model was trained without them."""
     rows = dataset.rows(part)
     if dataset.train_on == "normal" and dataset.y is not None:

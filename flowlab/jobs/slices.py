@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowlab import catalog
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models import base
 from flowlab.records import RunSpec, TrainEvent
 
 if TYPE_CHECKING:
-    from flowlab.datasets.dataset import Dataset
     from flowlab.models.base import DensityModel
 
 Arrays = Mapping[str, np.ndarray]
@@ -114,7 +114,7 @@ def run_slice(
     if n_steps == 0 and checkpoint is not None:
         model.set_state(weights(checkpoint))
     else:
-        X_val = dataset.fitting_rows("monitor")
+        X_val = dataset.fitting_rows(Part.MONITOR)
         rows = model.fit_iter(
             dataset.fitting_rows(), X_val if len(X_val) else None, checkpoint=checkpoint, n_steps=n_steps
         )

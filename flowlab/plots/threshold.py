@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from flowlab.datasets.dataset import Part
 from flowlab.formatting import short_percent
 from flowlab.plots import theme
 from flowlab.plots.score_axis import ScoreAxis
@@ -130,8 +131,8 @@ def curves_against_threshold(
 
 
 def operating_curve(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    points: Mapping[str, tuple[float, float]],
+    curves: Mapping[Part, tuple[np.ndarray, np.ndarray]],
+    points: Mapping[Part, tuple[float, float]],
     x_title: str,
     y_title: str,
     diagonal: bool = False,
@@ -142,7 +143,7 @@ def operating_curve(
 
     Parameters
     ----------
-    curves : (x, y) of the curve, by part: "validation" or "test"
+    curves : (x, y) of the curve, by part: validation or test
     points : (x, y) of the operating point, by part
     diagonal : draw the curve of random scores
     """
@@ -152,7 +153,7 @@ def operating_curve(
         fig.add_scatter(
             x=[0, 1], y=[0, 1], mode="lines", line={"color": c.muted, "dash": "dot", "width": 1}, showlegend=False
         )
-    looks = {"validation": (c.second, "dash", "diamond"), "test": (c.model, "solid", "circle")}
+    looks = {Part.VALIDATION: (c.second, "dash", "diamond"), Part.TEST: (c.model, "solid", "circle")}
     for part, (xs, ys) in curves.items():
         color, dash, symbol = looks[part]
         fig.add_scatter(x=xs, y=ys, mode="lines", name=part, line={"color": color, "dash": dash, "width": 2})
@@ -176,7 +177,7 @@ def score_over_time(
     scores: np.ndarray,
     threshold: float,
     events: Sequence[tuple],
-    parts: Sequence[tuple[str, object, object]],
+    parts: Sequence[tuple[Part, object, object]],
     time_title: str,
     dark: bool = False,
     height: int = 300,
@@ -192,7 +193,7 @@ def score_over_time(
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height=height, x_title=time_title)
-    shades = {"train": c.data, "validation": c.second, "test": c.model}
+    shades = {Part.TRAIN: c.data, Part.VALIDATION: c.second, Part.TEST: c.model}
     for name, begin, end in parts:
         x0, x1 = _plain_time(begin), _plain_time(end)
         fig.add_vrect(x0=x0, x1=x1, fillcolor=shades[name], opacity=0.08, line_width=0, layer="below")

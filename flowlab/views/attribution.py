@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.levels import LevelCalibration
 from flowlab.explain import Explanation, Reference, Repair, explain, repair
 from flowlab.models.base import DensityModel
@@ -60,7 +60,7 @@ def _explain(judge: DensityModel | _WithinLevels, dataset: Dataset, row: int, n_
 
 def reference_rows(dataset: Dataset) -> np.ndarray:
     """Numbers of the training rows that rows are compared with: without labelled anomalies if two others are left."""
-    rows = dataset.rows("train")
+    rows = dataset.rows(Part.TRAIN)
     if dataset.y is None or (dataset.y[rows] == 0).sum() < 2:
         return rows
     return rows[dataset.y[rows] == 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.evaluation.comparison import Scored, has_labels, held_out, held_out_labels
 from flowlab.evaluation.two_sample import TwoSampleTest, two_sample_tests
 from flowlab.models.base import DensityModel
@@ -58,7 +58,7 @@ def trivial_rivals(model: DensityModel, dataset: Dataset) -> tuple[Scored, ...]:
     if dataset.n_features > 1:
         detectors["PCA residual"] = PCAResidual()
     detectors["random score"] = RandomScore()
-    X, compared, y, data = dataset.part("train"), held_out(dataset), held_out_labels(dataset), dataset.digest()
+    X, compared, y, data = dataset.part(Part.TRAIN), held_out(dataset), held_out_labels(dataset), dataset.digest()
     rivals = []
     for name, detector in detectors.items():
         start = time.perf_counter()
@@ -71,7 +71,7 @@ def trivial_rivals(model: DensityModel, dataset: Dataset) -> tuple[Scored, ...]:
                 name, scores[compared], y, data, fit_seconds=fitted - start, score_seconds=score_seconds, trivial=True
             )
         )
-    test_rows = dataset.rows("test")
+    test_rows = dataset.rows(Part.TEST)
     if len(test_rows) and has_labels(dataset):
         start = time.perf_counter()
         column = BestSingleColumn().fit(dataset.X[test_rows], dataset.y[test_rows])
@@ -83,21 +83,8 @@ def trivial_rivals(model: DensityModel, dataset: Dataset) -> tuple[Scored, ...]:
 
 
 def two_samples(
-    model: DensityModel, dataset: Dataset, first: str = "test", second: str = "samples"
+    model: DensityModel, dataset: Dataset, first: Part = Part.TEST, second: Part | None = None
 ) -> tuple[TwoSampleTest, ...]:
-    """The four two-sample tests between two of "train", "validation", "test" and "samples" of the model.
-
-    Raises
-    ------
-    ValueError
-        If `first` or `second` is none of the four.
-    """
-    tables = []
-    for part in (first, second):
-        if part == "samples":
-            tables.append(model.sample(3000, random_state=1))
-        elif part in ("train", "validation", "test"):
-            tables.append(dataset.part(part))
-        else:
-            raise ValueError(f"a table must be train, validation, test or samples, not {part!r}")
-    return tuple(two_sample_tests(*tables))
+    """The four two-sample tests between two parts of the data set, or one part and samples of the model (None)."""
+    rows = model.sample(3000, random_state=1) if second is None else dataset.part(second)
+    return tuple(two_sample_tests(dataset.part(first), rows))

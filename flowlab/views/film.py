@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import DIVISION, Dataset
 from flowlab.models.base import DensityModel, LatentModel
 from flowlab.views.context import is_planar, judged, latent, log_density_at
 from flowlab.views.density import grid_points
@@ -56,7 +56,7 @@ def final(model: DensityModel, dataset: Dataset) -> Arrays:
     """
     anomaly_score = np.asarray(model.anomaly_score(dataset.X), np.float64)
     arrays: Arrays = {"anomaly_score": anomaly_score}
-    for part in ("train", "validation", "test"):
+    for part in DIVISION:
         rows = dataset.rows(part)
         arrays[f"loss_{part}"] = np.array(anomaly_score[rows].mean() if len(rows) else np.nan)
     if dataset.truth_for(model) is not None:

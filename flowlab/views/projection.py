@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.formatting import percent
 
 Window = tuple[float, float, float, float]
@@ -58,7 +58,7 @@ def stage(dataset: Dataset) -> Stage:
     n_features, judged = dataset.n_features, dataset.judged
     offset, scale, basis = np.zeros(n_features), np.ones(n_features), np.zeros((n_features, 2))
     if len(judged) > 2:
-        offset[judged], scale[judged], basis[judged], shares = _principal_axes(dataset.part("train")[:, judged])
+        offset[judged], scale[judged], basis[judged], shares = _principal_axes(dataset.part(Part.TRAIN)[:, judged])
         axes = tuple(f"principal axis {i + 1} ({percent(share)} of variance)" for i, share in enumerate(shares))
     else:
         basis[judged] = np.eye(len(judged), 2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.models.base import DensityModel, FlowModel, LatentModel
 from flowlab.views.density import grid_points
@@ -104,7 +104,7 @@ def reconstruction_map(
 
 def _manifold(model: LatentModel, dataset: Dataset) -> np.ndarray:
     """Decoded codes over the range the training rows use: a line, or for two units a net of lines."""
-    codes = model.transform(dataset.part("train")[:5000])
+    codes = model.transform(dataset.part(Part.TRAIN)[:5000])
     low, high = np.quantile(codes, [0.005, 0.995], axis=0)
     steps = np.linspace(0, 1, 121)[:, None]
     center = np.median(codes, axis=0)

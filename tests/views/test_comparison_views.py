@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flowlab import catalog, views
+from flowlab.datasets.dataset import Part
 from flowlab.evaluation.trust import audit
 from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
@@ -64,12 +65,10 @@ def test_map_of_reconstructions_agrees_with_the_model(moons, autoencoder, vae):
 
 
 def test_two_samples_of_one_distribution_and_of_two(moons, autoencoder):
-    same = views.two_samples(autoencoder, moons, "train", "test")
+    same = views.two_samples(autoencoder, moons, Part.TRAIN, Part.TEST)
     assert same[3].effect == pytest.approx(0.5, abs=0.08)
-    other = views.two_samples(autoencoder, moons, "test", "samples")
+    other = views.two_samples(autoencoder, moons)
     assert min(test.p_value for test in other) < 0.02
-    with pytest.raises(ValueError, match="must be train, validation, test or samples"):
-        views.two_samples(autoencoder, moons, "test", "dreams")
 
 
 def test_trust_and_cost_travel_between_processes(moons, autoencoder):

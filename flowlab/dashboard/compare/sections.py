@@ -15,6 +15,7 @@ from flowlab.dashboard.compare.controls import alarm_percent, pair
 from flowlab.dashboard.compare.reconstruction import maps
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.datasets.dataset import Part
 from flowlab.evaluation.comparison import (
     QUADRANTS,
     consensus,
@@ -175,9 +176,7 @@ def _samples(compared: Compared) -> None:
         return
     lines = []
     first = next(iter(drawing.values()))
-    tests = {
-        "training rows (the yardstick)": services.Trained(first).view(views.two_samples, first="test", second="train")
-    }
+    tests = {"training rows (the yardstick)": services.Trained(first).view(views.two_samples, second=Part.TRAIN)}
     tests |= {name: services.Trained(run).view(views.two_samples) for name, run in drawing.items()}
     for name, results in tests.items():
         effects = {test.name: f"{formatting.number(test.effect)} (p {test.p_value:.3f})" for test in results}

@@ -11,7 +11,7 @@ from flowlab.dashboard.data import roles, sources
 from flowlab.dashboard.data.sources import PAGE
 from flowlab.dashboard.shell import links, pages, services, state
 from flowlab.dashboard.shell.widgets import PLOT
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.views import table
@@ -46,12 +46,12 @@ def _dataset() -> Dataset | None:
 def _onward(dataset: Dataset) -> None:
     """Counts in one line, and the button that leads to training."""
     left, right = st.columns([4, 1], vertical_alignment="center")
-    parts = [formatting.plural(len(dataset.rows(part)), f"{part} row") for part in ("train", "validation", "test")]
+    parts = [formatting.plural(len(dataset.rows(part)), f"{part} row") for part in DIVISION]
     condition = "" if dataset.context is None else f" given {formatting.escaped(dataset.columns[dataset.context])}"
     parts.append(formatting.plural(len(dataset.judged), "feature") + condition)
     if dataset.y is not None:
         labelled = int(dataset.y.sum())
-        share = dataset.y[dataset.rows("train")].mean() if len(dataset.rows("train")) else 0.0
+        share = dataset.y[dataset.rows(Part.TRAIN)].mean() if len(dataset.rows(Part.TRAIN)) else 0.0
         counted = formatting.plural(labelled, "labelled anomaly", "labelled anomalies")
         parts.append(f"{counted}, {formatting.percent(share)} of training")
     left.markdown(" · ".join(parts))

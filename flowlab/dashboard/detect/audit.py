@@ -9,6 +9,7 @@ from flowlab import formatting
 from flowlab.dashboard.detect.attribution import original
 from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.datasets.dataset import Part
 from flowlab.detection.audit import Audit, estimate, plan_audit
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import Threshold
@@ -20,7 +21,7 @@ ANSWERS = {"yes": True, "no": False, "unsure": None}
 
 def panel(evidence: Evidence, key: str, axis: ScoreAxis, threshold: Threshold) -> None:
     """Rows to answer on the left, estimates on the right."""
-    rows = evidence.rows("unseen")
+    rows = evidence.rows(Part.UNSEEN)
     st.markdown(
         "Nobody labelled these rows? Look at about twenty, chosen near the threshold and at random, and say whether "
         "each is an anomaly. The estimates then hold for every threshold, with intervals. Labels are not used here."
@@ -49,7 +50,7 @@ def _one_more(key: str, more: list[int]) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _plan(key: str, value: float, _evidence: Evidence) -> Audit:
-    return plan_audit(_evidence.scores[_evidence.rows("unseen")], value)
+    return plan_audit(_evidence.scores[_evidence.rows(Part.UNSEEN)], value)
 
 
 def _ask(evidence: Evidence, key: str, rows: np.ndarray, asked: list[int], answers: dict, began: float) -> None:
