@@ -1,12 +1,15 @@
-"""Widgets for the catalog's controls: what a Control says becomes a slider, a box or a switch."""
+"""Widgets for controls: what one says becomes a slider, a box or a switch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import singledispatch
+from typing import Any
 
 import streamlit as st
 
-from flowlab.catalog import Control, Entry
+from flowlab.catalog import Entry
+from flowlab.controls import Choice, Control, Flag, Int, Mask, Number, Text
 from flowlab.dashboard.shell import state
 from flowlab.records import Scalar, Spec
 
@@ -14,7 +17,7 @@ from flowlab.records import Scalar, Spec
 def entry_settings(part: str, entry: Entry, spec: Spec) -> None:
     """All editable controls of an entry: the main ones at once, the others folded away."""
     values = entry.complete(spec).params
-    editable = [c for c in entry.controls if c.kind != "text"]
+    editable = [c for c in entry.controls if not isinstance(c, Text)]
     for control in editable:
         if control.main:
             control_widget(part, entry, control, values[control.name])
@@ -31,58 +34,71 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
 
     def apply(new: Scalar) -> None:
         state.change(part, **{control.name: new})
-        if control.kind == "mask" and new not in control.choices:
+        if isinstance(control, Mask) and new not in control.choices:
             state.refresh_widgets()  # what was typed may have been refused
 
     edit(control, value, key, state.on_widget(key, apply))
 
 
+@singledispatch
 def edit(control: Control, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> Scalar:
     """The widget that fits a control; returns its value."""
-    shared = {"label": control.label, "key": key, "help": control.help or None, "on_change": changed}
-    if control.kind == "flag":
-        return st.toggle(value=bool(value), **shared)
-    if control.kind == "choice":
-        options = list(control.choices)
-        return st.selectbox(
-            options=options,
-            index=options.index(str(value)),
-            format_func=lambda name: control.choices[name],
-            **shared,
-        )
-    if control.kind == "mask":
-        options = list(control.choices) + [str(value)] * (str(value) not in control.choices)
-        return st.selectbox(
-            options=options,
-            index=options.index(str(value)),
-            format_func=lambda name: control.choices.get(name, name),
-            accept_new_options=True,
-            **shared,
-        )
-    if control.kind == "text":
-        return st.text_input(value=str(value), **shared)
-    if control.log:
-        typed = int if control.kind == "int" else float
-        return st.number_input(
-            min_value=typed(control.low),
-            max_value=typed(control.high),
-            value=typed(value),
-            step=typed(control.step),
-            format="%d" if typed is int else "%.4g",
-            **shared,
-        )
-    if control.kind == "int":
-        return st.slider(
-            min_value=int(control.low), max_value=int(control.high), value=int(value), step=int(control.step), **shared
-        )
-    return st.slider(
-        min_value=float(control.low),
-        max_value=float(control.high),
-        value=float(value),
-        step=float(control.step),
-        format=f"%.{decimals(control.step)}f",
-        **shared,
+    raise NotImplementedError(f"there is no widget for a {type(control).__name__}")
+
+
+@edit.register
+def _(control: Flag, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> bool:
+    return st.toggle(value=bool(value), **_shared(control, key, changed))
+
+
+@edit.register
+def _(control: Choice, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> str:
+    options = list(control.choices) + [str(value)] * (str(value) not in control.choices)
+    return st.selectbox(
+        options=options,
+        index=options.index(str(value)),
+        format_func=lambda name: control.choices.get(name, name),
+        accept_new_options=isinstance(control, Mask),
+        **_shared(control, key, changed),
     )
+
+
+@edit.register
+def _(control: Text, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> str:
+    return st.text_input(value=str(value), **_shared(control, key, changed))
+
+
+@edit.register
+def _(control: Number, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> float:
+    if control.log:
+        return number_box(control, value, key, changed)
+    return st.slider(
+        min_value=control.typed(control.low),
+        max_value=control.typed(control.high),
+        value=control.typed(value),
+        step=control.typed(control.step),
+        format=f"%.{decimals(control.step)}f",
+        **_shared(control, key, changed),
+    )
+
+
+def number_box(
+    control: Number, value: Scalar, key: str, changed: Callable[[], None] | None = None, width: int | str = "stretch"
+) -> float:
+    """A number to type, for ranges too wide for a slider; returns its value."""
+    return st.number_input(
+        min_value=control.typed(control.low),
+        max_value=control.typed(control.high),
+        value=control.typed(value),
+        step=control.typed(control.step),
+        format="%d" if isinstance(control, Int) else "%.6g",
+        width=width,
+        **_shared(control, key, changed),
+    )
+
+
+def _shared(control: Control, key: str, changed: Callable[[], None] | None) -> dict[str, Any]:
+    return {"label": control.label, "key": key, "help": control.help or None, "on_change": changed}
 
 
 def decimals(step: float) -> int:
