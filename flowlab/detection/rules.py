@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from flowlab.controls import Control, Float, defaults
+from flowlab.controls import Float, defaults
 from flowlab.detection import conformal, extreme_value, labelled, unsupervised
 from flowlab.detection.threshold import Threshold, check_scores
 from flowlab.formatting import plain
@@ -31,7 +31,7 @@ class Rule:
     name: str
     label: str
     choose: Callable[..., Threshold]
-    controls: tuple[Control, ...]
+    controls: tuple[Float, ...]
     labels: str
     blurb: str
     context: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ def controls(evidence: Evidence, key: str) -> ThresholdChoice:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         rule = _rule(evidence, key)
-        parameters = _parameters(rule)
+        parameters = {control.name: _parameter(rule, control) for control in _controls(rule)}
         unit = _unit(evidence) if rule == "cost" else state.view(PAGE, "unit", "rows")
         _log_counts()
     unit = unit if unit in evidence.units() else "rows"
@@ -133,28 +133,27 @@ def _log_counts() -> None:
     )
 
 
+def _controls(rule: str) -> tuple[Number, ...]:
+    return () if rule == MANUAL else rules.RULES[rule].controls
+
+
+def _value(rule: str, control: Number) -> Scalar:
+    """What the link says of a parameter; out of range means the nearest end."""
+    return control.read_or(state.asked(PAGE, f"{rule}_{control.name}"), rules.RULES[rule].defaults[control.name])
+
+
 def _values(rule: str) -> dict[str, Scalar]:
-    """What the link says of the parameters of a rule; out of range means the nearest end."""
-    if rule == MANUAL:
-        return {}
-    chosen = rules.RULES[rule]
-    said = {c.name: state.asked(PAGE, f"{rule}_{c.name}") for c in chosen.controls}
-    return {c.name: c.read_or(said[c.name], chosen.defaults[c.name]) for c in chosen.controls}
+    return {control.name: _value(rule, control) for control in _controls(rule)}
 
 
-def _parameters(rule: str) -> dict[str, Scalar]:
-    """The parameters of a rule as number inputs."""
-    values = _values(rule)
-    return {c.name: _parameter(rule, c, values[c.name]) for c in (rules.RULES[rule].controls if values else ())}
-
-
-def _parameter(rule: str, control: Number, value: Scalar) -> float:
+def _parameter(rule: str, control: Number) -> Scalar:
+    """One parameter as a number input."""
     key = state.widget_key(PAGE, rule, control.name)
 
     def apply(new: float) -> None:
         state.set_view(PAGE, **{f"{rule}_{control.name}": new})
 
-    return widgets.number_box(control, value, key, state.on_widget(key, apply), width=172)
+    return widgets.number_box(control, _value(rule, control), key, state.on_widget(key, apply), width=172)
 
 
 def _unit(evidence: Evidence) -> str:

@@ -40,65 +40,60 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
     edit(control, value, key, state.on_widget(key, apply))
 
 
-@singledispatch
 def edit(control: Control, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> Scalar:
     """The widget that fits a control; returns its value."""
+    return _widget(control, value, key=key, on_change=changed, label=control.label, help=control.help or None)
+
+
+@singledispatch
+def _widget(control: Control, value: Scalar, **shared: Any) -> Scalar:
     raise NotImplementedError(f"there is no widget for a {type(control).__name__}")
 
 
-@edit.register
-def _(control: Flag, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> bool:
-    return st.toggle(value=bool(value), **_shared(control, key, changed))
+@_widget.register
+def _(control: Flag, value: Scalar, **shared: Any) -> Scalar:
+    return st.toggle(value=bool(value), **shared)
 
 
-@edit.register
-def _(control: Choice, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> str:
+@_widget.register
+def _(control: Text, value: Scalar, **shared: Any) -> Scalar:
+    return st.text_input(value=str(value), **shared)
+
+
+@_widget.register
+def _(control: Choice, value: Scalar, **shared: Any) -> Scalar:
     options = list(control.choices) + [str(value)] * (str(value) not in control.choices)
     return st.selectbox(
         options=options,
         index=options.index(str(value)),
         format_func=lambda name: control.choices.get(name, name),
         accept_new_options=isinstance(control, Mask),
-        **_shared(control, key, changed),
+        **shared,
     )
 
 
-@edit.register
-def _(control: Text, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> str:
-    return st.text_input(value=str(value), **_shared(control, key, changed))
-
-
-@edit.register
-def _(control: Number, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> float:
+@_widget.register
+def _(control: Number, value: Scalar, **shared: Any) -> Scalar:
     if control.log:
-        return number_box(control, value, key, changed)
-    return st.slider(
-        min_value=control.typed(control.low),
-        max_value=control.typed(control.high),
-        value=control.typed(value),
-        step=control.typed(control.step),
-        format=f"%.{decimals(control.step)}f",
-        **_shared(control, key, changed),
-    )
+        return _box(control, value, **shared)
+    return st.slider(**_numbers(control, value), format=f"%.{decimals(control.step)}f", **shared)
 
 
 def number_box(
     control: Number, value: Scalar, key: str, changed: Callable[[], None] | None = None, width: int | str = "stretch"
-) -> float:
-    """A number to type, for ranges too wide for a slider; returns its value."""
-    return st.number_input(
-        min_value=control.typed(control.low),
-        max_value=control.typed(control.high),
-        value=control.typed(value),
-        step=control.typed(control.step),
-        format="%d" if isinstance(control, Int) else "%.6g",
-        width=width,
-        **_shared(control, key, changed),
-    )
+) -> Scalar:
+    """A number to type, where a slider would be too coarse or too wide; returns its value."""
+    help = control.help or None
+    return _box(control, value, key=key, on_change=changed, label=control.label, help=help, width=width)
 
 
-def _shared(control: Control, key: str, changed: Callable[[], None] | None) -> dict[str, Any]:
-    return {"label": control.label, "key": key, "help": control.help or None, "on_change": changed}
+def _box(control: Number, value: Scalar, **shared: Any) -> Scalar:
+    return st.number_input(**_numbers(control, value), format="%d" if isinstance(control, Int) else "%.6g", **shared)
+
+
+def _numbers(control: Number, value: Scalar) -> dict[str, int | float]:
+    numbers = {"min_value": control.low, "max_value": control.high, "value": value, "step": control.step}
+    return {name: control.typed(number) for name, number in numbers.items()}
 
 
 def decimals(step: float) -> int:
