@@ -11,7 +11,6 @@ import argparse
 import codecs
 import contextlib
 import datetime
-import math
 import os
 import sys
 import time
@@ -23,12 +22,13 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
+from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored import Evidence
 from flowlab.jobs import JobError
-from flowlab.records import Spec
+from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scoring import how_far, score_file
 from flowlab.store.runs import RunStore
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train(options: argparse.Namespace) -> int:
     """Train on a table and save the detector. What can be refused is refused before training."""
     spec = _model_spec(options.model, _pairs(options.set, "--set"))
-    _check_rule_parameters(options.rule, options.rule_set)
+    parameters = _rule_parameters(options.rule, options.rule_set)
     _check_output(options.output, options.file)
     table = read_table(options.file, **_reading(options), **column_readings(options.column))
     frame = table.frame
@@ -83,7 +83,6 @@ def train(options: argparse.Namespace) -> int:
         name=Path(options.file).name,
         learner=catalog.learner(spec),
     )
-    parameters = _numbers(options.rule_set)
     _check_rule(dataset, options.rule, parameters)
     model = catalog.make_model(spec, options.seed, dataset)
     X_val = dataset.fitting_rows(Part.MONITOR)
@@ -112,29 +111,28 @@ def _model_spec(name: str, given: Mapping[str, str]) -> Spec:
         if key not in controls:
             known = f"it has {', '.join(controls)}" if controls else "it has none"
             raise ValueError(f"{entry.label} has no setting {key!r} for --set; {known}")
-        try:
-            _, problem = controls[key].read(text)
-        except ValueError as error:
-            raise ValueError(f"--set {key}={text}: {error}") from None
-        if problem:
-            low, high = controls[key].low, controls[key].high
-            raise ValueError(f"--set {key}={text}: {controls[key].label} is a number from {low:g} to {high:g}")
+        _setting("--set", controls[key], text)
     return entry.tidy(Spec(name, given))[0]
 
 
-def _check_rule_parameters(rule: str | None, texts: Sequence[str]) -> None:
-    given = _numbers(texts)
+def _rule_parameters(rule: str | None, texts: Sequence[str]) -> dict[str, Scalar]:
+    given = _pairs(texts, "--rule-set")
     if given and rule is None:
         raise ValueError("--rule-set needs --rule, the rule whose parameters these are")
-    parameters = {parameter.name: parameter for parameter in RULES[rule].parameters} if rule else {}
-    for name, value in given.items():
-        if name not in parameters:
+    controls = {control.name: control for control in RULES[rule].controls} if rule else {}
+    for name in given:
+        if name not in controls:
             raise ValueError(
-                f"the rule {rule!r} has no parameter {name!r} for --rule-set; it has {', '.join(parameters)}"
+                f"the rule {rule!r} has no parameter {name!r} for --rule-set; it has {', '.join(controls)}"
             )
-        low, high = parameters[name].low, parameters[name].high
-        if not low <= value <= high:
-            raise ValueError(f"--rule-set {name}={value:g}: {parameters[name].label} is from {low:g} to {high:g}")
+    return {name: _setting("--rule-set", controls[name], text) for name, text in given.items()}
+
+
+def _setting(option: str, control: Control, text: str) -> Scalar:
+    try:
+        return control.strictly(text)
+    except ValueError as error:
+        raise ValueError(f"{option} {control.name}={text}: {error}") from None
 
 
 def _check_output(output: str, source: str) -> None:
@@ -342,18 +340,6 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
             raise ValueError(f"{option} is written NAME=VALUE, not {text!r}")
         pairs[name] = value
     return pairs
-
-
-def _numbers(texts: Sequence[str]) -> dict[str, float]:
-    numbers = {}
-    for name, text in _pairs(texts, "--rule-set").items():
-        try:
-            numbers[name] = float(text)
-        except ValueError:
-            numbers[name] = math.nan
-        if not math.isfinite(numbers[name]):
-            raise ValueError(f"--rule-set {name}={text}: a number is needed")
-    return numbers
 
 
 def _quality(evidence: Evidence, part: str, threshold: float) -> str:

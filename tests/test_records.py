@@ -7,17 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowlab import catalog
+from flowlab.controls import Choice, Flag, Int, Text
 from flowlab.records import RunSpec, Spec, TrainEvent
 
 
 def any_param(control):
-    if control.kind == "flag":
+    if isinstance(control, Flag):
         return st.booleans()
-    if control.kind == "choice":
+    if isinstance(control, Choice):
         return st.sampled_from(sorted(control.choices))
-    if control.kind == "text":
+    if isinstance(control, Text):
         return st.text(max_size=40)
-    if control.kind == "int":
+    if isinstance(control, Int):
         return st.integers(int(control.low), int(control.high))
     return st.floats(control.low, control.high, allow_subnormal=False)  # training flushes subnormals to zero
 

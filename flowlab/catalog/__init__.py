@@ -1,6 +1,6 @@
 """Names to data sets and models, and the controls that edit them.
 
-Defaults live in the signatures of the makers and nowhere else; here stand labels, ranges and help texts. A link
+Defaults and what is valid live with the makers and nowhere else; here stand labels, ranges and help texts. A link
 or a form can only reach what is listed here, and only inside these ranges (`tidy`).
 """
 
@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowlab.catalog.data import DATASETS, UPLOADED
-from flowlab.catalog.entry import Control, Entry
+from flowlab.catalog.entry import Entry
 from flowlab.catalog.models import MODELS
+from flowlab.controls import Number
 from flowlab.encoding.encoder import VERSION as ENCODING
 from flowlab.records import RunSpec, Spec
 
@@ -25,7 +26,6 @@ __all__ = [
     "DEFAULT",
     "MODELS",
     "UPLOADED",
-    "Control",
     "Entry",
     "dataset_key",
     "dataset_of",
@@ -92,7 +92,7 @@ def fork_problem(parent: RunSpec, fork: RunSpec) -> str:
 def learner(model: Spec) -> str:
     """Who a model is to the encoder of a table: a "density" in nats, or a "scorer" that takes numbers as they are."""
     entry = MODELS[model.name]
-    return "density" if entry.make(**entry.fixed, **entry.complete(model).params).is_density else "scorer"
+    return entry.make(**entry.complete(model).params).learner
 
 
 def dataset_key(spec: RunSpec) -> tuple[str, int, str]:
@@ -126,7 +126,7 @@ def make_dataset(
     entry = DATASETS[spec.name]
     arguments = dict(entry.complete(spec).params)
     if entry.group != UPLOADED:
-        return entry.make(seed=seed, **entry.fixed, **arguments)
+        return entry.make(seed=seed, **arguments)
     digest = str(arguments.pop("digest"))
     if not digest or load_table is None:
         raise ValueError("This link names no uploaded table; upload the file on the Data page.")
@@ -134,22 +134,12 @@ def make_dataset(
 
 
 def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> DensityModel:
-    """The unfitted estimator a Spec names, its `random_state` set to the run's seed.
-
-    From `dataset`, a detector takes whether its training rows are labelled normal (`trained_on`), and a model that can
-    be conditioned the number of the context column (`context_column`).
-    """
+    """The unfitted estimator a Spec names, with the run's seed as its `random_state`, and configured for `dataset`."""
     entry = MODELS[spec.name]
-    model = entry.make(**entry.fixed, **entry.complete(spec).params)
-    accepted = model.get_params(deep=False)
-    if "random_state" in accepted:
+    model = entry.make(**entry.complete(spec).params)
+    if "random_state" in model.get_params(deep=False):
         model.set_params(random_state=seed)
-    if "trained_on" in accepted and dataset is not None and "trained_on" not in spec.params:
-        knows_normal = dataset.y is not None and dataset.train_on == "normal"
-        model.set_params(trained_on="normal" if knows_normal else "all")
-    if model.can_condition and dataset is not None:
-        model.set_params(context_column=dataset.context)
-    return model
+    return model if dataset is None else model.configured_for(dataset)
 
 
 def describe(entry: Entry, spec: Spec) -> str:
@@ -157,6 +147,6 @@ def describe(entry: Entry, spec: Spec) -> str:
     parts = [entry.label]
     params = entry.complete(spec).params
     for control in entry.controls:
-        if control.main and control.kind in ("int", "float") and control.name != "n_steps":
+        if control.main and isinstance(control, Number) and control.name != "n_steps":
             parts.append(f"{control.label.lower()} {params[control.name]:g}")
     return ", ".join(parts[:3])

@@ -28,10 +28,9 @@ from flowlab.catalog.controls import (
     STEPS,
     TRAINING,
     WIDTH,
-    count,
-    learning,
 )
-from flowlab.catalog.entry import Control, Entry
+from flowlab.catalog.entry import Entry
+from flowlab.controls import Choice, Float, Int
 from flowlab.models import detector
 from flowlab.models.autoencoders import autoencoder, variational
 from flowlab.models.classical import density, scorers, trivial
@@ -98,12 +97,11 @@ _ENTRIES = (
         "Detector",
         detector.Detector,
         (
-            count("n_flows", "Flows", 0, 6, help="Bounded flows of different seeds.", main=True),
-            Control(
+            Int("n_flows", "Flows", 0, 6, help="Bounded flows of different seeds.", main=True),
+            Choice(
                 "classical",
                 "Classical member",
-                "choice",
-                choices={
+                {
                     "auto": "chosen by the training rows",
                     "isolation forest": "isolation forest",
                     "nearest neighbours": "nearest neighbours",
@@ -111,12 +109,11 @@ _ENTRIES = (
                 },
                 help="Isolation forest for unlabelled training rows, neighbours for rows known to be normal.",
             ),
-            Control("classical_weight", "Its weight", "float", 0.0, 1.0, 0.05),
-            Control(
+            Float("classical_weight", "Its weight", 0.0, 1.0, 0.05),
+            Choice(
                 "trim",
                 "Rows left out",
-                "choice",
-                choices={
+                {
                     "auto": "a fifth, if rows are unlabelled",
                     "0": "none",
                     "0.05": "5 %",
@@ -127,7 +124,7 @@ _ENTRIES = (
                 help="The least likely training rows of a first fit, which the flows then do not see.",
                 later=True,
             ),
-            count("n_steps", "Steps of each flow", 0, 50_000, 50, "0 chooses them by the number of rows."),
+            Int("n_steps", "Steps of each flow", 0, 50_000, 50, help="0 chooses them by the number of rows."),
             LAYERS_FOLDED,
             WIDTH,
             RATE,
@@ -193,23 +190,19 @@ _ENTRIES = (
             AE_LAYERS,
             AE_WIDTH,
             ACTIVATION,
-            Control(
+            Choice(
                 "loss",
                 "Loss",
-                "choice",
-                choices={"squared": "squared error", "absolute": "absolute error", "huber": "Huber"},
+                {"squared": "squared error", "absolute": "absolute error", "huber": "Huber"},
                 help="What is measured between a row and its reconstruction.",
             ),
-            learning(
-                Control("noise", "Input noise", "float", 0.0, 1.0, 0.05, help="Above 0: a denoising autoencoder.")
-            ),
-            Control("penalty", "Sparsity penalty", "float", 0.0, 5.0, 0.05, help="Weight of the penalty on the code."),
-            Control("penalty_power", "Power of the penalty", "float", 0.25, 4.0, 0.25, help="1: absolute values (L1)."),
-            Control(
+            Float("noise", "Input noise", 0.0, 1.0, 0.05, help="Above 0: a denoising autoencoder.", learning=True),
+            Float("penalty", "Sparsity penalty", 0.0, 5.0, 0.05, help="Weight of the penalty on the code."),
+            Float("penalty_power", "Power of the penalty", 0.25, 4.0, 0.25, help="1: absolute values (L1)."),
+            Choice(
                 "prior",
                 "Prior of the code",
-                "choice",
-                choices={"gaussian": "Gaussian", "laplace": "Laplace"},
+                {"gaussian": "Gaussian", "laplace": "Laplace"},
                 help="What is fitted to the codes of the training rows, and sampled from.",
             ),
             BATCH,
@@ -227,24 +220,20 @@ _ENTRIES = (
         (
             CODE,
             STEPS,
-            Control(
-                "beta", "Beta", "float", 0.0, 20.0, 0.1, help="Weight of the divergence from the prior.", main=True
-            ),
+            Float("beta", "Beta", 0.0, 20.0, 0.1, help="Weight of the divergence from the prior.", main=True),
             AE_LAYERS,
             AE_WIDTH,
             ACTIVATION,
-            Control(
+            Choice(
                 "variance",
                 "Output variance",
-                "choice",
-                choices={"learned": "learned for each column", "fixed": "fixed"},
+                {"learned": "learned for each column", "fixed": "fixed"},
                 help="The noise the decoder assumes around its output.",
             ),
-            Control("sigma", "Fixed output noise", "float", 0.01, 2.0, 0.01, help="In standard deviations."),
-            Control(
+            Float("sigma", "Fixed output noise", 0.01, 2.0, 0.01, help="In standard deviations."),
+            Float(
                 "kl_warmup",
                 "Warm-up of beta",
-                "float",
                 0.0,
                 0.9,
                 0.05,
@@ -263,9 +252,7 @@ _ENTRIES = (
         "Kernel density",
         density.KDE,
         (
-            Control(
-                "bandwidth", "Bandwidth", "choice", choices={"scott": "rule of thumb (Scott)", "cv": "cross-validated"}
-            ),
+            Choice("bandwidth", "Bandwidth", {"scott": "rule of thumb (Scott)", "cv": "cross-validated"}),
             STANDARDIZE,
         ),
         "A small bump on every training row.",
@@ -276,7 +263,7 @@ _ENTRIES = (
         "mixture",
         "Gaussian mixture",
         density.GaussianMixture,
-        (count("max_components", "Most components", 1, 30, help="BIC chooses their number up to here.", main=True),),
+        (Int("max_components", "Most components", 1, 30, help="BIC chooses their number up to here.", main=True),),
         "A few Gaussians; the Bayesian information criterion chooses how many.",
         CLASSICAL,
     ),
@@ -284,7 +271,7 @@ _ENTRIES = (
         "forest",
         "Isolation forest",
         scorers.IsolationForestModel,
-        (count("n_trees", "Trees", 10, 500, 10, main=True), count("max_samples", "Rows per tree", 16, 4096, 16)),
+        (Int("n_trees", "Trees", 10, 500, 10, main=True), Int("max_samples", "Rows per tree", 16, 4096, 16)),
         "Rows that few random cuts isolate are anomalous.",
         CLASSICAL,
     ),
@@ -292,7 +279,7 @@ _ENTRIES = (
         "neighbours",
         "Nearest neighbours",
         scorers.NearestNeighbours,
-        (count("n_neighbors", "Neighbours", 1, 100, main=True), STANDARDIZE),
+        (Int("n_neighbors", "Neighbours", 1, 100, main=True), STANDARDIZE),
         "The distance to the nearest training rows.",
         CLASSICAL,
     ),
@@ -300,7 +287,7 @@ _ENTRIES = (
         "pca",
         "PCA residual",
         scorers.PCAResidual,
-        (Control("variance", "Variance kept", "float", 0.1, 0.999, 0.01, main=True), STANDARDIZE),
+        (Float("variance", "Variance kept", 0.1, 0.999, 0.01, main=True), STANDARDIZE),
         "What the leading principal components leave out of a row.",
         CLASSICAL,
     ),

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from sklearn import datasets as sklearn_datasets
 
+from flowlab.constraints import TEXT, Interval, OneOf, checked
 from flowlab.datasets.dataset import Dataset, random_split
 
 FRACTIONS = (0.6, 0.2, 0.2)
@@ -34,6 +35,12 @@ def class_names(name: str) -> tuple[str, ...]:
     return _load(name)[3]
 
 
+@checked(
+    name=OneOf(*BUNDLED),
+    anomaly_class=TEXT,
+    train_on=OneOf("normal", "all"),
+    anomaly_share=Interval(float, 0, 1, closed="right"),
+)
 def make_bundled(
     name: str, anomaly_class: str = "", train_on: str = "normal", anomaly_share: float = 1.0, seed: int = 0
 ) -> Dataset:
@@ -56,8 +63,6 @@ def make_bundled(
     anomaly = anomaly_class or DEFAULT_ANOMALY[name]
     if anomaly != "none" and anomaly not in names:
         raise ValueError(f"anomaly_class must be 'none' or one of {', '.join(names)}, not {anomaly!r}")
-    if not 0 < anomaly_share <= 1:
-        raise ValueError(f"anomaly_share must be above 0 and at most 1, not {anomaly_share!r}")
     label = _TABLES[name][0]
     if anomaly == "none":
         split = random_split(len(X), FRACTIONS, seed, target)
@@ -73,8 +78,6 @@ def make_bundled(
 
 @lru_cache(maxsize=8)
 def _load(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    if name not in _TABLES:
-        raise ValueError(f"name must be one of {', '.join(BUNDLED)}, not {name!r}")
     table = _TABLES[name][1]()
     return (
         np.asarray(table.data, np.float64),

@@ -6,6 +6,7 @@ import base64
 
 import numpy as np
 
+from flowlab.constraints import COUNT, NOT_NEGATIVE, TEXT, checked
 from flowlab.datasets.dataset import Dataset, random_split
 
 WINDOW = (-3.0, 3.0)
@@ -50,6 +51,7 @@ EXAMPLE = points_to_text(np.column_stack([2 * np.sin(2 * _TURN), 2 * np.sin(3 * 
 """The points shown before anything is drawn: a Lissajous curve."""
 
 
+@checked(points=TEXT, copies=COUNT, spread=NOT_NEGATIVE)
 def make_drawing(*, points: str = EXAMPLE, copies: int = 10, spread: float = 0.05, seed: int = 0) -> Dataset:
     """The painted points, each repeated `copies` times with Gaussian noise of standard deviation `spread`.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from flowlab.constraints import TEXT, YES_OR_NO, Interval, OneOf, checked
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
@@ -21,6 +22,20 @@ NONE = "(none)"
 _NORMAL_WORDS = ("normal", "benign", "ok", "good", "negative", "inlier", "no", "false", "healthy")
 
 
+@checked(
+    label=TEXT,
+    anomaly_values=TEXT,
+    time=TEXT,
+    roles=TEXT,
+    train_on=OneOf("normal", "all"),
+    split=OneOf("auto", "random", "chronological"),
+    fractions=TEXT,
+    missing=TEXT,
+    clock=YES_OR_NO,
+    lags=Interval(int, 0),
+    name=TEXT,
+    learner=OneOf("density", "scorer"),
+)
 def make_table_dataset(
     frame: pd.DataFrame,
     *,
@@ -118,8 +133,6 @@ def _divide(
     seed: int,
 ) -> np.ndarray:
     """Training 0, validation 1 or test 2 for each row, (n_rows,): by time or at random, stratified by label."""
-    if split not in ("auto", "random", "chronological"):
-        raise ValueError(f"split must be 'auto', 'random' or 'chronological', not {split!r}")
     if split == "chronological" and times is None:
         raise TableError("A chronological split needs a time column; choose one, or split at random.")
     if times is not None and split != "random":

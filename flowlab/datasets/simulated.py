@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+from flowlab.constraints import NOT_NEGATIVE, SHARE, Interval, checked
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
 
 CLUSTER_GROUPS = (
@@ -27,6 +28,7 @@ CLUSTER_GROUPS = (
 """Groups of sensors: 158 columns, with the ambient temperature 159."""
 
 
+@checked(n_rows=Interval(int, 200), fault_share=SHARE, noise=NOT_NEGATIVE)
 def make_cluster(*, n_rows: int = 6_667, fault_share: float = 0.18, noise: float = 1.0, seed: int = 0) -> Dataset:
     """A computing cluster watched every five minutes: 159 correlated sensors, three modes, two kinds of fault.
 
@@ -38,7 +40,7 @@ def make_cluster(*, n_rows: int = 6_667, fault_share: float = 0.18, noise: float
 
     Parameters
     ----------
-    n_rows : number of rows, at least 200; one every five minutes
+    n_rows : number of rows, at least 200 for modes and faults to appear; one every five minutes
     fault_share : approximate share of faulty rows
     noise : factor of the sensors' noise
     seed : of everything drawn
@@ -47,8 +49,6 @@ def make_cluster(*, n_rows: int = 6_667, fault_share: float = 0.18, noise: float
     >>> cluster.X.shape, np.unique(cluster.classes).tolist(), int(cluster.y[:300].sum())
     ((600, 159), [0, 1, 2], 0)
     """
-    if n_rows < 200:
-        raise ValueError(f"n_rows must be at least 200 for modes and faults to appear, not {n_rows}")
     rng = np.random.default_rng([seed, 0xC105])
     mode = _modes(rng, n_rows)
     classes = _faults(rng, n_rows, fault_share)
@@ -134,6 +134,12 @@ def _delayed(signal: np.ndarray, rate: float) -> np.ndarray:
 N_BENIGN, N_HARMFUL = 12, 8
 
 
+@checked(
+    n_rows=Interval(int, 100),
+    share=SHARE,
+    stuffing=NOT_NEGATIVE,
+    stuffed_share=SHARE,
+)
 def make_malware(
     *, n_rows: int = 20_000, share: float = 0.02, stuffing: float = 1.0, stuffed_share: float = 0.5, seed: int = 0
 ) -> Dataset:
@@ -156,8 +162,6 @@ def make_malware(
     >>> make_malware(n_rows=1000).X.shape
     (1000, 20)
     """
-    if n_rows < 100:
-        raise ValueError(f"n_rows must be at least 100, not {n_rows}")
     rng = np.random.default_rng([seed, 0x3A1])
     n_malware = max(round(share * n_rows), 2)
     classes = np.zeros(n_rows, dtype=np.int64)

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from scipy import stats
 
+from flowlab.constraints import PROPER_SHARE, Interval, checked
 from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
 from flowlab.formatting import plain, short_percent
 
@@ -48,6 +49,7 @@ def rows_needed(rate: float, confidence: float = 0.0) -> int:
     return math.ceil(1 / rate - 1 - 1e-9)
 
 
+@checked(rate=PROPER_SHARE, confidence=Interval(float, 0, 1, closed="left"))
 def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float = 0.0) -> Threshold:
     """Threshold that flags a normal row with probability at most `rate` (split conformal).
 
@@ -60,10 +62,6 @@ def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float
         `rate` for 95 % of calibration sets (Vovk 2012, "Conditional validity", proposition 2a)
     """
     parameters = {"rate": rate, "confidence": confidence}
-    if not 0 < rate < 1:
-        raise ValueError(f"rate must lie between 0 and 1, not {rate!r}")
-    if not 0 <= confidence < 1:
-        raise ValueError(f"confidence must be at least 0 and below 1, not {confidence!r}")
     calibration, caution = normal_rows(scores, y)
     n, needed = len(calibration), rows_needed(rate, confidence)
     if n < needed:
@@ -91,6 +89,7 @@ def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float
     return Threshold(value, "conformal", sentence, parameters, caution, (float(border), float(higher)), n)
 
 
+@checked(q=PROPER_SHARE)
 def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
     """Benjamini-Hochberg over conformal p-values: at most a share `q` of the flagged rows of a batch is false.
 
@@ -105,8 +104,6 @@ def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
     Benjamini and Hochberg (1995); that it holds for conformal p-values is theorem 2 of Bates et al. (2023).
     """
     parameters = {"q": q}
-    if not 0 < q < 1:
-        raise ValueError(f"q must lie between 0 and 1, not {q!r}")
     calibration, caution = normal_rows(scores, y)
     judged = np.sort(check_scores(scores if batch is None else batch)[0])[::-1]
     n, m = len(calibration), len(judged)

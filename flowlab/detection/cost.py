@@ -8,9 +8,11 @@ is missed. Late rows are an addition and cost nothing by default.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from flowlab.constraints import NOT_NEGATIVE, check_parameters
 from flowlab.detection.threshold import check_scores
 
 
@@ -31,11 +33,10 @@ class CostModel:
     c_late: float = 0.0
     tolerance: float = 0.0
 
+    valid: ClassVar = dict.fromkeys(("c_alarm", "c_missed", "c_late", "tolerance"), NOT_NEGATIVE)
+
     def __post_init__(self) -> None:
-        for name in ("c_alarm", "c_missed", "c_late", "tolerance"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a finite number, at least 0, not {value!r}")
+        check_parameters(vars(self), self.valid)
 
 
 @dataclass(frozen=True, eq=False)

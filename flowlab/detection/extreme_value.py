@@ -7,11 +7,13 @@ import math
 import numpy as np
 from scipy import stats
 
+from flowlab.constraints import PROPER_SHARE, checked
 from flowlab.detection.conformal import all_equal, normal_rows
 from flowlab.detection.threshold import Threshold, refusal
 from flowlab.formatting import short_percent
 
 
+@checked(rate=PROPER_SHARE, start=PROPER_SHARE)
 def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) -> Threshold:
     """Threshold that a share `rate` of normal rows exceeds, by a generalised Pareto tail (peaks over threshold).
 
@@ -25,7 +27,7 @@ def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) ->
     Siffer et al. (2017), eq. 1, after Pickands, Balkema and de Haan.
     """
     parameters = {"rate": rate, "start": start}
-    if not 0 < start < 1 or not 0 < rate < 1 - start:
+    if rate >= 1 - start:
         raise ValueError(f"rate must lie between 0 and 1 - start; rate {rate!r} and start {start!r} came")
     normal, caution = normal_rows(scores, y)
     n, least = len(normal), 20

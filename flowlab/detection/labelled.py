@@ -6,22 +6,26 @@ one does better.
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
+from flowlab.constraints import POSITIVE, Interval, checked
 from flowlab.detection.cost import CostModel
 from flowlab.detection.metrics import ThresholdCurves, threshold_curves
 from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
 from flowlab.formatting import plain
 
 
+@checked(**CostModel.valid)
 def least_cost(
     scores,
     y,
     *,
-    c_alarm: float = 1.0,
-    c_missed: float = 5.0,
-    c_late: float = 0.0,
-    tolerance: float = 0.0,
+    c_alarm: float = CostModel.c_alarm,
+    c_missed: float = CostModel.c_missed,
+    c_late: float = CostModel.c_late,
+    tolerance: float = CostModel.tolerance,
     position=None,
     candidates=None,
 ) -> Threshold:
@@ -37,7 +41,7 @@ def least_cost(
         None: all of them
     """
     model = CostModel(c_alarm, c_missed, c_late, tolerance)
-    parameters = {"c_alarm": c_alarm, "c_missed": c_missed, "c_late": c_late, "tolerance": tolerance}
+    parameters = asdict(model)
     refused = _needs_both_labels("cost", scores, y, parameters)
     if refused:
         return refused
@@ -64,6 +68,7 @@ def least_cost(
     return Threshold(value, "cost", sentence, parameters, caution, plateau, len(curves.ordered))
 
 
+@checked(beta=POSITIVE)
 def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
     """The threshold with the highest F-beta; `beta` above 1 weighs recall more, below 1 precision.
 
@@ -74,8 +79,6 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
     beta : above 0
     """
     parameters = {"beta": beta}
-    if not beta > 0:
-        raise ValueError(f"beta must be above 0, not {beta!r}")
     refused = _needs_both_labels("f_beta", scores, y, parameters)
     if refused:
         return refused
@@ -97,6 +100,7 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
     return Threshold(value, "f_beta", sentence, parameters, plateau=plateau, n_rows=len(curves.ordered))
 
 
+@checked(precision=Interval(float, 0, 1, closed="right"))
 def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
     """The threshold with the highest recall among those with a precision of at least `precision`.
 
@@ -107,8 +111,6 @@ def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
     precision : above 0, at most 1
     """
     parameters = {"precision": precision}
-    if not 0 < precision <= 1:
-        raise ValueError(f"precision must be above 0 and at most 1, not {precision!r}")
     refused = _needs_both_labels("precision", scores, y, parameters)
     if refused:
         return refused

@@ -1,36 +1,17 @@
-"""The table of threshold rules, with the parameters a page shows, and what holds for all of them."""
+"""The table of threshold rules, with the controls a page shows, and what holds for all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from flowlab.controls import Float, defaults
 from flowlab.detection import conformal, extreme_value, labelled, unsupervised
 from flowlab.detection.threshold import Threshold, check_scores
 from flowlab.formatting import plain
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One number of a rule, with the range a page offers.
-
-    Attributes
-    ----------
-    name : keyword of the rule's function
-    label, help : what people read
-    default : as in the function's signature
-    low, high, step : offered range and increment
-    """
-
-    name: str
-    label: str
-    default: float
-    low: float
-    high: float
-    step: float
-    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +22,7 @@ class Rule:
     ----------
     name, label : key in `RULES` and what people read
     choose : function(scores, [y], *, parameters and context) -> Threshold
-    parameters : what can be set
+    controls : the parameters that can be set, with the range a page offers; defaults stand in the function's signature
     labels : "needed", "used" (where there are any) or "unused"
     context : which of position, time and batch the function takes
     blurb : what the rule is for, in one sentence
@@ -50,10 +31,15 @@ class Rule:
     name: str
     label: str
     choose: Callable[..., Threshold]
-    parameters: tuple[Parameter, ...]
+    controls: tuple[Float, ...]
     labels: str
     blurb: str
     context: tuple[str, ...] = ()
+
+    @cached_property
+    def defaults(self) -> dict[str, float]:
+        """Default of each parameter that can be set."""
+        return defaults(self.controls, self.choose)
 
     @property
     def needs_labels(self) -> bool:
@@ -61,9 +47,8 @@ class Rule:
         return self.labels == "needed"
 
     def __call__(self, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
-        known = {parameter.name for parameter in self.parameters}
-        if unknown := sorted(set(parameters) - known):
-            raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(known)}")
+        if unknown := sorted(set(parameters) - set(self.defaults)):
+            raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(self.defaults)}")
         known_context = {name: (context or {}).get(name) for name in self.context}
         labels = () if self.labels == "unused" else (y,)
         return self.choose(scores, *labels, **known_context, **parameters)
@@ -77,10 +62,10 @@ RULES: dict[str, Rule] = {
             "Least cost",
             labelled.least_cost,
             (
-                Parameter("c_alarm", "Price of a false alarm", 1.0, 0.0, 1000.0, 0.5),
-                Parameter("c_missed", "Price of a missed row", 5.0, 0.0, 1000.0, 0.5),
-                Parameter("c_late", "Price of a late row", 0.0, 0.0, 1000.0, 0.5, "Rows before the first alarm."),
-                Parameter("tolerance", "Tolerance", 0.0, 0.0, 10_000.0, 1.0, "How far an alarm may lie from it."),
+                Float("c_alarm", "Price of a false alarm", 0.0, 1000.0, 0.5),
+                Float("c_missed", "Price of a missed row", 0.0, 1000.0, 0.5),
+                Float("c_late", "Price of a late row", 0.0, 1000.0, 0.5, help="Rows before the first alarm."),
+                Float("tolerance", "Tolerance", 0.0, 10_000.0, 1.0, help="How far an alarm may lie from it."),
             ),
             "needed",
             "The threshold that costs least, given prices of false alarms, missed and late rows.",
@@ -90,7 +75,7 @@ RULES: dict[str, Rule] = {
             "f_beta",
             "Best F-beta",
             labelled.best_f,
-            (Parameter("beta", "Weight of recall (beta)", 1.0, 0.1, 10.0, 0.1),),
+            (Float("beta", "Weight of recall (beta)", 0.1, 10.0, 0.1),),
             "needed",
             "The best balance of precision and recall.",
         ),
@@ -98,7 +83,7 @@ RULES: dict[str, Rule] = {
             "precision",
             "Recall at a precision",
             labelled.recall_at_precision,
-            (Parameter("precision", "Least precision", 0.9, 0.01, 1.0, 0.01),),
+            (Float("precision", "Least precision", 0.01, 1.0, 0.01),),
             "needed",
             "Catches most while this share of alarms is right.",
         ),
@@ -106,7 +91,7 @@ RULES: dict[str, Rule] = {
             "quantile",
             "Share of rows",
             unsupervised.quantile,
-            (Parameter("share", "Flagged share", 0.01, 0.0001, 0.5, 0.001),),
+            (Float("share", "Flagged share", 0.0001, 0.5, 0.001),),
             "unused",
             "Flags the highest scores, a fixed share of rows.",
         ),
@@ -115,8 +100,8 @@ RULES: dict[str, Rule] = {
             "Review budget",
             unsupervised.review_budget,
             (
-                Parameter("rows_per_day", "Rows reviewed a day", 20.0, 1.0, 100_000.0, 1.0),
-                Parameter("arrivals_per_day", "Rows arriving a day", 1000.0, 1.0, 1e8, 1.0, "Used without a time."),
+                Float("rows_per_day", "Rows reviewed a day", 1.0, 100_000.0, 1.0),
+                Float("arrivals_per_day", "Rows arriving a day", 1.0, 1e8, 1.0, help="Used without a time."),
             ),
             "unused",
             "As many alarms as people can look at.",
@@ -127,8 +112,8 @@ RULES: dict[str, Rule] = {
             "False-alarm promise",
             conformal.false_alarm_promise,
             (
-                Parameter("rate", "Promised false-alarm rate", 0.01, 0.0001, 0.5, 0.001),
-                Parameter("confidence", "Confidence (0: on average)", 0.0, 0.0, 0.999, 0.05),
+                Float("rate", "Promised false-alarm rate", 0.0001, 0.5, 0.001),
+                Float("confidence", "Confidence (0: on average)", 0.0, 0.999, 0.05),
             ),
             "used",
             "A promise on how often normal rows are flagged, for any model (split conformal).",
@@ -137,7 +122,7 @@ RULES: dict[str, Rule] = {
             "false_discovery",
             "False-discovery rate",
             conformal.false_discovery,
-            (Parameter("q", "False share of the flagged", 0.1, 0.001, 0.9, 0.01),),
+            (Float("q", "False share of the flagged", 0.001, 0.9, 0.01),),
             "used",
             "Bounds the share of false alarms among the flagged rows of a batch (Benjamini-Hochberg).",
             ("batch",),
@@ -147,8 +132,8 @@ RULES: dict[str, Rule] = {
             "Extreme value",
             extreme_value.extreme_value,
             (
-                Parameter("rate", "Share above the threshold", 0.001, 1e-6, 0.05, 0.0005),
-                Parameter("start", "Tail begins at quantile", 0.9, 0.5, 0.94, 0.01),
+                Float("rate", "Share above the threshold", 1e-6, 0.05, 0.0005),
+                Float("start", "Tail begins at quantile", 0.5, 0.94, 0.01),
             ),
             "used",
             "Extends the tail beyond the data by a generalised Pareto distribution (peaks over threshold).",
@@ -157,7 +142,7 @@ RULES: dict[str, Rule] = {
             "mad",
             "Median and MAD",
             unsupervised.mad,
-            (Parameter("k", "Robust standard deviations", 3.5, 0.5, 50.0, 0.5),),
+            (Float("k", "Robust standard deviations", 0.5, 50.0, 0.5),),
             "unused",
             "Far above the median, measured in median absolute deviations.",
         ),
@@ -165,7 +150,7 @@ RULES: dict[str, Rule] = {
             "iqr",
             "Interquartile range",
             unsupervised.iqr,
-            (Parameter("k", "Interquartile ranges", 1.5, 0.5, 50.0, 0.5),),
+            (Float("k", "Interquartile ranges", 0.5, 50.0, 0.5),),
             "unused",
             "Tukey's fence: far above the upper quartile.",
         ),
@@ -173,7 +158,7 @@ RULES: dict[str, Rule] = {
             "mixture",
             "Two groups",
             unsupervised.mixture,
-            (Parameter("posterior", "Least probability of the upper group", 0.5, 0.01, 0.99, 0.01),),
+            (Float("posterior", "Least probability of the upper group", 0.01, 0.99, 0.01),),
             "unused",
             "Cuts between two groups of scores, if there are two (Gaussian mixture).",
         ),
@@ -181,7 +166,7 @@ RULES: dict[str, Rule] = {
             "knee",
             "Knee",
             unsupervised.knee,
-            (Parameter("part", "Share of rows looked at", 0.5, 0.05, 1.0, 0.05),),
+            (Float("part", "Share of rows looked at", 0.05, 1.0, 0.05),),
             "unused",
             "Where the curve of sorted scores bends upward.",
         ),

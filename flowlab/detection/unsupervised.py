@@ -6,12 +6,14 @@ import numpy as np
 from scipy import optimize, stats
 from sklearn.mixture import GaussianMixture
 
+from flowlab.constraints import POSITIVE, PROPER_SHARE, Interval, checked
 from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, refusal
 from flowlab.formatting import percent, plain, short_percent
 
 DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
 
 
+@checked(share=PROPER_SHARE)
 def quantile(scores, *, share: float = 0.01) -> Threshold:
     """Threshold that flags the highest `share` of these rows; ties at the border are not flagged.
 
@@ -20,12 +22,11 @@ def quantile(scores, *, share: float = 0.01) -> Threshold:
     scores : (n,) anomaly scores
     share : between 0 and 1
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie between 0 and 1, not {share!r}")
     return _top(scores, "quantile", {"share": share}, share, f"the top {short_percent(share)}")
 
 
-def review_budget(scores, *, rows_per_day: float = 20, arrivals_per_day: float = 1000, time=None) -> Threshold:
+@checked(rows_per_day=POSITIVE, arrivals_per_day=POSITIVE)
+def review_budget(scores, *, rows_per_day: float = 20.0, arrivals_per_day: float = 1000.0, time=None) -> Threshold:
     """Threshold that flags about as many rows as can be reviewed in a day.
 
     Parameters
@@ -35,10 +36,6 @@ def review_budget(scores, *, rows_per_day: float = 20, arrivals_per_day: float =
     arrivals_per_day : how many rows arrive, used where `time` holds no dates
     time : (n,) datetime64 of these rows, or None
     """
-    if not (rows_per_day > 0 and arrivals_per_day > 0):
-        raise ValueError(
-            f"rows_per_day and arrivals_per_day must be above 0, not {rows_per_day!r} and {arrivals_per_day!r}"
-        )
     parameters = {"rows_per_day": rows_per_day, "arrivals_per_day": arrivals_per_day}
     if time is not None and np.issubdtype(np.asarray(time).dtype, np.datetime64):
         arrivals_per_day = _arrivals(np.asarray(time)) or arrivals_per_day
@@ -48,13 +45,14 @@ def review_budget(scores, *, rows_per_day: float = 20, arrivals_per_day: float =
     return _top(scores, "budget", parameters, share, reason)
 
 
+@checked(k=POSITIVE)
 def mad(scores, *, k: float = 3.5) -> Threshold:
     """Median plus `k` robust standard deviations (1.4826 times the median absolute deviation).
 
     Iglewicz and Hoaglin (1993); where more than half of the scores are equal their mean absolute deviation
     takes its place.
     """
-    parameters, scores = _spread_parameters("k", k, scores)
+    parameters, scores = {"k": k}, check_scores(scores)[0]
     centre = float(np.median(scores)) if len(scores) else 0.0
     deviation = np.abs(scores - centre)
     spread = 1.4826 * float(np.median(deviation)) if len(scores) else 0.0
@@ -67,9 +65,10 @@ def mad(scores, *, k: float = 3.5) -> Threshold:
     return _spread("mad", sentence, parameters, scores, centre + k * spread)
 
 
+@checked(k=POSITIVE)
 def iqr(scores, *, k: float = 1.5) -> Threshold:
     """Third quartile plus `k` interquartile ranges (Tukey's fence; 1.5 far, 3 far out)."""
-    parameters, scores = _spread_parameters("k", k, scores)
+    parameters, scores = {"k": k}, check_scores(scores)[0]
     low, high = np.quantile(scores, [0.25, 0.75]) if len(scores) else (0.0, 0.0)
     if high == low:
         return _cannot_spread("iqr", parameters, scores)
@@ -77,6 +76,7 @@ def iqr(scores, *, k: float = 1.5) -> Threshold:
     return _spread("iqr", sentence, parameters, scores, float(high + k * (high - low)))
 
 
+@checked(posterior=PROPER_SHARE)
 def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Threshold:
     """Threshold between two normal distributions fitted to the scores; rows of the upper group are flagged.
 
@@ -85,8 +85,6 @@ def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Thresho
     the upper is not the smaller and clearly apart (D of at least 2, Ashman et al. 1994).
     """
     parameters = {"posterior": posterior}
-    if not 0 < posterior < 1:
-        raise ValueError(f"posterior must lie between 0 and 1, not {posterior!r}")
     scores, _ = check_scores(scores)
     n = len(scores)
     if n < 30 or len(np.unique(scores)) < 5:
@@ -124,14 +122,13 @@ def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Thresho
     return Threshold(float(centre + scale * border), "mixture", sentence, parameters, n_rows=n)
 
 
+@checked(part=Interval(float, 0, 1, closed="right"))
 def knee(scores, *, part: float = 0.5) -> Threshold:
     """Threshold where the curve of sorted scores bends upward most (Kneedle: Satopaa et al. 2011).
 
     `part` is the share of highest scores that is searched. The rule refuses where the curve is hardly bent.
     """
     parameters = {"part": part}
-    if not 0 < part <= 1:
-        raise ValueError(f"part must be above 0 and at most 1, not {part!r}")
     ordered = np.sort(check_scores(scores)[0])
     curve = ordered[len(ordered) - int(np.ceil(part * len(ordered))) :]
     if len(curve) < 5 or curve[0] == curve[-1]:
@@ -180,12 +177,6 @@ def _arrivals(time: np.ndarray) -> float | None:
     steps = np.diff(time) / np.timedelta64(1, "s")
     covered = float(np.minimum(steps, DAY).sum())
     return (len(time) - 1) / covered * DAY if covered > 0 else None
-
-
-def _spread_parameters(name: str, value: float, scores) -> tuple[dict[str, float], np.ndarray]:
-    if not value > 0:
-        raise ValueError(f"{name} must be above 0, not {value!r}")
-    return {name: value}, check_scores(scores)[0]
 
 
 def _cannot_spread(rule: str, parameters: dict, scores: np.ndarray) -> Threshold:

@@ -67,10 +67,8 @@ def tails(model: FlowModel, path: np.ndarray) -> Finding:
 
     `path` (n_layers + 1, n, d) is what `transform_path` gives for those rows.
     """
-    bound = 5.0
-    if hasattr(model, "tail_bound"):
-        bound = float(model.tail_bound)
-    else:
+    bound = 5.0 if model.tail_bound is None else float(model.tail_bound)
+    if model.tail_bound is None:
         path = path[:1]
     share = float(np.mean((np.abs(path) > bound).any(axis=(0, 2))))
     wider = _many_columns(path.shape[2])

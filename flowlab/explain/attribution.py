@@ -69,7 +69,7 @@ def explain(
     """
     x = reference.check(x)
     if method == "auto":
-        method = "reconstruction" if hasattr(model, "feature_errors") and not model.is_density else "resampling"
+        method = "reconstruction" if model.scores_by_reconstruction else "resampling"
     usual = reference.usual_rows(x)
     if method == "reconstruction":
         score = anomaly_scores(model, x[None])[0]

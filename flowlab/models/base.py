@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from flowlab.constraints import Constraint, check_parameters, constraints_of
 from flowlab.models.flows.jacobian_form import LayerForm
 from flowlab.records import TrainEvent
+
+if TYPE_CHECKING:
+    from flowlab.datasets.dataset import Dataset
 
 State = Mapping[str, np.ndarray]
 """Named arrays that survive NPZ without pickle; texts are zero-dimensional string arrays."""
@@ -22,15 +27,33 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     """What can be fitted, and then scores rows: higher is more normal.
 
     `is_density` says whether `score_samples` is a log-density in nats, in the units of the data the caller
-    passed in. A row's score depends on that row alone, never on the batch it came in. `can_condition` says whether it
-    has a parameter `context_column`: a column that conditions the others and is not judged itself.
+    passed in. A row's score depends on that row alone, never on the batch it came in. What a model can do is said by
+    its class: `can_condition`, that it has a parameter `context_column`, a column that conditions the others and is not
+    judged itself; `is_ensemble`, that it trains several models in turn; `can_time_steps`, that `steps_within` tells how
+    many training steps fit into a time; `scores_by_reconstruction`, that its anomaly score is the sum of its
+    `feature_errors`. `valid` says what parameters may be, together with that of the base classes.
     """
+
+    valid: ClassVar[Mapping[str, Constraint]] = {}
 
     loss_label = "negative log-likelihood (nats)"
     score_label = "log-density (nats)"
     is_density = True
     can_sample = True
     can_condition = False
+    can_time_steps = False
+    is_ensemble = False
+    scores_by_reconstruction = False
+    n_steps = 1
+
+    @property
+    def learner(self) -> str:
+        """Who it is to the encoder of a table: a "density" in nats, or a "scorer" that takes numbers as they are."""
+        return "density" if self.is_density else "scorer"
+
+    def configured_for(self, dataset: Dataset) -> Self:
+        """This model with what it takes from a data set before it is fitted: its context, where it `can_condition`."""
+        return self.set_params(context_column=dataset.context) if self.can_condition else self
 
     def fit(self, X, y=None):
         """Fit to `X` (n_samples, n_features); `y` is ignored. Returns self."""
@@ -93,6 +116,10 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
         """How many numbers were learned."""
         return int(sum(a.size for a in self.get_state().values() if np.issubdtype(a.dtype, np.floating)))
 
+    def _check_parameters(self) -> None:
+        """ValueError for the first parameter that `valid` does not allow; subclasses add what concerns several."""
+        check_parameters(self.get_params(deep=False), constraints_of(type(self)))
+
     def _check_rows(self, X) -> np.ndarray:
         """Validated float64 rows for a fitted model."""
         check_is_fitted(self)
@@ -122,7 +149,14 @@ class LatentModel(TransformerMixin, DensityModel):
 
 
 class FlowModel(LatentModel):
-    """An invertible model: the latent space has as many dimensions as the data, and the volume change is known."""
+    """An invertible model: the latent space has as many dimensions as the data, and the volume change is known.
+
+    `tail_bound` is where the maps of its layers end, in standard deviations, None where they do not; `states_masks`
+    says that it tells which columns its layers transform (`flows.masks.LayerMasks`).
+    """
+
+    tail_bound: float | None = None
+    states_masks = False
 
     @abstractmethod
     def transform_path(self, X) -> np.ndarray:
@@ -131,6 +165,14 @@ class FlowModel(LatentModel):
     @abstractmethod
     def log_det_path(self, X) -> np.ndarray:
         """Log-determinant contributed by each layer, in nats: (n_layers, n_samples)."""
+
+    @abstractmethod
+    def scaling_log_det(self, X) -> np.ndarray:
+        """Log-determinant in nats (n_samples,) of what is done to rows before the first layer."""
+
+    def layer_readout(self, X) -> tuple[np.ndarray, np.ndarray] | None:
+        """Log-scale and shift of each layer, each (n_layers, n_samples, n_features); None where they are not known."""
+        return None
 
     @abstractmethod
     def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.constraints import SHARE, Interval, OneOf, constraints_of
 from flowlab.models.base import DensityModel, State, one_step_event
+from flowlab.models.classical.one_step import OneStepScorer
 from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours
 from flowlab.models.flows.families import MaskedAutoregressiveFlow
 from flowlab.models.tail_probability import TailProbability
 from flowlab.records import TrainEvent
+
+if TYPE_CHECKING:
+    from flowlab.datasets.dataset import Dataset
 
 CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
 FIRST = "first flow"
@@ -59,7 +65,21 @@ class Detector(DensityModel):
     random_state : seed of everything
     """
 
+    valid = {
+        "trained_on": OneOf("all", "normal"),
+        "n_flows": Interval(int, 0),
+        "classical": OneOf("auto", *CLASSICAL, "none"),
+        "classical_weight": SHARE,
+        "n_steps": Interval(int, 0),
+        "trim": OneOf("auto", "0", "0.05", "0.1", "0.2", "0.4") | Interval(float, 0, 0.5, closed="left"),
+        **{
+            name: constraint
+            for name, constraint in constraints_of(MaskedAutoregressiveFlow).items()
+            if name in ("n_layers", "hidden_features", "learning_rate", "scale_map", "context_column", "random_state")
+        },
+    }
     is_density = False
+    is_ensemble = True
     can_sample = False
     can_condition = True
     loss_label = "negative log-likelihood of the flow in training (nats)"
@@ -93,6 +113,11 @@ class Detector(DensityModel):
         self.context_column = context_column
         self.random_state = random_state
 
+    def configured_for(self, dataset: Dataset) -> Detector:
+        """This detector with the context of a data set, and whether its training rows are known to be normal."""
+        knows_normal = dataset.y is not None and dataset.train_on == "normal"
+        return super().configured_for(dataset).set_params(trained_on="normal" if knows_normal else "all")
+
     def fit_iter(
         self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
     ) -> Iterator[TrainEvent]:
@@ -102,18 +127,7 @@ class Detector(DensityModel):
         return self._steps(X, X_val, checkpoint, n_steps)
 
     def _check_parameters(self) -> None:
-        choices = {"trained_on": ("all", "normal"), "classical": ("auto", *CLASSICAL, "none")}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
-        for name in ("n_flows", "n_steps"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 0:
-                raise ValueError(f"{name} must be a whole number of at least 0, not {value!r}")
-        if not 0 <= self.classical_weight <= 1:
-            raise ValueError(f"classical_weight must be from 0 to 1, not {self.classical_weight!r}")
-        if self.trim != "auto" and not 0 <= float(self.trim) < 0.5:
-            raise ValueError(f"trim must be 'auto' or a share from 0 to below 0.5, not {self.trim!r}")
+        super()._check_parameters()
         if self.n_flows == 0 and self.classical == "none":
             raise ValueError("n_flows=0 and classical='none' leave nothing to detect with; keep one of the two")
 
@@ -138,7 +152,7 @@ class Detector(DensityModel):
             random_state=1000 * self.random_state + index,
         )
 
-    def _classical(self) -> dict[str, DensityModel]:
+    def _classical(self) -> dict[str, OneStepScorer]:
         name = self.classical
         if name == "auto":
             name = next(key for key, rows in CLASSICAL.items() if rows == self.trained_on)
@@ -193,8 +207,7 @@ class Detector(DensityModel):
         self.step_, self._seconds, self._kept, self._current = 0, 0.0, None, None
         for name, model in self._classical().items():
             model.fit(X)
-            training_scores = getattr(model, "training_scores", None)
-            scores = -training_scores() if training_scores else model.anomaly_score(self._calibration_rows(X))
+            scores = -model.training_scores(self._calibration_rows(X))
             self.members_[name], self.tails_[name] = model, TailProbability.fit(scores)
 
     def _use(self, name: str, flow: BoundedFlow, X: np.ndarray, is_done: bool) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
+
+from flowlab.constraints import Constraint, check_parameters, constraints_of
 
 LOG_2PI = float(np.log(2 * np.pi))
 LOG_2PI_E = LOG_2PI + 1.0
@@ -18,11 +21,16 @@ class ToyDensity(ABC):
     """A density known exactly. Subclasses are frozen dataclasses, so equal parameters are equal densities.
 
     Draws come from components (a moon, a ring, a mode); `anomaly_component` is the one that labels call an anomaly.
-    Where the components are equally likely classes, `n_classes` counts them; it is 1 otherwise.
+    Where the components are equally likely classes, `n_classes` counts them; it is 1 otherwise. `valid` says what the
+    parameters may be.
     """
 
+    valid: ClassVar[Mapping[str, Constraint]] = {}
     n_features: int = 2
     anomaly_component: int | None = None
+
+    def __post_init__(self) -> None:
+        check_parameters(vars(self), constraints_of(type(self)))
 
     @property
     def n_classes(self) -> int:
@@ -102,12 +110,6 @@ class ToyDensity(ABC):
 @lru_cache(maxsize=256)
 def _entropy_of(density: ToyDensity) -> float:
     return float(density._entropy())
-
-
-def check(name: str, value: float, low: float, high: float) -> None:
-    """ValueError when a constructor's parameter is not a number from `low` to `high`."""
-    if not (np.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
 
 
 def log_sum_exp(terms: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.toys.base import ToyDensity, check
+from flowlab.toys.base import ToyDensity
 
 CLASS = "class"
 """Name of the context column."""
@@ -23,7 +23,9 @@ class GivenClass(ToyDensity):
     base: ToyDensity
 
     def __post_init__(self) -> None:
-        check("classes", self.base.n_classes, 2, 100)
+        super().__post_init__()
+        if not 2 <= self.base.n_classes <= 100:
+            raise ValueError(f"base must have from 2 to 100 classes, not {self.base.n_classes}")
 
     @property
     def n_features(self) -> int:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowlab.constraints import Interval
 from flowlab.toys.base import (
     LOG_2PI,
     ToyDensity,
-    check,
     entropy_on_grid,
     gauss_legendre,
     gauss_legendre_between,
@@ -58,10 +58,11 @@ class Clump1D(_Clump):
 
     n_features = 1
 
-    def __post_init__(self) -> None:
-        check("share", self.share, 0.0001, 0.5)
-        check("distance", self.distance, 0.0, 50.0)
-        check("width", self.width, 0.005, 5.0)
+    valid = {
+        "share": Interval(float, 0.0001, 0.5),
+        "distance": Interval(float, 0.0, 50.0),
+        "width": Interval(float, 0.005, 5.0),
+    }
 
     def log_density_of_bulk(self, X: np.ndarray) -> np.ndarray:
         """Log-density of the standard normal, in nats, (n_samples,)."""
@@ -103,11 +104,12 @@ class Clump2D(_Clump):
     width: float = 0.95
     correlation: float = 0.712
 
-    def __post_init__(self) -> None:
-        check("share", self.share, 0.0001, 0.5)
-        check("distance", self.distance, 0.0, 20.0)
-        check("width", self.width, 0.05, 5.0)
-        check("correlation", self.correlation, -0.95, 0.95)
+    valid = {
+        "share": Interval(float, 0.0001, 0.5),
+        "distance": Interval(float, 0.0, 20.0),
+        "width": Interval(float, 0.05, 5.0),
+        "correlation": Interval(float, -0.95, 0.95),
+    }
 
     def log_density_of_bulk(self, X: np.ndarray) -> np.ndarray:
         """Log-density of the correlated Gaussian, in nats, (n_samples,)."""
@@ -144,8 +146,10 @@ class WithOutliers(ToyDensity):
     base: ToyDensity
     share: float = 0.01
 
+    valid = {"share": Interval(float, 0.0, 0.5, closed="right")}
+
     def __post_init__(self) -> None:
-        check("share", self.share, 0.0001, 0.5)
+        super().__post_init__()
         if self.base.n_features != 2:
             raise ValueError(f"base must have 2 features, not {self.base.n_features}")
 

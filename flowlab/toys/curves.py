@@ -10,7 +10,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import i0e
 
-from flowlab.toys.base import LOG_2PI, ToyDensity, check, entropy_on_grid, gauss_legendre, log_sum_exp, square_window
+from flowlab.constraints import Interval
+from flowlab.toys.base import LOG_2PI, ToyDensity, entropy_on_grid, gauss_legendre, log_sum_exp, square_window
 
 Window = tuple[float, float, float, float]
 
@@ -106,8 +107,7 @@ class Moons(NoisyCurve):
 
     noise: float = 0.05
 
-    def __post_init__(self) -> None:
-        check("noise", self.noise, 0.01, 1.0)
+    valid = {"noise": Interval(float, 0.01, 1.0)}
 
     def _arms(self) -> int:
         return 2
@@ -134,9 +134,7 @@ class Spirals(NoisyCurve):
     noise: float = 0.1
     turns: float = 1.5
 
-    def __post_init__(self) -> None:
-        check("noise", self.noise, 0.03, 1.0)
-        check("turns", self.turns, 0.5, 3.0)
+    valid = {"noise": Interval(float, 0.03, 1.0), "turns": Interval(float, 0.5, 3.0)}
 
     def _arms(self) -> int:
         return 2
@@ -161,8 +159,7 @@ class SwissRoll(NoisyCurve):
 
     noise: float = 0.1
 
-    def __post_init__(self) -> None:
-        check("noise", self.noise, 0.03, 1.0)
+    valid = {"noise": Interval(float, 0.03, 1.0)}
 
     def _arms(self) -> int:
         return 1
@@ -190,9 +187,7 @@ class Rings(ToyDensity):
     n_rings: int = 4
     noise: float = 0.08
 
-    def __post_init__(self) -> None:
-        check("n_rings", self.n_rings, 1, 8)
-        check("noise", self.noise, 0.01, 1.0)
+    valid = {"n_rings": Interval(int, 1, 8), "noise": Interval(float, 0.01, 1.0)}
 
     def _radii(self) -> np.ndarray:
         return 0.75 * np.arange(1, self.n_rings + 1)

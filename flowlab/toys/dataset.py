@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from flowlab.constraints import YES_OR_NO, Interval, checked
 from flowlab.datasets.dataset import Dataset, random_split
 from flowlab.toys.base import ToyDensity
 from flowlab.toys.class_conditional import GivenClass
@@ -56,9 +57,8 @@ TOYS: dict[str, type[ToyDensity]] = {
 }
 """Every toy by its short name; the constructors' parameters are what a user may change."""
 
-MAX_SAMPLES = 1_000_000
 
-
+@checked(n_samples=Interval(int, 10, 1_000_000), anomaly_share=Interval(float, 0, 0.5), by_class=YES_OR_NO)
 def make_toy(
     density: ToyDensity,
     n_samples: int = 20_000,
@@ -87,8 +87,6 @@ def make_toy(
     >>> data.X.shape, int(data.y.sum())
     ((1000, 1), 10)
     """
-    if not 10 <= n_samples <= MAX_SAMPLES:
-        raise ValueError(f"n_samples must be from 10 to {MAX_SAMPLES}, not {n_samples!r}")
     if anomaly_share:
         density = WithOutliers(density, anomaly_share)
     n_classes, context = density.n_classes, None

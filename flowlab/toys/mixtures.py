@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from flowlab.toys.base import LOG_2PI, ToyDensity, check, entropy_on_grid, log_sum_exp
+from flowlab.constraints import Interval
+from flowlab.toys.base import LOG_2PI, ToyDensity, entropy_on_grid, log_sum_exp
 
 Window = tuple[float, float, float, float]
 
@@ -21,10 +22,7 @@ class GaussianModes(ToyDensity):
     radius: float = 4.0
     noise: float = 0.5
 
-    def __post_init__(self) -> None:
-        check("n_modes", self.n_modes, 1, 40)
-        check("radius", self.radius, 0.0, 20.0)
-        check("noise", self.noise, 0.05, 5.0)
+    valid = {"n_modes": Interval(int, 1, 40), "radius": Interval(float, 0.0, 20.0), "noise": Interval(float, 0.05, 5.0)}
 
     @cached_property
     def _centres(self) -> np.ndarray:
@@ -128,10 +126,7 @@ class Pinwheel(_Wheel):
     noise: float = 0.1
     bend: float = 0.25
 
-    def __post_init__(self) -> None:
-        check("n_arms", self.n_arms, 2, 12)
-        check("noise", self.noise, 0.02, 0.5)
-        check("bend", self.bend, 0.0, 1.0)
+    valid = {"n_arms": Interval(int, 2, 12), "noise": Interval(float, 0.02, 0.5), "bend": Interval(float, 0.0, 1.0)}
 
     def _arm(self) -> tuple[float, float, float]:
         return 2.0, 0.6, 2 * self.noise
@@ -160,10 +155,7 @@ class Star(_Wheel):
     length: float = 1.5
     noise: float = 0.12
 
-    def __post_init__(self) -> None:
-        check("n_arms", self.n_arms, 1, 12)
-        check("length", self.length, 0.2, 10.0)
-        check("noise", self.noise, 0.03, 2.0)
+    valid = {"n_arms": Interval(int, 1, 12), "length": Interval(float, 0.2, 10.0), "noise": Interval(float, 0.03, 2.0)}
 
     def _arm(self) -> tuple[float, float, float]:
         return 0.0, self.length, self.noise

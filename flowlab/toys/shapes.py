@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.toys.base import LOG_2PI, LOG_2PI_E, ToyDensity, check, square_window
+from flowlab.constraints import Interval
+from flowlab.toys.base import LOG_2PI, LOG_2PI_E, ToyDensity, square_window
 
 Window = tuple[float, float, float, float]
 
@@ -26,9 +27,7 @@ class Checkerboard(ToyDensity):
     n_cells: int = 4
     cell: float = 1.0
 
-    def __post_init__(self) -> None:
-        check("n_cells", self.n_cells, 2, 12)
-        check("cell", self.cell, 0.1, 10.0)
+    valid = {"n_cells": Interval(int, 2, 12), "cell": Interval(float, 0.1, 10.0)}
 
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         row, column = np.nonzero(np.add.outer(np.arange(self.n_cells), np.arange(self.n_cells)) % 2 == 0)
@@ -60,9 +59,7 @@ class Banana(ToyDensity):
     curvature: float = 0.7
     noise: float = 0.3
 
-    def __post_init__(self) -> None:
-        check("curvature", self.curvature, 0.0, 3.0)
-        check("noise", self.noise, 0.02, 3.0)
+    valid = {"curvature": Interval(float, 0.0, 3.0), "noise": Interval(float, 0.02, 3.0)}
 
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         x1, noise = rng.standard_normal((2, n))
@@ -91,9 +88,7 @@ class Sine(ToyDensity):
     noise: float = 0.2
     widening: float = 1.0
 
-    def __post_init__(self) -> None:
-        check("noise", self.noise, 0.02, 1.0)
-        check("widening", self.widening, 0.0, 2.0)
+    valid = {"noise": Interval(float, 0.02, 1.0), "widening": Interval(float, 0.0, 2.0)}
 
     def _sd(self, x1: np.ndarray) -> np.ndarray:
         return self.noise * np.exp(self.widening * np.clip(x1, -np.pi, np.pi) / np.pi)
@@ -122,8 +117,7 @@ class Funnel(ToyDensity):
 
     steepness: float = 0.7
 
-    def __post_init__(self) -> None:
-        check("steepness", self.steepness, 0.0, 2.0)
+    valid = {"steepness": Interval(float, 0.0, 2.0)}
 
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         x1, noise = rng.standard_normal((2, n))
@@ -148,9 +142,7 @@ class CorrelatedGaussian(ToyDensity):
     n_features: int = 2
     correlation: float = 0.8
 
-    def __post_init__(self) -> None:
-        check("n_features", self.n_features, 1, 500)
-        check("correlation", self.correlation, -0.99, 0.99)
+    valid = {"n_features": Interval(int, 1, 500), "correlation": Interval(float, -0.99, 0.99)}
 
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         X = rng.standard_normal((n, self.n_features))

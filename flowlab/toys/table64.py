@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from flowlab.toys.base import LOG_2PI, LOG_2PI_E, ToyDensity, check, gauss_legendre, log_sum_exp
+from flowlab.constraints import Interval
+from flowlab.toys.base import LOG_2PI, LOG_2PI_E, ToyDensity, gauss_legendre, log_sum_exp
 
 Window = tuple[float, float, float, float]
 
@@ -54,9 +55,7 @@ class Table64(ToyDensity):
     table: int = 7
 
     n_features = 64
-
-    def __post_init__(self) -> None:
-        check("table", self.table, 0, 10**6)
+    valid = {"table": Interval(int, 0, 10**6)}
 
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         p = _table_parameters(self.table)

@@ -42,8 +42,9 @@ def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 120
         "after": path[layer],
         "moved": np.abs(np.diff(path, axis=0)).max(axis=1) > 1e-9,
     }
-    if hasattr(flow, "layer_readout"):
-        log_scale, shift = flow.layer_readout(dataset.X[rows])
+    readout = flow.layer_readout(dataset.X[rows])
+    if readout is not None:
+        log_scale, shift = readout
         arrays |= {"log_scale": log_scale[layer - 1], "shift": shift[layer - 1]}
     return arrays
 
@@ -101,7 +102,7 @@ def masks(model: DensityModel, dataset: Dataset, layer: int = 1, mask: str = "")
     order, input, hidden_1 .., output, paths : see `LayerMasks.made_masks`; absent in layers without a MADE
     """
     flow = check_flow(model)
-    if not hasattr(flow, "transformed_columns"):
+    if not flow.states_masks:
         if mask:
             raise ValueError(f"mask must be empty: the layers of {type(flow).__name__} have no masks to edit")
         transformed = coupling(flow, dataset, layer)["moved"]

@@ -59,10 +59,10 @@ def typical_row(model: DensityModel, dataset: Dataset) -> int:
 
 def _decomposition(flow: FlowModel, X: np.ndarray, axes: np.ndarray) -> list[Arrays]:
     positions, log_dets, scores = flow.transform_path(X), flow.log_det_path(X), flow.score_samples(X)
-    scaling = scaling_log_det(flow, X)
+    scaling = flow.scaling_log_det(X)
     squares = 0.5 * np.sum(positions[-1][:, axes] ** 2, axis=1)
     base = -squares - len(axes) / 2 * LOG_2PI
-    readout = flow.layer_readout(X) if hasattr(flow, "layer_readout") else None
+    readout = flow.layer_readout(X)
     decompositions = []
     for i in range(len(X)):
         terms = np.concatenate([[scaling[i]], log_dets[:, i], [base[i]]])
@@ -81,15 +81,3 @@ def _decomposition(flow: FlowModel, X: np.ndarray, axes: np.ndarray) -> list[Arr
             decomposition |= {"log_scale": readout[0][:, i], "shift": readout[1][:, i]}
         decompositions.append({key: np.asarray(value) for key, value in decomposition.items()})
     return decompositions
-
-
-def scaling_log_det(flow: FlowModel, X: np.ndarray) -> np.ndarray:
-    """Log-determinant in nats (n,) of what a flow does to a row before its first layer.
-
-    For flows without `scaling_log_det` it is measured: their scaling works column by column, so the slope of each
-    column of the first position against the data is its factor.
-    """
-    if hasattr(flow, "scaling_log_det"):
-        return flow.scaling_log_det(X)
-    step = 1e-3 * np.maximum(1.0, np.abs(X))
-    return np.log((flow.transform_path(X + step)[0] - flow.transform_path(X - step)[0]) / (2 * step)).sum(axis=1)

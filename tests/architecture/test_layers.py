@@ -29,7 +29,8 @@ HEAVY = {
 """Dependency -> where it may be imported."""
 
 LAYERS = [
-    ("flowlab.records", "flowlab.formatting", "flowlab.hashing", "flowlab.ranking"),
+    ("flowlab.records", "flowlab.formatting", "flowlab.hashing", "flowlab.ranking", "flowlab.constraints"),
+    ("flowlab.controls",),
     ("flowlab.tables",),
     ("flowlab.encoding",),
     ("flowlab.datasets",),

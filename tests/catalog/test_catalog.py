@@ -1,6 +1,5 @@
 """The catalog promises what its makers keep."""
 
-import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -9,24 +8,6 @@ import pytest
 from flowlab import catalog
 from flowlab.catalog.faults import breaks, faults_of, mended
 from flowlab.records import RunSpec, Spec
-
-ENTRIES = [
-    (f"{kind}.{name}", e)
-    for kind, es in (("data", catalog.DATASETS), ("model", catalog.MODELS))
-    for name, e in es.items()
-]
-
-
-@pytest.mark.parametrize("entry", [e for _, e in ENTRIES], ids=[n for n, _ in ENTRIES])
-def test_controls_name_real_parameters_whose_defaults_they_allow(entry):
-    parameters = inspect.signature(entry.make).parameters
-    for control in entry.controls:
-        assert control.name in parameters, f"{entry.name} has no parameter {control.name}"
-        default = parameters[control.name].default
-        assert default is not inspect.Parameter.empty, f"{control.name} has no default"
-        value, problem = control.read(default)
-        assert value == default and not problem
-        assert type(value) is type(default), f"{control.name}: {default!r} is read as {value!r}"
 
 
 @pytest.mark.parametrize("name", [n for n, e in catalog.DATASETS.items() if e.group != catalog.UPLOADED])

@@ -83,7 +83,7 @@ def test_independent_features_get_their_own_share():
 
 
 class _Reconstructs(SumOfSquares):
-    is_density = False
+    scores_by_reconstruction = True
 
     def feature_errors(self, X):
         return np.asarray(X) ** 2

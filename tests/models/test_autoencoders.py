@@ -263,7 +263,7 @@ def test_awkward_tables_train(kind, case):
         ({"n_latent": 0}, "n_latent must be a whole number of at least 1"),
         ({"loss": "cubic"}, "loss must be one of squared, absolute, huber"),
         ({"penalty": -1.0}, "penalty must be a number of at least 0"),
-        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number above 0"),
     ],
 )
 def test_wrong_parameters_fail_at_the_call(parameters, words, moons):

@@ -281,8 +281,11 @@ def _not_to_be_called(*_):
         (["train", "plant.csv", "--set", "n_flows=1000", "-o", "o"], "is a number from"),
         (["train", "plant.csv", "--rule-set", "share=0.1", "-o", "o"], "needs --rule"),
         (["train", "plant.csv", "--rule", "quantile", "--rule-set", "shore=0.1", "-o", "o"], "it has share"),
-        (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=x", "-o", "o"], "a number is needed"),
-        (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=nan", "-o", "o"], "a number is needed"),
+        (
+            ["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=x", "-o", "o"],
+            "is a number from 0.0001 to 0.5",
+        ),
+        (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=nan", "-o", "o"], "is a number from"),
         (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=5", "-o", "o"], "from 0.0001 to 0.5"),
         (["train", "plant.csv", "--no-label", "-o", "o"], "Nothing was trained"),
         (["train", "plant.csv", "--rule", "extreme_value", "-o", "o"], "Nothing was trained"),

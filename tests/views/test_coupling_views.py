@@ -80,7 +80,7 @@ def test_a_mask_is_planned_without_training(fixed):
         ("=1101", "at least one 0 and one 1 among its digits of the 3 columns that vary, not be '=1101'"),
         ("=011", "one digit for each of the 4 columns, not be '=011'"),
         ("", "one digit for each of the 4 columns"),
-        ("0120", "mask must be 'alternate', 'half', 'random' or 3 digits"),
+        ("0120", "mask must be one of alternate, half, random or one digit for each column"),
         ("==01", "mask must be"),
         (None, "mask must be"),
     ],

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from flowlab.controls import Float
 from flowlab.dashboard.compare.comparison import PAGE, Compared
-from flowlab.dashboard.shell import state
+from flowlab.dashboard.shell import state, widgets
+
+ALARMS = Float(
+    "alarms", "Alarms (%)", 0.1, 50.0, 0.5, help="Each of the two detectors alarms on this share of the rows"
+)
 
 
 def pair(compared: Compared) -> tuple[str, str]:
@@ -25,18 +30,15 @@ def present(options: list[str], name: str, default: str) -> str:
 def alarm_percent(y: np.ndarray | None) -> float:
     """The share of rows each detector alarms on, in percent: by default that of the anomalies, or 5."""
     default = 100 * float(np.clip(np.mean(y == 1), 0.005, 0.5)) if y is not None and (y == 1).any() else 5.0
-    return min(max(state.view(PAGE, "alarms", round(default, 1)), 0.1), 50.0)
+    return ALARMS.read_or(state.asked(PAGE, "alarms"), round(default, 1))
 
 
 def alarm_share(y: np.ndarray | None) -> float:
     """The widget for `alarm_percent`, as a share."""
     percent = alarm_percent(y)
     key = state.widget_key(PAGE, "alarms")
-    st.number_input(
-        "Alarms (%)", 0.1, 50.0, percent, 0.5, format="%.1f", key=key, width=120,
-        on_change=state.on_widget(key, lambda v: state.set_view(PAGE, alarms=v)),
-        help="Each of the two detectors alarms on this share of the rows",
-    )  # fmt: skip
+    changed = state.on_widget(key, lambda v: state.set_view(PAGE, alarms=v))
+    widgets.number_box(ALARMS, percent, key, changed, width=120)
     return percent / 100
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import streamlit as st
@@ -213,7 +214,7 @@ def _operating(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, 
 
 @st.cache_resource(show_spinner="Asking every rule", max_entries=20)
 def _all_rules(key: str, unit: str, cost: CostModel, _evidence: Evidence) -> list:
-    settings = {"cost": {name: getattr(cost, name) for name in ("c_alarm", "c_missed", "c_late", "tolerance")}}
+    settings = {"cost": asdict(cost)}
     thresholds = rules.all_thresholds(*_evidence.choice(), _evidence.context(unit), settings)
     return [
         resampling.bootstrap_interval(t, *_evidence.choice(), _evidence.context(unit), n_boot=30) for t in thresholds

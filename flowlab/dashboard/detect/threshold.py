@@ -9,13 +9,14 @@ import numpy as np
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.shell import state
+from flowlab.controls import Number
+from flowlab.dashboard.shell import state, widgets
 from flowlab.detection import resampling, rules
 from flowlab.detection.cost import CostModel
-from flowlab.detection.rules import Parameter
 from flowlab.detection.scored import Evidence
 from flowlab.detection.threshold import Threshold, just_above
 from flowlab.plots.score_axis import ScoreAxis
+from flowlab.records import Scalar
 
 PAGE = "detect"
 MANUAL = "manual"
@@ -36,7 +37,7 @@ def controls(evidence: Evidence, key: str) -> ThresholdChoice:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         rule = _rule(evidence, key)
-        parameters = {p.name: _parameter(rule, p) for p in rules.RULES[rule].parameters} if rule != MANUAL else {}
+        parameters = {control.name: _parameter(rule, control) for control in _controls(rule)}
         unit = _unit(evidence) if rule == "cost" else state.view(PAGE, "unit", "rows")
         _log_counts()
     unit = unit if unit in evidence.units() else "rows"
@@ -44,8 +45,7 @@ def controls(evidence: Evidence, key: str) -> ThresholdChoice:
     used = answer if not answer.refused else _fallback(evidence)
     with right:
         _number(used)
-    prices = CostModel(**{p.name: _value("cost", p) for p in rules.RULES["cost"].parameters})
-    return ThresholdChoice(used, answer, prices, unit)
+    return ThresholdChoice(used, answer, CostModel(**_values("cost")), unit)
 
 
 def standing(evidence: Evidence, key: str) -> Threshold:
@@ -53,9 +53,8 @@ def standing(evidence: Evidence, key: str) -> Threshold:
     rule = state.view(PAGE, "rule", evidence.best_default_rule)
     if rule not in rules.RULES and rule != MANUAL:
         rule = evidence.best_default_rule
-    parameters = {} if rule == MANUAL else {p.name: _value(rule, p) for p in rules.RULES[rule].parameters}
     unit = state.view(PAGE, "unit", "rows")
-    answer = _answer(evidence, key, rule, parameters, unit if unit in evidence.units() else "rows")
+    answer = _answer(evidence, key, rule, _values(rule), unit if unit in evidence.units() else "rows")
     return _fallback(evidence) if answer.refused else answer
 
 
@@ -134,31 +133,27 @@ def _log_counts() -> None:
     )
 
 
-def _value(rule: str, parameter: Parameter) -> float:
+def _controls(rule: str) -> tuple[Number, ...]:
+    return () if rule == MANUAL else rules.RULES[rule].controls
+
+
+def _value(rule: str, control: Number) -> Scalar:
     """What the link says of a parameter; out of range means the nearest end."""
-    return min(max(state.view(PAGE, f"{rule}_{parameter.name}", parameter.default), parameter.low), parameter.high)
+    return control.read_or(state.asked(PAGE, f"{rule}_{control.name}"), rules.RULES[rule].defaults[control.name])
 
 
-def _parameter(rule: str, parameter: Parameter) -> float:
+def _values(rule: str) -> dict[str, Scalar]:
+    return {control.name: _value(rule, control) for control in _controls(rule)}
+
+
+def _parameter(rule: str, control: Number) -> Scalar:
     """One parameter as a number input."""
-    value = _value(rule, parameter)
-    key = state.widget_key(PAGE, rule, parameter.name)
+    key = state.widget_key(PAGE, rule, control.name)
 
     def apply(new: float) -> None:
-        state.set_view(PAGE, **{f"{rule}_{parameter.name}": new})
+        state.set_view(PAGE, **{f"{rule}_{control.name}": new})
 
-    return st.number_input(
-        parameter.label,
-        min_value=parameter.low,
-        max_value=parameter.high,
-        value=value,
-        step=parameter.step,
-        format="%.6g",
-        key=key,
-        on_change=state.on_widget(key, apply),
-        help=parameter.help or None,
-        width=172,
-    )
+    return widgets.number_box(control, _value(rule, control), key, state.on_widget(key, apply), width=172)
 
 
 def _unit(evidence: Evidence) -> str:
@@ -177,7 +172,7 @@ def _unit(evidence: Evidence) -> str:
     )
 
 
-def _answer(evidence: Evidence, key: str, rule: str, parameters: dict[str, float], unit: str) -> Threshold:
+def _answer(evidence: Evidence, key: str, rule: str, parameters: dict[str, Scalar], unit: str) -> Threshold:
     if rule == MANUAL:
         default = _fallback(evidence).value
         return rules.manual(state.view(PAGE, "threshold", default))

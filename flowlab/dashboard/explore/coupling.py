@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog, formatting, views
+from flowlab.controls import Mask
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
 from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.shell.widgets import PLOT
@@ -137,7 +138,7 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
     """A mask to edit, what it would transform, and the button that trains it; only for flows that take a mask."""
     spec = state.spec()
     entry = catalog.MODELS[spec.model.name]
-    if not any(control.kind == "mask" for control in entry.controls) or scene.dataset.n_features < 2:
+    if not any(isinstance(control, Mask) for control in entry.controls) or scene.dataset.n_features < 2:
         return
     st.markdown("**Edit the mask**")
     left, right = st.columns([1.6, 1], gap="medium")

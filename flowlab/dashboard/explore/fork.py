@@ -7,10 +7,10 @@ from dataclasses import replace
 import streamlit as st
 
 from flowlab import catalog, formatting
-from flowlab.catalog import Control
+from flowlab.controls import Number
 from flowlab.dashboard.canvas.race import Racer, race_view
 from flowlab.dashboard.explore.scene import Scene
-from flowlab.dashboard.shell import pages, services, state
+from flowlab.dashboard.shell import pages, services, state, widgets
 from flowlab.dashboard.shell.run_status import is_live
 from flowlab.dashboard.train import page
 from flowlab.evaluation import loss_curve
@@ -27,13 +27,17 @@ def panel(scene: Scene, step: int) -> None:
     """The settings of a fork at `step`, and the button that begins it and shows it train."""
     spec = state.spec()
     entry = catalog.MODELS[spec.model.name]
-    controls = [c for c in entry.controls if c.learning and c.name in SETTINGS]
+    controls = [c for c in entry.controls if c.learning and c.name in SETTINGS and isinstance(c, Number)]
     if not controls:
         st.caption(f"{entry.label} has no settings of learning that a fork could change.")
         return
     values = entry.complete(spec.model).params
     with st.popover(f"Fork from step {formatting.count(step)}", help="A new run takes over the weights of this frame."):
-        settings = {c.name: _number(c, _proposed(c, values[c.name], step), scene.run.run_id) for c in controls}
+        settings = {}
+        for control in controls:
+            proposed = _proposed(control, values[control.name], step)
+            key = f"fork.{scene.run.run_id}.{control.name}.{proposed}"
+            settings[control.name] = widgets.number_box(control, proposed, key)
         fork = catalog.tidy(replace(spec, model=Spec(spec.model.name, {**spec.model.params, **settings})))[0]
         fork = forks.fork_spec(services.store(), scene.run, step, fork)
         problem = catalog.fork_problem(spec, fork)
@@ -53,23 +57,9 @@ def _begin(fork: RunSpec) -> None:
     st.switch_page(pages.path("train"), query_params=state.query("train"))
 
 
-def _proposed(control: Control, value: Scalar, step: int) -> Scalar:
+def _proposed(control: Number, value: Scalar, step: int) -> Scalar:
     """The run's own setting; from its last frame there must be further steps to take."""
-    return min(2 * step, int(control.high)) if control.name == "n_steps" and value <= step else value
-
-
-def _number(control: Control, value: Scalar, run_id: str) -> Scalar:
-    typed = int if control.kind == "int" else float
-    return st.number_input(
-        control.label,
-        min_value=typed(control.low),
-        max_value=typed(control.high),
-        value=typed(value),
-        step=typed(control.step),
-        format="%d" if typed is int else "%.4g",
-        help=control.help or None,
-        key=f"fork.{run_id}.{control.name}.{value}",
-    )
+    return control.read(2 * step)[0] if control.name == "n_steps" and value <= step else value
 
 
 def family(scene: Scene) -> list[Run]:

@@ -24,7 +24,7 @@ def draw() -> None:
         if entry.blurb:
             st.caption(entry.blurb)
         widgets.entry_settings("model", entry, spec.model)
-        if hasattr(entry.make, "steps_within"):
+        if entry.make.can_time_steps:
             _budget()
         _seed(spec.seed)
     _runs()

@@ -1,12 +1,15 @@
-"""Widgets for the catalog's controls: what a Control says becomes a slider, a box or a switch."""
+"""Widgets for controls: what one says becomes a slider, a box or a switch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import singledispatch
+from typing import Any
 
 import streamlit as st
 
-from flowlab.catalog import Control, Entry
+from flowlab.catalog import Entry
+from flowlab.controls import Choice, Control, Flag, Int, Mask, Number, Text
 from flowlab.dashboard.shell import state
 from flowlab.records import Scalar, Spec
 
@@ -14,7 +17,7 @@ from flowlab.records import Scalar, Spec
 def entry_settings(part: str, entry: Entry, spec: Spec) -> None:
     """All editable controls of an entry: the main ones at once, the others folded away."""
     values = entry.complete(spec).params
-    editable = [c for c in entry.controls if c.kind != "text"]
+    editable = [c for c in entry.controls if not isinstance(c, Text)]
     for control in editable:
         if control.main:
             control_widget(part, entry, control, values[control.name])
@@ -31,7 +34,7 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
 
     def apply(new: Scalar) -> None:
         state.change(part, **{control.name: new})
-        if control.kind == "mask" and new not in control.choices:
+        if isinstance(control, Mask) and new not in control.choices:
             state.refresh_widgets()  # what was typed may have been refused
 
     edit(control, value, key, state.on_widget(key, apply))
@@ -39,50 +42,58 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
 
 def edit(control: Control, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> Scalar:
     """The widget that fits a control; returns its value."""
-    shared = {"label": control.label, "key": key, "help": control.help or None, "on_change": changed}
-    if control.kind == "flag":
-        return st.toggle(value=bool(value), **shared)
-    if control.kind == "choice":
-        options = list(control.choices)
-        return st.selectbox(
-            options=options,
-            index=options.index(str(value)),
-            format_func=lambda name: control.choices[name],
-            **shared,
-        )
-    if control.kind == "mask":
-        options = list(control.choices) + [str(value)] * (str(value) not in control.choices)
-        return st.selectbox(
-            options=options,
-            index=options.index(str(value)),
-            format_func=lambda name: control.choices.get(name, name),
-            accept_new_options=True,
-            **shared,
-        )
-    if control.kind == "text":
-        return st.text_input(value=str(value), **shared)
-    if control.log:
-        typed = int if control.kind == "int" else float
-        return st.number_input(
-            min_value=typed(control.low),
-            max_value=typed(control.high),
-            value=typed(value),
-            step=typed(control.step),
-            format="%d" if typed is int else "%.4g",
-            **shared,
-        )
-    if control.kind == "int":
-        return st.slider(
-            min_value=int(control.low), max_value=int(control.high), value=int(value), step=int(control.step), **shared
-        )
-    return st.slider(
-        min_value=float(control.low),
-        max_value=float(control.high),
-        value=float(value),
-        step=float(control.step),
-        format=f"%.{decimals(control.step)}f",
+    return _widget(control, value, key=key, on_change=changed, label=control.label, help=control.help or None)
+
+
+@singledispatch
+def _widget(control: Control, value: Scalar, **shared: Any) -> Scalar:
+    raise NotImplementedError(f"there is no widget for a {type(control).__name__}")
+
+
+@_widget.register
+def _(control: Flag, value: Scalar, **shared: Any) -> Scalar:
+    return st.toggle(value=bool(value), **shared)
+
+
+@_widget.register
+def _(control: Text, value: Scalar, **shared: Any) -> Scalar:
+    return st.text_input(value=str(value), **shared)
+
+
+@_widget.register
+def _(control: Choice, value: Scalar, **shared: Any) -> Scalar:
+    options = list(control.choices) + [str(value)] * (str(value) not in control.choices)
+    return st.selectbox(
+        options=options,
+        index=options.index(str(value)),
+        format_func=lambda name: control.choices.get(name, name),
+        accept_new_options=isinstance(control, Mask),
         **shared,
     )
+
+
+@_widget.register
+def _(control: Number, value: Scalar, **shared: Any) -> Scalar:
+    if control.log:
+        return _box(control, value, **shared)
+    return st.slider(**_numbers(control, value), format=f"%.{decimals(control.step)}f", **shared)
+
+
+def number_box(
+    control: Number, value: Scalar, key: str, changed: Callable[[], None] | None = None, width: int | str = "stretch"
+) -> Scalar:
+    """A number to type, where a slider would be too coarse or too wide; returns its value."""
+    help = control.help or None
+    return _box(control, value, key=key, on_change=changed, label=control.label, help=help, width=width)
+
+
+def _box(control: Number, value: Scalar, **shared: Any) -> Scalar:
+    return st.number_input(**_numbers(control, value), format="%d" if isinstance(control, Int) else "%.6g", **shared)
+
+
+def _numbers(control: Number, value: Scalar) -> dict[str, int | float]:
+    numbers = {"min_value": control.low, "max_value": control.high, "value": value, "step": control.step}
+    return {name: control.typed(number) for name, number in numbers.items()}
 
 
 def decimals(step: float) -> int:

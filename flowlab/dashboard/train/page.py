@@ -38,7 +38,7 @@ def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], first_
         loss_error=None if density is None else _loss_error(spec.data.to_json(), spec.seed, spec),
         notes=_notes(run),
         is_over=run.is_usable,
-        is_one_training=not hasattr(model, "n_flows"),
+        is_one_training=not model.is_ensemble,
     )
     with st.container(key="answers", gap="small"):
         for i, answer in enumerate(found[:1] if first_only else found):
@@ -190,7 +190,7 @@ def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> Traini
     return TrainingScene(
         points=stage.points,
         window=stage.window,
-        n_steps=int(getattr(model, "n_steps", 1)),
+        n_steps=model.n_steps,
         entropy=None if density is None else density.entropy(),
         color=stage.labels if labelled else angle_color(stage.points),
         color_kind="label" if labelled else "angle",

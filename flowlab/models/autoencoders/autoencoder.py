@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flowlab.models.autoencoders.code_model import ACTIVATIONS, CodeModel
-
-LOSSES = ("squared", "absolute", "huber")
-PRIORS = ("laplace", "gaussian")
+from flowlab.constraints import NOT_NEGATIVE, Interval, OneOf
+from flowlab.models.autoencoders.code_model import CodeModel
 
 
 class GaussianReading(NamedTuple):
@@ -63,9 +61,15 @@ class Autoencoder(CodeModel):
     loss_label = "reconstruction loss per row (standard deviations)"
     score_label = "minus reconstruction error (squared standard deviations)"
     is_density = False
+    scores_by_reconstruction = True
+    valid = {
+        "loss": OneOf("squared", "absolute", "huber"),
+        "noise": NOT_NEGATIVE,
+        "penalty": NOT_NEGATIVE,
+        "penalty_power": Interval(float, 0.25, 4),
+        "prior": OneOf("laplace", "gaussian"),
+    }
     _state_names = ("mean", "scale", "parameters", "code_center", "code_spread")
-    _not_negative = ("noise", "penalty")
-    _choices = {"activation": ACTIVATIONS, "loss": LOSSES, "prior": PRIORS}
 
     def __init__(
         self,
@@ -126,11 +130,6 @@ class Autoencoder(CodeModel):
             root = np.zeros((self.n_latent, self.n_latent))
             root[:, : len(axes.S)] = axes.Vh.T * axes.S
             self.code_spread_ = root
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if not 0.25 <= self.penalty_power <= 4:
-            raise ValueError(f"penalty_power must lie between 0.25 and 4, not {self.penalty_power!r}; 1 is the L1 norm")
 
     def _net(self, parameters):
         from flowlab.nets.autoencoder import AutoencoderNet

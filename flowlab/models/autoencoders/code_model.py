@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, Interval, OneOf
 from flowlab.models.base import LatentModel, State
 from flowlab.records import TrainEvent
-
-ACTIVATIONS = ("relu", "tanh", "elu", "silu")
 
 
 class CodeModel(LatentModel):
     """What autoencoders share: standardised rows, the training loop, codes, feature errors, the state.
 
-    A subclass names its `_state_names` (attributes without the underscore), `_choices` (parameter: allowed texts)
-    and `_not_negative` parameters, and builds its net over given flat parameters in `_net`.
+    A subclass names its `_state_names` (attributes without the underscore) and builds its net over given flat
+    parameters in `_net`.
     """
+
+    valid = {
+        "n_latent": COUNT,
+        "n_layers": Interval(int, 0),
+        "width": COUNT,
+        "activation": OneOf("relu", "tanh", "elu", "silu"),
+        "n_steps": COUNT,
+        "batch_size": COUNT,
+        "learning_rate": POSITIVE,
+        "weight_decay": NOT_NEGATIVE,
+        "patience": Interval(int, 0),
+    }
+    _state_names: tuple[str, ...]
 
     def fit_iter(
         self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
@@ -133,18 +144,3 @@ class CodeModel(LatentModel):
 
     def _hidden(self) -> list[int]:
         return [self.width] * self.n_layers
-
-    def _check_parameters(self) -> None:
-        minima = {"n_latent": 1, "n_layers": 0, "width": 1, "n_steps": 1, "batch_size": 1, "patience": 0}
-        for name, low in minima.items():
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < low:
-                raise ValueError(f"{name} must be a whole number of at least {low}, not {value!r}")
-        for name in ("weight_decay", *self._not_negative):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a number of at least 0, not {getattr(self, name)!r}")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be above 0, not {self.learning_rate!r}; 0.005 is a good start")
-        for name, choices in self._choices.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")

@@ -8,10 +8,9 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from flowlab.constraints import POSITIVE, SHARE, Interval, OneOf
 from flowlab.hashing import GOLDEN, row_hashes, splitmix64
-from flowlab.models.autoencoders.code_model import ACTIVATIONS, CodeModel
-
-SCORES = ("log_likelihood", "elbo", "reconstruction", "kl", "norm")
+from flowlab.models.autoencoders.code_model import CodeModel
 
 
 class VariationalAutoencoder(CodeModel):
@@ -31,9 +30,15 @@ class VariationalAutoencoder(CodeModel):
     """
 
     loss_label = "reconstruction + beta KL (nats)"
+    valid = {
+        "variance": OneOf("learned", "fixed"),
+        "sigma": POSITIVE,
+        "beta": Interval(float, 0, 20),
+        "kl_warmup": SHARE,
+        "score_by": OneOf("log_likelihood", "elbo", "reconstruction", "kl", "norm"),
+        "n_draws": Interval(int, 1, 10_000),
+    }
     _state_names = ("mean", "scale", "parameters")
-    _not_negative = ("beta", "kl_warmup")
-    _choices = {"activation": ACTIVATIONS, "variance": ("learned", "fixed"), "score_by": SCORES}
 
     def __init__(
         self,
@@ -75,6 +80,11 @@ class VariationalAutoencoder(CodeModel):
     def is_density(self) -> bool:
         """Whether scores are log-densities: true of the importance-weighted estimate alone."""
         return self.score_by == "log_likelihood"
+
+    @property
+    def scores_by_reconstruction(self) -> bool:
+        """Whether the score is the reconstruction error."""
+        return self.score_by == "reconstruction"
 
     @property
     def score_label(self) -> str:
@@ -151,18 +161,6 @@ class VariationalAutoencoder(CodeModel):
         rng = np.random.default_rng(random_state)
         rows = self.inverse_transform(temperature * rng.standard_normal((n_samples, self.n_latent)))
         return rows + temperature * self.output_std() * rng.standard_normal(rows.shape)
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if not 0 < self.sigma < math.inf:
-            raise ValueError(f"sigma must be above 0, not {self.sigma!r}; it is a standard deviation")
-        if not isinstance(self.n_draws, (int, np.integer)) or not 1 <= self.n_draws <= 10_000:
-            raise ValueError(f"n_draws must be a whole number from 1 to 10000, not {self.n_draws!r}")
-        if self.beta > 20 or self.kl_warmup > 1:
-            raise ValueError(
-                f"beta must be at most 20 and kl_warmup, a share of the steps, at most 1; got beta={self.beta!r}, "
-                f"kl_warmup={self.kl_warmup!r}"
-            )
 
     def _net(self, parameters):
         from flowlab.nets.autoencoder import VariationalNet

@@ -10,6 +10,7 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, YES_OR_NO, OneOf
 from flowlab.models.classical.one_step import OneStepModel, mean_and_scale, standardise
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -38,6 +39,11 @@ class KDE(OneStepModel):
     array([-1.9])
     """
 
+    valid = {
+        "bandwidth": OneOf("scott", "silverman", "cv") | POSITIVE,
+        "standardize": YES_OR_NO,
+        "max_rows": COUNT,
+    }
     _learned = ("mean_", "scale_", "points_", "bandwidth_")
 
     def __init__(self, bandwidth="scott", standardize=True, max_rows=20_000, random_state=0):
@@ -62,15 +68,7 @@ class KDE(OneStepModel):
             return float((n * (d + 2) / 4) ** (-1 / (d + 4)))
         if self.bandwidth == "cv":
             return _leave_one_out_bandwidth(self.points_, rng)
-        try:
-            h = float(self.bandwidth)
-        except (TypeError, ValueError):
-            h = np.nan
-        if not (np.isfinite(h) and h > 0):
-            raise ValueError(
-                f"bandwidth must be 'scott', 'silverman', 'cv' or a positive number, not {self.bandwidth!r}"
-            )
-        return h
+        return float(self.bandwidth)
 
     def score_samples(self, X) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,): exact, over all kept training rows."""
@@ -99,14 +97,13 @@ class Gaussian(OneStepModel):
     below `min_eigenvalue` are lifted to it.
     """
 
+    valid = {"min_eigenvalue": POSITIVE}
     _learned = ("mean_", "scale_", "values_", "vectors_")
 
     def __init__(self, min_eigenvalue=1e-6):
         self.min_eigenvalue = min_eigenvalue
 
     def _fit(self, X: np.ndarray) -> None:
-        if not self.min_eigenvalue > 0:
-            raise ValueError(f"min_eigenvalue must be positive, not {self.min_eigenvalue!r}")
         self.mean_, self.scale_ = mean_and_scale(X)
         Z = standardise(X, self.mean_, self.scale_)
         values, self.vectors_ = np.linalg.eigh(Z.T @ Z / len(Z))
@@ -137,6 +134,11 @@ class GaussianMixture(OneStepModel):
     random_state : seed of the starts
     """
 
+    valid = {
+        "n_components": OneOf("bic") | COUNT,
+        "max_components": COUNT,
+        "min_variance": NOT_NEGATIVE,
+    }
     _learned = ("mean_", "scale_", "weights_", "means_", "whiteners_", "n_components_")
 
     def __init__(self, n_components="bic", max_components=10, min_variance=1e-4, random_state=0):
@@ -148,12 +150,8 @@ class GaussianMixture(OneStepModel):
     def _fit(self, X: np.ndarray) -> None:
         self.mean_, self.scale_ = mean_and_scale(X)
         Z = standardise(X, self.mean_, self.scale_)
-        if self.n_components == "bic":
-            mixture = self._search(Z)
-        elif isinstance(self.n_components, (int, np.integer)) and self.n_components >= 1:
-            mixture = self._mixture(min(int(self.n_components), len(Z)), Z)
-        else:
-            raise ValueError(f"n_components must be 'bic' or a whole number of at least 1, not {self.n_components!r}")
+        is_searched = self.n_components == "bic"
+        mixture = self._search(Z) if is_searched else self._mixture(min(int(self.n_components), len(Z)), Z)
         self.n_components_ = mixture.n_components
         self.weights_, self.means_ = mixture.weights_, mixture.means_
         self.whiteners_ = mixture.precisions_cholesky_

@@ -32,6 +32,7 @@ class OneStepModel(DensityModel):
         self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; a checkpoint means that nothing is left to do."""
+        self._check_parameters()
         X, X_val = self._check_training_rows(X, X_val)
         if checkpoint is not None:
             self.set_state(checkpoint)
@@ -64,6 +65,10 @@ class OneStepScorer(OneStepModel):
     score_label = "score (no unit)"
     is_density = False
     can_sample = False
+
+    def training_scores(self, X) -> np.ndarray:
+        """Scores of some training rows X, (n_samples,), or of all that are kept, as if they were new to the model."""
+        return -self.anomaly_score(X)
 
     def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
         """Not possible: the model ranks rows and has no distribution to draw from."""

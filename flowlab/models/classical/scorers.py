@@ -7,6 +7,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
+from flowlab.constraints import COUNT, SHARE, YES_OR_NO, OneOf
 from flowlab.models.base import LatentModel
 from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
 
@@ -28,6 +29,7 @@ class IsolationForestModel(OneStepScorer):
     random_state : seed of the trees
     """
 
+    valid = {"n_trees": COUNT, "max_samples": COUNT}
     _learned = ("mean_", "scale_", "feature_", "cut_", "child_", "path_length_", "depth_", "normal_length_")
     score_label = "isolation score (-1 to 0)"
 
@@ -120,6 +122,12 @@ class NearestNeighbours(OneStepScorer):
     random_state : chooses those rows
     """
 
+    valid = {
+        "n_neighbors": COUNT,
+        "distance": OneOf("mean", "largest"),
+        "standardize": YES_OR_NO,
+        "max_rows": COUNT,
+    }
     _learned = ("mean_", "scale_", "points_")
     score_label = "minus distance to the nearest rows (standard deviations)"
 
@@ -131,10 +139,6 @@ class NearestNeighbours(OneStepScorer):
         self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
-        if self.distance not in ("mean", "largest"):
-            raise ValueError(f"distance must be 'mean' or 'largest', not {self.distance!r}")
-        if self.n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, not {self.n_neighbors!r}")
         self.mean_, self.scale_ = mean_and_scale(X, self.standardize)
         if len(X) > self.max_rows:
             rng = check_random_state(self.random_state)
@@ -145,7 +149,7 @@ class NearestNeighbours(OneStepScorer):
         """Minus the distance to the nearest training rows, (n_samples,), in standard deviations if `standardize`."""
         return -self._distances(standardise(self._check_rows(X), self.mean_, self.scale_), skip=0)
 
-    def training_scores(self) -> np.ndarray:
+    def training_scores(self, X) -> np.ndarray:
         """Scores of the rows in `points_`, each compared with the others only, as new rows are."""
         return -self._distances(self.points_, skip=1)
 
@@ -166,6 +170,7 @@ class PCAResidual(OneStepScorer, LatentModel):
     standardize : whether columns are divided by their standard deviation first
     """
 
+    valid = {"variance": SHARE, "standardize": YES_OR_NO}
     _learned = ("mean_", "scale_", "components_")
     loss_label = "mean squared reconstruction error (standardised)"
     score_label = "minus squared reconstruction error (standardised)"
@@ -175,8 +180,6 @@ class PCAResidual(OneStepScorer, LatentModel):
         self.standardize = standardize
 
     def _fit(self, X: np.ndarray) -> None:
-        if not 0 <= self.variance <= 1:
-            raise ValueError(f"variance must be a share from 0 to 1, not {self.variance!r}")
         self.mean_, self.scale_ = mean_and_scale(X, self.standardize)
         Z = standardise(X, self.mean_, self.scale_)
         values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))

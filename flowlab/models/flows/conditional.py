@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import check_random_state
 
+from flowlab.constraints import COUNT, Interval, OneOf
 from flowlab.models.base import FlowModel, State
 from flowlab.models.flows.engine_flow import EngineFlow
 from flowlab.models.flows.scaling import ContextScaling, Scaling
@@ -30,6 +31,12 @@ class ConditionalFlow(EngineFlow):
     (3, 3)
     """
 
+    valid = {
+        "hidden_features": COUNT,
+        "n_hidden": COUNT,
+        "context_column": OneOf(None) | Interval(int),
+        "fault": OneOf("none", "no log-determinant", "no mask"),
+    }
     can_condition = True
     context_column: int | None
 
@@ -83,7 +90,7 @@ class ConditionalFlow(EngineFlow):
         column = self.context_column
         if column is None:
             return super()._fit_scaling(X)
-        if not isinstance(column, int | np.integer) or not -X.shape[1] <= column < X.shape[1]:
+        if not -X.shape[1] <= column < X.shape[1]:
             raise ValueError(
                 f"context_column must be None or the number of a column of the {X.shape[1]}, not {column!r}"
             )
@@ -124,6 +131,10 @@ class FlowGivenLevel(FlowModel):
         """Log-determinant of each layer in nats, (n_layers, n_samples)."""
         return self.flow.log_det_path(self._whole(X, self.level))
 
+    def scaling_log_det(self, X) -> np.ndarray:
+        """Log-determinant of standardising and compressing in nats, (n_samples,)."""
+        return self.flow.scaling_log_det(self._whole(X, self.level))
+
     def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
         """Jacobian of one layer or of all at a row x (n_features,), (n_features, n_features)."""
         matrix = self.flow.layer_jacobian(self._whole(np.asarray(x)[None], self.level)[0], layer)
@@ -143,8 +154,8 @@ class FlowGivenLevel(FlowModel):
         return self
 
     @property
-    def tail_bound(self) -> float:
-        """`tail_bound` of the flow, in standard deviations; AttributeError where it has none."""
+    def tail_bound(self) -> float | None:
+        """`tail_bound` of the flow, in standard deviations."""
         return self.flow.tail_bound
 
     @property

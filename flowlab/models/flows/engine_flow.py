@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.constraints import COUNT, NOT_NEGATIVE, YES_OR_NO, Interval, OneOf
 from flowlab.models.base import FlowModel, State
 from flowlab.models.flows.masks import LayerMasks
 from flowlab.models.flows.scaling import FAR, Scaling, scaling_from
@@ -41,10 +41,21 @@ class EngineFlow(LayerMasks, FlowModel):
     random_state : integer seed of weights, split and batches
     """
 
+    valid = {
+        "n_layers": COUNT,
+        "n_steps": COUNT,
+        "batch_size": COUNT,
+        "learning_rate": Interval(float, 0, 1, closed="right"),
+        "weight_decay": NOT_NEGATIVE,
+        "noise": NOT_NEGATIVE,
+        "patience": Interval(int, 0),
+        "regularize": OneOf("auto", "none"),
+        "standardize": YES_OR_NO,
+        "random_state": Interval(int, 0),
+    }
+    can_time_steps = True
     _average_rate = 0.01
     """How fast the averaged weights, which are the ones kept, follow the trained ones."""
-    _faults: tuple[str, ...] = ("none", "no log-determinant", "no mask")
-    """What `fault` may be, where a flow has it."""
 
     @abstractmethod
     def _build(self, n_features: int, exact: bool = False):
@@ -128,24 +139,6 @@ class EngineFlow(LayerMasks, FlowModel):
             order = np.random.default_rng([self.random_state, 1]).permutation(len(X))
             X, X_val = X[np.sort(order[n_val:])], X[order[:n_val]]
         return X, None if X_val is None or len(X_val) == 0 else X_val[:MAX_VALIDATION_ROWS]
-
-    def _check_parameters(self) -> None:
-        for name in ("n_layers", "hidden_features", "n_hidden", "n_steps", "batch_size", "n_bins"):
-            value = getattr(self, name, 1)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-        for name in ("weight_decay", "noise", "patience"):
-            value = getattr(self, name)
-            if not value >= 0 or not math.isfinite(value):
-                raise ValueError(f"{name} must be 0 or more, not {value!r}")
-        if not 0 < self.learning_rate <= 1:
-            raise ValueError(f"learning_rate must be above 0 and at most 1, not {self.learning_rate!r}")
-        if self.regularize not in ("auto", "none"):
-            raise ValueError(f"regularize must be 'auto' or 'none', not {self.regularize!r}")
-        if getattr(self, "fault", "none") not in self._faults:
-            raise ValueError(f"fault must be one of {', '.join(self._faults)}, not {self.fault!r}")
-        if not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
-            raise ValueError(f"random_state must be a whole number of at least 0, not {self.random_state!r}")
 
     def score_samples(self, X) -> np.ndarray:
         """Log-density in nats in the units of X, shape (n_samples,).

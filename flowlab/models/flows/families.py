@@ -9,8 +9,18 @@
 
 from __future__ import annotations
 
+from flowlab.constraints import POSITIVE, YES_OR_NO, Interval, Matching, OneOf
 from flowlab.models.flows.conditional import ConditionalFlow
 from flowlab.models.flows.engine_flow import EngineFlow
+
+MASK = OneOf("alternate", "half", "random") | Matching(
+    "=?[01]*", "one digit for each column, 0 or 1, with = before them for the same in each layer"
+)
+AFFINE = {
+    "scale_map": OneOf("tanh", "clamp", "contract", "exp", "sigmoid", "softplus", "additive"),
+    "convention": OneOf("scale then shift", "shift then scale"),
+    "activation_norm": YES_OR_NO,
+}
 
 
 class SplineCouplingFlow(ConditionalFlow):
@@ -24,6 +34,8 @@ class SplineCouplingFlow(ConditionalFlow):
     purpose, for demonstration: "no log-determinant" leaves that out of loss and score, "no mask" lets the network
     also read the columns it transforms; "none". See `EngineFlow` and `ConditionalFlow` for the other parameters.
     """
+
+    valid = {"n_bins": Interval(int, 2, 999), "tail_bound": POSITIVE, "mask": MASK}
 
     def __init__(
         self,
@@ -93,6 +105,8 @@ class AffineCouplingFlow(ConditionalFlow):
     `EngineFlow` and `ConditionalFlow` for the other parameters.
     """
 
+    valid = {**AFFINE, "mask": MASK}
+
     def __init__(
         self,
         n_layers=12,
@@ -159,6 +173,8 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
     `fault` are as in `AffineCouplingFlow`. The default for tables with many columns. See `EngineFlow` and
     `ConditionalFlow` for the other parameters.
     """
+
+    valid = {**AFFINE, "permutation": OneOf("none", "reverse", "random")}
 
     def __init__(
         self,
@@ -230,7 +246,7 @@ class InverseAutoregressiveFlow(MaskedAutoregressiveFlow):
     """
 
     _inverted = True
-    _faults = ("none", "no log-determinant")
+    valid = {"fault": OneOf("none", "no log-determinant")}
 
 
 class _ElementaryFlow(EngineFlow):

@@ -16,6 +16,7 @@ class LayerMasks:
     Columns without spread never reach the net; here they count as not transformed.
     """
 
+    states_masks = True
     mask: str
     _scaling: Any
     _net: Any
@@ -29,14 +30,13 @@ class LayerMasks:
         net = self._net if mask is None else self._built_with(mask)
         transformed = np.zeros((len(net.layers), len(varies)), bool)
         for row, layer in zip(transformed, net.layers):
-            moved = getattr(layer, "moved", None)
-            row[np.flatnonzero(varies)[slice(None) if moved is None else moved]] = True
+            row[np.flatnonzero(varies)[layer.moved if layer.kind == "coupling" else slice(None)]] = True
         return transformed
 
     def untransformed_columns(self, mask: str | None = None) -> np.ndarray:
         """Columns with spread, (n,), that no layer transforms, at most rescales: their marginal stays normal."""
         layers = self._net.layers if mask is None else self._built_with(mask).layers
-        shaping = np.array([not getattr(layer, "only_rescales", False) for layer in layers], bool)
+        shaping = np.array([layer.kind != "rescaling" for layer in layers], bool)
         touched = self.transformed_columns(mask)[shaping].any(axis=0)
         return np.flatnonzero(self._scaling.varies & ~touched)
 
@@ -54,7 +54,7 @@ class LayerMasks:
         """
         varies = self._scaling_checked().varies
         inside = self._net.layers[check_layer(layer, len(self._net.layers)) - 1]
-        if not hasattr(inside, "connections"):
+        if inside.kind != "autoregressive":
             return {}
         first, *middle, last = (mask.numpy() for mask in inside.connections())
         paths = first.astype(float)
@@ -114,13 +114,13 @@ class LayerMasks:
 
 def _form(layer: Any, varies: np.ndarray) -> LayerForm:
     inner, constant = np.flatnonzero(varies), np.flatnonzero(~varies)
-    if hasattr(layer, "moved"):
+    if layer.kind == "coupling":
         order = np.concatenate([constant, inner[layer.kept], inner[layer.moved]])
-        return LayerForm("coupling", order, order, len(constant) + len(layer.kept))
-    if hasattr(layer, "connections"):
+        return LayerForm(layer.kind, order, order, len(constant) + len(layer.kept))
+    if layer.kind == "autoregressive":
         order = np.concatenate([constant, inner[layer.order.numpy()]])
-        return LayerForm("autoregressive", order, order, len(constant))
-    if getattr(layer, "only_rescales", False):
+        return LayerForm(layer.kind, order, order, len(constant))
+    if layer.kind == "rescaling":
         order = np.concatenate([constant, inner])
-        return LayerForm("rescaling", order, order, len(constant))
-    return LayerForm(type(layer).__name__.lower())
+        return LayerForm(layer.kind, order, order, len(constant))
+    return LayerForm(layer.kind)

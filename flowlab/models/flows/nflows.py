@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+from flowlab.constraints import COUNT, POSITIVE
 from flowlab.models.flows.nflows_model import NflowsModel
 from flowlab.models.flows.scaling import LOG_2PI
+
+SPLINE = {"n_bins": COUNT, "tail_bound": POSITIVE}
 
 
 class NflowsCoupling(NflowsModel):
@@ -78,7 +81,8 @@ class NflowsSplineCoupling(NflowsModel):
 
     _kind = "spline coupling"
     _min_features = 2
-    _sizes = (*NflowsModel._sizes, "n_bins", "tail_bound")
+    valid = SPLINE
+    _sizes = (*NflowsModel._sizes, *SPLINE)
 
     def __init__(
         self,
@@ -104,7 +108,8 @@ class NflowsSplineAutoregressive(NflowsModel):
     """
 
     _kind = "spline autoregressive"
-    _sizes = (*NflowsModel._sizes, "n_bins", "tail_bound")
+    valid = SPLINE
+    _sizes = (*NflowsModel._sizes, *SPLINE)
 
     def __init__(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.constraints import COUNT, POSITIVE
 from flowlab.models.base import FlowModel, State
 from flowlab.models.classical.one_step import mean_and_scale, standardise
 from flowlab.models.flows.jacobian_form import LayerForm, check_layer, form_of_flow
@@ -29,6 +29,14 @@ class NflowsModel(FlowModel):
     `notes_` holds a sentence for each of nflows' faults that occurred.
     """
 
+    valid = {
+        "n_layers": COUNT,
+        "hidden_features": COUNT,
+        "n_blocks": COUNT,
+        "n_steps": COUNT,
+        "batch_size": COUNT,
+        "learning_rate": POSITIVE,
+    }
     _kind = ""
     _permutation = "reverse"
     _min_features = 1
@@ -48,21 +56,13 @@ class NflowsModel(FlowModel):
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`."""
         X, X_val = self._check_training_rows(X, X_val)
-        self._check_parameters(X.shape[1])
-        return self._steps(X, X_val, checkpoint, n_steps)
-
-    def _check_parameters(self, n_features: int) -> None:
-        for name in (*self._sizes, "n_steps", "batch_size"):
-            value = getattr(self, name)
-            if not value > 0 or (name != "tail_bound" and int(value) != value):
-                raise ValueError(f"{name} must be a positive number, not {value!r}")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be positive, not {self.learning_rate!r}; 0.001 is nflows' usual one")
-        if n_features < self._min_features:
+        self._check_parameters()
+        if X.shape[1] < self._min_features:
             raise ValueError(
                 f"{type(self).__name__} changes one half of the columns at a time and needs at least 2, "
-                f"but the table has n_features = {n_features}; take an autoregressive flow instead"
+                f"but the table has n_features = {X.shape[1]}; take an autoregressive flow instead"
             )
+        return self._steps(X, X_val, checkpoint, n_steps)
 
     def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
         from flowlab.nets.engine.build import feature_major

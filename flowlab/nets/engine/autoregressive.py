@@ -31,6 +31,8 @@ class MaskedAutoregressive:
     Jacobian is not triangular, and `inverse` does not undo `forward`.
     """
 
+    kind = "autoregressive"
+
     def __init__(
         self,
         order: list[int],

@@ -25,6 +25,8 @@ class Coupling:
     those that move: `inverse` does not undo `forward`, and the Jacobian is not triangular.
     """
 
+    kind = "coupling"
+
     def __init__(
         self, moved, transformer, hidden_features: int, n_hidden: int, n_context: int = 0, masked: bool = True
     ):

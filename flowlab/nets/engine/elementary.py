@@ -22,7 +22,7 @@ class ActivationNorm:
     """
 
     mask = None
-    only_rescales = True
+    kind = "rescaling"
 
     def __init__(self, n_features: int):
         self.n_log_det = n_features
@@ -71,6 +71,7 @@ class Permutation:
     """Reorder the features: row i of the output is row order[i] of the input."""
 
     mask = None
+    kind = "permutation"
     n_log_det = 0
     shapes: list[tuple[int, int]] = []
 
@@ -108,6 +109,7 @@ class PointLayer:
     """What planar and radial layers share: few parameters, one log-determinant per row, no scale per feature."""
 
     mask = None
+    kind: str
     n_log_det = 1
     shapes: list[tuple[int, int]]
 
@@ -134,6 +136,8 @@ class Planar(PointLayer):
         dk = w.dv        dp = sum c h' / (1 + p h') + dk / |w|^2        dr = dp sigmoid(r) - dk / |w|^2, r = w.u
         du = dv + dr w        dw = sum x da + k dv + dr u - 2 (k dk / |w|^2) w
     """
+
+    kind = "planar"
 
     def __init__(self, n_features: int):
         self.shapes = [(n_features, 1), (n_features, 1), (1, 1)]
@@ -203,6 +207,8 @@ class Radial(PointLayer):
         dh = beta (q + 2 alpha e)        dbeta = sum h (q + alpha e)        dalpha = sum (s e - h^2 dh)
         dx = (1 + s) g - h^2 dh (x - x_0) / r        dx_0 = sum (g - dx)
     """
+
+    kind = "radial"
 
     def __init__(self, n_features: int):
         self.n_features = n_features

@@ -192,7 +192,7 @@ class Stack:
         w = self._workspace(x.shape[1], training=False)
         self._load(w, x)
         for layer, part in zip(self.layers, w.parts):
-            if hasattr(layer, "start_from"):
+            if layer.kind == "rescaling":
                 layer.start_from(w.x)
             layer.forward(part)
 
