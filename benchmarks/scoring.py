@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.records import Spec
 from flowlab.serving.bundle import make_detector, to_bytes
 
@@ -54,8 +54,8 @@ def train(path: Path, model: str, n_steps: int):
     dataset, encoder = make_table_dataset(frame, label="(none)", name=path.name)
     spec = Spec(model, {"n_steps": n_steps} if model in ("affine", "spline", "maf") else {})
     fitted = catalog.make_model(spec, 0, dataset).fit(dataset.part("train"))
-    evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
-    return make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("conformal")), fitted, encoder
+    scored = ScoredTable.of(dataset, fitted.anomaly_score(dataset.X))
+    return make_detector(spec, 0, fitted.get_state(), scored, scored.choose("conformal")), fitted, encoder
 
 
 def run(folder: Path, detector: Path, csv: Path, lanes: int | None) -> tuple[float, float, float]:

@@ -26,7 +26,7 @@ from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import make_detector, to_bytes
@@ -90,16 +90,16 @@ def train(options: argparse.Namespace) -> int:
     for event in events:
         _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
     _say("")
-    evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
-    threshold = evidence.choose(options.rule or evidence.best_default_rule, **parameters)
+    scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
+    threshold = scored.choose(options.rule or scored.best_default_rule, **parameters)
     if threshold.refused:
         raise ValueError(threshold.sentence)
     print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
-    for sentence in evidence.level_notes():
+    for sentence in scored.level_notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
-        print(_quality(evidence, part, threshold.value))
-    detector = make_detector(spec, options.seed, model.get_state(), evidence, threshold)
+        print(_quality(scored, part, threshold.value))
+    detector = make_detector(spec, options.seed, model.get_state(), scored, threshold)
     _write(options.output, to_bytes(detector))
     return 0
 
@@ -171,7 +171,7 @@ def _check_rule(dataset: Dataset, rule: str | None, parameters: Mapping[str, flo
     if dataset.y is not None and (rule is None or RULES[rule].labels != "unused"):
         is_high = dataset.y.astype(bool)
     tail = -np.log(np.random.default_rng(0).permutation(n_rows) + 1.0)
-    trial = Evidence.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0))
+    trial = ScoredTable.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0))
     threshold = trial.choose(rule or trial.best_default_rule, **parameters)
     if threshold.refused:
         raise ValueError(f"{threshold.sentence} Nothing was trained: use a longer table or another rule (--rule).")
@@ -342,8 +342,8 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def _quality(evidence: Evidence, part: str, threshold: float) -> str:
-    curves = evidence.curves(part)
+def _quality(scored: ScoredTable, part: str, threshold: float) -> str:
+    curves = scored.curves(part)
     at = curves.at(threshold)
     line = f"{part + ' rows:':<17}{at.flagged:,} of {len(curves.ordered):,} flagged"
     if not curves.has_labels:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.jobs import forks, slices
+from flowlab.jobs import forks
 from flowlab.jobs.dispatch import Dispatcher
 from flowlab.jobs.evaluation import Answers
 from flowlab.jobs.job import Job, Mode, RunStatus, Snapshot, snapshot_of
@@ -28,6 +28,7 @@ from flowlab.jobs.lanes import (
 from flowlab.jobs.saving import Saver
 from flowlab.records import RunSpec, RunState
 from flowlab.store.reading import Run
+from flowlab.store.recent import Recent
 from flowlab.store.runs import RunStore
 from flowlab.views.comparison import steps_within
 
@@ -61,7 +62,7 @@ class JobRunner:
     ) -> None:
         self.store = store
         self._jobs: dict[str, Job] = {}
-        self._datasets = slices.Recent(4)
+        self._datasets = Recent(12)
         self._closed = False
         for run in store.list():
             if run.status.is_live and not _alive_elsewhere(run.pid):
@@ -75,9 +76,9 @@ class JobRunner:
             width = lanes or asked_width() or default_width()
             self._lanes = Lanes(process_lane, width, lambda: process_lane(EVALUATION_NICE))
         self._saver = Saver(store)
-        self._dispatcher = Dispatcher(self._lanes, self._saver, self._dataset)
+        self._dispatcher = Dispatcher(self._lanes, self._saver, self.dataset)
         self._lock = self._dispatcher.lock
-        self._answers = Answers(self._lanes.evaluation, self._dispatcher, self._dataset)
+        self._answers = Answers(self._lanes.evaluation, self._dispatcher, self.dataset)
         self._saver.on_finished = lambda job, status: self._dispatcher.post(partial(self._finished, job, status))
         self._saver.on_error = lambda job, sentence: self._dispatcher.post(partial(self._not_saved, job, sentence))
 
@@ -236,6 +237,11 @@ class JobRunner:
             raise JobError("Nothing has been learned yet; press train.")
         return self._answers.ask(run.spec, state, (run_id, run.updated), view, kwargs, timeout)
 
+    def dataset(self, spec: RunSpec) -> Dataset:
+        """The Dataset of a run, made once for all who ask: never change it. ValueError as `catalog.make_dataset`."""
+        key = catalog.dataset_key(spec)
+        return self._datasets.get_or_make(key, lambda: catalog.dataset_of(spec, self.store.get_table))
+
     def steps_within(self, spec: RunSpec, seconds: float) -> int:
         """How many training steps of a spec fit into `seconds`, by a short measurement on the evaluation lane."""
         key = ("untrained", catalog.run_id(spec))
@@ -303,13 +309,6 @@ class JobRunner:
     def _not_saved(self, job: Job, sentence: str) -> None:
         job.mode, job.message = Mode.PAUSED, sentence
         self._dispatcher.turns.remove(job)
-
-    def _dataset(self, spec: RunSpec) -> Dataset:
-        key = catalog.dataset_key(spec)
-        dataset = self._datasets.get(key)
-        if dataset is None:
-            dataset = self._datasets.put(key, catalog.dataset_of(spec, self.store.get_table))
-        return dataset
 
 
 def _alive_elsewhere(pid: int) -> bool:

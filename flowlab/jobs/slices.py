@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models import base
 from flowlab.records import RunSpec, TrainEvent
+from flowlab.store.recent import Recent
 
 if TYPE_CHECKING:
     from flowlab.models.base import DensityModel
@@ -57,29 +57,6 @@ class Needs:
 
     data: bool = False
     state: bool = False
-
-
-class Recent:
-    """The `size` values used last, by key; safe for the threads of one worker."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._values, self._lock = size, OrderedDict(), threading.Lock()
-
-    def get(self, key):
-        """The value of this key, or None."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def put(self, key, value):
-        """Keep a value, drop the least recently used beyond `size`, and return it."""
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
-        return value
 
 
 _datasets = Recent(6)

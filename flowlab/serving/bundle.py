@@ -25,7 +25,7 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.detection.drift import N_BINS, Baseline, baseline
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.rules import RULES
-from flowlab.detection.scored import Evidence, score_sheet
+from flowlab.detection.scored_table import RowScores, ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.models.base import DensityModel
@@ -124,16 +124,16 @@ class DetectorBundle:
         scores = model.anomaly_score(X)
         return scores if self.level_calibration is None else self.level_calibration.of_rows(scores, X)
 
-    def sheet(self, scores: np.ndarray) -> dict[str, np.ndarray]:
-        """`score`, `percentile`, `p_value` and `flagged` of each row, (n,), from anomaly scores (n,)."""
-        return score_sheet(scores, self.calibration, self.threshold)
+    def row_scores(self, scores: np.ndarray) -> RowScores:
+        """Score, percentile and p-value of each row, from anomaly scores (n,)."""
+        return RowScores.of(scores, self.calibration)
 
 
 def make_detector(
     spec: Spec,
     seed: int,
     state: Mapping[str, np.ndarray],
-    evidence: Evidence,
+    scored: ScoredTable,
     threshold: Threshold,
 ) -> DetectorBundle:
     """The detector of a trained model.
@@ -142,12 +142,12 @@ def make_detector(
     ----------
     spec, seed : what the model is, by the catalog
     state : the fitted estimator's arrays
-    evidence : its scores of the data set it was trained on
+    scored : its scores of the data set it was trained on
     threshold : from which score on rows are flagged
     """
-    dataset: Dataset = evidence.dataset
+    dataset: Dataset = scored.dataset
     rows = dataset.rows("train")
-    calibration = np.sort(evidence.calibration)
+    calibration = np.sort(scored.calibration)
     if len(calibration) > MAX_CALIBRATION:
         calibration = calibration[np.linspace(0, len(calibration) - 1, MAX_CALIBRATION).astype(int)]
     facts = {
@@ -163,11 +163,11 @@ def make_detector(
         dataset.columns,
         threshold,
         calibration,
-        baseline(dataset.X[rows], evidence.scores[evidence.rows("validation")]),
+        baseline(dataset.X[rows], scored.scores[scored.rows("validation")]),
         dataset.encoder.to_json() if dataset.encoder else "",
         "normal" if dataset.y is not None and dataset.train_on == "normal" else "all",
         facts,
-        evidence.level_calibration,
+        scored.level_calibration,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.formatting import plain
 from flowlab.records import RunSpec
@@ -30,7 +30,7 @@ pre { background: #F4F6F9; padding: 0.75rem; white-space: pre-wrap; }
 def detection_report(
     title: str,
     spec: RunSpec,
-    evidence: Evidence,
+    scored: ScoredTable,
     threshold: Threshold,
     figures: Sequence[tuple[str, str]] = (),
     rows: pd.DataFrame | None = None,
@@ -43,7 +43,7 @@ def detection_report(
     ----------
     title : data and model, in words
     spec : the run's settings
-    evidence, threshold : scores and the chosen threshold
+    scored, threshold : scores and the chosen threshold
     figures : (caption, HTML) of `plots.standalone.figures_html`
     rows : the highest scoring rows with their reasons, of which the report has the first 50
     versions : of the software, by name
@@ -52,11 +52,11 @@ def detection_report(
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [
         f"<h1>{_text(title)}</h1><p>FlowLab detection report, {made}.</p>",
-        f"<h2>The threshold</h2><p>Rows with an anomaly score{_unit(evidence)} of at least "
+        f"<h2>The threshold</h2><p>Rows with an anomaly score{_unit(scored)} of at least "
         f"<b>{_text(plain(threshold.value))}</b> are "
         f"flagged. {_text(threshold.sentence)} {_text(threshold.caution)}</p>",
-        f"<p>{_text(meaning(evidence, threshold))}</p>",
-        f"<h2>What it does</h2>{_measures(evidence, threshold)}",
+        f"<p>{_text(meaning(scored, threshold))}</p>",
+        f"<h2>What it does</h2>{_measures(scored, threshold)}",
         *(f"<figure>{markup}<figcaption>{_text(caption)}</figcaption></figure>" for caption, markup in figures),
     ]
     if rows is not None and len(rows):
@@ -74,32 +74,32 @@ def detection_report(
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>'.encode()
 
 
-def meaning(evidence: Evidence, threshold: Threshold) -> str:
+def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     """The rows that the threshold was chosen and reported on, the share of normal rows above it, and its interval."""
-    n = len(evidence.calibration)
-    rate = float(np.mean(evidence.calibration >= threshold.value))
-    normal = "rows labelled normal" if evidence.dataset.y is not None else "validation rows, which count as normal,"
+    n = len(scored.calibration)
+    rate = float(np.mean(scored.calibration >= threshold.value))
+    normal = "rows labelled normal" if scored.dataset.y is not None else "validation rows, which count as normal,"
     text = (
-        f"It was chosen on {len(evidence.rows('validation')):,} validation rows that the model was not fitted to, "
-        f"and is reported on {len(evidence.rows('test')):,} test rows that had no part in it. Of {n:,} {normal} "
+        f"It was chosen on {len(scored.rows('validation')):,} validation rows that the model was not fitted to, "
+        f"and is reported on {len(scored.rows('test')):,} test rows that had no part in it. Of {n:,} {normal} "
         f"{100 * rate:.2f} % lie above it."
     )
     if threshold.interval is not None:
         low, high = map(plain, threshold.interval)
         text += f" Other rows of the same kind would have put it between {low} and {high} (95 %, bootstrap)."
-    text = " ".join([text, *evidence.level_notes()])
+    text = " ".join([text, *scored.level_notes()])
     return text + " All of this holds for rows from the same source; after a change there, choose it again."
 
 
-def _unit(evidence: Evidence) -> str:
-    calibration = evidence.level_calibration
+def _unit(scored: ScoredTable) -> str:
+    calibration = scored.level_calibration
     return "" if calibration is None else f", the {_text(calibration.score_label)},"
 
 
-def _measures(evidence: Evidence, threshold: Threshold) -> str:
+def _measures(scored: ScoredTable, threshold: Threshold) -> str:
     columns = {}
     for part in ("validation", "test"):
-        curves = evidence.curves(part)
+        curves = scored.curves(part)
         measures = vars(curves.at(threshold.value)).items()
         at = {name: float(value) for name, value in measures if value is not None and name != "cost"}
         if curves.has_labels:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.detection.levels import LevelCalibration
+from flowlab.detection.scored_table import RowScores
 from flowlab.encoding.plans import column_as_learned
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError
 from flowlab.tables.limits import TableError
@@ -75,12 +76,12 @@ class Scorer:
             raise DetectorFileError(f"The column {name} has cells that are no numbers; fill them in first.")
         return numbers
 
-    def score(self, frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """`DetectorBundle.sheet` of the rows, and their counts (`Baseline.count`)."""
+    def score(self, frame: pd.DataFrame) -> tuple[RowScores, np.ndarray]:
+        """Scores of the rows, and their counts (`Baseline.count`)."""
         try:
             X = self.matrix(frame)
-            sheet = self.detector.sheet(self.detector.anomaly_score(self.model, X))
-            return sheet, self.detector.baseline.count(X, sheet["score"])
+            scores = self.detector.row_scores(self.detector.anomaly_score(self.model, X))
+            return scores, self.detector.baseline.count(X, scores.score)
         except (TableError, DetectorFileError):
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -21,10 +21,10 @@ import pyarrow.csv as pa_csv
 
 from flowlab import formatting
 from flowlab.detection.drift import drift_sentences
-from flowlab.detection.scored import ADDED, with_scores
 from flowlab.jobs.pool import pool
 from flowlab.serving.blocks import Block, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
+from flowlab.serving.scored_rows import free_names
 from flowlab.serving.scorer import Scorer, Typed
 from flowlab.tables.cells import text_cells
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
@@ -36,8 +36,26 @@ from flowlab.tables.text import TextTable, read_text
 
 Progress = Callable[[int, int], None]
 MAX_NOTES = 12
+N_HIGHEST = 100
 WIDE = (b"\xff\xfe", b"\xfe\xff")
 """Beginnings of text in UTF-16, which is decoded as a whole; so is whatever holds zero bytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Highest:
+    """The highest scoring rows, highest first: their cells, and beside them what scoring says of each."""
+
+    cells: pd.DataFrame
+    scores: pd.DataFrame
+
+    def joined(self, other: Highest) -> Highest:
+        """The highest of both."""
+        cells, scores = pd.concat([self.cells, other.cells]), pd.concat([self.scores, other.scores])
+        top = np.argsort(-scores["anomaly_score"].to_numpy(), kind="stable")[:N_HIGHEST]
+        return Highest(cells.iloc[top], scores.iloc[top])
+
+    def __len__(self) -> int:
+        return len(self.scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +67,7 @@ class ScoredBlock:
     n_flagged: int
     counts: np.ndarray
     notes: tuple[str, ...]
-    highest: pd.DataFrame
+    highest: Highest
     n_bytes: int
     broken: Mapping[tuple[str, str], int]
     violations: tuple[Violation, ...]
@@ -75,7 +93,7 @@ class Summary:
     shift: np.ndarray
     drift: tuple[str, ...]
     notes: tuple[str, ...]
-    highest: pd.DataFrame
+    highest: Highest
     violations: tuple[Violation, ...] = ()
     broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
@@ -168,8 +186,7 @@ def _drain(
         sentences += scored.notes
         broken.update(scored.broken)
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
-        highest = scored.highest if highest is None else pd.concat([highest, scored.highest])
-        highest = highest.iloc[np.argsort(-_scores_of(highest), kind="stable")[:100]]
+        highest = scored.highest if highest is None else highest.joined(scored.highest)
         progress(n_rows, n_bytes)
     if n_rows == 0:
         raise TableError("The file holds no rows to score.")
@@ -212,11 +229,6 @@ def _summed(sentences: Sequence[str]) -> list[str]:
     return [re.sub(r"\b1 rows\b", "1 row", sentence) for sentence in summed]
 
 
-def _scores_of(scored: pd.DataFrame) -> np.ndarray:
-    """The column that `with_scores` added: the fourth from the end."""
-    return scored.iloc[:, -len(ADDED)].to_numpy()
-
-
 def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
     """Read, score and write a Parquet file: `work` is the detector's and the file's content."""
     detector, data = work
@@ -232,23 +244,23 @@ def _scored(
 ) -> ScoredBlock:
     """`lines` are the rows as they stand in the file, where they can be passed on so."""
     frame, cells = typed.frame, text.columns
-    sheet, counts = scorer.score(frame)
-    top = np.argsort(-sheet["score"], kind="stable")[:100]
+    row_scores, counts = scorer.score(frame)
+    columns = row_scores.columns(scorer.detector.threshold)
+    top = np.argsort(-row_scores.score, kind="stable")[:N_HIGHEST]
     shown = pd.DataFrame(
         {
             name: frame[name].to_numpy()[top] if name in frame else column.take(pa.array(top)).to_numpy()
             for name, column in zip(text.names, cells)
         }
     )
-    highest = with_scores(shown, {name: values[top] for name, values in sheet.items()})
-    highest.index = first_row + top
+    shown.index = first_row + top
     return ScoredBlock(
-        csv=_csv(text.names, cells, sheet, lines),
-        n_rows=len(sheet["score"]),
-        n_flagged=int(sheet["flagged"].sum()),
+        csv=_csv(text.names, cells, columns, lines),
+        n_rows=len(row_scores),
+        n_flagged=int(columns["flagged"].sum()),
         counts=counts,
         notes=(*text.cautions, *(c for c in text.changes if "rows" in c or "lines inside" in c), *scorer.notes(frame)),
-        highest=highest,
+        highest=Highest(shown, pd.DataFrame({name: values[top] for name, values in columns.items()}, shown.index)),
         n_bytes=n_bytes,
         broken=typed.counts,
         violations=tuple(typed.violations),
@@ -256,18 +268,17 @@ def _scored(
 
 
 def _csv(
-    names: Sequence[str], cells: Sequence[pa.ChunkedArray], sheet: Mapping[str, np.ndarray], lines: Sequence[bytes]
+    names: Sequence[str], cells: Sequence[pa.ChunkedArray], added: Mapping[str, np.ndarray], lines: Sequence[bytes]
 ) -> bytes:
     """The rows as CSV, each cell as it was written, and what is said of each.
 
     Lines that hold nothing a spreadsheet would execute go through untouched: 10 times faster.
     """
-    empty = pd.DataFrame({name: pd.Series(dtype="str") for name in names})
-    header = to_csv_bytes(with_scores(empty, {name: values[:0] for name, values in sheet.items()}))
-    n_rows = len(sheet["score"])
-    added = pa.table({name: sheet[name].astype(np.int8 if name == "flagged" else np.float64) for name in ADDED})
+    header = to_csv_bytes(pd.DataFrame(columns=[*names, *free_names(names, list(added))]))
+    table = pa.table(dict(added))
+    n_rows = len(table)
     out = io.BytesIO()
-    pa_csv.write_csv(added, out, pa_csv.WriteOptions(include_header=False))
+    pa_csv.write_csv(table, out, pa_csv.WriteOptions(include_header=False))
     if len(lines) != n_rows or any(pc.any(may_execute(column)).as_py() for column in cells):
         lines = [line.encode() for line in to_csv_lines(cells).to_pylist()]
     pairs = zip(lines, out.getvalue().splitlines(), strict=True)

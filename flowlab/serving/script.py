@@ -21,7 +21,7 @@ def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: st
     if threshold.rule in RULES and not threshold.refused:
         arguments = "".join(f", {name}={value!r}" for name, value in threshold.parameters.items())
         arguments += f", unit={unit!r}" if threshold.rule == "cost" and unit != "rows" else ""
-        choice = f"evidence.choose({threshold.rule!r}{arguments})"
+        choice = f"scored.choose({threshold.rule!r}{arguments})"
     else:
         choice = f"manual({threshold.value!r})"
     lines = [
@@ -29,7 +29,7 @@ def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: st
         "",
         "from flowlab import catalog",
         *(["from flowlab.tables.read import read_table"] if table else []),
-        "from flowlab.detection.scored import Evidence",
+        "from flowlab.detection.scored_table import ScoredTable",
         *(["from flowlab.detection.rules import manual"] if choice.startswith("manual") else []),
         "from flowlab.records import RunSpec, Spec",
         "",
@@ -39,9 +39,9 @@ def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: st
         'validation = dataset.fitting_rows("monitor")',
         "for event in model.fit_iter(dataset.fitting_rows(), validation if len(validation) else None):",
         "    pass",
-        "evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))",
+        "scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))",
         f"threshold = {choice}",
-        "flagged = threshold.flag(evidence.scores)",
+        "flagged = threshold.flag(scored.scores)",
         'print(threshold.sentence, f"{flagged.sum():,} of {len(flagged):,} rows are flagged.")',
         "",
     ]

@@ -22,6 +22,7 @@ from flowlab.store.arrays import npz_bytes, storable
 from flowlab.store.atomic import append_lines, changed_at, children, keep, on_disk, thin, write_whole
 from flowlab.store.errors import RunNotFound, StoreError
 from flowlab.store.reading import EXTRA_NAME, RUN_ID, Frames, Run, checked, read_bytes, table_digest, versions
+from flowlab.store.recent import Recent
 
 __all__ = ["Frames", "Run", "RunNotFound", "RunStore", "StoreError"]
 
@@ -47,6 +48,7 @@ class RunStore:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        self._tables: Recent = Recent(4)
 
     def create(self, run_id: str, spec: RunSpec, user: str = "") -> Run:
         """Create a run, queued and empty, and return it. What an earlier run of this id left is removed.
@@ -217,14 +219,17 @@ class RunStore:
         return (read_bytes(path) or b"").decode(errors="replace")
 
     def get_table(self, digest: str):
-        """The DataFrame that `put_table` stored; RunNotFound if it is not here, StoreError if it cannot be read."""
+        """The DataFrame that `put_table` stored, the same for all who ask: never change it.
+
+        RunNotFound if it is not here, StoreError if it cannot be read.
+        """
         import pandas as pd
 
         path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.parquet"
         if not path.exists():
             raise RunNotFound("The uploaded table is not on this server; upload the file again.")
         try:
-            return pd.read_parquet(path)
+            return self._tables.get_or_make(digest, lambda: pd.read_parquet(path))
         except Exception as error:
             raise StoreError("The stored table cannot be read; upload the file again.") from error
 

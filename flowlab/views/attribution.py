@@ -67,7 +67,7 @@ def reference_rows(dataset: Dataset) -> np.ndarray:
 
 
 class _WithinLevels:
-    """A model whose anomaly scores are calibrated within each level of the context, as those of `Evidence` are."""
+    """A model whose anomaly scores are calibrated within each level of the context, as those of `ScoredTable` are."""
 
     def __init__(self, model: DensityModel, calibration: LevelCalibration) -> None:
         self._model, self._calibration = model, calibration

@@ -140,7 +140,7 @@ def test_under_a_context_every_score_of_the_page_is_calibrated_within_its_level(
 
     from flowlab import catalog
     from flowlab.dashboard.shell import services
-    from flowlab.detection.scored import Evidence
+    from flowlab.detection.scored_table import ScoredTable
     from flowlab.records import Spec
 
     rng = np.random.default_rng(0)
@@ -153,7 +153,7 @@ def test_under_a_context_every_score_of_the_page_is_calibrated_within_its_level(
     train(query)
     dataset = catalog.make_dataset(Spec("upload", data), 0, load_table=lambda digest: frame)
     model = catalog.make_model(Spec("affine", {"n_steps": 60}), 0, dataset).fit(dataset.part("train"))
-    row = int(np.argmax(Evidence.of(dataset, model.anomaly_score(dataset.X)).scores))
+    row = int(np.argmax(ScoredTable.of(dataset, model.anomaly_score(dataset.X)).scores))
     at = open_page("detect", query, row=row, repair="true")
     text = said(at).replace("\\", "")
     assert "Levels of machine with fewer than 100 training rows" in text and "press (" in text
@@ -162,22 +162,6 @@ def test_under_a_context_every_score_of_the_page_is_calibrated_within_its_level(
     told = plain(float(scores[at.dataframe[0].value["row"] == row].iloc[0]))
     assert f"score {told} · flagged" in text and f"the score falls from {told}" in text
     assert "within the level of machine (nats)" in str(at.get("plotly_chart")[0].proto.spec)
-
-
-def test_the_table_to_leave_with_has_the_users_columns_and_ours():
-    import pandas as pd
-
-    from flowlab.detection.scored import with_scores
-    from flowlab.tables.export import to_csv_bytes
-
-    frame = pd.DataFrame({"name": ["=cmd()", "b", "c"], "flagged": [1, 2, 3]}, index=[7, 8, 9])
-    sheet = {"score": np.arange(3.0), "percentile": np.zeros(3), "p_value": np.ones(3), "flagged": np.array([0, 0, 1])}
-    out = with_scores(frame, sheet, {2: ["name c is far above", "second"]})
-    assert list(out) == [
-        "name", "flagged", "anomaly_score", "percentile", "p_value", "flagged_2", "reason_1", "reason_2", "reason_3",
-    ]  # fmt: skip
-    assert out["reason_1"].tolist() == ["", "", "name c is far above"]
-    assert b"'=cmd()" in to_csv_bytes(out)
 
 
 def test_an_untrained_model_is_offered_with_one_button():

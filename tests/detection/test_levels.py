@@ -11,7 +11,7 @@ from flowlab import catalog, views
 from flowlab.datasets.dataset import Dataset
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.levels import LevelCalibration
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.records import RunSpec, Spec
 from flowlab.serving.bundle import from_bytes, make_detector, to_bytes
 from flowlab.serving.report import detection_report
@@ -37,9 +37,9 @@ def trained():
     dataset, _ = make_table_dataset(_machines(6000), roles="context=3", fractions="60/20/20")
     spec = Spec("affine", {"n_steps": 150})
     model = catalog.make_model(spec, 0, dataset).fit(dataset.part("train"))
-    evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
-    threshold = evidence.choose("conformal", rate=0.02)
-    return model, evidence, make_detector(spec, 0, model.get_state(), evidence, threshold)
+    scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
+    threshold = scored.choose("conformal", rate=0.02)
+    return model, scored, make_detector(spec, 0, model.get_state(), scored, threshold)
 
 
 def _scored(detector, frame):
@@ -49,12 +49,12 @@ def _scored(detector, frame):
 
 
 def test_unseen_rows_of_both_machines_are_flagged_as_often_as_promised(trained):
-    _, evidence, detector = trained
-    _, scored = _scored(detector, _machines(20_000, seed=1))
+    _, scored, detector = trained
+    _, file = _scored(detector, _machines(20_000, seed=1))
     rate = detector.threshold.parameters["rate"]
-    n_choice, n_train = len(evidence.rows("validation")) / 2, len(evidence.rows("train")) / 2
+    n_choice, n_train = len(scored.rows("validation")) / 2, len(scored.rows("train")) / 2
     for name in SPREAD:
-        flagged = scored.loc[scored.machine == name, "flagged"]
+        flagged = file.loc[file.machine == name, "flagged"]
         # the threshold, the level's tail and the new rows are each a sample of their own
         error = np.sqrt(rate * (1 - rate) * (1 / len(flagged) + 1 / n_choice + 1 / n_train))
         assert abs(flagged.mean() - rate) < 4 * error, name
@@ -68,21 +68,21 @@ def test_rows_five_deviations_off_in_their_own_machine_are_caught_in_both(traine
 
 
 def test_on_the_models_own_scores_one_threshold_suits_neither_machine(trained):
-    model, evidence, _ = trained
-    plain = replace(evidence, scores=model.anomaly_score(evidence.dataset.X), level_calibration=None)
+    model, scored, _ = trained
+    plain = replace(scored, scores=model.anomaly_score(scored.dataset.X), level_calibration=None)
     threshold = plain.choose("conformal", rate=0.02)
-    codes = evidence.dataset.X[:, evidence.dataset.context]
+    codes = scored.dataset.X[:, scored.dataset.context]
     shares = [threshold.flag(plain.scores)[codes == level].mean() for level in (0, 1)]
     assert min(shares) < 0.01 and max(shares) > 0.03
 
 
 def test_within_a_level_rows_rank_as_the_model_ranks_them(trained):
-    model, evidence, _ = trained
-    scores, codes = model.anomaly_score(evidence.dataset.X), evidence.dataset.X[:, evidence.dataset.context]
+    model, scored, _ = trained
+    scores, codes = model.anomaly_score(scored.dataset.X), scored.dataset.X[:, scored.dataset.context]
     for level in (0, 1):
         order = np.argsort(scores[codes == level], kind="stable")
         apart = np.diff(scores[codes == level][order]) > 1e-9
-        assert (np.diff(evidence.scores[codes == level][order])[apart] > 0).all()
+        assert (np.diff(scored.scores[codes == level][order])[apart] > 0).all()
 
 
 @pytest.mark.parametrize("n_rows", [1, 3, 60, 99, 100, 30_000])
@@ -137,33 +137,33 @@ def test_the_promise_holds_over_repetitions_however_small_some_levels_are(n_leve
         scores = place[levels] + scale[levels] * rng.normal(size=n_rows)
         split = rng.permutation(np.arange(n_rows) % 4).astype(np.int8)
         dataset = Dataset(levels[:, None].astype(float), ("kind",), split=np.minimum(split, 2), context=0)
-        evidence = Evidence.of(dataset, scores)
-        threshold = evidence.choose("conformal", rate=rate)
-        shares.append(threshold.flag(evidence.scores[evidence.rows("test")]).mean())
+        scored = ScoredTable.of(dataset, scores)
+        threshold = scored.choose("conformal", rate=rate)
+        shares.append(threshold.flag(scored.scores[scored.rows("test")]).mean())
     error = np.std(shares) / np.sqrt(len(shares))
     assert np.mean(shares) <= rate + 3 * error
     assert np.mean(shares) >= rate / 2  # and it is used: the promise is not kept by flagging nothing
 
 
-def test_a_saved_detector_scores_a_new_file_as_evidence_does(trained):
-    _, evidence, detector = trained
-    _, scored = _scored(detector, _machines(6000))
-    np.testing.assert_allclose(scored["anomaly_score"], evidence.scores, rtol=1e-6)
+def test_a_saved_detector_scores_a_new_file_as_the_table_it_learned_from(trained):
+    _, scored, detector = trained
+    _, file = _scored(detector, _machines(6000))
+    np.testing.assert_allclose(file["anomaly_score"], scored.scores, rtol=1e-6)
     again = from_bytes(to_bytes(detector))
     assert to_bytes(again) == to_bytes(detector)
-    X = evidence.dataset.X
+    X = scored.dataset.X
     assert np.array_equal(again.anomaly_score(again.model(), X), detector.anomaly_score(detector.model(), X))
 
 
 def test_a_file_without_calibration_scores_by_the_model_as_before(trained):
-    model, evidence, detector = trained
+    model, scored, detector = trained
     old = from_bytes(to_bytes(replace(detector, level_calibration=None)))
     assert old.level_calibration is None
-    sheet, _ = Scorer(old).score(_machines(6000))
-    np.testing.assert_allclose(sheet["score"], model.anomaly_score(evidence.dataset.X), rtol=1e-6)
+    found, _ = Scorer(old).score(_machines(6000))
+    np.testing.assert_allclose(found.score, model.anomaly_score(scored.dataset.X), rtol=1e-6)
 
 
-def test_summary_and_evidence_name_small_and_unseen_levels(trained):
+def test_summary_and_scored_table_name_small_and_unseen_levels(trained):
     _, _, detector = trained
     later = _machines(50, seed=3)
     later.loc[:4, "machine"] = "lathe"
@@ -173,10 +173,10 @@ def test_summary_and_evidence_name_small_and_unseen_levels(trained):
     assert not any("without training rows" in note for note in _scored(detector, later[5:])[0].notes)
     few = pd.concat([_machines(900), _machines(5).assign(machine="press")], ignore_index=True)
     dataset, _ = make_table_dataset(few, roles="context=3", split="random")
-    evidence = Evidence.of(dataset, np.arange(len(dataset), dtype=float))
-    assert any("press" in note and "rows)" in note for note in evidence.level_notes())
-    assert evidence.level_calibration.score_label == "-log tail probability within the level of machine (nats)"
-    assert Evidence.of(replace(dataset, context=None), evidence.scores).level_notes() == []
+    scored = ScoredTable.of(dataset, np.arange(len(dataset), dtype=float))
+    assert any("press" in note and "rows)" in note for note in scored.level_notes())
+    assert scored.level_calibration.score_label == "-log tail probability within the level of machine (nats)"
+    assert ScoredTable.of(replace(dataset, context=None), scored.scores).level_notes() == []
 
 
 def test_rows_labelled_as_anomalies_do_not_count_in_their_levels_tail():
@@ -184,31 +184,31 @@ def test_rows_labelled_as_anomalies_do_not_count_in_their_levels_tail():
     levels = np.repeat([0.0, 1.0], 1000)
     y = ((np.arange(2000) % 5 == 0) & (levels == 1)).astype(np.int8)
     dataset = Dataset(levels[:, None], ("kind",), y=y, train_on="all", context=0)
-    evidence = Evidence.of(dataset, rng.normal(50.0 * y))
+    scored = ScoredTable.of(dataset, rng.normal(50.0 * y))
     normal = y == 0
-    shares = [(evidence.scores[normal & (levels == level)] > np.log(20)).mean() for level in (0, 1)]
+    shares = [(scored.scores[normal & (levels == level)] > np.log(20)).mean() for level in (0, 1)]
     assert shares == pytest.approx([0.05, 0.05], abs=0.02)
 
 
 def test_reasons_and_repair_speak_of_the_same_score(trained):
-    model, evidence, detector = trained
-    row = int(np.argmax(evidence.scores))
-    assert views.reasons(model, evidence.dataset, row).score == pytest.approx(evidence.scores[row])
-    found = views.repaired(model, evidence.dataset, row, detector.threshold.value)
-    assert found.before == pytest.approx(evidence.scores[row])
+    model, scored, detector = trained
+    row = int(np.argmax(scored.scores))
+    assert views.reasons(model, scored.dataset, row).score == pytest.approx(scored.scores[row])
+    found = views.repaired(model, scored.dataset, row, detector.threshold.value)
+    assert found.before == pytest.approx(scored.scores[row])
     assert found.succeeded and found.after < detector.threshold.value
 
 
 def test_the_report_names_the_unit_of_the_score_and_the_levels_that_borrow(trained):
-    _, evidence, detector = trained
+    _, scored, detector = trained
     spec = RunSpec(Spec("upload"), detector.spec)
-    page = detection_report("machines", spec, evidence, detector.threshold).decode()
+    page = detection_report("machines", spec, scored, detector.threshold).decode()
     assert "an anomaly score, the -log tail probability within the level of machine (nats), of at least" in page
-    rows = evidence.rows("train")
-    few = evidence.dataset.X.copy()
-    few[rows[:7], evidence.dataset.context] = 2.0
-    named = replace(evidence.dataset, X=few, levels=("saw", "mill", "press"))
-    page = detection_report("machines", spec, Evidence.of(named, evidence.scores), detector.threshold).decode()
+    rows = scored.rows("train")
+    few = scored.dataset.X.copy()
+    few[rows[:7], scored.dataset.context] = 2.0
+    named = replace(scored.dataset, X=few, levels=("saw", "mill", "press"))
+    page = detection_report("machines", spec, ScoredTable.of(named, scored.scores), detector.threshold).decode()
     assert "fewer than 100 training rows are judged partly among the rows of all levels: press (7 rows)." in page
 
 

@@ -19,6 +19,7 @@ from flowlab.jobs import JobError, JobRunner, RunStatus, forks, run_slice, slice
 from flowlab.models.base import DensityModel
 from flowlab.records import RunSpec, Spec, TrainEvent
 from flowlab.store.errors import StoreError
+from flowlab.store.recent import Recent
 from flowlab.store.runs import RunStore
 
 
@@ -101,8 +102,8 @@ def catalogue(monkeypatch):
     # The real one imports torch, which takes longer than all these tests.
     monkeypatch.setattr(slices.base, "use_one_thread", lambda: None)
     monkeypatch.setattr(flowlab, "views", pictures, raising=False)
-    monkeypatch.setattr(slices, "_datasets", slices.Recent(6))
-    monkeypatch.setattr(slices, "_models", slices.Recent(6))
+    monkeypatch.setattr(slices, "_datasets", Recent(6))
+    monkeypatch.setattr(slices, "_models", Recent(6))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.records import Spec
 from flowlab.serving import blocks
 from flowlab.serving.bundle import make_detector, to_bytes
@@ -71,8 +71,8 @@ def detector_of(frame: pd.DataFrame, model: str) -> bytes | None:
     except TableError:
         return None  # nothing in it varies
     fitted = catalog.make_model(spec, 0, dataset).fit(dataset.fitting_rows())
-    evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
-    return to_bytes(make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("quantile", share=0.05)))
+    scored = ScoredTable.of(dataset, fitted.anomaly_score(dataset.X))
+    return to_bytes(make_detector(spec, 0, fitted.get_state(), scored, scored.choose("quantile", share=0.05)))
 
 
 def scores(detector: bytes, data: bytes) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from flowlab import catalog
 from flowlab.__main__ import main
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.drift import baseline
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.records import Spec
 from flowlab.serving import blocks
 from flowlab.serving.bundle import DetectorFileError, from_bytes, make_detector, to_bytes
@@ -41,9 +41,9 @@ def _detector(model="affine", roles="", **params):
     dataset, _ = make_table_dataset(_table(), label="fault", name="plant.csv", roles=roles)
     spec = Spec(model, params or ({"n_steps": 60} if model == "affine" else {}))
     fitted = catalog.make_model(spec, 0, dataset).fit(dataset.fitting_rows())
-    evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
-    detector = make_detector(spec, 0, fitted.get_state(), evidence, evidence.choose("f_beta"))
-    return detector, dataset, evidence
+    scored = ScoredTable.of(dataset, fitted.anomaly_score(dataset.X))
+    detector = make_detector(spec, 0, fitted.get_state(), scored, scored.choose("f_beta"))
+    return detector, dataset, scored
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +64,18 @@ def _score(detector, data):
 @pytest.mark.parametrize("model", ["affine", "gaussian", "forest", "detector"])
 def test_a_detector_that_was_saved_scores_the_same(model):
     params = {"n_steps": 50} if model == "affine" else {}
-    detector, dataset, evidence = _detector(model, **params)
+    detector, dataset, scored = _detector(model, **params)
     again = from_bytes(to_bytes(detector))
-    np.testing.assert_allclose(again.model().anomaly_score(dataset.X), evidence.scores, rtol=1e-6)
+    np.testing.assert_allclose(again.model().anomaly_score(dataset.X), scored.scores, rtol=1e-6)
     assert again.threshold == detector.threshold and again.columns == detector.columns
 
 
 @pytest.mark.parametrize("model", ["affine", "detector"])
 def test_a_detector_that_judges_rows_among_their_kind_scores_the_same(model):
-    detector, dataset, evidence = _detector(model, roles="context=4", n_steps=50)
+    detector, dataset, scored = _detector(model, roles="context=4", n_steps=50)
     assert dataset.columns[dataset.context] == "colour"
     again = from_bytes(to_bytes(detector))
-    np.testing.assert_allclose(again.anomaly_score(again.model(), dataset.X), evidence.scores, rtol=1e-6)
+    np.testing.assert_allclose(again.anomaly_score(again.model(), dataset.X), scored.scores, rtol=1e-6)
     later = _table(seed=5)
     later.loc[:9, "colour"] = "violet"
     _, scored = _score(detector, _csv(later))
@@ -83,7 +83,7 @@ def test_a_detector_that_judges_rows_among_their_kind_scores_the_same(model):
 
 
 def test_it_scores_the_same_in_another_process(saved, tmp_path):
-    detector, _, evidence = saved
+    detector, _, scored = saved
     (tmp_path / "d").write_bytes(to_bytes(detector))
     _table().drop(columns="fault").to_csv(tmp_path / "new.csv", index=False)
     command = [sys.executable, "-m", "flowlab", "score", "d", "new.csv", "-o", "out.csv"]
@@ -91,8 +91,8 @@ def test_it_scores_the_same_in_another_process(saved, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
     out = pd.read_csv(tmp_path / "out.csv")
-    np.testing.assert_allclose(out["anomaly_score"], evidence.scores, rtol=1e-6)
-    assert np.array_equal(out["flagged"], evidence.scores >= detector.threshold.value)
+    np.testing.assert_allclose(out["anomaly_score"], scored.scores, rtol=1e-6)
+    assert np.array_equal(out["flagged"], scored.scores >= detector.threshold.value)
 
 
 def test_equal_detectors_are_equal_files_and_hold_no_pickle(saved):
@@ -363,9 +363,9 @@ def test_options_of_reading_reach_the_reader(tmp_path, monkeypatch):
 
 
 def test_columns_of_numbers_need_no_encoder():
-    detector, dataset, evidence = _detector("gaussian")
+    detector, dataset, scored = _detector("gaussian")
     bare = from_bytes(to_bytes(detector))
     bare = type(bare)(**{**bare.__dict__, "encoder": ""})
     frame = pd.DataFrame(dataset.X, columns=list(dataset.columns))
-    sheet, _ = Scorer(bare).score(frame)
-    np.testing.assert_allclose(sheet["score"], evidence.scores, rtol=1e-9)
+    found, _ = Scorer(bare).score(frame)
+    np.testing.assert_allclose(found.score, scored.scores, rtol=1e-9)

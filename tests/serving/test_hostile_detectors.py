@@ -15,7 +15,7 @@ import pytest
 
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.jobs.confined import confined
 from flowlab.jobs.lanes import JobError
 from flowlab.records import Spec
@@ -36,8 +36,8 @@ def _saved() -> bytes:
     spec = Spec("detector", {"n_flows": 1, "n_steps": 60, "n_layers": 2, "hidden_features": 16})
     dataset, _ = make_table_dataset(read_table(ORDERS).frame, label="fraud", name="orders.csv", learner="scorer")
     model = catalog.make_model(spec, 0, dataset).fit(dataset.fitting_rows())
-    evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
-    return to_bytes(make_detector(spec, 0, model.get_state(), evidence, evidence.choose("f_beta")))
+    scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
+    return to_bytes(make_detector(spec, 0, model.get_state(), scored, scored.choose("f_beta")))
 
 
 SAVED = _saved()

@@ -10,7 +10,7 @@ import pytest
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.rules import manual
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.plots import threshold as plots
 from flowlab.plots.html import figures_html
 from flowlab.records import RunSpec, Spec
@@ -20,17 +20,17 @@ from flowlab.serving.script import python_script
 EVIL = "<script>alert(1)</script>"
 
 
-def _evidence(labels=True):
+def _scored(labels=True):
     rng = np.random.default_rng(0)
     y = (rng.random(400) < 0.1).astype(np.int8)
-    return Evidence.of(Dataset(np.zeros((400, 1)), ("x",), y=y if labels else None), rng.normal(4.0 * y))
+    return ScoredTable.of(Dataset(np.zeros((400, 1)), ("x",), y=y if labels else None), rng.normal(4.0 * y))
 
 
 def test_the_report_says_what_the_threshold_means():
-    evidence = _evidence()
+    scored = _scored()
     figures = figures_html([("agreement", plots.agreement_heatmap(["a"], np.ones((1, 1))))])
     page = detection_report(
-        "plant", RunSpec(Spec("moons"), Spec("spline"), 3), evidence, evidence.choose("f_beta"), figures
+        "plant", RunSpec(Spec("moons"), Spec("spline"), 3), scored, scored.choose("f_beta"), figures
     ).decode()
     assert "Highest F1 on 60 rows" in page and "60 validation rows" in page
     assert "precision" in page and "AUROC" in page and "plotly" in page.lower()
@@ -40,7 +40,7 @@ def test_the_report_says_what_the_threshold_means():
 def test_no_markup_from_data_gets_through():
     rows = pd.DataFrame({EVIL: [EVIL]})
     page = detection_report(
-        EVIL, RunSpec(Spec("upload", {"name": EVIL}), Spec("spline")), _evidence(), manual(1.0), rows=rows, link=EVIL
+        EVIL, RunSpec(Spec("upload", {"name": EVIL}), Spec("spline")), _scored(), manual(1.0), rows=rows, link=EVIL
     ).decode()
     assert "<script" not in page and page.count("&lt;script&gt;") >= 4
 
@@ -52,9 +52,9 @@ def test_it_loads_nothing_from_elsewhere():
 
 
 def test_without_labels_it_does_not_speak_of_labels():
-    evidence = _evidence(labels=False)
-    assert "count as normal" in meaning(evidence, manual(1.0))
-    page = detection_report("plant", RunSpec(Spec("moons"), Spec("spline")), evidence, manual(1.0)).decode()
+    scored = _scored(labels=False)
+    assert "count as normal" in meaning(scored, manual(1.0))
+    page = detection_report("plant", RunSpec(Spec("moons"), Spec("spline")), scored, manual(1.0)).decode()
     assert "precision" not in page and "flagged share" in page
 
 
@@ -67,12 +67,12 @@ def test_the_script_reproduces_weights_scores_and_flags(rule):
     model = catalog.make_model(spec.model, spec.seed, dataset)
     for _ in model.fit_iter(dataset.part("train"), dataset.part("monitor")):
         pass
-    evidence = Evidence.of(dataset, model.anomaly_score(dataset.X))
-    threshold = manual(2.5) if rule == "manual" else evidence.choose(rule)
+    scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
+    threshold = manual(2.5) if rule == "manual" else scored.choose(rule)
     names: dict = {}
     exec(compile(python_script(spec, threshold), "script", "exec"), names)
     assert all(np.array_equal(value, names["model"].get_state()[key]) for key, value in model.get_state().items())
-    assert np.array_equal(names["evidence"].scores, evidence.scores)
+    assert np.array_equal(names["scored"].scores, scored.scores)
     assert names["threshold"].value == threshold.value
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from flowlab import catalog
 from flowlab.datasets.from_table import NONE, make_table_dataset
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.records import Spec
 
 FRESH_ROWS = 4000
@@ -34,8 +34,8 @@ def flagged_share(n_levels: int, model: str, rate: float, seed: int) -> float:
         table(2000, n_levels, rng), label=NONE, time=NONE, seed=seed, learner=catalog.learner(spec)
     )
     fitted = catalog.make_model(spec, seed, dataset).fit(dataset.fitting_rows())
-    evidence = Evidence.of(dataset, fitted.anomaly_score(dataset.X))
-    threshold = evidence.choose("conformal", rate=rate)
+    scored = ScoredTable.of(dataset, fitted.anomaly_score(dataset.X))
+    threshold = scored.choose("conformal", rate=rate)
     fresh = fitted.anomaly_score(encoder.transform(table(FRESH_ROWS, n_levels, rng)))
     return float(threshold.flag(fresh).mean())
 

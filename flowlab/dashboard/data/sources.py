@@ -166,7 +166,7 @@ def _report() -> None:
         st.markdown("Here the table you upload is read, checked and shown; every decision can be changed.")
         return
     try:
-        report = ReadReport.from_json(services.store().table_story(_digest()))
+        report = ReadReport.from_json(services.store().table_story(services.table_digest()))
     except ValueError:
         return  # a table of a time before stories were kept, or none
     st.markdown(formatting.escaped(report.sentence()))
@@ -177,21 +177,12 @@ def _report() -> None:
             st.markdown("\n".join(f"- {formatting.escaped(c)}" for c in report.changes[:200]))
 
 
-def _digest() -> str:
-    return str(state.spec().data.params.get("digest", ""))
-
-
 def stored_table() -> pd.DataFrame | None:
     """The uploaded table of the present link, or None if this server does not hold it."""
     try:
-        return _stored(_digest())
+        return services.table()
     except (ValueError, RuntimeError):
         return None
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _stored(digest: str) -> pd.DataFrame:
-    return services.store().get_table(digest)
 
 
 def _draw() -> None:

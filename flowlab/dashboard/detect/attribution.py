@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -13,10 +12,10 @@ from flowlab import catalog, formatting, views
 from flowlab.dashboard.detect import downloads
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
-from flowlab.detection.scored import Evidence, with_scores
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.plots import attribution as plots
-from flowlab.tables.export import to_csv_bytes
+from flowlab.serving.scored_rows import to_csv, to_parquet
 
 PAGE = "detect"
 MAX_SHOWN = 500
@@ -24,14 +23,12 @@ MAX_EXPLAINED = 100
 PARTS = np.array(["train", "validation", "test"])
 
 
-def table(evidence: Evidence, trained: services.Trained, threshold: Threshold) -> None:
+def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) -> None:
     """Flagged rows, highest score first; beside them the reasons of the chosen row."""
-    score_table = evidence.sheet(threshold)
-    flagged = np.flatnonzero(score_table["flagged"])
-    flagged = flagged[np.argsort(-score_table["score"][flagged], kind="stable")]
+    flagged = scored.flagged(threshold)
     if not len(flagged):
         st.markdown("No row reaches the threshold. Lower it, or choose another rule.")
-    rows = flagged[:MAX_SHOWN] if len(flagged) else np.argsort(-score_table["score"], kind="stable")[:20]
+    rows = flagged[:MAX_SHOWN] if len(flagged) else scored.ranked[:20]
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
         if not len(flagged):
@@ -40,51 +37,35 @@ def table(evidence: Evidence, trained: services.Trained, threshold: Threshold) -
             st.caption(
                 f"The {MAX_SHOWN} highest of {formatting.count(len(flagged))} flagged rows; the download has all."
             )
-        _select(evidence, score_table, rows)
-        _downloads(evidence, trained, score_table, flagged, threshold)
+        _select(scored, rows)
+        _downloads(scored, trained, flagged, threshold)
     with right:
         row = state.view(PAGE, "row", int(rows[0]))
-        _reasons(evidence, trained, row if 0 <= row < len(evidence.scores) else int(rows[0]), threshold)
+        _reasons(scored, trained, row if 0 <= row < len(scored.scores) else int(rows[0]), threshold)
 
 
-def original(evidence: Evidence) -> pd.DataFrame:
-    """The rows in the user's columns: the uploaded table, or the data set's columns and label."""
-    spec = state.spec()
-    entry = catalog.DATASETS[spec.data.name]
-    if entry.group == catalog.UPLOADED:
-        return services.store().get_table(str(entry.complete(spec.data).params["digest"]))
-    frame = pd.DataFrame(evidence.dataset.X, columns=list(evidence.dataset.columns))
-    if evidence.dataset.y is not None:
-        frame["label"] = evidence.dataset.y
-    return frame
-
-
-def _cells_maker(frame: pd.DataFrame) -> Callable[[], pd.DataFrame]:
-    """A function that gives the cells of an uploaded table as the file had them; else the rows of `frame`.
+def _cells_maker() -> Callable[[], pd.DataFrame | None]:
+    """A function that gives the cells of an uploaded table as the file had them, None for other data.
 
     It is called when somebody downloads, where there is no page to ask for its state.
     """
-    spec = state.spec()
-    entry = catalog.DATASETS[spec.data.name]
-    if entry.group != catalog.UPLOADED:
-        return lambda: frame
-    store, digest = services.store(), str(entry.complete(spec.data).params["digest"])
-    return lambda: store.get_cells(digest)
+    store, digest = services.store(), services.table_digest()
+    return lambda: store.get_cells(digest) if digest else None
 
 
-def _select(evidence: Evidence, score_table: dict, rows: np.ndarray) -> None:
-    frame = original(evidence).iloc[rows]
+def _select(scored: ScoredTable, rows: np.ndarray) -> None:
+    frame, of_rows = scored.frame.iloc[rows], scored.row_scores.take(rows)
     facts = pd.DataFrame(
         {
             "row": rows,
-            "part": PARTS[evidence.dataset.split[rows]],
-            "anomaly score": score_table["score"][rows],
-            "percentile": score_table["percentile"][rows],
-            "p-value": score_table["p_value"][rows],
+            "part": PARTS[scored.dataset.split[rows]],
+            "anomaly score": of_rows.score,
+            "percentile": of_rows.percentile,
+            "p-value": of_rows.p_value,
         }
     )
-    if evidence.dataset.y is not None:
-        facts["labelled"] = np.where(evidence.dataset.y[rows] == 1, "anomaly", "normal")
+    if scored.dataset.y is not None:
+        facts["labelled"] = np.where(scored.dataset.y[rows] == 1, "anomaly", "normal")
     frame = frame.reset_index(drop=True)
     frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
     widget = state.widget_key(PAGE, "rows")
@@ -115,16 +96,16 @@ def _select(evidence: Evidence, score_table: dict, rows: np.ndarray) -> None:
     )
 
 
-def _reasons(evidence: Evidence, trained: services.Trained, row: int, threshold: Threshold) -> None:
-    flagged = "flagged" if evidence.scores[row] >= threshold.value else "not flagged"
-    st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(float(evidence.scores[row]))} · {flagged}")
+def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold: Threshold) -> None:
+    flagged = "flagged" if scored.scores[row] >= threshold.value else "not flagged"
+    st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(float(scored.scores[row]))} · {flagged}")
     try:
         explanation = trained.view(views.reasons, row=int(row))
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
     st.markdown(formatting.escaped(explanation.sentence))
-    in_nats = catalog.make_model(state.spec().model).is_density or evidence.level_calibration is not None
+    in_nats = catalog.make_model(state.spec().model).is_density or scored.level_calibration is not None
     unit = "nats" if in_nats else "units of the score"
     fig = plots.reasons_bars(explanation.reasons, unit, state.is_dark(), n_shown=6)
     st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=explanation.sentence)
@@ -136,7 +117,7 @@ def _reasons(evidence: Evidence, trained: services.Trained, row: int, threshold:
     )
     _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):
-        st.dataframe(original(evidence).iloc[list(explanation.similar)], column_config={"_index": "row"})
+        st.dataframe(scored.frame.iloc[list(explanation.similar)], column_config={"_index": "row"})
 
 
 def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
@@ -158,16 +139,14 @@ def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
     st.markdown(formatting.escaped(counterfactual.sentence))
 
 
-def _downloads(
-    evidence: Evidence, trained: services.Trained, score_table: dict, flagged: np.ndarray, threshold: Threshold
-) -> None:
-    name = "".join(c if c.isalnum() else "_" for c in (evidence.dataset.name or "rows"))[:40]
-    ask, frame = _asker(trained, flagged[:MAX_EXPLAINED]), original(evidence)
-    cells = _cells_maker(frame)
+def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarray, threshold: Threshold) -> None:
+    name = "".join(c if c.isalnum() else "_" for c in (scored.dataset.name or "rows"))[:40]
+    ask, cells = _asker(trained, flagged[:MAX_EXPLAINED]), _cells_maker()
+    in_order = np.sort(flagged)
     with st.container(horizontal=True):
         st.download_button(
             "All rows (CSV)",
-            lambda: to_csv_bytes(with_scores(cells(), score_table, ask()), as_written=True),
+            lambda: to_csv(scored, threshold, ask(), cells=cells()),
             file_name=f"{name}_scored.csv",
             mime="text/csv",
             on_click="ignore",
@@ -175,7 +154,7 @@ def _downloads(
         )
         st.download_button(
             "Flagged rows (CSV)",
-            lambda: to_csv_bytes(with_scores(cells(), score_table, ask()).iloc[np.sort(flagged)], as_written=True),
+            lambda: to_csv(scored, threshold, ask(), in_order, cells()),
             file_name=f"{name}_flagged.csv",
             mime="text/csv",
             on_click="ignore",
@@ -183,13 +162,13 @@ def _downloads(
         )
         st.download_button(
             "All rows (Parquet)",
-            lambda: _parquet(with_scores(frame, score_table, ask())),
+            lambda: to_parquet(scored, threshold, ask()),
             file_name=f"{name}_scored.parquet",
             on_click="ignore",
         )
         st.download_button(
             "Detector",
-            downloads.detector_maker(evidence, trained, threshold),
+            lambda: downloads.detector(scored, trained, threshold),
             file_name=f"{name}.detector",
             mime="application/zip",
             on_click="ignore",
@@ -205,18 +184,12 @@ def _downloads(
         )
         st.download_button(
             "Report (HTML)",
-            downloads.report_maker(evidence, threshold, frame, score_table, flagged, ask),
+            downloads.report_maker(scored, trained, threshold, ask),
             file_name=f"{name}_report.html",
             mime="text/html",
             on_click="ignore",
             help="Pictures, settings, versions and what the threshold means, in one file",
         )
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.rename(columns=str).to_parquet(buffer, index=False)
-    return buffer.getvalue()
 
 
 def _asker(trained: services.Trained, rows: np.ndarray) -> Callable[[], dict[int, tuple[str, ...]]]:

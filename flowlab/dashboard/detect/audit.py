@@ -6,12 +6,11 @@ import numpy as np
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.detect.attribution import original
 from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.datasets.dataset import Part
 from flowlab.detection.audit import Audit, estimate, plan_audit
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.plots import threshold as plots
 from flowlab.plots.score_axis import ScoreAxis
@@ -19,9 +18,9 @@ from flowlab.plots.score_axis import ScoreAxis
 ANSWERS = {"yes": True, "no": False, "unsure": None}
 
 
-def panel(evidence: Evidence, key: str, axis: ScoreAxis, threshold: Threshold) -> None:
+def panel(scored: ScoredTable, key: str, axis: ScoreAxis, threshold: Threshold) -> None:
     """Rows to answer on the left, estimates on the right."""
-    rows = evidence.rows(Part.UNSEEN)
+    rows = scored.rows(Part.UNSEEN)
     st.markdown(
         "Nobody labelled these rows? Look at about twenty, chosen near the threshold and at random, and say whether "
         "each is an anomaly. The estimates then hold for every threshold, with intervals. Labels are not used here."
@@ -30,11 +29,11 @@ def panel(evidence: Evidence, key: str, axis: ScoreAxis, threshold: Threshold) -
     more = state.recall(f"audit.{key}.more", [])
     # the plan stays with the threshold of the first answer: what was drawn for another would be no random sample
     began = state.recall(f"audit.{key}.began", threshold.value) if answers else threshold.value
-    plan = _plan(key, began, evidence)
+    plan = _plan(key, began, scored)
     first = [int(r) for r in plan.first_rows()]
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        _ask(evidence, key, rows, [*first, *more], answers, began)
+        _ask(scored, key, rows, [*first, *more], answers, began)
         following = plan.next_row(dict.fromkeys([*first, *more]) | answers)
         if set(first) <= set(answers) and following is not None:
             _one_more(key, [*more, following])
@@ -49,14 +48,14 @@ def _one_more(key: str, more: list[int]) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
-def _plan(key: str, value: float, _evidence: Evidence) -> Audit:
-    return plan_audit(_evidence.scores[_evidence.rows(Part.UNSEEN)], value)
+def _plan(key: str, value: float, _scored: ScoredTable) -> Audit:
+    return plan_audit(_scored.scores[_scored.rows(Part.UNSEEN)], value)
 
 
-def _ask(evidence: Evidence, key: str, rows: np.ndarray, asked: list[int], answers: dict, began: float) -> None:
+def _ask(scored: ScoredTable, key: str, rows: np.ndarray, asked: list[int], answers: dict, began: float) -> None:
     texts = {True: "yes", False: "no", None: "unsure"}
-    frame = original(evidence).iloc[rows[asked]].reset_index(drop=True)
-    if evidence.dataset.y is not None:
+    frame = scored.frame.iloc[rows[asked]].reset_index(drop=True)
+    if scored.dataset.y is not None:
         frame = frame.drop(columns="label", errors="ignore")
     frame.insert(0, "anomaly?", [texts[answers[r]] if r in answers else "" for r in asked])
     frame.insert(1, "row", rows[asked], allow_duplicates=True)

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-import pandas as pd
-
 from flowlab import catalog
 from flowlab.dashboard.shell import headline, services, state
 from flowlab.detection.metrics import score_bins
-from flowlab.detection.scored import Evidence, with_scores
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.plots import threshold as plots
 from flowlab.plots.html import figures_html
 from flowlab.plots.score_axis import ScoreAxis, bin_edges
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.report import MAX_ROWS, detection_report
+from flowlab.serving.scored_rows import Reasons, scored_rows
 from flowlab.serving.script import python_script
 
-Maker = Callable[[], bytes]
 
-
-def detector_maker(evidence: Evidence, trained: services.Trained, threshold: Threshold) -> Maker:
-    """A function that gives the detector file of the present run and this threshold."""
-    spec, weights = trained.run.spec, trained.weights
-
-    def make() -> bytes:
-        return to_bytes(make_detector(spec.model, spec.seed, weights, evidence, threshold))
-
-    return make
+def detector(scored: ScoredTable, trained: services.Trained, threshold: Threshold) -> bytes:
+    """The detector file of a run and a threshold."""
+    spec = trained.run.spec
+    return to_bytes(make_detector(spec.model, spec.seed, trained.weights, scored, threshold))
 
 
 def script(threshold: Threshold) -> str:
@@ -41,43 +33,36 @@ def script(threshold: Threshold) -> str:
 
 
 def report_maker(
-    evidence: Evidence,
-    threshold: Threshold,
-    frame: pd.DataFrame,
-    sheet: dict[str, np.ndarray],
-    flagged: np.ndarray,
-    ask: Callable[[], dict],
-) -> Maker:
-    """A function that gives the HTML report of the present state."""
-    spec, run = state.spec(), services.run()
-    title, link = headline.sentence().replace("\\", ""), state.link_to("detect")
+    scored: ScoredTable, trained: services.Trained, threshold: Threshold, ask: Callable[[], Reasons]
+) -> Callable[[], bytes]:
+    """A function that gives the HTML report of the present state, which only a page knows."""
+    run, title, link = trained.run, headline.sentence().replace("\\", ""), state.link_to("detect")
 
     def make() -> bytes:
-        rows = flagged[:MAX_ROWS]
-        rows_and_reasons = with_scores(frame, sheet, ask()).iloc[rows]
-        figures = figures_html(_figures(evidence, threshold))
-        return detection_report(title, spec, evidence, threshold, figures, rows_and_reasons, run.versions, link)
+        rows = scored_rows(scored, threshold, ask(), scored.flagged(threshold)[:MAX_ROWS])
+        figures = figures_html(_figures(scored, threshold))
+        return detection_report(title, run.spec, scored, threshold, figures, rows, run.versions, link)
 
     return make
 
 
-def _figures(evidence: Evidence, threshold: Threshold) -> list:
-    rows = evidence.rows("unseen")
-    scores = evidence.scores[rows]
-    calibration = evidence.level_calibration
+def _figures(scored: ScoredTable, threshold: Threshold) -> list:
+    rows = scored.rows("unseen")
+    scores = scored.scores[rows]
+    calibration = scored.level_calibration
     axis = ScoreAxis.of(scores, *([] if calibration is None else [f"anomaly score, {calibration.score_label}"]))
-    edges, counts = score_bins(scores, evidence.labels("unseen"), bin_edges(axis, scores))
+    edges, counts = score_bins(scores, scored.labels("unseen"), bin_edges(axis, scores))
     figures = [
         (
             "Anomaly scores of validation and test rows, counts on a logarithmic scale, with the threshold",
             plots.score_histogram(axis, edges, counts, threshold.value, interval=threshold.interval, log_counts=True),
         )
     ]
-    if evidence.dataset.y is None:
+    if scored.dataset.y is None:
         return figures
     roc, points = {}, {}
     for part in ("validation", "test"):
-        curves = evidence.curves(part)
+        curves = scored.curves(part)
         at = curves.at(curves.grid())
         here = curves.at(threshold.value)
         roc[part] = at.recall, at.precision

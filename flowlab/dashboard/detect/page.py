@@ -17,7 +17,7 @@ from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection import resampling, rules, timeline
 from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.metrics import Measures, ThresholdCurves, score_bins
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import just_above
 from flowlab.plots import threshold as plots
 from flowlab.plots.score_axis import ScoreAxis, bin_edges
@@ -31,42 +31,47 @@ def page() -> None:
     trained = run_or_button("Here every row gets a score, and a threshold decides which rows are flagged.", PAGE)
     if trained is None:
         return
-    key = f"{trained.run.run_id} {trained.version}"
-    evidence = scored_rows(key, trained)
-    axis = ScoreAxis.of(evidence.scores[evidence.rows("unseen")], _score_title(evidence))
-    grid = _grid(evidence, axis)
-    choice = threshold.controls(evidence, key)
+    key = trained.key
+    scored = scored_table(trained)
+    axis = ScoreAxis.of(scored.scores[scored.rows("unseen")], _score_title(scored))
+    grid = _grid(scored, axis)
+    choice = threshold.controls(scored, key)
     left, right = st.columns([2.6, 1], gap="medium")
     with left:
-        _histogram(evidence, axis, choice)
+        _histogram(scored, axis, choice)
         threshold.slider(choice.threshold, axis, grid)
     with right:
-        _measures(evidence, key, choice)
+        _measures(scored, key, choice)
     threshold.sentence(choice)
-    if notes := evidence.level_notes():
+    if notes := scored.level_notes():
         st.caption(formatting.escaped(" ".join(notes)))
     tabs = {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
-    if evidence.dataset.y is None:
+    if scored.dataset.y is None:
         del tabs["ROC and precision-recall"]
-    if evidence.dataset.time is not None:
+    if scored.dataset.time is not None:
         tabs["Over time"] = _time
-    tabs["Flagged rows"] = lambda *_: attribution.table(evidence, trained, choice.threshold)
-    tabs["Audit without labels"] = lambda *_: audit.panel(evidence, key, axis, choice.threshold)
+    tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
+    tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
     tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
-    tabs[tab](evidence, key, axis, grid, choice)
+    tabs[tab](scored, key, axis, grid, choice)
+
+
+def scored_table(trained: services.Trained) -> ScoredTable:
+    """The data of a run and their scores, the same object at each rerun."""
+    return _scored_table(trained.key, trained)
 
 
 @st.cache_resource(show_spinner="Scoring all rows", max_entries=8)
-def scored_rows(key: str, _trained: services.Trained) -> Evidence:
-    """Scores of the present run as evidence; `key` changes when the run does."""
+def _scored_table(key: str, _trained: services.Trained) -> ScoredTable:
     final = _trained.run.views
     scores = (_trained.view(views.final) if final is None else final)["anomaly_score"]
-    return Evidence.of(services.dataset(), scores)
+    spec = _trained.run.spec
+    return ScoredTable.of(services.dataset(spec), scores, services.table(spec))
 
 
-def _score_title(evidence: Evidence) -> str:
-    if evidence.level_calibration is not None:
-        return f"anomaly score, {evidence.level_calibration.score_label}"
+def _score_title(scored: ScoredTable) -> str:
+    if scored.level_calibration is not None:
+        return f"anomaly score, {scored.level_calibration.score_label}"
     model = catalog.make_model(state.spec().model)
     return (
         "anomaly score, negative log-density (nats)"
@@ -75,17 +80,17 @@ def _score_title(evidence: Evidence) -> str:
     )
 
 
-def _grid(evidence: Evidence, axis: ScoreAxis) -> np.ndarray:
+def _grid(scored: ScoredTable, axis: ScoreAxis) -> np.ndarray:
     """Thresholds evenly spread along the axis, from below the lowest to above the highest unseen score."""
-    scores = evidence.scores[evidence.rows("unseen")]
+    scores = scored.scores[scored.rows("unseen")]
     low, high = axis.place([scores.min(), just_above(scores.max())])
     inner = axis.score(np.linspace(low, high, N_STOPS))
     return np.unique(np.r_[scores.min(), inner[1:-1], just_above(scores.max())])
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
-def _part_curves(key: str, part: str, cost: CostModel, unit: str, _evidence: Evidence) -> ThresholdCurves:
-    return _evidence.curves(part, cost, unit)
+def _part_curves(key: str, part: str, cost: CostModel, unit: str, _scored: ScoredTable) -> ThresholdCurves:
+    return _scored.curves(part, cost, unit)
 
 
 @st.cache_data(show_spinner=False, max_entries=40)
@@ -93,24 +98,24 @@ def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCu
     return resampling.bootstrap_bands(_curves, _grid)
 
 
-def _histogram(evidence: Evidence, axis: ScoreAxis, choice: ThresholdChoice) -> None:
-    rows = evidence.rows("unseen")
-    edges, counts = score_bins(evidence.scores[rows], evidence.labels("unseen"), bin_edges(axis, evidence.scores[rows]))
+def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) -> None:
+    rows = scored.rows("unseen")
+    edges, counts = score_bins(scored.scores[rows], scored.labels("unseen"), bin_edges(axis, scored.scores[rows]))
     fig = plots.score_histogram(
         axis, edges, counts, choice.threshold.value, interval=choice.threshold.interval,
         log_counts=state.view(PAGE, "log", True), dark=state.is_dark(), height=285,
     )  # fmt: skip
-    above = int(np.sum(evidence.scores[rows] >= choice.threshold.value))
+    above = int(np.sum(scored.scores[rows] >= choice.threshold.value))
     finding = f"{formatting.plural(above, 'row')} of {formatting.count(len(rows))} lie above the threshold"
     st.plotly_chart(fig, key="detect.histogram", config=DOWNLOADABLE, theme=None, alt=finding)
 
 
-def _measures(evidence: Evidence, key: str, choice: ThresholdChoice) -> None:
+def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
     """What the threshold does on the rows it was chosen on, and on rows it never saw."""
     value = choice.threshold.value
     table: dict[str, list[str]] = {}
     for part in ("validation", "test"):
-        curves = _part_curves(key, part, choice.cost, choice.unit, evidence)
+        curves = _part_curves(key, part, choice.cost, choice.unit, scored)
         at = curves.at(value)
         table.setdefault("flagged rows", []).append(
             f"{formatting.count(int(at.flagged))} · {formatting.percent(float(at.flagged_share))}"
@@ -151,8 +156,8 @@ def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> st
     )
 
 
-def _curves(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
-    curves = _part_curves(key, "validation", choice.cost, choice.unit, evidence)
+def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    curves = _part_curves(key, "validation", choice.cost, choice.unit, scored)
     at = curves.at(grid)
     bands = _bands(key, "validation", choice.cost, choice.unit, curves, grid)
     dark, value = state.is_dark(), choice.threshold.value
@@ -178,13 +183,13 @@ def _curves(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, cho
             cost_band = {} if bands.cost is None else {"cost": bands.cost}
             fig = plots.curves_against_threshold(axis, grid, counts, cost_band, value, "cost; rows", dark)
             st.plotly_chart(fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt="Cost against the threshold")
-    _stability(evidence, choice)
+    _stability(scored, choice)
 
 
-def _stability(evidence: Evidence, choice: ThresholdChoice) -> None:
+def _stability(scored: ScoredTable, choice: ThresholdChoice) -> None:
     if choice.threshold.interval is None:
         return
-    scores = evidence.scores[evidence.rows("test")]
+    scores = scored.scores[scored.rows("test")]
     shares = [formatting.percent(float(np.mean(scores >= end))) for end in choice.threshold.interval[::-1]]
     st.caption(
         f"Had the validation rows been others of the same kind, between {shares[0]} and {shares[1]} of the test rows "
@@ -192,10 +197,10 @@ def _stability(evidence: Evidence, choice: ThresholdChoice) -> None:
     )
 
 
-def _operating(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
     roc, precision_recall, roc_points, pr_points = {}, {}, {}, {}
     for part in ("validation", "test"):
-        curves = _part_curves(key, part, choice.cost, choice.unit, evidence)
+        curves = _part_curves(key, part, choice.cost, choice.unit, scored)
         at = curves.at(curves.grid())
         here = curves.at(choice.threshold.value)
         roc[part] = at.false_alarm_rate, at.recall
@@ -213,17 +218,15 @@ def _operating(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, 
 
 
 @st.cache_resource(show_spinner="Asking every rule", max_entries=20)
-def _all_rules(key: str, unit: str, cost: CostModel, _evidence: Evidence) -> list:
+def _all_rules(key: str, unit: str, cost: CostModel, _scored: ScoredTable) -> list:
     settings = {"cost": asdict(cost)}
-    thresholds = rules.all_thresholds(*_evidence.choice(), _evidence.context(unit), settings)
-    return [
-        resampling.bootstrap_interval(t, *_evidence.choice(), _evidence.context(unit), n_boot=30) for t in thresholds
-    ]
+    thresholds = rules.all_thresholds(*_scored.choice(), _scored.context(unit), settings)
+    return [resampling.bootstrap_interval(t, *_scored.choice(), _scored.context(unit), n_boot=30) for t in thresholds]
 
 
-def _rules(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
-    thresholds = _all_rules(key, choice.unit, choice.cost, evidence)
-    test = evidence.scores[evidence.rows("test")]
+def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    thresholds = _all_rules(key, choice.unit, choice.cost, scored)
+    test = scored.scores[scored.rows("test")]
     answered = [t for t in thresholds if not t.refused]
     labels = [rules.RULES[t.rule].label for t in answered]
     left, right = st.columns(2)
@@ -241,13 +244,13 @@ def _rules(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choi
         fig, key="detect.agreement", config=DOWNLOADABLE, theme=None, alt="Agreement of the rules in pairs"
     )
     for t in thresholds:
-        if t.refused and (evidence.dataset.y is not None or not rules.RULES[t.rule].needs_labels):
+        if t.refused and (scored.dataset.y is not None or not rules.RULES[t.rule].needs_labels):
             st.caption(formatting.escaped(f"{rules.RULES[t.rule].label}: {t.sentence}"))
 
 
-def _time(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
-    dataset = evidence.dataset
-    time, scores = timeline.signal(dataset.time, evidence.scores)
+def _time(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    dataset = scored.dataset
+    time, scores = timeline.signal(dataset.time, scored.scores)
     events = [] if dataset.y is None else timeline.events(dataset.time, dataset.y)
     parts = timeline.parts_in_time(dataset.time, dataset.split)
     fig = plots.score_over_time(
@@ -256,10 +259,10 @@ def _time(evidence: Evidence, key: str, axis: ScoreAxis, grid: np.ndarray, choic
     st.plotly_chart(fig, key="detect.time", config=DOWNLOADABLE, theme=None, alt="Anomaly score over time with alarms")
     if dataset.y is None:
         return
-    rows = evidence.rows("test")
-    unit = "minutes" if evidence.has_dates else "rows"
+    rows = scored.rows("test")
+    unit = "minutes" if scored.has_dates else "rows"
     delays = detection_delays(
-        evidence.scores[rows], dataset.y[rows], choice.threshold.value, evidence.position("test", unit)
+        scored.scores[rows], dataset.y[rows], choice.threshold.value, scored.position("test", unit)
     )
     seen = delays[np.isfinite(delays)]
     if len(delays):

@@ -13,7 +13,7 @@ from flowlab.controls import Number
 from flowlab.dashboard.shell import state, widgets
 from flowlab.detection import resampling, rules
 from flowlab.detection.cost import CostModel
-from flowlab.detection.scored import Evidence
+from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold, just_above
 from flowlab.plots.score_axis import ScoreAxis
 from flowlab.records import Scalar
@@ -32,30 +32,30 @@ class ThresholdChoice:
     unit: str
 
 
-def controls(evidence: Evidence, key: str) -> ThresholdChoice:
+def controls(scored: ScoredTable, key: str) -> ThresholdChoice:
     """Rule, parameters and the threshold as a number; `key` names the run."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        rule = _rule(evidence, key)
+        rule = _rule(scored, key)
         parameters = {control.name: _parameter(rule, control) for control in _controls(rule)}
-        unit = _unit(evidence) if rule == "cost" else state.view(PAGE, "unit", "rows")
+        unit = _unit(scored) if rule == "cost" else state.view(PAGE, "unit", "rows")
         _log_counts()
-    unit = unit if unit in evidence.units() else "rows"
-    answer = _answer(evidence, key, rule, parameters, unit)
-    used = answer if not answer.refused else _fallback(evidence)
+    unit = unit if unit in scored.units() else "rows"
+    answer = _answer(scored, key, rule, parameters, unit)
+    used = answer if not answer.refused else _fallback(scored)
     with right:
         _number(used)
     return ThresholdChoice(used, answer, CostModel(**_values("cost")), unit)
 
 
-def standing(evidence: Evidence, key: str) -> Threshold:
+def standing(scored: ScoredTable, key: str) -> Threshold:
     """The threshold that the link names, without drawing anything: what the Detect page shows for this state."""
-    rule = state.view(PAGE, "rule", evidence.best_default_rule)
+    rule = state.view(PAGE, "rule", scored.best_default_rule)
     if rule not in rules.RULES and rule != MANUAL:
-        rule = evidence.best_default_rule
+        rule = scored.best_default_rule
     unit = state.view(PAGE, "unit", "rows")
-    answer = _answer(evidence, key, rule, _values(rule), unit if unit in evidence.units() else "rows")
-    return _fallback(evidence) if answer.refused else answer
+    answer = _answer(scored, key, rule, _values(rule), unit if unit in scored.units() else "rows")
+    return _fallback(scored) if answer.refused else answer
 
 
 def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
@@ -96,17 +96,17 @@ def sentence(choice: ThresholdChoice) -> None:
     st.markdown(text)
 
 
-def _rule(evidence: Evidence, run_key: str) -> str:
-    labelled = evidence.dataset.y is not None
+def _rule(scored: ScoredTable, run_key: str) -> str:
+    labelled = scored.dataset.y is not None
     names = [name for name, rule in rules.RULES.items() if labelled or not rule.needs_labels] + [MANUAL]
-    default = evidence.best_default_rule
+    default = scored.best_default_rule
     rule_name = state.view(PAGE, "rule", default)
     rule_name = rule_name if rule_name in names else default
     key = state.widget_key(PAGE, "rule", rule_name)
 
     def apply(name: str) -> None:
         if name == MANUAL:  # a person goes on from the threshold that stands
-            value = standing(evidence, run_key).value
+            value = standing(scored, run_key).value
             state.keep("detect.typed", value)
             _set_by_hand(value)
         state.set_view(PAGE, rule=name)
@@ -156,8 +156,8 @@ def _parameter(rule: str, control: Number) -> Scalar:
     return widgets.number_box(control, _value(rule, control), key, state.on_widget(key, apply), width=172)
 
 
-def _unit(evidence: Evidence) -> str:
-    units = evidence.units()
+def _unit(scored: ScoredTable) -> str:
+    units = scored.units()
     chosen = state.view(PAGE, "unit", "rows")
     if len(units) == 1:
         return "rows"
@@ -172,23 +172,23 @@ def _unit(evidence: Evidence) -> str:
     )
 
 
-def _answer(evidence: Evidence, key: str, rule: str, parameters: dict[str, Scalar], unit: str) -> Threshold:
+def _answer(scored: ScoredTable, key: str, rule: str, parameters: dict[str, Scalar], unit: str) -> Threshold:
     if rule == MANUAL:
-        default = _fallback(evidence).value
+        default = _fallback(scored).value
         return rules.manual(state.view(PAGE, "threshold", default))
-    return _chosen(key, rule, json.dumps(parameters, sort_keys=True), unit, evidence)
+    return _chosen(key, rule, json.dumps(parameters, sort_keys=True), unit, scored)
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _chosen(key: str, rule: str, parameters: str, unit: str, _evidence: Evidence) -> Threshold:
-    threshold = _evidence.choose(rule, unit, **json.loads(parameters))
-    return resampling.bootstrap_interval(threshold, *_evidence.choice(), _evidence.context(unit))
+def _chosen(key: str, rule: str, parameters: str, unit: str, _scored: ScoredTable) -> Threshold:
+    threshold = _scored.choose(rule, unit, **json.loads(parameters))
+    return resampling.bootstrap_interval(threshold, *_scored.choice(), _scored.context(unit))
 
 
-def _fallback(evidence: Evidence) -> Threshold:
+def _fallback(scored: ScoredTable) -> Threshold:
     """What is shown where a rule refuses: the top 1 %, or, where even that is refused, nothing flagged."""
-    top = evidence.choose("quantile", share=0.01)
-    return top if not top.refused else rules.manual(just_above(float(evidence.scores.max())))
+    top = scored.choose("quantile", share=0.01)
+    return top if not top.refused else rules.manual(just_above(float(scored.scores.max())))
 
 
 def _number(threshold: Threshold) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from flowlab import formatting
@@ -16,11 +17,11 @@ from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
 from flowlab.dashboard.shell import headline, services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
-from flowlab.detection.scored import Evidence
 from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
+from flowlab.serving.scored_rows import free_names
 from flowlab.serving.scoring import Summary, how_far, score_file
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.limits import TableError
@@ -85,14 +86,10 @@ def _detector() -> bytes | None:
             f"The present run is not trained yet: [train it]({state.link_to('train')}), or choose a detector file."
         )
         return None
-    key = f"{run.run_id} {run.updated}"
-    return _present(detect_page.scored_rows(key, run.run_id), key)
-
-
-def _present(evidence: Evidence, key: str) -> bytes:
-    """The detector of the present run, with the threshold that stands on the Detect page."""
-    chosen = threshold.standing(evidence, key)
-    return _made(key, repr(chosen), downloads.detector_maker(evidence, chosen))
+    trained = services.Trained(run)
+    scored = detect_page.scored_table(trained)
+    chosen = threshold.standing(scored, trained.key)  # as on the Detect page
+    return _made(trained.key, repr(chosen), lambda: downloads.detector(scored, trained, chosen))
 
 
 @st.cache_data(show_spinner="Making the detector", max_entries=8)
@@ -184,9 +181,9 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
         st.caption("The highest scoring rows")
-        ours = list(summary.highest.columns[-4:])
-        first = [*ours, *(c for c in summary.highest.columns if c not in ours)]
-        st.dataframe(summary.highest[first], height=360, column_config={"_index": "row"})
+        highest = summary.highest
+        cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
+        st.dataframe(pd.concat([highest.scores, cells], axis=1), height=360, column_config={"_index": "row"})
     with right:
         st.caption("Shift since training, per column and for the score")
         fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting
@@ -35,15 +36,21 @@ def runner() -> JobRunner:
     return JobRunner(store())
 
 
-@st.cache_resource(show_spinner=False, max_entries=12)
-def _dataset(key: tuple[str, int, str], _spec: RunSpec) -> Dataset:
-    return catalog.dataset_of(_spec, store().get_table)
-
-
 def dataset(spec: RunSpec | None = None) -> Dataset:
     """The Dataset of a RunSpec (the present one by default); shared between visitors, so never change it."""
-    spec = spec or state.spec()
-    return _dataset(catalog.dataset_key(spec), spec)
+    return runner().dataset(spec or state.spec())
+
+
+def table(spec: RunSpec | None = None) -> pd.DataFrame | None:
+    """The uploaded table of a RunSpec (the present one by default), shared like its Dataset; None for other data."""
+    digest = table_digest(spec)
+    return store().get_table(digest) if digest else None
+
+
+def table_digest(spec: RunSpec | None = None) -> str:
+    """The digest of the uploaded table of a RunSpec, "" for other data."""
+    data = (spec or state.spec()).data
+    return str(data.params.get("digest", "")) if catalog.DATASETS[data.name].group == catalog.UPLOADED else ""
 
 
 def run_id(spec: RunSpec | None = None) -> str:
@@ -100,6 +107,11 @@ class Trained:
         if self.snapshot is not None:
             return f"{self.snapshot.created} step {self.snapshot.step}"
         return f"{self.run.created} {self.run.status} {len(self.run.events)}"
+
+    @property
+    def key(self) -> str:
+        """Names this state of this run."""
+        return f"{self.run.run_id} {self.version}"
 
     @property
     def weights(self) -> Mapping[str, np.ndarray]:

@@ -1,9 +1,9 @@
-"""Anomaly scores of a data set by part, and the table of its rows with score, percentile, p-value and flag."""
+"""A scored table: anomaly scores of a data set by part, and score, percentile and p-value of each row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,40 +16,43 @@ from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.metrics import ThresholdCurves, percentiles, threshold_curves
 from flowlab.detection.threshold import HIGHEST, Threshold
 
-ADDED = {"score": "anomaly_score", "percentile": "percentile", "p_value": "p_value", "flagged": "flagged"}
-"""Entries of `score_sheet` and the columns they become."""
 
+@dataclass(frozen=True, eq=False)
+class RowScores:
+    """What scoring says of rows, each (n_rows,).
 
-def with_scores(
-    frame: pd.DataFrame, sheet: Mapping[str, np.ndarray], reasons: Mapping[int, Sequence[str]] | None = None
-) -> pd.DataFrame:
-    """The original columns, then score, percentile, p-value and flag, then `reason_1` to `reason_3`.
-
-    Parameters
+    Attributes
     ----------
-    frame : the original rows
-    sheet : arrays (n_rows,) of `score_sheet`
-    reasons : row number -> up to three sentences; rows without an entry stay empty
-
-    A column that the table already has under one of these names keeps it; the added one then ends in "_2".
+    score : finite anomaly scores
+    percentile : share of calibration rows that score lower, in percent
+    p_value : conformal, from normal calibration rows
     """
-    scored_frame = frame.reset_index(drop=True).copy(deep=False)
-    taken = {str(name) for name in frame.columns}
 
-    def add(name: str, values) -> None:
-        while name in taken:
-            name += "_2"
-        taken.add(name)
-        scored_frame[name] = values
+    score: np.ndarray
+    percentile: np.ndarray
+    p_value: np.ndarray
 
-    for key, name in ADDED.items():
-        add(name, sheet[key].astype(np.int8) if key == "flagged" else sheet[key])
-    for i in range(3 if reasons else 0):
-        texts = np.full(len(frame), "", dtype=object)
-        for row, sentences in reasons.items():
-            texts[row] = sentences[i] if i < len(sentences) else ""
-        add(f"reason_{i + 1}", texts)
-    return scored_frame
+    @classmethod
+    def of(cls, scores: np.ndarray, calibration: np.ndarray) -> RowScores:
+        """Of anomaly scores (n,), against the scores (m,) of normal rows outside training."""
+        scores = _finite(scores)
+        return cls(scores, percentiles(scores, calibration), conformal_p_values(scores, calibration))
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def take(self, rows: np.ndarray) -> RowScores:
+        """Of some rows, by number."""
+        return RowScores(self.score[rows], self.percentile[rows], self.p_value[rows])
+
+    def columns(self, threshold: Threshold) -> dict[str, np.ndarray]:
+        """The columns that a scored file gets: `anomaly_score`, `percentile`, `p_value`, and `flagged` as 0 or 1."""
+        return {
+            "anomaly_score": self.score,
+            "percentile": self.percentile,
+            "p_value": self.p_value,
+            "flagged": threshold.flag(self.score).astype(np.int8),
+        }
 
 
 UNITS = {"rows": None, "seconds": "s", "minutes": "m", "hours": "h", "days": "D"}
@@ -57,8 +60,10 @@ UNITS = {"rows": None, "seconds": "s", "minutes": "m", "hours": "h", "days": "D"
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """Anomaly scores by part. Thresholds are chosen on "validation" rows and reported on "test" rows.
+class ScoredTable:
+    """A table and its anomaly scores. Thresholds are chosen on "validation" rows and reported on "test" rows.
+
+    A threshold is an argument of what needs one: it changes with each drag, and nothing here does.
 
     Attributes
     ----------
@@ -66,23 +71,46 @@ class Evidence:
     scores : (n_rows,) finite anomaly scores; infinite ones, and nan, count as 1e100. Under a context they are
         -log tail probabilities within the row's level, in nats
     level_calibration : what made them of the model's scores, None without a context
+    table : the user's own rows, where they are not the columns of the data set; never to be changed
     """
 
     dataset: Dataset
     scores: np.ndarray
     level_calibration: LevelCalibration | None = None
+    table: pd.DataFrame | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, scores) -> Evidence:
+    def of(cls, dataset: Dataset, scores, table: pd.DataFrame | None = None) -> ScoredTable:
         """From a model's anomaly scores (n_rows,) of all rows, which are calibrated within each level of a context."""
-        scores = np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST)
+        scores = _finite(scores)
         if scores.shape != (len(dataset),):
             raise ValueError(f"scores must be one per row: ({len(dataset)},) expected, {scores.shape} came")
-        scores = np.clip(scores, -HIGHEST, HIGHEST)
         calibration = LevelCalibration.of(dataset, scores)
         if calibration is not None:
             scores = calibration.of_rows(scores, dataset.X)
-        return cls(dataset, scores, calibration)
+        return cls(dataset, scores, calibration, table)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The user's own rows, or the columns of the data set with their label."""
+        if self.table is not None:
+            return self.table
+        frame = pd.DataFrame(self.dataset.X, columns=list(self.dataset.columns))
+        return frame if self.dataset.y is None else frame.assign(label=self.dataset.y)
+
+    @cached_property
+    def row_scores(self) -> RowScores:
+        """Score, percentile among normal validation rows and p-value of each row of the data set."""
+        return RowScores.of(self.scores, self.calibration)
+
+    def flagged(self, threshold: Threshold) -> np.ndarray:
+        """Numbers of the flagged rows, the highest score first."""
+        return self.ranked[: int(threshold.flag(self.scores).sum())]
+
+    @cached_property
+    def ranked(self) -> np.ndarray:
+        """Numbers of all rows, the highest score first; equal scores in their order."""
+        return np.argsort(-self.scores, kind="stable")
 
     def level_notes(self) -> list[str]:
         """Sentences on levels of the context that are judged among the rows of others; none without a context."""
@@ -159,24 +187,7 @@ class Evidence:
         normal = scores if labels is None else scores[labels == 0]
         return normal if len(normal) else scores
 
-    def sheet(self, threshold: Threshold) -> dict[str, np.ndarray]:
-        """Per row of the data set `score`, `percentile` among validation rows, `p_value` (conformal) and `flagged`."""
-        return score_sheet(self.scores, self.calibration, threshold)
 
-
-def score_sheet(scores: np.ndarray, calibration: np.ndarray, threshold: Threshold) -> dict[str, np.ndarray]:
-    """Per row `score`, `percentile` among calibration rows, conformal `p_value` and `flagged`, each (n,).
-
-    Parameters
-    ----------
-    scores : (n,) anomaly scores
-    calibration : (m,) anomaly scores of normal rows outside training
-    threshold : from which score on rows are flagged
-    """
-    scores = np.clip(np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST), -HIGHEST, HIGHEST)
-    return {
-        "score": scores,
-        "percentile": percentiles(scores, calibration),
-        "p_value": conformal_p_values(scores, calibration),
-        "flagged": threshold.flag(scores),
-    }
+def _finite(scores) -> np.ndarray:
+    """Infinite scores, and nan, as 1e100."""
+    return np.clip(np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST), -HIGHEST, HIGHEST)
