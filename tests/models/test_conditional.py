@@ -65,7 +65,7 @@ def test_the_catalog_conditions_what_can_be_conditioned(moons):
 def test_class_conditional_samples_are_of_their_class(moons, flow):
     """Generation with a chosen attribute: at least 90 % of the draws of a class are nearest to that class."""
     for level in (0, 1):
-        drawn = views.samples(flow, moons, n=500, level=level)["samples"]
+        drawn = views.samples(flow, moons, n=500, level=level).samples
         by_class = moons.density.base.class_log_density(drawn[:, :2])
         assert (by_class.argmax(1) == level).mean() >= 0.9
         assert (drawn[:, 2] == level).all()
@@ -84,13 +84,13 @@ def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
     assert frame["latent"].shape[1] == 2 and "density" in frame
     assert views.rows(flow, moons, n=50)["latent"].shape[1] == 2
     found = views.gap(flow, moons)
-    assert -0.01 < found["gap"] < 0.25
+    assert -0.01 < found.nats < 0.25
     bill = views.receipt(flow, moons, row=3)
     assert abs(bill["difference"]) < 1e-4
     way = views.layers(flow, moons, n_points=300, level=1)
-    assert way["points"].shape[2] == 2 and way["grid"].shape[-1] == 2
-    assert (moons.X[way["rows"], 2] == 1).all()
-    assert "grid" not in views.layers(flow, moons, n_points=300)
+    assert way.points.shape[2] == 2 and way.grid.shape[-1] == 2
+    assert (moons.X[way.rows, 2] == 1).all()
+    assert views.layers(flow, moons, n_points=300).grid is None
     line = views.profile(flow, moons, start=(0.0, 0.0), end=(1.0, 0.5), level=0)
     assert line["points"].shape[1] == 2 and "true_log_density" in line
 

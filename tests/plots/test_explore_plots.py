@@ -11,6 +11,7 @@ from flowlab.plots import samples as samples_plots
 from flowlab.toys.contaminated import Clump1D
 from flowlab.toys.dataset import make_toy
 from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian
+from flowlab.views.samples import Samples
 
 DATA = make_toy(Banana(), 600)
 KERNEL = KDE().fit(DATA.X)
@@ -96,7 +97,7 @@ def test_samples_and_data_differ_in_more_than_colour(side_by_side):
     data, samples, line = fig.data
     assert data.marker.symbol != samples.marker.symbol and data.marker.color != samples.marker.color
     assert len(samples.x) == 100
-    assert (line.x[0], line.y[0]) == pytest.approx(tuple(drawn["points"][3]))
+    assert (line.x[0], line.y[0]) == pytest.approx(tuple(drawn.points[3]))
     assert (samples.xaxis == "x2") == side_by_side
 
 
@@ -155,10 +156,8 @@ def test_one_layer_opened():
 
 
 def test_nothing_to_show_is_still_a_figure_with_axes():
-    empty = {
-        "points": np.empty((0, 2)),
-        "data": np.empty((0, 2)),
-    }
+    nowhere = np.empty((0, 2))
+    empty = Samples(nowhere, np.empty(0), nowhere, nowhere)
     for fig in (
         samples_plots.samples_scatter(empty),
         latent.norm_histogram(np.empty(0), 2),

@@ -100,8 +100,8 @@ FLOWS = (
 
 def test_a_perfect_model_is_no_nats_above_the_truth():
     measured = views.gap(EXACT, BANANA)
-    assert measured["n"] == 20_000
-    assert measured["gap"] == 0 and measured["gap_error"] == 0
+    assert measured.n == 20_000
+    assert measured.nats == 0 and measured.error == 0
     grid = views.density_grid(EXACT, BANANA, n=100)
     np.testing.assert_array_equal(grid["difference"], 0)
     assert grid["mass"] == pytest.approx(1, abs=0.03)
@@ -115,8 +115,8 @@ def test_the_gap_is_the_divergence():
     scale = 2 * wrong.scale_.mean()
     expected = 2 * np.log(scale) + 1 / scale**2 - 1
     measured = views.gap(wrong, data)
-    assert measured["gap"] == pytest.approx(expected, abs=4 * measured["gap_error"] + 0.01)
-    assert 0 < measured["gap_error"] < 0.02
+    assert measured.nats == pytest.approx(expected, abs=4 * measured.error + 0.01)
+    assert 0 < measured.error < 0.02
 
 
 def test_contours_hold_the_mass_they_promise():
@@ -183,8 +183,8 @@ def test_a_profile_is_the_density_on_the_segment():
 def test_the_grid_stretches_as_the_log_determinants_say():
     """The area of a small cell after the last layer against its area before the first: crossing lines agree on it."""
     way = views.layers(EXACT, BANANA, n_lines=41)
-    upright, level = way["grid"][:, :41], way["grid"][:, 41:]
-    assert way["grid_log_det"].sum(axis=0) == pytest.approx(np.log(2 / 0.3), abs=1e-5)
+    upright, level = way.grid[:, :41], way.grid[:, 41:]
+    assert way.grid_log_det.sum(axis=0) == pytest.approx(np.log(2 / 0.3), abs=1e-5)
     i, j = 20, 30
     area = []
     for up, flat in zip(upright[[0, -1]].astype(float), level[[0, -1]].astype(float)):
@@ -243,16 +243,16 @@ def test_the_scale_and_shift_of_a_receipt_reproduce_the_next_position(flows, nam
 def test_the_way_through_the_layers_ends_in_latent_space(flows, name):
     model, data = flows[name]
     way = views.layers(model, data, n_points=50)
-    assert way["points"].shape == (len(way["log_det"]) + 1, len(way["rows"]), 2)
-    latent = model.transform(data.X[way["rows"]])
-    np.testing.assert_allclose(way["log_det"], model.log_det_path(data.X[way["rows"]]), atol=1e-4)
+    assert way.points.shape == (len(way.log_det) + 1, len(way.rows), 2)
+    latent = model.transform(data.X[way.rows])
+    np.testing.assert_allclose(way.log_det, model.log_det_path(data.X[way.rows]), atol=1e-4)
     if data.n_features == 2:
-        np.testing.assert_allclose(way["points"][-1], latent, atol=1e-4)
-        assert way["grid"].shape[:2] == (len(way["points"]), 26)
-        assert way["grid_log_det"].shape == (len(way["log_det"]), *way["grid"].shape[1:3])
+        np.testing.assert_allclose(way.points[-1], latent, atol=1e-4)
+        assert way.grid.shape[:2] == (len(way.points), 26)
+        assert way.grid_log_det.shape == (len(way.log_det), *way.grid.shape[1:3])
     if data.n_features > 2:
         pair = views.layers(model, data, n_points=50, columns=(3, 1))
-        np.testing.assert_allclose(pair["points"][-1], latent[:, [3, 1]], atol=1e-4)
+        np.testing.assert_allclose(pair.points[-1], latent[:, [3, 1]], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -324,22 +324,22 @@ def test_samples_know_their_nearest_training_row():
     model = KDE().fit(BANANA.part("train"))
     drawn = views.samples(model, BANANA, n=200, seed=3, nearest=7)
     train = BANANA.rows("train")
-    distances = np.linalg.norm((BANANA.X[train] - drawn["samples"][7]) / BANANA.X[train].std(axis=0), axis=1)
-    assert drawn["nearest_row"] == train[distances.argmin()]
-    assert drawn["nearest_distance"] == pytest.approx(distances.min())
-    np.testing.assert_array_equal(drawn["samples"], views.samples(model, BANANA, n=200, seed=3)["samples"])
-    assert not np.array_equal(drawn["samples"], views.samples(model, BANANA, n=200, seed=4)["samples"])
-    still = views.samples(EXACT, BANANA, n=10, temperature=0.0)["samples"]
+    distances = np.linalg.norm((BANANA.X[train] - drawn.samples[7]) / BANANA.X[train].std(axis=0), axis=1)
+    assert drawn.nearest_row == train[distances.argmin()]
+    assert drawn.nearest_distance == pytest.approx(distances.min())
+    np.testing.assert_array_equal(drawn.samples, views.samples(model, BANANA, n=200, seed=3).samples)
+    assert not np.array_equal(drawn.samples, views.samples(model, BANANA, n=200, seed=4).samples)
+    still = views.samples(EXACT, BANANA, n=10, temperature=0.0).samples
     np.testing.assert_allclose(still, np.tile([0, -0.7], (10, 1)))
 
 
 def test_margins_of_equal_samples_agree():
     same = views.marginals(EXACT, BANANA)
     other = views.marginals(Gaussian().fit(BANANA.X), BANANA)
-    assert np.all(same["distance"] < 0.04)
-    assert other["distance"].max() > 0.08
-    widths = np.diff(same["edges"], axis=1)
-    np.testing.assert_allclose((same["data"] * widths).sum(axis=1), 1, atol=0.01)
+    assert np.all(same.distance < 0.04)
+    assert other.distance.max() > 0.08
+    widths = np.diff(same.edges, axis=1)
+    np.testing.assert_allclose((same.data * widths).sum(axis=1), 1, atol=0.01)
 
 
 def test_stages():
