@@ -86,7 +86,7 @@ def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
     found = views.gap(flow, moons)
     assert -0.01 < found.nats < 0.25
     bill = views.receipt(flow, moons, row=3)
-    assert abs(bill["difference"]) < 1e-4
+    assert abs(bill.difference) < 1e-4
     way = views.layers(flow, moons, n_points=300, level=1)
     assert way.points.shape[2] == 2 and way.grid.shape[-1] == 2
     assert (moons.X[way.rows, 2] == 1).all()

@@ -107,7 +107,7 @@ def test_the_bars_of_a_receipt_end_in_the_log_density():
     bars = fig.data[0]
     assert list(bars.x) == ["scaling", "layer 1", "layer 2", "layer 3", "base"]
     ends = np.asarray(bars.base, float) + np.asarray(bars.y, float)
-    np.testing.assert_allclose(ends, bill["running"])
+    np.testing.assert_allclose(ends, bill.running)
     np.testing.assert_allclose(np.asarray(bars.base, float)[1:], ends[:-1])
     assert ends[-1] == pytest.approx(FLOW.score_samples(DATA.X[7:8])[0], abs=1e-4)
     assert bars.marker.line.width[2] == 2
@@ -146,13 +146,13 @@ def test_margins_and_latent_checks():
 
 def test_one_layer_opened():
     arrays = views.coupling(FLOW, DATA, layer=2, n=100)
-    kept, moved = (int(np.flatnonzero(arrays["moved"][1] == flag)[0]) for flag in (False, True))
-    fig = coupling.scale_and_shift(arrays, kept, moved, row=int(arrays["rows"][3]))
-    np.testing.assert_allclose(fig.data[0].y, arrays["log_scale"][:, moved])
+    kept, moved = (int(np.flatnonzero(arrays.moved[1] == flag)[0]) for flag in (False, True))
+    fig = coupling.scale_and_shift(arrays, kept, moved, row=int(arrays.rows[3]))
+    np.testing.assert_allclose(fig.data[0].y, arrays.log_scale[:, moved])
     assert fig.data[0].marker.symbol != fig.data[1].marker.symbol
-    assert fig.layout.shapes[0].x0 == pytest.approx(arrays["before"][3, kept])
-    masks = coupling.moved_features(arrays["moved"], layer=2)
-    np.testing.assert_array_equal(np.asarray(masks.data[0].z, bool), arrays["moved"])
+    assert fig.layout.shapes[0].x0 == pytest.approx(arrays.before[3, kept])
+    masks = coupling.moved_features(arrays.moved, layer=2)
+    np.testing.assert_array_equal(np.asarray(masks.data[0].z, bool), arrays.moved)
 
 
 def test_nothing_to_show_is_still_a_figure_with_axes():

@@ -195,12 +195,12 @@ def test_the_grid_stretches_as_the_log_determinants_say():
 
 def test_a_receipt_with_a_known_answer():
     bill = views.receipt(EXACT, BANANA, (1.0, 0.3))
-    assert bill["scaling"] == pytest.approx(-np.log(2), abs=1e-6)
-    np.testing.assert_allclose(bill["log_det"], [0, np.log(2 / 0.3)])
-    np.testing.assert_allclose(bill["position"][-1], [1, 1])
-    assert bill["base"] == pytest.approx(-1 - np.log(2 * np.pi))
-    assert bill["difference"] == pytest.approx(0, abs=1e-6)
-    np.testing.assert_allclose(np.diff(bill["running"]), [*bill["log_det"], bill["base"]])
+    assert bill.scaling == pytest.approx(-np.log(2), abs=1e-6)
+    np.testing.assert_allclose(bill.log_det, [0, np.log(2 / 0.3)])
+    np.testing.assert_allclose(bill.position[-1], [1, 1])
+    assert bill.base == pytest.approx(-1 - np.log(2 * np.pi))
+    assert bill.difference == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(np.diff(bill.running), [*bill.log_det, bill.base])
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -208,12 +208,12 @@ def test_receipts_add_up(flows, name):
     model, data = flows[name]
     for row in range(25):
         bill = views.receipt(model, data, row)
-        total = bill["scaling"] + bill["log_det"].sum() + bill["base"]
+        total = bill.scaling + bill.log_det.sum() + bill.base
         assert total == pytest.approx(model.score_samples(data.X[row : row + 1])[0], abs=1e-4)
-        assert abs(bill["difference"]) < 1e-4
-        assert bill["running"][-1] == pytest.approx(total)
-    assert bill["typical_row"] in data.rows("train")
-    assert abs(bill["typical_difference"]) < 1e-4
+        assert abs(bill.difference) < 1e-4
+        assert bill.running[-1] == pytest.approx(total)
+    assert bill.typical_row in data.rows("train")
+    assert abs(views.receipt(model, data, bill.typical_row).difference) < 1e-4
 
 
 @pytest.mark.parametrize("name", [n for n, e in catalog.MODELS.items() if issubclass(e.make, FlowModel)])
@@ -227,14 +227,14 @@ def test_receipts_add_up_for_every_flow_of_the_catalog(name):
     total = scaling_log_det(model, points) + log_dets.sum(axis=0) + base
     # Far from the data log p is in the thousands, where single precision holds six digits.
     np.testing.assert_allclose(total, model.score_samples(points), atol=1e-4, rtol=1e-6)
-    assert abs(views.receipt(model, data, tuple(points[0]))["difference"]) < 1e-4
+    assert abs(views.receipt(model, data, tuple(points[0])).difference) < 1e-4
 
 
 @pytest.mark.parametrize("name", ["affine on moons", "shift then scale"])
 def test_the_scale_and_shift_of_a_receipt_reproduce_the_next_position(flows, name):
     model, data = flows[name]
     bill = views.receipt(model, data, 11)
-    for before, after, s, t in zip(bill["position"], bill["position"][1:], bill["log_scale"], bill["shift"]):
+    for before, after, s, t in zip(bill.position, bill.position[1:], bill.log_scale, bill.shift):
         made = (before + t) * np.exp(s) if name == "shift then scale" else before * np.exp(s) + t
         np.testing.assert_allclose(made, after, atol=1e-5)
 
@@ -260,19 +260,19 @@ def test_jacobians_have_the_determinants_that_layers_report(flows, name):
     model, data = flows[name]
     for layer in (0, 1, len(model.log_det_path(data.X[:1]))):
         found = views.jacobian(model, data, 3, layer)
-        assert found["log_det"] == pytest.approx(found["reported"], abs=1e-6)
-        assert found["matrix"].shape == (data.n_features, data.n_features)
+        assert found.log_det == pytest.approx(found.reported, abs=1e-6)
+        assert found.matrix.shape == (data.n_features, data.n_features)
 
 
 def test_couplings_are_triangular_and_keep_what_they_read(flows):
     model, data = flows["affine on moons"]
     arrays = views.coupling(model, data, layer=2, n=200)
-    assert arrays["moved"].sum(axis=1).tolist() == [1] * 4 and arrays["moved"].any(axis=0).all()
-    kept, moved = (int(np.flatnonzero(arrays["moved"][1] == flag)[0]) for flag in (False, True))
-    np.testing.assert_allclose(arrays["before"][:, kept], arrays["after"][:, kept])
-    s, t = arrays["log_scale"][:, moved], arrays["shift"][:, moved]
-    np.testing.assert_allclose(arrays["before"][:, moved] * np.exp(s) + t, arrays["after"][:, moved], atol=1e-5)
-    matrix = views.jacobian(model, data, 5, 2)["matrix"]
+    assert arrays.moved.sum(axis=1).tolist() == [1] * 4 and arrays.moved.any(axis=0).all()
+    kept, moved = (int(np.flatnonzero(arrays.moved[1] == flag)[0]) for flag in (False, True))
+    np.testing.assert_allclose(arrays.before[:, kept], arrays.after[:, kept])
+    s, t = arrays.log_scale[:, moved], arrays.shift[:, moved]
+    np.testing.assert_allclose(arrays.before[:, moved] * np.exp(s) + t, arrays.after[:, moved], atol=1e-5)
+    matrix = views.jacobian(model, data, 5, 2).matrix
     assert matrix[kept, kept] == pytest.approx(1, abs=1e-3) and matrix[kept, moved] == pytest.approx(0, abs=1e-3)
     with pytest.raises(ValueError, match="layer must be a whole number from 1 to 4, not 5"):
         views.coupling(model, data, layer=5)

@@ -37,7 +37,7 @@ def layers(scene: Scene) -> None:
         choice = layers_view(
             path,
             f"explore.layers.{scene.run.run_id}.{columns}.{level}",
-            names=[_changes(scene, moved) for moved in scene.view(views.masks)["transformed"]],
+            names=[_changes(scene, moved) for moved in scene.view(views.masks).transformed],
             axes=tuple(f"{name} (scaled)" for name in names),
             latent_axes=("latent 1", "latent 2"),
             color=path.labels if labelled else angle_color(path.points[0]),
