@@ -82,7 +82,7 @@ def test_the_plane_shows_one_level_or_all_of_them(moons, flow, level):
 def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
     frame = views.frame(flow, moons)
     assert frame["latent"].shape[1] == 2 and "density" in frame
-    assert views.rows(flow, moons, n=50)["latent"].shape[1] == 2
+    assert views.rows(flow, moons, n=50).latent.shape[1] == 2
     found = views.gap(flow, moons)
     assert -0.01 < found.nats < 0.25
     bill = views.receipt(flow, moons, row=3)
@@ -106,11 +106,11 @@ def test_the_trust_badge_measures_a_conditioned_flow_at_its_commonest_level(moon
 
 def test_a_way_between_classes_ends_at_both_rows(moons, flow):
     start, end = (int(np.flatnonzero(moons.X[:, 2] == level)[0]) for level in (0, 1))
-    ways = views.latent_ways(flow, moons, start, end)
-    for name in ("latent", "straight"):
-        np.testing.assert_allclose(ways[f"{name}_x"][[0, -1]], moons.X[[start, end]], atol=1e-5)
+    ways = views.latent_paths(flow, moons, start, end)
+    for path in (ways.latent, ways.straight):
+        np.testing.assert_allclose(path.x[[0, -1]], moons.X[[start, end]], atol=1e-5)
     at = views.latent_point(flow, moons, row=end)
-    assert len(at["z"]) == 2 and np.allclose(at["x"], moons.X[end], atol=1e-5)
+    assert len(at.z) == 2 and np.allclose(at.x, moons.X[end], atol=1e-5)
 
 
 def test_models_without_conditions_read_the_context_as_a_number(moons):

@@ -136,9 +136,10 @@ def test_margins_and_latent_checks():
     assert [trace.name for trace in fig.data] == ["data", "samples"]
     assert fig.layout.yaxis.title.text == "density (per unit of x2)"
     pair = views.rows(FLOW, DATA, n=300)
-    lines = latent.quantile_lines(pair)
+    lines = latent.quantile_lines(pair.latent)
     assert [trace.name for trace in lines.data] == ["standard normal", "z1", "z2"]
-    norms = latent.norm_histogram(pair["norm"], 2)
+    assert lines.data[1].y[49] == pytest.approx(np.median(pair.latent[:, 0]))
+    norms = latent.norm_histogram(np.linalg.norm(pair.latent, axis=1), 2)
     chi = norms.data[1]
     assert np.trapezoid(chi.y, chi.x) == pytest.approx(1, abs=0.02)
     assert chi.x[np.argmax(chi.y)] == pytest.approx(1, abs=0.05)  # the mode of chi with two degrees
