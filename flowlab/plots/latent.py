@@ -12,9 +12,9 @@ from scipy.special import ndtri
 
 from flowlab.plots import theme
 from flowlab.plots.panels import LOG_RANGE, color_steps, mass_contours, point_size
+from flowlab.views.density import DensityGrid
 from flowlab.views.latent import LatentPaths
 
-Arrays = Mapping[str, np.ndarray]
 Window = tuple[float, float, float, float]
 
 CIRCLES = (0.5, 0.95, 0.997)
@@ -77,7 +77,7 @@ def data_plane(
     axes: tuple[str, str],
     window: Window,
     dark: bool = False,
-    grid: Arrays | None = None,
+    grid: DensityGrid | None = None,
     point: np.ndarray | None = None,
     paths: Mapping[str, np.ndarray] | None = None,
     square: bool = True,
@@ -93,16 +93,17 @@ def data_plane(
     c = theme.colors(dark)
     fig = theme.figure(dark, height, *axes, square=square)
     if grid is not None:
-        finite = grid["log_density"][np.isfinite(grid["log_density"])]
+        log_density = grid.learned.log_density
+        finite = log_density[np.isfinite(log_density)]
         top = float(finite.max()) if len(finite) else 0.0
-        z = np.maximum(np.nan_to_num(grid["log_density"], nan=-1e6, neginf=-1e6), top - LOG_RANGE).astype(np.float32)
+        z = np.maximum(np.nan_to_num(log_density, nan=-1e6, neginf=-1e6), top - LOG_RANGE).astype(np.float32)
         fig.add_trace(
             go.Heatmap(
-                x=grid["x"], y=grid["y"], z=z, colorscale=color_steps(c.sequential), showscale=False,
+                x=grid.x, y=grid.y, z=z, colorscale=color_steps(c.sequential), showscale=False,
                 hovertemplate="%{x:.3g}, %{y:.3g}<br>log p %{z:.3f} nats<extra></extra>",
             )
         )  # fmt: skip
-        fig.add_trace(mass_contours(grid, "log_density", "levels", c.text))
+        fig.add_trace(mass_contours(grid.x, grid.y, log_density, grid.learned.levels, c.text))
     else:
         _add_rows(fig, points, c)
     _add_paths(fig, paths or {}, c)

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from flowlab.plots import theme
 from flowlab.plots.panels import LOG_RANGE, color_steps, on, panels, point_size
+from flowlab.views.density import DensityGrid
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -19,7 +20,7 @@ LONGEST_ARROW = 0.045
 
 def error_beside_density(
     maps: Mapping[str, Arrays],
-    densities: Mapping[str, Arrays],
+    densities: Mapping[str, DensityGrid],
     points: np.ndarray,
     axes: tuple[str, str] = ("x1", "x2"),
     arrows: bool = True,
@@ -37,21 +38,23 @@ def error_beside_density(
     """
     c = theme.colors(dark)
     titles = [f"error of {name}" for name in maps] + [f"log-density of {name}" for name in densities]
-    first = next(iter([*maps.values(), *densities.values()]), None)
-    fig = panels(titles or [""], axes, dark, height, None if first is None else tuple(first["window"]))
+    windows = [tuple(arrays["window"]) for arrays in maps.values()] + [grid.window for grid in densities.values()]
+    fig = panels(titles or [""], axes, dark, height, windows[0] if windows else None)
     scale = color_steps(c.sequential)
     for panel, (name, arrays) in enumerate(maps.items()):
         error = np.log10(np.maximum(arrays["error"], 1e-4))
-        fig.add_trace(_heat(arrays, error, color_steps(c.sequential, reverse=True), name).update(on(panel)))
+        fig.add_trace(
+            _heat(arrays["x"], arrays["y"], error, color_steps(c.sequential, reverse=True), name).update(on(panel))
+        )
         if arrows:
             fig.add_trace(_arrows(arrays, c.text).update(on(panel)))
         lines = arrays["manifold"]
         line = {"color": c.second, "width": 1.2 if np.isnan(lines).any() else 2.5}
         fig.add_trace(go.Scatter(x=lines[:, 0], y=lines[:, 1], mode="lines", line=line, **on(panel), **QUIET))
-    for panel, (name, arrays) in enumerate(densities.items(), start=len(maps)):
-        log_density = arrays["log_density"]
+    for panel, (name, grid) in enumerate(densities.items(), start=len(maps)):
+        log_density = grid.learned.log_density
         floored = np.maximum(log_density, float(np.nanmax(log_density)) - LOG_RANGE)
-        fig.add_trace(_heat(arrays, floored, scale, name).update(on(panel)))
+        fig.add_trace(_heat(grid.x, grid.y, floored, scale, name).update(on(panel)))
     marker = {"color": c.data, "size": point_size(len(points)), "opacity": 0.45}
     for panel in range(len(titles)):
         data = go.Scattergl(x=points[:, 0], y=points[:, 1], mode="markers", marker=marker, **on(panel), **QUIET)
@@ -92,10 +95,10 @@ def codes(
     return fig
 
 
-def _heat(arrays: Arrays, z: np.ndarray, scale: list, name: str) -> go.Heatmap:
+def _heat(x: np.ndarray, y: np.ndarray, z: np.ndarray, scale: list, name: str) -> go.Heatmap:
     return go.Heatmap(
-        x=arrays["x"],
-        y=arrays["y"],
+        x=x,
+        y=y,
         z=z.astype(np.float32),
         colorscale=scale,
         showscale=False,

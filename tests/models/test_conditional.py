@@ -74,9 +74,9 @@ def test_class_conditional_samples_are_of_their_class(moons, flow):
 @pytest.mark.parametrize("level", [-1, 0, 1])
 def test_the_plane_shows_one_level_or_all_of_them(moons, flow, level):
     grid = views.density_grid(flow, moons, n=100, level=level)
-    assert grid["mass"] == pytest.approx(1.0, abs=0.05)
-    assert grid["true_mass"] == pytest.approx(1.0, abs=0.01)
-    assert np.abs(grid["difference"]).mean() < 0.3 * np.exp(grid["true_log_density"]).mean()
+    assert grid.learned.mass == pytest.approx(1.0, abs=0.05)
+    assert grid.true.mass == pytest.approx(1.0, abs=0.01)
+    assert np.abs(grid.difference).mean() < 0.3 * np.exp(grid.true.log_density).mean()
 
 
 def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
@@ -92,7 +92,7 @@ def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
     assert (moons.X[way.rows, 2] == 1).all()
     assert views.layers(flow, moons, n_points=300).grid is None
     line = views.profile(flow, moons, start=(0.0, 0.0), end=(1.0, 0.5), level=0)
-    assert line["points"].shape[1] == 2 and "true_log_density" in line
+    assert line.points.shape[1] == 2 and line.true_log_density is not None
 
 
 def test_the_trust_badge_measures_a_conditioned_flow_at_its_commonest_level(moons):

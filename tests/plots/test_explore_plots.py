@@ -1,5 +1,7 @@
 """Pictures of the Explore page say what the arrays say, in both themes, and survive having nothing to show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,13 +13,14 @@ from flowlab.plots import samples as samples_plots
 from flowlab.toys.contaminated import Clump1D
 from flowlab.toys.dataset import make_toy
 from flowlab.toys.shapes import Banana, Checkerboard, CorrelatedGaussian
+from flowlab.views.density import Profile
 from flowlab.views.samples import Samples
 
 DATA = make_toy(Banana(), 600)
 KERNEL = KDE().fit(DATA.X)
 FLOW = AffineCouplingFlow(n_layers=3, n_steps=40).fit(DATA.X)
 GRID = views.density_grid(KERNEL, DATA, n=40)
-WITHOUT_TRUTH = {k: v for k, v in GRID.items() if not k.startswith("true") and k != "difference"}
+WITHOUT_TRUTH = replace(GRID, true=None)
 
 
 def heatmaps(fig):
@@ -28,9 +31,9 @@ def heatmaps(fig):
 def test_learned_and_true_density_share_one_scale(dark):
     fig = density.density_panels(GRID, dark=dark)
     learned, true, difference = heatmaps(fig)
-    np.testing.assert_allclose(learned.z, np.exp(GRID["log_density"]), rtol=1e-5, atol=1e-30)
-    np.testing.assert_allclose(true.z, np.exp(GRID["true_log_density"]), rtol=1e-5, atol=1e-30)
-    np.testing.assert_allclose(difference.z, GRID["difference"], rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(learned.z, np.exp(GRID.learned.log_density), rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(true.z, np.exp(GRID.true.log_density), rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(difference.z, GRID.difference, rtol=1e-4, atol=1e-8)
     assert learned.coloraxis == true.coloraxis == "coloraxis"
     assert difference.zmin == -difference.zmax < 0
     assert difference.colorscale[0][1] == theme.colors(dark).diverging[0]
@@ -59,8 +62,8 @@ def test_contours_lie_at_the_levels():
     """Where the log-density equals a level, the drawn map equals that level's number."""
     fig = density.density_panels(WITHOUT_TRUTH)
     contour = next(trace for trace in fig.data if trace.type == "contour")
-    for level, number in zip(GRID["levels"], (4, 3, 2, 1), strict=True):
-        above = GRID["log_density"] > level
+    for level, number in zip(GRID.learned.levels, (4, 3, 2, 1), strict=True):
+        above = GRID.learned.log_density > level
         assert np.all(np.asarray(contour.z)[above] >= number - 1e-6)
         assert np.all(np.asarray(contour.z)[~above] <= number + 1e-6)
 
@@ -83,7 +86,7 @@ def test_one_feature_gives_curves_with_units():
 
 def test_points_can_be_picked_by_their_row():
     stage = views.stage(DATA)
-    points = {"points": stage.points, "rows": stage.rows, "chosen": int(stage.rows[4])}
+    points = density.PickableRows(stage.points, stage.rows, int(stage.rows[4]))
     fig = density.density_panels(GRID, points=points)
     picked = fig.data[-1]
     np.testing.assert_array_equal(picked.customdata, stage.rows)
@@ -119,7 +122,7 @@ def test_profiles_mark_the_lowest_point():
     line = views.profile(KERNEL, DATA, 0, 1)
     fig = density.profile_curve(line)
     assert [trace.name for trace in fig.data] == ["true", "learned"]
-    assert fig.layout.annotations[0].x == pytest.approx(line["distance"][line["lowest"]])
+    assert fig.layout.annotations[0].x == pytest.approx(line.distance[line.lowest])
     assert "nats" in fig.layout.yaxis.title.text
 
 
@@ -162,6 +165,6 @@ def test_nothing_to_show_is_still_a_figure_with_axes():
     for fig in (
         samples_plots.samples_scatter(empty),
         latent.norm_histogram(np.empty(0), 2),
-        density.profile_curve({"distance": np.empty(0), "log_density": np.empty(0), "lowest": np.array(0)}),
+        density.profile_curve(Profile(nowhere, np.empty(0), np.empty(0), None, 0)),
     ):
         assert fig.layout.xaxis.title.text

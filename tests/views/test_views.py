@@ -103,8 +103,8 @@ def test_a_perfect_model_is_no_nats_above_the_truth():
     assert measured.n == 20_000
     assert measured.nats == 0 and measured.error == 0
     grid = views.density_grid(EXACT, BANANA, n=100)
-    np.testing.assert_array_equal(grid["difference"], 0)
-    assert grid["mass"] == pytest.approx(1, abs=0.03)
+    np.testing.assert_array_equal(grid.difference, 0)
+    assert grid.learned.mass == pytest.approx(1, abs=0.03)
 
 
 def test_the_gap_is_the_divergence():
@@ -124,35 +124,35 @@ def test_contours_hold_the_mass_they_promise():
     grid = views.density_grid(Gaussian().fit(gaussian.X), gaussian, n=200)
     # The contour of a standard normal that holds a share m lies at log p = log p(0) + log(1 - m).
     expected = -np.log(2 * np.pi) + np.log(1 - np.array(views.MASSES))
-    np.testing.assert_allclose(grid["true_levels"], expected, atol=0.05)
-    np.testing.assert_allclose(grid["levels"], grid["true_levels"], atol=0.15)
-    inside = grid["true_log_density"] >= grid["true_levels"][0]
-    cell = (grid["x"][1] - grid["x"][0]) ** 2
-    assert np.exp(grid["true_log_density"][inside]).sum() * cell == pytest.approx(0.5, abs=0.01)
+    np.testing.assert_allclose(grid.true.levels, expected, atol=0.05)
+    np.testing.assert_allclose(grid.learned.levels, grid.true.levels, atol=0.15)
+    inside = grid.true.log_density >= grid.true.levels[0]
+    cell = (grid.x[1] - grid.x[0]) ** 2
+    assert np.exp(grid.true.log_density[inside]).sum() * cell == pytest.approx(0.5, abs=0.01)
 
 
 def test_the_grid_shows_the_model_where_it_says():
     grid = views.density_grid(EXACT, BANANA, n=60, window=(-1.0, 1.0, -2.0, 2.0))
-    assert grid["log_density"].shape == (60, 60)
-    here = np.array([[grid["x"][7], grid["y"][33]]])
-    assert grid["log_density"][33, 7] == pytest.approx(EXACT.score_samples(here)[0])
+    assert grid.learned.log_density.shape == (60, 60)
+    here = np.array([[grid.x[7], grid.y[33]]])
+    assert grid.learned.log_density[33, 7] == pytest.approx(EXACT.score_samples(here)[0])
     assert views.density_grid(EXACT, BANANA, n=10_000).x.shape == (400,)
 
 
 def test_densities_of_one_feature_are_curves():
     data = make_toy(Clump1D(), 2000)
     grid = views.density_grid(KDE().fit(data.X), data, n=300)
-    assert grid["log_density"].shape == grid["true_log_density"].shape == (300,)
-    assert grid["mass"] == pytest.approx(1, abs=0.02) and grid["true_mass"] == pytest.approx(1, abs=0.02)
+    assert grid.learned.log_density.shape == grid.true.log_density.shape == (300,)
+    assert grid.learned.mass == pytest.approx(1, abs=0.02) and grid.true.mass == pytest.approx(1, abs=0.02)
     assert views.frame(KDE().fit(data.X), data)["density"].shape == (64, 64)
 
 
 def test_outside_the_support_the_truth_is_minus_infinity():
     data = make_toy(Checkerboard(), 2000)
     grid = views.density_grid(KDE().fit(data.X), data, n=50)
-    assert np.isneginf(grid["true_log_density"]).any() and np.all(np.isfinite(grid["difference"]))
-    assert grid["true_mass"] == pytest.approx(1, abs=0.05)
-    assert np.all(np.isfinite(grid["true_levels"]))
+    assert np.isneginf(grid.true.log_density).any() and np.all(np.isfinite(grid.difference))
+    assert grid.true.mass == pytest.approx(1, abs=0.05)
+    assert np.all(np.isfinite(grid.true.levels))
 
 
 def test_a_slice_is_the_conditional_density():
@@ -160,24 +160,24 @@ def test_a_slice_is_the_conditional_density():
     data = make_toy(CorrelatedGaussian(n_features=4, correlation=0.6), 4000)
     model = Gaussian().fit(data.X)
     cut = views.density_slice(model, data, row=5, columns=(0, 3), n=120)
-    cell = (cut["x"][1] - cut["x"][0]) * (cut["y"][1] - cut["y"][0])
-    assert np.exp(cut["log_conditional"]).sum() * cell == pytest.approx(1)
+    cell = (cut.x[1] - cut.x[0]) * (cut.y[1] - cut.y[0])
+    assert np.exp(cut.log_conditional).sum() * cell == pytest.approx(1)
     covariance = np.cov(data.X.T)
     rest, pair = [1, 2], [0, 3]
     gain = covariance[np.ix_(pair, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
     mean = data.X.mean(axis=0)[pair] + gain @ (data.X[5, rest] - data.X.mean(axis=0)[rest])
-    weights = np.exp(cut["log_conditional"]) * cell
-    assert (weights.sum(axis=0) @ cut["x"], weights.sum(axis=1) @ cut["y"]) == pytest.approx(tuple(mean), abs=0.05)
-    np.testing.assert_array_equal(cut["point"], data.X[5, [0, 3]])
+    weights = np.exp(cut.log_conditional) * cell
+    assert (weights.sum(axis=0) @ cut.x, weights.sum(axis=1) @ cut.y) == pytest.approx(tuple(mean), abs=0.05)
+    np.testing.assert_array_equal(cut.point, data.X[5, [0, 3]])
 
 
 def test_a_profile_is_the_density_on_the_segment():
     line = views.profile(EXACT, BANANA, (-1.0, 0.0), (1.0, 0.0), n=101)
-    assert line["distance"][-1] == pytest.approx(2)
-    np.testing.assert_allclose(line["log_density"], line["true_log_density"])
-    assert line["log_density"][line["lowest"]] == line["log_density"].min()
+    assert line.distance[-1] == pytest.approx(2)
+    np.testing.assert_allclose(line.log_density, line.true_log_density)
+    assert line.log_density[line.lowest] == line.log_density.min()
     between = views.profile(EXACT, BANANA, 3, 4)
-    np.testing.assert_allclose(between["points"][[0, -1]], BANANA.X[[3, 4]])
+    np.testing.assert_allclose(between.points[[0, -1]], BANANA.X[[3, 4]])
 
 
 def test_the_grid_stretches_as_the_log_determinants_say():

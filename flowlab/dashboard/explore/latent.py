@@ -87,7 +87,7 @@ MOVED = ("move1", "move2")
 
 
 def latent(scene: Scene) -> None:
-    """Points, an editable latent point, or ways between two rows: a second choice, which stands in the link."""
+    """Points, an editable latent point, or paths between two rows: a second choice, which stands in the link."""
     play = segmented("Latent", list(CHOICES), "play", CHOICES[0])
     {"Points": rows, "Move z": move, "Between two rows": between}[play](scene)
 
@@ -230,7 +230,7 @@ def _axis_names(axes: tuple[int, ...]) -> tuple[str, str]:
 
 
 def _on_plane(Z: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """(n, 2) where latent points of a way or one point are drawn; a single latent axis lies level."""
+    """(n, 2) where latent points of a path or one point are drawn; a single latent axis lies level."""
     return Z[:, list(axes)] if len(axes) > 1 else np.column_stack([Z[:, 0], np.zeros(len(Z))])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -68,11 +70,10 @@ def _picker(scene: Scene, row: int) -> None:
     if scene.conditioned:
         level = int(scene.dataset.X[row, scene.dataset.context])
     grid = scene.view(views.density_grid, n=64, level=level)
-    alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     stage = scene.stage
     here = np.append(stage.rows, row), np.vstack([stage.points, scene.dataset.X[row, scene.columns]])
-    points = {"rows": here[0], "points": here[1], "chosen": row}
-    fig = plots.density_panels(alone, "density", scene.dark, False, points, stage.axes, height=340)
+    points = plots.PickableRows(here[1], here[0], row)
+    fig = plots.density_panels(replace(grid, true=None), "density", scene.dark, False, points, stage.axes, height=340)
     fig.update_layout(coloraxis_showscale=False)
     key = state.widget_key(PAGE, "picker")
     st.plotly_chart(fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key))
