@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,8 +11,7 @@ from flowlab.formatting import fixed
 from flowlab.plots import theme
 from flowlab.plots.panels import color_steps, colorbar
 from flowlab.plots.table import label
-
-Arrays = Mapping[str, np.ndarray]
+from flowlab.views.coupling import CouplingLayer, Jacobian, MadeMasks
 
 MOST_NUMBERS = 6
 """Most features whose cells hold their numbers."""
@@ -26,19 +25,18 @@ FEW_TICKS = 9
 """Ticks at most where features are more than that."""
 
 
-def jacobian_panels(arrays: Arrays, names: Sequence[str], dark: bool = False, height: int = 340) -> go.Figure:
+def jacobian_panels(jacobian: Jacobian, names: Sequence[str], dark: bool = False, height: int = 340) -> go.Figure:
     """A layer's Jacobian in the columns' own order; beside it, where it is triangular in another, in that order.
 
-    `arrays` as from `views.jacobian`, `names` of the features. In the ordered panel the diagonal is outlined, whose
-    product is the determinant, and the part that is zero by the layer's form is framed by dots.
+    `names` are those of the features. In the ordered panel the diagonal is outlined, whose product is the determinant,
+    and the part that is zero by the layer's form is framed by dots.
     """
-    matrix, after, before = arrays["matrix"], arrays["after"], arrays["before"]
+    matrix, form = jacobian.matrix, jacobian.form
     own = np.arange(len(matrix))
     pictures = [(own, own, "in the columns' own order")]
-    if len(after) > 1:
-        kept = int(arrays["n_kept"])
-        title = "kept features first, then the moved" if kept > 0 else "in the order the layer reads them"
-        pictures.append((after, before, title))
+    if len(form.after) > 1:
+        title = "kept features first, then the moved" if form.n_kept > 0 else "in the order the layer reads them"
+        pictures.append((form.after, form.before, title))
     fig = theme.figure(dark, height)
     x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
     reach = float(np.abs(matrix[np.isfinite(matrix)]).max(initial=1e-12))
@@ -60,7 +58,7 @@ def jacobian_panels(arrays: Arrays, names: Sequence[str], dark: bool = False, he
         layout["annotations"].append({**place, "text": title + note})
         fig.add_trace(_heatmap(matrix[np.ix_(rows, columns)], rows, columns, names, reach, number, dark, i == 0))
         if i:
-            layout["shapes"] += _outlines(len(matrix), int(arrays["n_kept"]), str(arrays["kind"]), dark)
+            layout["shapes"] += _outlines(len(matrix), form.n_kept, form.kind, dark)
     fig.update_layout(layout)
     return fig
 
@@ -146,31 +144,31 @@ def _name(names: Sequence[str], j: int) -> str:
 
 
 def scale_and_shift(
-    arrays: Arrays, kept: int, moved: int, dark: bool = False, row: int = -1, height: int = 330
+    layer: CouplingLayer, kept: int, moved: int, dark: bool = False, row: int = -1, height: int = 330
 ) -> go.Figure:
     """Log-scale s and shift t that a layer applies to feature `moved`, against feature `kept`, which it reads.
 
-    `arrays` as from `views.coupling`, with scales and shifts; the number `row` is marked where it is among the rows.
+    `layer` with scales and shifts; the number `row` is marked where it is among the rows.
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, f"position {kept + 1} before the layer", "s and t (scaled units)")
-    x = arrays["before"][:, kept]
-    for key, name, color, symbol in (
-        ("log_scale", "s, log-scale", c.model, "circle"),
-        ("shift", "t, shift", c.third, "diamond-open"),
+    x = layer.before[:, kept]
+    for values, name, color, symbol in (
+        (layer.log_scale, "s, log-scale", c.model, "circle"),
+        (layer.shift, "t, shift", c.third, "diamond-open"),
     ):
         fig.add_trace(
             go.Scatter(
                 x=x,
-                y=arrays[key][:, moved],
+                y=values[:, moved],
                 mode="markers",
                 name=name,
-                customdata=arrays["rows"],
+                customdata=layer.rows,
                 marker={"size": 4, "color": color, "symbol": symbol, "opacity": 0.6},
                 hovertemplate=f"row %{{customdata}}<br>{name} %{{y:.4f}}<extra></extra>",
             )
         )
-    here = np.flatnonzero(arrays["rows"] == row)
+    here = np.flatnonzero(layer.rows == row)
     if len(here):
         fig.add_vline(x=float(x[here[0]]), line={"color": c.threshold, "width": 1.5, "dash": "dot"})
     return fig
@@ -207,28 +205,26 @@ def moved_features(moved: np.ndarray, dark: bool = False, layer: int = 0, height
     return fig
 
 
-def made_masks(arrays: Arrays, dark: bool = False, height: int = 300) -> go.Figure:
+def made_masks(made: MadeMasks, dark: bool = False, height: int = 300) -> go.Figure:
     """The masks of a MADE side by side, from the input to their product, which is lower triangular.
 
-    `arrays` as from `views.masks`: a filled cell of row i and column j means that i sees j.
+    A filled cell of row i and column j means that i sees j.
     """
     c = theme.colors(dark)
-    hidden = [name for name in arrays if name.startswith("hidden_")]
-    names = [str(j + 1) for j in arrays["order"]]
-    pictures = [("input", "hidden unit sees column", None, names)]
-    pictures += [(name, f"hidden layer {i + 2} sees layer {i + 1}", None, None) for i, name in enumerate(hidden)]
-    pictures += [
-        ("output", "s and t of column see hidden unit", names, None),
-        ("paths", "product: paths", names, names),
+    names = [str(j + 1) for j in made.order]
+    pictures = [
+        (made.input, "hidden unit sees column", None, names),
+        *((mask, f"hidden layer {i + 2} sees layer {i + 1}", None, None) for i, mask in enumerate(made.hidden)),
+        (made.output, "s and t of column see hidden unit", names, None),
+        (made.paths, "product: paths", names, names),
     ]
     fig = theme.figure(dark, height)
     x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
     gap = 0.05
     width = (1 - gap * (len(pictures) - 1)) / len(pictures)
     layout: dict = {"margin": {"t": 30}, "annotations": []}
-    for i, (name, title, rows, columns) in enumerate(pictures):
-        number, left = str(i + 1) if i else "", i * (width + gap)
-        seen = np.asarray(arrays[name])
+    for i, (seen, title, rows, columns) in enumerate(pictures):
+        number, left, is_last = str(i + 1) if i else "", i * (width + gap), i == len(pictures) - 1
         heights = [str(k + 1) for k in range(len(seen))] if rows is None else rows
         widths = [str(k + 1) for k in range(seen.shape[1])] if columns is None else columns
         layout[f"xaxis{number}"] = {
@@ -240,7 +236,7 @@ def made_masks(arrays: Arrays, dark: bool = False, height: int = 300) -> go.Figu
         layout[f"yaxis{number}"] = {**y_style, "anchor": f"x{number}", "type": "category", "autorange": "reversed"}
         place = {"x": left, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         layout["annotations"].append({**place, "text": title, "showarrow": False, "font": {"size": 12}})
-        few = name == "paths" and len(seen) <= 5
+        few = is_last and len(seen) <= 5
         fig.add_trace(
             go.Heatmap(
                 x=widths,
@@ -249,7 +245,7 @@ def made_masks(arrays: Arrays, dark: bool = False, height: int = 300) -> go.Figu
                 customdata=seen.astype(float),
                 zmin=0,
                 zmax=1,
-                colorscale=[[0, theme.translucent(c.data, 0.12)], [1, c.second if name == "paths" else c.model]],
+                colorscale=[[0, theme.translucent(c.data, 0.12)], [1, c.second if is_last else c.model]],
                 showscale=False,
                 xgap=int(max(seen.shape) <= 32),
                 ygap=int(max(seen.shape) <= 32),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,20 +10,35 @@ import plotly.graph_objects as go
 from flowlab.formatting import fixed
 from flowlab.plots import theme
 from flowlab.plots.panels import LOG_RANGE, color_steps, colorbar, common_scale, drawn, mass_contours, on, panels
-
-Arrays = Mapping[str, np.ndarray]
+from flowlab.views.density import DensityGrid, DensitySlice, Profile
 
 QUANTITIES = {"density": "density", "log_density": "log-density (nats)", "energy": "energy (nats)"}
 """What a density picture can show, and the title of its scale; energy is minus the log-density."""
 PANEL_HEIGHT = 400
 
 
+@dataclass(frozen=True, eq=False)
+class PickableRows:
+    """Rows to click on a picture of the plane.
+
+    Attributes
+    ----------
+    points : (m, 2) their positions
+    rows : (m,) their numbers
+    chosen : number of the row that is marked, -1 for none
+    """
+
+    points: np.ndarray
+    rows: np.ndarray
+    chosen: int = -1
+
+
 def density_panels(
-    grid: Arrays,
+    grid: DensityGrid,
     quantity: str = "density",
     dark: bool = False,
     contours: bool = True,
-    points: Arrays | None = None,
+    points: PickableRows | None = None,
     axes: tuple[str, str] = ("x1", "x2"),
     height: int = PANEL_HEIGHT,
 ) -> go.Figure:
@@ -34,8 +49,7 @@ def density_panels(
     grid : from `views.density_grid`
     quantity : a key of QUANTITIES; learned and true share one colour scale
     contours : around 50, 80, 95 and 99 % of the probability
-    points : "points" (m, 2), "rows" (m,) and "chosen" (a row or -1), drawn on the learned density; they can be clicked,
-        their row being the trace's customdata
+    points : drawn on the learned density; they can be clicked, their row being the trace's customdata
 
     Raises
     ------
@@ -44,29 +58,27 @@ def density_panels(
     """
     if quantity not in QUANTITIES:
         raise ValueError(f"quantity must be one of {', '.join(QUANTITIES)}, not {quantity!r}")
-    if grid["log_density"].ndim == 1:
+    if grid.y is None:
         return density_curves(grid, quantity, dark, axes, height)
     c = theme.colors(dark)
-    has_truth = "true_log_density" in grid
+    has_truth = grid.true is not None
     titles = ["learned", "true", "learned − true"] if has_truth else [""]
-    fig = panels(titles, axes, dark, height, tuple(grid["window"]))
+    fig = panels(titles, axes, dark, height, grid.window)
     low, high = common_scale(grid, quantity)
-    names = ["log_density", "true_log_density"][: 1 + has_truth]
-    for i, name in enumerate(names):
+    maps = [(grid.learned, c.text)] + ([] if grid.true is None else [(grid.true, c.truth)])
+    for i, (density, color) in enumerate(maps):
         fig.add_trace(
             go.Heatmap(
-                x=grid["x"],
-                y=grid["y"],
-                z=drawn(grid[name], quantity, high if quantity != "energy" else -low),
+                x=grid.x,
+                y=grid.y,
+                z=drawn(density.log_density, quantity, high if quantity != "energy" else -low),
                 coloraxis="coloraxis",
                 hovertemplate=f"%{{x:.3g}}, %{{y:.3g}}<br>{QUANTITIES[quantity]} %{{z:.4g}}<extra>{titles[i]}</extra>",
                 **on(i),
             )
         )
         if contours:
-            level_name = "levels" if name == "log_density" else "true_levels"
-            color = c.text if name == "log_density" else c.truth
-            fig.add_trace(mass_contours(grid, name, level_name, color, i))
+            fig.add_trace(mass_contours(grid.x, grid.y, density.log_density, density.levels, color, i))
     fig.update_layout(
         coloraxis={
             "colorscale": color_steps(c.sequential, reverse=quantity == "energy"),
@@ -75,15 +87,15 @@ def density_panels(
             "colorbar": colorbar(QUANTITIES[quantity], 0.33, 0.4) if has_truth else colorbar(QUANTITIES[quantity]),
         }
     )
-    if has_truth:
-        fig.add_trace(_difference(grid, dark))
+    if grid.difference is not None:
+        fig.add_trace(_difference(grid, grid.difference.astype(np.float32), dark))
     if points is not None:
         _add_pickable(fig, points, dark)
     return fig
 
 
 def density_curves(
-    grid: Arrays,
+    grid: DensityGrid,
     quantity: str = "density",
     dark: bool = False,
     axes: tuple[str, str] = ("x1", ""),
@@ -96,14 +108,14 @@ def density_curves(
     c = theme.colors(dark)
     title = {"density": f"density (per unit of {axes[0]})"}.get(quantity, QUANTITIES[quantity])
     fig = theme.figure(dark, height, axes[0], title)
-    for name, label, color, dash in (
-        ("true_log_density", "true", c.truth, "dash"),
-        ("log_density", "learned", c.model, "solid"),
+    for density, label, color, dash in (
+        (grid.true, "true", c.truth, "dash"),
+        (grid.learned, "learned", c.model, "solid"),
     ):
-        if name in grid:
-            top = float(np.nanmax(grid[name])) if np.isfinite(grid[name]).any() else 0.0
-            y = drawn(grid[name], quantity, top)
-            fig.add_trace(go.Scatter(x=grid["x"], y=y, name=label, mode="lines", line={"color": color, "dash": dash}))
+        if density is not None:
+            top = float(np.nanmax(density.log_density)) if np.isfinite(density.log_density).any() else 0.0
+            y = drawn(density.log_density, quantity, top)
+            fig.add_trace(go.Scatter(x=grid.x, y=y, name=label, mode="lines", line={"color": color, "dash": dash}))
     return fig
 
 
@@ -153,12 +165,11 @@ def add_line(
         )  # fmt: skip
 
 
-def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
-    difference = grid["difference"].astype(np.float32)
+def _difference(grid: DensityGrid, difference: np.ndarray, dark: bool) -> go.Heatmap:
     reach = float(np.quantile(np.abs(difference[np.isfinite(difference)]), 0.995)) or 1e-12
     return go.Heatmap(
-        x=grid["x"],
-        y=grid["y"],
+        x=grid.x,
+        y=grid.y,
         z=difference,
         zmin=-reach,
         zmax=reach,
@@ -169,10 +180,10 @@ def _difference(grid: Arrays, dark: bool) -> go.Heatmap:
     )
 
 
-def _add_pickable(fig: go.Figure, points: Arrays, dark: bool) -> None:
+def _add_pickable(fig: go.Figure, points: PickableRows, dark: bool) -> None:
     c = theme.colors(dark)
-    positions, rows = points["points"], points["rows"]
-    highlighted = rows == int(points.get("chosen", -1))
+    positions, rows = points.points, points.rows
+    highlighted = rows == points.chosen
     fig.add_trace(
         go.Scatter(
             x=positions[:, 0],
@@ -191,66 +202,62 @@ def _add_pickable(fig: go.Figure, points: Arrays, dark: bool) -> None:
     )
 
 
-def profile_curve(line: Arrays, dark: bool = False, height: int = 330) -> go.Figure:
-    """Log-density along a segment, the model's and, where it is known, the true one; the lowest point is marked.
-
-    `line` is what `views.profile` gives.
-    """
+def profile_curve(line: Profile, dark: bool = False, height: int = 330) -> go.Figure:
+    """Log-density along a segment, the model's and, where it is known, the true one; the lowest point is marked."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "distance along the line (data units)", "log-density (nats)")
-    curves = (("true_log_density", "true", c.truth, "dash"), ("log_density", "learned", c.model, "solid"))
-    for name, label, color, dash in curves:
-        if name in line:
+    curves = ((line.true_log_density, "true", c.truth, "dash"), (line.log_density, "learned", c.model, "solid"))
+    for log_density, label, color, dash in curves:
+        if log_density is not None:
             # Where the density is zero the curve is interrupted.
-            y = np.where(np.isfinite(line[name]), line[name], np.nan)
+            y = np.where(np.isfinite(log_density), log_density, np.nan)
             style = {"color": color, "dash": dash, "width": 2.2}
-            fig.add_trace(go.Scatter(x=line["distance"], y=y, name=label, mode="lines", line=style))
-    if len(line["distance"]):
-        low = int(line["lowest"])
-        values = line["log_density"][np.isfinite(line["log_density"])]
+            fig.add_trace(go.Scatter(x=line.distance, y=y, name=label, mode="lines", line=style))
+    if len(line.distance):
+        values = line.log_density[np.isfinite(line.log_density)]
         if len(values):
             # The truth may lie hundreds of nats lower: the axis keeps the model's curve readable.
-            top = max(float(values.max()), float(np.nanmax(line.get("true_log_density", values))))
+            top = max(
+                float(values.max()),
+                float(np.nanmax(values if line.true_log_density is None else line.true_log_density)),
+            )
             bottom = float(values.min()) - 12
             fig.update_yaxes(range=[bottom - 0.08 * (top - bottom), top + 0.08 * (top - bottom)])
             value = float(values.min())
             fig.add_annotation(
-                x=float(line["distance"][low]), y=value, text=f"lowest {fixed(value, 2)} nats",
+                x=float(line.distance[line.lowest]), y=value, text=f"lowest {fixed(value, 2)} nats",
                 showarrow=True, arrowcolor=c.muted, ax=0, ay=30, font={"color": c.text},
             )  # fmt: skip
     return fig
 
 
-def slice_heatmap(cut: Arrays, axes: tuple[str, str], dark: bool = False, height: int = 430) -> go.Figure:
-    """The conditional density of two columns at a row's values of all others; the row is marked.
-
-    `cut` is what `views.density_slice` gives.
-    """
+def slice_heatmap(cut: DensitySlice, axes: tuple[str, str], dark: bool = False, height: int = 430) -> go.Figure:
+    """The conditional density of two columns at a row's values of all others; the row is marked."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, axes[0], axes[1])
-    top = float(np.nanmax(cut["log_conditional"])) if np.isfinite(cut["log_conditional"]).any() else 0.0
-    z = np.maximum(np.nan_to_num(cut["log_conditional"], nan=-1e6, neginf=-1e6), top - LOG_RANGE)
+    top = float(np.nanmax(cut.log_conditional)) if np.isfinite(cut.log_conditional).any() else 0.0
+    z = np.maximum(np.nan_to_num(cut.log_conditional, nan=-1e6, neginf=-1e6), top - LOG_RANGE)
     fig.add_trace(
         go.Heatmap(
-            x=cut["x"],
-            y=cut["y"],
+            x=cut.x,
+            y=cut.y,
             z=z.astype(np.float32),
             colorscale=color_steps(c.sequential),
             colorbar=colorbar("log-density given the others (nats)", 1.0),
             hovertemplate="%{x:.4g}, %{y:.4g}<br>%{z:.3f} nats<extra></extra>",
         )
     )
-    fig.add_trace(mass_contours(cut, "log_conditional", "levels", c.text))
+    fig.add_trace(mass_contours(cut.x, cut.y, cut.log_conditional, cut.levels, c.text))
     fig.add_trace(
         go.Scatter(
-            x=cut["point"][:1],
-            y=cut["point"][1:],
+            x=cut.point[:1],
+            y=cut.point[1:],
             mode="markers",
-            name=f"row {int(cut['row'])}",
+            name=f"row {cut.row}",
             marker={"symbol": "cross-thin", "size": 16, "line": {"width": 3, "color": c.anomaly}},
-            hovertemplate=f"row {int(cut['row'])}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
+            hovertemplate=f"row {cut.row}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
         )
     )
-    fig.update_xaxes(range=[float(v) for v in cut["window"][:2]])
-    fig.update_yaxes(range=[float(v) for v in cut["window"][2:]])
+    fig.update_xaxes(range=cut.window[:2])
+    fig.update_yaxes(range=cut.window[2:])
     return fig

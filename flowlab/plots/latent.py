@@ -8,21 +8,23 @@ from math import lgamma
 
 import numpy as np
 import plotly.graph_objects as go
+from scipy.special import ndtri
 
 from flowlab.plots import theme
 from flowlab.plots.panels import LOG_RANGE, color_steps, mass_contours, point_size
+from flowlab.views.density import DensityGrid
+from flowlab.views.latent import LatentPaths
 
-Arrays = Mapping[str, np.ndarray]
 Window = tuple[float, float, float, float]
 
 CIRCLES = (0.5, 0.95, 0.997)
 """Shares of a two-dimensional standard normal inside the circles: radius sqrt(-2 log(1 - share))."""
-WAY_NAMES = {
+PATH_NAMES = {
     "latent": "straight in latent space",
     "arc": "great circle in latent space",
     "straight": "straight in data space",
 }
-"""Names of the interpolation paths of `views.latent_ways`."""
+"""Names of the interpolation paths of `views.latent_paths`."""
 N_TARGETS = 45
 """Invisible targets along each side of the plane."""
 
@@ -34,7 +36,7 @@ def latent_plane(
     dark: bool = False,
     gaussian: bool = True,
     point: np.ndarray | None = None,
-    ways: Mapping[str, np.ndarray] | None = None,
+    paths: Mapping[str, np.ndarray] | None = None,
     height: int = 380,
 ) -> go.Figure:
     """Latent points of rows in two latent coordinates.
@@ -46,7 +48,7 @@ def latent_plane(
     window : x0, x1, y0, y1
     gaussian : draw circles around 50, 95 and 99.7 % of a standard normal
     point : (2,) to mark; the plane then takes clicks: invisible targets report their x and y
-    ways : interpolation paths (n, 2) by name, "latent", "arc" or "straight"
+    paths : interpolation paths (n, 2) by name, "latent", "arc" or "straight"
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, *axes, square=True)
@@ -63,7 +65,7 @@ def latent_plane(
         fig.add_annotation(
             x=0, y=radius, text=f"{100 * share:g} %", showarrow=False, yshift=8, font={"size": 11, "color": c.truth}
         )
-    _add_paths(fig, ways or {}, c)
+    _add_paths(fig, paths or {}, c)
     if point is not None:
         _add_targets(fig, window)
         _add_point(fig, point, "z", c)
@@ -75,9 +77,9 @@ def data_plane(
     axes: tuple[str, str],
     window: Window,
     dark: bool = False,
-    grid: Arrays | None = None,
+    grid: DensityGrid | None = None,
     point: np.ndarray | None = None,
-    ways: Mapping[str, np.ndarray] | None = None,
+    paths: Mapping[str, np.ndarray] | None = None,
     square: bool = True,
     height: int = 380,
 ) -> go.Figure:
@@ -91,37 +93,37 @@ def data_plane(
     c = theme.colors(dark)
     fig = theme.figure(dark, height, *axes, square=square)
     if grid is not None:
-        finite = grid["log_density"][np.isfinite(grid["log_density"])]
+        log_density = grid.learned.log_density
+        finite = log_density[np.isfinite(log_density)]
         top = float(finite.max()) if len(finite) else 0.0
-        z = np.maximum(np.nan_to_num(grid["log_density"], nan=-1e6, neginf=-1e6), top - LOG_RANGE).astype(np.float32)
+        z = np.maximum(np.nan_to_num(log_density, nan=-1e6, neginf=-1e6), top - LOG_RANGE).astype(np.float32)
         fig.add_trace(
             go.Heatmap(
-                x=grid["x"], y=grid["y"], z=z, colorscale=color_steps(c.sequential), showscale=False,
+                x=grid.x, y=grid.y, z=z, colorscale=color_steps(c.sequential), showscale=False,
                 hovertemplate="%{x:.3g}, %{y:.3g}<br>log p %{z:.3f} nats<extra></extra>",
             )
         )  # fmt: skip
-        fig.add_trace(mass_contours(grid, "log_density", "levels", c.text))
+        fig.add_trace(mass_contours(grid.x, grid.y, log_density, grid.learned.levels, c.text))
     else:
         _add_rows(fig, points, c)
-    _add_paths(fig, ways or {}, c)
+    _add_paths(fig, paths or {}, c)
     if point is not None:
         _add_point(fig, point, "x", c)
     return _windowed(fig, window)
 
 
-def way_profiles(ways: Arrays, score_label: str, dark: bool = False, height: int = 260) -> go.Figure:
-    """The model's score along each interpolation path between two rows; `ways` is what `views.latent_ways` gives."""
+def path_profiles(paths: LatentPaths, score_label: str, dark: bool = False, height: int = 260) -> go.Figure:
+    """The model's score along each interpolation path between two rows."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "share of the way", score_label)
-    for name, style in _styles(c).items():
-        if f"{name}_score" in ways:
-            y = ways[f"{name}_score"]
-            fig.add_trace(
-                go.Scatter(
-                    x=ways["share"], y=np.where(np.isfinite(y), y, np.nan), mode="lines", line=style,
-                    name=WAY_NAMES[name], hovertemplate="%{x:.0%} of the way<br>%{y:.3f}<extra></extra>",
-                )
-            )  # fmt: skip
+    for name, path in paths.by_name().items():
+        fig.add_trace(
+            go.Scatter(
+                x=paths.share, y=np.where(np.isfinite(path.score), path.score, np.nan), mode="lines",
+                line=_styles(c)[name], name=PATH_NAMES[name],
+                hovertemplate="%{x:.0%} of the way<br>%{y:.3f}<extra></extra>",
+            )
+        )  # fmt: skip
     return fig
 
 
@@ -154,7 +156,7 @@ def _add_paths(fig: go.Figure, paths: Mapping[str, np.ndarray], c: theme.Colors)
             # A wider line in the background's colour keeps the path readable on any density.
             fig.add_trace(
                 go.Scatter(
-                    x=line[:, 0], y=line[:, 1], mode="lines", name=WAY_NAMES[name], hoverinfo="skip",
+                    x=line[:, 0], y=line[:, 1], mode="lines", name=PATH_NAMES[name], hoverinfo="skip",
                     showlegend=False, line=line_style,
                 )
             )  # fmt: skip
@@ -212,22 +214,24 @@ def _windowed(fig: go.Figure, window: Window) -> go.Figure:
     return fig
 
 
-def quantile_lines(arrays: Arrays, dark: bool = False, most: int = 8, height: int = 330) -> go.Figure:
-    """Latent quantiles against the standard normal's, of up to `most` latent features; equal ones lie on the diagonal.
+def quantile_lines(latent: np.ndarray, dark: bool = False, most: int = 8, height: int = 330) -> go.Figure:
+    """Quantiles of latent points (m, n_latent), of up to `most` features, against the standard normal's.
 
-    `arrays` is what `views.rows` gives.
+    Equal ones lie on the diagonal.
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "standard normal quantile", "latent quantile")
-    ends = [float(arrays["expected"][0]), float(arrays["expected"][-1])]
+    shares = (np.arange(99) + 1) / 100
+    expected = ndtri(shares)
+    quantiles = np.quantile(latent[:, :most], shares, axis=0)
+    ends = expected[[0, -1]]
     fig.add_trace(
         go.Scatter(x=ends, y=ends, mode="lines", name="standard normal", line={"color": c.truth, "dash": "dash"})
     )
     colors, dashes = (c.model, c.second, c.third, c.data), ("solid", "dot", "dashdot", "longdash")
-    for j in range(min(most, arrays["quantiles"].shape[1])):
+    for j in range(quantiles.shape[1]):
         style = {"color": colors[j % 4], "dash": dashes[(j // 4) % 4], "width": 2}
-        y = arrays["quantiles"][:, j]
-        fig.add_trace(go.Scatter(x=arrays["expected"], y=y, mode="lines", name=f"z{j + 1}", line=style))
+        fig.add_trace(go.Scatter(x=expected, y=quantiles[:, j], mode="lines", name=f"z{j + 1}", line=style))
     return fig
 
 

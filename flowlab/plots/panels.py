@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
-
-Arrays = Mapping[str, np.ndarray]
+from flowlab.views.density import DensityGrid
 
 LOG_RANGE = 14.0
 """Nats below the maximum at which the colour scale of a log-density ends."""
@@ -61,13 +58,10 @@ def drawn(log_density: np.ndarray, quantity: str, top: float) -> np.ndarray:
     return (floored if quantity == "log_density" else -floored).astype(np.float32)
 
 
-def common_scale(grid: Arrays, quantity: str) -> tuple[float, float]:
+def common_scale(grid: DensityGrid, quantity: str) -> tuple[float, float]:
     """Ends of the common colour scale of learned and true density, in units of `quantity`."""
-    tops = [
-        float(np.nanmax(grid[name][np.isfinite(grid[name])]))
-        for name in ("log_density", "true_log_density")
-        if name in grid and np.isfinite(grid[name]).any()
-    ]
+    maps = [grid.learned.log_density] + ([] if grid.true is None else [grid.true.log_density])
+    tops = [float(values[np.isfinite(values)].max()) for values in maps if np.isfinite(values).any()]
     # The truth sets the scale where it is known: a spike of an early model must not darken everything else.
     top = tops[-1] if tops else 0.0
     if quantity == "density":
@@ -75,19 +69,20 @@ def common_scale(grid: Arrays, quantity: str) -> tuple[float, float]:
     return (top - LOG_RANGE, top) if quantity == "log_density" else (-top, LOG_RANGE - top)
 
 
-def mass_contours(grid: Arrays, name: str, level_name: str, color: str, panel: int = 0) -> go.Contour:
+def mass_contours(
+    x: np.ndarray, y: np.ndarray, log_density: np.ndarray, levels: np.ndarray, color: str, panel: int = 0
+) -> go.Contour:
     """Contours that enclose 50, 80, 95 and 99 %: of a map of the log-density on which these levels are 4, 3, 2, 1."""
-    levels = np.asarray(grid[level_name], float)
     steps = np.array([-np.inf, *levels[::-1], np.inf])
-    z = np.nan_to_num(grid[name], nan=-1e6, neginf=-1e6)
+    z = np.nan_to_num(log_density, nan=-1e6, neginf=-1e6)
     # Piecewise linear between the levels; one nat beyond the outer ones counts as one step.
     knots = np.concatenate(
         [[levels[-1] - 1], np.maximum.accumulate(steps[1:-1]) + 1e-9 * np.arange(4), [levels[0] + 1]]
     )
     ranks = np.interp(z, knots, np.arange(6)).astype(np.float32)
     return go.Contour(
-        x=grid["x"],
-        y=grid["y"],
+        x=x,
+        y=y,
         z=ranks,
         contours={"start": 1, "end": 4, "size": 1, "coloring": "none", "showlabels": False},
         line={"color": color, "width": 1},

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.formatting import fixed
 from flowlab.plots import theme
+from flowlab.views.receipt import Receipt
 
-Arrays = Mapping[str, np.ndarray]
 
-
-def receipt_bars(decomposition: Arrays, dark: bool = False, layer: int = -1, height: int = 330) -> go.Figure:
+def receipt_bars(receipt: Receipt, dark: bool = False, layer: int = -1, height: int = 330) -> go.Figure:
     """The log-density decomposition as a staircase: each term raises or lowers the running total, the last is log p(x).
 
-    `decomposition` is what `views.receipt` gives; the running total of its typical row is a dotted line. `layer` is
-    the position of a bar to outline, 0 for the scaling.
+    The running total of its typical row is a dotted line. `layer` is the position of a bar to outline, 0 for the
+    scaling.
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "", "running total (nats)")
-    names = item_names(len(decomposition["log_det"]))
-    parts = [decomposition["scaling"]], decomposition["log_det"], [decomposition["base"]]
-    terms = np.concatenate(parts).astype(float)
-    totals = np.asarray(decomposition["running"], float)
+    names, totals = item_names(len(receipt.log_det)), receipt.running
+    terms = np.array([receipt.scaling, *receipt.log_det, receipt.base])
     fig.add_trace(
         go.Bar(
             x=names,
@@ -56,9 +51,9 @@ def receipt_bars(decomposition: Arrays, dark: bool = False, layer: int = -1, hei
     fig.add_trace(
         go.Scatter(
             x=[*names, "log p(x)"],
-            y=np.append(decomposition["typical_running"], decomposition["typical_running"][-1]),
+            y=np.append(receipt.typical_running, receipt.typical_running[-1]),
             mode="lines+markers",
-            name=f"typical row ({int(decomposition['typical_row'])})",
+            name=f"typical row ({receipt.typical_row})",
             line={"color": c.data, "dash": "dot", "width": 1.5},
             marker={"symbol": "circle-open", "size": 7},
             hovertemplate="%{x}<br>typical total %{y:.4f}<extra></extra>",

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from flowlab.plots import theme
 from flowlab.plots.panels import LOG_RANGE, color_steps, on, panels, point_size
+from flowlab.views.density import DensityGrid
 from flowlab.views.reconstruction import ReconstructionMap
 
 QUIET = {"showlegend": False, "hoverinfo": "skip"}
@@ -18,7 +19,7 @@ LONGEST_ARROW = 0.045
 
 def error_beside_density(
     maps: Mapping[str, ReconstructionMap],
-    densities: Mapping[str, Mapping[str, np.ndarray]],
+    densities: Mapping[str, DensityGrid],
     points: np.ndarray,
     axes: tuple[str, str] = ("x1", "x2"),
     arrows: bool = True,
@@ -36,7 +37,7 @@ def error_beside_density(
     """
     c = theme.colors(dark)
     titles = [f"error of {name}" for name in maps] + [f"log-density of {name}" for name in densities]
-    windows = [picture.window for picture in maps.values()] + [tuple(grid["window"]) for grid in densities.values()]
+    windows = [picture.window for picture in maps.values()] + [grid.window for grid in densities.values()]
     fig = panels(titles or [""], axes, dark, height, windows[0] if windows else None)
     scale = color_steps(c.sequential)
     for panel, (name, picture) in enumerate(maps.items()):
@@ -49,9 +50,9 @@ def error_beside_density(
         line = {"color": c.second, "width": 1.2 if np.isnan(lines).any() else 2.5}
         fig.add_trace(go.Scatter(x=lines[:, 0], y=lines[:, 1], mode="lines", line=line, **on(panel), **QUIET))
     for panel, (name, grid) in enumerate(densities.items(), start=len(maps)):
-        log_density = grid["log_density"]
+        log_density = grid.learned.log_density
         floored = np.maximum(log_density, float(np.nanmax(log_density)) - LOG_RANGE)
-        fig.add_trace(_heat(grid["x"], grid["y"], floored, scale, name).update(on(panel)))
+        fig.add_trace(_heat(grid.x, grid.y, floored, scale, name).update(on(panel)))
     marker = {"color": c.data, "size": point_size(len(points)), "opacity": 0.45}
     for panel in range(len(titles)):
         data = go.Scattergl(x=points[:, 0], y=points[:, 1], mode="markers", marker=marker, **on(panel), **QUIET)

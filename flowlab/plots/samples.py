@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.plots import theme
 from flowlab.plots.panels import on, panels, point_size
-
-Arrays = Mapping[str, np.ndarray]
+from flowlab.views.samples import Samples
 
 
 def samples_scatter(
-    arrays: Arrays,
+    drawn: Samples,
     dark: bool = False,
     side_by_side: bool = False,
     axes: tuple[str, str] = ("x1", "x2"),
@@ -27,14 +24,14 @@ def samples_scatter(
 
     Parameters
     ----------
-    arrays : from `views.samples`
+    drawn : from `views.samples`
     chosen : number of a sample to mark, -1 for none
     nearest : (2,) position of the training row nearest to it, joined to it by a line
     """
     c = theme.colors(dark)
     titles = ["data", "samples"] if side_by_side else [""]
     fig = panels(titles, axes, dark, height, window)
-    size = point_size(len(arrays["points"]))
+    size = point_size(len(drawn.points))
     data = {"color": c.data, "size": size, "opacity": 0.55, "symbol": "circle"}
     sampled = {
         "color": c.model,
@@ -43,9 +40,8 @@ def samples_scatter(
         "symbol": "diamond-open" if len(titles) == 1 else "diamond",
     }
     last = len(titles) - 1
-    clouds = (("data", "data", data, 0), ("points", "samples", sampled, last))
-    for name, label, marker, panel in clouds:
-        points = arrays[name]
+    clouds = ((drawn.data, "data", data, 0), (drawn.points, "samples", sampled, last))
+    for points, label, marker, panel in clouds:
         fig.add_trace(
             go.Scattergl(
                 x=points[:, 0],
@@ -59,7 +55,7 @@ def samples_scatter(
             )
         )
     if chosen >= 0:
-        point = arrays["points"][chosen]
+        point = drawn.points[chosen]
         ends = np.stack([point, nearest]) if nearest is not None else point[None]
         fig.add_trace(
             go.Scatter(

@@ -8,7 +8,7 @@ from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
 from flowlab.views.coupling import coupling, jacobian, masks
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
 from flowlab.views.film import final, frame, two_columns
-from flowlab.views.latent import latent_point, latent_ways, rows
+from flowlab.views.latent import latent_paths, latent_point, rows
 from flowlab.views.layers import layers
 from flowlab.views.marginals import marginals
 from flowlab.views.pairs import pair_rows
@@ -35,8 +35,8 @@ __all__ = [
     "is_planar",
     "jacobian",
     "judged",
+    "latent_paths",
     "latent_point",
-    "latent_ways",
     "layers",
     "marginals",
     "masks",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
-from flowlab.models.flows.jacobian_form import check_layer
+from flowlab.models.flows.jacobian_form import LayerForm, check_layer
+from flowlab.models.flows.masks import MadeMasks
 from flowlab.views.context import check_flow
 from flowlab.views.density import check_point
 from flowlab.views.projection import display_rows
-
-Arrays = dict[str, np.ndarray]
 
 MAX_JACOBIAN = 512
 """Most features whose Jacobian is computed."""
@@ -21,45 +22,63 @@ TINY = np.finfo(float).tiny
 """Smallest size whose logarithm is taken."""
 
 
-def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 1200) -> Arrays:
-    """What one layer (1 is the first after the scaling) does to each feature of many rows.
+@dataclass(frozen=True, eq=False)
+class CouplingLayer:
+    """What one layer of a flow does to each feature of many rows.
 
-    Returns
-    -------
+    Attributes
+    ----------
     rows : (m,) row numbers
     before, after : (m, n_features) positions before and after the layer, in the flow's scaled units
-    log_scale, shift : (m, n_features) that the layer applied, where the model gives them
     moved : (n_layers, n_features) bool, whether a layer changes a feature of any of these rows
+    log_scale, shift : (m, n_features) that the layer applied; None where the model does not tell them
     """
+
+    rows: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    moved: np.ndarray
+    log_scale: np.ndarray | None = None
+    shift: np.ndarray | None = None
+
+
+def coupling(model: DensityModel, dataset: Dataset, layer: int = 1, n: int = 1200) -> CouplingLayer:
+    """What one layer (1 is the first after the scaling) does to each feature of many rows."""
     flow = check_flow(model)
     max_rows = int(np.clip(MAX_NUMBERS // dataset.n_features, 100, 5000))
     rows = display_rows(dataset, int(np.clip(n, 2, max_rows)), 0)
     path = flow.transform_path(dataset.X[rows])
     layer = check_layer(layer, len(path) - 1)
-    arrays = {
-        "rows": rows,
-        "before": path[layer - 1],
-        "after": path[layer],
-        "moved": np.abs(np.diff(path, axis=0)).max(axis=1) > 1e-9,
-    }
-    readout = flow.layer_readout(dataset.X[rows])
-    if readout is not None:
-        log_scale, shift = readout
-        arrays |= {"log_scale": log_scale[layer - 1], "shift": shift[layer - 1]}
-    return arrays
+    moved = np.abs(np.diff(path, axis=0)).max(axis=1) > 1e-9
+    readout = flow.layer_readout(dataset.X[rows]) or ()
+    return CouplingLayer(rows, path[layer - 1], path[layer], moved, *(part[layer - 1] for part in readout))
 
 
-def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int = 0, layer: int = 1) -> Arrays:
-    """Jacobian of one layer (1 the first), or of the whole flow (0), at a row, exact, in the flow's scaled units.
+@dataclass(frozen=True, eq=False)
+class Jacobian:
+    """Jacobian of one layer, or of a whole flow, at a row, in the flow's scaled units.
 
-    Returns
-    -------
+    Attributes
+    ----------
     matrix : (n_features, n_features) d after_i / d before_j
-    log_det, reported : () nats, of `matrix`, and as the layer (or all layers together) reports it
-    kind, after, before, n_kept : see `LayerForm`: in the orders `after` of its rows and `before` of its columns
-        `matrix` is lower triangular; they are empty where it is triangular in none
-    log_diagonal : (n_features,) nats, logarithms of the diagonal's sizes in that order, whose sum is `log_det`
-    above : () largest size above the diagonal in that order: 0 where the layer has the form it states
+    log_det : of `matrix`, in nats
+    reported : the same as the layer (or all layers together) reports it, in nats
+    form : in the orders `form.after` of its rows and `form.before` of its columns `matrix` is lower triangular
+    log_diagonal : (n_features,) nats, logarithms of the diagonal's sizes in that order, whose sum is `log_det`; empty
+        where it is triangular in none
+    above : largest size above the diagonal in that order: 0 where the layer has the form it states
+    """
+
+    matrix: np.ndarray
+    log_det: float
+    reported: float
+    form: LayerForm
+    log_diagonal: np.ndarray
+    above: float
+
+
+def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int = 0, layer: int = 1) -> Jacobian:
+    """Jacobian of one layer (1 the first), or of the whole flow (0), at a row, exact, in the flow's scaled units.
 
     Raises
     ------
@@ -74,44 +93,45 @@ def jacobian(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int
     layer = check_layer(layer, len(log_dets)) if layer else 0
     matrix, form = flow.layer_jacobian(x, layer), flow.layer_form(layer)
     sizes = np.abs(matrix[np.ix_(form.after, form.before)])
-    return {
-        "matrix": matrix,
-        "log_det": np.array(np.linalg.slogdet(matrix)[1]),
-        "reported": np.array(log_dets[layer - 1] if layer else log_dets.sum()),
-        "kind": np.array(form.kind),
-        "after": form.after,
-        "before": form.before,
-        "n_kept": np.array(form.n_kept),
-        "log_diagonal": np.log(np.maximum(np.diag(sizes), TINY)),
-        "above": np.array(np.triu(sizes, 1).max(initial=0.0)),
-    }
+    return Jacobian(
+        matrix,
+        float(np.linalg.slogdet(matrix)[1]),
+        float(log_dets[layer - 1] if layer else log_dets.sum()),
+        form,
+        np.log(np.maximum(np.diag(sizes), TINY)),
+        float(np.triu(sizes, 1).max(initial=0.0)),
+    )
 
 
-def masks(model: DensityModel, dataset: Dataset, layer: int = 1, mask: str = "") -> Arrays:
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Which columns the layers of a flow transform, and what one of them lets through.
+
+    Attributes
+    ----------
+    transformed : (n_layers, n_features) bool, by architecture, or measured on rows where the model does not state it
+    never : (n_never,) columns with spread that no layer transforms: their marginal remains the base density's, a normal
+    made : the masks of the layer's MADE; None where it has none
+    """
+
+    transformed: np.ndarray
+    never: np.ndarray
+    made: MadeMasks | None = None
+
+
+def masks(model: DensityModel, dataset: Dataset, layer: int = 1, mask: str = "") -> Masks:
     """Which columns the layers transform, which never change, and what a masked autoregressive layer lets through.
 
     Parameters
     ----------
     layer : whose MADE masks are given, 1 the first, where it has some
     mask : with a coupling flow, show `transformed` as this mask would have it, without training
-
-    Returns
-    -------
-    transformed : (n_layers, n_features) bool, by architecture, or measured on rows where the model does not state it
-    never : (n_never,) columns with spread that no layer transforms: their marginal remains the base density's, a normal
-    order, input, hidden_1 .., output, paths : see `LayerMasks.made_masks`; absent in layers without a MADE
     """
     flow = check_flow(model)
     if not flow.states_masks:
         if mask:
             raise ValueError(f"mask must be empty: the layers of {type(flow).__name__} have no masks to edit")
-        transformed = coupling(flow, dataset, layer)["moved"]
-        return {
-            "transformed": transformed,
-            "never": np.flatnonzero(np.ptp(dataset.X, axis=0) * ~transformed.any(axis=0)),
-        }
-    return {
-        "transformed": flow.transformed_columns(mask or None),
-        "never": flow.untransformed_columns(mask or None),
-        **flow.made_masks(layer),
-    }
+        moved = coupling(flow, dataset, layer).moved
+        return Masks(moved, np.flatnonzero(np.ptp(dataset.X, axis=0) * ~moved.any(axis=0)))
+    edited = mask or None
+    return Masks(flow.transformed_columns(edited), flow.untransformed_columns(edited), flow.made_masks(layer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -11,8 +12,6 @@ from flowlab.models.base import DensityModel
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, is_planar, judged, log_density_at, whole_rows
 from flowlab.views.projection import Window, column_window, stage
 
-Arrays = dict[str, np.ndarray]
-
 MASSES = (0.5, 0.8, 0.95, 0.99)
 """Shares of the probability that contours enclose."""
 TILE_BINS = 24
@@ -21,22 +20,53 @@ LOWEST_LOG_DENSITY = -700.0
 """Where the exponential is still above 0."""
 
 
+@dataclass(frozen=True, eq=False)
+class DensityMap:
+    """A log-density over the cells of a grid.
+
+    Attributes
+    ----------
+    log_density : (n, n), row 0 lowest, or (n,) for one feature, in nats
+    mass : integral of the density over the window
+    levels : (4,) log-densities whose contours enclose 50, 80, 95 and 99 % of the probability in the window
+    """
+
+    log_density: np.ndarray
+    mass: float
+    levels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class DensityGrid:
+    """The density of a model on a grid over the window, and the exact one where it is known.
+
+    Attributes
+    ----------
+    window : x0, x1, y0, y1 in data units
+    x : (n,) centres of the grid's cells
+    y : (n,) the same of the second feature; None for one feature
+    learned : of the model
+    true : exact; None where it is not known
+    """
+
+    window: Window
+    x: np.ndarray
+    y: np.ndarray | None
+    learned: DensityMap
+    true: DensityMap | None
+
+    @property
+    def difference(self) -> np.ndarray | None:
+        """Density of the model less the true one, as `learned.log_density` lies; None where that is not known."""
+        return None if self.true is None else np.exp(self.learned.log_density) - np.exp(self.true.log_density)
+
+
 def density_grid(
     model: DensityModel, dataset: Dataset, n: int = 120, window: Window | None = None, level: int = ALL_LEVELS
-) -> Arrays:
+) -> DensityGrid:
     """Log-density of a model on a grid over the window, for data of one or two features.
 
     A context does not count as a feature: the density is that given its `level`, or of all levels mixed.
-
-    Returns
-    -------
-    window : (4,) x0, x1, y0, y1 in data units
-    x : (n,) and, for two features, y : (n,) centres of the grid's cells
-    log_density : (n, n), row 0 lowest, or (n,), in nats
-    mass : () integral of the density over the window
-    levels : (4,) log-densities whose contours enclose 50, 80, 95 and 99 % of the probability in the window
-    true_log_density, true_mass, true_levels : the same of the exact density, where it is known
-    difference : density of the model less the true one, where it is known
 
     Raises
     ------
@@ -50,32 +80,39 @@ def density_grid(
     n = _clip(n, 16, 400)
     window = tuple(float(v) for v in (window or stage(dataset).window))
     points, cell = grid_points(window, n, d)
-    log_p = log_density_at(model, dataset, points, level).reshape((n,) * d)
-    arrays = {"window": np.array(window), "x": points[:n, 0].copy(), "log_density": log_p}
-    if d == 2:
-        arrays["y"] = points[::n, 1].copy()
-    arrays |= _mass_and_levels(log_p, cell)
-    if dataset.density is not None:
-        true_log_p = _true_grid(dataset, window, n, level)
-        arrays["true_log_density"] = true_log_p
-        arrays |= {f"true_{name}": value for name, value in _mass_and_levels(true_log_p, cell).items()}
-        arrays["difference"] = np.exp(log_p) - np.exp(true_log_p)
-    return arrays
+    learned = _density_map(log_density_at(model, dataset, points, level).reshape((n,) * d), cell)
+    true = None if dataset.density is None else _density_map(_true_grid(dataset, window, n, level), cell)
+    return DensityGrid(window, points[:n, 0].copy(), points[::n, 1].copy() if d == 2 else None, learned, true)
 
 
-def density_slice(
-    model: DensityModel, dataset: Dataset, row: int = 0, columns: tuple[int, int] = (0, 1), n: int = 80
-) -> Arrays:
-    """The conditional density of two columns when all others are held at a row's values.
+@dataclass(frozen=True, eq=False)
+class DensitySlice:
+    """The density of two columns when all others are held at a row's values.
 
-    Returns
-    -------
-    window, x, y : as of `density_grid`, in the units of the two columns
+    Attributes
+    ----------
+    window, x, y : as of `DensityGrid`, in the units of the two columns
     log_density : (n, n) joint log-density in nats, row 0 lowest
     log_conditional : (n, n) the same less the logarithm of its integral over the window
     levels : (4,) levels of `log_conditional` that enclose 50, 80, 95 and 99 %
     point : (2,) the row's values of the two columns
-    row : () its number
+    row : its number
+    """
+
+    window: Window
+    x: np.ndarray
+    y: np.ndarray
+    log_density: np.ndarray
+    log_conditional: np.ndarray
+    levels: np.ndarray
+    point: np.ndarray
+    row: int
+
+
+def density_slice(
+    model: DensityModel, dataset: Dataset, row: int = 0, columns: tuple[int, int] = (0, 1), n: int = 80
+) -> DensitySlice:
+    """The conditional density of two columns when all others are held at a row's values.
 
     Raises
     ------
@@ -102,16 +139,28 @@ def density_slice(
     top = log_p[finite].max(initial=-np.inf)
     log_mass = top + np.log(np.exp(log_p[finite] - top).sum() * cell) if finite.any() else 0.0
     conditional = log_p - log_mass
-    return {
-        "window": np.array(window),
-        "x": plane[:n, 0].copy(),
-        "y": plane[::n, 1].copy(),
-        "log_density": log_p,
-        "log_conditional": conditional,
-        "levels": _mass_and_levels(conditional, cell)["levels"],
-        "point": point,
-        "row": np.array(row),
-    }
+    x, y, levels = plane[:n, 0].copy(), plane[::n, 1].copy(), equal_mass_levels(conditional)
+    return DensitySlice(window, x, y, log_p, conditional, levels, point, row)
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Log-density along a straight segment.
+
+    Attributes
+    ----------
+    points : (n, n_judged) in data units
+    distance : (n,) from the start, Euclidean, in data units
+    log_density : (n,) of the model, in nats
+    true_log_density : (n,) the exact one, in nats; None where it is not known
+    lowest : index of the lowest log-density of the model on the segment
+    """
+
+    points: np.ndarray
+    distance: np.ndarray
+    log_density: np.ndarray
+    true_log_density: np.ndarray | None
+    lowest: int
 
 
 def profile(
@@ -121,18 +170,11 @@ def profile(
     end: tuple[float, ...] | int = 1,
     n: int = 201,
     level: int = ALL_LEVELS,
-) -> Arrays:
+) -> Profile:
     """Log-density along the straight segment between two points (or two rows, by number), in data units.
 
     Under a context points are of the other columns, and the density is that given `level`, or of all levels mixed;
     between rows it is by default that given the level of the first.
-
-    Returns
-    -------
-    distance : (n,) from the start, Euclidean, in data units
-    points : (n, n_judged) in data units
-    log_density : (n,) in nats; true_log_density : (n,) where it is known
-    lowest : () index of the lowest log-density of the model on the segment
     """
     n, level = _clip(n, 11, 2001), check_level(dataset, level)
     columns = judged(model, dataset)
@@ -142,15 +184,10 @@ def profile(
     share = np.linspace(0, 1, n)[:, None]
     points = (1 - share) * ends[0] + share * ends[1]
     log_p = log_density_at(model, dataset, points, level)
-    arrays = {
-        "points": points,
-        "distance": share[:, 0] * np.linalg.norm(ends[1] - ends[0]),
-        "log_density": log_p,
-        "lowest": np.array(int(np.argmin(np.where(np.isnan(log_p), np.inf, log_p)))),
-    }
-    if dataset.density is not None and len(columns) == len(dataset.judged):
-        arrays["true_log_density"] = _true_log_density(dataset, points, level)
-    return arrays
+    is_known = dataset.density is not None and len(columns) == len(dataset.judged)
+    true = _true_log_density(dataset, points, level) if is_known else None
+    distance = share[:, 0] * np.linalg.norm(ends[1] - ends[0])
+    return Profile(points, distance, log_p, true, int(np.argmin(np.where(np.isnan(log_p), np.inf, log_p))))
 
 
 def tile_log_density(dataset: Dataset, n: int = 3 * TILE_BINS) -> np.ndarray:
@@ -252,6 +289,6 @@ def _true_log_density(dataset: Dataset, points: np.ndarray, level: int) -> np.nd
     return dataset.density.log_density(whole_rows(dataset, points, level))
 
 
-def _mass_and_levels(log_density: np.ndarray, cell: float) -> Arrays:
-    finite = log_density[np.isfinite(log_density)]
-    return {"mass": np.array(np.exp(finite).sum() * cell), "levels": equal_mass_levels(log_density)}
+def _density_map(log_density: np.ndarray, cell: float) -> DensityMap:
+    mass = np.exp(log_density[np.isfinite(log_density)]).sum() * cell
+    return DensityMap(log_density, float(mass), equal_mass_levels(log_density))

@@ -61,7 +61,7 @@ def final(model: DensityModel, dataset: Dataset) -> Arrays:
         arrays[f"loss_{part}"] = np.array(anomaly_score[rows].mean() if len(rows) else np.nan)
     if dataset.truth_for(model) is not None:
         divergence = gap(model, dataset)
-        arrays |= {"gap": divergence["gap"], "gap_error": divergence["gap_error"]}
+        arrays |= {"gap": np.array(divergence.nats), "gap_error": np.array(divergence.error)}
     return arrays | {f"frame.{key}": value for key, value in frame(model, dataset).items()}
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtr, chdtri, ndtri
+from scipy.special import chdtr, chdtri
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
@@ -14,12 +15,37 @@ from flowlab.views.context import decoded, judged, latent
 from flowlab.views.density import check_row
 from flowlab.views.projection import MAX_ANOMALIES, display_rows, stage
 
-Arrays = dict[str, np.ndarray]
-
 MAX_POINTS = 2001
 """Most points of an interpolation path."""
 SAME_DIRECTION = 1e-6
 """Sine of the angle below which two latent points lie on one line through the origin, and no great circle is theirs."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentPoint:
+    """A latent point, and the row that a model decodes from it.
+
+    Attributes
+    ----------
+    z : (n_latent,)
+    x : (n_features,) in data units
+    place : (2,) of x on the stage
+    score : the model's score of x, nan where x is not finite
+    norm : length of z
+    gaussian : whether the model's prior is a standard normal, as that of flows and variational autoencoders
+    nearer : share of a standard normal that lies nearer to the origin than z: the distribution function of chi with
+        n_latent degrees of freedom
+    usual : the norms between which 95 % lie
+    """
+
+    z: np.ndarray
+    x: np.ndarray
+    place: np.ndarray
+    score: float
+    norm: float
+    gaussian: bool
+    nearer: float
+    usual: tuple[float, float]
 
 
 def latent_point(
@@ -28,23 +54,11 @@ def latent_point(
     row: int = -1,
     axes: tuple[int, ...] = (),
     values: tuple[float, ...] = (),
-) -> Arrays:
+) -> LatentPoint:
     """A latent point set by hand, and the row that the model decodes from it.
 
     The point is that of `row`, or the origin for -1, with its coordinates `axes` (from 0) replaced by `values`. Under a
     context its level is that of the row, for the origin that of the first row.
-
-    Returns
-    -------
-    z : (n_latent,)
-    x : (n_features,) in data units
-    place : (1, 2) of x on the stage
-    score : () the model's score of x, nan where x is not finite
-    norm : () length of z
-    gaussian : () bool, whether the model's prior is a standard normal, as that of flows and variational autoencoders
-    nearer : () share of a standard normal that lies nearer to the origin than z: the distribution function of chi
-        with n_latent degrees of freedom
-    usual : (2,) the norms between which 95 % lie
 
     Raises
     ------
@@ -55,59 +69,94 @@ def latent_point(
     z = _replaced(z, axes, values)
     x = _decoded(model, dataset, z[None], _levels(dataset, max(row, 0)))
     norm, k = math.hypot(*z), len(z)  # which does not overflow
-    return {
-        "z": z,
-        "x": x[0],
-        "place": _places(dataset, x),
-        "score": _scores(model, x)[0],
-        "norm": np.array(norm),
-        "gaussian": np.array(isinstance(model, FlowModel | VariationalAutoencoder)),
-        "nearer": np.array(chdtr(k, min(norm, 1e100) ** 2)),
-        "usual": np.sqrt(chdtri(k, np.array([0.975, 0.025]))),
-    }
+    return LatentPoint(
+        z,
+        x[0],
+        _places(dataset, x)[0],
+        float(_scores(model, x)[0]),
+        norm,
+        isinstance(model, FlowModel | VariationalAutoencoder),
+        float(chdtr(k, min(norm, 1e100) ** 2)),
+        (math.sqrt(chdtri(k, 0.975)), math.sqrt(chdtri(k, 0.025))),
+    )
 
 
-def latent_ways(model: DensityModel, dataset: Dataset, start: int = 0, end: int = 1, n: int = 101) -> Arrays:
+@dataclass(frozen=True, eq=False)
+class LatentPath:
+    """One interpolation path.
+
+    Attributes
+    ----------
+    z : (n, n_latent)
+    x : (n, n_features) in data units
+    place : (n, 2) of x on the stage
+    score : (n,) the model's scores of x
+    true_log_density : (n,) of x, in nats; None where the exact density is not known or x is not finite
+    """
+
+    z: np.ndarray
+    x: np.ndarray
+    place: np.ndarray
+    score: np.ndarray
+    true_log_density: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class LatentPaths:
+    """Interpolation paths between two rows.
+
+    Attributes
+    ----------
+    share : (n,) from 0 at the first row to 1 at the second
+    latent : straight in latent space
+    arc : a great circle in latent space; None where there is none
+    straight : straight in data space
+    """
+
+    share: np.ndarray
+    latent: LatentPath
+    arc: LatentPath | None
+    straight: LatentPath
+
+    def by_name(self) -> dict[str, LatentPath]:
+        """Those there are: "latent", "arc" and "straight"."""
+        named = {"latent": self.latent, "arc": self.arc, "straight": self.straight}
+        return {name: path for name, path in named.items() if path is not None}
+
+
+def latent_paths(model: DensityModel, dataset: Dataset, start: int = 0, end: int = 1, n: int = 101) -> LatentPaths:
     """Interpolation paths between two rows: straight in latent space, a great circle there, straight in data space.
 
     On the great circle the direction turns evenly and the norm changes evenly (spherical interpolation, Shoemake
     1985), so the path avoids the middle of the latent space, where in many dimensions practically no draw lies.
     There is no such path for one latent dimension or when the two points lie on one line through the origin. The
-    context along a path is that of the nearer end.
-
-    Returns
-    -------
-    share : (n,) from 0 at `start` to 1 at `end`
-    latent_z, arc_z, straight_z : (n, n_latent)
-    latent_x, arc_x, straight_x : (n, n_features) in data units
-    latent_place, ... : (n, 2) of x on the stage
-    latent_score, ... : (n,) the model's scores of x
-    true_latent_score, ... : (n,) the exact log-density in nats, where it is known
+    context along a path is that of the nearer end. ValueError if the model has no latent space.
     """
     rows = dataset.X[[check_row(dataset, start), check_row(dataset, end)]]
     n = int(np.clip(n, 11, MAX_POINTS))
     share = np.linspace(0, 1, n)
     levels = np.where(share < 0.5, _levels(dataset, start), _levels(dataset, end))
     z0, z1 = _latent(model, dataset, rows)
-    paths = {"latent": _line(z0, z1, share), "arc": _arc(z0, z1, share), "straight": _line(*rows, share)}
-    arrays: Arrays = {"share": share}
-    for name, points in paths.items():
-        if points is None:
-            continue
-        in_data_space = name == "straight"
-        if in_data_space and dataset.context is not None:
-            points[:, dataset.context] = levels
-        x = points if in_data_space else _decoded(model, dataset, points, levels)
-        arrays |= {
-            f"{name}_z": _latent(model, dataset, points) if in_data_space else points,
-            f"{name}_x": x,
-            f"{name}_place": _places(dataset, x),
-            f"{name}_score": _scores(model, x),
-        }
-        density = dataset.truth_for(model)
-        if density is not None and np.isfinite(x).all():
-            arrays[f"true_{name}_score"] = density.log_density(x)
-    return arrays
+    arc = _arc(z0, z1, share)
+    straight = _line(*rows, share)
+    if dataset.context is not None:
+        straight[:, dataset.context] = levels
+    return LatentPaths(
+        share,
+        _decoded_path(model, dataset, _line(z0, z1, share), levels),
+        None if arc is None else _decoded_path(model, dataset, arc, levels),
+        _path(model, dataset, _latent(model, dataset, straight), straight),
+    )
+
+
+def _decoded_path(model: LatentModel, dataset: Dataset, z: np.ndarray, levels: np.ndarray) -> LatentPath:
+    return _path(model, dataset, z, _decoded(model, dataset, z, levels))
+
+
+def _path(model: DensityModel, dataset: Dataset, z: np.ndarray, x: np.ndarray) -> LatentPath:
+    density = dataset.truth_for(model)
+    true = density.log_density(x) if density is not None and np.isfinite(x).all() else None
+    return LatentPath(z, x, _places(dataset, x), _scores(model, x), true)
 
 
 def _latent(model: DensityModel, dataset: Dataset, X: np.ndarray) -> np.ndarray:
@@ -183,43 +232,41 @@ LAST = -1
 """In place of a layer's number: the last, whose points are the latent ones."""
 
 
-def rows(model: DensityModel, dataset: Dataset, n: int = 1500, layer: int = LAST) -> Arrays:
+@dataclass(frozen=True, eq=False)
+class LatentRows:
     """Rows on the stage with their scores and, where there is a latent space, their latent points.
 
-    With a flow, `layer` gives the points after that layer (0 before the first, in scaled units) in place of the last.
-
-    Returns
-    -------
-    n_layers : () of a flow
+    Attributes
+    ----------
     rows : (m,) row numbers
     labels : (m,) uint8, 1 marks an anomaly
     points : (m, 2) on the stage
     anomaly_score : (m,) higher is more anomalous
-    latent : (m, n_latent)
-    norm : (m,) length of each latent vector
-    expected : (99,) quantiles of the standard normal
-    quantiles : (99, n_latent) of the latent marginals
+    n_layers : of a flow; 0 for other models
+    latent : (m, n_latent); None without a latent space
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    points: np.ndarray
+    anomaly_score: np.ndarray
+    n_layers: int = 0
+    latent: np.ndarray | None = None
+
+
+def rows(model: DensityModel, dataset: Dataset, n: int = 1500, layer: int = LAST) -> LatentRows:
+    """Rows on the stage with their scores and, where there is a latent space, their latent points.
+
+    With a flow, `layer` gives the points after that layer (0 before the first, in scaled units) in place of the last.
     """
     indices = display_rows(dataset, int(np.clip(n, 2, 20_000)), MAX_ANOMALIES)
     X = dataset.X[indices]
-    arrays = {
-        "rows": indices,
-        "labels": np.zeros(len(indices), np.uint8) if dataset.y is None else (dataset.y[indices] == 1).astype(np.uint8),
-        "points": stage(dataset).project(X),
-        "anomaly_score": model.anomaly_score(X),
-    }
-    if isinstance(model, FlowModel):
-        arrays["n_layers"] = np.array(len(model.log_det_path(X[:1])))
+    labels = np.zeros(len(indices), np.uint8) if dataset.y is None else (dataset.y[indices] == 1).astype(np.uint8)
+    n_layers = len(model.log_det_path(X[:1])) if isinstance(model, FlowModel) else 0
+    Z = None
     if isinstance(model, LatentModel):
         Z = latent(model, dataset, X) if layer == LAST else _after_layer(model, dataset, X, layer)
-        shares = (np.arange(99) + 1) / 100
-        arrays |= {
-            "latent": Z,
-            "norm": np.linalg.norm(Z, axis=1),
-            "expected": ndtri(shares),
-            "quantiles": np.quantile(Z, shares, axis=0),
-        }
-    return arrays
+    return LatentRows(indices, labels, stage(dataset).project(X), model.anomaly_score(X), n_layers, Z)
 
 
 def _after_layer(model: LatentModel, dataset: Dataset, X: np.ndarray, layer: int) -> np.ndarray:

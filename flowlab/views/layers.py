@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
@@ -10,7 +12,27 @@ from flowlab.views.context import ALL_LEVELS, check_flow, check_level, is_condit
 from flowlab.views.density import check_columns
 from flowlab.views.projection import MAX_ANOMALIES, display_rows, stage
 
-Arrays = dict[str, np.ndarray]
+
+@dataclass(frozen=True, eq=False)
+class LayerPath:
+    """The way of rows and of a grid through a flow, in its own units: standardised data at first, latent at the end.
+
+    Attributes
+    ----------
+    rows : (m,) row numbers
+    labels : (m,) uint8, 1 marks an anomaly
+    points : (n_layers + 1, m, 2)
+    log_det : (n_layers, m) in nats, of each layer
+    grid : (n_layers + 1, 2 * n_lines, k, 2) upright, then level lines over the window; only for two features
+    grid_log_det : (n_layers, 2 * n_lines, k) in nats
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    points: np.ndarray
+    log_det: np.ndarray
+    grid: np.ndarray | None = None
+    grid_log_det: np.ndarray | None = None
 
 
 def layers(
@@ -20,21 +42,12 @@ def layers(
     n_lines: int = 13,
     columns: tuple[int, int] | None = None,
     level: int = ALL_LEVELS,
-) -> Arrays:
+) -> LayerPath:
     """Points, a grid and the local change of volume after each layer of a flow, data side first.
 
     Under a context `level` shows the rows of one level and the grid given it; without a level there is no grid.
     `columns` chooses two of more than two features; without it the first two principal axes are shown, the same
-    plane at every layer. Positions are in the flow's own units: standardised data at first, latent at the end.
-
-    Returns
-    -------
-    rows : (m,) row numbers
-    labels : (m,) uint8, 1 marks an anomaly
-    points : (n_layers + 1, m, 2)
-    log_det : (n_layers, m) in nats, of each layer
-    grid : (n_layers + 1, 2 * n_lines, k, 2) upright, then level lines over the window, for two features
-    grid_log_det : (n_layers, 2 * n_lines, k) in nats
+    plane at every layer.
 
     Raises
     ------
@@ -50,18 +63,15 @@ def layers(
     X, axes = dataset.X[rows], judged(flow, dataset)
     path = flow.transform_path(X)
     path = path @ _plane(dataset, columns) if len(axes) > 1 else _with_rug(path[:, :, axes])
-    arrays = {
-        "rows": rows,
-        "labels": np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8),
-        "points": path.astype(np.float32),
-        "log_det": flow.log_det_path(X).astype(np.float32),
-    }
+    labels = np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8)
+    grid = grid_log_det = None
     if len(axes) == 2 and not (conditioned and level == ALL_LEVELS):
-        grid = _grid_lines(stage(dataset).window, int(np.clip(n_lines, 3, 41)))
-        vertices = whole_rows(dataset, grid.reshape(-1, 2), level)
-        arrays["grid"] = flow.transform_path(vertices)[:, :, axes].reshape(-1, *grid.shape).astype(np.float32)
-        arrays["grid_log_det"] = flow.log_det_path(vertices).reshape(-1, *grid.shape[:2]).astype(np.float32)
-    return arrays
+        lines = _grid_lines(stage(dataset).window, int(np.clip(n_lines, 3, 41)))
+        vertices = whole_rows(dataset, lines.reshape(-1, 2), level)
+        grid = flow.transform_path(vertices)[:, :, axes].reshape(-1, *lines.shape).astype(np.float32)
+        grid_log_det = flow.log_det_path(vertices).reshape(-1, *lines.shape[:2]).astype(np.float32)
+    log_det = flow.log_det_path(X).astype(np.float32)
+    return LayerPath(rows, labels, path.astype(np.float32), log_det, grid, grid_log_det)
 
 
 def _plane(dataset: Dataset, columns: tuple[int, int] | None) -> np.ndarray:

@@ -1,6 +1,8 @@
-"""One column at a time: histograms and quantiles of the data against samples."""
+"""One column at a time: histograms of the data against samples."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,24 +11,30 @@ from flowlab.models.base import DensityModel
 from flowlab.ranking import kolmogorov_distance
 from flowlab.views.projection import display_rows
 
-Arrays = dict[str, np.ndarray]
 
+@dataclass(frozen=True, eq=False)
+class Marginals:
+    """The distribution of every column, data against samples.
 
-def marginals(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 0, n_bins: int = 48) -> Arrays:
-    """Histograms and quantiles of every column, data against samples.
-
-    Returns
-    -------
-    edges : (n_features, n_bins + 1) in data units
+    Attributes
+    ----------
+    edges : (n_features, n_bins + 1) of the bins, in data units
     data, samples : (n_features, n_bins) densities per unit of the column
-    data_quantiles, sample_quantiles : (99, n_features) in data units
     distance : (n_features,) largest difference of the two distribution functions (Kolmogorov-Smirnov)
     """
+
+    edges: np.ndarray
+    data: np.ndarray
+    samples: np.ndarray
+    distance: np.ndarray
+
+
+def marginals(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 0, n_bins: int = 48) -> Marginals:
+    """Histograms of every column, data against samples; ValueError if the model cannot sample."""
     if not model.can_sample:
         raise ValueError(f"{type(model).__name__} cannot draw samples")
     X = dataset.X[display_rows(dataset, n, 0)]
     samples = model.sample(int(n), random_state=int(seed))
-    shares = (np.arange(99) + 1) / 100
     n_features = dataset.n_features
     edges = np.empty((n_features, n_bins + 1))
     densities = np.empty((2, n_features, n_bins))
@@ -38,11 +46,4 @@ def marginals(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 
         for k, values in enumerate((X[:, j], samples[:, j])):
             densities[k, j] = np.histogram(values, edges[j])[0] / (len(values) * np.diff(edges[j]))
         distance[j] = kolmogorov_distance(X[:, j], samples[:, j])
-    return {
-        "edges": edges,
-        "data": densities[0],
-        "samples": densities[1],
-        "data_quantiles": np.quantile(X, shares, axis=0),
-        "sample_quantiles": np.quantile(samples, shares, axis=0),
-        "distance": distance,
-    }
+    return Marginals(edges, *densities, distance)

@@ -11,22 +11,31 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
 from flowlab.ranking import spearman_matrix
 
-Arrays = dict[str, np.ndarray]
-
 MIN_HELD_OUT = 30
 MIN_EXPECTED = 1
 """Cells where fewer rows than this are expected have no residual."""
 
 
-def pair_rows(model: DensityModel, dataset: Dataset, n: int = 1500, seed: int = 0) -> Arrays:
-    """Held-out rows and `n` samples, for pictures that compare them.
+@dataclass(frozen=True, eq=False)
+class PairRows:
+    """Held-out rows and samples.
 
-    Returns
-    -------
+    Attributes
+    ----------
     rows : (m,) row numbers, m at most n
     data : (m, n_features) in data units
     samples : (n, n_features) in data units
     part : "test", "test and validation" where those are few, or "train" where too few rows are held out
+    """
+
+    rows: np.ndarray
+    data: np.ndarray
+    samples: np.ndarray
+    part: str
+
+
+def pair_rows(model: DensityModel, dataset: Dataset, n: int = 1500, seed: int = 0) -> PairRows:
+    """Held-out rows and `n` samples, for pictures that compare them.
 
     Raises
     ------
@@ -45,8 +54,7 @@ def pair_rows(model: DensityModel, dataset: Dataset, n: int = 1500, seed: int = 
     if len(rows) < MIN_HELD_OUT:
         rows, part = train, "train"
     rows = np.sort(np.random.default_rng([seed, 0xBA1]).permutation(rows)[:n])
-    samples = model.sample(n, random_state=int(seed))
-    return {"rows": rows, "data": dataset.X[rows], "samples": samples, "part": np.array(part)}
+    return PairRows(rows, dataset.X[rows], model.sample(n, random_state=int(seed)), part)
 
 
 def _fitted_kind(dataset: Dataset, part: str) -> np.ndarray:

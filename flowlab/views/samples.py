@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset
@@ -9,11 +11,31 @@ from flowlab.models.base import DensityModel, FlowModel
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned
 from flowlab.views.projection import display_rows, stage
 
-Arrays = dict[str, np.ndarray]
-
 GAP_DRAWS = 20_000
 GAP_DRAWS_OF_SLOW_MODELS = 5_000
 """Models that are not flows may compare every draw with every training row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Draws from a model, and rows of the data to lay them over.
+
+    Attributes
+    ----------
+    samples : (n, n_features) in data units
+    log_density : (n,) the model's score of each
+    points : (n, 2) their positions on the stage
+    data : (m, 2) positions of data rows, m <= n
+    nearest_row : the training row closest to the sample that was asked about; None where none was
+    nearest_distance : its Euclidean distance in standard deviations of the columns
+    """
+
+    samples: np.ndarray
+    log_density: np.ndarray
+    points: np.ndarray
+    data: np.ndarray
+    nearest_row: int | None = None
+    nearest_distance: float | None = None
 
 
 def samples(
@@ -24,17 +46,10 @@ def samples(
     temperature: float = 1.0,
     nearest: int = -1,
     level: int = ALL_LEVELS,
-) -> Arrays:
+) -> Samples:
     """Draws from the model beside data rows; of one level of the context only, where a model is conditioned on it.
 
-    Returns
-    -------
-    samples : (n, n_features) in data units
-    log_density : (n,) the model's score of each
-    points : (n, 2) their positions on the stage
-    data : (m, 2) positions of data rows, m <= n
-    nearest_row, nearest_distance : () the training row closest to sample number `nearest` (0 or more), and its
-        Euclidean distance in standard deviations of the columns
+    With `nearest`, a sample's number from 0, the training row closest to it too.
 
     Raises
     ------
@@ -54,12 +69,7 @@ def samples(
     else:
         X = model.sample(n, **settings)
     plane = stage(dataset)
-    arrays = {
-        "samples": X,
-        "points": plane.project(X),
-        "data": plane.project(dataset.X[data_rows]),
-        "log_density": model.score_samples(X),
-    }
+    nearest_row = nearest_distance = None
     if nearest >= 0:
         if nearest >= n:
             raise ValueError(f"nearest must be below the number of samples, {n}, not {nearest}")
@@ -67,21 +77,32 @@ def samples(
         scale = dataset.X[rows].std(axis=0)
         scale[scale == 0] = 1.0
         square = np.sum(((dataset.X[rows] - X[nearest]) / scale) ** 2, axis=1)
-        arrays["nearest_row"] = np.array(rows[np.argmin(square)])
-        arrays["nearest_distance"] = np.sqrt(square.min())
-    return arrays
+        nearest_row, nearest_distance = int(rows[np.argmin(square)]), float(np.sqrt(square.min()))
+    data = plane.project(dataset.X[data_rows])
+    return Samples(X, model.score_samples(X), plane.project(X), data, nearest_row, nearest_distance)
 
 
-def gap(model: DensityModel, dataset: Dataset, n: int = 0, seed: int = 1) -> Arrays:
+@dataclass(frozen=True)
+class Gap:
+    """How far a model is from the exact density.
+
+    Attributes
+    ----------
+    nats : Kullback-Leibler divergence
+    error : its standard error, in nats
+    n : number of draws
+    """
+
+    nats: float
+    error: float
+    n: int
+
+
+def gap(model: DensityModel, dataset: Dataset, n: int = 0, seed: int = 1) -> Gap:
     """Kullback-Leibler divergence of the model from the exact density in nats, with its standard error.
 
     The mean over fresh draws x of log p(x) - log q(x). Draws are paired, so the error is that of the difference and
     far below that of either mean.
-
-    Returns
-    -------
-    gap, gap_error : () in nats, and its standard error
-    n : () number of draws
 
     Raises
     ------
@@ -94,8 +115,4 @@ def gap(model: DensityModel, dataset: Dataset, n: int = 0, seed: int = 1) -> Arr
     n = n or (GAP_DRAWS if isinstance(model, FlowModel) else GAP_DRAWS_OF_SLOW_MODELS)
     X = density.sample(n, np.random.default_rng([int(seed), 0x6A9]))
     difference = density.log_density(X) - model.score_samples(X)
-    return {
-        "gap": np.array(difference.mean()),
-        "gap_error": np.array(difference.std() / np.sqrt(n)),
-        "n": np.array(n),
-    }
+    return Gap(float(difference.mean()), float(difference.std() / np.sqrt(n)), n)

@@ -65,7 +65,7 @@ def test_the_catalog_conditions_what_can_be_conditioned(moons):
 def test_class_conditional_samples_are_of_their_class(moons, flow):
     """Generation with a chosen attribute: at least 90 % of the draws of a class are nearest to that class."""
     for level in (0, 1):
-        drawn = views.samples(flow, moons, n=500, level=level)["samples"]
+        drawn = views.samples(flow, moons, n=500, level=level).samples
         by_class = moons.density.base.class_log_density(drawn[:, :2])
         assert (by_class.argmax(1) == level).mean() >= 0.9
         assert (drawn[:, 2] == level).all()
@@ -74,25 +74,25 @@ def test_class_conditional_samples_are_of_their_class(moons, flow):
 @pytest.mark.parametrize("level", [-1, 0, 1])
 def test_the_plane_shows_one_level_or_all_of_them(moons, flow, level):
     grid = views.density_grid(flow, moons, n=100, level=level)
-    assert grid["mass"] == pytest.approx(1.0, abs=0.05)
-    assert grid["true_mass"] == pytest.approx(1.0, abs=0.01)
-    assert np.abs(grid["difference"]).mean() < 0.3 * np.exp(grid["true_log_density"]).mean()
+    assert grid.learned.mass == pytest.approx(1.0, abs=0.05)
+    assert grid.true.mass == pytest.approx(1.0, abs=0.01)
+    assert np.abs(grid.difference).mean() < 0.3 * np.exp(grid.true.log_density).mean()
 
 
 def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
     frame = views.frame(flow, moons)
     assert frame["latent"].shape[1] == 2 and "density" in frame
-    assert views.rows(flow, moons, n=50)["latent"].shape[1] == 2
+    assert views.rows(flow, moons, n=50).latent.shape[1] == 2
     found = views.gap(flow, moons)
-    assert -0.01 < found["gap"] < 0.25
+    assert -0.01 < found.nats < 0.25
     bill = views.receipt(flow, moons, row=3)
-    assert abs(bill["difference"]) < 1e-4
+    assert abs(bill.difference) < 1e-4
     way = views.layers(flow, moons, n_points=300, level=1)
-    assert way["points"].shape[2] == 2 and way["grid"].shape[-1] == 2
-    assert (moons.X[way["rows"], 2] == 1).all()
-    assert "grid" not in views.layers(flow, moons, n_points=300)
+    assert way.points.shape[2] == 2 and way.grid.shape[-1] == 2
+    assert (moons.X[way.rows, 2] == 1).all()
+    assert views.layers(flow, moons, n_points=300).grid is None
     line = views.profile(flow, moons, start=(0.0, 0.0), end=(1.0, 0.5), level=0)
-    assert line["points"].shape[1] == 2 and "true_log_density" in line
+    assert line.points.shape[1] == 2 and line.true_log_density is not None
 
 
 def test_the_trust_badge_measures_a_conditioned_flow_at_its_commonest_level(moons):
@@ -106,11 +106,11 @@ def test_the_trust_badge_measures_a_conditioned_flow_at_its_commonest_level(moon
 
 def test_a_way_between_classes_ends_at_both_rows(moons, flow):
     start, end = (int(np.flatnonzero(moons.X[:, 2] == level)[0]) for level in (0, 1))
-    ways = views.latent_ways(flow, moons, start, end)
-    for name in ("latent", "straight"):
-        np.testing.assert_allclose(ways[f"{name}_x"][[0, -1]], moons.X[[start, end]], atol=1e-5)
+    ways = views.latent_paths(flow, moons, start, end)
+    for path in (ways.latent, ways.straight):
+        np.testing.assert_allclose(path.x[[0, -1]], moons.X[[start, end]], atol=1e-5)
     at = views.latent_point(flow, moons, row=end)
-    assert len(at["z"]) == 2 and np.allclose(at["x"], moons.X[end], atol=1e-5)
+    assert len(at.z) == 2 and np.allclose(at.x, moons.X[end], atol=1e-5)
 
 
 def test_models_without_conditions_read_the_context_as_a_number(moons):

@@ -12,8 +12,10 @@ from flowlab.models.flows.families import (
     MaskedAutoregressiveFlow,
     SplineCouplingFlow,
 )
+from flowlab.models.flows.jacobian_form import LayerForm
 from flowlab.plots import coupling
 from flowlab.records import Spec
+from flowlab.views.coupling import Jacobian
 
 FLOWS = [name for name, entry in catalog.MODELS.items() if issubclass(entry.make, FlowModel)]
 SHORT = {"n_layers": 3, "n_steps": 60, "hidden_features": 12}
@@ -72,26 +74,27 @@ def test_jacobians_of_nflows_are_autograds(flows, name):
 def test_in_the_order_told_the_jacobian_is_triangular_and_its_diagonal_is_the_determinant(flows, name):
     for layer in (1, 2):
         found = views.jacobian(flows[name], DATA, 9, layer)
-        assert found["log_det"] == pytest.approx(found["reported"], abs=1e-6)
+        assert found.log_det == pytest.approx(found.reported, abs=1e-6)
         if name in ("planar", "radial"):
-            assert found["kind"] == name and not len(found["after"])
+            assert found.form.kind == name and not len(found.form.after)
             continue
-        ordered = found["matrix"][np.ix_(found["after"], found["before"])]
-        assert np.abs(np.triu(ordered, 1)).max() == found["above"] < 1e-12 < np.abs(np.tril(ordered, -1)).max()
-        np.testing.assert_allclose(found["log_diagonal"], np.log(np.abs(np.diag(ordered))))
-        assert found["log_diagonal"].sum() == pytest.approx(found["reported"], abs=1e-6)
-        np.testing.assert_allclose(ordered[: found["n_kept"], : found["n_kept"]], np.eye(found["n_kept"]), atol=1e-12)
+        ordered = found.matrix[np.ix_(found.form.after, found.form.before)]
+        assert np.abs(np.triu(ordered, 1)).max() == found.above < 1e-12 < np.abs(np.tril(ordered, -1)).max()
+        np.testing.assert_allclose(found.log_diagonal, np.log(np.abs(np.diag(ordered))))
+        assert found.log_diagonal.sum() == pytest.approx(found.reported, abs=1e-6)
+        n_kept = found.form.n_kept
+        np.testing.assert_allclose(ordered[:n_kept, :n_kept], np.eye(n_kept), atol=1e-12)
     whole = views.jacobian(flows[name], DATA, 9, 0)
-    assert whole["kind"] == "flow" and not len(whole["after"]), "layers that take turns are triangular in no order"
-    assert whole["log_det"] == pytest.approx(whole["reported"], abs=1e-6)
+    assert whole.form.kind == "flow" and not len(whole.form.after), "layers that take turns are triangular in no order"
+    assert whole.log_det == pytest.approx(whole.reported, abs=1e-6)
 
 
 def test_layers_in_one_order_make_a_triangular_flow():
     for model, n_kept in ((MaskedAutoregressiveFlow(permutation="none"), 0), (AffineCouplingFlow(mask="=0110"), 2)):
         model.set_params(**SHORT, activation_norm=n_kept == 0).fit(X)
         found = views.jacobian(model, DATA, 4, 0)
-        assert np.abs(np.triu(found["matrix"][np.ix_(found["after"], found["before"])], 1)).max() < 1e-12
-        assert found["n_kept"] == n_kept and found["log_diagonal"].sum() == pytest.approx(found["reported"], abs=1e-6)
+        assert np.abs(np.triu(found.matrix[np.ix_(found.form.after, found.form.before)], 1)).max() < 1e-12
+        assert found.form.n_kept == n_kept and found.log_diagonal.sum() == pytest.approx(found.reported, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", [AffineCouplingFlow, MaskedAutoregressiveFlow, InverseAutoregressiveFlow])
@@ -110,14 +113,14 @@ def test_constant_columns_and_a_context_pass_as_they_are(kind):
 def test_a_layer_without_its_masks_is_not_triangular_and_reports_a_wrong_determinant():
     model = MaskedAutoregressiveFlow(**SHORT, fault="no mask").fit(X)
     found = views.jacobian(model, DATA, 3, 1)
-    assert found["above"] > 0.01 and abs(found["log_det"] - found["reported"]) > 0.01
+    assert found.above > 0.01 and abs(found.log_det - found.reported) > 0.01
 
 
 def test_one_feature_and_a_layer_that_does_not_exist():
     one = Dataset(X[:, :1], ("a",))
     model = SplineCouplingFlow(n_layers=2, n_steps=50).fit(one.X)
     found = views.jacobian(model, one, 0, 1)
-    assert found["matrix"].shape == (1, 1) and found["log_diagonal"].sum() == pytest.approx(found["reported"], abs=1e-9)
+    assert found.matrix.shape == (1, 1) and found.log_diagonal.sum() == pytest.approx(found.reported, abs=1e-9)
     for call in (lambda: model.layer_jacobian(one.X[0], 3), lambda: views.jacobian(model, one, 0, 3)):
         with pytest.raises(ValueError, match="layer must be a whole number from 1 to 2, not 3"):
             call()
@@ -129,7 +132,7 @@ def test_wide_tables_have_a_jacobian_too(kind):
     model = kind(n_steps=5).fit(wide)
     data = Dataset(wide, tuple(f"x{j}" for j in range(64)))
     for layer in (0, 1):
-        assert views.jacobian(model, data, 0, layer)["matrix"].shape == (64, 64)
+        assert views.jacobian(model, data, 0, layer).matrix.shape == (64, 64)
 
 
 def test_a_jacobian_stands_beside_its_triangular_order():
@@ -137,10 +140,10 @@ def test_a_jacobian_stands_beside_its_triangular_order():
     found = views.jacobian(flow, PLANE, 3, 2)
     fig = coupling.jacobian_panels(found, ["<b>x1</b>", "x2"])
     own, ordered = fig.data
-    np.testing.assert_allclose(own.z, found["matrix"], rtol=1e-6)
-    np.testing.assert_allclose(ordered.z, found["matrix"][np.ix_(found["after"], found["before"])], rtol=1e-6)
-    assert own.text[0][0] == f"{found['matrix'][0, 0]:.3f}".replace("-", "\u2212")
-    assert list(fig.layout.xaxis2.ticktext) == [str(j + 1) for j in found["before"]] and own.zmin == -own.zmax
+    np.testing.assert_allclose(own.z, found.matrix, rtol=1e-6)
+    np.testing.assert_allclose(ordered.z, found.matrix[np.ix_(found.form.after, found.form.before)], rtol=1e-6)
+    assert own.text[0][0] == f"{found.matrix[0, 0]:.3f}".replace("-", "\u2212")
+    assert list(fig.layout.xaxis2.ticktext) == [str(j + 1) for j in found.form.before] and own.zmin == -own.zmax
     assert "&lt;b&gt;" in own.customdata[0][0] and "<b>" not in own.customdata[0][0]
     diagonal, zero = (shape.path for shape in fig.layout.shapes)
     assert diagonal.count("M") == 2 and zero.startswith("M0.5,-0.5"), "squares on the diagonal, a frame right of them"
@@ -151,8 +154,8 @@ def test_a_jacobian_stands_beside_its_triangular_order():
 @pytest.mark.parametrize("n", [1, 7, 100])
 def test_a_jacobian_of_any_size_is_drawn(n):
     order = np.arange(n)[::-1]
-    arrays = {"matrix": np.eye(n), "after": order, "before": order, "n_kept": 0, "kind": "autoregressive"}
-    fig = coupling.jacobian_panels(arrays, [f"column {j}" for j in range(n)], dark=True)
+    found = Jacobian(np.eye(n), 0.0, 0.0, LayerForm("autoregressive", order, order), np.zeros(n), 0.0)
+    fig = coupling.jacobian_panels(found, [f"column {j}" for j in range(n)], dark=True)
     assert len(fig.data) == min(n, 2) and len(fig.layout.xaxis.tickvals) <= 16
 
 
@@ -160,8 +163,9 @@ def test_a_wide_jacobian_is_drawn_in_blocks_that_lose_no_large_entry():
     n = 401
     matrix = np.eye(n)
     matrix[200, 7] = -9.0
-    arrays = {"matrix": matrix, "after": np.arange(n), "before": np.arange(n), "n_kept": 0, "kind": "autoregressive"}
-    fig = coupling.jacobian_panels(arrays, [f"column {j}" for j in range(n)])
+    form = LayerForm("autoregressive", np.arange(n), np.arange(n))
+    found = Jacobian(matrix, 0.0, 0.0, form, np.zeros(n), 0.0)
+    fig = coupling.jacobian_panels(found, [f"column {j}" for j in range(n)])
     drawn = np.asarray(fig.data[0].z)
     assert drawn.shape == (134, 134) and drawn[200 // 3, 7 // 3] == -9 and (np.diag(drawn) == 1).all()
     assert fig.data[0].x[1] == 4 and "largest of 3 × 3" in fig.layout.annotations[0].text

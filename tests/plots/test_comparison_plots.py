@@ -4,6 +4,7 @@ import numpy as np
 
 from flowlab.evaluation.comparison import Measured, Standing
 from flowlab.plots import comparison, reconstruction
+from flowlab.views.density import DensityGrid, DensityMap
 from flowlab.views.reconstruction import ReconstructionMap
 
 
@@ -65,7 +66,7 @@ def test_maps_show_errors_arrows_and_manifold_beside_the_density():
         window=(0.0, 1.0, 0.0, 1.0), x=line, y=line, error=np.ones((5, 5)),
         tail=np.zeros((4, 2)), tip=np.ones((4, 2)), manifold=np.zeros((9, 2)),
     )  # fmt: skip
-    density = {"window": np.array(picture.window), "x": line, "y": line, "log_density": np.zeros((5, 5))}
+    density = DensityGrid((0, 1, 0, 1.0), line, line, DensityMap(np.zeros((5, 5)), 1.0, np.zeros(4)), None)
     fig = reconstruction.error_beside_density({"AE": picture}, {"flow": density}, np.zeros((3, 2)))
     assert [trace.type for trace in fig.data].count("heatmap") == 2
     assert [note.text for note in fig.layout.annotations] == ["error of AE", "log-density of flow"]

@@ -39,14 +39,14 @@ def fixed():
 def test_the_masks_told_are_the_columns_that_move(mask):
     model = flow(mask=mask, n_layers=3).fit(X)
     told = views.masks(model, DATA)
-    np.testing.assert_array_equal(told["transformed"], views.coupling(model, DATA)["moved"])
+    np.testing.assert_array_equal(told.transformed, views.coupling(model, DATA).moved)
     digits = np.array([digit == "1" for digit in mask.removeprefix("=")])
     varies = np.array([True, True, False, True])
-    for layer, row in enumerate(told["transformed"]):
+    for layer, row in enumerate(told.transformed):
         expected = digits if layer % 2 == 0 or mask.startswith("=") else ~digits
         np.testing.assert_array_equal(row, expected & varies)
     never = np.flatnonzero(~digits & varies) if mask.startswith("=") else []
-    np.testing.assert_array_equal(told["never"], never)
+    np.testing.assert_array_equal(told.never, never)
 
 
 def test_a_column_never_transformed_keeps_a_gaussian_marginal(fixed):
@@ -60,15 +60,15 @@ def test_a_column_never_transformed_keeps_a_gaussian_marginal(fixed):
 
 def test_one_layer_leaves_half_of_the_columns_alone():
     model = flow(n_layers=1).fit(X)
-    assert views.masks(model, DATA)["never"].tolist() == [0, 3]
+    assert views.masks(model, DATA).never.tolist() == [0, 3]
     rescaled = flow(n_layers=1, activation_norm=True).fit(X)
-    assert views.masks(rescaled, DATA)["never"].tolist() == [0, 3], "to rescale a column is not to shape it"
+    assert views.masks(rescaled, DATA).never.tolist() == [0, 3], "to rescale a column is not to shape it"
 
 
 def test_a_mask_is_planned_without_training(fixed):
     planned = views.masks(fixed, DATA, mask="1001")
-    np.testing.assert_array_equal(planned["transformed"], flow(mask="1001").fit(X).transformed_columns())
-    assert planned["never"].size == 0 and views.masks(fixed, DATA)["never"].tolist() == [0]
+    np.testing.assert_array_equal(planned.transformed, flow(mask="1001").fit(X).transformed_columns())
+    assert planned.never.size == 0 and views.masks(fixed, DATA).never.tolist() == [0]
     with pytest.raises(ValueError, match="mask must have one digit for each of the 4 columns"):
         views.masks(fixed, DATA, mask="01")
 
@@ -109,14 +109,14 @@ def test_made_masks_multiply_to_a_strictly_triangular_matrix(kind, depth):
     model = flow(kind, n_layers=2, n_hidden=depth).fit(X)
     for layer, order in ((1, [0, 1, 3]), (2, [3, 1, 0])):
         arrays = views.masks(model, DATA, layer)
-        assert arrays["order"].tolist() == order
-        paths = arrays["input"].astype(int)
-        for name in (*(f"hidden_{i}" for i in range(1, depth)), "output"):
-            paths = arrays[name].astype(int) @ paths
-        np.testing.assert_array_equal(arrays["paths"], paths)
+        assert arrays.made.order.tolist() == order
+        paths = arrays.made.input.astype(int)
+        for mask in (*arrays.made.hidden, arrays.made.output):
+            paths = mask.astype(int) @ paths
+        np.testing.assert_array_equal(arrays.made.paths, paths)
         assert (np.triu(paths) == 0).all() and (paths[np.tril_indices(3, -1)] > 0).all()
-        assert arrays["never"].size == 0
-        traces = coupling.made_masks(arrays).data
+        assert arrays.never.size == 0
+        traces = coupling.made_masks(arrays.made).data
         assert len(traces) == depth + 2
         np.testing.assert_array_equal(np.asarray(traces[-1].z) > 0, paths > 0)
         assert list(traces[-1].x) == [str(j + 1) for j in order]
@@ -128,14 +128,14 @@ def test_the_weights_respect_the_masks_that_are_shown():
     data = Dataset(X[:, [0, 1, 3]], ["a", "b", "d"])
     for layer in (1, 2):
         arrays = views.masks(model, data, layer)
-        matrix = views.jacobian(model, data, 0, layer)["matrix"][np.ix_(arrays["order"], arrays["order"])]
-        blocked = (arrays["paths"] == 0) & ~np.eye(3, dtype=bool)
+        matrix = views.jacobian(model, data, 0, layer).matrix[np.ix_(arrays.made.order, arrays.made.order)]
+        blocked = (arrays.made.paths == 0) & ~np.eye(3, dtype=bool)
         assert np.abs(matrix[blocked]).max() < 1e-6 < np.abs(matrix[~blocked]).max()
 
 
 def test_layers_without_masks_say_so():
     arrays = views.masks(PlanarFlow(4, n_steps=50).fit(X), DATA)
-    assert set(arrays) == {"transformed", "never"} and arrays["never"].size == 0
+    assert arrays.made is None and arrays.never.size == 0
     with pytest.raises(ValueError, match="layer must be a whole number from 1 to 4"):
         views.masks(flow().fit(X), DATA, layer=9)
 

@@ -171,11 +171,11 @@ def test_rows_of_the_view_are_held_out_and_of_the_kind_that_is_fitted():
     y = (np.arange(400) % 10 == 0).astype(np.int8)
     data = Dataset(X, ("a", "b", "c"), y=y, train_on="normal")
     found = views.pair_rows(Gaussian().fit(X), data, n=500)
-    assert str(found["part"]) == "test" and set(found["rows"]) == set(np.flatnonzero((data.split == 2) & (y == 0)))
-    np.testing.assert_array_equal(found["data"], X[found["rows"]])
-    assert found["samples"].shape == (500, 3)
+    assert found.part == "test" and set(found.rows) == set(np.flatnonzero((data.split == 2) & (y == 0)))
+    np.testing.assert_array_equal(found.data, X[found.rows])
+    assert found.samples.shape == (500, 3)
     for n, part in ((60, "train"), (120, "test and validation")):
-        assert str(views.pair_rows(Gaussian().fit(X), Dataset(X[:n], data.columns))["part"]) == part
+        assert views.pair_rows(Gaussian().fit(X), Dataset(X[:n], data.columns)).part == part
     with pytest.raises(ValueError, match="cannot draw samples"):
         views.pair_rows(catalog.make_model(Spec("forest")), data)
 

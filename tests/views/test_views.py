@@ -102,11 +102,11 @@ FLOWS = (
 
 def test_a_perfect_model_is_no_nats_above_the_truth():
     measured = views.gap(EXACT, BANANA)
-    assert measured["n"] == 20_000
-    assert measured["gap"] == 0 and measured["gap_error"] == 0
+    assert measured.n == 20_000
+    assert measured.nats == 0 and measured.error == 0
     grid = views.density_grid(EXACT, BANANA, n=100)
-    np.testing.assert_array_equal(grid["difference"], 0)
-    assert grid["mass"] == pytest.approx(1, abs=0.03)
+    np.testing.assert_array_equal(grid.difference, 0)
+    assert grid.learned.mass == pytest.approx(1, abs=0.03)
 
 
 def test_the_gap_is_the_divergence():
@@ -117,8 +117,8 @@ def test_the_gap_is_the_divergence():
     scale = 2 * wrong.scale_.mean()
     expected = 2 * np.log(scale) + 1 / scale**2 - 1
     measured = views.gap(wrong, data)
-    assert measured["gap"] == pytest.approx(expected, abs=4 * measured["gap_error"] + 0.01)
-    assert 0 < measured["gap_error"] < 0.02
+    assert measured.nats == pytest.approx(expected, abs=4 * measured.error + 0.01)
+    assert 0 < measured.error < 0.02
 
 
 def test_contours_hold_the_mass_they_promise():
@@ -126,35 +126,35 @@ def test_contours_hold_the_mass_they_promise():
     grid = views.density_grid(Gaussian().fit(gaussian.X), gaussian, n=200)
     # The contour of a standard normal that holds a share m lies at log p = log p(0) + log(1 - m).
     expected = -np.log(2 * np.pi) + np.log(1 - np.array(views.MASSES))
-    np.testing.assert_allclose(grid["true_levels"], expected, atol=0.05)
-    np.testing.assert_allclose(grid["levels"], grid["true_levels"], atol=0.15)
-    inside = grid["true_log_density"] >= grid["true_levels"][0]
-    cell = (grid["x"][1] - grid["x"][0]) ** 2
-    assert np.exp(grid["true_log_density"][inside]).sum() * cell == pytest.approx(0.5, abs=0.01)
+    np.testing.assert_allclose(grid.true.levels, expected, atol=0.05)
+    np.testing.assert_allclose(grid.learned.levels, grid.true.levels, atol=0.15)
+    inside = grid.true.log_density >= grid.true.levels[0]
+    cell = (grid.x[1] - grid.x[0]) ** 2
+    assert np.exp(grid.true.log_density[inside]).sum() * cell == pytest.approx(0.5, abs=0.01)
 
 
 def test_the_grid_shows_the_model_where_it_says():
     grid = views.density_grid(EXACT, BANANA, n=60, window=(-1.0, 1.0, -2.0, 2.0))
-    assert grid["log_density"].shape == (60, 60)
-    here = np.array([[grid["x"][7], grid["y"][33]]])
-    assert grid["log_density"][33, 7] == pytest.approx(EXACT.score_samples(here)[0])
-    assert views.density_grid(EXACT, BANANA, n=10_000)["x"].shape == (400,)
+    assert grid.learned.log_density.shape == (60, 60)
+    here = np.array([[grid.x[7], grid.y[33]]])
+    assert grid.learned.log_density[33, 7] == pytest.approx(EXACT.score_samples(here)[0])
+    assert views.density_grid(EXACT, BANANA, n=10_000).x.shape == (400,)
 
 
 def test_densities_of_one_feature_are_curves():
     data = make_toy(Clump1D(), 2000)
     grid = views.density_grid(KDE().fit(data.X), data, n=300)
-    assert grid["log_density"].shape == grid["true_log_density"].shape == (300,)
-    assert grid["mass"] == pytest.approx(1, abs=0.02) and grid["true_mass"] == pytest.approx(1, abs=0.02)
+    assert grid.learned.log_density.shape == grid.true.log_density.shape == (300,)
+    assert grid.learned.mass == pytest.approx(1, abs=0.02) and grid.true.mass == pytest.approx(1, abs=0.02)
     assert views.frame(KDE().fit(data.X), data)["density"].shape == (64, 64)
 
 
 def test_outside_the_support_the_truth_is_minus_infinity():
     data = make_toy(Checkerboard(), 2000)
     grid = views.density_grid(KDE().fit(data.X), data, n=50)
-    assert np.isneginf(grid["true_log_density"]).any() and np.all(np.isfinite(grid["difference"]))
-    assert grid["true_mass"] == pytest.approx(1, abs=0.05)
-    assert np.all(np.isfinite(grid["true_levels"]))
+    assert np.isneginf(grid.true.log_density).any() and np.all(np.isfinite(grid.difference))
+    assert grid.true.mass == pytest.approx(1, abs=0.05)
+    assert np.all(np.isfinite(grid.true.levels))
 
 
 def test_a_slice_is_the_conditional_density():
@@ -162,31 +162,31 @@ def test_a_slice_is_the_conditional_density():
     data = make_toy(CorrelatedGaussian(n_features=4, correlation=0.6), 4000)
     model = Gaussian().fit(data.X)
     cut = views.density_slice(model, data, row=5, columns=(0, 3), n=120)
-    cell = (cut["x"][1] - cut["x"][0]) * (cut["y"][1] - cut["y"][0])
-    assert np.exp(cut["log_conditional"]).sum() * cell == pytest.approx(1)
+    cell = (cut.x[1] - cut.x[0]) * (cut.y[1] - cut.y[0])
+    assert np.exp(cut.log_conditional).sum() * cell == pytest.approx(1)
     covariance = np.cov(data.X.T)
     rest, pair = [1, 2], [0, 3]
     gain = covariance[np.ix_(pair, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
     mean = data.X.mean(axis=0)[pair] + gain @ (data.X[5, rest] - data.X.mean(axis=0)[rest])
-    weights = np.exp(cut["log_conditional"]) * cell
-    assert (weights.sum(axis=0) @ cut["x"], weights.sum(axis=1) @ cut["y"]) == pytest.approx(tuple(mean), abs=0.05)
-    np.testing.assert_array_equal(cut["point"], data.X[5, [0, 3]])
+    weights = np.exp(cut.log_conditional) * cell
+    assert (weights.sum(axis=0) @ cut.x, weights.sum(axis=1) @ cut.y) == pytest.approx(tuple(mean), abs=0.05)
+    np.testing.assert_array_equal(cut.point, data.X[5, [0, 3]])
 
 
 def test_a_profile_is_the_density_on_the_segment():
     line = views.profile(EXACT, BANANA, (-1.0, 0.0), (1.0, 0.0), n=101)
-    assert line["distance"][-1] == pytest.approx(2)
-    np.testing.assert_allclose(line["log_density"], line["true_log_density"])
-    assert line["log_density"][line["lowest"]] == line["log_density"].min()
+    assert line.distance[-1] == pytest.approx(2)
+    np.testing.assert_allclose(line.log_density, line.true_log_density)
+    assert line.log_density[line.lowest] == line.log_density.min()
     between = views.profile(EXACT, BANANA, 3, 4)
-    np.testing.assert_allclose(between["points"][[0, -1]], BANANA.X[[3, 4]])
+    np.testing.assert_allclose(between.points[[0, -1]], BANANA.X[[3, 4]])
 
 
 def test_the_grid_stretches_as_the_log_determinants_say():
     """The area of a small cell after the last layer against its area before the first: crossing lines agree on it."""
     way = views.layers(EXACT, BANANA, n_lines=41)
-    upright, level = way["grid"][:, :41], way["grid"][:, 41:]
-    assert way["grid_log_det"].sum(axis=0) == pytest.approx(np.log(2 / 0.3), abs=1e-5)
+    upright, level = way.grid[:, :41], way.grid[:, 41:]
+    assert way.grid_log_det.sum(axis=0) == pytest.approx(np.log(2 / 0.3), abs=1e-5)
     i, j = 20, 30
     area = []
     for up, flat in zip(upright[[0, -1]].astype(float), level[[0, -1]].astype(float)):
@@ -197,12 +197,12 @@ def test_the_grid_stretches_as_the_log_determinants_say():
 
 def test_a_receipt_with_a_known_answer():
     bill = views.receipt(EXACT, BANANA, (1.0, 0.3))
-    assert bill["scaling"] == pytest.approx(-np.log(2), abs=1e-6)
-    np.testing.assert_allclose(bill["log_det"], [0, np.log(2 / 0.3)])
-    np.testing.assert_allclose(bill["position"][-1], [1, 1])
-    assert bill["base"] == pytest.approx(-1 - np.log(2 * np.pi))
-    assert bill["difference"] == pytest.approx(0, abs=1e-6)
-    np.testing.assert_allclose(np.diff(bill["running"]), [*bill["log_det"], bill["base"]])
+    assert bill.scaling == pytest.approx(-np.log(2), abs=1e-6)
+    np.testing.assert_allclose(bill.log_det, [0, np.log(2 / 0.3)])
+    np.testing.assert_allclose(bill.position[-1], [1, 1])
+    assert bill.base == pytest.approx(-1 - np.log(2 * np.pi))
+    assert bill.difference == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(np.diff(bill.running), [*bill.log_det, bill.base])
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -210,12 +210,12 @@ def test_receipts_add_up(flows, name):
     model, data = flows[name]
     for row in range(25):
         bill = views.receipt(model, data, row)
-        total = bill["scaling"] + bill["log_det"].sum() + bill["base"]
+        total = bill.scaling + bill.log_det.sum() + bill.base
         assert total == pytest.approx(model.score_samples(data.X[row : row + 1])[0], abs=1e-4)
-        assert abs(bill["difference"]) < 1e-4
-        assert bill["running"][-1] == pytest.approx(total)
-    assert bill["typical_row"] in data.rows("train")
-    assert abs(bill["typical_difference"]) < 1e-4
+        assert abs(bill.difference) < 1e-4
+        assert bill.running[-1] == pytest.approx(total)
+    assert bill.typical_row in data.rows("train")
+    assert abs(views.receipt(model, data, bill.typical_row).difference) < 1e-4
 
 
 @pytest.mark.parametrize("name", [n for n, e in catalog.MODELS.items() if issubclass(e.make, FlowModel)])
@@ -229,14 +229,14 @@ def test_receipts_add_up_for_every_flow_of_the_catalog(name):
     total = model.scaling_log_det(points) + log_dets.sum(axis=0) + base
     # Far from the data log p is in the thousands, where single precision holds six digits.
     np.testing.assert_allclose(total, model.score_samples(points), atol=1e-4, rtol=1e-6)
-    assert abs(views.receipt(model, data, tuple(points[0]))["difference"]) < 1e-4
+    assert abs(views.receipt(model, data, tuple(points[0])).difference) < 1e-4
 
 
 @pytest.mark.parametrize("name", ["affine on moons", "shift then scale"])
 def test_the_scale_and_shift_of_a_receipt_reproduce_the_next_position(flows, name):
     model, data = flows[name]
     bill = views.receipt(model, data, 11)
-    for before, after, s, t in zip(bill["position"], bill["position"][1:], bill["log_scale"], bill["shift"]):
+    for before, after, s, t in zip(bill.position, bill.position[1:], bill.log_scale, bill.shift):
         made = (before + t) * np.exp(s) if name == "shift then scale" else before * np.exp(s) + t
         np.testing.assert_allclose(made, after, atol=1e-5)
 
@@ -245,16 +245,16 @@ def test_the_scale_and_shift_of_a_receipt_reproduce_the_next_position(flows, nam
 def test_the_way_through_the_layers_ends_in_latent_space(flows, name):
     model, data = flows[name]
     way = views.layers(model, data, n_points=50)
-    assert way["points"].shape == (len(way["log_det"]) + 1, len(way["rows"]), 2)
-    latent = model.transform(data.X[way["rows"]])
-    np.testing.assert_allclose(way["log_det"], model.log_det_path(data.X[way["rows"]]), atol=1e-4)
+    assert way.points.shape == (len(way.log_det) + 1, len(way.rows), 2)
+    latent = model.transform(data.X[way.rows])
+    np.testing.assert_allclose(way.log_det, model.log_det_path(data.X[way.rows]), atol=1e-4)
     if data.n_features == 2:
-        np.testing.assert_allclose(way["points"][-1], latent, atol=1e-4)
-        assert way["grid"].shape[:2] == (len(way["points"]), 26)
-        assert way["grid_log_det"].shape == (len(way["log_det"]), *way["grid"].shape[1:3])
+        np.testing.assert_allclose(way.points[-1], latent, atol=1e-4)
+        assert way.grid.shape[:2] == (len(way.points), 26)
+        assert way.grid_log_det.shape == (len(way.log_det), *way.grid.shape[1:3])
     if data.n_features > 2:
         pair = views.layers(model, data, n_points=50, columns=(3, 1))
-        np.testing.assert_allclose(pair["points"][-1], latent[:, [3, 1]], atol=1e-4)
+        np.testing.assert_allclose(pair.points[-1], latent[:, [3, 1]], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -262,19 +262,19 @@ def test_jacobians_have_the_determinants_that_layers_report(flows, name):
     model, data = flows[name]
     for layer in (0, 1, len(model.log_det_path(data.X[:1]))):
         found = views.jacobian(model, data, 3, layer)
-        assert found["log_det"] == pytest.approx(found["reported"], abs=1e-6)
-        assert found["matrix"].shape == (data.n_features, data.n_features)
+        assert found.log_det == pytest.approx(found.reported, abs=1e-6)
+        assert found.matrix.shape == (data.n_features, data.n_features)
 
 
 def test_couplings_are_triangular_and_keep_what_they_read(flows):
     model, data = flows["affine on moons"]
     arrays = views.coupling(model, data, layer=2, n=200)
-    assert arrays["moved"].sum(axis=1).tolist() == [1] * 4 and arrays["moved"].any(axis=0).all()
-    kept, moved = (int(np.flatnonzero(arrays["moved"][1] == flag)[0]) for flag in (False, True))
-    np.testing.assert_allclose(arrays["before"][:, kept], arrays["after"][:, kept])
-    s, t = arrays["log_scale"][:, moved], arrays["shift"][:, moved]
-    np.testing.assert_allclose(arrays["before"][:, moved] * np.exp(s) + t, arrays["after"][:, moved], atol=1e-5)
-    matrix = views.jacobian(model, data, 5, 2)["matrix"]
+    assert arrays.moved.sum(axis=1).tolist() == [1] * 4 and arrays.moved.any(axis=0).all()
+    kept, moved = (int(np.flatnonzero(arrays.moved[1] == flag)[0]) for flag in (False, True))
+    np.testing.assert_allclose(arrays.before[:, kept], arrays.after[:, kept])
+    s, t = arrays.log_scale[:, moved], arrays.shift[:, moved]
+    np.testing.assert_allclose(arrays.before[:, moved] * np.exp(s) + t, arrays.after[:, moved], atol=1e-5)
+    matrix = views.jacobian(model, data, 5, 2).matrix
     assert matrix[kept, kept] == pytest.approx(1, abs=1e-3) and matrix[kept, moved] == pytest.approx(0, abs=1e-3)
     with pytest.raises(ValueError, match="layer must be a whole number from 1 to 4, not 5"):
         views.coupling(model, data, layer=5)
@@ -284,14 +284,12 @@ def test_couplings_are_triangular_and_keep_what_they_read(flows):
 def test_rows_have_scores_and_latent_points(flows, name):
     model, data = flows[name]
     seen = views.rows(model, data, n=300)
-    np.testing.assert_allclose(seen["latent"], model.transform(data.X[seen["rows"]]))
-    np.testing.assert_allclose(seen["norm"] ** 2, (seen["latent"] ** 2).sum(axis=1))
-    np.testing.assert_allclose(seen["anomaly_score"], model.anomaly_score(data.X[seen["rows"]]), rtol=1e-4, atol=1e-4)
-    assert np.all(np.diff(seen["quantiles"], axis=0) >= 0)
-    assert views.two_columns(seen["latent"]).shape == (len(seen["rows"]), 2)
-    path = model.transform_path(data.X[seen["rows"]])
-    assert seen["n_layers"] == len(path) - 1
-    np.testing.assert_allclose(views.rows(model, data, n=300, layer=1)["latent"], path[1])
+    np.testing.assert_allclose(seen.latent, model.transform(data.X[seen.rows]))
+    np.testing.assert_allclose(seen.anomaly_score, model.anomaly_score(data.X[seen.rows]), rtol=1e-4, atol=1e-4)
+    assert views.two_columns(seen.latent).shape == (len(seen.rows), 2)
+    path = model.transform_path(data.X[seen.rows])
+    assert seen.n_layers == len(path) - 1
+    np.testing.assert_allclose(views.rows(model, data, n=300, layer=1).latent, path[1])
     with pytest.raises(ValueError, match="layer must be a whole number from 0"):
         views.rows(model, data, n=300, layer=99)
 
@@ -326,22 +324,22 @@ def test_samples_know_their_nearest_training_row():
     model = KDE().fit(BANANA.part("train"))
     drawn = views.samples(model, BANANA, n=200, seed=3, nearest=7)
     train = BANANA.rows("train")
-    distances = np.linalg.norm((BANANA.X[train] - drawn["samples"][7]) / BANANA.X[train].std(axis=0), axis=1)
-    assert drawn["nearest_row"] == train[distances.argmin()]
-    assert drawn["nearest_distance"] == pytest.approx(distances.min())
-    np.testing.assert_array_equal(drawn["samples"], views.samples(model, BANANA, n=200, seed=3)["samples"])
-    assert not np.array_equal(drawn["samples"], views.samples(model, BANANA, n=200, seed=4)["samples"])
-    still = views.samples(EXACT, BANANA, n=10, temperature=0.0)["samples"]
+    distances = np.linalg.norm((BANANA.X[train] - drawn.samples[7]) / BANANA.X[train].std(axis=0), axis=1)
+    assert drawn.nearest_row == train[distances.argmin()]
+    assert drawn.nearest_distance == pytest.approx(distances.min())
+    np.testing.assert_array_equal(drawn.samples, views.samples(model, BANANA, n=200, seed=3).samples)
+    assert not np.array_equal(drawn.samples, views.samples(model, BANANA, n=200, seed=4).samples)
+    still = views.samples(EXACT, BANANA, n=10, temperature=0.0).samples
     np.testing.assert_allclose(still, np.tile([0, -0.7], (10, 1)))
 
 
 def test_margins_of_equal_samples_agree():
     same = views.marginals(EXACT, BANANA)
     other = views.marginals(Gaussian().fit(BANANA.X), BANANA)
-    assert np.all(same["distance"] < 0.04)
-    assert other["distance"].max() > 0.08
-    widths = np.diff(same["edges"], axis=1)
-    np.testing.assert_allclose((same["data"] * widths).sum(axis=1), 1, atol=0.01)
+    assert np.all(same.distance < 0.04)
+    assert other.distance.max() > 0.08
+    widths = np.diff(same.edges, axis=1)
+    np.testing.assert_allclose((same.data * widths).sum(axis=1), 1, atol=0.01)
 
 
 def test_stages():
@@ -376,7 +374,7 @@ def test_views_say_what_is_not_there(wide):
     kde = KDE().fit(BANANA.X)
     with pytest.raises(ValueError, match="KDE has no layers"):
         views.layers(kde, BANANA)
-    assert "latent" not in views.rows(kde, BANANA)
+    assert views.rows(kde, BANANA).latent is None
     with pytest.raises(ValueError, match="one or two features, not 64"):
         views.density_grid(KDE().fit(wide.X), wide)
     with pytest.raises(ValueError, match="row must be a whole number from 0 to 3999, not 4000"):

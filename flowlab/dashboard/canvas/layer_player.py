@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from flowlab.dashboard.canvas.component import canvas_component
+from flowlab.views.layers import LayerPath
 
 _mount = canvas_component("layers")
 
@@ -21,7 +22,7 @@ class LayerChoice:
 
 
 def layers_view(
-    arrays: Mapping[str, np.ndarray],
+    path: LayerPath,
     key: str,
     *,
     names: Sequence[str] = (),
@@ -34,13 +35,11 @@ def layers_view(
 ) -> LayerChoice:
     """Show the path through the layers; the layer and row at which the reader stopped.
 
-    arrays: what `views.layers` gives: points (n_layers + 1, m, 2), log_det (n_layers, m) in nats and, for two features,
-    grid (n_layers + 1, 2 * n, k, 2), n upright lines and n level ones, and grid_log_det (n_layers, 2 * n, k). names: of
-    the n_layers layers. color: as in `live.Scene`. The page reruns when the slider is released, the animation pauses
-    or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with position, playing and row in its
-    detail.
+    path: from `views.layers`. names: of the n_layers layers. color: as in `live.Scene`. The page reruns when the slider
+    is released, the animation pauses or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with
+    position, playing and row in its detail.
     """
-    points = np.asarray(arrays["points"], np.float32)
+    points = np.asarray(path.points, np.float32)
     if points.ndim != 3 or points.shape[2] != 2 or len(points) < 2:
         raise ValueError(f"points must have the shape (n_layers + 1, m, 2), got {points.shape}")
     last, m = len(points) - 1, points.shape[1]
@@ -50,12 +49,9 @@ def layers_view(
         "axes": [[str(a)[:60] for a in axes], list(latent_axes)],
         "color_kind": color_kind,
     }
-    packed = {"positions": points}
-    if "grid" in arrays:
-        packed["grid"] = np.asarray(arrays["grid"], np.float32)
-    for source, name in (("log_det", "volume"), ("grid_log_det", "grid_volume")):
-        if source in arrays:
-            packed[name] = _so_far(arrays[source])
+    packed = {"positions": points, "volume": _so_far(path.log_det)}
+    if path.grid is not None:
+        packed |= {"grid": np.asarray(path.grid, np.float32), "grid_volume": _so_far(path.grid_log_det)}
     if color is not None:
         packed["color"] = np.asarray(color).astype(np.uint8)
     start = {"layer": layer, "row": row}

@@ -14,6 +14,7 @@ from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import coupling as plots
 from flowlab.records import RunSpec, Spec
+from flowlab.views.coupling import CouplingLayer, Jacobian, MadeMasks
 
 AGREE = 1e-6
 """Relative to its size, an exact log-determinant and the reported one agree within this."""
@@ -24,70 +25,69 @@ def jacobian(scene: Scene, layer: int, row: int) -> None:
     """Heat maps in the columns' own order and in the triangular one, and what the diagonal adds up to."""
     whole = segmented("Jacobian of", ["This layer", WHOLE], "jacobian", "This layer") == WHOLE
     try:
-        arrays = scene.view(views.jacobian, row=row, layer=0 if whole else layer)
+        found = scene.view(views.jacobian, row=row, layer=0 if whole else layer)
     except ValueError as error:
         st.info(formatting.escaped(error))
         return
     subject = "the whole flow" if whole else f"layer {layer}"
-    agreement = _agreement(arrays, "its layers report together" if whole else "the layer reports")
-    fig = plots.jacobian_panels(arrays, scene.dataset.columns, scene.dark)
+    agreement = _agreement(found, "its layers report together" if whole else "the layer reports")
+    fig = plots.jacobian_panels(found, scene.dataset.columns, scene.dark)
     st.plotly_chart(
         fig, theme=None, config=PLOT, key="explore.jacobian", alt=f"Jacobian of {subject} at row {row}. {agreement}"
     )
     st.markdown(agreement)
-    st.caption(f"Jacobian of {subject} at row {row}, in scaled units, by automatic differentiation. {_form(arrays)}")
+    st.caption(f"Jacobian of {subject} at row {row}, in scaled units, by automatic differentiation. {_form(found)}")
 
 
-def _agreement(arrays: dict, reporter: str) -> str:
+def _agreement(found: Jacobian, reporter: str) -> str:
     """The log-determinant three ways: of the matrix, by the diagonal where it is triangular, and as reported."""
-    log_det, reported = float(arrays["log_det"]), float(arrays["reported"])
+    log_det, diagonal = found.log_det, found.log_diagonal
     terms = ["log-determinant"]
-    if len(arrays["log_diagonal"]) and abs(arrays["log_diagonal"].sum() - log_det) <= AGREE * max(1.0, abs(log_det)):
+    if len(diagonal) and abs(diagonal.sum() - log_det) <= AGREE * max(1.0, abs(log_det)):
         terms.append("sum of the log-diagonal")
     equal = " = ".join(terms).capitalize()
-    if _agrees(arrays):
+    if _agrees(found):
         return f"{equal} = what {reporter} = {formatting.nats(log_det)}."
-    return f"{equal} = {formatting.nats(log_det)}, but what {reporter} is {formatting.nats(reported)}."
+    return f"{equal} = {formatting.nats(log_det)}, but what {reporter} is {formatting.nats(found.reported)}."
 
 
-def _agrees(arrays: dict) -> bool:
+def _agrees(found: Jacobian) -> bool:
     """Whether the layer reports the logarithm of the determinant that its Jacobian has."""
-    log_det = float(arrays["log_det"])
-    return abs(float(arrays["reported"]) - log_det) <= AGREE * max(1.0, abs(log_det))
+    return abs(found.reported - found.log_det) <= AGREE * max(1.0, abs(found.log_det))
 
 
-def _form(arrays: dict) -> str:
+def _form(found: Jacobian) -> str:
     """Why the matrix is triangular, or why it is not."""
-    kind, n_kept, n = str(arrays["kind"]), int(arrays["n_kept"]), len(arrays["matrix"])
-    if n == 1:
+    form = found.form
+    if len(found.matrix) == 1:
         return "With one feature it is a single number, the slope."
-    if arrays["above"] > AGREE:
+    if found.above > AGREE:
         return (
-            f"The part above the diagonal should be empty and holds up to {formatting.number(float(arrays['above']))}: "
+            f"The part above the diagonal should be empty and holds up to {formatting.number(found.above)}: "
             "this layer breaks its own rule, and the diagonal alone does not give the determinant."
         )
-    if kind == "planar":
+    if form.kind == "planar":
         return (
             "A planar layer is the identity plus a product of two vectors: triangular in no order, but its determinant "
             "is one plus the product's trace."
         )
-    if kind == "radial":
+    if form.kind == "radial":
         return (
             "A radial layer is a multiple of the identity plus a product of two vectors: triangular in no order, but "
             "its determinant is known in closed form."
         )
-    if kind == "flow" and not len(arrays["after"]):
-        if not _agrees(arrays):
+    if form.kind == "flow" and not form.is_triangular:
+        if not _agrees(found):
             return "The layers report something else: look at them one by one for the one that breaks its rule."
         return (
             "Each layer is easy, all of them together are full: layers that take turns are triangular in no common "
             "order. The determinant of the product is the product of their determinants, so logarithms add up."
         )
-    if not len(arrays["after"]):
+    if not form.is_triangular:
         return ""
-    if kind == "rescaling":
+    if form.kind == "rescaling":
         return "This layer only rescales: the matrix is diagonal."
-    if kind == "coupling" and n_kept:
+    if form.kind == "coupling" and form.n_kept:
         return (
             "Kept features leave as they entered and do not look at the moved ones: the block framed by dots is empty. "
             "Each moved feature is stretched by itself alone: what is left counts nothing, the outlined diagonal all."
@@ -97,7 +97,7 @@ def _form(arrays: dict) -> str:
         "in the layer's order it is."
     )
     return "Each feature depends on itself and on those before it: the triangle framed by dots is empty." + (
-        turned if (arrays["after"] != arrays["before"]).any() else ""
+        turned if (form.after != form.before).any() else ""
     )
 
 
@@ -115,16 +115,16 @@ def never_words(scene: Scene, never: np.ndarray, n_layers: int) -> str:
     return f"{', '.join(names)}{more} {meaning} a Gaussian's. {way_out} {'it' if one else 'them'}."
 
 
-def made(scene: Scene, masks: dict, layer: int) -> None:
+def made(scene: Scene, masks: MadeMasks, layer: int) -> None:
     """The masks of the layer's network, and their product."""
     fig = plots.made_masks(masks, scene.dark, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.made", alt="Masks of the layer's network")
-    order = ", ".join(str(j + 1) for j in masks["order"][:MOST_NAMES])
-    more = ", .." if len(masks["order"]) > MOST_NAMES else ""
+    order = ", ".join(str(j + 1) for j in masks.order[:MOST_NAMES])
+    more = ", .." if len(masks.order) > MOST_NAMES else ""
     reach = (
         "It is filled on and above the diagonal: a feature's s and t depend on the feature itself, so the Jacobian is "
         "not triangular."
-        if np.triu(masks["paths"]).any()
+        if np.triu(masks.paths).any()
         else "It is empty on and above the diagonal, so each feature depends only on those before it."
     )
     st.caption(
@@ -149,20 +149,20 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
         except (ValueError, RuntimeError) as error:
             st.info(formatting.escaped(error))
             return
-        never = planned["never"]
+        never = planned.never
         st.caption(
             never_words(scene, never, len(transformed))
             if len(never)
             else "With this mask every column is transformed by some layer."
         )
         new = replace(spec, model=Spec(spec.model.name, {**spec.model.params, "mask": mask}), parent="")
-        known = np.array_equal(planned["transformed"], transformed)
+        known = np.array_equal(planned.transformed, transformed)
         why = "These are the masks of this run; choose others." if known else None
         if st.button("Train with this mask", type="primary", key="explore.train_mask", disabled=known, help=why):
             _train_with(new)
     with right:
         height = 90 + min(20 * len(transformed), 200)
-        fig = plots.moved_features(planned["transformed"], scene.dark, 0, height)
+        fig = plots.moved_features(planned.transformed, scene.dark, 0, height)
         st.plotly_chart(
             fig, theme=None, config=PLOT, key="explore.planned", alt="Which layer would change which feature"
         )
@@ -223,7 +223,7 @@ def _train_with(new: RunSpec) -> None:
 
 def coupling(scene: Scene) -> None:
     """One layer opened: what it reads, what it changes, and by how much the volume changes."""
-    last = len(scene.view(views.coupling, layer=1)["moved"])
+    last = len(scene.view(views.coupling, layer=1).moved)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         layer = int(mirrored(st.number_input, "Layer", "layer", 1, min_value=1, max_value=last, step=1, width=130))
         row = int(
@@ -232,25 +232,26 @@ def coupling(scene: Scene) -> None:
                 width=160,
             )
         )  # fmt: skip
-        arrays, masks = scene.view(views.coupling, layer=layer), scene.view(views.masks, layer=layer)
-        told = "log_scale" in arrays
-        pair = _read_and_moved(arrays["moved"][layer - 1], scene, masks.get("order")) if told else None
+        opened, masks = scene.view(views.coupling, layer=layer), scene.view(views.masks, layer=layer)
+        order = None if masks.made is None else masks.made.order
+        told = opened.log_scale is not None
+        pair = _read_and_moved(opened.moved[layer - 1], scene, order) if told else None
     left, right = st.columns([1, 2], gap="medium")
     with left:
-        _scale_and_shift(scene, arrays, pair, layer, row)
+        _scale_and_shift(scene, opened, pair, layer, row)
     with right:
         jacobian(scene, layer, row)
-    if masks["transformed"].all():
+    if masks.transformed.all():
         st.caption("Every layer changes every feature.")
     else:
-        fig = plots.moved_features(masks["transformed"], scene.dark, layer, 70 + min(22 * last, 260))
+        fig = plots.moved_features(masks.transformed, scene.dark, layer, 70 + min(22 * last, 260))
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
         st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
-    if len(masks["never"]):
-        st.warning(never_words(scene, masks["never"], last))
-    if "paths" in masks:
-        made(scene, masks, layer)
-    editor(scene, masks["transformed"])
+    if len(masks.never):
+        st.warning(never_words(scene, masks.never, last))
+    if masks.made is not None:
+        made(scene, masks.made, layer)
+    editor(scene, masks.transformed)
 
 
 def _read_and_moved(moved: np.ndarray, scene: Scene, order: np.ndarray | None = None) -> tuple[int, int] | None:
@@ -287,8 +288,8 @@ def _read_and_moved(moved: np.ndarray, scene: Scene, order: np.ndarray | None = 
     return chosen[0], chosen[1]
 
 
-def _scale_and_shift(scene: Scene, arrays: dict, pair: tuple[int, int] | None, layer: int, row: int) -> None:
-    if "log_scale" not in arrays:
+def _scale_and_shift(scene: Scene, opened: CouplingLayer, pair: tuple[int, int] | None, layer: int, row: int) -> None:
+    if opened.log_scale is None:
         st.info(
             "This model does not tell the scale and shift of its layers; the Jacobian on the right shows what they do."
         )
@@ -296,7 +297,7 @@ def _scale_and_shift(scene: Scene, arrays: dict, pair: tuple[int, int] | None, l
     if pair is None:
         st.info(f"Layer {layer} changes no feature of these rows.")
         return
-    fig = plots.scale_and_shift(arrays, pair[0], pair[1], scene.dark, row, height=340)
+    fig = plots.scale_and_shift(opened, pair[0], pair[1], scene.dark, row, height=340)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling")
     if pair[0] == pair[1]:
         st.caption(f"What layer {layer} does to feature {pair[1] + 1} of every row, against that feature before it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -22,9 +23,9 @@ from flowlab.dashboard.explore.scene import (
 from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.models.base import FlowModel
-from flowlab.plots import density as density_plots
 from flowlab.plots import density as plots
 from flowlab.views import ALL_LEVELS
+from flowlab.views.density import DensityGrid, Profile
 
 QUANTITIES = {"density": "Density", "log_density": "Log-density", "energy": "Energy"}
 GRID = 120
@@ -48,7 +49,7 @@ def density(scene: Scene) -> None:
     points = None
     if with_points:
         in_level = _at_level(scene, stage.rows, level)
-        points = {"points": stage.points[in_level], "rows": stage.rows[in_level], "chosen": state.view(PAGE, "row", -1)}
+        points = plots.PickableRows(stage.points[in_level], stage.rows[in_level], state.view(PAGE, "row", -1))
     fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
     key = state.widget_key(PAGE, "density", quantity)
     st.plotly_chart(
@@ -91,7 +92,7 @@ def slices(scene: Scene) -> None:
         cut = scene.view(views.density_slice, row=row, columns=(first, second))
         names = tuple(str(scene.dataset.columns[c])[:60] for c in (first, second))
         st.plotly_chart(
-            density_plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
+            plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
             alt=f"Conditional density of {names[0]} and {names[1]} at row {row}",
         )  # fmt: skip
 
@@ -109,10 +110,11 @@ def _drawn_line(scene: Scene) -> None:
     level = level_choice(scene)
     left, right = st.columns([1, 1.35], gap="medium")
     grid = scene.view(views.density_grid, n=GRID, level=level)
-    alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     with left:
         which = segmented("A click sets", ["start", "end"], "end", "start", lambda e: f"Click sets the {e}")
-        fig = plots.density_panels(alone, "log_density", scene.dark, axes=scene.stage.axes, height=420)
+        fig = plots.density_panels(
+            replace(grid, true=None), "log_density", scene.dark, axes=scene.stage.axes, height=420
+        )
         fig.update_layout(coloraxis_showscale=False)
         key = state.widget_key(PAGE, "bridge")
         plots.add_line(fig, ends, scene.stage.window, scene.dark)
@@ -121,9 +123,7 @@ def _drawn_line(scene: Scene) -> None:
         )
     line = scene.view(views.profile, start=ends[0], end=ends[1], level=level)
     with right:
-        st.plotly_chart(
-            density_plots.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line"
-        )
+        st.plotly_chart(plots.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line")
         st.markdown(_lowest(line))
 
 
@@ -135,7 +135,7 @@ def _line_between_rows(scene: Scene) -> None:
         end = int(mirrored(st.number_input, "To row", "to", min(1, last), min_value=0, max_value=last, step=1))
     line = scene.view(views.profile, start=start, end=end)
     with right:
-        st.plotly_chart(density_plots.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")
+        st.plotly_chart(plots.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")
         st.markdown(_lowest(line))
 
 
@@ -173,11 +173,10 @@ def _move_end(key: str, which: str, ends: tuple):
     return changed
 
 
-def _lowest(line: dict) -> str:
-    low = int(line["lowest"])
-    text = f"Lowest log-density on the line: **{formatting.nats(float(line['log_density'][low]))}**"
-    if "true_log_density" in line:
-        true = float(line["true_log_density"][low])
+def _lowest(line: Profile) -> str:
+    text = f"Lowest log-density on the line: **{formatting.nats(float(line.log_density[line.lowest]))}**"
+    if line.true_log_density is not None:
+        true = float(line.true_log_density[line.lowest])
         if math.isfinite(true):
             text += f", where the true one is {formatting.nats(true)}"
         else:
@@ -185,10 +184,10 @@ def _lowest(line: dict) -> str:
     return text + "."
 
 
-def _masses(scene: Scene, grid: dict) -> str:
-    text = f"Probability inside the window: learned {float(grid['mass']):.4f}"
-    if "true_mass" in grid:
-        text += f", true {float(grid['true_mass']):.4f}"
+def _masses(scene: Scene, grid: DensityGrid) -> str:
+    text = f"Probability inside the window: learned {grid.learned.mass:.4f}"
+    if grid.true is not None:
+        text += f", true {grid.true.mass:.4f}"
     final = scene.run.views
     if not keeps_density(state.spec().model):
         text += " · this flow is broken on purpose: what it calls a density is none"
@@ -200,8 +199,8 @@ def _masses(scene: Scene, grid: dict) -> str:
     return text
 
 
-def _alt(grid: dict) -> str:
-    text = f"Learned density; {formatting.percent(float(grid['mass']))} of it lies in this window"
-    if "difference" in grid:
-        text += f"; largest difference from the true density {float(np.nanmax(np.abs(grid['difference']))):.3g}"
+def _alt(grid: DensityGrid) -> str:
+    text = f"Learned density; {formatting.percent(grid.learned.mass)} of it lies in this window"
+    if grid.difference is not None:
+        text += f"; largest difference from the true density {float(np.nanmax(np.abs(grid.difference))):.3g}"
     return text

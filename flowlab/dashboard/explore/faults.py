@@ -34,7 +34,7 @@ def panel(scene: Scene, measured: list[str]) -> None:
     spec = state.spec()
     if spec.model.name not in BREAKABLE:
         return
-    moved = scene.view(views.masks)["transformed"][0]
+    moved = scene.view(views.masks).transformed[0]
     broken = breaks(spec.model, len(moved), moved.tolist())
     present = {fault.name for fault in faults_of(spec.model)}
     st.markdown("**Break it on purpose**")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
 from flowlab.records import Scalar
 from flowlab.views import two_columns
+from flowlab.views.latent import LatentPaths, LatentPoint, LatentRows
 from flowlab.views.projection import angle_color
 
 
@@ -32,24 +34,23 @@ def score_title(scene: Scene) -> str:
     return "log p(x) (nats)" if is_density(scene) else catalog.make_model(state.spec().model).score_label
 
 
-def score(scene: Scene, here: dict) -> str:
-    """The score of one decoded row in words, with its unit; `here` is what `views.latent_point` gives."""
-    value = float(here["score"])
+def score(scene: Scene, here: LatentPoint) -> str:
+    """The score of one decoded row in words, with its unit."""
     if is_density(scene):
-        return f"log p(x) = {formatting.nats(value)}"
-    return f"{score_title(scene)}: {formatting.number(value)}"
+        return f"log p(x) = {formatting.nats(here.score)}"
+    return f"{score_title(scene)}: {formatting.number(here.score)}"
 
 
-def typicality(scene: Scene, here: dict, anomaly_scores: np.ndarray) -> str:
+def typicality(scene: Scene, here: LatentPoint, anomaly_scores: np.ndarray) -> str:
     """How typical the decoded row and the latent point are, in one line."""
     text = f"**{score(scene, here)}**"
-    if math.isfinite(float(here["score"])):
-        more = float(np.mean(-anomaly_scores > float(here["score"])))
+    if math.isfinite(here.score):
+        more = float(np.mean(-anomaly_scores > here.score))
         text += f", less than that of {formatting.percent(more)} of the rows"
-    norm, nearer, k = float(here["norm"]), float(here["nearer"]), len(here["z"])
-    if not here["gaussian"]:
+    norm, nearer, k = here.norm, here.nearer, len(here.z)
+    if not here.gaussian:
         return text + f" · norm of z {norm:.2f}; the code of this model has no prior to compare it with."
-    low, high = (float(v) for v in here["usual"])
+    low, high = here.usual
     side = f"farther out than {_share(nearer)}" if nearer >= 0.5 else f"nearer to the centre than {_share(1 - nearer)}"
     text += f" · norm of z **{norm:.2f}**, {side} of a Gaussian's in {formatting.plural(k, 'dimension')}"
     usual = f"95 % lie between {low:.2f} and {high:.2f}"
@@ -86,7 +87,7 @@ MOVED = ("move1", "move2")
 
 
 def latent(scene: Scene) -> None:
-    """Points, an editable latent point, or ways between two rows: a second choice, which stands in the link."""
+    """Points, an editable latent point, or paths between two rows: a second choice, which stands in the link."""
     play = segmented("Latent", list(CHOICES), "play", CHOICES[0])
     {"Points": rows, "Move z": move, "Between two rows": between}[play](scene)
 
@@ -94,7 +95,7 @@ def latent(scene: Scene) -> None:
 def move(scene: Scene) -> None:
     """Sliders, or a click, set z; the picture of the data shows x, and a sentence says how usual both are."""
     pair = scene.view(views.rows, n=1500)
-    Z = pair["latent"]
+    Z = pair.latent
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = _setting(st.selectbox, "Start at", "start", "row", options=["row", "zero"], width=110)
         row = -1
@@ -105,9 +106,9 @@ def move(scene: Scene) -> None:
             )
         axes = _axes(Z.shape[1])
         start = scene.view(views.latent_point, row=row)
-        window = _latent_window(Z, axes, bool(start["gaussian"]), start["z"][None])
+        window = _latent_window(Z, axes, start.gaussian, start.z[None])
         values = [
-            _slider(f"z{axis + 1}", MOVED[i], float(start["z"][axis]), window[2 * i : 2 * i + 2])
+            _slider(f"z{axis + 1}", MOVED[i], float(start.z[axis]), window[2 * i : 2 * i + 2])
             for i, axis in enumerate(axes)
         ]
         if any(state.view(PAGE, name, "") for name in MOVED):
@@ -118,25 +119,25 @@ def move(scene: Scene) -> None:
     with left:
         key = state.widget_key(PAGE, "zplane")
         fig = plots.latent_plane(
-            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, bool(here["gaussian"]),
-            point=_on_plane(here["z"][None], axes)[0],
+            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, here.gaussian,
+            point=_on_plane(here.z[None], axes)[0],
         )  # fmt: skip
         st.plotly_chart(
             fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_click(key, len(axes)),
-            alt=f"Latent space; z has length {float(here['norm']):.2f}",
+            alt=f"Latent space; z has length {here.norm:.2f}",
         )  # fmt: skip
     with right:
-        fig = _data_picture(scene, pair, here["place"], point=here["place"][0])
+        fig = _data_picture(scene, pair, here.place[None], point=here.place)
         st.plotly_chart(fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
-    st.markdown(typicality(scene, here, pair["anomaly_score"]))
-    decoded(scene, here["x"])
+    st.markdown(typicality(scene, here, pair.anomaly_score))
+    decoded(scene, here.x)
 
 
 def between(scene: Scene) -> None:
-    """Straight in latent space, along a great circle there, and straight in data space: three ways, one profile."""
+    """Straight in latent space, along a great circle there, and straight in data space: three paths, one profile."""
     last = len(scene.dataset) - 1
     pair = scene.view(views.rows, n=1500)
-    Z = pair["latent"]
+    Z = pair.latent
     first, second = _two_rows(scene, pair)
     limits = {"min_value": 0, "max_value": last, "step": 1, "width": 120}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -147,28 +148,28 @@ def between(scene: Scene) -> None:
             st.toggle, "Great circle", "arc", False,
             help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
         )  # fmt: skip
-    ways = scene.view(views.latent_ways, start=start, end=end, n=PLACES)
-    names = [name for name in ("latent", "arc", "straight") if f"{name}_z" in ways and (with_arc or name != "arc")]
-    shown = {k: v for k, v in ways.items() if with_arc or not k.startswith(("arc_", "true_arc_"))}
-    gaussian = bool(scene.view(views.latent_point)["gaussian"])
+    paths = scene.view(views.latent_paths, start=start, end=end, n=PLACES)
+    if not with_arc:
+        paths = replace(paths, arc=None)
+    gaussian = scene.view(views.latent_point).gaussian
     left, right = st.columns(2, gap="medium")
     with left:
-        window = _latent_window(Z, axes, gaussian, ways["latent_z"])
-        lines = {name: _on_plane(ways[f"{name}_z"], axes) for name in names}
+        window = _latent_window(Z, axes, gaussian, paths.latent.z)
+        lines = {name: _on_plane(path.z, axes) for name, path in paths.by_name().items()}
         fig = plots.latent_plane(
-            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, ways=lines, height=275
+            two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, paths=lines, height=275
         )
         st.plotly_chart(fig, key="explore.zways", theme=None, config=PLOT, alt="The ways in latent space")
     with right:
-        lines = {name: ways[f"{name}_place"] for name in names}
-        fig = _data_picture(scene, pair, ways["latent_place"], ways=lines, height=275)
+        lines = {name: path.place for name, path in paths.by_name().items()}
+        fig = _data_picture(scene, pair, paths.latent.place, paths=lines, height=275)
         st.plotly_chart(fig, key="explore.xways", theme=None, config=PLOT, alt="The ways in data space")
     title = score_title(scene)
-    fig = plots.way_profiles(shown, title, scene.dark, height=190)
-    alt = _lowest(ways, names, title).replace("**", "")
-    st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=alt)
-    st.markdown(_lowest(ways, names, title))
-    if with_arc and "arc" not in names:
+    fig = plots.path_profiles(paths, title, scene.dark, height=190)
+    lowest = _lowest(paths, title)
+    st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=lowest.replace("**", ""))
+    st.markdown(lowest)
+    if with_arc and paths.arc is None:
         st.caption("These two latent points lie on one line through the origin, so no great circle is theirs.")
     if not issubclass(scene.model, FlowModel):
         st.caption("A code keeps only part of a row: the latent way ends at the reconstructions, not at the rows.")
@@ -229,7 +230,7 @@ def _axis_names(axes: tuple[int, ...]) -> tuple[str, str]:
 
 
 def _on_plane(Z: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """(n, 2) where latent points of a way or one point are drawn; a single latent axis lies level."""
+    """(n, 2) where latent points of a path or one point are drawn; a single latent axis lies level."""
     return Z[:, list(axes)] if len(axes) > 1 else np.column_stack([Z[:, 0], np.zeros(len(Z))])
 
 
@@ -259,7 +260,7 @@ def _click(key: str, n_axes: int):
     return changed
 
 
-def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
+def _data_picture(scene: Scene, pair: LatentRows, places: np.ndarray, **drawn: Any):
     """The learned density where it can be drawn, else the rows; grown so that what is drawn lies inside."""
     can_draw = scene.planar and len(scene.columns) == 2 and is_density(scene)
     grid = scene.view(views.density_grid, n=GRID) if can_draw else None
@@ -274,22 +275,22 @@ def _data_picture(scene: Scene, pair: dict, places: np.ndarray, **drawn: Any):
             y0 if c >= y0 else c - margin, y1 if d <= y1 else d + margin,
         )  # fmt: skip
     square = abs((x1 - x0) / (y1 - y0) - 1) < 1e-2
-    return plots.data_plane(pair["points"], scene.stage.axes, window, scene.dark, grid, square=square, **drawn)
+    return plots.data_plane(pair.points, scene.stage.axes, window, scene.dark, grid, square=square, **drawn)
 
 
-def _lowest(ways: dict, names: list[str], title: str) -> str:
+def _lowest(paths: LatentPaths, title: str) -> str:
     """Lowest and mean score on every path; the mean is low where a long part of the path crosses a gap."""
     parts = []
-    for name in names:
-        values = ways[f"{name}_score"][np.isfinite(ways[f"{name}_score"])]
+    for name, path in paths.by_name().items():
+        values = path.score[np.isfinite(path.score)]
         low, mean = (formatting.number(float(f(values))) if len(values) else "not finite" for f in (np.min, np.mean))
-        parts.append(f"{plots.WAY_NAMES[name]} **{low}** (mean **{mean}**)")
+        parts.append(f"{plots.PATH_NAMES[name]} **{low}** (mean **{mean}**)")
     return f"Lowest {title} of {PLACES} places on the way: " + ", ".join(parts) + "."
 
 
-def _two_rows(scene: Scene, pair: dict) -> tuple[int, int]:
+def _two_rows(scene: Scene, pair: LatentRows) -> tuple[int, int]:
     """A good pair to begin with: of each of two classes an ordinary row near its middle, else the first rows."""
-    rows = pair["rows"]
+    rows = pair.rows
     classes = None if scene.dataset.classes is None else scene.dataset.classes[rows]
     if classes is None or len(np.unique(classes)) < 2:
         return first_row(scene), min(1, len(scene.dataset) - 1)
@@ -299,7 +300,7 @@ def _two_rows(scene: Scene, pair: dict) -> tuple[int, int]:
         X = scene.dataset.X[rows[members]]
         away = np.sum((X - np.median(X, axis=0)) ** 2, axis=1)
         near = members[np.argsort(away)[: max(1, len(members) // 5)]]
-        picked.append(int(rows[near[np.argmin(pair["anomaly_score"][near])]]))
+        picked.append(int(rows[near[np.argmin(pair.anomaly_score[near])]]))
     return picked[0], picked[1]
 
 
@@ -310,8 +311,7 @@ COLORS = {"direction": "Direction", "score": "Anomaly score", "label": "Label"}
 def rows(scene: Scene) -> None:
     """Data, latent points and scores, coloured alike; a lasso in any of them marks the same rows in all."""
     pair = scene.view(views.rows, n=1500)
-    Z = pair.get("latent")
-    n_layers = int(pair.get("n_layers", 0))
+    Z, n_layers = pair.latent, pair.n_layers
     layer, title = n_layers, "Latent space"
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         names = [c for c in COLORS if c != "label" or _labelled(scene)]
@@ -325,19 +325,19 @@ def rows(scene: Scene) -> None:
                 )
             )  # fmt: skip
     if layer != n_layers:
-        Z = scene.view(views.rows, n=1500, layer=layer)["latent"]
+        Z = scene.view(views.rows, n=1500, layer=layer).latent
         title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
-    row_numbers, scores = pair["rows"], pair["anomaly_score"]
+    row_numbers, scores = pair.rows, pair.anomaly_score
     color, kind = _coloring(scene, pair, by)
     marked = brush_view(
-        pair["points"],
+        pair.points,
         scores,
         scene.stage.window,
         f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}",
         latent=None if Z is None else two_columns(Z, axes),
         latent_title=title,
         latent_axes=tuple(f"{'latent' if layer == n_layers else 'feature'} {axis + 1}" for axis in axes),
-        labels=pair["labels"],
+        labels=pair.labels,
         score_label="anomaly score (nats)" if scene.model.is_density else "anomaly score",
         axes=scene.stage.axes,
         color=color,
@@ -348,7 +348,7 @@ def rows(scene: Scene) -> None:
     if marked:
         st.dataframe(_marked_rows(scene, row_numbers[marked], scores[marked]), hide_index=True, height=240)
     elif Z is not None and scene.model.is_density and layer == n_layers:
-        _normality(scene, pair)
+        _normality(scene, Z)
 
 
 def _chosen_latent_axes(n_latent: int) -> tuple[int, int]:
@@ -365,14 +365,14 @@ def _labelled(scene: Scene) -> bool:
     return scene.dataset.y is not None and bool((scene.dataset.y == 1).any())
 
 
-def _coloring(scene: Scene, pair: dict, by: str) -> tuple[np.ndarray, str]:
+def _coloring(scene: Scene, pair: LatentRows, by: str) -> tuple[np.ndarray, str]:
     """(m,) uint8 and what it means, for the canvas."""
     if by == "label":
-        return pair["labels"], "label"
+        return pair.labels, "label"
     if by == "score":
-        order = np.argsort(np.argsort(pair["anomaly_score"]))
+        order = np.argsort(np.argsort(pair.anomaly_score))
         return (255 * order / max(1, len(order) - 1)).astype(np.uint8), "value"
-    return angle_color(pair["points"]), "angle"
+    return angle_color(pair.points), "angle"
 
 
 def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
@@ -386,12 +386,12 @@ def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataF
     return table.iloc[order]
 
 
-def _normality(scene: Scene, pair: dict) -> None:
+def _normality(scene: Scene, Z: np.ndarray) -> None:
     """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
     left, right = st.columns(2, gap="medium")
     with left:
-        fig = plots.quantile_lines(pair, scene.dark, height=240)
+        fig = plots.quantile_lines(Z, scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles")
     with right:
-        fig = plots.norm_histogram(pair["norm"], pair["latent"].shape[1], scene.dark, height=240)
+        fig = plots.norm_histogram(np.linalg.norm(Z, axis=1), Z.shape[1], scene.dark, height=240)
         st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms")

@@ -24,28 +24,28 @@ def layers(scene: Scene) -> None:
     if columns is not None and columns[0] == columns[1]:
         st.info("Choose two different columns.")
         return
-    arrays = scene.view(views.layers, n_points=2000, columns=columns, level=level)
-    last = len(arrays["points"]) - 1
+    path = scene.view(views.layers, n_points=2000, columns=columns, level=level)
+    last = len(path.points) - 1
     wanted = state.view(PAGE, "layer", 0)
     if not 0 <= wanted <= last:
         st.caption(f"The link asks for layer {wanted}; this model has {formatting.plural(last, 'layer')}.")
-    labelled = bool(arrays["labels"].any())
+    labelled = bool(path.labels.any())
     names = scene.stage.axes if columns is None else tuple(str(scene.dataset.columns[c])[:60] for c in columns)
-    row = np.flatnonzero(arrays["rows"] == state.view(PAGE, "row", -1))
+    row = np.flatnonzero(path.rows == state.view(PAGE, "row", -1))
     left, right = st.columns([1.15, 1], gap="large")
     with left:
         choice = layers_view(
-            arrays,
+            path,
             f"explore.layers.{scene.run.run_id}.{columns}.{level}",
-            names=[_changes(scene, moved) for moved in scene.view(views.masks)["transformed"]],
+            names=[_changes(scene, moved) for moved in scene.view(views.masks).transformed],
             axes=tuple(f"{name} (scaled)" for name in names),
             latent_axes=("latent 1", "latent 2"),
-            color=arrays["labels"] if labelled else angle_color(arrays["points"][0]),
+            color=path.labels if labelled else angle_color(path.points[0]),
             color_kind="label" if labelled else "angle",
             layer=min(max(wanted, 0), last),
             row=int(row[0]) if len(row) else None,
         )
-    _remember(choice.layer, None if choice.row is None else int(arrays["rows"][choice.row]))
+    _remember(choice.layer, None if choice.row is None else int(path.rows[choice.row]))
     with right:
         short_receipt(scene, choice.layer)
 

@@ -14,20 +14,20 @@ from flowlab.plots import marginals as plots
 
 def marginals(scene: Scene) -> None:
     """One column at a time, data against samples; columns that differ most come first in the table."""
-    arrays = scene.view(views.marginals)
-    worst = int(np.argmax(arrays["distance"]))
+    found = scene.view(views.marginals)
+    worst = int(np.argmax(found.distance))
     left, right = st.columns([2, 1], gap="medium")
     with left:
         column = column_choice("Column", scene, "column", worst)
         name = str(scene.dataset.columns[column])[:60]
         st.plotly_chart(
-            plots.marginal_histogram(arrays, column, name, scene.dark), theme=None, config=PLOT,
+            plots.marginal_histogram(found, column, name, scene.dark), theme=None, config=PLOT,
             key="explore.margin", alt=f"Distribution of {name}, data against samples",
         )  # fmt: skip
     with right:
-        order = np.argsort(-arrays["distance"])
+        order = np.argsort(-found.distance)
         table = pd.DataFrame(
-            {"column": [str(scene.dataset.columns[j]) for j in order], "distance": arrays["distance"][order].round(3)}
+            {"column": [str(scene.dataset.columns[j]) for j in order], "distance": found.distance[order].round(3)}
         )
         st.dataframe(table, hide_index=True, height=340)
     st.caption(

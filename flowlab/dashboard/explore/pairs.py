@@ -19,7 +19,7 @@ MOST = 6
 def pairs(scene: Scene) -> None:
     """A matrix of the chosen columns; at first of those that say most."""
     drawn = scene.view(views.pair_rows)
-    tables = two_tables(scene.dataset.table(drawn["data"]), scene.dataset.table(drawn["samples"], drawn=True))
+    tables = two_tables(scene.dataset.table(drawn.data), scene.dataset.table(drawn.samples, drawn=True))
     if len(tables.names) < 2:
         st.info("Pairs need at least two columns that vary; this table has fewer.")
         return
@@ -31,7 +31,7 @@ def pairs(scene: Scene) -> None:
     panels = views.pair_panels(tables.of(columns))
     finding = _finding(panels)
     row = int(state.view(PAGE, "row", -1))
-    fig = pair_matrix(panels, drawn["rows"], scene.dark, row, height=520 if len(columns) <= 4 else 680)
+    fig = pair_matrix(panels, drawn.rows, scene.dark, row, height=520 if len(columns) <= 4 else 680)
     key = state.widget_key(PAGE, "pairs", *columns)
     then = "Receipt" if issubclass(scene.model, FlowModel) else ""
     st.plotly_chart(
@@ -39,11 +39,11 @@ def pairs(scene: Scene) -> None:
         alt=f"Pair plot of {', '.join(panels.tables.names)}, rows against samples. {finding}",
     )  # fmt: skip
     st.markdown(formatting.escaped(finding))
-    part = f"{formatting.plural(len(drawn['rows']), 'row')} of the {drawn['part']} part"
+    part = f"{formatting.plural(len(drawn.rows), 'row')} of the {drawn.part} part"
     opens = " Click a dot to open the receipt of its row." if then else ""
     st.caption(
         f"Dots and filled steps: {part}, over the central 98 % of each column. Crosses and dashes: "
-        f"{formatting.count(len(drawn['samples']))} samples, as many crosses as dots. Above the diagonal: blue where "
+        f"{formatting.count(len(drawn.samples))} samples, as many crosses as dots. Above the diagonal: blue where "
         "they are too many, vermilion where they are too few; Δ is the largest difference between their shares in any "
         f"quadrant, bold where it is beyond luck, ρ the rank correlation of rows / samples.{opens}"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -13,6 +15,7 @@ from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import density as plots
 from flowlab.plots import receipt as receipt_plots
 from flowlab.views import ALL_LEVELS
+from flowlab.views.receipt import Receipt
 
 TABLE_FEATURES = 3
 DECIMALS = 4
@@ -25,8 +28,8 @@ def short_receipt(scene: Scene, layer: int) -> None:
     fig = receipt_plots.receipt_bars(bill, scene.dark, layer=layer, height=300)
     st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
     if layer:
-        change = formatting.fixed(float(bill["log_det"][layer - 1]), DECIMALS)
-        moved = float(np.linalg.norm(bill["position"][layer] - bill["position"][layer - 1]))
+        change = formatting.fixed(float(bill.log_det[layer - 1]), DECIMALS)
+        moved = float(np.linalg.norm(bill.position[layer] - bill.position[layer - 1]))
         st.markdown(
             f"**Layer {layer}** moves row {row} by {formatting.number(moved)} scaled units and changes its log-density "
             f"by {change} nats."
@@ -48,16 +51,16 @@ def receipt(scene: Scene) -> None:
         st.latex(_formula(bill))
         st.plotly_chart(
             receipt_plots.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
-            alt=f"The items that add up to log p(x) = {float(bill['log_density']):.3f} nats for row {row}",
+            alt=f"The items that add up to log p(x) = {bill.log_density:.3f} nats for row {row}",
         )  # fmt: skip
-    height = min(38 + 35 * (len(bill["log_det"]) + 2), 460)
+    height = min(38 + 35 * (len(bill.log_det) + 2), 460)
     st.dataframe(_items(bill, scene), hide_index=True, height=height, placeholder="")
-    off = abs(float(bill["difference"]))
-    total, own = (formatting.fixed(float(value), DECIMALS) for value in (bill["running"][-1], bill["log_density"]))
+    off = abs(bill.difference)
+    total, own = (formatting.fixed(value, DECIMALS) for value in (bill.running[-1], bill.log_density))
     st.caption(
         f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ "
         f"by {formatting.number(off)}. The dotted line is the receipt of a typical row, "
-        f"number {int(bill['typical_row'])}: its log p is the median of the training rows."
+        f"number {bill.typical_row}: its log p is the median of the training rows."
     )
 
 
@@ -67,19 +70,18 @@ def _picker(scene: Scene, row: int) -> None:
     if scene.conditioned:
         level = int(scene.dataset.X[row, scene.dataset.context])
     grid = scene.view(views.density_grid, n=64, level=level)
-    alone = {k: v for k, v in grid.items() if not k.startswith("true_") and k != "difference"}
     stage = scene.stage
     here = np.append(stage.rows, row), np.vstack([stage.points, scene.dataset.X[row, scene.columns]])
-    points = {"rows": here[0], "points": here[1], "chosen": row}
-    fig = plots.density_panels(alone, "density", scene.dark, False, points, stage.axes, height=340)
+    points = plots.PickableRows(here[1], here[0], row)
+    fig = plots.density_panels(replace(grid, true=None), "density", scene.dark, False, points, stage.axes, height=340)
     fig.update_layout(coloraxis_showscale=False)
     key = state.widget_key(PAGE, "picker")
     st.plotly_chart(fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key))
 
 
-def _formula(bill: dict) -> str:
-    base, total = (formatting.fixed(float(value), DECIMALS) for value in (bill["base"], bill["running"][-1]))
-    layers, scaling = (formatting.addend(float(v), DECIMALS) for v in (bill["log_det"].sum(), bill["scaling"]))
+def _formula(bill: Receipt) -> str:
+    base, total = (formatting.fixed(value, DECIMALS) for value in (bill.base, bill.running[-1]))
+    layers, scaling = (formatting.addend(float(v), DECIMALS) for v in (bill.log_det.sum(), bill.scaling))
     numbers = rf"{base} {layers} {scaling} = {total}\ \text{{nats}}"
     return (
         r"\begin{aligned}\log p(x) &= \log\mathcal N(z;0,I) + \sum_\ell \log\left|\det J_\ell\right| + "
@@ -87,21 +89,21 @@ def _formula(bill: dict) -> str:
     )
 
 
-def _items(bill: dict, scene: Scene) -> pd.DataFrame:
+def _items(bill: Receipt, scene: Scene) -> pd.DataFrame:
     """One line per item: position after it, log-scale and shift used, change of the log-determinant, total."""
-    n = len(bill["log_det"])
+    n = len(bill.log_det)
     features = scene.columns if len(scene.columns) <= TABLE_FEATURES else scene.columns[: TABLE_FEATURES - 1]
-    position = bill["position"]
+    position = bill.position
     table = {"item": receipt_plots.item_names(n)}
     for j in features:
         table[f"position {j + 1}"] = [*position[:, j], np.nan]
     if len(scene.columns) > TABLE_FEATURES:
         table["length of the position"] = [*np.linalg.norm(position[:, scene.columns], axis=1), np.nan]
-    if "log_scale" in bill:
+    if bill.log_scale is not None and bill.shift is not None:
         for j in features:
-            table[f"s {j + 1}"] = [np.nan, *bill["log_scale"][:, j], np.nan]
-            table[f"t {j + 1}"] = [np.nan, *bill["shift"][:, j], np.nan]
-    table["change (nats)"] = [float(bill["scaling"]), *bill["log_det"], float(bill["base"])]
-    table["total (nats)"] = bill["running"]
-    table["typical row's total"] = bill["typical_running"]
+            table[f"s {j + 1}"] = [np.nan, *bill.log_scale[:, j], np.nan]
+            table[f"t {j + 1}"] = [np.nan, *bill.shift[:, j], np.nan]
+    table["change (nats)"] = [bill.scaling, *bill.log_det, bill.base]
+    table["total (nats)"] = bill.running
+    table["typical row's total"] = bill.typical_running
     return pd.DataFrame(table).round(4)

@@ -29,9 +29,7 @@ def samples(scene: Scene) -> None:
     sample = int(state.view(PAGE, "sample", -1))
     sample = sample if 0 <= sample < n else -1
     drawn = scene.view(views.samples, n=n, seed=seed, temperature=temperature, nearest=sample, level=level)
-    nearest = None
-    if sample >= 0:
-        nearest = scene.stage.project(scene.dataset.X[[int(drawn["nearest_row"])]])[0]
+    nearest = scene.stage.project(scene.dataset.X[[drawn.nearest_row]])[0] if drawn.nearest_row is not None else None
     fig = plots.samples_scatter(
         drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, sample, nearest, height=460
     )
@@ -40,14 +38,14 @@ def samples(scene: Scene) -> None:
         fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
         alt=f"{n} samples of the model over rows of the data",
     )  # fmt: skip
-    if sample >= 0:
+    if drawn.nearest_distance is not None:
         st.markdown(
-            f"Sample {sample}: nearest training row {int(drawn['nearest_row'])}, "
-            f"{float(drawn['nearest_distance']):.3f} standard deviations away."
+            f"Sample {sample}: nearest training row {drawn.nearest_row}, "
+            f"{drawn.nearest_distance:.3f} standard deviations away."
         )
     else:
         st.caption("Click a sample to find the training row nearest to it: a model that copies has distance zero.")
-    _table(scene, drawn["samples"])
+    _table(scene, drawn.samples)
 
 
 def _table(scene: Scene, drawn: np.ndarray) -> None:

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from flowlab.models.flows.jacobian_form import LayerForm, check_layer, form_of_flow
+
+
+@dataclass(frozen=True, eq=False)
+class MadeMasks:
+    """The masks of a MADE, a masked autoencoder for density estimation (Germain et al. 2015, arXiv:1502.03509).
+
+    Attributes
+    ----------
+    order : (d,) columns of the data with spread, from the first to the last to be known
+    input : (hidden, d) bool, which unit sees which column, columns in `order`; units are sorted by degree
+    hidden : of each further hidden layer (hidden, hidden) bool, which of its units sees which of the layer before
+    output : (d, hidden) bool, which column's scale and shift see which unit of the last hidden layer
+    paths : (d, d) how many paths lead from column j to column i's scale and shift: strictly lower triangular, unless
+        `fault` dropped the masks
+    """
+
+    order: np.ndarray
+    input: np.ndarray
+    hidden: tuple[np.ndarray, ...]
+    output: np.ndarray
+    paths: np.ndarray
 
 
 class LayerMasks:
@@ -40,29 +62,17 @@ class LayerMasks:
         touched = self.transformed_columns(mask)[shaping].any(axis=0)
         return np.flatnonzero(self._scaling.varies & ~touched)
 
-    def made_masks(self, layer: int = 1) -> dict[str, np.ndarray]:
-        """The masks of the MADE (Germain et al. 2015, arXiv:1502.03509) in a layer, 1 the first; {} if it has none.
-
-        Returns
-        -------
-        order : (d,) columns of the data with spread, from the first to the last to be known
-        input : (hidden, d) bool, which unit sees which column, columns in `order`; units are sorted by degree
-        hidden_1, .. : (hidden, hidden) bool, which unit of the next hidden layer sees which of the one before
-        output : (d, hidden) bool, which column's scale and shift see which unit of the last hidden layer
-        paths : (d, d) how many paths lead from column j to column i's scale and shift: strictly lower triangular,
-            unless `fault` dropped the masks
-        """
+    def made_masks(self, layer: int = 1) -> MadeMasks | None:
+        """The masks of the MADE in a layer, 1 the first; None if it has none."""
         varies = self._scaling_checked().varies
         inside = self._net.layers[check_layer(layer, len(self._net.layers)) - 1]
         if inside.kind != "autoregressive":
-            return {}
+            return None
         first, *middle, last = (mask.numpy() for mask in inside.connections())
         paths = first.astype(float)
         for mask in (*middle, last):
             paths = mask.astype(float) @ paths
-        named = {f"hidden_{i + 1}": mask for i, mask in enumerate(middle)}
-        order = np.flatnonzero(varies)[inside.order.numpy()]
-        return {"order": order, "input": first, **named, "output": last, "paths": paths}
+        return MadeMasks(np.flatnonzero(varies)[inside.order.numpy()], first, tuple(middle), last, paths)
 
     def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
         """Jacobian of one layer or of all, (n_features, n_features), by our own backward pass in float64.

@@ -1,6 +1,7 @@
 """A page with a made-up flow of four layers for the browser tests of the way through the layers."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from flowlab.dashboard.canvas.layer_player import layers_view
+from flowlab.views.layers import LayerPath
 from flowlab.views.projection import angle_color
 from tests.browser.apps.live_app import moons
 
@@ -45,13 +47,13 @@ points = moons(int(st.query_params.get("points", "2000")), 0)
 x, y, k = np.linspace(-2, 3, 21), np.linspace(-1.75, 2.25, 21), np.linspace(0, 1, 61)
 upright = np.stack(np.broadcast_arrays(x[:, None], -1.75 + 4 * k), -1)
 lines = np.concatenate([upright, np.stack(np.broadcast_arrays(-2 + 5 * k, y[:, None]), -1)])
-arrays = dict(zip(("points", "log_det"), through(points)))
+way = LayerPath(np.arange(len(points)), np.zeros(len(points), np.uint8), *through(points))
 if "flat" not in st.query_params:
     path, change = through(lines.reshape(-1, 2))
-    arrays |= {"grid": path.reshape(-1, *lines.shape), "grid_log_det": change.reshape(-1, *lines.shape[:2])}
+    way = replace(way, grid=path.reshape(-1, *lines.shape), grid_log_det=change.reshape(-1, *lines.shape[:2]))
 st.session_state["runs"] = st.session_state.get("runs", 0) + 1
 choice = layers_view(
-    arrays,
+    way,
     "layers",
     names=["standardise", "affine coupling", "affine coupling", "affine coupling"],
     color=angle_color(points),
