@@ -85,6 +85,30 @@ def text_cells(column: pd.Series) -> pa.ChunkedArray:
     return cells if isinstance(cells, pa.ChunkedArray) else pa.chunked_array([cells])
 
 
+def holds(cells: pa.ChunkedArray, *characters: bytes) -> bool:
+    """Whether one of these ASCII characters is in any cell: one search through the memory of all."""
+    return any(character in text for text, _ in map(_memory, cells.chunks) for character in characters)
+
+
+def first_characters(cells: pa.ChunkedArray) -> np.ndarray:
+    """The first two bytes of each cell, (n_rows, 2) uint8; 0 where it is shorter."""
+    found = [np.empty((0, 2), np.uint8)]
+    for text, ends in map(_memory, cells.chunks):
+        letters = np.append(np.frombuffer(text, np.uint8), np.zeros(2, np.uint8))
+        lengths = np.diff(ends)
+        found.append(np.stack([np.where(lengths > i, letters[ends[:-1] + i], 0) for i in (0, 1)], axis=1))
+    return np.concatenate(found).astype(np.uint8, copy=False)
+
+
+def _memory(chunk: pa.StringArray | pa.LargeStringArray) -> tuple[bytes, np.ndarray]:
+    """The text of all cells of a chunk in one piece, and where each begins, (n_cells + 1,)."""
+    _, offsets, letters = chunk.buffers()
+    kind = np.int64 if pa.types.is_large_string(chunk.type) else np.int32
+    ends = np.frombuffer(offsets, kind, len(chunk) + 1, chunk.offset * np.dtype(kind).itemsize)
+    text = b"" if letters is None else letters[ends[0] : ends[-1]].to_pybytes()
+    return text, ends - ends[0]
+
+
 def few(texts: Iterable[str]) -> str:
     """Up to three texts, quoted, for a sentence."""
     return ", ".join(repr(text[:40]) for text in list(texts)[:3])

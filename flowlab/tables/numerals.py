@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowlab.tables.cells import ENOUGH, NUMBER, SPACES, Distinct
+from flowlab.tables.cells import ENOUGH, NUMBER, SPACES, Distinct, first_characters, holds
 
 _UNIT = r"^(?P<number>[^A-Za-z°µ]*?\d[\d.,\s]*?)\s*(?P<unit>[A-Za-z°µ][A-Za-z°µ/²³]{0,7})$"
 _HOURS = r"^\d{1,3}:[0-5]\d(:[0-5]\d(\.\d+)?)?$"
@@ -29,18 +29,18 @@ class NumberStyle:
 def certain_values(cells: pa.ChunkedArray, decimal: str) -> np.ndarray | None:
     """`plain_values` where none of the cells looks like a code either, such as 007, 1E10 or +49; else None."""
     values = plain_values(cells, decimal)
-    if values is None or pc.any(pc.starts_with(cells, "+")).as_py():
+    if values is None:
         return None
-    # substrings are found much faster than patterns, which are left for the few cells that need them
-    with_zero = cells.filter(pc.starts_with(cells, "0"))
-    with_exponent = cells.filter(pc.match_substring(cells, "e", ignore_case=True))
-    is_code = pc.any(_matches(with_zero, r"^0\d")).as_py() or pc.any(_matches(with_exponent, r"\d[eE]\d")).as_py()
+    first, second = first_characters(cells).T
+    if (first == ord("+")).any() or ((first == ord("0")) & (second >= ord("0")) & (second <= ord("9"))).any():
+        return None
+    is_code = holds(cells, b"e", b"E") and pc.any(_matches(cells, r"\d[eE]\d")).as_py()
     return None if is_code else values
 
 
 def plain_values(cells: pa.ChunkedArray, decimal: str) -> np.ndarray | None:
     """The numbers (n_rows,) float64, nan for empty cells, where all cells are as programs write numbers; else None."""
-    if decimal == "," and pc.any(pc.match_substring(cells, ".")).as_py():
+    if decimal == "," and holds(cells, b"."):
         return None  # the point may stand between thousands
     if not len(cells):
         return None
@@ -62,7 +62,7 @@ def plain_values(cells: pa.ChunkedArray, decimal: str) -> np.ndarray | None:
 
 def are_whole(cells: pa.ChunkedArray) -> bool:
     """Whether no cell has a decimal part, not even .0."""
-    if not pc.any(pc.match_substring(cells, ".")).as_py() and not pc.any(pc.match_substring(cells, ",")).as_py():
+    if not holds(cells, b".", b","):
         return True
     return not pc.any(_matches(cells, r"[.,]\d{0,2}$|[.,]\d{4}|[eE%]")).as_py()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
 from flowlab.controls import Float
 from flowlab.dashboard.compare.comparison import PAGE, Compared
@@ -40,12 +39,3 @@ def alarm_share(y: np.ndarray | None) -> float:
     changed = state.on_widget(key, lambda v: state.set_view(PAGE, alarms=v))
     widgets.number_box(ALARMS, percent, key, changed, width=120)
     return percent / 100
-
-
-def choose(label: str, options: list[str], name: str, now: str) -> None:
-    """A select box."""
-    key = state.widget_key(PAGE, name, *options)
-    st.selectbox(
-        label, options, index=options.index(now), key=key, width=180,
-        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
-    )  # fmt: skip

@@ -11,7 +11,7 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.dashboard.compare import comparison, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
-from flowlab.dashboard.compare.controls import alarm_share, choose, pair
+from flowlab.dashboard.compare.controls import alarm_share, pair
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
@@ -163,8 +163,13 @@ def _top(compared: Compared) -> None:
     if coders and densities:
         coder, flow = pair(compared)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            choose("Reconstruction of", coders, "coder", coder)
-            choose("Likelihood of", densities, "density", flow)
+            for label, name, options, chosen in (
+                ("Reconstruction of", "coder", coders, coder),
+                ("Likelihood of", "density", densities, flow),
+            ):
+                links.linked(
+                    PAGE, st.selectbox, label, name, chosen, options=options, present=chosen, noun="model", width=180
+                )
             share = alarm_share(compared.y)
             raw = links.segmented(PAGE, "Axes", ["ranks", "values"], "axes", "ranks") == "values"
         left, right = st.columns([1.1, 1], gap="medium")

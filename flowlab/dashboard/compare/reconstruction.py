@@ -7,7 +7,7 @@ import streamlit as st
 from flowlab import views
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import pair
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import reconstruction as code_plots
 
@@ -18,11 +18,7 @@ def maps(compared: Compared) -> None:
     both = pair(compared) if coders and densities else (None, None)
     coder = both[0] or (coders[0] if coders else None)
     flow = both[1] or (densities[0] if densities else None)
-    key = state.widget_key(PAGE, "arrows")
-    arrows = st.toggle(
-        "Arrows from points to their reconstructions", state.view(PAGE, "arrows", True), key=key,
-        on_change=state.on_widget(key, lambda v: state.set_view(PAGE, arrows=v)),
-    )  # fmt: skip
+    arrows = links.linked(PAGE, st.toggle, "Arrows from points to their reconstructions", "arrows", True)
     stage = views.stage(compared.dataset)
     maps = {coder: services.Trained(compared.runs[coder]).view(views.reconstruction_map)} if coder else {}
     grids = {flow: services.Trained(compared.runs[flow]).view(views.density_grid, n=100)} if flow else {}

@@ -139,10 +139,8 @@ def _reading(compared: Compared) -> None:
     best = float(np.clip(np.sqrt(error.mean() / d), 0.01, 3.0))
     left, right = st.columns([1, 2.2], gap="medium")
     with left:
-        key = state.widget_key(PAGE, "sigma", coder)
-        sigma = st.slider(
-            "Sigma (standard deviations)", 0.01, 3.0, float(np.clip(state.view(PAGE, "sigma", best), 0.01, 3.0)), 0.01,
-            key=key, on_change=state.on_widget(key, lambda v: state.set_view(PAGE, sigma=v)),
+        sigma = links.linked(
+            PAGE, st.slider, "Sigma (standard deviations)", "sigma", best, min_value=0.01, max_value=3.0, step=0.01,
             help="The spread the reading assumes around each reconstruction, the same in every column",
         )  # fmt: skip
         st.caption(f"The likelihood is highest at {best:.2f}: the root of the mean squared error of a column.")
@@ -181,7 +179,9 @@ def _samples(compared: Compared) -> None:
     for name, results in tests.items():
         effects = {test.name: f"{formatting.number(test.effect)} (p {test.p_value:.3f})" for test in results}
         lines.append({"held-out rows against": name, **effects})
-    st.dataframe(pd.DataFrame(lines), hide_index=True, width="stretch", height="content")
+    quantities = {test.name: st.column_config.TextColumn(help=test.effect_name) for test in results}
+    table = pd.DataFrame(lines)
+    st.dataframe(table, hide_index=True, width="stretch", height="content", column_config=quantities)
     st.caption(
         "Read the effect first: with thousands of rows any model fails any test. The classifier's effect is an AUROC, "
         "0.5 where samples are as good as real rows; the others are 0 then. p counts permutations."

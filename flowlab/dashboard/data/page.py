@@ -111,17 +111,10 @@ def _correlations(key: str, _frame: pd.DataFrame, _y: np.ndarray | None):
 
 def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
     n_pages = -(-frame.shape[1] // COLUMNS_SHOWN)
-    number = min(max(state.view(PAGE, "part", 1), 1), n_pages)
+    number = 1
     if n_pages > 1:
-        widget = state.widget_key(PAGE, "part")
-        number = st.slider(
-            f"Columns, {COLUMNS_SHOWN} at a time",
-            1,
-            n_pages,
-            number,
-            key=widget,
-            on_change=state.on_widget(widget, lambda n: state.set_view(PAGE, part=n)),
-        )
+        label = f"Columns, {COLUMNS_SHOWN} at a time"
+        number = links.linked(PAGE, st.slider, label, "part", 1, noun="group", min_value=1, max_value=n_pages)
     names = tuple(frame.columns[(number - 1) * COLUMNS_SHOWN : number * COLUMNS_SHOWN])
     summaries = _summaries(_data_key(), names, frame, dataset.y)
     st.plotly_chart(
@@ -137,10 +130,9 @@ def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
 
 def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
     names = list(map(str, frame.columns))
-    first, second = _pick(names, "x", 0), _pick(names, "y", min(1, len(names) - 1))
     left, right = st.columns(2)
-    first = _column_box(left, "Across", names, first, "x")
-    second = _column_box(right, "Up", names, second, "y")
+    first = _column_box(left, "Across", names, "x", 0)
+    second = _column_box(right, "Up", names, "y", min(1, len(names) - 1))
     pair = table.column_pair(frame, first, second, dataset.y)
     count = (
         ""
@@ -158,20 +150,8 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         st.caption(f"Shown:{count}, every labelled anomaly that fits among them.")
 
 
-def _pick(names: list[str], axis: str, default: int) -> str:
-    column = state.view(PAGE, axis, names[default])
-    return column if column in names else names[default]
-
-
-def _column_box(where, label: str, names: list[str], column: str, axis: str) -> str:
-    widget = state.widget_key(PAGE, axis)
-    return where.selectbox(
-        label,
-        names,
-        names.index(column),
-        key=widget,
-        on_change=state.on_widget(widget, lambda name: state.set_view(PAGE, **{axis: name})),
-    )
+def _column_box(where, label: str, names: list[str], axis: str, default: int) -> str:
+    return links.linked(PAGE, where.selectbox, label, axis, names[default], options=names, noun="column")
 
 
 def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
@@ -205,7 +185,7 @@ def _time(dataset: Dataset, frame: pd.DataFrame) -> None:
     if not names:
         st.markdown("There is no column of numbers to draw over time.")
         return
-    name = _column_box(st, "Column", names, _pick(names, "over", 0), "over")
+    name = _column_box(st, "Column", names, "over", 0)
     course = table.time_course(frame[name], dataset.time, dataset.split, dataset.y)
     st.plotly_chart(
         plots.column_over_time(course, state.is_dark()),

@@ -10,7 +10,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.dashboard.detect import downloads
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
@@ -121,12 +121,12 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
 
 
 def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
-    widget = state.widget_key(PAGE, "repair")
-    wanted = st.toggle(
+    wanted = links.linked(
+        PAGE,
+        st.toggle,
         "Repair this row",
-        state.view(PAGE, "repair", False),
-        key=widget,
-        on_change=state.on_widget(widget, lambda on: state.set_view(PAGE, repair=on)),
+        "repair",
+        False,
         help="The smallest set of edits found that brings its score below the threshold",
     )
     if not wanted:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.controls import Number
-from flowlab.dashboard.shell import state, widgets
+from flowlab.dashboard.shell import links, state, widgets
 from flowlab.detection import resampling, rules
 from flowlab.detection.cost import CostModel
 from flowlab.detection.scored_table import ScoredTable
@@ -126,11 +126,7 @@ def _rule(scored: ScoredTable, run_key: str) -> str:
 
 
 def _log_counts() -> None:
-    key = state.widget_key(PAGE, "log")
-    changed = state.on_widget(key, lambda on: state.set_view(PAGE, log=on))
-    st.toggle(
-        "Log counts", state.view(PAGE, "log", True), key=key, on_change=changed, help="Rows per bin on a log scale"
-    )
+    links.linked(PAGE, st.toggle, "Log counts", "log", True, help="Rows per bin on a log scale")
 
 
 def _controls(rule: str) -> tuple[Number, ...]:
@@ -158,18 +154,9 @@ def _parameter(rule: str, control: Number) -> Scalar:
 
 def _unit(scored: ScoredTable) -> str:
     units = scored.units()
-    chosen = state.view(PAGE, "unit", "rows")
     if len(units) == 1:
         return "rows"
-    key = state.widget_key(PAGE, "unit")
-    return st.selectbox(
-        "Tolerance in",
-        units,
-        index=units.index(chosen) if chosen in units else 0,
-        key=key,
-        on_change=state.on_widget(key, lambda unit: state.set_view(PAGE, unit=unit)),
-        width=130,
-    )
+    return links.linked(PAGE, st.selectbox, "Tolerance in", "unit", "rows", options=units, noun="unit", width=130)
 
 
 def _answer(scored: ScoredTable, key: str, rule: str, parameters: dict[str, Scalar], unit: str) -> Threshold:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.controls import Mask
-from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
+from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, linked, segmented
 from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import coupling as plots
@@ -197,7 +197,7 @@ def _edited(scene: Scene, first: np.ndarray, present: str) -> str:
             on_change=state.on_widget(key, lambda new: state.set_view(PAGE, mask=_digits(new, d))),
         )
         digits = _digits(chosen, d)
-    same = mirrored(
+    same = linked(
         st.toggle,
         "The same in each layer",
         "same_mask",
@@ -225,9 +225,9 @@ def coupling(scene: Scene) -> None:
     """One layer opened: what it reads, what it changes, and by how much the volume changes."""
     last = len(scene.view(views.coupling, layer=1).moved)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        layer = int(mirrored(st.number_input, "Layer", "layer", 1, min_value=1, max_value=last, step=1, width=130))
+        layer = int(linked(st.number_input, "Layer", "layer", 1, min_value=1, max_value=last, step=1, width=130))
         row = int(
-            mirrored(
+            linked(
                 st.number_input, "Row", "row", first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1,
                 width=160,
             )
@@ -271,20 +271,12 @@ def _read_and_moved(moved: np.ndarray, scene: Scene, order: np.ndarray | None = 
         ("Reads feature", "reads", sources, first),
         ("Changes feature", "changes", changed, last),
     ):
-        default = int(default if default in options else options[0])
-        value = int(state.view(PAGE, name, default + 1)) - 1
-        value = value if value in options else default
-        key = state.widget_key(PAGE, name, len(options), default)
-        st.selectbox(
-            label,
-            [int(j) + 1 for j in options],
-            index=int(np.flatnonzero(options == value)[0]),
-            format_func=lambda number: f"{number}: {str(scene.dataset.columns[number - 1])[:40]}",
-            key=key,
-            on_change=state.on_widget(key, lambda new, name=name: state.set_view(PAGE, **{name: new})),
-            width=220,
-        )
-        chosen.append(value)
+        number = linked(
+            st.selectbox, label, name, int(default if default in options else options[0]) + 1,
+            options=[int(j) + 1 for j in options], noun="feature", width=220,
+            show=lambda number: f"{number}: {str(scene.dataset.columns[number - 1])[:40]}",
+        )  # fmt: skip
+        chosen.append(number - 1)
     return chosen[0], chosen[1]
 
 

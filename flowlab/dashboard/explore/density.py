@@ -16,7 +16,7 @@ from flowlab.dashboard.explore.scene import (
     choose_row,
     column_choice,
     level_choice,
-    mirrored,
+    linked,
     row_choice,
     segmented,
 )
@@ -40,10 +40,10 @@ def density(scene: Scene) -> None:
         contours = with_points = False
         level = level_choice(scene)
         if is_plane:
-            contours = mirrored(
+            contours = linked(
                 st.toggle, "Contours", "contours", True, help="Lines around 50, 80, 95 and 99 % of the probability"
             )
-            with_points = mirrored(st.toggle, "Rows", "points", False, help="Click a row for its receipt")
+            with_points = linked(st.toggle, "Rows", "points", False, help="Click a row for its receipt")
     grid = scene.view(views.density_grid, n=GRID if is_plane else CURVE, level=level)
     stage = scene.stage
     points = None
@@ -132,7 +132,8 @@ def _line_between_rows(scene: Scene) -> None:
     left, right = st.columns([1, 3], gap="medium")
     with left:
         start = row_choice(scene, "From row")
-        end = int(mirrored(st.number_input, "To row", "to", min(1, last), min_value=0, max_value=last, step=1))
+        default = min(1, last)
+        end = linked(st.number_input, "To row", "to", default, noun="row", min_value=0, max_value=last, step=1)
     line = scene.view(views.profile, start=start, end=end)
     with right:
         st.plotly_chart(plots.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")

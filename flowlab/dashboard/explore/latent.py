@@ -13,7 +13,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.dashboard.canvas.brush import brush_view
-from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, mirrored, segmented
+from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, linked, segmented
 from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.models.base import FlowModel
@@ -141,10 +141,10 @@ def between(scene: Scene) -> None:
     first, second = _two_rows(scene, pair)
     limits = {"min_value": 0, "max_value": last, "step": 1, "width": 120}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        start = int(mirrored(st.number_input, "From row", "row", first, **limits))
-        end = int(mirrored(st.number_input, "To row", "to", second, **limits))
+        start = int(linked(st.number_input, "From row", "row", first, noun="row", **limits))
+        end = int(linked(st.number_input, "To row", "to", second, noun="row", **limits))
         axes = _axes(Z.shape[1])
-        with_arc = Z.shape[1] > 1 and mirrored(
+        with_arc = Z.shape[1] > 1 and linked(
             st.toggle, "Great circle", "arc", False,
             help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
         )  # fmt: skip
@@ -203,7 +203,7 @@ def _slider(label: str, name: str, default: float, ends: tuple[float, float]) ->
     low, high = (float(v) for v in ends)
     step = 0.05 if high - low > 5 else (high - low) / 200
     return float(
-        mirrored(st.slider, label, name, default, min_value=low, max_value=high, step=step, format="%.2f", width=190)
+        linked(st.slider, label, name, default, min_value=low, max_value=high, step=step, format="%.2f", width=190)
     )
 
 
@@ -319,7 +319,7 @@ def rows(scene: Scene) -> None:
         axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
         if n_layers:
             layer = int(
-                mirrored(
+                linked(
                     st.number_input, "After layer", "after", n_layers, min_value=0, max_value=n_layers, step=1,
                     width=130, help="The picture in the middle: 0 is the scaled data, the last layer the latent space",
                 )
@@ -356,7 +356,7 @@ def _chosen_latent_axes(n_latent: int) -> tuple[int, int]:
         return (0, min(1, n_latent - 1))
     axes = []
     for i, label in enumerate(("Latent across", "Latent up")):
-        value = mirrored(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120)
+        value = linked(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120)
         axes.append(int(value) - 1)
     return tuple(axes)
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab import formatting, views
-from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, mirrored
+from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, linked
 from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.plots import samples as plots
@@ -16,16 +16,16 @@ from flowlab.tables.export import to_csv_bytes
 def samples(scene: Scene) -> None:
     """Draws over the data or beside them; a clicked sample shows its nearest training row."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        n = int(mirrored(st.number_input, "Samples", "n", 2000, min_value=1, max_value=20_000, step=500, width=130))
-        seed = int(mirrored(st.number_input, "Seed", "seed", 0, min_value=0, max_value=10**6, step=1, width=110))
+        n = int(linked(st.number_input, "Samples", "n", 2000, min_value=1, max_value=20_000, step=500, width=130))
+        seed = int(linked(st.number_input, "Seed", "seed", 0, min_value=0, max_value=10**6, step=1, width=110))
         temperature = float(
-            mirrored(
+            linked(
                 st.slider, "Temperature", "temperature", 1.0, min_value=0.0, max_value=2.0, step=0.05, width=220,
                 help="Scales the latent points: below 1 samples keep to the likely regions",
             )
         )  # fmt: skip
         level = level_choice(scene)
-        beside = mirrored(st.toggle, "Side by side", "beside", False)
+        beside = linked(st.toggle, "Side by side", "beside", False)
     sample = int(state.view(PAGE, "sample", -1))
     sample = sample if 0 <= sample < n else -1
     drawn = scene.view(views.samples, n=n, seed=seed, temperature=temperature, nearest=sample, level=level)

@@ -13,14 +13,12 @@ from flowlab import views
 from flowlab.dashboard.shell import links, services, state
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
-from flowlab.records import Scalar
 from flowlab.store.reading import Run
 from flowlab.views import Stage
 
 PAGE = "explore"
-NOUNS = {"row": "row", "to": "row", "layer": "layer", "col1": "column", "col2": "column", "column": "column"}
-"""What a setting of the link counts, where its label on the page is another word."""
 segmented = partial(links.segmented, PAGE)
+linked = partial(links.linked, PAGE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,61 +56,33 @@ class Scene:
         return [int(j) for j in views.judged(self.model, self.dataset)]
 
 
-def mirrored(widget: Callable[..., Any], label: str, name: str, default: Scalar, **settings: Any) -> Any:
-    """A widget whose value is a setting of this page and stands in the link; numbers are kept inside their range."""
-    value = state.view(PAGE, name, default)
-    low, high = settings.get("min_value"), settings.get("max_value")
-    if low is not None and not isinstance(value, bool | str):
-        value = min(max(value, low), high)
-    links.note_absent(PAGE, name, NOUNS.get(name, label.lower()), value)
-    key = state.widget_key(PAGE, name)
-    changed = state.on_widget(key, lambda new: state.set_view(PAGE, **{name: new}))
-    return widget(label, value=value, key=key, on_change=changed, **settings)
-
-
 def level_choice(scene: Scene) -> int:
     """The level of the context that pictures are given, or all of them; no choice where there is no context."""
     if not scene.conditioned:
         return views.ALL_LEVELS
     levels = scene.dataset.levels
-    present = int(state.view(PAGE, "given", views.ALL_LEVELS))
-    present = present if views.ALL_LEVELS <= present < len(levels) else views.ALL_LEVELS
-    key = state.widget_key(PAGE, "given")
-    name = str(scene.dataset.columns[scene.dataset.context])[:30]
-    st.selectbox(
-        f"Given {name}",
-        range(views.ALL_LEVELS, len(levels)),
-        index=present - views.ALL_LEVELS,
-        format_func=lambda i: "all, in their shares" if i == views.ALL_LEVELS else levels[i],
-        key=key,
-        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, given=value)),
-        width=190,
-    )
-    return present
+    return linked(
+        st.selectbox, f"Given {str(scene.dataset.columns[scene.dataset.context])[:30]}", "given", views.ALL_LEVELS,
+        options=range(views.ALL_LEVELS, len(levels)), noun="level", width=190,
+        show=lambda i: "all, in their shares" if i == views.ALL_LEVELS else levels[i],
+    )  # fmt: skip
 
 
 def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
-    """A column that the model judges, by number; its name is shown."""
+    """A column that the model judges, by number; its name is shown. The link's is the nearest there is."""
     columns, options = scene.dataset.columns, scene.columns
     wanted = int(state.view(PAGE, name, options[min(default, len(options) - 1)]))
-    present = min(options, key=lambda j: abs(j - wanted))
-    links.note_absent(PAGE, name, "column", present, str(columns[present]))
-    key = state.widget_key(PAGE, name)
-    st.selectbox(
-        label,
-        options,
-        index=options.index(present),
-        format_func=lambda i: str(columns[i])[:60],
-        key=key,
-        on_change=state.on_widget(key, lambda value: state.set_view(PAGE, **{name: value})),
-    )
-    return present
+    nearest = min(options, key=lambda j: abs(j - wanted))
+    return linked(
+        st.selectbox, label, name, wanted,
+        options=options, present=nearest, noun="column", show=lambda j: str(columns[j])[:60],
+    )  # fmt: skip
 
 
 def row_choice(scene: Scene, label: str = "Row") -> int:
     """The row that single-row views look at."""
     return int(
-        mirrored(st.number_input, label, "row", first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1)
+        linked(st.number_input, label, "row", first_row(scene), min_value=0, max_value=len(scene.dataset) - 1, step=1)
     )
 
 

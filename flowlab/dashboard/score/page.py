@@ -15,7 +15,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
-from flowlab.dashboard.shell import headline, services, state
+from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
@@ -65,15 +65,8 @@ def page() -> None:
 
 
 def _detector() -> bytes | None:
-    chosen = state.view(PAGE, "source", PRESENT)
-    key = state.widget_key(PAGE, "source")
-    st.radio(
-        "Detector",
-        (PRESENT, UPLOADED),
-        index=int(chosen == UPLOADED),
-        horizontal=True,
-        key=key,
-        on_change=state.on_widget(key, lambda source: state.set_view(PAGE, source=source)),
+    chosen = links.linked(
+        PAGE, st.radio, "Detector", "source", PRESENT, options=(PRESENT, UPLOADED), noun="source", horizontal=True
     )
     if chosen == UPLOADED:
         file = st.file_uploader("Detector file", type=["detector", "zip"], key="score.detector")

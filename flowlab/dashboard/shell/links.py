@@ -3,13 +3,64 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
 from flowlab import formatting
 from flowlab.dashboard.shell import state
 from flowlab.records import Scalar
+
+
+def linked(
+    page: str,
+    widget: Callable[..., Any],
+    label: str,
+    name: str,
+    default: Scalar,
+    *,
+    options: Sequence[Any] | None = None,
+    present: Any = None,
+    noun: str = "",
+    show: Callable[[Any], str] = str,
+    apply: Callable[[Any], object] | None = None,
+    **settings: Any,
+) -> Any:
+    """A widget whose value is a setting of a page and stands in its link; returns the value.
+
+    What the link asks for and the widget cannot hold is answered by the nearest number or the default, and said
+    (`say_absent`).
+
+    Parameters
+    ----------
+    page, name : the setting `page.name` of the link
+    widget : such as `st.slider`, `st.toggle` or `st.selectbox`, or the same of a column
+    default : where the link says nothing; its type is that of the setting
+    options : of a widget that offers some
+    present : the value, where the caller has read it from the link already
+    noun : what the setting is called in a sentence, by default the label
+    show : the word on the page for a value
+    apply : what a new value does, by default it goes into the link
+    settings : of the widget
+    """
+    asked = state.view(page, name, default)
+    if present is None and options is not None:
+        present = asked if asked in options else default
+    elif present is None:
+        low, high = settings.get("min_value"), settings.get("max_value")
+        present = asked if low is None or isinstance(asked, bool | str) else min(max(asked, low), high)
+    if state.asked(page, name) != show(present):
+        note_absent(page, name, noun or label.lower(), present, show(present))
+    key = state.widget_key(page, name, *(() if options is None else options))
+    changed = state.on_widget(key, apply or (lambda new: state.set_view(page, **{name: new})))
+    if options is None:
+        return widget(label, value=present, key=key, on_change=changed, **settings)
+    if widget.__name__ == "segmented_control":
+        settings |= {"default": present, "required": True}
+    else:
+        settings["index"] = list(options).index(present)
+    return widget(label, options, format_func=show, key=key, on_change=changed, **settings)
 
 
 def segmented(
@@ -21,26 +72,18 @@ def segmented(
     show: Callable[[str], str] = str,
     hidden: bool = True,
 ) -> str:
-    """One of a few options, mirrored in the link of `page` under `name`; an unknown one there gives the nearest.
+    """One of a few options, side by side; an unknown one in the link gives the nearest.
 
     `show` gives the word that the page has for an option, where the link has another; in a link both are understood.
     """
     wanted = str(state.view(page, name, default))
     by_word = {show(option): option for option in options}
     present = wanted if wanted in options else by_word.get(wanted) or _nearest(wanted, options) or default
-    if wanted != show(present):
-        note_absent(page, name, label.lower(), present, show(present))
-    key = state.widget_key(page, name, *options)
-    st.segmented_control(
-        label,
-        options,
-        default=present,
-        required=True,
-        format_func=show,
-        key=key,
-        on_change=state.on_widget(key, lambda value: state.set_view(page, **{name: value})),
-        label_visibility="collapsed" if hidden else "visible",
-    )
+    visible = "collapsed" if hidden else "visible"
+    linked(
+        page, st.segmented_control, label, name, default,
+        options=options, present=present, show=show, label_visibility=visible,
+    )  # fmt: skip
     return present
 
 
