@@ -104,7 +104,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for role in roles:
             if role.role == "ignore" and role.reason == "constant":
                 self._is_worth_it(frame[role.name])
-        used = self._drop_copies(frame, used)
+        used = self._without_copies(frame, used)
         patterns: dict[bytes, str] = {}
         for role in used:
             column = frame[role.name]
@@ -191,7 +191,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for name, other in self.shared_holes_.items():
             columns[name] = columns[name].where(columns[other].notna())
         for name, copy in self.copies_.items():
-            columns[name] = decode_copy(columns[copy["of"]], copy)
+            if name not in columns:
+                columns[name] = decode_copy(columns[copy["of"]], copy)
         for name, value in self.constants_.items():
             columns[name] = pd.Series([value["value"]] * len(Z)).astype(value["dtype"])
         return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
@@ -339,16 +340,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             self.notes_.append(f"{role.name} has heavy tails and was squashed (arcsinh).")
         return plan
 
-    def _drop_copies(self, frame: pd.DataFrame, used: list[ColumnRole]) -> list[ColumnRole]:
+    def _without_copies(self, frame: pd.DataFrame, used: list[ColumnRole]) -> list[ColumnRole]:
+        """The columns to learn from: a copy would make a density infinite; a scorer judges numbers that follow too."""
         self.copies_ = find_copies(frame, [role for role in used if role.role != "context"])
+        left_out: set[str] = set()
         for name, copy in self.copies_.items():
             what = (
                 "repeats"
                 if copy.get("slope", 1.0) == 1.0 and copy.get("offset", 0.0) == 0.0
                 else "follows exactly from"
             )
-            self.notes_.append(f"{name} {what} {copy['of']} and was left out.")
-        return [role for role in used if role.name not in self.copies_]
+            is_left_out = self.learner == "density" or "pairs" in copy
+            self.notes_.append(f"{name} {what} {copy['of']}{' and was left out' if is_left_out else ''}.")
+            left_out |= {name} if is_left_out else set()
+        return [role for role in used if role.name not in left_out]
 
 
 def _is_constant(column: pd.Series) -> bool:

@@ -151,6 +151,19 @@ def test_constants_and_copies_are_left_out_in_words_and_come_back():
     assert rank == len(encoder.sources_)
 
 
+def test_a_scorer_judges_numbers_that_follow_from_others_as_they_are():
+    frame = mixed_frame()
+    encoder = TableEncoder(FEATURES, learner="scorer").fit(frame)
+    assert "fahrenheit follows exactly from celsius." in encoder.notes_
+    assert "fahrenheit" in encoder.sources_ and not {"always", "city code"} & set(encoder.sources_)
+    X = encoder.transform(frame)
+    back = encoder.inverse_transform(X)
+    np.testing.assert_allclose(back["fahrenheit"], frame["fahrenheit"])
+    broken = frame.assign(fahrenheit=frame["fahrenheit"] + 10.0 * (np.arange(len(frame)) == 3))
+    assert (encoder.transform(broken) != X).any(axis=1).nonzero()[0].tolist() == [3]
+    assert any("fahrenheit used to follow exactly from celsius; not in 1 rows" in s for s in encoder.unfamiliar(broken))
+
+
 def test_heavy_tails_are_squashed_and_samples_stay_in_range():
     frame = mixed_frame(5000)
     encoder = TableEncoder(FEATURES).fit(frame)
