@@ -23,6 +23,7 @@ import pandas as pd
 
 from flowlab import catalog
 from flowlab.controls import Control
+from flowlab.datasets.checkup import checkup
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
@@ -83,6 +84,8 @@ def train(options: argparse.Namespace) -> int:
         name=Path(options.file).name,
         learner=catalog.learner(spec),
     )
+    for sentence in checkup(frame, choose_roles(frame, **asked)[0], dataset):
+        print(sentence)
     _check_rule(dataset, options.rule, parameters)
     model = catalog.make_model(spec, options.seed, dataset)
     X_val = dataset.fitting_rows(Part.MONITOR)
@@ -146,7 +149,7 @@ def _check_output(output: str, source: str) -> None:
 
 
 def _say_roles(frame: pd.DataFrame, asked: Mapping[str, str]) -> None:
-    """Say what was proposed rather than asked for: the label, the time, and what a hole in the label counts as."""
+    """Say what was proposed rather than asked for: the label and the time."""
     roles, _ = choose_roles(frame, **asked)
     label = next((role for role in roles if role.role == "label"), None)
     if label and not asked["label"]:
@@ -155,9 +158,6 @@ def _say_roles(frame: pd.DataFrame, asked: Mapping[str, str]) -> None:
             f"The column {label.name} is taken as the label ({label.reason}), {anomalies} as anomalies; "
             "choose another with --label, or none with --no-label."
         )
-    n_holes = int(frame[label.name].isna().sum()) if label else 0
-    if n_holes:
-        print(f"{n_holes:,} {'row' if n_holes == 1 else 'rows'} without a label count as normal.")
     time = next((role for role in roles if role.role == "time"), None)
     if time and not asked["time"]:
         print(f"Rows are ordered by the column {time.name}; choose another with --time.")

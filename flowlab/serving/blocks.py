@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from flowlab.tables.cells import spellings
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
-from flowlab.tables.filetype import codec_of, to_utf8
+from flowlab.tables.filetype import codec_of, encoding_doubt, to_utf8
 from flowlab.tables.limits import TableError
 from flowlab.tables.text import row_ends, sound_names
 
@@ -21,13 +21,14 @@ NEWLINE = b"\n"
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a text table: the bytes of some rows, and the number of the first of them."""
+    """A piece of a text table: the bytes of some rows, the number of the first, and doubts about the whole text."""
 
     detector: bytes
     body: bytes
     first_row: int
     dialect: Dialect
     missing: frozenset[str] = frozenset()
+    cautions: tuple[str, ...] = ()
 
 
 def cut_blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading) -> Iterator[Block]:
@@ -55,7 +56,8 @@ def cut_blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags:
                 f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
             )
         if rows.strip():
-            yield Block(detector, rows, first_row, dialect, missing)
+            cautions = (text.doubt,) if text.doubt and not first_row else ()
+            yield Block(detector, rows, first_row, dialect, missing, cautions)
             first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
         if not following:
             return
@@ -80,6 +82,7 @@ class _Text:
     def __init__(self, source: BinaryIO, encoding: str | None = None) -> None:
         self._source = source
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace") if encoding else None
+        self.doubt = ""
 
     def read(self) -> bytes:
         data = self._source.read(BLOCK_BYTES)
@@ -87,4 +90,5 @@ class _Text:
             # the first block's last line may be cut inside a character: it is judged without it
             _, encoding, _ = to_utf8(data[: data.rfind(b"\n") + 1] or data)
             self._decoder = codecs.getincrementaldecoder(codec_of(encoding))(errors="replace")
+            self.doubt = encoding_doubt(encoding)
         return self._decoder.decode(data, final=not data).encode()

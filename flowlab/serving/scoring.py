@@ -8,7 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import BinaryIO
@@ -117,6 +117,7 @@ def score_block(block: Block) -> ScoredBlock:
     typed = scorer.frame(text, decimal, block.first_row, block.missing)
     as_written = block.dialect.delimiter == "," and b'"' not in block.body and not text.cautions
     lines = block.body.splitlines() if as_written else []
+    text = replace(text, cautions=(*block.cautions, *text.cautions))
     return _scored(scorer, text, typed, block.first_row, lines, len(block.body))
 
 

@@ -83,6 +83,13 @@ def _is_pickle(data: bytes) -> bool:
     return False
 
 
+def encoding_doubt(encoding: str) -> str:
+    """What is said of an encoding that was recognised by the letters alone, by its name in `to_utf8`; else ""."""
+    if encoding not in list(ENCODINGS.values())[2:]:
+        return ""
+    return f"The file does not say its encoding; it was read as {encoding}."
+
+
 def to_utf8(data: bytes, encoding: str | None = None) -> tuple[bytes, str, int]:
     """The text as UTF-8 without a byte order mark, the name of its encoding, the number of unreadable characters.
 

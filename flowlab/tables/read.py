@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from flowlab.tables.cells import few, spellings
 from flowlab.tables.dialect import DELIMITERS, sniff
-from flowlab.tables.filetype import ENCODINGS, refuse_foreign, to_utf8
+from flowlab.tables.filetype import encoding_doubt, refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.parquet import read_parquet
 from flowlab.tables.schema import KINDS, ColumnSchema, Finding, infer, read, schema_of_frame
@@ -164,8 +164,8 @@ def read_table(
     facts |= {"kind": "text", "encoding": encoding, "decimal": dialect.decimal, "has_header": dialect.has_header}
     facts["delimiter"] = DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
     frame, changes, cautions = typed(text, dialect.decimal, spellings(missing_codes), types, formats)
-    if encoding in list(ENCODINGS.values())[2:]:
-        cautions.insert(0, f"The file does not say its encoding; it was read as {encoding}.")
+    if doubt := encoding_doubt(encoding):
+        cautions.insert(0, doubt)
     if n_unreadable:
         cautions.insert(0, f"{n_unreadable:,} characters are not valid {encoding} and show as \ufffd.")
     return replace(_table(frame, facts, changes, cautions), text=text)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flowlab import catalog
+from flowlab.controls import Number
 from flowlab.evaluation import loss_curve
 from flowlab.jobs import forks, run_slice
 from flowlab.records import RunSpec, Spec, TrainEvent
@@ -36,7 +37,7 @@ def test_nothing_else_can(name):
     entry = catalog.MODELS[name]
     parent = catalog.tidy(RunSpec(SMALL, Spec(name)))[0]
     for control in entry.controls:
-        if not control.learning and control.kind in ("int", "float"):
+        if not control.learning and isinstance(control, Number):
             value = other_value(control, entry.defaults[control.name])
             fork = catalog.tidy(RunSpec(SMALL, Spec(name, {control.name: value})))[0].forked(PARENT, 2)
             assert catalog.fork_problem(parent, fork).startswith(f"{control.label} cannot change in a fork")

@@ -13,7 +13,8 @@ import pytest
 
 import flowlab
 from flowlab import catalog
-from flowlab.catalog import Control, Entry
+from flowlab.catalog import Entry
+from flowlab.controls import Int, Text
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import JobError, JobRunner, RunStatus, forks, run_slice, slices
 from flowlab.models.base import DensityModel
@@ -89,11 +90,11 @@ def walk(seed: int = 0, **params) -> RunSpec:
 def catalogue(monkeypatch):
     """The Walk and a tiny upload in the catalog, and views that know them."""
     controls = tuple(
-        Control(name, name, "int", 0, 10**6, learning=name != "fail")
+        Int(name, name, 0, 10**6, learning=name != "fail")
         for name in ("n_steps", "pause", "patience", "fail", "stride")
     )
     monkeypatch.setitem(catalog.MODELS, "walk", Entry("walk", "Walk", Walk, controls))
-    upload = Entry("table", "Table", table_of, (Control("digest", "Digest", "text"),), group=catalog.UPLOADED)
+    upload = Entry("table", "Table", table_of, (Text("digest", "Digest"),), group=catalog.UPLOADED)
     monkeypatch.setitem(catalog.DATASETS, "table", upload)
     pictures = types.ModuleType("flowlab.views")
     pictures.frame = lambda model, dataset: {"weight": np.array(model.weight_)}

@@ -329,12 +329,30 @@ def test_the_command_line_proposes_the_label_as_the_page_does(tmp_path, capsys, 
     assert main(["train", "plant.csv", "--model", "gaussian", "-o", "proposed"]) == 0
     said = capsys.readouterr().out
     assert "The column fault is taken as the label" in said and "1 as anomalies" in said
-    assert "5 rows without a label count as normal" in said
+    assert "5 rows (0.6%) have no label and count as normal" in said
     assert main(["train", "plant.csv", "--label", "fault", "--model", "gaussian", "-o", "asked"]) == 0
     assert "taken as the label" not in capsys.readouterr().out
     assert (tmp_path / "proposed").read_bytes() == (tmp_path / "asked").read_bytes()
     assert main(["train", "plant.csv", "--no-label", "--model", "gaussian", "-o", "without"]) == 0
     assert any("fault" in name for name in from_bytes((tmp_path / "without").read_bytes()).columns)
+
+
+def test_the_command_line_warns_of_codes_for_missing_values_as_the_page_does(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = _table()
+    frame.loc[::9, "temp"] = -999
+    frame.to_csv("plant.csv", index=False)
+    assert main(["train", "plant.csv", "--model", "gaussian", "-o", "d"]) == 0
+    assert any("temp" in line and "-999" in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_an_encoding_that_had_to_be_guessed_is_said_of_a_scored_file(saved):
+    detector, _, scored = saved
+    later = _table().drop(columns="fault").assign(ort="Łódź, województwo łódzkie")
+    summary, file = _score(detector, later.to_csv(index=False).encode("cp1250"))
+    assert any("does not say its encoding" in note for note in summary.notes)
+    np.testing.assert_allclose(file["anomaly_score"], scored.scores, rtol=1e-6)
+    assert not any("encoding" in note for note in _score(detector, _csv(later))[0].notes)
 
 
 def test_options_of_reading_reach_the_reader(tmp_path, monkeypatch):
