@@ -161,6 +161,13 @@ def _has_words(text: str) -> bool:
     return sum(len(word) for word in letters if len(word) > 1) > 0.7 * sum(map(len, letters)) > 0
 
 
+_SIGN_AS_LETTER = re.compile(
+    r"(?<=[^\W\d_])[\u00a1-\u00bf](?=[^\W\d_])"
+    r"|(?<!\w)[\u00af\u00b3\u00b9\u00bc\u00be](?=[^\W\d_])"
+    r"|(?<!\w)[\u00a3\u00a5](?=[a-z]*[\u00c0-\u00ff\u0152-\u017e])"
+)
+
+
 def _older_codec(data: bytes) -> str:
     """The codec of text from before UTF-8; where several fit alike, one of western Europe."""
     sample = b"".join(re.findall(rb"[^\r\n]*[\x80-\xff][^\r\n]*[\r\n]*", data[: 4 * SAMPLE_BYTES])[:500])
@@ -169,10 +176,10 @@ def _older_codec(data: bytes) -> str:
     is_western = best is None or any(m.encoding in ("cp1250", "cp1252") and m.chaos <= best.chaos for m in matches)
     if not is_western and _has_words(sample.decode(best.encoding, "replace")):
         return best.encoding
-    # a sign within a word, such as the 3 of L\u00b3\u00f3d\u017a, is a letter of central Europe
+    # a sign that is part of a word, as in L\u00b3\u00f3d\u017a, is a letter of central Europe
     western = sample.decode("cp1252", "replace")
     beyond_ascii = sum(not character.isascii() for character in western)
-    if len(re.findall(r"(?<=[^\W\d_])[\u00a1-\u00bf](?=[^\W\d_])", western)) > 0.1 * beyond_ascii:
+    if len(_SIGN_AS_LETTER.findall(western)) > 0.1 * beyond_ascii:
         return "cp1250"
     try:
         data.decode("cp1252")
