@@ -81,12 +81,11 @@ def column_choice(label: str, scene: Scene, name: str, default: int) -> int:
 
 def row_choice(scene: Scene, label: str = "Row") -> int:
     """The row that single-row views look at."""
-    return int(
-        linked(
-            st.number_input, label, "row", first_row(scene),
-            noun="row", min_value=0, max_value=len(scene.dataset) - 1, step=1,
-        )  # fmt: skip
-    )
+    row = linked(
+        st.number_input, label, "row", first_row(scene),
+        noun="row", min_value=0, max_value=len(scene.dataset) - 1, step=1,
+    )  # fmt: skip
+    return int(row)
 
 
 def present_row(scene: Scene) -> int:
