@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from flowlab.columns import varies
+
 FAR = 8.0
 """Standardised values beyond this are compressed logarithmically."""
 CONSTANT_SHARE = 1e-3
@@ -37,11 +39,11 @@ class Scaling:
         """Means and standard deviations of X (n, d); without `standardize`, 0 and 1 for columns that vary."""
         center, scale = X.mean(0), X.std(0)
         size = np.abs(X).max(0)
-        varies = scale > 1e-10 * size
+        varying = varies(X)
         narrow = CONSTANT_SHARE * np.where(size > 0, size, 1.0)
         if not standardize:
-            center, scale = np.where(varies, 0.0, center), np.where(varies, 1.0, scale)
-        return cls(center, np.where(varies, scale, narrow), varies)
+            center, scale = np.where(varying, 0.0, center), np.where(varying, 1.0, scale)
+        return cls(center, np.where(varying, scale, narrow), varying)
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Scaled rows, same shape as X."""
