@@ -160,8 +160,7 @@ def other_seeds(run: Run) -> list[Run]:
 
 def scores(run: Run) -> np.ndarray:
     """Anomaly scores of all rows of a run's data."""
-    final = run.views
-    return final["anomaly_score"] if final is not None else services.Trained(run).view(views.final)["anomaly_score"]
+    return services.anomaly_scores(services.Trained(run))
 
 
 @st.cache_data(show_spinner=False, max_entries=50)

@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.dashboard.shell import state
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import JobRunner, RunStatus, Snapshot
 from flowlab.records import RunSpec
+from flowlab.store.arrays import from_arrays
 from flowlab.store.errors import RunNotFound
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
+from flowlab.views.film import Final
 
 View = TypeVar("View")
 
@@ -128,6 +130,16 @@ class Trained:
 @st.cache_data(show_spinner=False, max_entries=300)
 def _view(run_id: str, version: str, name: str, settings: tuple, _compute: Callable, _snapshot: Snapshot | None) -> Any:
     return runner().call(run_id, _compute, snapshot=_snapshot, **dict(settings))
+
+
+def final(run: Run) -> Final | None:
+    """What was stored when a run ended, or None while it has not."""
+    return None if run.views is None else from_arrays(Final, run.views)
+
+
+def anomaly_scores(trained: Trained) -> np.ndarray:
+    """Anomaly score of every row of a run's data, as stored or else computed on the evaluation lane."""
+    return (final(trained.run) or trained.view(views.final)).anomaly_score
 
 
 def visitor_runs() -> list[Run]:
