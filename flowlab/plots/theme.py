@@ -108,6 +108,7 @@ def template(dark: bool = False) -> go.layout.Template:
     axis = {
         "gridcolor": c.grid,
         "zeroline": False,
+        "showline": True,  # said, for a colour in a template does not draw the line
         "linecolor": c.grid,
         "ticks": "outside",
         "ticklen": 4,

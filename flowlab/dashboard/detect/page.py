@@ -52,7 +52,7 @@ def page() -> None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
-    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
+    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB, noun="tab")
     tabs[tab](scored, key, axis, grid, choice)
 
 

@@ -71,6 +71,7 @@ def segmented(
     default: str,
     show: Callable[[str], str] = str,
     hidden: bool = True,
+    noun: str = "",
 ) -> str:
     """One of a few options, side by side; an unknown one in the link gives the nearest.
 
@@ -82,7 +83,7 @@ def segmented(
     visible = "collapsed" if hidden else "visible"
     linked(
         page, st.segmented_control, label, name, default,
-        options=options, present=present, show=show, label_visibility=visible,
+        options=options, present=present, noun=noun, show=show, label_visibility=visible,
     )  # fmt: skip
     return present
 
