@@ -9,7 +9,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
 
 
-def splitmix64(z):
+def splitmix64(z: np.ndarray):
     """Mix 64 bits so that neighbouring numbers become unrelated ones (Steele, Lea & Flood 2014); one to one.
 
     The n-th output of the generator seeded with s is `splitmix64(s + n * GOLDEN)`, modulo 2^64.

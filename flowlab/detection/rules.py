@@ -46,12 +46,14 @@ class Rule:
         """Whether the rule refuses without labels."""
         return self.labels == "needed"
 
-    def __call__(self, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+    def __call__(
+        self, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters
+    ) -> Threshold:
         if unknown := sorted(set(parameters) - set(self.defaults)):
             raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(self.defaults)}")
         known_context = {name: (context or {}).get(name) for name in self.context}
         labels = () if self.labels == "unused" else (y,)
-        return self.choose(scores, *labels, **known_context, **parameters)
+        return self.choose(scores, *labels, **known_context, **parameters: float)
 
 
 RULES: dict[str, Rule] = {
@@ -185,7 +187,9 @@ def manual(value: float) -> Threshold:
     return Threshold(float(value), "manual", f"Set by hand to {plain(value)}.")
 
 
-def choose(rule: str, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+def choose(
+    rule: str, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters
+) -> Threshold:
     """The threshold that the rule of this name chooses; ValueError for a rule or parameter that does not exist.
 
     Parameters
@@ -201,11 +205,11 @@ def choose(rule: str, scores, y=None, context: Mapping | None = None, **paramete
     """
     if rule not in RULES:
         raise ValueError(f"there is no rule {rule!r}; the rules are {', '.join(RULES)}")
-    return RULES[rule](scores, y, context, **parameters)
+    return RULES[rule](scores, y, context, **parameters: float)
 
 
 def all_thresholds(
-    scores, y=None, context: Mapping | None = None, parameters: Mapping | None = None
+    scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, parameters: Mapping | None = None
 ) -> list[Threshold]:
     """The threshold of each rule in `RULES`, refusals included.
 
@@ -217,7 +221,7 @@ def all_thresholds(
     return [choose(name, scores, y, context, **(parameters or {}).get(name, {})) for name in RULES]
 
 
-def agreement(thresholds: list[Threshold], scores) -> np.ndarray:
+def agreement(thresholds: list[Threshold], scores: np.ndarray) -> np.ndarray:
     """Overlap of what pairs of thresholds flag: rows flagged by both over rows flagged by either, (k, k).
 
     Thresholds of one score are nested, so this is the smaller count over the larger; nan where neither flags.

@@ -30,12 +30,12 @@ class ScoreAxis:
         long = max(scores.max() - centre, centre - scores.min()) > 25 * scale
         return cls(float(centre), scale, bool(long), title)
 
-    def place(self, scores) -> np.ndarray:
+    def place(self, scores: np.ndarray) -> np.ndarray:
         """Positions of scores on the axis."""
         scores = np.asarray(scores, np.float64)
         return np.arcsinh((scores - self.centre) / self.scale) if self.compressed else scores
 
-    def score(self, positions) -> np.ndarray:
+    def score(self, positions: np.ndarray) -> np.ndarray:
         """Scores at positions of the axis."""
         positions = np.asarray(positions, np.float64)
         return np.sinh(positions) * self.scale + self.centre if self.compressed else positions

@@ -210,5 +210,5 @@ def _matches(texts: pa.Array | pa.ChunkedArray, pattern: str):
     return pc.match_substring_regex(texts, pattern)
 
 
-def _mask(array) -> np.ndarray:
+def _mask(array: np.ndarray) -> np.ndarray:
     return np.asarray(array.to_numpy(zero_copy_only=False), bool)

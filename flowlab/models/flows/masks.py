@@ -74,7 +74,7 @@ class LayerMasks:
             paths = mask.astype(float) @ paths
         return MadeMasks(np.flatnonzero(varies)[inside.order.numpy()], first, tuple(middle), last, paths)
 
-    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+    def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
         """Jacobian of one layer or of all, (n_features, n_features), by our own backward pass in float64.
 
         See `FlowModel.layer_jacobian`. Columns without spread, and a context, pass all layers as they are: ones on the
