@@ -47,13 +47,13 @@ class Rule:
         return self.labels == "needed"
 
     def __call__(
-        self, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters
+        self, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters: float
     ) -> Threshold:
         if unknown := sorted(set(parameters) - set(self.defaults)):
             raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(self.defaults)}")
         known_context = {name: (context or {}).get(name) for name in self.context}
         labels = () if self.labels == "unused" else (y,)
-        return self.choose(scores, *labels, **known_context, **parameters: float)
+        return self.choose(scores, *labels, **known_context, **parameters)
 
 
 RULES: dict[str, Rule] = {
@@ -188,7 +188,7 @@ def manual(value: float) -> Threshold:
 
 
 def choose(
-    rule: str, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters
+    rule: str, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters: float
 ) -> Threshold:
     """The threshold that the rule of this name chooses; ValueError for a rule or parameter that does not exist.
 
@@ -205,7 +205,7 @@ def choose(
     """
     if rule not in RULES:
         raise ValueError(f"there is no rule {rule!r}; the rules are {', '.join(RULES)}")
-    return RULES[rule](scores, y, context, **parameters: float)
+    return RULES[rule](scores, y, context, **parameters)
 
 
 def all_thresholds(

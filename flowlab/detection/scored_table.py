@@ -164,7 +164,7 @@ class ScoredTable:
 
     def choose(self, rule: str, unit: str = "rows", **parameters: float) -> Threshold:
         """The threshold of a rule in `rules.RULES`, applied to the validation rows; `unit` is the tolerance's."""
-        return rules.choose(rule, *self.choice(), self.context(unit), **parameters: float)
+        return rules.choose(rule, *self.choice(), self.context(unit), **parameters)
 
     def choice(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores and labels of the rows that thresholds are chosen on."""
