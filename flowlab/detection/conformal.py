@@ -150,7 +150,7 @@ def _allowed_exceedances(n: int, rate: float, confidence: float) -> int:
     return int(np.flatnonzero(kept)[-1])
 
 
-def normal_rows(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, str]:
+def normal_rows(scores: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, str]:
     """Ascending scores of the rows to calibrate on, and a caution ("" with labels) where all rows count as normal."""
     scores, y = check_scores(scores, y)
     if y is not None:

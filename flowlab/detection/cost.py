@@ -54,19 +54,19 @@ class CostCurve:
     best_near: np.ndarray
     best_so_far: np.ndarray
 
-    def false_alarms(self, threshold: np.ndarray) -> np.ndarray:
+    def false_alarms(self, threshold: float | np.ndarray) -> np.ndarray:
         """Flagged rows with no anomaly within the tolerance, at one threshold or at each of an array."""
         return len(self.alone) - np.searchsorted(self.alone, threshold, side="left")
 
-    def missed(self, threshold: np.ndarray) -> np.ndarray:
+    def missed(self, threshold: float | np.ndarray) -> np.ndarray:
         """Anomalous rows with no alarm within the tolerance, at one threshold or at each of an array."""
         return np.searchsorted(self.best_near, threshold, side="left")
 
-    def late(self, threshold: np.ndarray) -> np.ndarray:
+    def late(self, threshold: float | np.ndarray) -> np.ndarray:
         """Anomalous rows before the first alarm of their event, at one threshold or at each of an array."""
         return np.searchsorted(self.best_so_far, threshold, side="left")
 
-    def cost(self, threshold: np.ndarray) -> np.ndarray:
+    def cost(self, threshold: float | np.ndarray) -> np.ndarray:
         """Total cost at one threshold or at each of an array, in the unit of the prices."""
         cost = self.model.c_alarm * self.false_alarms(threshold) + self.model.c_missed * self.missed(threshold)
         return cost + self.model.c_late * self.late(threshold) if self.model.c_late else cost

@@ -60,8 +60,8 @@ class Measures:
         cls,
         caught: np.ndarray,
         false: np.ndarray,
-        n_anomalous: int,
-        n_normal: int,
+        n_anomalous: int | np.ndarray,
+        n_normal: int | np.ndarray,
         cost: np.ndarray | None = None,
         beta: float = 1.0,
     ) -> Measures:
@@ -101,7 +101,7 @@ class ThresholdCurves:
         """Whether the rows came with labels."""
         return self.normal is not None
 
-    def flagged(self, threshold: np.ndarray) -> np.ndarray:
+    def flagged(self, threshold: float | np.ndarray) -> np.ndarray:
         """Rows with a score of at least `threshold`; a number or an array."""
         return _at_least(self.ordered, threshold)
 
@@ -110,7 +110,7 @@ class ThresholdCurves:
         caught, false = int(_at_least(self.anomalous, threshold)), int(_at_least(self.normal, threshold))
         return Confusion(caught, false, len(self.anomalous) - caught, len(self.normal) - false)
 
-    def at(self, thresholds: np.ndarray, beta: float = 1.0) -> Measures:
+    def at(self, thresholds: float | np.ndarray, beta: float = 1.0) -> Measures:
         """Every measure at each threshold, of the shape of `thresholds`; `beta` is that of F-beta."""
         thresholds = np.asarray(thresholds, np.float64)
         if not self.has_labels:
@@ -196,7 +196,7 @@ def percentiles(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return 50.0 * below / max(len(ordered), 1)
 
 
-def _at_least(ordered: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+def _at_least(ordered: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     return len(ordered) - np.searchsorted(ordered, threshold, side="left")
 
 

@@ -47,7 +47,7 @@ class Rule:
         return self.labels == "needed"
 
     def __call__(
-        self, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters: float
+        self, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters: float | str
     ) -> Threshold:
         if unknown := sorted(set(parameters) - set(self.defaults)):
             raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(self.defaults)}")
@@ -188,7 +188,11 @@ def manual(value: float) -> Threshold:
 
 
 def choose(
-    rule: str, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters: float
+    rule: str,
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    context: Mapping | None = None,
+    **parameters: float | str,
 ) -> Threshold:
     """The threshold that the rule of this name chooses; ValueError for a rule or parameter that does not exist.
 

@@ -162,7 +162,7 @@ class ScoredTable:
             return "f_beta"
         return "quantile" if self.choose("conformal").refused else "conformal"
 
-    def choose(self, rule: str, unit: str = "rows", **parameters: float) -> Threshold:
+    def choose(self, rule: str, unit: str = "rows", **parameters: float | str) -> Threshold:
         """The threshold of a rule in `rules.RULES`, applied to the validation rows; `unit` is the tolerance's."""
         return rules.choose(rule, *self.choice(), self.context(unit), **parameters)
 
