@@ -56,7 +56,7 @@ class Audit:
             is_answered = np.array([int(r) in answers for r in rows], bool)
             if is_answered.all():
                 continue
-            decided = [answers[int(r)] for r in rows[is_answered] if answers[int(r)] is not None]
+            decided = [answer for r in rows[is_answered] if (answer := answers[int(r)]) is not None]
             rate = (sum(decided) + 0.5) / (len(decided) + 1)
             gain = len(rows) ** 2 * rate * (1 - rate) / ((len(decided) + 1) * (len(decided) + 2))
             if gain > best:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
@@ -116,7 +117,7 @@ def _quadratic_test(kernel: np.ndarray, n_a: int, rng: np.random.Generator, n_pe
     return float(values[0]), _p_value(values[0], values[1:], rng)
 
 
-def _p_value(observed: float, permuted: np.ndarray, rng: np.random.Generator) -> float:
+def _p_value(observed: float, permuted: ArrayLike, rng: np.random.Generator) -> float:
     """Share of permutations more extreme, ties (the observation among them) counted by a random share.
 
     The random share makes the p-value exactly uniform under equality, also for statistics with few values.

@@ -55,7 +55,7 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
         """This model with what it takes from a data set before it is fitted: its context, where it `can_condition`."""
         return self.set_params(context_column=dataset.context) if self.can_condition else self
 
-    def fit(self, X: np.ndarray, y: np.ndarray | None = None):
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> Self:
         """Fit to `X` (n_samples, n_features); `y` is ignored. Returns self."""
         for _ in self.fit_iter(X):
             pass

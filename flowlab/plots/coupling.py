@@ -69,7 +69,7 @@ def _heatmap(
     columns: np.ndarray,
     names: Sequence[str],
     reach: float,
-    number: int,
+    number: str,
     dark: bool,
     with_bar: bool,
 ) -> go.Heatmap:

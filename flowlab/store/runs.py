@@ -206,7 +206,7 @@ class RunStore:
             self._write(path.with_suffix(".cells"), buffer.getvalue(), "the cells of the table could not be stored")
         return digest
 
-    def get_cells(self, digest: str):
+    def get_cells(self, digest: str) -> pd.DataFrame:
         """The cells of a table as they were written, as a DataFrame of texts; the table itself where none are kept."""
         import pandas as pd
 
@@ -221,7 +221,7 @@ class RunStore:
         path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.json"
         return (read_bytes(path) or b"").decode(errors="replace")
 
-    def get_table(self, digest: str):
+    def get_table(self, digest: str) -> pd.DataFrame:
         """The DataFrame that `put_table` stored, the same for all who ask: never change it.
 
         RunNotFound if it is not here, StoreError if it cannot be read.

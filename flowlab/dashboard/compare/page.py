@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -201,7 +202,7 @@ def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool)
     )  # fmt: skip
 
 
-def _keep_selection(key: str):
+def _keep_selection(key: str) -> Callable[[], None]:
     def changed() -> None:
         event = state.widget_value(key)
         points = event["selection"]["points"] if event else []
