@@ -47,8 +47,8 @@ class Reference:
         self.X = X[self.rows]
         if columns is None:
             columns = [f"x{i + 1}" for i in range(X.shape[1])]
-        named = all(isinstance(column, Source) for column in columns)
-        self.sources = tuple(columns) if named else feature_sources(columns)
+        known = tuple(column for column in columns if isinstance(column, Source))
+        self.sources = known if len(known) == len(columns) else feature_sources([str(column) for column in columns])
         n_named = self.sources[-1].stop if self.sources else 0
         if n_named != X.shape[1]:
             raise ValueError(f"columns must name {X.shape[1]} features, not {n_named}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -55,7 +56,7 @@ class BestSingleColumn(OneStepScorer):
     score_label = "score of the best single column, in hindsight (standard deviations)"
     needs_labels = True
 
-    def fit(self, X: np.ndarray, y: np.ndarray):
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """Choose the column by the labels `y`. Returns self."""
         for _ in self.fit_iter(X, y=y):
             pass

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 
 from flowlab.models.flows.jacobian_form import LayerForm, check_layer, form_of_flow
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from flowlab.models.flows.scaling import Scaling
+    from flowlab.nets.engine.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,16 @@ class LayerMasks:
     mask: str
     _scaling: Any
     _net: Any
+
+    if TYPE_CHECKING:  # of the flow that these are mixed into
+
+        def _scaling_checked(self) -> Scaling: ...
+
+        def _check_rows(self, X: np.ndarray) -> np.ndarray: ...
+
+        def _exact_net(self) -> Stack: ...
+
+        def _to_tensor(self, Z: np.ndarray, exact: bool = False) -> Tensor: ...
 
     def transformed_columns(self, mask: str | None = None) -> np.ndarray:
         """Which columns each layer transforms by its architecture, (n_layers, n_features) bool.
