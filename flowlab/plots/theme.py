@@ -108,7 +108,8 @@ def template(dark: bool = False) -> go.layout.Template:
     axis = {
         "gridcolor": c.grid,
         "zeroline": False,
-        "showline": True,  # said, for a colour in a template does not draw the line
+        "showgrid": True,  # said, for colours in a template do not draw the lines
+        "showline": True,
         "linecolor": c.grid,
         "ticks": "outside",
         "ticklen": 4,
