@@ -18,9 +18,7 @@ OPEN = ("0.0.0.0", "::", "")
 
 def draw(page: str) -> None:
     """The button that shows the address and its QR code."""
-    if st.button(
-        "Share", icon=":material/qr_code_2:", key="share", type="tertiary"
-    ):
+    if st.button("Share", icon=":material/qr_code_2:", key="share", type="tertiary"):
         _show(page)
 
 
