@@ -72,7 +72,7 @@ def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
         value=nearest,
         format_func=lambda i: formatting.plain(float(stops[i])),
         key=key,
-        on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin))),
+        on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin)), slides=True),
         label_visibility="collapsed",
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.shell import links, services, sidebar, state
+from flowlab.dashboard.shell import address, links, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
@@ -65,9 +65,10 @@ def begin(name: str) -> None:
     if not state.is_framed():
         st.navigation(pages(), position="hidden")
         st.rerun()
+    state.return_to_link(name)
     with st.sidebar:
         sidebar.draw()
-    state.write_link(name)
+    address.write(name)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))
     if name in NEED_DATA:

@@ -53,7 +53,8 @@ def linked(
     if state.asked(page, name) != show(present):
         note_absent(page, name, noun or label.lower(), present, show(present))
     key = state.widget_key(page, name, *(() if options is None else options))
-    changed = state.on_widget(key, apply or (lambda new: state.set_view(page, **{name: new})))
+    slides = widget.__name__ in ("slider", "select_slider")
+    changed = state.on_widget(key, apply or (lambda new: state.set_view(page, **{name: new})), slides)
     if options is None:
         return widget(label, value=present, key=key, on_change=changed, **settings)
     if widget.__name__ == "segmented_control":

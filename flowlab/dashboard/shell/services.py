@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -151,6 +151,20 @@ def spec_words(spec: RunSpec) -> str:
     """A run in a few words: "half moons · spline flow"."""
     fork = f" · {fork_words(spec)}" if spec.branch else ""
     return f"{data_words(spec)} · {catalog.MODELS[spec.model.name].label}{fork}"
+
+
+def distinct_words(specs: Sequence[RunSpec]) -> list[str]:
+    """Each spec in a few words; where several would have the same, with the settings in which they differ."""
+    words = [spec_words(spec) for spec in specs]
+    for text in set(words):
+        alike = [i for i, own in enumerate(words) if own == text]
+        group = [specs[i] for i in alike]
+        data = catalog.differences(catalog.DATASETS[group[0].data.name], [spec.data for spec in group])
+        model = catalog.differences(catalog.MODELS[group[0].model.name], [spec.model for spec in group])
+        seeds = [f"seed {spec.seed}" if len({each.seed for each in group}) > 1 else "" for spec in group]
+        for i, *more in zip(alike, data, model, seeds, strict=True):
+            words[i] = " · ".join(part for part in (text, *more) if part)
+    return words
 
 
 def fork_words(spec: RunSpec) -> str:
