@@ -25,8 +25,9 @@ def panels(
     for i, title in enumerate(titles):
         name = str(i + 1) if i else ""
         left = i * (width + gap)
-        x = {"title": {"text": axes[0]}, "domain": [left, left + width], "constrain": "domain", "anchor": f"y{name}"}
-        y = {"title": {"text": "" if i else axes[1]}, "anchor": f"x{name}"}
+        x: dict = {"title": {"text": axes[0]}, "domain": [left, left + width], "constrain": "domain"}
+        x["anchor"] = f"y{name}"
+        y: dict = {"title": {"text": "" if i else axes[1]}, "anchor": f"x{name}"}
         if square:
             y |= {"scaleanchor": f"x{name}", "scaleratio": 1, "constrain": "domain"}
         if window is not None:

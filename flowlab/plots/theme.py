@@ -148,7 +148,8 @@ def figure(
 
     `square` gives both axes one scale, as pictures of the plane need.
     """
-    x, y = {"title": {"text": x_title}}, {"title": {"text": y_title}}
+    x: dict[str, object] = {"title": {"text": x_title}}
+    y: dict[str, object] = {"title": {"text": y_title}}
     if square:
         x |= {"constrain": "domain"}
         y |= {"constrain": "domain", "scaleanchor": "x", "scaleratio": 1}

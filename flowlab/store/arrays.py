@@ -60,7 +60,7 @@ def from_arrays(kind: type[T], arrays: Mapping[str, np.ndarray]) -> T:
     """The value of a dataclass whose `to_arrays` these are among; StoreError where one without default is absent."""
     found: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
-        if is_dataclass(hint):
+        if isinstance(hint, type) and is_dataclass(hint):
             inner = {key.removeprefix(f"{name}."): array for key, array in arrays.items() if key.startswith(f"{name}.")}
             found[name] = from_arrays(hint, inner)
         elif name in arrays:

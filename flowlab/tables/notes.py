@@ -35,7 +35,7 @@ class Note:
 
     def __add__(self, other: Note) -> Note:
         """The same note on the rows of both."""
-        return self if self.count is None else replace(self, count=self.count + other.count)
+        return self if self.count is None else replace(self, count=self.count + (other.count or 0))
 
 
 def added(notes: Iterable[Note]) -> tuple[Note, ...]:

@@ -80,10 +80,10 @@ def final(model: DensityModel, dataset: Dataset) -> Final:
     """What is kept of a model whose training has ended."""
     anomaly_score = np.asarray(model.anomaly_score(dataset.X), np.float64)
     parts = [anomaly_score[dataset.rows(part)] for part in DIVISION]
-    losses = [float(scores.mean()) if len(scores) else np.nan for scores in parts]
+    train, validation, test = (float(scores.mean()) if len(scores) else np.nan for scores in parts)
     known = None if dataset.truth_for(model) is None else gap(model, dataset)
     nats, error = (None, None) if known is None else (known.nats, known.error)
-    return Final(anomaly_score, *losses, frame(model, dataset), nats, error)
+    return Final(anomaly_score, train, validation, test, frame(model, dataset), nats, error)
 
 
 def _density(model: DensityModel, dataset: Dataset, plane: Stage) -> tuple[np.ndarray, float]:

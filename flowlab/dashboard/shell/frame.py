@@ -48,7 +48,7 @@ def run() -> None:
     try:
         page.run()
         with absent:
-            links.say_absent(page.url_path)
+            links.say_absent()
     except Exception as error:  # the outermost border: whatever was not foreseen still ends in a sentence
         _log.exception("the page %s failed", page.title)
         st.error(GENERAL_ERROR)

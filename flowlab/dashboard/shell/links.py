@@ -97,13 +97,12 @@ def note_absent(page: str, name: str, noun: str, value: Scalar, shown: str | Non
         state.keep("absent", {**state.recall("absent", {}), (page, name): sentence})
 
 
-def say_absent(page: str) -> None:
-    """The sentences remembered for a page since it was last asked."""
+def say_absent() -> None:
+    """The sentences remembered since this was last asked."""
     noted = state.recall("absent", {})
     state.keep("absent", {})
-    for (of_page, _), sentence in noted.items():
-        if of_page == page:
-            st.caption(formatting.escaped(sentence))
+    for sentence in noted.values():
+        st.caption(formatting.escaped(sentence))
 
 
 def _same(text: str, value: Scalar) -> bool:
