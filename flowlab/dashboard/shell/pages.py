@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[3] / "pages"
+from flowlab import app_folder
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,4 @@ def path(key: str) -> Path:
     >>> path("train").name
     '2_train.py'
     """
-    return FOLDER / next(page.file for page in PAGES if page.key == key)
+    return app_folder.PAGES / next(page.file for page in PAGES if page.key == key)
