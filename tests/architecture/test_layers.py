@@ -31,7 +31,12 @@ HEAVY = {
 
 LAYERS = [
     (
-        "flowlab.records", "flowlab.formatting", "flowlab.hashing", "flowlab.ranking", "flowlab.constraints",
+        "flowlab.records",
+        "flowlab.formatting",
+        "flowlab.hashing",
+        "flowlab.ranking",
+        "flowlab.columns",
+        "flowlab.constraints",
         "flowlab.app_folder",
     ),
     ("flowlab.controls",),

@@ -143,13 +143,13 @@ print(json.dumps([flowlab.__file__, str(app_folder.FOLDER), [lesson.key for less
 
 def test_installed_command_trains_and_scores(installed):
     generator = np.random.default_rng(0)
-    table = pd.DataFrame(generator.normal(size=(600, 3)), columns=["a", "b", "c"])
+    table = pd.DataFrame(generator.normal(size=(1500, 3)), columns=["a", "b", "c"])
     table.to_csv(installed.folder / "table.csv", index=False)
     assert installed.run("flowlab", "--version") == f"flowlab {__version__}\n"
     said = installed.run("flowlab", "train", "table.csv", "-o", "table.detector", "--set", "n_steps=50", "n_flows=1")
     assert "rows trained on" in said
-    assert "600 rows scored" in installed.run("flowlab", "score", "table.detector", "table.csv", "-o", "scored.csv")
-    assert len(pd.read_csv(installed.folder / "scored.csv")) == 600
+    assert "1,500 rows scored" in installed.run("flowlab", "score", "table.detector", "table.csv", "-o", "scored.csv")
+    assert len(pd.read_csv(installed.folder / "scored.csv")) == 1500
     assert "There are no runs in" in installed.run("flowlab", "runs", "--home", "nowhere")
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.app_folder import ASSETS
-from flowlab.dashboard.shell import services, sidebar, state
+from flowlab.dashboard.shell import address, links, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
@@ -38,8 +38,11 @@ def run() -> None:
     state.start()
     state.mark_framed()
     page = st.navigation(pages(), position="top")
+    absent = st.container()
     try:
         page.run()
+        with absent:
+            links.say_absent(page.url_path)
     except Exception as error:  # the outermost border under `streamlit run`, which has no on_script_error
         _log.exception("the page %s failed", page.title)
         say_error(error)
@@ -60,9 +63,10 @@ def begin(name: str) -> None:
     if not state.is_framed():
         st.navigation(pages(), position="hidden")
         st.rerun()
+    state.return_to_link(name)
     with st.sidebar:
         sidebar.draw()
-    state.write_link(name)
+    address.write(name)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))
     if name in NEED_DATA:
