@@ -253,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_app(commands) -> None:
+def _add_app(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("app", help="open the dashboard")
     command.add_argument("--port", type=_port, help="by default 8501, or the next that is free")
     command.add_argument("--address", help="to listen on; by default 127.0.0.1, which only this machine reaches")
@@ -264,7 +264,7 @@ def _add_app(commands) -> None:
     command.set_defaults(command=app)
 
 
-def _add_train(commands) -> None:
+def _add_train(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a detector on a table")
     command.add_argument("file", help="CSV, other delimited text, gzip of it, or Parquet")
     command.add_argument("-o", "--output", required=True, help="the detector file to write")
@@ -292,7 +292,7 @@ def _add_train(commands) -> None:
     command.set_defaults(command=train)
 
 
-def _add_score(commands) -> None:
+def _add_score(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("score", help="score a table with a detector, in bounded memory")
     command.add_argument("detector", help="a detector file")
     command.add_argument("file", help="table with the columns the detector was trained on")
@@ -303,7 +303,7 @@ def _add_score(commands) -> None:
     command.set_defaults(command=score)
 
 
-def _add_runs(commands) -> None:
+def _add_runs(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("runs", help="list the runs of a store")
     _add_home(command)
     command.set_defaults(command=runs)
