@@ -6,6 +6,7 @@ runs a page inside the frame when it is opened and without it when it is run aga
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +22,21 @@ from flowlab.records import RunSpec, Scalar
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
 FILES = {page.key: f"pages/{page.file}" for page in PAGES}
+
+
+class _Tracebacks(logging.Handler):
+    """What the frame wrote to the log of pages that failed: the page itself says one sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(logging.Formatter().format(record))
+
+
+_tracebacks = _Tracebacks()
+logging.getLogger(frame.__name__).addHandler(_tracebacks)
 
 
 def open_page(page: str, run: RunSpec | Mapping[str, str] = {}, /, **view: Scalar) -> AppTest:  # noqa: B006
@@ -41,11 +57,11 @@ def view_link(page: str, view: Mapping[str, Scalar]) -> dict[str, str]:
 def rerun(at: AppTest) -> AppTest:
     """Run the page again and see that it did not crash."""
     st.set_option("client.showErrorDetails", "full")  # the app's own setting leaves the traceback out
+    _tracebacks.texts.clear()
     at.run()
     crashes = ["\n".join([e.message, *e.stack_trace]) for e in at.exception]
     if any(error.value == frame.GENERAL_ERROR for error in at.error):
-        crashes.append(frame.GENERAL_ERROR)
-        crashes += [code.value for box in at.expander if box.label == frame.DETAILS for code in box.code]
+        crashes += [frame.GENERAL_ERROR, *_tracebacks.texts]
     assert not crashes, "\n".join(["the page crashed:", *crashes])
     return at
 

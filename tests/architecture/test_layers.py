@@ -20,6 +20,7 @@ HEAVY = {
         "flowlab/explain/",
     ),
     "plotly": ("flowlab/plots/", "flowlab/teaching/"),
+    "starlette": ("flowlab/dashboard/launcher.py",),
     "streamlit": ("app.py", "pages/", "flowlab/dashboard/"),
     "dask": ("flowlab/jobs/",),
     "distributed": ("flowlab/jobs/",),
@@ -36,6 +37,7 @@ LAYERS = [
         "flowlab.ranking",
         "flowlab.columns",
         "flowlab.constraints",
+        "flowlab.app_folder",
     ),
     ("flowlab.controls",),
     ("flowlab.tables",),
@@ -51,10 +53,10 @@ LAYERS = [
     ("flowlab.views",),
     ("flowlab.plots", "flowlab.jobs", "flowlab.teaching"),
     ("flowlab.serving",),
-    ("flowlab.__main__", "flowlab.dashboard"),
-    ("pages",),
+    ("flowlab.dashboard",),
+    ("flowlab.__main__", "pages"),
     ("app",),
-]
+]  # fmt: skip
 """From the bottom up: a module imports only what stands below it, or its own room."""
 
 TORCH_INSIDE = "flowlab.nets"

@@ -5,14 +5,14 @@ Streamlit's own `st.query_params` makes a step of every change, a slider's inclu
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from flowlab.app_folder import ASSETS
 from flowlab.dashboard.shell import state
 
-_SCRIPT = Path(__file__).resolve().parents[3] / "assets" / "address.js"
+_SCRIPT = ASSETS / "address.js"
 _bar = st.components.v2.component("flowlab_address", js=_SCRIPT.read_text(encoding="utf-8"))
 
 

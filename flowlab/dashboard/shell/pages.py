@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[3] / "pages"
+from flowlab import app_folder
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def path(key: str) -> Path:
     >>> path("train").name
     '2_train.py'
     """
-    return FOLDER / _page(key).file
+    return app_folder.PAGES / _page(key).file
 
 
 def settings(key: str) -> str:

@@ -26,13 +26,18 @@ from flowlab.views.film import Final
 View = TypeVar("View")
 
 
+def home() -> Path:
+    """The folder of this server's runs and tables: FLOWLAB_HOME, by default .flowlab where the server was started."""
+    return Path(os.environ.get("FLOWLAB_HOME", ".flowlab"))
+
+
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
-    """Where runs and tables are kept: the folder FLOWLAB_HOME, by default .flowlab beside the app."""
-    return RunStore(Path(os.environ.get("FLOWLAB_HOME", ".flowlab")))
+    """Where runs and tables are kept."""
+    return RunStore(home())
 
 
-@st.cache_resource(show_spinner="Starting the training lanes")
+@st.cache_resource(show_spinner=False)
 def runner() -> JobRunner:
     """The one dispatcher of this server."""
     return JobRunner(store())

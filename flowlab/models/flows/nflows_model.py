@@ -124,8 +124,12 @@ class NflowsModel(FlowModel):
             yield replace(event, train_loss=event.train_loss + offset, val_loss=event.val_loss + val_offset)
 
     def _nets(self):
-        from flowlab.nets import nflows
-
+        try:
+            from flowlab.nets import nflows
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f'{type(self).__name__} needs {error.name}; install it with: pip install "flowlab[nflows]"'
+            ) from error
         return nflows
 
     def _build(self, n_features: int):
