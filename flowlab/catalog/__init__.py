@@ -15,6 +15,7 @@ from flowlab.catalog.entry import Entry
 from flowlab.catalog.models import MODELS
 from flowlab.controls import Number
 from flowlab.encoding.encoder import VERSION as ENCODING
+from flowlab.formatting import plural
 from flowlab.records import RunSpec, Spec
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "dataset_key",
     "dataset_of",
     "describe",
+    "describe_data",
     "fork_problem",
     "learner",
     "make_dataset",
@@ -150,3 +152,13 @@ def describe(entry: Entry, spec: Spec) -> str:
         if control.main and isinstance(control, Number) and control.name != "n_steps":
             parts.append(f"{control.label.lower()} {params[control.name]:g}")
     return ", ".join(parts[:3])
+
+
+def describe_data(spec: Spec) -> str:
+    """The data in a few words: their name and how many rows."""
+    entry = DATASETS[spec.name]
+    params = entry.complete(spec).params
+    name = str(params.get("name") or entry.label)
+    rows = params.get("n_samples")
+    condition = " given the class" if params.get("by_class") else ""
+    return f"{name}{condition}, {plural(int(rows), 'row')}" if rows else name

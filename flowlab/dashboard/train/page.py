@@ -8,15 +8,15 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.canvas.live import TrainingScene, live_view
+from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.shell.run_status import carry_out, is_live
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, RunState, TrainEvent
+from flowlab.serving.canvas import TrainingScene, training_scene
 from flowlab.store.reading import Run
-from flowlab.views.projection import angle_color
 
 
 def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], first_only: bool) -> None:
@@ -182,21 +182,5 @@ def scene(spec: RunSpec) -> TrainingScene:
 @st.cache_resource(show_spinner=False, max_entries=50)
 def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> TrainingScene:
     """What stays of the picture while this run trains."""
-    dataset = services.dataset(_spec)
-    stage = views.stage(dataset)
-    model = catalog.make_model(_spec.model)
-    labelled = dataset.y is not None and dataset.y.any()
-    density = dataset.truth_for(model)
-    return TrainingScene(
-        points=stage.points,
-        window=stage.window,
-        n_steps=model.n_steps,
-        entropy=None if density is None else density.entropy(),
-        color=stage.labels if labelled else angle_color(stage.points),
-        color_kind="label" if labelled else "angle",
-        axes=stage.axes,
-        loss_unit=model.loss_label if keeps_density(_spec.model) else "loss of a broken flow (nats)",
-        unit="nats" if model.is_density else "",
-        has_density=model.is_density and views.is_planar(model, dataset),
-        n_features=len(dataset.judged),
-    )
+    model, dataset = catalog.make_model(_spec.model), services.dataset(_spec)
+    return training_scene(model, dataset, keeps_density(_spec.model))
