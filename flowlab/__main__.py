@@ -1,8 +1,9 @@
-"""The command line: train a detector on a table, score another table with it, list the runs of a store.
+"""The command line: train a detector on a table, score another table with it, list and export runs.
 
 python -m flowlab train orders.csv --label fraud -o orders.detector
 python -m flowlab score orders.detector new.csv -o scored.csv
 python -m flowlab runs
+python -m flowlab export 3f9a0c1d -o film.html
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.film import stored_film
 from flowlab.serving.scoring import how_far, score_file
 from flowlab.store.runs import RunStore
 from flowlab.tables.dialect import DELIMITERS
@@ -240,6 +242,13 @@ def runs(options: argparse.Namespace) -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a finished run as one HTML page."""
+    film = stored_film(RunStore(Path(options.home)), options.run, options.address)
+    _write(options.output, film.to_html().encode())
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m flowlab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -281,6 +290,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("runs", help="list the runs of a store")
     command.add_argument("--home", default=os.environ.get("FLOWLAB_HOME", ".flowlab"), help="folder of the store")
     command.set_defaults(command=runs)
+    command = commands.add_parser("export", help="write a finished run as one HTML page")
+    command.add_argument("run", help="id of the run, or how it begins; `runs` lists them")
+    command.add_argument("-o", "--output", required=True, help="the HTML file to write")
+    command.add_argument("--home", default=os.environ.get("FLOWLAB_HOME", ".flowlab"), help="folder of the store")
+    command.add_argument("--address", default="http://localhost:8501", help="of the dashboard that the page links to")
+    command.set_defaults(command=export)
     return parser
 
 

@@ -25,6 +25,7 @@ from flowlab.records import TrainEvent
 
 if TYPE_CHECKING:
     from flowlab.datasets.dataset import Dataset
+    from flowlab.serving.film import Film
 
 State = Mapping[str, np.ndarray]
 """Named arrays that survive NPZ without pickle; texts are zero-dimensional string arrays."""
@@ -88,6 +89,16 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
 
         Tables that cannot be fitted raise ValueError here, at the call, not at the first event.
         """
+
+    def film(self, data) -> Film:
+        """Fit to `data` from the start, keep a picture of each stretch of training, and return the film.
+
+        `data` is an exact density such as `Moons()`, a Dataset, or rows (n_samples, n_features). A notebook plays the
+        film; its `save` writes it as one HTML page.
+        """
+        import flowlab  # what draws stands above the models; the table of contents is the way to it
+
+        return flowlab.film(self, data)
 
     @abstractmethod
     def score_samples(self, X) -> np.ndarray:

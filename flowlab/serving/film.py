@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from flowlab.datasets.dataset import Dataset, Part
 from flowlab.evaluation import loss_curve
 from flowlab.models.base import DensityModel, FlowModel
 from flowlab.plots import theme
-from flowlab.records import TrainEvent
+from flowlab.records import RunSpec, TrainEvent
 from flowlab.serving.canvas import (
     ASSETS,
     MAX_FRAMES,
@@ -40,6 +41,7 @@ from flowlab.serving.canvas import (
 )
 from flowlab.store.atomic import on_disk, write_whole
 from flowlab.store.reading import Run
+from flowlab.store.runs import RunStore
 from flowlab.toys.base import ToyDensity
 from flowlab.toys.dataset import make_toy
 from flowlab.views.layers import LayerPath
@@ -166,7 +168,9 @@ class Film:
         return (labels, "label") if labels.any() else (angle_color(self.layers.points[0]), "angle")
 
 
-def film_of_run(run: Run, dataset: Dataset, layers: LayerPath | None = None, link: str = "") -> Film:
+def film_of_run(
+    run: Run, dataset: Dataset, layers: LayerPath | None = None, moved: np.ndarray | None = None, link: str = ""
+) -> Film:
     """The film of a finished run.
 
     Parameters
@@ -174,12 +178,10 @@ def film_of_run(run: Run, dataset: Dataset, layers: LayerPath | None = None, lin
     run : done or stopped; ValueError, a sentence, for others
     dataset : it learned from
     layers : `views.layers` of its model, None where that is no flow
+    moved : (n_layers, n_features) bool, which columns each layer changes (`views.masks`), None where it is not known
     link : address that opens the run in the dashboard
     """
-    if not run.is_usable:
-        raise ValueError(
-            f"The run {run.run_id} is {run.status}; only a run that is done or stopped has a film to save."
-        )
+    _check_usable(run)
     spec = run.spec
     entry, model = catalog.MODELS[spec.model.name], catalog.make_model(spec.model, spec.seed, dataset)
     values = {
@@ -198,8 +200,47 @@ def film_of_run(run: Run, dataset: Dataset, layers: LayerPath | None = None, lin
         f"{catalog.describe_data(spec.data)} · {catalog.describe(entry, spec.model)}",
         model, dataset, frames, steps, run.events,
         label=entry.label, sound=keeps_density(spec.model), views_of_run=run.views or {},
-        layers=layers, settings=settings, link=link,
+        layers=layers, moved=moved, settings=settings, link=link,
     )  # fmt: skip
+
+
+def stored_film(store: RunStore, name: str, address: str = "") -> Film:
+    """The film of a run in a store, with the layers of its model.
+
+    Parameters
+    ----------
+    store : where the run is
+    name : its id, or how that begins
+    address : of a dashboard, such as "http://localhost:8501", for the link
+
+    ValueError, one sentence, where there is no such run or it is not finished.
+    """
+    found = [run for run in store.list() if run.run_id.startswith(name)]
+    if len(found) != 1:
+        what = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"
+        raise ValueError(f"{what} in {store.root}; the command runs lists them")
+    run = found[0]
+    _check_usable(run)
+    dataset = catalog.dataset_of(run.spec, store.get_table)
+    model = catalog.make_model(run.spec.model, run.spec.seed, dataset).set_state(run.state)
+    return film_of_run(run, dataset, *layers_of(model, dataset), link=run_link(address, run.spec) if address else "")
+
+
+def _check_usable(run: Run) -> None:
+    if not run.is_usable:
+        raise ValueError(f"the run {run.run_id} is {run.status}; only one that is done or stopped can be exported")
+
+
+def run_link(address: str, spec: RunSpec) -> str:
+    """The Explore page of a run, on the dashboard at `address`."""
+    return f"{address.rstrip('/')}/explore?{urlencode(spec.to_query())}"
+
+
+def layers_of(model: DensityModel, dataset: Dataset) -> tuple[LayerPath | None, np.ndarray | None]:
+    """`layers` and `moved` of `film_of_run` for a trained model; None and None where that is no flow."""
+    if not isinstance(model, FlowModel):
+        return None, None
+    return views.layers(model, dataset), views.masks(model, dataset).transformed
 
 
 def film(model: DensityModel, data: Dataset | ToyDensity | Any) -> Film:
@@ -210,7 +251,7 @@ def film(model: DensityModel, data: Dataset | ToyDensity | Any) -> Film:
     model : to be trained from the start
     data : an exact density, of which 20,000 rows are drawn, a Dataset, or rows (n_samples, n_features)
     """
-    dataset = _dataset_of(data)
+    dataset = dataset_of(data)
     X_val = dataset.fitting_rows(Part.MONITOR)
     frames, steps, events = [], [], []
     for event in model.configured_for(dataset).fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None):
@@ -222,11 +263,12 @@ def film(model: DensityModel, data: Dataset | ToyDensity | Any) -> Film:
         frames.append(views.frame(model, dataset))
         steps.append(events[-1].step)
     label = type(model).__name__
+    layers, moved = layers_of(model, dataset)
     return _film(
         f"{dataset.name} · {label}" if dataset.name else label,
         model, dataset, frames, steps, events,
         label=label, sound=getattr(model, "fault", "none") == "none", views_of_run=views.final(model, dataset),
-        layers=views.layers(model, dataset) if isinstance(model, FlowModel) else None,
+        layers=layers, moved=moved,
         settings=[("Model", label), *((name, str(value)) for name, value in model.get_params().items())],
     )  # fmt: skip
 
@@ -243,6 +285,7 @@ def _film(
     sound: bool,
     views_of_run: Mapping[str, np.ndarray],
     layers: LayerPath | None,
+    moved: np.ndarray | None,
     settings: Sequence[tuple[str, str]],
     link: str = "",
 ) -> Film:
@@ -254,12 +297,10 @@ def _film(
         events = loss_curve.corrected(events, exact, scene.entropy)
     facts = _facts(scene, events, views_of_run if sound else {})
     lacks = _lacks(label, model, frames[-1], layers)
-    return Film(
-        title, scene, frames, steps, events, layers, _changes(model, dataset, layers), facts, settings, lacks, link
-    )
+    return Film(title, scene, frames, steps, events, layers, _changes(dataset, moved), facts, settings, lacks, link)
 
 
-def _dataset_of(data: Dataset | ToyDensity | Any) -> Dataset:
+def dataset_of(data: Dataset | ToyDensity | Any) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, ToyDensity):
@@ -300,13 +341,11 @@ def _lacks(label: str, model: DensityModel, frame: Mapping[str, np.ndarray], lay
     return " ".join(sentences)
 
 
-def _changes(model: DensityModel, dataset: Dataset, layers: LayerPath | None) -> list[str]:
-    """Which columns each layer changes, where the model tells it."""
-    if layers is None or not getattr(model, "states_masks", False):
-        return []
+def _changes(dataset: Dataset, moved: np.ndarray | None) -> list[str]:
+    """Which columns each layer changes, in few words."""
     return [
-        f"changes {', '.join(str(dataset.columns[j]) for j in np.flatnonzero(moved))[:50]}" if not moved.all() else ""
-        for moved in views.masks(model, dataset).transformed
+        "" if row.all() else f"changes {', '.join(str(dataset.columns[j]) for j in np.flatnonzero(row))}"
+        for row in (() if moved is None else moved)
     ]
 
 

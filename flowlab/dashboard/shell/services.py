@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -149,3 +150,9 @@ def fork_words(spec: RunSpec) -> str:
 def data_words(spec: RunSpec) -> str:
     """The data in a few words: their name and how many rows."""
     return catalog.describe_data(spec.data)
+
+
+def address() -> str:
+    """Where this visitor's browser reaches the dashboard: "http://localhost:8501"."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "http://localhost:8501"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -14,8 +15,10 @@ from flowlab.dashboard.shell.run_status import carry_out, is_live
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
+from flowlab.models.base import FlowModel
 from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.serving.canvas import TrainingScene, training_scene
+from flowlab.serving.film import film_of_run, run_link
 from flowlab.store.reading import Run
 
 
@@ -61,6 +64,7 @@ def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
 
 
 TICK_SECONDS = 0.2
+SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
 
 
@@ -84,12 +88,26 @@ def _tick(was_live: bool) -> None:
         if status is not None and status.state is RunState.DONE and not status.settling:
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
+            if run is not None and run.is_usable:
+                st.download_button("Save as HTML", _page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
     frames = run.frames if run else []
     shown = corrected(spec, events)
     live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
     _loss_notes(spec, run, shown, is_live(status))
     if was_live and not is_live(status):
         st.rerun()
+
+
+def _page_maker(run: Run) -> Callable[[], bytes]:
+    """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
+    trained, dataset, link = services.Trained(run), services.dataset(run.spec), run_link(services.address(), run.spec)
+    is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
+
+    def make() -> bytes:
+        layers = (trained.view(views.layers), trained.view(views.masks).transformed) if is_flow else ()
+        return film_of_run(run, dataset, *layers, link=link).to_html().encode()
+
+    return make
 
 
 def _buttons(status: RunStatus | None) -> None:
