@@ -89,7 +89,7 @@ def _tick(was_live: bool) -> None:
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
             if run is not None and run.is_usable:
-                st.download_button("Save as HTML", _page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
+                st.download_button("Save as HTML", page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
     frames = run.frames if run else []
     shown = corrected(spec, events)
     live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
@@ -98,7 +98,7 @@ def _tick(was_live: bool) -> None:
         st.rerun()
 
 
-def _page_maker(run: Run) -> Callable[[], bytes]:
+def page_maker(run: Run) -> Callable[[], bytes]:
     """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
     trained, dataset, link = services.Trained(run), services.dataset(run.spec), run_link(services.address(), run.spec)
     is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
