@@ -184,7 +184,7 @@ def test_a_notebook_with_anywidget_gets_a_widget(moons_film, monkeypatch):
         monkeypatch.setitem(sys.modules, "anywidget", types.SimpleNamespace(AnyWidget=AnyWidget))
         monkeypatch.setitem(sys.modules, "traitlets", types.SimpleNamespace(Unicode=Trait, Int=Trait))
     widget = moons_film._display_()
-    assert json.loads(widget.show)["parts"] and "export default { render }" in str(type(widget)._esm)
+    assert json.loads(widget.show)["parts"] and "export default { render }" in str(widget._esm)
     assert "widget-view" in str(moons_film._repr_mimebundle_())
     module._widget_class.cache_clear()
 
