@@ -5,6 +5,7 @@ The names below are FlowLab's public library; each is imported from its module w
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -71,7 +72,7 @@ _CONTENTS = {
 __all__ = ["__version__", *sorted(_CONTENTS)]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _CONTENTS:
         raise AttributeError(f"module 'flowlab' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_CONTENTS[name]), name)

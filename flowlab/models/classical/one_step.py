@@ -29,7 +29,12 @@ class OneStepModel(DensityModel):
         """Learn from validated rows; sets every attribute named in `_learned`."""
 
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; a checkpoint means that nothing is left to do."""
         self._check_parameters()
@@ -65,7 +70,7 @@ class OneStepScorer(OneStepModel):
     score_label = "score (no unit)"
     is_density = False
 
-    def training_scores(self, X) -> np.ndarray:
+    def training_scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of some training rows X, (n_samples,), or of all that are kept, as if they were new to the model."""
         return -self.anomaly_score(X)
 

@@ -8,6 +8,7 @@ size, or 0.001 where it is zero. A row with another value there scores low, by a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -83,7 +84,7 @@ class Scaling:
         return {name: np.asarray(value).copy() for name, value in vars(self).items()}
 
     @classmethod
-    def from_arrays(cls, arrays) -> Scaling:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Scaling:
         """The scaling whose `to_arrays` these are among; other arrays are ignored."""
         return cls(*(np.asarray(arrays[field.name]) for field in fields(cls)))
 
@@ -162,7 +163,7 @@ class ContextScaling(Scaling):
         return Z
 
 
-def scaling_from(arrays) -> Scaling:
+def scaling_from(arrays: Mapping[str, np.ndarray]) -> Scaling:
     """The scaling whose `to_arrays` these are among; other arrays are ignored."""
     return (ContextScaling if "log_share" in arrays else Scaling).from_arrays(arrays)
 
