@@ -155,7 +155,7 @@ def pack_layers(
         "hint": hint,
     }
     packed = {"positions": points, "volume": _so_far(path.log_det)}
-    if path.grid is not None:
+    if path.grid is not None and path.grid_log_det is not None:
         packed |= {"grid": np.asarray(path.grid, np.float32), "grid_volume": _so_far(path.grid_log_det)}
     if color is not None:
         packed["color"] = np.asarray(color).astype(np.uint8)
@@ -171,14 +171,16 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> byte
     >>> len(pack({"step": 1}, {"a": np.zeros(3, np.float32)})) % 4
     0
     """
-    table, blocks, offset = [], [], 0
+    table: list[tuple[str, str, list[int], int]] = []
+    blocks: list[bytes] = []
+    offset = 0
     for name, array in arrays.items():
         array = np.ascontiguousarray(array, dtype=np.float32 if array.dtype == np.float64 else array.dtype)
         if array.dtype.name not in _KINDS:
             raise TypeError(f"array {name!r} must be one of {', '.join(_KINDS)}, got {array.dtype}")
         block = array.tobytes()
         block += b"\0" * (-len(block) % 4)
-        table.append([name, _KINDS[array.dtype.name], list(array.shape), offset])
+        table.append((name, _KINDS[array.dtype.name], list(array.shape), offset))
         blocks.append(block)
         offset += len(block)
     # The offsets count from the start of the message, and their digits are part of it: room for ten digits each.

@@ -156,16 +156,16 @@ class Film:
         title = "The training" if len(steps) > 1 else "The model"
         parts = [_part("film", title, film, ({"start": None, "growing": False}, now))]
         if self.layers is not None:
-            names = tuple(f"{name} (scaled)" for name in self.scene.axes)
-            color, kind = self._layer_colors()
+            names = (f"{self.scene.axes[0]} (scaled)", f"{self.scene.axes[1]} (scaled)")
+            color, kind = _layer_colors(self.layers)
             header, arrays = pack_layers(self.layers, self.layer_names, names, color=color, color_kind=kind)
             halved = {name: a.astype(np.float16) if a.dtype == np.float32 else a for name, a in arrays.items()}
             parts.append(_part("layers", "The layers", (header, halved), ({"layer": 0, "row": None}, {})))
         return parts
 
-    def _layer_colors(self) -> tuple[np.ndarray, str]:
-        labels = self.layers.labels
-        return (labels, "label") if labels.any() else (angle_color(self.layers.points[0]), "angle")
+
+def _layer_colors(layers: LayerPath) -> tuple[np.ndarray, str]:
+    return (layers.labels, "label") if layers.labels.any() else (angle_color(layers.points[0]), "angle")
 
 
 def film_of_run(
@@ -222,7 +222,7 @@ def stored_film(store: RunStore, name: str, address: str = "") -> Film:
     run = found[0]
     _check_usable(run)
     dataset = catalog.dataset_of(run.spec, store.get_table)
-    model = catalog.make_model(run.spec.model, run.spec.seed, dataset).set_state(run.state)
+    model = catalog.make_model(run.spec.model, run.spec.seed, dataset).set_state(run.state or {})
     return film_of_run(run, dataset, *layers_of(model, dataset), link=run_link(address, run.spec) if address else "")
 
 
@@ -253,7 +253,9 @@ def film(model: DensityModel, data: Dataset | ToyDensity | Any) -> Film:
     """
     dataset = dataset_of(data)
     X_val = dataset.fitting_rows(Part.MONITOR)
-    frames, steps, events = [], [], []
+    frames: list[dict[str, np.ndarray]] = []
+    steps: list[int] = []
+    events: list[TrainEvent] = []
     for event in model.configured_for(dataset).fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None):
         events.append(event)
         if len(steps) < MAX_FRAMES * event.step / event.n_steps or event.step == event.n_steps:
@@ -293,7 +295,7 @@ def _film(
     if events:  # those of several flows in turn count on
         scene = replace(scene, n_steps=events[-1].n_steps)
     exact = loss_curve.exact_validation_loss(dataset, model)
-    if exact is not None:
+    if exact is not None and scene.entropy is not None:
         events = loss_curve.corrected(events, exact, scene.entropy)
     facts = _facts(scene, events, views_of_run if sound else {})
     lacks = _lacks(label, model, frames[-1], layers)
@@ -418,8 +420,8 @@ class _Frame:
 
 @cache
 def _widget_class() -> type:
-    import anywidget
-    import traitlets
+    import anywidget  # type: ignore[import-not-found, unused-ignore]
+    import traitlets  # type: ignore[import-not-found, unused-ignore]
 
     class FilmWidget(anywidget.AnyWidget):
         """The canvases over one film."""
