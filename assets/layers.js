@@ -34,6 +34,7 @@ const TINTS = 65; // 0: most contracted (model colour), 32: unchanged, 64: most 
  * @property {string[]} names (count,) of the layers, the first one empty
  * @property {[[string, string], [string, string]]} axes of data space and of latent space
  * @property {string} color_kind
+ * @property {string} hint what a click on a point does
  * @property {Float32Array} positions (count, m, 2)
  * @property {[number, number, number]} positions_shape
  * @property {Float32Array} [volume] (count, m) sum of the log-determinants so far, in nats
@@ -256,7 +257,7 @@ class Layers {
     let title = `After layer ${layer}${name}`;
     if (layer === 0) title = "Data space";
     else if (layer === this.last) title = "Latent space";
-    let note = "Click a point to follow it and to read its receipt.";
+    let note = this.scene.hint;
     if (row !== null) {
       note = `Row at ${thin(points[2 * row], 2)}, ${thin(points[2 * row + 1], 2)}`;
       if (this.nats) note += `; log volume change so far ${thin(this.nats[row], 3)} nats`;

@@ -15,6 +15,8 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
  * @property {string} loss_unit
  * @property {string} unit
  * @property {boolean} has_density
+ * @property {boolean} has_samples
+ * @property {boolean} has_latent
  * @property {number} n_features
  * @property {boolean} latent_is_gaussian
  * @property {Float32Array} points (m, 2)
@@ -122,6 +124,7 @@ export class Stages {
     this.scene = scene;
     const flat = !scene.has_density;
     this.chips.density.hidden = flat;
+    this.chips.samples.hidden = !scene.has_samples;
     if (flat && !this.touched) this.chips.samples.setAttribute("aria-pressed", "true");
     this.touched = true;
     this.plane.data.view = scene.window;
@@ -258,7 +261,7 @@ export class Stages {
     const plane = this.plane.latent;
     const { latent } = frame;
     const { latent_is_gaussian: gaussian, n_features } = this.scene;
-    const none = !latent && Boolean(frame.density || frame.samples);
+    const none = !latent && (!this.scene.has_latent || Boolean(frame.density || frame.samples));
     const rings = gaussian && !none ? [1, 2, 3] : [];
     if (!gaussian && latent) plane.view = this.around(latent, dt);
     plane.axes(theme, "latent 1", n_features > 1 ? "latent 2" : "no meaning: keeps points apart");

@@ -1,9 +1,10 @@
-"""The command line: open the dashboard, train a detector on a table, score another with it, list the runs of a store.
+"""The command line: open the dashboard, train a detector on a table, score another with it, list and export runs.
 
 flowlab app
 flowlab train orders.csv --label fraud -o orders.detector
 flowlab score orders.detector new.csv -o scored.csv
 flowlab runs
+flowlab export 3f9a0c1d -o film.html
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.film import stored_film
 from flowlab.serving.scoring import how_far, score_file
 from flowlab.store.atomic import replacing
 from flowlab.store.runs import RunStore
@@ -242,13 +244,20 @@ def runs(options: argparse.Namespace) -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a finished run as one HTML page."""
+    film = stored_film(RunStore(Path(options.home)), options.run, options.address)
+    _write(options.output, film.to_html().encode())
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="flowlab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"flowlab {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_app, _add_train, _add_score, _add_runs):
+    for add in (_add_app, _add_train, _add_score, _add_runs, _add_export):
         add(commands)
     return parser
 
@@ -307,6 +316,15 @@ def _add_runs(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("runs", help="list the runs of a store")
     _add_home(command)
     command.set_defaults(command=runs)
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("export", help="write a finished run as one HTML page")
+    command.add_argument("run", help="id of the run, or how it begins; `runs` lists them")
+    command.add_argument("-o", "--output", required=True, help="the HTML file to write")
+    _add_home(command)
+    command.add_argument("--address", default="http://localhost:8501", help="of the dashboard that the page links to")
+    command.set_defaults(command=export)
 
 
 def _add_home(command: argparse.ArgumentParser) -> None:

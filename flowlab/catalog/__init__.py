@@ -15,6 +15,7 @@ from flowlab.catalog.entry import Entry
 from flowlab.catalog.models import MODELS
 from flowlab.controls import Number, Text
 from flowlab.encoding.encoder import VERSION as ENCODING
+from flowlab.formatting import plural
 from flowlab.records import RunSpec, Spec
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "dataset_of",
     "describe",
     "differences",
+    "describe_data",
     "fork_problem",
     "learner",
     "make_dataset",
@@ -159,3 +161,13 @@ def differences(entry: Entry, specs: Sequence[Spec]) -> list[str]:
     settings = [c for c in entry.controls if not isinstance(c, Text)]
     varied = [c for c in settings if len({str(each[c.name]) for each in values}) > 1]
     return [", ".join(f"{c.label.lower()} {each[c.name]}" for c in varied) for each in values]
+
+
+def describe_data(spec: Spec) -> str:
+    """The data in a few words: their name and how many rows."""
+    entry = DATASETS[spec.name]
+    params = entry.complete(spec).params
+    name = str(params.get("name") or entry.label)
+    rows = params.get("n_samples")
+    condition = " given the class" if params.get("by_class") else ""
+    return f"{name}{condition}, {plural(int(rows), 'row')}" if rows else name

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.constraints import SHARE, Interval, OneOf, constraints_of
-from flowlab.models.base import DensityModel, State, one_step_event
+from flowlab.models.base import DensityModel, OutlierDetector, State, one_step_event
 from flowlab.models.classical.one_step import OneStepScorer
 from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours
 from flowlab.models.flows.families import MaskedAutoregressiveFlow
@@ -41,7 +41,7 @@ class BoundedFlow(MaskedAutoregressiveFlow):
         return replace(super()._settings(n_rows, has_validation), keep_best=False)
 
 
-class Detector(DensityModel):
+class Detector(OutlierDetector):
     """Finds strange rows of a table: several bounded flows of different seeds and one classical detector.
 
     Each member's anomaly score becomes a tail probability (how many training rows are at least as strange); the
@@ -61,6 +61,7 @@ class Detector(DensityModel):
         where `trained_on` is "all"
     context_column : index of a column that conditions the flows, so that a row is judged among the rows of its level
         (the classical member reads it as a number); None for none
+    contamination : share of the training rows that `predict` calls outliers
     n_layers, hidden_features, learning_rate, scale_map : of the flows; "contract" keeps them from expanding
     random_state : seed of everything
     """
@@ -81,7 +82,6 @@ class Detector(DensityModel):
     is_density = False
     is_ensemble = True
     asks_if_normal = True
-    can_sample = False
     can_condition = True
     loss_label = "negative log-likelihood of the flow in training (nats)"
     score_label = "mean log tail probability (nats)"
@@ -99,6 +99,7 @@ class Detector(DensityModel):
         learning_rate: float = 5e-3,
         scale_map: str = "contract",
         context_column: int | None = None,
+        contamination: float = 0.01,
         random_state: int = 0,
     ):
         self.trained_on = trained_on
@@ -112,6 +113,7 @@ class Detector(DensityModel):
         self.learning_rate = learning_rate
         self.scale_map = scale_map
         self.context_column = context_column
+        self.contamination = contamination
         self.random_state = random_state
 
     def configured_for(self, dataset: Dataset) -> Detector:
@@ -214,7 +216,8 @@ class Detector(DensityModel):
         self.tails_: dict[str, TailProbability] = {}
         self.step_, self._seconds, self._kept, self._current = 0, 0.0, None, None
         for name, model in self._classical().items():
-            model.fit(X)
+            for _ in model.fit_iter(X):  # not `fit`: nobody asks a member for its offset
+                pass
             scores = -model.training_scores(self._calibration_rows(X))
             self.members_[name], self.tails_[name] = model, TailProbability.fit(scores)
 
@@ -252,10 +255,6 @@ class Detector(DensityModel):
         """Weighted mean of the members' log tail probabilities in nats, (n_samples,), below 0."""
         weights = self.weights_
         return -sum(weights[name] * surprise for name, surprise in self.member_scores(X).items())
-
-    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
-        """Not possible: the detector joins several models."""
-        raise NotImplementedError("Detector joins several models and has no distribution to draw from; train a flow")
 
     def n_parameters(self) -> int:
         """How many numbers all members learned."""

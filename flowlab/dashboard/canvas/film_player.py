@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from flowlab.dashboard.canvas.component import canvas_component
-from flowlab.dashboard.canvas.live import TrainingScene, loss_arrays, pack_scene
 from flowlab.dashboard.shell import state
 from flowlab.records import TrainEvent
+from flowlab.serving.canvas import TrainingScene, loss_arrays, pack_scene, stack_frames, thin_frames
 from flowlab.store.arrays import from_arrays
 from flowlab.views.film import Frame
 
-MAX_FRAMES = 60
 _mount = canvas_component("film")
 
 
@@ -76,23 +75,3 @@ def _read(frames: Sequence[Mapping[str, np.ndarray]], wanted: Mapping[int, int])
         with contextlib.suppress(RuntimeError):  # a film that grows loses frames in between
             read[step] = from_arrays(Frame, frames[i])
     return stack_frames(list(read.values()), list(read))
-
-
-def thin_frames(n: int, most: int = MAX_FRAMES) -> np.ndarray:
-    """Indices of at most `most` of `n` frames, the first and the last among them."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
-
-
-def stack_frames(frames: Sequence[Frame], steps: Sequence[int]) -> dict[str, np.ndarray]:
-    """(F, ...) arrays of the film: `steps` uint32, `density` uint8, `density_max` float32, `latent`, `samples` float16.
-
-    An array that not every frame has in the same shape is left out.
-    """
-    arrays = {"steps": np.asarray(steps, np.uint32)}
-    kinds = {"density": np.uint8, "density_max": np.float32, "latent": np.float16, "samples": np.float16}
-    for name, kind in kinds.items():
-        found = [getattr(frame, name) for frame in frames]
-        parts = [np.asarray(part, kind) for part in found if part is not None]
-        if parts and len(parts) == len(frames) and len({p.shape for p in parts}) == 1:
-            arrays[name] = np.stack(parts)
-    return arrays

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.dashboard.canvas.component import canvas_component
+from flowlab.serving.canvas import pack_layers
 from flowlab.views.layers import LayerPath
 
 _mount = canvas_component("layers")
@@ -39,21 +40,10 @@ def layers_view(
     is released, the animation pauses or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with
     position, playing and row in its detail.
     """
-    points = np.asarray(path.points, np.float32)
-    if points.ndim != 3 or points.shape[2] != 2 or len(points) < 2:
-        raise ValueError(f"points must have the shape (n_layers + 1, m, 2), got {points.shape}")
-    last, m = len(points) - 1, points.shape[1]
+    hint = "Click a point to follow it and to read its receipt."
+    header, packed = pack_layers(path, names, axes, latent_axes, color, color_kind, hint)
+    last, m = len(path.points) - 1, path.points.shape[1]
     layer, row = min(max(layer, 0), last), row if row is not None and 0 <= row < m else None
-    header = {
-        "names": ["", *(str(name)[:60] for name in names)],
-        "axes": [[str(a)[:60] for a in axes], list(latent_axes)],
-        "color_kind": color_kind,
-    }
-    packed = {"positions": points, "volume": _so_far(path.log_det)}
-    if path.grid is not None:
-        packed |= {"grid": np.asarray(path.grid, np.float32), "grid_volume": _so_far(path.grid_log_det)}
-    if color is not None:
-        packed["color"] = np.asarray(color).astype(np.uint8)
     start = {"layer": layer, "row": row}
     result = _mount(
         (header, packed),
@@ -68,9 +58,3 @@ def layers_view(
         layer=min(max(at, 0), last) if isinstance(at, int) else layer,
         row=clicked if isinstance(clicked, int) and 0 <= clicked < m else None,
     )
-
-
-def _so_far(log_det: np.ndarray) -> np.ndarray:
-    """(n_layers, ...) of each layer -> (n_layers + 1, ...) sum up to each layer, 0 at first."""
-    total = np.cumsum(np.asarray(log_det, np.float64), axis=0)
-    return np.concatenate([np.zeros_like(total[:1]), total]).astype(np.float32)

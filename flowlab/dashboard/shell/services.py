@@ -179,9 +179,4 @@ def fork_words(spec: RunSpec) -> str:
 
 def data_words(spec: RunSpec) -> str:
     """The data in a few words: their name and how many rows."""
-    entry = catalog.DATASETS[spec.data.name]
-    params = entry.complete(spec.data).params
-    name = str(params.get("name") or entry.label)
-    rows = params.get("n_samples")
-    condition = " given the class" if params.get("by_class") else ""
-    return f"{name}{condition}, {formatting.plural(int(rows), 'row')}" if rows else name
+    return catalog.describe_data(spec.data)

@@ -56,8 +56,9 @@ def reachable(site: str, listens_to: str, network_address: str | None = None) ->
     if listens_to in OPEN and address:
         return f"{parts.scheme}://{address}{port}", ""
     return site, (
-        "This address works on this computer alone. To let a class in, start FlowLab as `flowlab app --address 0.0.0.0`, "
-        "or by `streamlit run app.py --server.address 0.0.0.0`: whoever reaches this computer on the network then sees FlowLab, its runs and uploaded tables."
+        "This address works on this computer alone. To let a class in, start FlowLab by `flowlab app --address 0.0.0.0`"
+        " or `streamlit run app.py --server.address 0.0.0.0`: whoever reaches this computer on the network then sees "
+        "FlowLab, its runs and uploaded tables."
     )
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.canvas.live import TrainingScene, live_view
+from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.shell import pages, services, state
 from flowlab.dashboard.shell.run_status import carry_out, is_live
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
+from flowlab.models.base import FlowModel
 from flowlab.records import RunSpec, RunState, TrainEvent
+from flowlab.serving.canvas import TrainingScene, training_scene
+from flowlab.serving.film import film_of_run
 from flowlab.store.arrays import from_arrays
 from flowlab.store.reading import Run
 from flowlab.views.film import Frame
-from flowlab.views.projection import angle_color
 
 
 def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], first_only: bool) -> None:
@@ -63,6 +66,7 @@ def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
 
 
 TICK_SECONDS = 0.2
+SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
 
 
@@ -86,12 +90,26 @@ def _tick(was_live: bool) -> None:
         if status is not None and status.state is RunState.DONE and not status.settling:
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
+            if run is not None and run.is_usable:
+                st.download_button("Save as HTML", page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
     frames = run.frames if run else []
     shown = corrected(spec, events)
     live_view(scene(spec), from_arrays(Frame, frames[-1]) if len(frames) else None, shown, key="live")
     _loss_notes(spec, run, shown, is_live(status))
     if was_live and not is_live(status):
         st.rerun()
+
+
+def page_maker(run: Run) -> Callable[[], bytes]:
+    """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
+    trained, dataset, link = services.Trained(run), services.dataset(run.spec), state.site() + state.link_to("explore")
+    is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
+
+    def make() -> bytes:
+        layers = (trained.view(views.layers), trained.view(views.masks).transformed) if is_flow else ()
+        return film_of_run(run, dataset, *layers, link=link).to_html().encode()
+
+    return make
 
 
 def _buttons(status: RunStatus | None) -> None:
@@ -184,21 +202,5 @@ def scene(spec: RunSpec) -> TrainingScene:
 @st.cache_resource(show_spinner=False, max_entries=50)
 def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> TrainingScene:
     """What stays of the picture while this run trains."""
-    dataset = services.dataset(_spec)
-    stage = views.stage(dataset)
-    model = catalog.make_model(_spec.model)
-    labelled = dataset.y is not None and dataset.y.any()
-    density = dataset.truth_for(model)
-    return TrainingScene(
-        points=stage.points,
-        window=stage.window,
-        n_steps=model.n_steps,
-        entropy=None if density is None else density.entropy(),
-        color=stage.labels if labelled else angle_color(stage.points),
-        color_kind="label" if labelled else "angle",
-        axes=stage.axes,
-        loss_unit=model.loss_label if keeps_density(_spec.model) else "loss of a broken flow (nats)",
-        unit="nats" if model.is_density else "",
-        has_density=model.is_density and views.is_planar(model, dataset),
-        n_features=len(dataset.judged),
-    )
+    model, dataset = catalog.make_model(_spec.model), services.dataset(_spec)
+    return training_scene(model, dataset, keeps_density(_spec.model))

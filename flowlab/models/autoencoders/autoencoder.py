@@ -9,6 +9,7 @@ import numpy as np
 
 from flowlab.constraints import NOT_NEGATIVE, Interval, OneOf
 from flowlab.models.autoencoders.code_model import CodeModel
+from flowlab.models.base import OutlierDetector
 
 if TYPE_CHECKING:
     from flowlab.nets.autoencoder import AutoencoderNet
@@ -40,7 +41,7 @@ def gaussian_reading(squared_error: float, n_features: int, sigma: float = 1.0) 
     return GaussianReading(squared_error, slope * squared_error + intercept, slope, intercept)
 
 
-class Autoencoder(CodeModel):
+class Autoencoder(OutlierDetector, CodeModel):
     """Encodes rows into a narrow code and back; rows with a large reconstruction error are anomalous.
 
     Parameters
@@ -54,6 +55,7 @@ class Autoencoder(CodeModel):
     penalty, penalty_power : adds penalty * sum |code|^power to the loss; power 1 is the sparse autoencoder, the
         negative logarithm of a Laplace prior on the code up to a constant. Smaller codes and
         larger decoder weights lower it without any effect; a little `weight_decay` prevents that.
+    contamination : share of the training rows that `predict` calls outliers
     prior : distribution fitted to the training codes from which `sample` draws, "laplace" (independent units) or
         "gaussian" (with covariance). An autoencoder has no density; this prior is a convention.
 
@@ -90,6 +92,7 @@ class Autoencoder(CodeModel):
         learning_rate: float = 5e-3,
         weight_decay: float = 0.0,
         patience: int = 0,
+        contamination: float = 0.01,
         random_state: int = 0,
     ):
         self.n_latent = n_latent
@@ -106,6 +109,7 @@ class Autoencoder(CodeModel):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.patience = patience
+        self.contamination = contamination
         self.random_state = random_state
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:

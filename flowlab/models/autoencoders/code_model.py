@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from flowlab.columns import spread_of
 from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, Interval, OneOf
-from flowlab.models.base import LatentModel, State
+from flowlab.models.base import GenerativeModel, LatentModel, State
 from flowlab.records import TrainEvent
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowlab.nets.training import TrainState
 
 
-class CodeModel(LatentModel):
+class CodeModel(LatentModel, GenerativeModel):
     """What autoencoders share: standardised rows, the training loop, codes, feature errors, the state.
 
     A subclass names its `_state_names` (attributes without the underscore) and builds its net over given flat
@@ -37,6 +37,10 @@ class CodeModel(LatentModel):
         "patience": Interval(int, 0),
     }
     _state_names: tuple[str, ...]
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_latent
 
     def fit_iter(
         self,
@@ -97,7 +101,7 @@ class CodeModel(LatentModel):
     def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Decoded codes (n_samples, n_latent) in data units, (n_samples, n_features)."""
         self._check_is_trained()
-        Z = np.asarray(Z, np.float64)
+        Z = np.array(Z, np.float64)
         if Z.ndim != 2 or Z.shape[1] != self.n_latent:
             raise ValueError(f"Z must have shape (n_samples, {self.n_latent}), one column per code unit, not {Z.shape}")
         return self._decode(Z) * self.scale_ + self.mean_

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, YES_OR_NO, OneOf
+from flowlab.models.base import GenerativeModel
 from flowlab.models.classical.one_step import OneStepModel, mean_and_scale, standardise
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -20,7 +21,7 @@ CV_ROWS = 5000
 """Rows that cross-validation works on, at most."""
 
 
-class KDE(OneStepModel):
+class KDE(OneStepModel, GenerativeModel):
     """Kernel density estimate with a Gaussian kernel: exact log-densities, by matrix products in chunks.
 
     Parameters
@@ -92,7 +93,7 @@ class KDE(OneStepModel):
         return Z * self.scale_ + self.mean_
 
 
-class Gaussian(OneStepModel):
+class Gaussian(OneStepModel, GenerativeModel):
     """One multivariate normal: sample mean and sample covariance (maximum likelihood).
 
     Directions in which the rows hardly vary would make the density infinite: eigenvalues of the correlation matrix
@@ -124,7 +125,7 @@ class Gaussian(OneStepModel):
         return temperature * (noise * np.sqrt(self.values_)) @ self.vectors_.T * self.scale_ + self.mean_
 
 
-class GaussianMixture(OneStepModel):
+class GaussianMixture(OneStepModel, GenerativeModel):
     """Mixture of Gaussians with full covariances by expectation maximisation (scikit-learn's).
 
     Parameters

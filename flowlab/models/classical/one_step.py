@@ -70,17 +70,10 @@ class OneStepScorer(OneStepModel):
     loss_label = "mean anomaly score"
     score_label = "score (no unit)"
     is_density = False
-    can_sample = False
 
     def training_scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of some training rows X, (n_samples,), or of all that are kept, as if they were new to the model."""
         return -self.anomaly_score(X)
-
-    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
-        """Not possible: the model ranks rows and has no distribution to draw from."""
-        raise NotImplementedError(
-            f"{type(self).__name__} ranks rows and has no distribution to draw from; choose a model with a density"
-        )
 
 
 def mean_and_scale(X: np.ndarray, standardize: bool = True) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
 from flowlab.constraints import COUNT, SHARE, YES_OR_NO, OneOf
-from flowlab.models.base import LatentModel
+from flowlab.models.base import LatentModel, OutlierDetector
 from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FLOAT32_LIMIT = 1e30
 """scikit-learn's trees compare in float32."""
 
 
-class IsolationForestModel(OneStepScorer):
+class IsolationForestModel(OutlierDetector, OneStepScorer):
     """Isolation forest (Liu, Ting & Zhou 2008, doi:10.1109/ICDM.2008.17): anomalies are cut off by few random splits.
 
     The score is minus 2^(-mean path length / expected path length), from -1 (most anomalous) to 0. Trees are grown
@@ -31,6 +31,7 @@ class IsolationForestModel(OneStepScorer):
     ----------
     n_trees : number of trees
     max_samples : rows that each tree is grown on, at most
+    contamination : share of the training rows that `predict` calls outliers
     random_state : seed of the trees
     """
 
@@ -38,9 +39,16 @@ class IsolationForestModel(OneStepScorer):
     _learned = ("mean_", "scale_", "feature_", "cut_", "child_", "path_length_", "depth_", "normal_length_")
     score_label = "isolation score (-1 to 0)"
 
-    def __init__(self, n_trees: int = 100, max_samples: int = 256, random_state: int = 0):
+    def __init__(
+        self,
+        n_trees: int = 100,
+        max_samples: int = 256,
+        contamination: float = 0.01,
+        random_state: int = 0,
+    ):
         self.n_trees = n_trees
         self.max_samples = max_samples
+        self.contamination = contamination
         self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
@@ -115,7 +123,7 @@ def _average_path_length(n: np.ndarray) -> np.ndarray:
     return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, many))
 
 
-class NearestNeighbours(OneStepScorer):
+class NearestNeighbours(OutlierDetector, OneStepScorer):
     """Distance to the k nearest training rows (Ramaswamy et al. 2000, doi:10.1145/342009.335437), negated.
 
     Parameters
@@ -124,6 +132,7 @@ class NearestNeighbours(OneStepScorer):
     distance : "mean" of the k distances, or the "largest"
     standardize : whether columns are divided by their standard deviation first
     max_rows : compare with at most so many training rows, chosen at random
+    contamination : share of the training rows that `predict` calls outliers
     random_state : chooses those rows
     """
 
@@ -142,12 +151,14 @@ class NearestNeighbours(OneStepScorer):
         distance: str = "mean",
         standardize: bool = True,
         max_rows: int = 20_000,
+        contamination: float = 0.01,
         random_state: int = 0,
     ):
         self.n_neighbors = n_neighbors
         self.distance = distance
         self.standardize = standardize
         self.max_rows = max_rows
+        self.contamination = contamination
         self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
@@ -173,13 +184,14 @@ class NearestNeighbours(OneStepScorer):
         return distances[:, -1] if self.distance == "largest" else distances.mean(axis=1)
 
 
-class PCAResidual(OneStepScorer, LatentModel):
+class PCAResidual(OutlierDetector, OneStepScorer, LatentModel):
     """Residual of principal components: the squared distance of a standardised row to its reconstruction.
 
     Parameters
     ----------
     variance : share of the variance that the kept components explain, 0 to 1; at least one component is left out
     standardize : whether columns are divided by their standard deviation first
+    contamination : share of the training rows that `predict` calls outliers
     """
 
     valid = {"variance": SHARE, "standardize": YES_OR_NO}
@@ -187,9 +199,14 @@ class PCAResidual(OneStepScorer, LatentModel):
     loss_label = "mean squared reconstruction error (standardised)"
     score_label = "minus squared reconstruction error (standardised)"
 
-    def __init__(self, variance: float = 0.9, standardize: bool = True):
+    def __init__(self, variance: float = 0.9, standardize: bool = True, contamination: float = 0.01):
         self.variance = variance
         self.standardize = standardize
+        self.contamination = contamination
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components_)
 
     def _fit(self, X: np.ndarray) -> None:
         self.mean_, self.scale_ = mean_and_scale(X, self.standardize)

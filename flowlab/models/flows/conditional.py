@@ -115,7 +115,7 @@ class FlowGivenLevel(FlowModel):
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Latent points, (n_samples, n_features)."""
-        return self.flow.transform(self._whole(X, self.level))[:, self._judged]
+        return np.asarray(self.flow.transform(self._whole(X, self.level)))[:, self._judged]
 
     def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Rows in data units, (n_samples, n_features)."""
