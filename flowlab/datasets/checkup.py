@@ -126,8 +126,8 @@ def _heavy_tails(dataset: Dataset) -> list[str]:
     others = f" and {len(heavy) - 1:,} more" if len(heavy) > 1 else ""
     return [
         f"{dataset.columns[worst]!r}{others} has heavy tails: {far_share(X)[worst]:.1%} of its training rows lie more "
-        f"than {FAR:.0f} robust standard deviations from the median. A spline flow learns such a tail; other flows call far "
-        "rows less likely than they are."
+        f"than {FAR:.0f} robust standard deviations from the median. A spline flow learns such a tail; others call "
+        "far rows less likely than they are."
     ]
 
 

@@ -2,8 +2,8 @@
 
 A sentence is a string of five words or more, or of three or more that ends like one. Not counted are docstrings,
 messages of exceptions, and what explains a control or a picture (`help=`, `alt=`, `placeholder=`): all of these say
-what a thing is, not what was found. Pieces joined by `+` are one sentence; a piece that is chosen by an expression inside
-an f-string is one of its own where it is long enough.
+what a thing is, not what was found. Pieces joined by `+` are one sentence; a piece that is chosen by an expression
+inside an f-string is one of its own where it is long enough.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ class Scaling:
     """z = squash(tame((x - center) / scale)), column by column.
 
     squash(v) = v for |v| <= 8 and sign(v) (8 + log(|v| - 7)) beyond: continuous with its first derivative, and
-    reversible; a value a thousand standard deviations away becomes 14.9. tame(v) = sign(v) sqrt(a log(1 + v^2 / a)) with
-    the column's `tail_index` a, infinite where the tails are light: then it is v. It makes Student's t of a degrees of
-    freedom almost normal (Wallace 1959).
+    reversible; a value a thousand standard deviations away becomes 14.9. tame(v) = sign(v) sqrt(a log(1 + v^2 / a))
+    with the column's `tail_index` a, infinite where the tails are light: then it is v. It makes Student's t of a
+    degrees of freedom almost normal (Wallace 1959).
     """
 
     center: np.ndarray
