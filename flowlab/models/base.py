@@ -30,8 +30,9 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     passed in. A row's score depends on that row alone, never on the batch it came in. What a model can do is said by
     its class: `can_condition`, that it has a parameter `context_column`, a column that conditions the others and is not
     judged itself; `is_ensemble`, that it trains several models in turn; `can_time_steps`, that `steps_within` tells how
-    many training steps fit into a time; `scores_by_reconstruction`, that its anomaly score is the sum of its
-    `feature_errors`. `valid` says what parameters may be, together with that of the base classes.
+    many training steps fit into a time; `score_is_bound`, that scores estimate a lower bound of the log-density;
+    `scores_by_reconstruction`, that its anomaly score is the sum of its `feature_errors`. `valid` says what parameters
+    may be, together with that of the base classes.
     """
 
     valid: ClassVar[Mapping[str, Constraint]] = {}
@@ -44,7 +45,13 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     can_time_steps = False
     is_ensemble = False
     scores_by_reconstruction = False
+    score_is_bound = False
     n_steps = 1
+
+    @property
+    def loss_is_likelihood(self) -> bool:
+        """Whether losses are mean negative log-densities in nats of the data, or upper bounds of them."""
+        return self.is_density
 
     @property
     def learner(self) -> str:

@@ -20,7 +20,8 @@ class TrainingScene:
 
     points: (m, 2) data rows as shown on the left. window: x0, x1, y0, y1 of the left stage. color: (m,) uint8, either
     a place on the circle of hues (`color_kind` "angle": 0..255) or a class ("label": 1 = anomaly); None draws
-    all alike. entropy: the floor of the loss in nats, or None where it is not known. has_density: whether frames
+    all alike. entropy: the floor of the loss in nats, or None where it is not known; gap_is_bound: the loss
+    is an upper bound, so that it can only be said how far above the floor it is at most. has_density: whether frames
     carry a density over `window`. n_features: of the data; a density over one feature is drawn as a curve.
     latent_is_gaussian: whether the model wants the latent points to be standard normal, so that circles and shares
     mean something; None: yes if the loss is in nats.
@@ -30,6 +31,7 @@ class TrainingScene:
     window: tuple[float, float, float, float]
     n_steps: int
     entropy: float | None = None
+    gap_is_bound: bool = False
     color: np.ndarray | None = None
     color_kind: str = "angle"
     axes: tuple[str, str] = ("x", "y")
@@ -41,15 +43,20 @@ class TrainingScene:
 
 
 def live_view(
-    scene: TrainingScene, frame: Mapping[str, np.ndarray] | None, events: Sequence[TrainEvent], key: str
+    scene: TrainingScene,
+    frame: Mapping[str, np.ndarray] | None,
+    events: Sequence[TrainEvent],
+    key: str,
+    gap: float | None = None,
 ) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
-    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far. Each
-    drawing in the browser dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
+    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far; `gap` are the
+    nats above the truth of the finished run, which its last validation loss only estimates. Each drawing in the browser
+    dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
     to show) and ms (the time it took) in its detail.
     """
-    _mount(pack_scene(scene), pack_frame(frame or {}, events), key)
+    _mount(pack_scene(scene), pack_frame(frame or {}, events, gap), key)
 
 
 def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
@@ -58,6 +65,7 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
         "window": [float(v) for v in scene.window],
         "n_steps": int(scene.n_steps),
         "entropy": scene.entropy,
+        "gap_is_bound": scene.gap_is_bound,
         "color_kind": scene.color_kind,
         "axes": [str(a)[:60] for a in scene.axes],
         "loss_unit": scene.loss_unit,
@@ -72,12 +80,14 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
     return header, arrays
 
 
-def pack_frame(frame: Mapping[str, np.ndarray], events: Sequence[TrainEvent]) -> tuple[dict, dict]:
+def pack_frame(
+    frame: Mapping[str, np.ndarray], events: Sequence[TrainEvent], gap: float | None = None
+) -> tuple[dict, dict]:
     """Header and arrays of what changes: the newest frame, and the whole loss curve, thinned out.
 
     The curve is sent whole because Streamlit may drop a tick that a newer one overtakes.
     """
-    header: dict[str, object] = {"step": events[-1].step if events else 0}
+    header: dict[str, object] = {"step": events[-1].step if events else 0, "gap": gap}
     if "density_max" in frame:
         header["density_max"] = float(frame["density_max"])
     arrays = {name: np.asarray(frame[name]) for name in ("density", "latent", "samples") if name in frame}
