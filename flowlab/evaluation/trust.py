@@ -27,7 +27,7 @@ MAX_ROWS, MAX_NUMBERS = 3000, 100_000
 """Rows used of each part, and fewer where they are wide, so that a badge takes a second or two."""
 MIN_ROWS = 20
 """Fewest held-out rows that are measured on."""
-DRAWS, DRAWS_OF_SLOW_MODELS = 20_000, 5_000
+DRAWS = 20_000
 """Draws whose scores are compared with those of held-out rows."""
 RIVAL_ROWS, MOST_COLUMNS_OF_RIVALS = 3000, 8
 """Training rows of the simple densities, and columns up to which kernels are one of them."""
@@ -85,8 +85,7 @@ def _of_the_map(
         ]
         findings += [fit_quality.latent_axes(Z), fit_quality.latent_norm(Z)] if has_rows else []
     if model.is_density and model.can_sample and has_rows:
-        n_draws = DRAWS if isinstance(model, FlowModel) else DRAWS_OF_SLOW_MODELS
-        drawn = model.sample(n_draws, random_state=int(rng.integers(2**31)))
+        drawn = model.sample(DRAWS, random_state=int(rng.integers(2**31)))
         findings += [fit_quality.tails(model, held_out, np.clip(np.nan_to_num(drawn), -1e30, 1e30), names)]
     if model.is_density:
         findings += [arithmetic.total_mass(model, train, rng)]
