@@ -21,7 +21,7 @@ EQUAL_MARGIN = 0.005
 """Differences of a measure up to this count as none: they are as large between fits with different seeds."""
 SOLVED = 0.95
 """AUROC and average precision from which a trivial detector solves the task."""
-N_BOOT = 200
+N_BOOT = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,6 +296,9 @@ def _differences(a: Standing, b: Standing) -> list[tuple[float, float]]:
         width = t.ppf(0.975, a.n_seeds - 1) / a.n_seeds**0.5
         return list(zip(difference.mean(0), width * difference.std(0, ddof=1)))
     first, second = a.runs[0], b.runs[0]
+    # the resampled spread of few anomalies is too small by m / (m - 1), and is itself uncertain
+    fewest = max(2, min(int((first.y == 1).sum()), int((first.y != 1).sum())))
+    width = t.ppf(0.975, fewest - 1) * (fewest / (fewest - 1)) ** 0.5
     weights = _resampled(first.y)
     whole = [detection_measures(run.anomaly_score, run.y) for run in (first, second)]
     drawn = [detection_measures(run.anomaly_score, run.y, weights=weights) for run in (first, second)]
@@ -303,7 +306,7 @@ def _differences(a: Standing, b: Standing) -> list[tuple[float, float]]:
     for measure in ("auroc", "average_precision"):
         values = [getattr(m, measure) for m in whole]
         spread = float(np.std(getattr(drawn[0], measure) - getattr(drawn[1], measure)))
-        result.append((float(values[0] - values[1]), 2 * spread))
+        result.append((float(values[0] - values[1]), width * spread))
     return result
 
 

@@ -31,7 +31,7 @@ TAIL = 0.001
 """Share of the model's own draws that its tail holds."""
 TAIL_AMBER, TAIL_RED = 1.0, 5.0
 """How many times that share of the held-out rows may lie there, besides their luck."""
-TAIL_SURE = 1e-3
+TAIL_SURE = 2e-3
 
 
 def too_few_rows(n_rows: int, fewest: int) -> Finding:
