@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-LEAST_WORDS, LEAST_WORDS_CLOSED = 5, 3
-"""Fewest words of a sentence: of any, and of one that ends with a full stop, a colon or a question mark."""
+LEAST_WORDS, LEAST_WORDS_CLOSED, LEAST_WORDS_OF_HEADLINES = 5, 3, 2
+"""Fewest words of a sentence: of any, of one that ends like a sentence, of any in a headline."""
+HEADLINES = ("headline.py",)
+"""Modules whose short pieces are joined to a sentence with dots between them."""
 SILENT_KEYWORDS = {"help", "alt", "placeholder"}
 _WORD = re.compile(r"[^\W\d_][\w’'²-]*")
 
@@ -30,10 +32,11 @@ def sentences_of(path: Path) -> list[str]:
     ...     sentences_of(Path(file.name))
     ['There are {} rows here.']
     """
-    return list(dict.fromkeys(_sentences(ast.parse(path.read_text(encoding="utf-8")))))
+    least = LEAST_WORDS_OF_HEADLINES if path.name in HEADLINES else LEAST_WORDS
+    return list(dict.fromkeys(_sentences(ast.parse(path.read_text(encoding="utf-8")), least)))
 
 
-def _sentences(node: ast.AST) -> Iterator[str]:
+def _sentences(node: ast.AST, least: int) -> Iterator[str]:
     is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     if is_docstring or isinstance(node, ast.Raise):
         return
@@ -42,13 +45,13 @@ def _sentences(node: ast.AST) -> Iterator[str]:
     text = _template(node)
     if text is None:
         for child in ast.iter_child_nodes(node):
-            yield from _sentences(child)
+            yield from _sentences(child, least)
         return
     n_words = len(_WORD.findall(text))
-    if n_words >= LEAST_WORDS or (n_words >= LEAST_WORDS_CLOSED and text.rstrip().endswith((".", "?", ":"))):
+    if n_words >= least or (n_words >= LEAST_WORDS_CLOSED and text.rstrip().endswith((".", "?", ":"))):
         yield text
     for value in _values(node):
-        yield from _sentences(value)
+        yield from _sentences(value, least)
 
 
 def _template(node: ast.AST) -> str | None:
