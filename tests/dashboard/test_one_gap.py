@@ -1,4 +1,4 @@
-"""One distance from the truth for a run: on the headline, the line above the stage, the strip, the answers, the report."""
+"""One distance from the truth for a run: headline, the line above the stage, strip, answers and report say it."""
 
 import re
 

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from flowlab.datasets.checkup import checkup
-from flowlab.datasets.from_table import make_table_dataset
-from flowlab.encoding.roles import choose_roles
+from flowlab.datasets.from_table import choose_roles, make_table_dataset
 
 
 def table(n=3000, seed=0, **columns):
