@@ -60,6 +60,9 @@ def distance_to_the_truth(model: DensityModel, dataset: Dataset) -> Finding | No
         return None
     found, d = gap(model, dataset), len(dataset.judged)
     noise = 2 * found.error
+    if found.nats < -0.01 - 2 * noise:
+        sentence = f"Scores claim {fixed(-found.nats)} nats more than the truth, which no density can: they are none."
+        return Finding("Distance to the truth", found.nats, "nats", "red", sentence)
     level = level_of(found.nats, AMBER * d + noise, RED * d + noise) if np.isfinite(found.nats) else "red"
     where = f"{above_the_truth(found.nats, model.score_is_bound)} (± {fixed(found.error)})"
     words = {

@@ -9,6 +9,7 @@ enough to have shown a bad one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -49,12 +50,11 @@ def audit(model: DensityModel, dataset: Dataset, random_state: int = 0) -> list[
     rng = np.random.default_rng(random_state)
     train = _some(_normal_rows(dataset, Part.TRAIN), rng)
     held_out = _some(_normal_rows(dataset, Part.UNSEEN), rng)
-    names = [dataset.columns[j] for j in dataset.judged]
     is_given = dataset.context is not None and model.can_condition and isinstance(model, FlowModel)
     if is_given:
-        findings = _given_the_commonest_level(model, dataset, train, held_out, names, rng)
+        findings = _given_the_commonest_level(model, dataset, train, held_out, rng)
     else:
-        findings = _of_the_map(model, train, held_out, names, rng)
+        findings = _of_the_map(model, train, held_out, dataset.columns, rng)
     truth = distance_to_the_truth(model, dataset)
     findings += [] if truth is None else [truth]
     if len(held_out) < MIN_ROWS:
@@ -69,7 +69,7 @@ def audit(model: DensityModel, dataset: Dataset, random_state: int = 0) -> list[
 
 
 def _of_the_map(
-    model: DensityModel, train: np.ndarray, held_out: np.ndarray, names: list[str], rng: np.random.Generator
+    model: DensityModel, train: np.ndarray, held_out: np.ndarray, names: Sequence[str], rng: np.random.Generator
 ) -> list[Finding]:
     """What concerns a density over all columns of the rows (n, d); its arithmetic may be checked on training rows."""
     findings = []
@@ -97,9 +97,9 @@ def _given_the_commonest_level(
     dataset: Dataset,
     train: np.ndarray,
     held_out: np.ndarray,
-    names: list[str],
     rng: np.random.Generator,
 ) -> list[Finding]:
+    names = [dataset.columns[j] for j in dataset.judged]
     levels, counts = np.unique(train[:, dataset.context], return_counts=True)
     level = levels[counts.argmax()]
     kept = [rows[rows[:, dataset.context] == level][:, dataset.judged] for rows in (train, held_out)]

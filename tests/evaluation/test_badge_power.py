@@ -139,6 +139,20 @@ def test_the_known_gap_is_a_finding(excess, level):
     assert 0.1 < finding.value < 0.5 if level == "amber" else True
 
 
+def test_scores_above_the_truth_are_no_densities():
+    """The mean log-density of a model is highest for the truth itself: what claims more does not sum to one."""
+    from benchmarks.trust import Exact
+    from flowlab.toys.shapes import CorrelatedGaussian
+
+    density = CorrelatedGaussian()
+    data = Dataset(density.sample(300, 0), ("x", "y"), density=density)
+    model = Exact(density)
+    assert distance_to_the_truth(model, data).level == "green"
+    model.score_samples = lambda X: density.log_density(X) + 0.1
+    finding = distance_to_the_truth(model, data)
+    assert finding.level == "red" and "0.100 nats more than the truth" in finding.sentence
+
+
 QUICK = [
     "the truth of moons, 170",
     "the truth of rings, 1,000",
