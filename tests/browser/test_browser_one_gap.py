@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import settled
 
-QUERY = "data=moons&data.n_samples=500&model=spline&model.n_steps=300&model.n_layers=4&model.regularize=none"
+QUERY = "data=moons&data.n_samples=500&model=affine&model.n_steps=200&model.n_layers=4&model.regularize=none"
 DISTANCE = re.compile(r"(\d+\.\d{3}) nats (?:above|below) the truth")
 
 

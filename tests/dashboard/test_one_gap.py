@@ -23,12 +23,12 @@ def run_of(model, **params):
 
 @pytest.fixture(scope="module")
 def short(own_server):
-    return run_of("spline", n_steps=300, n_layers=4, regularize="none")
+    return run_of("affine", n_steps=200, n_layers=4, learning_rate=0.02, regularize="none")
 
 
 @pytest.fixture(scope="module")
 def bound(own_server):
-    return run_of("vae", n_steps=200)
+    return run_of("vae", n_steps=100)
 
 
 def test_headline_line_answers_and_report_say_one_distance(short):
