@@ -63,8 +63,8 @@ class Jacobians:
         """Jacobians at a random part of X (n, d), at most 200 rows, fewer of many columns, by central differences."""
         d, spread = X.shape[1], spread_of(X)
         rows = X[rng.permutation(len(X))[: min(200, max(8, 6_000 // (8 * d)))]]
-        matrices = [_slopes(model, rows, spread, step) for step in (1e-4, 5e-3)]
-        return cls(rows, model.transform(rows), *matrices, spread)
+        fine, coarse = (_slopes(model, rows, spread, step) for step in (1e-4, 5e-3))
+        return cls(rows, model.transform(rows), fine, coarse, spread)
 
 
 def log_determinant(model: FlowModel, jacobians: Jacobians) -> Finding:

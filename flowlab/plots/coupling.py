@@ -63,7 +63,16 @@ def jacobian_panels(jacobian: Jacobian, names: Sequence[str], dark: bool = False
     return fig
 
 
-def _heatmap(matrix, rows, columns, names, reach, number, dark, with_bar) -> go.Heatmap:
+def _heatmap(
+    matrix: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    names: Sequence[str],
+    reach: float,
+    number: str,
+    dark: bool,
+    with_bar: bool,
+) -> go.Heatmap:
     c, n = theme.colors(dark), len(matrix)
     few = n <= MOST_NUMBERS
     hover = {}

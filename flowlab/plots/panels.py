@@ -107,8 +107,8 @@ def colorbar(title: str, x: float = 1.0, length: float = 0.0) -> dict:
         "exponentformat": "power",
     }
     if length:
-        title = {"text": title, "side": "bottom", "font": {"size": 12}}
-        bar |= {"title": title, "orientation": "h", "len": length, "xanchor": "center", "y": -0.17, "yanchor": "top"}
+        below = {"text": title, "side": "bottom", "font": {"size": 12}}
+        bar |= {"title": below, "orientation": "h", "len": length, "xanchor": "center", "y": -0.17, "yanchor": "top"}
     return bar
 
 

@@ -6,7 +6,7 @@ import codecs
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from flowlab.tables.cells import spellings
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
@@ -31,7 +31,9 @@ class Block:
     cautions: tuple[str, ...] = ()
 
 
-def cut_blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading) -> Iterator[Block]:
+def cut_blocks(
+    detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading: Any
+) -> Iterator[Block]:
     """Cut a text table at the ends of rows; how it is written is found out once, from the first block.
 
     `wanted` are columns that the header names; `reading` are delimiter, decimal, header, encoding and missing_codes

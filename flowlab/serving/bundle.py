@@ -377,7 +377,7 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     """JSON has no infinity: such numbers become text, which float() reads."""
 
-    def of(value):
+    def of(value: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
         if isinstance(value, (tuple, list)):

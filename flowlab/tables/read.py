@@ -179,7 +179,8 @@ def column_readings(pairs: Iterable[str]) -> dict[str, dict[str, str]]:
     >>> column_readings(["zip=text", "when=%d/%m/%Y"])
     {'types': {'zip': 'text'}, 'formats': {'when': '%d/%m/%Y'}}
     """
-    types, formats = {}, {}
+    types: dict[str, str] = {}
+    formats: dict[str, str] = {}
     for pair in pairs:
         name, _, what = pair.rpartition("=")
         if not name or not (what in KINDS or what in ("epoch", "ISO8601") or "%" in what):

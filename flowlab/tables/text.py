@@ -122,7 +122,7 @@ def row_ends(data: bytes, quotechar: str, delimiter: str) -> tuple[int, bool]:
 def _cells(data: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArray], list[str]]:
     """The cells of each column, (n_rows,) each, and cautions about rows that are too short."""
     width = len(dialect.names)
-    body = memoryview(data)[dialect.body :]
+    body: memoryview | bytes = memoryview(data)[dialect.body :]
     if dialect.delimiter == " ":
         body = re.sub(rb"(?m)^ | (?=\r?$)", b"", re.sub(rb"[ \t]+", b" ", bytes(body)))
     torn: list[int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowlab import catalog, formatting
 from flowlab.dashboard.data import roles, sources
@@ -150,7 +151,7 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         st.caption(f"Shown:{count}, every labelled anomaly that fits among them.")
 
 
-def _column_box(where, label: str, names: list[str], axis: str, default: int) -> str:
+def _column_box(where: DeltaGenerator, label: str, names: list[str], axis: str, default: int) -> str:
     return links.linked(PAGE, where.selectbox, label, axis, names[default], options=names, noun="column")
 
 

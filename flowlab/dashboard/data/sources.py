@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flowlab import catalog, formatting
 from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
@@ -143,7 +144,7 @@ def _upload() -> None:
     _report()
 
 
-def _read(file, options: dict, columns: list[str]) -> None:
+def _read(file: UploadedFile, options: dict, columns: list[str]) -> None:
     """Read and store an uploaded file; afterwards nothing of its bytes is kept."""
     data = file.getvalue()
     try:

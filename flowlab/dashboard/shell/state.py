@@ -123,7 +123,7 @@ def widget_value(key: str) -> Any:
     return st.session_state.get(key)
 
 
-def on_widget(key: str, apply: Callable[[Any], None]) -> Callable[[], None]:
+def on_widget(key: str, apply: Callable[[Any], object]) -> Callable[[], None]:
     """A callback that hands a widget's new value to `apply`."""
 
     def changed() -> None:

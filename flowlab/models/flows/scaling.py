@@ -11,6 +11,7 @@ size, or 0.001 where it is zero. A row with another value there scores low, by a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -149,7 +150,7 @@ class Scaling:
         return {name: np.asarray(value).copy() for name, value in vars(self).items()}
 
     @classmethod
-    def from_arrays(cls, arrays) -> Scaling:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Scaling:
         """The scaling whose `to_arrays` these are among; other arrays are ignored."""
         light = {
             "tail_index": np.full(len(np.asarray(arrays["center"])), np.inf)
@@ -233,7 +234,7 @@ class ContextScaling(Scaling):
         return Z
 
 
-def scaling_from(arrays) -> Scaling:
+def scaling_from(arrays: Mapping[str, np.ndarray]) -> Scaling:
     """The scaling whose `to_arrays` these are among; other arrays are ignored."""
     return (ContextScaling if "log_share" in arrays else Scaling).from_arrays(arrays)
 
