@@ -33,7 +33,11 @@ CASES = {
         table(label=RARE), {"label": "label", "train_on": "all"}, "of the training rows are labelled anomalies"
     ),
     "few anomalies": (table(label=RARE), {"label": "label"}, "labelled anomalies are among the"),
-    "most": (table(label=np.sign(np.arange(3000) % 3)), {"label": "label"}, "of the rows are labelled anomalies"),
+    "most": (
+        table(label=np.where(np.arange(3000) % 3 > 0, "anomaly", "normal")),
+        {"label": "label"},
+        "of the rows are labelled anomalies",
+    ),
     "features": (pd.DataFrame(RNG.normal(size=(100, 30))).add_prefix("c"), {}, "training rows for 30 features are few"),
     "rows": (table(150), {}, "training rows are few; results will differ"),
     "heavy": (table(far=RNG.standard_t(2, 3000)), {}, "'far' has heavy tails"),
