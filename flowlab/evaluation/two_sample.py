@@ -7,6 +7,7 @@ distribution. With enough rows any model fails any test: read the effect first, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,9 @@ from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from flowlab.ranking import auroc, largest_gaps, sample_steps, sorted_columns
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def classifier_test(
     return TwoSampleTest("Classifier", auroc(chance, tested), "AUROC of telling them apart", p)
 
 
-def classifier_auroc(A: ArrayLike, B: ArrayLike, random_state: int = 0, folds: int = 3) -> float:
+def classifier_auroc(A: np.ndarray, B: np.ndarray, random_state: int = 0, folds: int = 3) -> float:
     """AUROC with which boosted trees tell rows of `A` (n, d) from rows of `B` (m, d), each row judged by other rows.
 
     The tables count alike however many rows they have: draws of a model cost nothing, and with many of them few
@@ -122,7 +126,7 @@ def classifier_auroc(A: ArrayLike, B: ArrayLike, random_state: int = 0, folds: i
     return float(np.mean(found))
 
 
-def _trees(random_state: int):
+def _trees(random_state: int) -> HistGradientBoostingClassifier:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
