@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from flowlab.columns import spread_of
 from flowlab.evaluation.finding import Finding, level_of
 from flowlab.models.base import DensityModel, FlowModel
 
@@ -198,9 +199,3 @@ def _mass_by_importance(model: DensityModel, rng: np.random.Generator) -> tuple[
     ratio = np.exp(np.minimum(log_q - model.score_samples(drawn), 50))
     inverse_mass = ratio.mean()
     return 1 / inverse_mass, float(ratio.std() / len(ratio) ** 0.5 / inverse_mass)
-
-
-def spread_of(X: np.ndarray) -> np.ndarray:
-    """Standard deviation of each column, (d,); 1 for constant ones."""
-    spread = X.std(0)
-    return np.where(spread > 0, spread, 1.0)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
+from flowlab.columns import spread_of
 from flowlab.ranking import auroc, largest_gaps, sample_steps, sorted_columns
 
 if TYPE_CHECKING:
@@ -173,6 +174,5 @@ def _standardised(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A random `max_rows` of each, in pooled standard deviations."""
     A, B = (M[rng.permutation(len(M))[:max_rows]] for M in _checked(A, B))
-    spread = np.vstack([A, B]).std(0)
-    spread[spread == 0] = 1
+    spread = spread_of(np.vstack([A, B]))
     return A / spread, B / spread

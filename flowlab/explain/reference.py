@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from flowlab.columns import exceeds_rounding, spread_of
 from flowlab.encoding.sources import Source, feature_sources
 from flowlab.ranking import spearman_matrix
 
@@ -125,8 +126,7 @@ def robust_scale(X: np.ndarray) -> np.ndarray:
     """Spread of each column: interquartile range over 1.349, else standard deviation, else 1; (n_features,)."""
     low, high = np.quantile(X, [0.25, 0.75], axis=0)
     scale = (high - low) / 1.349
-    scale = np.where(scale > 1e-12 * (np.abs(X).max(axis=0) + 1e-300), scale, X.std(axis=0))
-    return np.where(scale > 0, scale, 1.0)
+    return np.where(exceeds_rounding(scale, X), scale, spread_of(X))
 
 
 def _correlation(X: np.ndarray) -> np.ndarray:

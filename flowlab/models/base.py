@@ -30,7 +30,8 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     passed in. A row's score depends on that row alone, never on the batch it came in. What a model can do is said by
     its class: `can_condition`, that it has a parameter `context_column`, a column that conditions the others and is not
     judged itself; `is_ensemble`, that it trains several models in turn; `can_time_steps`, that `steps_within` tells how
-    many training steps fit into a time; `score_is_bound`, that scores estimate a lower bound of the log-density;
+    many training steps fit into a time; `asks_if_normal`, that it has a parameter `trained_on`, whether its training
+    rows are known to be normal; `score_is_bound`, that scores estimate a lower bound of the log-density;
     `scores_by_reconstruction`, that its anomaly score is the sum of its `feature_errors`. `valid` says what parameters
     may be, together with that of the base classes.
     """
@@ -44,6 +45,7 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     can_condition = False
     can_time_steps = False
     is_ensemble = False
+    asks_if_normal = False
     scores_by_reconstruction = False
     score_is_bound = False
     n_steps = 1

@@ -80,6 +80,7 @@ class Detector(DensityModel):
     }
     is_density = False
     is_ensemble = True
+    asks_if_normal = True
     can_sample = False
     can_condition = True
     loss_label = "negative log-likelihood of the flow in training (nats)"

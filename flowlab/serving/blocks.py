@@ -12,6 +12,7 @@ from flowlab.tables.cells import spellings
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
 from flowlab.tables.filetype import codec_of, encoding_doubt, to_utf8
 from flowlab.tables.limits import TableError
+from flowlab.tables.notes import Note
 from flowlab.tables.text import row_ends, sound_names
 
 BLOCK_BYTES = 4 * 2**20
@@ -28,7 +29,7 @@ class Block:
     first_row: int
     dialect: Dialect
     missing: frozenset[str] = frozenset()
-    cautions: tuple[str, ...] = ()
+    cautions: tuple[Note, ...] = ()
 
 
 def cut_blocks(
@@ -58,7 +59,7 @@ def cut_blocks(
                 f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
             )
         if rows.strip():
-            cautions = (text.doubt,) if text.doubt and not first_row else ()
+            cautions = (Note(text.doubt),) if text.doubt and not first_row else ()
             yield Block(detector, rows, first_row, dialect, missing, cautions)
             first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
         if not following:

@@ -203,7 +203,7 @@ def typed(
     for column in (*types, *formats):
         if column not in text.names:
             raise TableError(f"There is no column {column!r}; the table has {', '.join(text.names[:8])}.")
-    changes, cautions = list(text.changes), list(text.cautions)
+    changes, cautions = list(map(str, text.changes)), list(map(str, text.cautions))
 
     def judge(name: str, cells: pa.ChunkedArray, missing: frozenset[str]) -> Finding:
         kind = types.get(name, "time" if name in formats else "")

@@ -49,9 +49,9 @@ def test_the_strip_is_given_the_same_number(short):
     from flowlab.dashboard.train import page
 
     _, run = short
-    header, _ = pack_frame({}, run.events, page.final_nats(run))
+    header, _ = pack_frame(None, run.events, page.final_nats(run))
     assert header["gap"] == float(run.views["gap"])
-    assert pack_frame({}, run.events[:2])[0]["gap"] is None, "while it trains, the loss says it"
+    assert pack_frame(None, run.events[:2])[0]["gap"] is None, "while it trains, the loss says it"
 
 
 def test_the_last_loss_is_not_the_kept_model(short):

@@ -13,7 +13,7 @@ from flowlab import catalog, formatting
 from flowlab.dashboard.compare import comparison, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, pair
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
@@ -27,7 +27,7 @@ def page() -> None:
     """All of the page below the frame."""
     comparable = comparison.comparable_runs()
     runs = comparison.chosen_runs(comparable)
-    st.markdown(f"#### [{_headline(len(runs))}]({state.link_to(PAGE)})")
+    headline.draw(PAGE, _headline(len(runs)))
     _choice(runs, comparable)
     sweeping = bool(runs) and state.view(PAGE, "section", "") == "Sweeps"
     if not sweeping:
@@ -54,7 +54,7 @@ def _headline(n_models: int) -> str:
     dataset = services.dataset()
     rows = formatting.plural(len(held_out(dataset)), "held-out row")
     models = formatting.plural(n_models, "model") if n_models else "no model yet"
-    return formatting.escaped(f"{services.data_words(spec)} · {models} on {rows}")
+    return f"{services.data_words(spec)} · {models} on {rows}"
 
 
 def _choice(runs: list, comparable: list) -> None:

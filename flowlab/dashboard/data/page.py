@@ -84,7 +84,7 @@ def _pictures(dataset: Dataset) -> None:
         del tabs["Two columns"], tabs["Correlation"]
     names = list(tabs)
     first = "Two columns" if dataset.n_features == 2 else "Columns"
-    tab = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0])
+    tab = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0], noun="tab")
     tabs[tab](dataset, frame)
 
 

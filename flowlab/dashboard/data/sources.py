@@ -12,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from flowlab import catalog, formatting
 from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
 from flowlab.dashboard.canvas.paint import paint_view
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import links, pages, services, state
 from flowlab.datasets import drawing
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
@@ -23,7 +23,7 @@ from flowlab.tables.read import ReadReport, column_readings, read_table
 from flowlab.tables.schema import KINDS
 from flowlab.views.density import tile_log_density
 
-PAGE = "table"
+PAGE = pages.settings("data")
 """Prefix of this page's view settings in the link; "data." belongs to the parameters of the data."""
 ACROSS = 8
 TABLES = "Tables that are here"

@@ -30,10 +30,10 @@ class Distance:
 
 def of_run(run: Run | None) -> Distance | None:
     """The distance of a finished run's model, on fresh draws of the exact density; None where it is not known."""
-    arrays = run.views if run is not None and run.is_usable else None
-    if arrays is None or "gap" not in arrays or not keeps_density(run.spec.model):
+    final = services.final(run) if run is not None and run.is_usable else None
+    if run is None or final is None or final.gap is None or not keeps_density(run.spec.model):
         return None
-    nats, error = float(arrays["gap"]), float(arrays["gap_error"])
+    nats, error = float(final.gap), float(math.nan if final.gap_error is None else final.gap_error)
     at_most = catalog.make_model(run.spec.model).score_is_bound
     return Distance(nats, error, at_most) if math.isfinite(nats) else None
 

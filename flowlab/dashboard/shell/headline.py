@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.shell import distance, services, state
+from flowlab.dashboard.shell import distance, services, share, state
 from flowlab.models.detector import Detector
 from flowlab.records import RunState
 from flowlab.store.reading import Run
@@ -16,7 +16,9 @@ from flowlab.store.reading import Run
 
 def draw(page: str, words: str = "") -> None:
     """Data, model, how far from the truth or how good on validation rows, how long it took; or `words` instead."""
-    st.markdown(f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="headline"):
+        st.markdown(f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})")
+        share.draw(page)
 
 
 def sentence() -> str:

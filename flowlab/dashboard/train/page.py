@@ -13,7 +13,9 @@ from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, RunState, TrainEvent
+from flowlab.store.arrays import from_arrays
 from flowlab.store.reading import Run
+from flowlab.views.film import Frame
 from flowlab.views.projection import angle_color
 
 
@@ -82,7 +84,8 @@ def _tick(was_live: bool) -> None:
             st.page_link(pages.path("detect"), label="Set a threshold")
     frames = run.frames if run else []
     shown = corrected(spec, events)
-    live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live", gap=final_nats(run))
+    frame = from_arrays(Frame, frames[-1]) if len(frames) else None
+    live_view(scene(spec), frame, shown, key="live", gap=final_nats(run))
     _loss_notes(spec, run, shown, is_live(status))
     if was_live and not is_live(status):
         st.rerun()

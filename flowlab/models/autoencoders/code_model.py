@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.columns import spread_of
 from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, Interval, OneOf
 from flowlab.models.base import LatentModel, State
 from flowlab.records import TrainEvent
@@ -49,9 +50,7 @@ class CodeModel(LatentModel):
         self._check_parameters()
         X, X_val = self._check_training_rows(X, X_val)
         if checkpoint is None:
-            self.mean_ = X.mean(0)
-            spread = X.std(0)
-            self.scale_ = np.where(spread > 1e-12 * np.maximum(1, np.abs(self.mean_)), spread, 1.0)
+            self.mean_, self.scale_ = X.mean(0), spread_of(X)
         else:
             self.set_state(checkpoint)
         return self._steps(X, X_val, checkpoint, n_steps)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.columns import varies
 from flowlab.models.base import DensityModel, State, one_step_event
 from flowlab.records import TrainEvent
 
@@ -92,9 +93,7 @@ def mean_and_scale(X: np.ndarray, standardize: bool = True) -> tuple[np.ndarray,
     small = X / size
     mean = small.mean(axis=0)
     spread = np.sqrt(np.mean((small - mean) ** 2, axis=0))
-    # a constant column's computed spread is rounding error of its mean (compare sklearn's _is_constant_feature)
-    constant = spread <= 10 * np.finfo(float).eps * np.sqrt(len(X))
-    scale = np.where(constant | (not standardize), 1.0, spread * size)
+    scale = np.where(varies(X) & standardize, spread * size, 1.0)
     return mean * size, np.where(scale == 0, 1.0, scale)
 
 

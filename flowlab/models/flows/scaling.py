@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
+from flowlab.columns import varies
 from flowlab.datasets.tails import NORMAL_QUARTILES, has_heavy_tails
 
 FAR = 8.0
@@ -54,14 +55,14 @@ class Scaling:
         """
         center, scale = X.mean(0), X.std(0)
         size = np.abs(X).max(0)
-        varies = scale > 1e-10 * size
+        varying = varies(X)
         narrow = CONSTANT_SHARE * np.where(size > 0, size, 1.0)
         if not standardize:
-            center, scale = np.where(varies, 0.0, center), np.where(varies, 1.0, scale)
-        scale, index = np.where(varies, scale, narrow), np.full(X.shape[1], np.inf)
-        for j in np.flatnonzero(varies & has_heavy_tails(X)) if learn_tails and standardize else ():
+            center, scale = np.where(varying, 0.0, center), np.where(varying, 1.0, scale)
+        scale, index = np.where(varying, scale, narrow), np.full(X.shape[1], np.inf)
+        for j in np.flatnonzero(varying & has_heavy_tails(X)) if learn_tails and standardize else ():
             center[j], scale[j], index[j] = _fit_student(X[:: -(-len(X) // FITTED_ROWS), j])
-        return cls(center, scale, varies, index)
+        return cls(center, scale, varying, index)
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Scaled rows, same shape as X."""
