@@ -12,6 +12,7 @@ import { Stages } from "./stages.js";
  * @typedef {object} Update
  * @property {number} step
  * @property {number | null} [density_max]
+ * @property {number | null} gap
  * @property {Uint8Array} [density]
  * @property {number[]} [density_shape]
  * @property {Float32Array} [latent]
@@ -50,6 +51,7 @@ function update({ data, parentElement }, scene) {
     side: now.density_shape?.[0],
     densityMax: now.density_max ?? NaN,
     step: now.step,
+    gap: now.gap,
     loss: { step: now.loss_step, train: now.loss_train, val: now.loss_val },
   };
   live.hasPicture = Boolean(now.latent || now.density || now.loss_step.length);

@@ -10,6 +10,7 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
  * @property {[number, number, number, number]} window x0, x1, y0, y1 of data space
  * @property {number} n_steps
  * @property {number | null} entropy floor of the loss, where it is known
+ * @property {boolean} gap_is_bound whether the loss is only an upper bound of what it is held against
  * @property {string} color_kind
  * @property {[string, string]} axes
  * @property {string} loss_unit
@@ -37,6 +38,7 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
  * @property {{ step: ArrayLike<number>, train: ArrayLike<number>, val: ArrayLike<number> }} loss
  * @property {number} [step] of the frame
  * @property {number} [cursor] step at which a film stands
+ * @property {number | null} [gap] nats above the truth of the finished run, which its last loss only estimates
  */
 
 /** @typedef {import("./common.js").Theme} Theme */
@@ -441,9 +443,12 @@ export class Stages {
     const n = step.length;
     let loss = "not trained yet";
     if (n) {
-      const newest = Number.isFinite(val[n - 1]) ? val[n - 1] : train[n - 1];
+      const i = frame.step === undefined ? n - 1 : Math.max(0, lastUpTo(step, frame.step));
+      const newest = Number.isFinite(val[i]) ? val[i] : train[i];
       const reached = `step ${thin(frame.step ?? step[n - 1])} of ${thin(scene.n_steps)}`;
-      const left = scene.entropy === null ? "" : `, ${gapInWords(newest - scene.entropy, scene.unit)}`;
+      const live = scene.entropy === null ? null : newest - scene.entropy;
+      const gap = i === n - 1 ? (frame.gap ?? live) : live;
+      const left = gap === null ? "" : `, ${gapInWords(gap, scene.gap_is_bound)}`;
       loss = `${reached}, validation ${`${thin(newest, 3)} ${scene.unit}`.trim()}${left}`;
     }
     const inside = latent && scene.latent_is_gaussian ? shareInWords(latent, scene.n_features) : "";
@@ -493,9 +498,9 @@ export function nearestIndex(values, x) {
   return best;
 }
 
-/** @param {number} gap between a loss and the entropy @param {string} unit */
-export const gapInWords = (gap, unit) =>
-  gap >= 0 ? `${thin(gap, 3)} ${unit} above the entropy` : `${thin(-gap, 3)} ${unit} below the entropy of the density`;
+/** As `formatting.above_the_truth` says it. @param {number} gap in nats @param {boolean} [atMost] */
+export const gapInWords = (gap, atMost) =>
+  `${atMost ? "at most " : ""}${thin(Math.abs(gap), 3)} nats ${gap < 0 ? "below" : "above"} the truth`;
 
 /**
  * How many of the latent points lie within radius 2, and how many of a Gaussian do.

@@ -27,6 +27,16 @@ def nats(value: float) -> str:
     return "not finite" if not math.isfinite(value) else f"{fixed(value)} nats"
 
 
+def above_the_truth(value: float, at_most: bool = False) -> str:
+    """A distance from the exact density in nats, as every page says it.
+
+    >>> above_the_truth(0.1312), above_the_truth(-0.002), above_the_truth(0.5, at_most=True)
+    ('0.131 nats above the truth', '0.002 nats below the truth', 'at most 0.500 nats above the truth')
+    """
+    side = "below" if value < 0 else "above"
+    return f"{'at most ' * at_most}{nats(abs(value))} {side} the truth"
+
+
 def fixed(value: float, decimals: int = 3) -> str:
     """A number with so many decimals.
 

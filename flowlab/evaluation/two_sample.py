@@ -7,6 +7,7 @@ distribution. With enough rows any model fails any test: read the effect first, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,9 @@ from scipy.stats import rankdata
 
 from flowlab.columns import spread_of
 from flowlab.ranking import auroc, largest_gaps, sample_steps, sorted_columns
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 
 @dataclass(frozen=True)
@@ -90,23 +94,45 @@ def classifier_test(
 
     One half trains, the other is tested; the p-value permutes the labels of the tested half.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     rng = np.random.default_rng(random_state)
     A, B = _standardised(A, B, rng, max_rows)
     pooled, is_a = _pool(A, B)
     in_fit = np.zeros(len(pooled), bool)
     in_fit[: len(A) // 2] = in_fit[len(A) : len(A) + len(B) // 2] = True
-    trees = HistGradientBoostingClassifier(
-        max_iter=50, max_leaf_nodes=15, min_samples_leaf=10, early_stopping=False, random_state=random_state
-    )
-    trees.fit(pooled[in_fit], is_a[in_fit])
+    trees = _trees(random_state).fit(pooled[in_fit], is_a[in_fit])
     chance = trees.predict_proba(pooled[~in_fit])[:, 1]
     tested = is_a[~in_fit]
     ranks = rankdata(chance)
     permuted = [ranks[rng.permutation(tested)].sum() for _ in range(n_permutations)]
     p = _p_value(ranks[tested].sum(), permuted, rng)
     return TwoSampleTest("Classifier", auroc(chance, tested), "AUROC of telling them apart", p)
+
+
+def classifier_auroc(A: np.ndarray, B: np.ndarray, random_state: int = 0, folds: int = 3) -> float:
+    """AUROC with which boosted trees tell rows of `A` (n, d) from rows of `B` (m, d), each row judged by other rows.
+
+    The tables count alike however many rows they have: draws of a model cost nothing, and with many of them few
+    held-out rows are told from them better than by `classifier_test`.
+    """
+    rng = np.random.default_rng(random_state)
+    A, B = _checked(A, B)
+    pooled, is_a = _pool(A, B)
+    fold = np.r_[rng.permutation(len(A)) % folds, rng.permutation(len(B)) % folds]
+    weight = np.where(is_a, len(B) / len(A), 1.0)
+    found = []
+    for i in range(folds):
+        seen = fold != i
+        trees = _trees(random_state).fit(pooled[seen], is_a[seen], sample_weight=weight[seen])
+        found.append(auroc(trees.predict_proba(pooled[~seen])[:, 1], is_a[~seen]))
+    return float(np.mean(found))
+
+
+def _trees(random_state: int) -> HistGradientBoostingClassifier:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        max_iter=50, max_leaf_nodes=15, min_samples_leaf=10, early_stopping=False, random_state=random_state
+    )
 
 
 def _quadratic_test(kernel: np.ndarray, n_a: int, rng: np.random.Generator, n_permutations: int) -> tuple[float, float]:

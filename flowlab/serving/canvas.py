@@ -37,8 +37,9 @@ class TrainingScene:
 
     points: (m, 2) data rows as shown on the left. window: x0, x1, y0, y1 of the left stage. color: (m,) uint8, either
     a place on the circle of hues (`color_kind` "angle": 0..255) or a class ("label": 1 = anomaly); None draws
-    all alike. entropy: the floor of the loss in nats, or None where it is not known. has_density: whether frames
-    carry a density over `window`; has_samples, has_latent: draws of the model, latent points. n_features: of the
+    all alike. entropy: the floor of the loss in nats, or None where it is not known; gap_is_bound:
+    whether the loss is an upper bound, so that it is only said how far above the floor it is at most. has_density:
+    whether frames carry a density over `window`; has_samples, has_latent: draws of the model, latent points. n_features: of the
     data; a density over one feature is drawn as a curve. latent_is_gaussian: whether the model wants the latent points
     to be standard normal, so that circles and shares mean something; None: yes if the loss is in nats.
     """
@@ -47,6 +48,7 @@ class TrainingScene:
     window: tuple[float, float, float, float]
     n_steps: int
     entropy: float | None = None
+    gap_is_bound: bool = False
     color: np.ndarray | None = None
     color_kind: str = "angle"
     axes: tuple[str, str] = ("x", "y")
@@ -68,7 +70,8 @@ def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = 
         points=stage.points,
         window=stage.window,
         n_steps=model.n_steps,
-        entropy=None if density is None else density.entropy(),
+        entropy=density.entropy() if density is not None and model.loss_is_likelihood else None,
+        gap_is_bound=model.score_is_bound,
         color=stage.labels if labelled else angle_color(stage.points),
         color_kind="label" if labelled else "angle",
         axes=stage.axes,
@@ -87,6 +90,7 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
         "window": [float(v) for v in scene.window],
         "n_steps": int(scene.n_steps),
         "entropy": scene.entropy,
+        "gap_is_bound": scene.gap_is_bound,
         "color_kind": scene.color_kind,
         "axes": [str(a)[:60] for a in scene.axes],
         "loss_unit": scene.loss_unit,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.datasets.dataset import DIVISION, Dataset
+from flowlab.evaluation.known_gap import gap
 from flowlab.models.base import DensityModel, LatentModel
 from flowlab.views.context import is_planar, judged, latent, log_density_at
 from flowlab.views.density import grid_points
 from flowlab.views.projection import Stage, rug, stage
-from flowlab.views.samples import gap
 
 FRAME_GRID = 64
 FRAME_SAMPLES = 600

@@ -189,8 +189,8 @@ test("steps: the last one reached, and the one nearest to the pointer", () => {
 });
 
 test("findings in words", () => {
-  assert.equal(gapInWords(0.12345, "nats"), "0.123 nats above the entropy");
-  assert.equal(gapInWords(-0.5, "nats"), "0.500 nats below the entropy of the density");
+  assert.equal(gapInWords(0.12345), "0.123 nats above the truth");
+  assert.equal(gapInWords(-0.5, true), "at most 0.500 nats below the truth");
   const words = shareInWords([0, 0, 3, 0, NaN, 0, 1, 1], 2);
   assert.equal(words, "66.7 % within radius 2; a Gaussian has 86.5 %");
   assert.equal(shareInWords([0, 5, 3, 0], 1), "50.0 % within 2 of zero; a Gaussian has 95.5 %");

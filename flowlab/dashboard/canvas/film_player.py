@@ -25,14 +25,16 @@ def film_view(
     key: str,
     start: int | None = None,
     growing: bool = False,
+    gap: float | None = None,
 ) -> int:
     """Show the film; the step that the reader has stopped at (the last one at first).
 
     frames: arrays of the `views.film.Frame`s as a run keeps them, one for each entry of `steps` (rising); at most
-    `MAX_FRAMES` of them are shown, evenly chosen. start: the step to open at. growing: the run still trains. Call it
-    again with the same `key` when there are more frames: only the new ones are read and sent, and a film that stands
-    at its end follows. The page reruns when the slider is released or the film pauses, never while it plays. Each
-    drawing in the browser dispatches `flowlab:draw` with position, step, length and playing in its detail.
+    `MAX_FRAMES` of them are shown, evenly chosen. start: the step to open at. growing: the run still trains. gap: as of
+    `live_view`. Call it again with the same `key` when there are more frames: only the new ones are read and sent, and
+    a film that stands at its end follows. The page reruns when the slider is released or the film pauses, never while
+    it plays. Each drawing in the browser dispatches `flowlab:draw` with position, step, length and playing in its
+    detail.
     """
     if len(frames) != len(steps) or not len(steps):
         raise ValueError(f"frames and steps must be equally many and at least one, got {len(frames)} and {len(steps)}")
@@ -44,7 +46,7 @@ def film_view(
     new["listed"] = np.array(list(index_of_step), np.uint32)
     result = _mount(
         (header, arrays | base),
-        ({"start": default, "growing": growing}, new | loss_arrays(events)),
+        ({"start": default, "growing": growing, "gap": gap}, new | loss_arrays(events)),
         key,
         default={"step": default},
         on_step_change=lambda: None,

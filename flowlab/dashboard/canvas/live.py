@@ -14,22 +14,25 @@ from flowlab.views.film import Frame
 _mount = canvas_component("live")
 
 
-def live_view(scene: TrainingScene, frame: Frame | None, events: Sequence[TrainEvent], key: str) -> None:
+def live_view(
+    scene: TrainingScene, frame: Frame | None, events: Sequence[TrainEvent], key: str, gap: float | None = None
+) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
-    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far. Each
-    drawing in the browser dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
+    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far; `gap` are the
+    nats above the truth of the finished run, which its last validation loss only estimates. Each drawing in the browser
+    dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
     to show) and ms (the time it took) in its detail.
     """
-    _mount(pack_scene(scene), pack_frame(frame, events), key)
+    _mount(pack_scene(scene), pack_frame(frame, events, gap), key)
 
 
-def pack_frame(frame: Frame | None, events: Sequence[TrainEvent]) -> tuple[dict, dict]:
+def pack_frame(frame: Frame | None, events: Sequence[TrainEvent], gap: float | None = None) -> tuple[dict, dict]:
     """Header and arrays of what changes: the newest frame, and the whole loss curve, thinned out.
 
     The curve is sent whole because Streamlit may drop a tick that a newer one overtakes.
     """
-    header: dict[str, object] = {"step": events[-1].step if events else 0}
+    header: dict[str, object] = {"step": events[-1].step if events else 0, "gap": gap}
     if frame is None:
         return header, loss_arrays(events)
     if frame.density_max is not None:

@@ -131,7 +131,7 @@ def scored(run: Run, name: str) -> Scored:
         name,
         services.dataset(run.spec),
         scores(run),
-        catalog.make_model(run.spec.model).is_density,
+        catalog.make_model(run.spec.model),
         data=_digest(run.spec.data.to_json(), run.spec.seed, run.spec),
         fit_seconds=run.events[-1].seconds if run.events else float("nan"),
         score_seconds=cost.score_seconds,

@@ -183,6 +183,10 @@ def _top(compared: Compared) -> None:
     with right:
         st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
     st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
+    other = {s.name: s.likelihood_of for s in compared.board if s.likelihood_of}
+    if other:
+        what = ", ".join(f"{name}: {words}" for name, words in other.items())
+        st.caption(formatting.escaped(f"Log-likelihoods of different things are not ranked together. {what}."))
     if any(math.isfinite(m.spread) for s in compared.board for m in (s.auroc, s.log_likelihood)):
         over = "over seeds" if any(s.over_seeds for s in compared.board) else "over bootstrap samples of the rows"
         st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")

@@ -37,6 +37,7 @@ def _film(scene: Scene) -> None:
         f"explore.film.{run.run_id}.{run.created}",
         None if start < 0 else start,
         growing=not run.is_usable,
+        gap=page.final_nats(run),
     )
     opened = frames.steps[-1] if start < 0 else min(frames.steps, key=lambda step: abs(step - start))
     if chosen != opened:

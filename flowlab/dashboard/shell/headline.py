@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.shell import services, share, state
+from flowlab.dashboard.shell import distance, services, share, state
 from flowlab.models.detector import Detector
 from flowlab.records import RunState
 from flowlab.store.reading import Run
@@ -45,12 +45,12 @@ def _result(run: Run) -> list[str]:
     if not events:
         return [run.status]
     parts = []
-    final = services.final(run) if run.status is RunState.DONE else None
+    gap = distance.of_run(run)
     model = catalog.make_model(run.spec.model)
     # the loss of a detector is that of one of its flows, which says nothing of how it detects
     means_something = keeps_density(run.spec.model) and model.loss_label != Detector.loss_label
-    if final is not None and final.gap is not None and means_something and math.isfinite(final.gap):
-        parts.append(f"{formatting.nats(final.gap)} above the truth")
+    if gap is not None:
+        parts.append(gap.words())
     elif math.isfinite(events[-1].val_loss) and means_something:
         unit = model.loss_label
         parts.append(f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}")

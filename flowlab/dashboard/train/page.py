@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import streamlit as st
@@ -10,7 +9,7 @@ import streamlit as st
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.dashboard.canvas.live import live_view
-from flowlab.dashboard.shell import pages, services, state
+from flowlab.dashboard.shell import distance, pages, services, state
 from flowlab.dashboard.shell.run_status import carry_out, is_live
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
@@ -33,14 +32,17 @@ def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], first_
         return
     model = catalog.make_model(spec.model)
     dataset = services.dataset(spec)
+    is_likelihood = model.loss_is_likelihood and not model.score_is_bound and keeps_density(spec.model)
     density = dataset.truth_for(model)
+    gap = distance.of_run(run)
     found = [Answer("fault", f"Broken on purpose: {fault.words}.", fault.what) for fault in faults_of(spec.model)]
     found += answers(
         events,
         len(views.judged(model, dataset)),
-        unit="nats" if model.is_density and keeps_density(spec.model) else "",
-        entropy=None if density is None else density.entropy(),
-        loss_error=None if density is None else _loss_error(spec.data.to_json(), spec.seed, spec),
+        unit="nats" if is_likelihood else "",
+        n_scaling=dataset.n_scaling,
+        entropy=density.entropy() if density is not None and is_likelihood else None,
+        gap=None if gap is None or not is_likelihood else (gap.nats, gap.error),
         notes=_notes(run),
         is_over=run.is_usable,
         is_one_training=not model.is_ensemble,
@@ -58,11 +60,6 @@ def _notes(run: Run) -> list[str]:
     """What a finished model says of its own limits."""
     state = run.state or {}
     return [str(note) for note in state.get("notes", ())]
-
-
-@st.cache_data(show_spinner=False, max_entries=50)
-def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
-    return loss_curve.exact_loss_error(services.dataset(_spec))
 
 
 TICK_SECONDS = 0.2
@@ -94,7 +91,8 @@ def _tick(was_live: bool) -> None:
                 st.download_button("Save as HTML", page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
     frames = run.frames if run else []
     shown = corrected(spec, events)
-    live_view(scene(spec), from_arrays(Frame, frames[-1]) if len(frames) else None, shown, key="live")
+    frame = from_arrays(Frame, frames[-1]) if len(frames) else None
+    live_view(scene(spec), frame, shown, key="live", gap=final_nats(run))
     _loss_notes(spec, run, shown, is_live(status))
     if was_live and not is_live(status):
         st.rerun()
@@ -141,7 +139,7 @@ def _buttons(status: RunStatus | None) -> None:
 
 
 def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent]) -> str:
-    """One line of words: step, what is left to the truth, speed, place in the queue, trouble."""
+    """One line of words: step, how far from the truth, speed, place in the queue, trouble."""
     if status is None:
         return "Press **Train**: the density forms on the left, the latent points on the right."
     parts = []
@@ -154,9 +152,9 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
     if events:
         last = events[-1]
         parts.append(f"step {formatting.count(last.step)} of {formatting.count(last.n_steps)}")
-        left = _left(spec, last)
-        if left is not None:
-            parts.append(f"**{formatting.nats(left)} left**")
+        gap = distance.of_run(services.run()) or distance.of_event(spec, last)
+        if gap is not None:
+            parts.append(f"**{gap.words()}**")
         if status.state is RunState.RUNNING and last.rows_per_second > 0:
             rate = last.rows_per_second
             parts.append(
@@ -171,27 +169,16 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
     return line
 
 
-def _left(spec: RunSpec, event: TrainEvent) -> float | None:
-    """Nats between the validation loss and the exact density's on the same rows; None where it is not known."""
-    exact = _exact_validation_loss(spec)
-    if not keeps_density(spec.model):
-        return None
-    return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
+def final_nats(run: Run | None) -> float | None:
+    """Nats above the truth of a finished run; None while it trains, or where that is not known."""
+    gap = distance.of_run(run)
+    return None if gap is None else gap.nats
 
 
 def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
     """Events of a run as they are drawn: `loss_curve.corrected`, where the exact density is known."""
-    exact = _exact_validation_loss(spec)
+    exact = distance.exact_validation_loss(spec)
     return events if exact is None else loss_curve.corrected(events, exact, services.dataset(spec).density.entropy())
-
-
-def _exact_validation_loss(spec: RunSpec) -> float | None:
-    return _exact_loss(spec.data.to_json(), spec.model.name, spec.seed, spec)
-
-
-@st.cache_data(show_spinner=False, max_entries=50)
-def _exact_loss(data_json: str, model_name: str, seed: int, _spec: RunSpec) -> float | None:
-    return loss_curve.exact_validation_loss(services.dataset(_spec), catalog.MODELS[model_name].make)
 
 
 def scene(spec: RunSpec) -> TrainingScene:

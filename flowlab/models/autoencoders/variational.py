@@ -34,6 +34,7 @@ class VariationalAutoencoder(CodeModel):
     """
 
     loss_label = "reconstruction + beta KL (nats)"
+    score_is_bound = True
     valid = {
         "variance": OneOf("learned", "fixed"),
         "sigma": POSITIVE,
@@ -86,6 +87,11 @@ class VariationalAutoencoder(CodeModel):
         return self.score_by == "log_likelihood"
 
     @property
+    def loss_is_likelihood(self) -> bool:
+        """Whether the loss is an upper bound of the mean negative log-density: with beta 1, not with another weight."""
+        return self.is_density and self.beta == 1
+
+    @property
     def scores_by_reconstruction(self) -> bool:
         """Whether the score is the reconstruction error."""
         return self.score_by == "reconstruction"
@@ -94,8 +100,8 @@ class VariationalAutoencoder(CodeModel):
     def score_label(self) -> str:
         """What `score_samples` returns, by `score_by`, with its unit."""
         return {
-            "log_likelihood": "log-density, lower bound (nats)",
-            "elbo": "evidence lower bound (nats)",
+            "log_likelihood": "log-density, estimate of a lower bound (nats)",
+            "elbo": "evidence lower bound, estimated (nats)",
             "reconstruction": "minus reconstruction error (squared standard deviations)",
             "kl": "minus KL from the prior (nats)",
             "norm": "minus norm of the code's mean",

@@ -53,7 +53,7 @@ class BestSingleColumn(OneStepScorer):
     """
 
     _learned = ("mean_", "scale_", "column_", "direction_", "auroc_")
-    score_label = "score of the best single column, in hindsight (standard deviations)"
+    score_label = "score of the column that tells labelled rows best (standard deviations)"
     needs_labels = True
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:

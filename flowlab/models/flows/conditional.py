@@ -96,7 +96,7 @@ class ConditionalFlow(EngineFlow):
             raise ValueError(
                 f"context_column must be None or the number of a column of the {X.shape[1]}, not {column!r}"
             )
-        return ContextScaling.fit_context(X, int(column) % X.shape[1], self.standardize)
+        return ContextScaling.fit_context(X, int(column) % X.shape[1], self.standardize, self._learns_tails)
 
 
 class FlowGivenLevel(FlowModel):

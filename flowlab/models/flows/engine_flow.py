@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from flowlab.constraints import COUNT, NOT_NEGATIVE, YES_OR_NO, Interval, OneOf
 from flowlab.models.base import FlowModel, State
 from flowlab.models.flows.masks import LayerMasks
-from flowlab.models.flows.scaling import FAR, Scaling, scaling_from
+from flowlab.models.flows.scaling import Scaling, scaling_from
 from flowlab.records import TrainEvent
 
 MAX_VALIDATION_ROWS = 2000
@@ -56,6 +56,8 @@ class EngineFlow(LayerMasks, FlowModel):
     can_time_steps = True
     _average_rate = 0.01
     """How fast the averaged weights, which are the ones kept, follow the trained ones."""
+    _learns_tails = False
+    """Whether heavy-tailed columns are brought near normal ones by a map learned from them, before the first layer."""
 
     @abstractmethod
     def _build(self, n_features: int, exact: bool = False):
@@ -121,7 +123,7 @@ class EngineFlow(LayerMasks, FlowModel):
         return f"the farthest value is in {names[column]}, {Z.max():.3g} standard deviations out"
 
     def _fit_scaling(self, X: np.ndarray) -> Scaling:
-        return Scaling.fit(X, self.standardize)
+        return Scaling.fit(X, self.standardize, self._learns_tails)
 
     def _settings(self, n_rows: int, has_validation: bool):
         from flowlab.nets.training import Settings
@@ -216,9 +218,10 @@ class EngineFlow(LayerMasks, FlowModel):
         Z = scaling.forward(self._check_rows(X))
         gradient = -Z
         gradient[:, scaling.varies] = self._net.input_gradient(self._to_tensor(Z)).numpy().T
-        gradient -= np.sign(Z) * (np.abs(Z) > FAR)
+        slope, by_z = scaling.slope(Z)
+        gradient += by_z
         gradient[:, ~scaling.judged] = 0
-        return gradient * np.exp(-np.maximum(np.abs(Z) - FAR, 0)) / scaling.scale
+        return gradient * slope
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Scaling and weights, as arrays; the weights in float32."""

@@ -27,7 +27,8 @@ class SplineCouplingFlow(ConditionalFlow):
     """Neural spline flow with coupling layers (Durkan et al. 2019, arXiv:1906.04032): the default for densities.
 
     Each layer passes half of the columns through monotonic rational-quadratic splines with `n_bins` bins inside
-    +-`tail_bound` standardised units (outside: the identity); the other half sets the splines through a ReLU network
+    +-`tail_bound` standardised units (outside: the identity; with `standardize`, a heavy-tailed column is brought
+    inside by a map that makes the fitted Student's t normal); the other half sets the splines through a ReLU network
     with `n_hidden` layers of `hidden_features`. `mask` says which half: "alternate", "half", "random", or one digit
     per column such as "0110": 1 is transformed by the first layer, 0 by the second, and so on in turn. "=0110" is the
     same in every layer: its 0 columns are never transformed, so their marginals stay normal. `fault` breaks the flow on
@@ -36,6 +37,7 @@ class SplineCouplingFlow(ConditionalFlow):
     """
 
     valid = {"n_bins": Interval(int, 2, 999), "tail_bound": POSITIVE, "mask": MASK}
+    _learns_tails = True
 
     def __init__(
         self,
