@@ -152,7 +152,7 @@ class ThresholdCurves:
         return np.concatenate([self.normal, self.anomalous]), is_anomaly
 
 
-def threshold_curves(scores, y=None, cost: CostModel | None = None, position=None) -> ThresholdCurves:
+def threshold_curves(scores, y=None, cost: CostModel | None = None, position=None, judged=None) -> ThresholdCurves:
     """Curves of all measures against the threshold, sorted once.
 
     Parameters
@@ -161,6 +161,7 @@ def threshold_curves(scores, y=None, cost: CostModel | None = None, position=Non
     y : (n,) 1 for anomalies, or None
     cost : prices of the errors, by default those of `CostModel()`
     position : (n,) row numbers or times in which the cost model's tolerance is measured
+    judged : numbers of the rows that the curves are over, as for `cost_curve`; None: all rows
 
     >>> curves = threshold_curves([0.1, 0.4, 0.9, 0.8], [0, 0, 1, 0])
     >>> curves.at([0.8]).precision.tolist(), curves.auroc()
@@ -169,7 +170,9 @@ def threshold_curves(scores, y=None, cost: CostModel | None = None, position=Non
     scores, y = check_scores(scores, y)
     if y is None:
         return ThresholdCurves(np.sort(scores), None, None, None)
-    costs = cost_curve(scores, y, cost, position)
+    costs = cost_curve(scores, y, cost, position, judged)
+    if judged is not None:
+        scores, y = scores[judged], y[judged]
     return ThresholdCurves(np.sort(scores), np.sort(scores[~y]), np.sort(scores[y]), costs)
 
 

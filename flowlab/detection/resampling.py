@@ -76,7 +76,10 @@ def bootstrap_interval(
     random_state: int = 0,
     max_rows: int = 20_000,
 ) -> Threshold:
-    """The same threshold with the bootstrap interval of its value.
+    """The same threshold with the interval in which its value lies in a share `level` of bootstrap resamples.
+
+    This tells how far the value hangs on single rows. It is no interval in which the threshold of other rows would lie
+    as often: that one is wider, and for rules that cut among the highest scores no resample shows it.
 
     Parameters
     ----------
@@ -84,7 +87,7 @@ def bootstrap_interval(
     scores, y : (n,) scores and labels (or None) that it was chosen on
     context : as for `rules.choose`
     n_boot : number of resamples
-    level : coverage of the interval
+    level : share of resamples in the interval
     random_state : seed of the resamples
     max_rows : rows in one resample, at most
 
@@ -106,8 +109,8 @@ def bootstrap_interval(
             threshold.rule, scores[rows], None if labels is None else labels[rows], here, **threshold.parameters
         )
         values.append(resampled.value)
-    values = np.sort(values)
-    low, high = (values[min(int(tail * n_boot), n_boot - 1)] for tail in ((1 - level) / 2, (1 + level) / 2))
+    values, out = np.sort(values), int((1 - level) / 2 * n_boot)
+    low, high = (values[i] for i in (out, n_boot - 1 - out))
     return replace(threshold, interval=(float(low), float(high)) if np.isfinite(low) else None)
 
 
@@ -150,6 +153,6 @@ def _resample(n_rows: int, n_drawn: int, block: int, rng: np.random.Generator) -
 
 
 def _of_rows(value, rows: np.ndarray, n_rows: int, key: str):
-    if value is None or key == "batch":
+    if value is None or key in ("batch", "time", "worth"):
         return value
     return np.asarray(value)[rows]

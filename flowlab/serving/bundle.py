@@ -22,6 +22,7 @@ import pandas as pd
 import flowlab
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
+from flowlab.detection.conformal import for_new_files
 from flowlab.detection.drift import N_BINS, Baseline, baseline
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.rules import RULES
@@ -161,7 +162,7 @@ def make_detector(
         seed,
         dict(state),
         dataset.columns,
-        threshold,
+        for_new_files(threshold),
         calibration,
         baseline(dataset.X[rows], scored.scores[scored.rows("validation")]),
         dataset.encoder.to_json() if dataset.encoder else "",
@@ -360,7 +361,7 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
         if values[name] is not None:
             low, high = values[name]
             values[name] = (_number(low), _number(high))
-    return Threshold(
+    threshold = Threshold(
         **values
         | {
             "value": _number(values["value"]),
@@ -372,6 +373,7 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
             "refused": bool(_choice(values["refused"], (False, True))),
         }
     )
+    return for_new_files(threshold)
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:

@@ -86,11 +86,12 @@ def _select(scored: ScoredTable, rows: np.ndarray) -> None:
             "row": st.column_config.NumberColumn(format="%d", help="Row number of the table, the first is 0"),
             "anomaly score": st.column_config.NumberColumn(format="%.4g"),
             "percentile": st.column_config.NumberColumn(
-                format="%.2f", help="Share of validation rows that score lower"
+                format="%.2f", help="Share of the other validation rows that score lower"
             ),
             "p-value": st.column_config.NumberColumn(
                 format="%.4f",
-                help="Share of normal validation rows that score as high, itself counted: smallest 1/(n+1)",
+                help="Share of normal validation rows that score as high, itself counted: smallest 1/(n+1). "
+                "Empty for rows that the model was fitted to: they score lower than new ones.",
             ),
         },
     )
@@ -112,8 +113,8 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     shown = [(reason.name, reason.told, reason.usual) for reason in explanation.reasons[:6]]
     st.dataframe(pd.DataFrame(shown, columns=["column", "value", "usual"]), hide_index=True)
     st.caption(
-        "Usual: the central 80 % of numbers and dates, or the commonest categories, among 24 training rows that "
-        "resemble this one in all other columns."
+        "Usual: the range in which about 80 % of rows like this one lie, or their commonest categories, by the 24 "
+        "training rows that resemble it most in all other columns."
     )
     _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):

@@ -43,7 +43,7 @@ def page() -> None:
     with right:
         _measures(scored, key, choice)
     threshold.sentence(choice)
-    if notes := scored.level_notes():
+    if notes := scored.notes():
         st.caption(formatting.escaped(" ".join(notes)))
     tabs = {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
     if scored.dataset.y is None:
@@ -192,8 +192,8 @@ def _stability(scored: ScoredTable, choice: ThresholdChoice) -> None:
     scores = scored.scores[scored.rows("test")]
     shares = [formatting.percent(float(np.mean(scores >= end))) for end in choice.threshold.interval[::-1]]
     st.caption(
-        f"Had the validation rows been others of the same kind, between {shares[0]} and {shares[1]} of the test rows "
-        "would be flagged (95 % of bootstrap thresholds)."
+        f"The thresholds of 95 % of resamples of the validation rows flag between {shares[0]} and {shares[1]} of the "
+        "test rows."
     )
 
 
@@ -220,8 +220,8 @@ def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray,
 @st.cache_resource(show_spinner="Asking every rule", max_entries=20)
 def _all_rules(key: str, unit: str, cost: CostModel, _scored: ScoredTable) -> list:
     settings = {"cost": asdict(cost)}
-    thresholds = rules.all_thresholds(*_scored.choice(), _scored.context(unit), settings)
-    return [resampling.bootstrap_interval(t, *_scored.choice(), _scored.context(unit), n_boot=30) for t in thresholds]
+    thresholds = [_scored.choose(name, unit, **settings.get(name, {})) for name in rules.RULES]
+    return [_scored.with_interval(t, unit, n_boot=30) for t in thresholds]
 
 
 def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
@@ -234,7 +234,9 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
         axis, labels, np.array([t.value for t in answered]), [t.interval for t in answered],
         np.array([t.flag(test).mean() for t in answered]), grid[0], grid[-1], choice.threshold.value, state.is_dark(),
     )  # fmt: skip
-    left.caption("Where each rule puts the threshold, its 95 % interval, and the share of test rows it flags")
+    left.caption(
+        "Where each rule puts the threshold, where 95 % of resamples put it, and the share of test rows it flags"
+    )
     left.plotly_chart(
         fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt="Thresholds of all rules on one axis"
     )
