@@ -169,6 +169,7 @@ def threshold_curves(scores, y=None, cost: CostModel | None = None, position=Non
     """
     scores, y = check_scores(scores, y)
     if y is None:
+        scores = scores if judged is None else scores[judged]
         return ThresholdCurves(np.sort(scores), None, None, None)
     costs = cost_curve(scores, y, cost, position, judged)
     if judged is not None:

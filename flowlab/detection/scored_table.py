@@ -70,6 +70,7 @@ UNITS = {"rows": None, "seconds": "s", "minutes": "m", "hours": "h", "days": "D"
 
 PROMISES = ("conformal", "false_discovery", "extreme_value")
 """Rules whose sentence says something of new rows."""
+N_STRETCHES = 30
 NOT_HELD_OUT = "There are no validation rows: the rows that the model was fitted to stand in for them."
 
 
@@ -284,6 +285,29 @@ class ScoredTable:
                 self.scores, self.dataset.y, cost, self._position_of_all(unit), judged=self.rows(part)
             )
         return threshold_curves(self.scores[self.rows(part)], self.labels(part), cost, self.position(part, unit))
+
+    def stretches(self, part: str, cost: CostModel | None = None, unit: str = "rows") -> list[ThresholdCurves]:
+        """Curves of about thirty consecutive stretches of a part, each longer than an event; none without an order.
+
+        Rows have an order where there is a time, or where neighbours resemble each other.
+        """
+        if self.dataset.time is None and not self.is_series:
+            return []
+        rows, y = self.rows(part), self.dataset.y
+        if self.dataset.time is not None:
+            rows = rows[np.argsort(self.dataset.time[rows], kind="stable")]
+        longest = 1
+        if y is not None:
+            edges = np.flatnonzero(np.diff(np.r_[0, y[rows], 0]))
+            longest = max(map(int, np.diff(edges)[::2]), default=1)
+        length = max(len(rows) / N_STRETCHES, 2.0 * longest)
+        n_stretches = max(int(len(rows) / length), 2)
+        position = self._position_of_all(unit)
+        return [
+            threshold_curves(self.scores, y, cost, position, judged=stretch)
+            for stretch in np.array_split(rows, n_stretches)
+            if len(stretch)
+        ]
 
     @property
     def is_held_out(self) -> bool:

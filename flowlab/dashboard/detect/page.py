@@ -14,7 +14,8 @@ from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
-from flowlab.detection import resampling, rules, timeline
+from flowlab.detection import rules, timeline
+from flowlab.detection.bands import confidence_bands
 from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.metrics import Measures, ThresholdCurves, score_bins
 from flowlab.detection.scored_table import ScoredTable
@@ -94,8 +95,9 @@ def _part_curves(key: str, part: str, cost: CostModel, unit: str, _scored: Score
 
 
 @st.cache_data(show_spinner=False, max_entries=40)
-def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCurves, _grid: np.ndarray) -> Measures:
-    return resampling.bootstrap_bands(_curves, _grid)
+def _bands(key: str, cost: CostModel, unit: str, _scored: ScoredTable, _grid: np.ndarray) -> Measures:
+    stretches = _scored.stretches("validation", cost, unit)
+    return confidence_bands(_part_curves(key, "validation", cost, unit, _scored), _grid, stretches=stretches)
 
 
 def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) -> None:
@@ -159,7 +161,7 @@ def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> st
 def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
     curves = _part_curves(key, "validation", choice.cost, choice.unit, scored)
     at = curves.at(grid)
-    bands = _bands(key, "validation", choice.cost, choice.unit, curves, grid)
+    bands = _bands(key, choice.cost, choice.unit, scored, grid)
     dark, value = state.is_dark(), choice.threshold.value
     left, right = st.columns(2)
     if curves.has_labels:
@@ -175,7 +177,7 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
                 axis, grid, shares, share_bands, value, "share of validation rows", dark,
             ),
             key="detect.curves", config=DOWNLOADABLE, theme=None,
-            alt="Shares against the threshold, with 95 % bootstrap bands",
+            alt="Shares against the threshold, with 95 % bands, each at one threshold",
         )  # fmt: skip
     with right:
         if curves.has_labels:
