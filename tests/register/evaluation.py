@@ -126,6 +126,11 @@ BADGE = (
         "{} fits held-out rows far better: this model has not learned their shape.",
     ),
     entry(
+        "the mean score on draws of the truth is above that of the truth by more than four standard errors",
+        POWER + "test_scores_above_the_truth_are_no_densities",
+        "Scores claim {} nats more than the truth, which no density can: they are none.",
+    ),
+    entry(
         "the exact density is known, and the model stands up to 0.05, up to 0.25 or more nats a column above it",
         POWER + "test_the_known_gap_is_a_finding",
         "The density is {}: as near as a good fit comes.",

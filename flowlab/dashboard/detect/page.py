@@ -140,7 +140,8 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
             "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
         )
     st.html(_small_table(("validation", "test"), table))
-    st.caption("Chosen on validation rows, reported on test rows.")
+    by_hand = choice.threshold.rule == threshold.MANUAL
+    st.caption("Set by hand, judged on both." if by_hand else "Chosen on validation rows, reported on test rows.")
 
 
 def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
