@@ -4,9 +4,10 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from flowlab.datasets.dataset import Dataset
-from flowlab.detection import rules
+from flowlab.detection import rules, unsupervised
 from flowlab.detection.conformal import FIXED, for_new_files
 from flowlab.detection.scored_table import ScoredTable
 
@@ -158,13 +159,28 @@ def test_false_discovery_says_what_set_of_rows_it_would_take():
     assert "Every row of the batch lies apart" in apart.caution
 
 
-def test_a_mixture_that_no_row_fits_so_surely_refuses():
-    rng = np.random.default_rng(2)
-    scores = np.r_[rng.normal(0, 3, 2000), rng.normal(9, 0.5, 40)]
-    answers = [rules.choose("mixture", scores, posterior=p) for p in (0.5, 0.9, 0.99)]
-    for answer in answers:
-        assert answer.refused or "by the fit rows above this value" in answer.sentence
-    assert any("no score belongs to the upper group" in a.sentence for a in answers)
+def test_a_mixture_that_no_row_fits_so_surely_refuses(monkeypatch):
+    """A narrow upper group that the lower one outweighs at every score."""
+
+    class Fitted:
+        means_, covariances_ = np.array([[0.0], [2.5]]), np.array([[[1.0]], [[0.04]]])
+        weights_ = np.array([0.999, 0.001])
+
+        def __init__(self, n_groups, **settings):
+            self.n_groups = n_groups
+
+        def fit(self, column):
+            return self
+
+        def bic(self, column):
+            return -100.0 * self.n_groups
+
+    monkeypatch.setattr(unsupervised, "GaussianMixture", Fitted)
+    scores = np.random.default_rng(0).normal(size=200)
+    assert "no score belongs to the upper group" in rules.choose("mixture", scores).sentence
+    upper = 0.001 * stats.norm.pdf(2.5, 2.5, 0.2) / (0.999 * stats.norm.pdf(2.5))
+    sure = upper / (1 + upper)
+    assert not rules.choose("mixture", scores, posterior=0.5 * sure).refused
 
 
 def test_the_reason_for_no_promise_is_said_of_all_rows():
