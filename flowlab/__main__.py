@@ -32,6 +32,7 @@ from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scoring import how_far, score_file
+from flowlab.store.atomic import replacing
 from flowlab.store.runs import RunStore
 from flowlab.tables.dialect import DELIMITERS
 from flowlab.tables.export import to_csv_bytes
@@ -191,20 +192,8 @@ def score(options: argparse.Namespace) -> int:
         share = min(n_bytes / max(size, 1), 1)
         _say(f"{100 * share:.0f} %, {how_far(n_rows, share, time.perf_counter() - began)}")
 
-    partial = Path(f"{options.output}.part")
-    try:
-        with open(options.file, "rb") as source, partial.open("wb") as sink:
-            summary = score_file(
-                detector,
-                source,
-                sink,
-                _lanes(options.lanes, size),
-                progress=progress,
-                reading=reading,
-            )
-        partial.replace(options.output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with open(options.file, "rb") as source, replacing(Path(options.output)) as sink:
+        summary = score_file(detector, source, sink, _lanes(options.lanes, size), progress=progress, reading=reading)
     _say("")
     share, rate = 100 * summary.n_flagged / summary.n_rows, round(summary.rows_per_second)
     print(
@@ -214,7 +203,8 @@ def score(options: argparse.Namespace) -> int:
     for sentence in (*summary.drift, *summary.notes):
         print(sentence)
     if options.violations:
-        Path(options.violations).write_bytes(to_csv_bytes(summary.violation_table))
+        with replacing(Path(options.violations)) as file:
+            file.write(to_csv_bytes(summary.violation_table))
         print(f"{len(summary.violations):,} cells that do not fit written to {options.violations}")
     return 0
 
@@ -353,13 +343,8 @@ def _quality(scored: ScoredTable, part: str, threshold: float) -> str:
 
 
 def _write(path: str, data: bytes) -> None:
-    """Write whole or not at all."""
-    partial = Path(f"{path}.part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(Path(path)) as file:
+        file.write(data)
     print(f"{len(data):,} bytes written to {path}")
 
 

@@ -16,13 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog
 from flowlab.dashboard.shell import frame
-from flowlab.dashboard.shell.pages import PAGES
+from flowlab.dashboard.shell.pages import PAGES, settings
 from flowlab.records import RunSpec, Scalar
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
 FILES = {page.key: f"pages/{page.file}" for page in PAGES}
-PREFIXES = {"data": "table"}
-"""Page -> what its view settings begin with in the link, where that is not the page's name."""
 
 
 def open_page(page: str, run: RunSpec | Mapping[str, str] = {}, /, **view: Scalar) -> AppTest:  # noqa: B006
@@ -36,7 +34,7 @@ def open_page(page: str, run: RunSpec | Mapping[str, str] = {}, /, **view: Scala
 
 def view_link(page: str, view: Mapping[str, Scalar]) -> dict[str, str]:
     """View settings of a page as its link says them."""
-    prefix = PREFIXES.get(page, page)
+    prefix = settings(page)
     return {f"{prefix}.{k}": str(v).lower() if isinstance(v, bool) else str(v) for k, v in view.items()}
 
 
@@ -82,8 +80,7 @@ def said(at: AppTest) -> str:
 
 def in_link(at: AppTest, key: str) -> str | None:
     """What the address bar says of a key, None where it says nothing."""
-    value = at.query_params.get(key)
-    return value[0] if isinstance(value, list) else value
+    return at.session_state.link.query.get(key)
 
 
 def wait_until(found: Callable[[], Any], seconds: float = 300, says: Callable[[], object] = str) -> Any:

@@ -16,7 +16,7 @@ SORTED = 0.9
 """A column whose steps go one way more often than this is sorted, which says nothing of the others."""
 
 
-def local_autocorrelation(values) -> float:
+def local_autocorrelation(values: np.ndarray) -> float:
     """How much more direct neighbours resemble each other than rows five places apart, 0 (not at all) to 1.
 
     Parameters
@@ -43,13 +43,13 @@ def local_autocorrelation(values) -> float:
     return float(max(1 - (near / far) ** 2, 0.0)) if far > 0 else 0.0
 
 
-def columns_in_order(X) -> np.ndarray:
+def columns_in_order(X: np.ndarray) -> np.ndarray:
     """Numbers of the columns of X (n, n_columns) whose neighbouring rows resemble each other."""
     X = np.asarray(X, np.float64)[:MOST_ROWS]
     return np.flatnonzero([local_autocorrelation(column) >= LOCAL for column in X.T])
 
 
-def is_series(X) -> bool:
+def is_series(X: np.ndarray) -> bool:
     """Whether the rows of X (n, n_columns) are a series: at least a third of the columns that are numbers say so.
 
     >>> rng = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def is_series(X) -> bool:
     return n_columns > 0 and 3 * len(columns_in_order(X)) >= n_columns
 
 
-def independent_share(values) -> float:
+def independent_share(values: np.ndarray) -> float:
     """How many independent rows each row of a series is worth, above 0 and at most 1.
 
     Parameters

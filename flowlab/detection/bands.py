@@ -13,7 +13,7 @@ from flowlab.detection.metrics import Measures, ThresholdCurves
 
 def confidence_bands(
     curves: ThresholdCurves,
-    thresholds,
+    thresholds: np.ndarray,
     level: float = 0.95,
     beta: float = 1.0,
     stretches: Sequence[ThresholdCurves] = (),

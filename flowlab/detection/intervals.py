@@ -6,7 +6,9 @@ import numpy as np
 from scipy import stats
 
 
-def exact_interval(count, n, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def exact_interval(
+    count: np.ndarray | float, n: np.ndarray | float, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper ends of the interval of a share (Clopper and Pearson 1934), of the shape of `count` and `n`.
 
     Parameters

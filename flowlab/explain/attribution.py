@@ -52,11 +52,11 @@ class Explanation:
 
 def explain(
     model: DensityModel,
-    x,
+    x: np.ndarray,
     reference: Reference,
     method: str = "auto",
     n_reasons: int | None = None,
-    told_row=None,
+    told_row: np.ndarray | None = None,
     threshold: float | None = None,
 ) -> Explanation:
     """Reasons for the anomaly score of one row.

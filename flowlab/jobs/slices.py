@@ -19,6 +19,7 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models import base
 from flowlab.records import RunSpec, TrainEvent
+from flowlab.store.arrays import to_arrays
 from flowlab.store.recent import Recent
 
 if TYPE_CHECKING:
@@ -193,10 +194,10 @@ def weights(checkpoint: Arrays) -> dict[str, np.ndarray]:
 def _frame(model: DensityModel, dataset: Dataset) -> dict[str, np.ndarray]:
     from flowlab import views
 
-    return views.frame(model, dataset)
+    return to_arrays(views.frame(model, dataset))
 
 
 def _final(model: DensityModel, dataset: Dataset) -> dict[str, np.ndarray]:
     from flowlab import views
 
-    return views.final(model, dataset)
+    return to_arrays(views.final(model, dataset))

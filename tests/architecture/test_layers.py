@@ -29,7 +29,14 @@ HEAVY = {
 """Dependency -> where it may be imported."""
 
 LAYERS = [
-    ("flowlab.records", "flowlab.formatting", "flowlab.hashing", "flowlab.ranking", "flowlab.constraints"),
+    (
+        "flowlab.records",
+        "flowlab.formatting",
+        "flowlab.hashing",
+        "flowlab.ranking",
+        "flowlab.columns",
+        "flowlab.constraints",
+    ),
     ("flowlab.controls",),
     ("flowlab.tables",),
     ("flowlab.encoding",),

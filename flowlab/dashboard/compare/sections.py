@@ -188,7 +188,7 @@ def _samples(compared: Compared) -> None:
     )
 
 
-def _can_sample(spec) -> bool:
+def _can_sample(spec: RunSpec) -> bool:
     return catalog.MODELS[spec.model.name].make.can_sample
 
 

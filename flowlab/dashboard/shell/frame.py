@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.shell import services, sidebar, state
+from flowlab.dashboard.shell import address, links, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
@@ -44,8 +44,11 @@ def run() -> None:
     state.start()
     state.mark_framed()
     page = st.navigation(pages(), position="top")
+    absent = st.container()
     try:
         page.run()
+        with absent:
+            links.say_absent()
     except Exception as error:  # the outermost border: whatever was not foreseen still ends in a sentence
         _log.exception("the page %s failed", page.title)
         st.error(GENERAL_ERROR)
@@ -62,9 +65,10 @@ def begin(name: str) -> None:
     if not state.is_framed():
         st.navigation(pages(), position="hidden")
         st.rerun()
+    state.return_to_link(name)
     with st.sidebar:
         sidebar.draw()
-    state.write_link(name)
+    address.write(name)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))
     if name in NEED_DATA:
