@@ -113,7 +113,7 @@ def train(options: argparse.Namespace) -> int:
     if threshold.refused:
         raise ValueError(threshold.sentence)
     print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
-    for sentence in scored.level_notes():
+    for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
         print(_quality(scored, part, threshold.value))

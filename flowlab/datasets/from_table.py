@@ -10,6 +10,7 @@ import pandas as pd
 
 from flowlab.constraints import TEXT, YES_OR_NO, Interval, OneOf, checked
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
+from flowlab.datasets.order import columns_in_order, is_series
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
 from flowlab.encoding.sources import silent_holes
@@ -64,7 +65,8 @@ def make_table_dataset(
     anomaly_values : the label values that mean anomaly, separated by commas; "" for all but the normal one
     roles : what differs from the proposed roles, as `roles_to_text` writes it
     train_on : "normal" leaves labelled anomalies out of the fit; "all" does not
-    split : "random" (stratified by label), "chronological", or "auto": chronological where there is a time column
+    split : "random" (stratified by label), "chronological", or "auto": chronological where there is a time column, in
+        the order of the rows where neighbours resemble each other (`order.is_series`)
     fractions : training, validation and test rows in percent, such as "70/15/15"; "" for the default of the split
     missing : what fills missing values, as `missing_to_text` writes it
     clock : whether the time column adds hour and weekday features
@@ -93,7 +95,15 @@ def make_table_dataset(
     time = next((role.name for role in column_roles if role.role == "time"), "")
     y = label_rows(frame[label], anomaly_values) if label else None
     times = _time_axis(frame[time]) if time else None
-    parts = _divide(len(frame), y, times, split, read_fractions(fractions), seed)
+    if times is None and split == "auto" and (resembling := _resembling(frame, column_roles)):
+        times_of_split: np.ndarray | None = np.arange(len(frame))
+        problems.append(
+            f"Rows resemble the rows next to them ({', '.join(resembling[:3])}): they are divided in their order, the "
+            "first to train on, the last to test on."
+        )
+    else:
+        times_of_split = times
+    parts = _divide(len(frame), y, times_of_split, split, read_fractions(fractions), seed)
     fitted = parts == 0 if y is None or train_on != "normal" else (parts == 0) & (y == 0)
     if fitted.sum() < MIN_ROWS // 2:
         raise TableError(
@@ -122,6 +132,15 @@ def make_table_dataset(
         cells=encoder.cells(frame, seed),
     )
     return dataset, encoder
+
+
+def _resembling(frame: pd.DataFrame, roles: tuple[ColumnRole, ...]) -> list[str]:
+    """Names of the columns in which neighbouring rows resemble each other, where these make the rows a series."""
+    names = [
+        role.name for role in roles if role.role == "feature" and pd.api.types.is_numeric_dtype(frame[role.name].dtype)
+    ]
+    numbers = frame[names].ffill().bfill().fillna(0.0).to_numpy(np.float64)
+    return [str(names[j]) for j in columns_in_order(numbers)] if is_series(numbers) else []
 
 
 def _divide(

@@ -7,6 +7,7 @@ labelled normal; without labels all rows count, and anomalies among them raise t
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
@@ -51,7 +52,12 @@ def rows_needed(rate: float, confidence: float = 0.0) -> int:
 
 @checked(rate=PROPER_SHARE, confidence=Interval(float, 0, 1, closed="left"))
 def false_alarm_promise(
-    scores: np.ndarray, y: np.ndarray | None = None, *, rate: float = 0.01, confidence: float = 0.0
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    *,
+    rate: float = 0.01,
+    confidence: float = 0.0,
+    worth: float | None = None,
 ) -> Threshold:
     """Threshold that flags a normal row with probability at most `rate` (split conformal).
 
@@ -62,31 +68,38 @@ def false_alarm_promise(
     rate : promised share of normal rows that are flagged
     confidence : 0 promises the rate on average over calibration sets; 0.95, that the realised rate stays under
         `rate` for 95 % of calibration sets (Vovk 2012, "Conditional validity", proposition 2a)
+    worth : independent rows that one row of a series is worth (`order.independent_share`); None: 1
     """
     parameters = {"rate": rate, "confidence": confidence}
     calibration, caution = normal_rows(scores, y)
     n, needed = len(calibration), rows_needed(rate, confidence)
-    if n < needed:
-        least = 1 / (n + 1) if confidence == 0 else 1 - (1 - confidence) ** (1 / max(n, 1))
+    independent = n if worth is None else int(n * worth)
+    are_worth = "" if worth is None else f", which follow each other and are worth {independent:,} independent ones"
+    if independent < needed:
+        least = 1 / (independent + 1) if confidence == 0 else 1 - (1 - confidence) ** (1 / max(independent, 1))
         sentence = (
             f"A promise of at most {short_percent(rate)} false alarms needs at least {needed:,} normal rows outside "
-            f"training; there are {n:,}. The smallest rate they can promise is {short_percent(least)}."
+            f"training; there are {n:,}{are_worth}. The smallest rate they can promise is {short_percent(least)}."
         )
         return refusal("conformal", sentence, parameters, n)
     if calibration[0] == calibration[-1]:
         return refusal("conformal", all_equal(n, calibration[0]), parameters, n)
-    k = _allowed_exceedances(n, rate, confidence)
+    allowed = _allowed_exceedances(independent, rate, confidence)
+    k = allowed * n // independent
     border = calibration[n - 1 - k]
-    higher = calibration[n - k] if k else np.inf
     value = just_above(border)
-    usual_high = float(stats.beta.ppf(0.95, k + 1, n - k))
+    above = int(np.sum(calibration >= value))  # fewer than k where scores tie at the border
+    higher = calibration[n - above] if above else np.inf
+    usual_high = float(stats.beta.ppf(0.95, allowed + 1, independent - allowed))
     promise = (
         "on average over calibration sets" if confidence == 0 else f"in {short_percent(confidence)} of calibration sets"
     )
+    set_aside = f"{are_worth}," if are_worth else ""
+    rows = "independent rows" if worth is None else "rows"
     sentence = (
         f"At most {short_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {n:,} normal rows "
-        f"were set aside and {k:,} of them lie above the threshold. For the present set the rate is, with 95 % "
-        f"confidence, at most {short_percent(usual_high)}. It holds while new rows come from the same source."
+        f"were set aside{set_aside} and {above:,} of them lie above the threshold. For the present set the rate is, "
+        f"with 95 % confidence, at most {short_percent(usual_high)}. It holds for {rows} from the same source."
     )
     return Threshold(value, "conformal", sentence, parameters, caution, (float(border), float(higher)), n)
 
@@ -156,6 +169,20 @@ def normal_rows(scores: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, s
     if y is not None:
         return np.sort(scores[~y]), ""
     return np.sort(scores), "Without labels all rows count as normal; anomalies among them raise the threshold."
+
+
+FIXED = (
+    "Chosen by the false-discovery rule for one batch of rows, and fixed since: what share of the rows it flags in "
+    "another file is normal is not known."
+)
+"""What is said of a false-discovery threshold once it leaves the batch that it was chosen for."""
+
+
+def for_new_files(threshold: Threshold) -> Threshold:
+    """The threshold as it travels in a file: without a promise that held for one batch of rows alone."""
+    if threshold.rule != "false_discovery" or threshold.refused:
+        return threshold
+    return replace(threshold, sentence=FIXED)
 
 
 def all_equal(n: int, value: float) -> str:

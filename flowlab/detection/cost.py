@@ -73,7 +73,11 @@ class CostCurve:
 
 
 def cost_curve(
-    scores: np.ndarray, y: np.ndarray, model: CostModel | None = None, position: np.ndarray | None = None
+    scores: np.ndarray,
+    y: np.ndarray,
+    model: CostModel | None = None,
+    position: np.ndarray | None = None,
+    judged: np.ndarray | None = None,
 ) -> CostCurve:
     """The cost at every threshold, computed once.
 
@@ -84,6 +88,7 @@ def cost_curve(
     model : prices and tolerance
     position : (n,) row numbers or times in which the tolerance is measured; 0, 1, 2, ... by default.
         datetime64 positions are turned to seconds.
+    judged : numbers of the rows that count; the others only stand beside them. None: all rows
 
     Sorting and range maxima take O(n log n).
 
@@ -99,10 +104,11 @@ def cost_curve(
     first = np.searchsorted(position, position - model.tolerance, side="left")
     after = np.searchsorted(position, position + model.tolerance, side="right")
     anomalies = np.flatnonzero(y)
+    counts = np.ones(len(y), bool) if judged is None else np.isin(order, judged)
     near = np.searchsorted(anomalies, after) > np.searchsorted(anomalies, first)
-    best_near = _range_max(scores, first[anomalies], after[anomalies])
-    best_so_far = _range_max(scores, first[_event_starts(y)], anomalies + 1)
-    return CostCurve(model, np.sort(scores[~near]), np.sort(best_near), np.sort(best_so_far))
+    best_near = _range_max(scores, first[anomalies], after[anomalies])[counts[anomalies]]
+    best_so_far = _range_max(scores, first[_event_starts(y)], anomalies + 1)[counts[anomalies]]
+    return CostCurve(model, np.sort(scores[~near & counts]), np.sort(best_near), np.sort(best_so_far))
 
 
 def row_positions(n_rows: int, position: np.ndarray | None = None) -> np.ndarray:

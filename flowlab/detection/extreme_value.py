@@ -9,13 +9,19 @@ from scipy import stats
 
 from flowlab.constraints import PROPER_SHARE, checked
 from flowlab.detection.conformal import all_equal, normal_rows
+from flowlab.detection.intervals import exact_interval
 from flowlab.detection.threshold import Threshold, refusal
 from flowlab.formatting import short_percent
 
 
 @checked(rate=PROPER_SHARE, start=PROPER_SHARE)
 def extreme_value(
-    scores: np.ndarray, y: np.ndarray | None = None, *, rate: float = 0.001, start: float = 0.9
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    *,
+    rate: float = 0.001,
+    start: float = 0.9,
+    worth: float | None = None,
 ) -> Threshold:
     """Threshold that a share `rate` of normal rows exceeds, by a generalised Pareto tail (peaks over threshold).
 
@@ -25,6 +31,7 @@ def extreme_value(
     y : (n,) 1 for anomalies, or None
     rate : share of normal rows above the threshold, may be smaller than 1 / n_rows
     start : quantile above which the tail is fitted
+    worth : independent rows that one row of a series is worth (`order.independent_share`); None: 1
 
     Siffer et al. (2017), eq. 1, after Pickands, Balkema and de Haan.
     """
@@ -49,9 +56,12 @@ def extreme_value(
     value = begin + scale * float(stats.genpareto.isf(rate * n / len(peaks), shape, scale=sigma))
     if shape >= 1:
         caution = (caution + f" The tail is so heavy (shape {shape:.2f}) that the value is a guess.").strip()
+    above = int(np.sum(normal >= value))
+    low, high = exact_interval(above * (worth or 1.0), n * (worth or 1.0))
     tail = "bounded" if shape < -0.05 else "heavy" if shape > 0.05 else "exponential"
     sentence = (
         f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {len(peaks):,} highest of {n:,} rows "
-        f"puts {short_percent(rate)} of them above this value; {int(np.sum(normal >= value)):,} are."
+        f"puts {short_percent(rate)} of them above this value; {above:,} are. Of new rows like them between "
+        f"{short_percent(low)} and {short_percent(high)} will be (95 % confidence, any tail)."
     )
     return Threshold(float(value), "extreme_value", sentence, parameters, caution, n_rows=n)

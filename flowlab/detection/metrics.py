@@ -161,7 +161,11 @@ class ThresholdCurves:
 
 
 def threshold_curves(
-    scores: np.ndarray, y: np.ndarray | None = None, cost: CostModel | None = None, position: np.ndarray | None = None
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    cost: CostModel | None = None,
+    position: np.ndarray | None = None,
+    judged: np.ndarray | None = None,
 ) -> ThresholdCurves:
     """Curves of all measures against the threshold, sorted once.
 
@@ -171,6 +175,7 @@ def threshold_curves(
     y : (n,) 1 for anomalies, or None
     cost : prices of the errors, by default those of `CostModel()`
     position : (n,) row numbers or times in which the cost model's tolerance is measured
+    judged : numbers of the rows that the curves are over, as for `cost_curve`; None: all rows
 
     >>> curves = threshold_curves([0.1, 0.4, 0.9, 0.8], [0, 0, 1, 0])
     >>> curves.at([0.8]).precision.tolist(), curves.auroc()
@@ -178,8 +183,11 @@ def threshold_curves(
     """
     scores, y = check_scores(scores, y)
     if y is None:
+        scores = scores if judged is None else scores[judged]
         return ThresholdCurves(np.sort(scores), None, None, None)
-    costs = cost_curve(scores, y, cost, position)
+    costs = cost_curve(scores, y, cost, position, judged)
+    if judged is not None:
+        scores, y = scores[judged], y[judged]
     return ThresholdCurves(np.sort(scores), np.sort(scores[~y]), np.sort(scores[y]), costs)
 
 

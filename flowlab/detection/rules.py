@@ -24,7 +24,7 @@ class Rule:
     choose : function(scores, [y], *, parameters and context) -> Threshold
     controls : the parameters that can be set, with the range a page offers; defaults stand in the function's signature
     labels : "needed", "used" (where there are any) or "unused"
-    context : which of position, time and batch the function takes
+    context : which of position, time, batch and worth the function takes
     blurb : what the rule is for, in one sentence
     """
 
@@ -103,7 +103,9 @@ RULES: dict[str, Rule] = {
             unsupervised.review_budget,
             (
                 Float("rows_per_day", "Rows reviewed a day", 1.0, 100_000.0, 1.0),
-                Float("arrivals_per_day", "Rows arriving a day", 1.0, 1e8, 1.0, help="Used without a time."),
+                Float(
+                    "arrivals_per_day", "Rows arriving a day", 1.0, 1e8, 1.0, help="Used where no column holds dates."
+                ),
             ),
             "unused",
             "As many alarms as people can look at.",
@@ -119,6 +121,7 @@ RULES: dict[str, Rule] = {
             ),
             "used",
             "A promise on how often normal rows are flagged, for any model (split conformal).",
+            ("worth",),
         ),
         Rule(
             "false_discovery",
@@ -139,6 +142,7 @@ RULES: dict[str, Rule] = {
             ),
             "used",
             "Extends the tail beyond the data by a generalised Pareto distribution (peaks over threshold).",
+            ("worth",),
         ),
         Rule(
             "mad",
@@ -201,7 +205,8 @@ def choose(
     rule : key of `RULES`
     scores : (n,) anomaly scores of validation rows
     y : (n,) labels or None
-    context : `position` (n,) for the tolerance, `time` (n,) for a budget a day, `batch` (m,) scores to be judged
+    context : `position` (n,) for the tolerance, `time` of all rows for a budget a day, `batch` (m,) scores to be
+        judged, `worth` independent rows that one row is worth
     parameters : of the rule; its defaults otherwise
 
     >>> choose("quantile", [1, 2, 3, 4, 5], share=0.2).value

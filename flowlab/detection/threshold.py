@@ -10,6 +10,8 @@ import numpy as np
 
 HIGHEST = 1e100
 """Scores beyond this, infinite ones (density zero) included, count as this, so that arithmetic on them works."""
+SPREAD = "In 95 % of resamples of these rows it lies between {low} and {high}; other rows can move it further."
+"""What a bootstrap interval says: a fact about resamples, not where the threshold of other rows would lie."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Threshold:
     caution : what weakens the choice, "" if nothing does
     plateau : (low, high); every threshold above low and up to high does equally well on the rows of the choice
     n_rows : how many rows the choice rests on
-    interval : 95 % bootstrap interval of the value, None if it was not computed (`resampling.bootstrap_interval`)
+    interval : where the value lies in 95 % of resamples (`resampling.bootstrap_interval`), None if it was not computed
     refused : whether the rule found no threshold
     """
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 from sklearn.mixture import GaussianMixture
 
 from flowlab.constraints import POSITIVE, PROPER_SHARE, Interval, checked
 from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, refusal
 from flowlab.formatting import percent, plain, short_percent
 
-DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
+GAP = 5.0
+"""A step between days with rows that is longer than so many median steps is a gap."""
 
 
 @checked(share=PROPER_SHARE)
@@ -36,14 +39,18 @@ def review_budget(
     scores : (n,) anomaly scores
     rows_per_day : how many rows can be reviewed
     arrivals_per_day : how many rows arrive, used where `time` holds no dates
-    time : (n,) datetime64 of these rows, or None
+    time : datetime64 of all rows that arrived, of which `scores` may be a part; or None
     """
     parameters = {"rows_per_day": rows_per_day, "arrivals_per_day": arrivals_per_day}
-    if time is not None and np.issubdtype(np.asarray(time).dtype, np.datetime64):
-        arrivals_per_day = _arrivals(np.asarray(time)) or arrivals_per_day
-        parameters["arrivals_per_day"] = arrivals_per_day
+    has_dates = time is not None and np.issubdtype(np.asarray(time).dtype, np.datetime64)
+    counted = _arrivals(np.asarray(time)) if has_dates else None
+    if counted is not None:
+        arrivals_per_day = counted
+        parameters["arrivals_per_day"] = counted
     share = min(rows_per_day / arrivals_per_day, 1.0)
-    reason = f"{plain(rows_per_day)} rows a day of the {plain(arrivals_per_day)} that arrive"
+    many = plain(arrivals_per_day)
+    reason = f"{plain(rows_per_day)} rows a day "
+    reason += f"of the {many} that arrive" if counted is not None else f"if {many} arrive, which no dates tell"
     return _top(scores, "budget", parameters, share, reason)
 
 
@@ -115,13 +122,36 @@ def mixture(scores: np.ndarray, *, posterior: float = 0.5, random_state: int = 0
         return logs[upper] - logs[1 - upper] - np.log(posterior / (1 - posterior))
 
     low, high = mean[1 - upper], mean[upper]
-    border = optimize.brentq(lead, low, high) if lead(low) < 0 < lead(high) else high
+    border, end = _where_likely(lead, low, high, deviation[upper] < deviation[1 - upper])
+    if border is None:
+        sentence = f"In {n:,} rows no score belongs to the upper group with probability {plain(posterior)} or more."
+        return refusal("mixture", sentence, parameters, n)
+    until = "" if end is None else f" up to {plain(float(centre + scale * end))}"
     sentence = (
         f"The scores fall into two groups; the upper holds {percent(weight)} of {n:,} rows around "
-        f"{plain(float(centre + scale * high))}, and rows above this value belong to it with probability "
-        f"{plain(posterior)} or more."
+        f"{plain(float(centre + scale * high))}, and by the fit rows above this value{until} belong to it with "
+        f"probability {plain(posterior)} or more."
     )
-    return Threshold(float(centre + scale * border), "mixture", sentence, parameters, n_rows=n)
+    caution = "Rows beyond that fit the lower, wider group better; they are flagged all the same." if until else ""
+    return Threshold(float(centre + scale * border), "mixture", sentence, parameters, caution, n_rows=n)
+
+
+def _where_likely(
+    lead: Callable[[float], float], low: float, high: float, ends: bool
+) -> tuple[float | None, float | None]:
+    """Begin and end of the scores from `low` on where `lead`, a quadratic, is not negative; no end if it goes on."""
+    # the quadratic through three points, about its middle
+    values = [lead(low), lead(0.5 * (low + high)), lead(high)]
+    roots = np.roots(np.polyfit([-1.0, 0.0, 1.0], values, 2))
+    real = np.sort(roots[np.abs(roots.imag) < 1e-9].real)
+    real = 0.5 * (low + high) + 0.5 * (high - low) * real
+    if ends:
+        if len(real) < 2 or real[1] <= low:
+            return None, None
+        return max(float(real[0]), low), float(real[1])
+    if len(real) == 0:  # everywhere
+        return low, None
+    return max(float(real[-1]), low), None
 
 
 @checked(part=Interval(float, 0, 1, closed="right"))
@@ -172,13 +202,20 @@ def _top(scores: np.ndarray, rule: str, parameters: dict, share: float, reason: 
 
 
 def _arrivals(time: np.ndarray) -> float | None:
-    """Rows a day over the time that these rows cover; gaps longer than a day do not count."""
+    """Rows a day, nights and weekends included; None where all rows have one time.
+
+    Between days with rows lies as a rule one usual step (a day, or a week in weekly data); more than five of them
+    are a gap, which counts as one.
+    """
     time = np.sort(time[~np.isnat(time)])
-    if len(time) < 2:
+    if len(time) == 0 or time[0] == time[-1]:
         return None
-    steps = np.diff(time) / np.timedelta64(1, "s")
-    covered = float(np.minimum(steps, DAY).sum())
-    return (len(time) - 1) / covered * DAY if covered > 0 else None
+    days = np.unique(time.astype("datetime64[D]"))
+    steps = np.diff(days) / np.timedelta64(1, "D")
+    usual = float(np.median(steps)) if len(steps) else 1.0
+    gaps = float((steps[steps > GAP * usual] - usual).sum())
+    covered = float((time[-1] - time[0]) / np.timedelta64(1, "D")) - gaps
+    return float(np.sum(time < time[-1])) / covered
 
 
 def _cannot_spread(rule: str, parameters: dict, scores: np.ndarray) -> Threshold:

@@ -102,8 +102,8 @@ def _given_the_commonest_level(
     names = [dataset.columns[j] for j in dataset.judged]
     levels, counts = np.unique(train[:, dataset.context], return_counts=True)
     level = levels[counts.argmax()]
-    kept = [rows[rows[:, dataset.context] == level][:, dataset.judged] for rows in (train, held_out)]
-    findings = _of_the_map(flow.given(level), *kept, names, rng)
+    fitted, kept = (rows[rows[:, dataset.context] == level][:, dataset.judged] for rows in (train, held_out))
+    findings = _of_the_map(flow.given(level), fitted, kept, names, rng)
     where = f"Measured given {dataset.levels[int(level)]}."
     return [replace(finding, sentence=f"{finding.sentence} {where}") for finding in findings]
 

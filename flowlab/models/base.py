@@ -44,8 +44,9 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     `OutlierDetector` predicts; `can_condition`, that it has a parameter `context_column`, a column that conditions the
     others and is not judged itself; `is_ensemble`, that it trains several models in turn; `can_time_steps`, that
     `steps_within` tells how many training steps fit into a time; `asks_if_normal`, that it has a parameter
-    `trained_on`, whether its training rows are known to be normal; `score_is_bound`, that scores estimate a lower bound
-    of the log-density; `scores_by_reconstruction`, that its anomaly score is the sum of its `feature_errors`. `valid` says what parameters may be, together with that of the base classes.
+    `trained_on`, whether its training rows are known to be normal; `score_is_bound`, that scores estimate a lower
+    bound of the log-density; `scores_by_reconstruction`, that its anomaly score is the sum of its `feature_errors`.
+    `valid` says what parameters may be, together with that of the base classes.
     """
 
     valid: ClassVar[Mapping[str, Constraint]] = {}

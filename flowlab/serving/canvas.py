@@ -37,11 +37,11 @@ class TrainingScene:
 
     points: (m, 2) data rows as shown on the left. window: x0, x1, y0, y1 of the left stage. color: (m,) uint8, either
     a place on the circle of hues (`color_kind` "angle": 0..255) or a class ("label": 1 = anomaly); None draws
-    all alike. entropy: the floor of the loss in nats, or None where it is not known; gap_is_bound:
-    whether the loss is an upper bound, so that it is only said how far above the floor it is at most. has_density:
-    whether frames carry a density over `window`; has_samples, has_latent: draws of the model, latent points. n_features: of the
-    data; a density over one feature is drawn as a curve. latent_is_gaussian: whether the model wants the latent points
-    to be standard normal, so that circles and shares mean something; None: yes if the loss is in nats.
+    all alike. entropy: the floor of the loss in nats, or None where it is not known; gap_is_bound: whether the loss is
+    an upper bound, so that it is only said how far above the floor it is at most. has_density: whether frames carry a
+    density over `window`; has_samples, has_latent: draws of the model, latent points. n_features: of the data; a
+    density over one feature is drawn as a curve. latent_is_gaussian: whether the model wants the latent points to be
+    standard normal, so that circles and shares mean something; None: yes if the loss is in nats.
     """
 
     points: np.ndarray

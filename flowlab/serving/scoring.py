@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from flowlab import formatting
-from flowlab.detection.drift import drift_sentences
+from flowlab.detection.drift import drift_sentences, visible_shift
 from flowlab.jobs.pool import pool
 from flowlab.serving.blocks import Block, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
@@ -192,8 +192,11 @@ def _drain(
     if n_rows == 0:
         raise TableError("The file holds no rows to score.")
     shift = detector.baseline.shift(counts)
-    drift = tuple(drift_sentences(detector.columns, shift))
-    notes = (*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES]
+    drift = tuple(
+        drift_sentences(detector.columns, detector.baseline, counts, detector.flagged_rows(n_rows, n_flagged))
+    )
+    seen = () if drift else (visible_shift(detector.baseline, n_rows),)
+    notes = (*(*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES], *seen)
     return Summary(
         n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(violations), dict(broken)
     )

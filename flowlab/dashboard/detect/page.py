@@ -14,7 +14,8 @@ from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
-from flowlab.detection import resampling, rules, timeline
+from flowlab.detection import rules, timeline
+from flowlab.detection.bands import confidence_bands
 from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.metrics import Measures, ThresholdCurves, score_bins
 from flowlab.detection.scored_table import ScoredTable
@@ -43,7 +44,7 @@ def page() -> None:
     with right:
         _measures(scored, key, choice)
     threshold.sentence(choice)
-    if notes := scored.level_notes():
+    if notes := scored.notes():
         st.caption(formatting.escaped(" ".join(notes)))
     tabs = {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
     if scored.dataset.y is None:
@@ -92,8 +93,9 @@ def _part_curves(key: str, part: str, cost: CostModel, unit: str, _scored: Score
 
 
 @st.cache_data(show_spinner=False, max_entries=40)
-def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCurves, _grid: np.ndarray) -> Measures:
-    return resampling.bootstrap_bands(_curves, _grid)
+def _bands(key: str, cost: CostModel, unit: str, _scored: ScoredTable, _grid: np.ndarray) -> Measures:
+    stretches = _scored.stretches("validation", cost, unit)
+    return confidence_bands(_part_curves(key, "validation", cost, unit, _scored), _grid, stretches=stretches)
 
 
 def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) -> None:
@@ -136,7 +138,8 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
             "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
         )
     st.html(_small_table(("validation", "test"), table))
-    st.caption("Chosen on validation rows, reported on test rows.")
+    by_hand = choice.threshold.rule == threshold.MANUAL
+    st.caption("Set by hand, judged on both." if by_hand else "Chosen on validation rows, reported on test rows.")
 
 
 def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
@@ -157,7 +160,7 @@ def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> st
 def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
     curves = _part_curves(key, "validation", choice.cost, choice.unit, scored)
     at = curves.at(grid)
-    bands = _bands(key, "validation", choice.cost, choice.unit, curves, grid)
+    bands = _bands(key, choice.cost, choice.unit, scored, grid)
     dark, value = state.is_dark(), choice.threshold.value
     left, right = st.columns(2)
     if curves.has_labels:
@@ -173,7 +176,7 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
                 axis, grid, shares, share_bands, value, "share of validation rows", dark,
             ),
             key="detect.curves", config=DOWNLOADABLE, theme=None,
-            alt="Shares against the threshold, with 95 % bootstrap bands",
+            alt="Shares against the threshold, with 95 % bands, each at one threshold",
         )  # fmt: skip
     with right:
         if curves.has_labels:
@@ -190,8 +193,8 @@ def _stability(scored: ScoredTable, choice: ThresholdChoice) -> None:
     scores = scored.scores[scored.rows("test")]
     shares = [formatting.percent(float(np.mean(scores >= end))) for end in choice.threshold.interval[::-1]]
     st.caption(
-        f"Had the validation rows been others of the same kind, between {shares[0]} and {shares[1]} of the test rows "
-        "would be flagged (95 % of bootstrap thresholds)."
+        f"The thresholds of 95 % of resamples of the validation rows flag between {shares[0]} and {shares[1]} of the "
+        "test rows."
     )
 
 
@@ -218,8 +221,8 @@ def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray,
 @st.cache_resource(show_spinner="Asking every rule", max_entries=20)
 def _all_rules(key: str, unit: str, cost: CostModel, _scored: ScoredTable) -> list:
     settings = {"cost": asdict(cost)}
-    thresholds = rules.all_thresholds(*_scored.choice(), _scored.context(unit), settings)
-    return [resampling.bootstrap_interval(t, *_scored.choice(), _scored.context(unit), n_boot=30) for t in thresholds]
+    thresholds = [_scored.choose(name, unit, **settings.get(name, {})) for name in rules.RULES]
+    return [_scored.with_interval(t, unit, n_boot=30) for t in thresholds]
 
 
 def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
@@ -232,7 +235,9 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
         axis, labels, np.array([t.value for t in answered]), [t.interval for t in answered],
         np.array([t.flag(test).mean() for t in answered]), grid[0], grid[-1], choice.threshold.value, state.is_dark(),
     )  # fmt: skip
-    left.caption("Where each rule puts the threshold, its 95 % interval, and the share of test rows it flags")
+    left.caption(
+        "Where each rule puts the threshold, where 95 % of resamples put it, and the share of test rows it flags"
+    )
     left.plotly_chart(
         fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt="Thresholds of all rules on one axis"
     )

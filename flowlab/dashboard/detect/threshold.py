@@ -11,10 +11,10 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.controls import Number
 from flowlab.dashboard.shell import links, state, widgets
-from flowlab.detection import resampling, rules
+from flowlab.detection import rules
 from flowlab.detection.cost import CostModel
 from flowlab.detection.scored_table import ScoredTable
-from flowlab.detection.threshold import Threshold, just_above
+from flowlab.detection.threshold import SPREAD, Threshold, just_above
 from flowlab.plots.score_axis import ScoreAxis
 from flowlab.records import Scalar
 
@@ -90,7 +90,7 @@ def sentence(choice: ThresholdChoice) -> None:
     text = formatting.escaped(choice.threshold.sentence)
     if choice.threshold.interval is not None:
         low, high = map(formatting.plain, choice.threshold.interval)
-        text += formatting.escaped(f" Other rows of the same kind would have put it between {low} and {high} (95 %).")
+        text += formatting.escaped(f" {SPREAD.format(low=low, high=high)}")
     if choice.threshold.caution:
         text += f" **{formatting.escaped(choice.threshold.caution)}**"
     st.markdown(text)
@@ -172,7 +172,7 @@ def _answer(scored: ScoredTable, key: str, rule: str, parameters: dict[str, Scal
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _chosen(key: str, rule: str, parameters: str, unit: str, _scored: ScoredTable) -> Threshold:
     threshold = _scored.choose(rule, unit, **json.loads(parameters))
-    return resampling.bootstrap_interval(threshold, *_scored.choice(), _scored.context(unit))
+    return _scored.with_interval(threshold, unit)
 
 
 def _fallback(scored: ScoredTable) -> Threshold:
