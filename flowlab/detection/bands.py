@@ -45,7 +45,8 @@ def confidence_bands(
         return _interval(whole[count], whole[of], by_part, level)
 
     flagged = band("flagged", "rows")
-    if not curves.has_labels:
+    costs, anomalous, normal = curves.costs, curves.anomalous, curves.normal
+    if costs is None or anomalous is None or normal is None:
         return Measures(flagged * n, flagged)
     at = curves.at(thresholds, beta)
     if beta == 1:
@@ -58,20 +59,20 @@ def confidence_bands(
             (1 + beta**2) * both[0] * both[1], beta**2 * both[0] + both[1], out=np.zeros_like(both[0]),
             where=both[0] + both[1] > 0,
         )  # fmt: skip
-    cost, model = None, curves.costs.model
+    cost, model = None, costs.model
     if not model.c_late:
         false, missed = n * band("costly alarms", "rows"), n * band("costly misses", "rows")
-        most = np.hypot(model.c_alarm * (false[1] - curves.costs.false_alarms(thresholds)),
-                        model.c_missed * (missed[1] - curves.costs.missed(thresholds)))  # fmt: skip
-        least = np.hypot(model.c_alarm * (curves.costs.false_alarms(thresholds) - false[0]),
-                         model.c_missed * (curves.costs.missed(thresholds) - missed[0]))  # fmt: skip
+        most = np.hypot(model.c_alarm * (false[1] - costs.false_alarms(thresholds)),
+                        model.c_missed * (missed[1] - costs.missed(thresholds)))  # fmt: skip
+        least = np.hypot(model.c_alarm * (costs.false_alarms(thresholds) - false[0]),
+                         model.c_missed * (costs.missed(thresholds) - missed[0]))  # fmt: skip
         cost = np.stack([np.maximum(at.cost - least, 0.0), at.cost + most])
     return Measures(
         flagged=flagged * n,
         flagged_share=flagged,
         precision=np.where(at.flagged > 0, band("caught", "flagged"), np.nan),
-        recall=np.where(len(curves.anomalous) > 0, band("caught", "anomalous"), np.nan),
-        false_alarm_rate=np.where(len(curves.normal) > 0, band("false", "normal"), np.nan),
+        recall=np.where(len(anomalous) > 0, band("caught", "anomalous"), np.nan),
+        false_alarm_rate=np.where(len(normal) > 0, band("false", "normal"), np.nan),
         f_beta=f_beta,
         cost=cost,
     )
@@ -81,12 +82,12 @@ def _counts(curves: ThresholdCurves, thresholds: np.ndarray) -> dict[str, np.nda
     """Counts of rows at each threshold, (n_thresholds,) each."""
     flagged = curves.flagged(thresholds)
     counts = {"flagged": flagged, "rows": np.full_like(flagged, len(curves.ordered))}
-    if curves.has_labels:
+    if curves.costs is not None and curves.anomalous is not None:
         at = curves.at(thresholds)
         n_anomalous = np.full_like(flagged, len(curves.anomalous))
         counts |= {
             "caught": n_anomalous - at.missed,
-            "false": at.false_alarms,
+            "false": np.asarray(at.false_alarms),
             "anomalous": n_anomalous,
             "normal": counts["rows"] - n_anomalous,
             "anomalous or flagged": n_anomalous + at.false_alarms,

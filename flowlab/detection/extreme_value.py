@@ -57,7 +57,7 @@ def extreme_value(
     if shape >= 1:
         caution = (caution + f" The tail is so heavy (shape {shape:.2f}) that the value is a guess.").strip()
     above = int(np.sum(normal >= value))
-    low, high = exact_interval(above * (worth or 1.0), n * (worth or 1.0))
+    low, high = (float(end) for end in exact_interval(above * (worth or 1.0), n * (worth or 1.0)))
     tail = "bounded" if shape < -0.05 else "heavy" if shape > 0.05 else "exponential"
     sentence = (
         f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {len(peaks):,} highest of {n:,} rows "

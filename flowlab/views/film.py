@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.dataset import DIVISION, Dataset
+from flowlab.datasets.dataset import Dataset
 from flowlab.evaluation.known_gap import gap
 from flowlab.models.base import DensityModel, LatentModel
 from flowlab.views.context import is_planar, judged, latent, log_density_at
@@ -50,14 +50,10 @@ class Final:
     ----------
     anomaly_score : (n_rows,) float64 of every row, higher is more anomalous
     gap, gap_error : nats above the truth and its standard error, where the exact density is known
-    loss_train, loss_validation, loss_test : mean negative score of each part, nan where it has no rows
     frame : the last frame
     """
 
     anomaly_score: np.ndarray
-    loss_train: float
-    loss_validation: float
-    loss_test: float
     frame: Frame
     gap: float | None = None
     gap_error: float | None = None
@@ -79,11 +75,9 @@ def frame(model: DensityModel, dataset: Dataset) -> Frame:
 def final(model: DensityModel, dataset: Dataset) -> Final:
     """What is kept of a model whose training has ended."""
     anomaly_score = np.asarray(model.anomaly_score(dataset.X), np.float64)
-    parts = [anomaly_score[dataset.rows(part)] for part in DIVISION]
-    train, validation, test = (float(scores.mean()) if len(scores) else np.nan for scores in parts)
     known = None if dataset.truth_for(model) is None else gap(model, dataset)
     nats, error = (None, None) if known is None else (known.nats, known.error)
-    return Final(anomaly_score, train, validation, test, frame(model, dataset), nats, error)
+    return Final(anomaly_score, frame(model, dataset), nats, error)
 
 
 def _density(model: DensityModel, dataset: Dataset, plane: Stage) -> tuple[np.ndarray, float]:
