@@ -52,8 +52,9 @@ class Interval(Constraint):
         """See `Constraint.accepts`; numbers of NumPy are numbers."""
         if not isinstance(value, Integral if self.kind is int else Real) or not math.isfinite(value):
             return False
-        reaches_low = value >= self.low if self._has_low else value > self.low
-        return bool(reaches_low and (value <= self.high if self._has_high else value < self.high))
+        number = float(value)
+        reaches_low = number >= self.low if self._has_low else number > self.low
+        return reaches_low and (number <= self.high if self._has_high else number < self.high)
 
     @property
     def _has_low(self) -> bool:

@@ -16,7 +16,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from flowlab.records import Scalar
 
@@ -66,7 +66,9 @@ class Number(Control):
     _: KW_ONLY
     log: bool = False
 
-    typed: ClassVar[Callable[[float], int | float]]
+    @abstractmethod
+    def typed(self, number: float) -> int | float:
+        """The number in the type of the parameter."""
 
     def read(self, value: object) -> tuple[Scalar, str]:
         """See `Control.read`; out of range means the nearest end."""
@@ -74,6 +76,10 @@ class Number(Control):
         inside = min(max(number, self.low), self.high)
         changed = f"{self.label} was set to {inside:g}: {self.low:g} to {self.high:g} is allowed."
         return self.typed(inside), "" if inside == number else changed
+
+    def number_or(self, value: object, default: float) -> float:
+        """As `Control.read_or`, which for a number gives a number."""
+        return float(self.read_or(value, default))
 
     def strictly(self, value: object) -> Scalar:
         """See `Control.strictly`; out of range is refused."""
@@ -98,13 +104,17 @@ class Number(Control):
 class Int(Number):
     """A whole number."""
 
-    typed = round
+    def typed(self, number: float) -> int:
+        """See `Number.typed`."""
+        return round(number)
 
 
 class Float(Number):
     """A number."""
 
-    typed = float
+    def typed(self, number: float) -> float:
+        """See `Number.typed`."""
+        return float(number)
 
 
 @dataclass(frozen=True)

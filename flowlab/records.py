@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 Scalar = int | float | str | bool
 
@@ -183,8 +184,9 @@ class TrainEvent:
     @classmethod
     def from_json(cls, text: str) -> TrainEvent:
         """The event in a line of `to_json`; null becomes nan."""
-        values = json.loads(text)
-        return cls(**{key: math.nan if value is None else value for key, value in values.items()})
+        fields = json.loads(text)
+        values: dict[str, Any] = {key: math.nan if value is None else value for key, value in fields.items()}
+        return cls(**values)
 
 
 def _canonical(value: object) -> str:

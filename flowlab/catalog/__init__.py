@@ -88,7 +88,7 @@ def fork_problem(parent: RunSpec, fork: RunSpec) -> str:
         free = ", ".join(c.label.lower() for c in entry.controls if c.learning)
         return f"{', '.join(fixed)} cannot change in a fork; {f'change {free}' if free else 'train a new run'} instead."
     step = fork.branch[1] if fork.branch else 0
-    total = new["n_steps"] if any(c.name == "n_steps" and c.learning for c in entry.controls) else step + 1
+    total = int(new["n_steps"]) if any(c.name == "n_steps" and c.learning for c in entry.controls) else step + 1
     return f"This fork goes on from step {step}, so it needs more steps than {total}." if total <= step else ""
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Unpack
 
 from flowlab.catalog.entry import Entry
 from flowlab.constraints import TEXT, checked
 from flowlab.controls import Choice, Control, Flag, Float, Int, Text
 from flowlab.datasets import bundled, drawing, from_table, simulated
 from flowlab.datasets.dataset import Dataset
-from flowlab.records import Scalar
 from flowlab.toys import base, contaminated, curves, dataset, mixtures, shapes, table64
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _toy(
     draw = partial(dataset.make_toy, n_samples=n_samples, name=label)
 
     def make(**params: Any) -> Dataset:
-        own = {field.name: params.pop(field.name) for field in fields(density) if field.name in params}
+        own = {name: params.pop(name) for name in signature(density).parameters if name in params}
         return draw(density(**own), **params)
 
     return Entry(name, label, make, (*controls, *more), blurb, TOYS, parts=(density, draw))
@@ -240,7 +240,7 @@ _DRAWING = Entry(
 
 
 @checked(digest=TEXT)
-def _make_upload(frame: pd.DataFrame, *, digest: str = "", **params: Scalar) -> Dataset:
+def _make_upload(frame: pd.DataFrame, *, digest: str = "", **params: Unpack[from_table.TableSettings]) -> Dataset:
     """The Dataset of an uploaded table; `digest` names it in the store."""
     return from_table.make_table_dataset(frame, **params)[0]
 
@@ -276,4 +276,6 @@ _UPLOAD = Entry(
     parts=(from_table.make_table_dataset, _make_upload),
 )
 
-DATASETS: dict[str, Entry] = {entry.name: entry for entry in (*_ENTRIES, *_TABLES, _DRAWING, _UPLOAD)}
+DATASETS: dict[str, Entry[Callable[..., Dataset]]] = {
+    entry.name: entry for entry in (*_ENTRIES, *_TABLES, _DRAWING, _UPLOAD)
+}

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from flowlab.constraints import Constraint, constraints_of
 from flowlab.controls import Control, defaults
 from flowlab.records import Scalar, Spec
 
+Make = TypeVar("Make", bound=Callable[..., Any], covariant=True)
+"""What makes it: the class of a model, or a function to a Dataset."""
+
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Generic[Make]):
     """One data set or model of the catalog.
 
     `make` is called with the parameters by name and hands them on to its `parts`, if it has any: their signatures say
@@ -22,7 +25,7 @@ class Entry:
 
     name: str
     label: str
-    make: Callable[..., Any]
+    make: Make
     controls: tuple[Control, ...] = ()
     blurb: str = ""
     group: str = ""

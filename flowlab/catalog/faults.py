@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flowlab.catalog.models import MODELS
-from flowlab.controls import Mask
+from flowlab.controls import Choice, Mask
 from flowlab.records import Spec
 
 
@@ -139,4 +139,4 @@ def _takes(name: str, fault: Fault) -> bool:
         return False
     controls = {control.name: control for control in MODELS[name].controls}
     control = controls.get(fault.control)
-    return control is not None and (isinstance(control, Mask) or fault.value in control.choices)
+    return isinstance(control, Choice) and (isinstance(control, Mask) or fault.value in control.choices)

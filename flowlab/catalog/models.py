@@ -33,6 +33,7 @@ from flowlab.catalog.entry import Entry
 from flowlab.controls import Choice, Float, Int
 from flowlab.models import detector
 from flowlab.models.autoencoders import autoencoder, variational
+from flowlab.models.base import DensityModel
 from flowlab.models.classical import density, scorers, trivial
 from flowlab.models.flows import families, nflows
 
@@ -43,7 +44,7 @@ CLASSICAL = "Classical rivals"
 TRIVIAL = "Trivial rivals"
 DETECTORS = "Detectors"
 
-_ENTRIES = (
+_ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
     Entry(
         "spline",
         "Spline flow",
@@ -310,4 +311,4 @@ _ENTRIES = (
     Entry("random", "Random score", trivial.RandomScore, (), "A coin: what knowing nothing scores.", TRIVIAL),
 )
 
-MODELS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+MODELS: dict[str, Entry[type[DensityModel]]] = {entry.name: entry for entry in _ENTRIES}

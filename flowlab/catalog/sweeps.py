@@ -43,7 +43,7 @@ class Sweep:
 
     what: str
     axis: str
-    values: list[float]
+    values: Sequence[float]
     series: dict[str, list[RunSpec]]
     charts: list[Chart]
     logarithmic: bool = True

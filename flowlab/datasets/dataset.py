@@ -47,6 +47,9 @@ class ExactDensity(Protocol):
     def log_density(self, X: np.ndarray) -> np.ndarray:
         """Exact log-density in nats, shape (n_samples,); minus infinity outside the support."""
 
+    def window(self) -> tuple[float, float, float, float]:
+        """x from, x to, y from, y to of a picture that shows it."""
+
     def entropy(self) -> float:
         """Differential entropy in nats: the lowest expected negative log-likelihood any model can reach."""
 
@@ -87,7 +90,7 @@ class Dataset:
     time: np.ndarray | None = None
     name: str = ""
     density: ExactDensity | None = None
-    split: np.ndarray | None = None
+    split: np.ndarray = None  # type: ignore[assignment]  # of one that is built, never None: see __post_init__
     train_on: str = "all"
     classes: np.ndarray | None = None
     context: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,24 @@ NONE = "(none)"
 """Value of `label` and `time` for no such column, although one would be proposed."""
 
 _NORMAL_WORDS = ("normal", "benign", "ok", "good", "negative", "inlier", "no", "false", "healthy")
+
+
+class TableSettings(TypedDict, total=False):
+    """Settings of `make_table_dataset`, as a dictionary."""
+
+    label: str
+    anomaly_values: str
+    time: str
+    roles: str
+    train_on: str
+    split: str
+    fractions: str
+    missing: str
+    clock: bool
+    lags: int
+    seed: int
+    name: str
+    learner: str
 
 
 @checked(

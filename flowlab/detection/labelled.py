@@ -56,7 +56,8 @@ def least_cost(
     if refused:
         return refused
     curves = threshold_curves(scores, y, model, position, judged)
-    cost = curves.costs.cost
+    costs = curves.labelled.costs
+    cost = costs.cost
     if candidates is None:
         distinct = curves.distinct() if judged is None else np.r_[np.unique(scores), np.inf]
         value, plateau = _best(distinct, -cost(distinct[1:]))
@@ -66,10 +67,10 @@ def least_cost(
     never, everything = float(cost(np.inf)), float(cost(-np.inf))
     least = float(cost(value))
     sentence = (
-        f"Least cost on {len(curves.ordered):,} rows: {plain(least)}, from {int(curves.costs.false_alarms(value)):,} "
-        f"false alarms at {plain(c_alarm)} and {int(curves.costs.missed(value)):,} missed at {plain(c_missed)}"
+        f"Least cost on {len(curves.ordered):,} rows: {plain(least)}, from {int(costs.false_alarms(value)):,} "
+        f"false alarms at {plain(c_alarm)} and {int(costs.missed(value)):,} missed at {plain(c_missed)}"
     )
-    sentence += f" and {int(curves.costs.late(value)):,} late rows at {plain(c_late)}" if c_late else ""
+    sentence += f" and {int(costs.late(value)):,} late rows at {plain(c_late)}" if c_late else ""
     sentence += f". Never alarming would cost {plain(never)}."
     caution = ""
     if everything < least:
@@ -94,8 +95,8 @@ def best_f(scores: np.ndarray, y: np.ndarray, *, beta: float = 1.0) -> Threshold
     if refused:
         return refused
     curves = threshold_curves(scores, y)
-    gain = curves.at(curves.distinct()[1:], beta).f_beta
-    everything = float(curves.at(-np.inf, beta).f_beta)
+    gain = curves.labelled.at(curves.distinct()[1:], beta).f_beta
+    everything = float(curves.labelled.at(-np.inf, beta).f_beta)
     if np.nanmax(gain) <= everything:
         sentence = (
             f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on {len(curves.ordered):,} "
@@ -103,7 +104,7 @@ def best_f(scores: np.ndarray, y: np.ndarray, *, beta: float = 1.0) -> Threshold
         )
         return refusal("f_beta", sentence, parameters, len(curves.ordered))
     value, plateau = _best(curves.distinct(), gain)
-    at = curves.at(value, beta)
+    at = curves.labelled.at(value, beta)
     sentence = (
         f"Highest F{plain(beta)} on {len(curves.ordered):,} rows: {at.f_beta:.3f}, with precision "
         f"{at.precision:.3f} and recall {at.recall:.3f}. New rows will as a rule do worse: these chose it."
@@ -130,7 +131,7 @@ def recall_at_precision(scores: np.ndarray, y: np.ndarray, *, precision: float =
     if refused:
         return refused
     curves = threshold_curves(scores, y)
-    n_rows, n_anomalies = len(curves.ordered), len(curves.anomalous)
+    n_rows, n_anomalies = len(curves.ordered), len(curves.labelled.anomalous)
     sizes = _sizes(precision, n_anomalies)
     best, chosen = 0.0, None
     for size in sizes:
@@ -154,7 +155,7 @@ def recall_at_precision(scores: np.ndarray, y: np.ndarray, *, precision: float =
             sentence = "No number of rows shows that every alarm will be right. Ask for a precision below 1."
         return refusal("precision", sentence, parameters, n_rows)
     value, sure = chosen
-    reached = curves.at(value)
+    reached = curves.labelled.at(value)
     sentence = (
         f"Precision of at least {precision:.2f} with 95 % confidence, from {n_rows:,} rows: {int(reached.flagged):,} "
         f"of them are flagged with precision {reached.precision:.3f} (at least {sure:.3f} on new rows) and recall "

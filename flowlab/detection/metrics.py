@@ -55,6 +55,19 @@ class Measures:
     f_beta: np.ndarray | None = None
     cost: np.ndarray | None = None
 
+
+@dataclass(frozen=True, eq=False)
+class LabelledMeasures(Measures):
+    """The `Measures` of rows with labels: all are known."""
+
+    false_alarms: np.ndarray
+    missed: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    false_alarm_rate: np.ndarray
+    f_beta: np.ndarray
+    cost: np.ndarray
+
     @classmethod
     def of_counts(
         cls,
@@ -62,9 +75,9 @@ class Measures:
         false: np.ndarray,
         n_anomalous: int | np.ndarray,
         n_normal: int | np.ndarray,
-        cost: np.ndarray | None = None,
+        cost: np.ndarray,
         beta: float = 1.0,
-    ) -> Measures:
+    ) -> LabelledMeasures:
         """From flagged anomalies and flagged normal rows, and how many there are of either; all can be broadcast."""
         flagged, missed, weight = caught + false, n_anomalous - caught, beta**2
         return cls(
@@ -78,6 +91,22 @@ class Measures:
             f_beta=ratio((1 + weight) * caught, (1 + weight) * caught + weight * missed + false),
             cost=cost,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCurves:
+    """What labels add to `ThresholdCurves`: the parts of that class that are None without them."""
+
+    normal: np.ndarray
+    anomalous: np.ndarray
+    costs: CostCurve
+
+    def at(self, thresholds: float | np.ndarray, beta: float = 1.0) -> LabelledMeasures:
+        """Every measure at each threshold, as by `ThresholdCurves.at`."""
+        thresholds = np.asarray(thresholds, np.float64)
+        caught, false = _at_least(self.anomalous, thresholds), _at_least(self.normal, thresholds)
+        cost = self.costs.cost(thresholds)
+        return LabelledMeasures.of_counts(caught, false, len(self.anomalous), len(self.normal), cost, beta)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,24 +130,29 @@ class ThresholdCurves:
         """Whether the rows came with labels."""
         return self.normal is not None
 
+    @property
+    def labelled(self) -> LabelledCurves:
+        """The parts that labels add; ValueError without labels."""
+        if self.normal is None or self.anomalous is None or self.costs is None:
+            raise ValueError("this needs labels, and these rows came without")
+        return LabelledCurves(self.normal, self.anomalous, self.costs)
+
     def flagged(self, threshold: float | np.ndarray) -> np.ndarray:
         """Rows with a score of at least `threshold`; a number or an array."""
         return _at_least(self.ordered, threshold)
 
     def confusion(self, threshold: float) -> Confusion:
         """The confusion matrix at one threshold; needs labels."""
-        caught, false = int(_at_least(self.anomalous, threshold)), int(_at_least(self.normal, threshold))
-        return Confusion(caught, false, len(self.anomalous) - caught, len(self.normal) - false)
+        anomalous, normal = self.labelled.anomalous, self.labelled.normal
+        caught, false = int(_at_least(anomalous, threshold)), int(_at_least(normal, threshold))
+        return Confusion(caught, false, len(anomalous) - caught, len(normal) - false)
 
     def at(self, thresholds: float | np.ndarray, beta: float = 1.0) -> Measures:
         """Every measure at each threshold, of the shape of `thresholds`; `beta` is that of F-beta."""
-        thresholds = np.asarray(thresholds, np.float64)
-        if not self.has_labels:
-            flagged = self.flagged(thresholds)
-            return Measures(flagged, flagged / len(self.ordered))
-        caught, false = _at_least(self.anomalous, thresholds), _at_least(self.normal, thresholds)
-        cost = self.costs.cost(thresholds)
-        return Measures.of_counts(caught, false, len(self.anomalous), len(self.normal), cost, beta)
+        if self.has_labels:
+            return self.labelled.at(thresholds, beta)
+        flagged = self.flagged(np.asarray(thresholds, np.float64))
+        return Measures(flagged, flagged / len(self.ordered))
 
     def distinct(self) -> np.ndarray:
         """Every threshold that makes a difference, ascending: the distinct scores and one above them all."""
@@ -134,30 +168,30 @@ class ThresholdCurves:
     def roc(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """False-alarm rate, recall and threshold of the ROC curve, from flagging nothing to everything; with labels."""
         thresholds = self.distinct()[::-1]
-        at = self.at(thresholds)
+        at = self.labelled.at(thresholds)
         return at.false_alarm_rate, at.recall, thresholds
 
     def precision_recall(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Recall, precision and threshold, from flagging nothing (precision nan) to everything; needs labels."""
         thresholds = self.distinct()[::-1]
-        at = self.at(thresholds)
+        at = self.labelled.at(thresholds)
         return at.recall, at.precision, thresholds
 
     def auroc(self) -> float:
         """Probability that an anomaly scores above a normal row, ties half; nan when one of them is missing."""
-        if not self.has_labels or not len(self.normal) or not len(self.anomalous):
+        if not self.has_labels or not len(self.labelled.normal) or not len(self.labelled.anomalous):
             return float("nan")
         return ranking.auroc(*self._labelled())
 
     def average_precision(self) -> float:
         """Mean of precision over the steps of recall (scikit-learn's definition); nan without anomalies."""
-        if not self.has_labels or not len(self.anomalous):
+        if not self.has_labels or not len(self.labelled.anomalous):
             return float("nan")
         return ranking.average_precision(*self._labelled())
 
     def _labelled(self) -> tuple[np.ndarray, np.ndarray]:
-        is_anomaly = np.repeat([False, True], [len(self.normal), len(self.anomalous)])
-        return np.concatenate([self.normal, self.anomalous]), is_anomaly
+        normal, anomalous = self.labelled.normal, self.labelled.anomalous
+        return np.concatenate([normal, anomalous]), np.repeat([False, True], [len(normal), len(anomalous)])
 
 
 def threshold_curves(
@@ -208,7 +242,7 @@ def _at_least(ordered: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     return len(ordered) - np.searchsorted(ordered, threshold, side="left")
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, whole: int | np.ndarray) -> np.ndarray:
     """part / whole elementwise, nan where the whole is zero."""
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
 

@@ -55,8 +55,8 @@ def bootstrap_interval(
             threshold.rule, scores[rows], None if labels is None else labels[rows], here, **threshold.parameters
         )
         values.append(resampled.value)
-    values, out = np.sort(values), int((1 - level) / 2 * n_boot)
-    low, high = (values[i] for i in (out, n_boot - 1 - out))
+    ordered, out = np.sort(values), int((1 - level) / 2 * n_boot)
+    low, high = ordered[out], ordered[n_boot - 1 - out]
     return replace(threshold, interval=(float(low), float(high)) if np.isfinite(low) else None)
 
 

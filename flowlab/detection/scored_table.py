@@ -11,7 +11,7 @@ import pandas as pd
 
 from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.datasets.order import LOCAL, independent_share, is_series, local_autocorrelation
-from flowlab.detection import labelled, resampling, rules
+from flowlab.detection import resampling, rules
 from flowlab.detection.conformal import conformal_p_values
 from flowlab.detection.cost import CostModel
 from flowlab.detection.levels import LevelCalibration
@@ -65,7 +65,13 @@ class RowScores:
         }
 
 
-UNITS = {"rows": None, "seconds": "s", "minutes": "m", "hours": "h", "days": "D"}
+UNITS = {
+    "rows": None,
+    "seconds": np.timedelta64(1, "s"),
+    "minutes": np.timedelta64(1, "m"),
+    "hours": np.timedelta64(1, "h"),
+    "days": np.timedelta64(1, "D"),
+}
 """What a tolerance can be measured in; all but rows need a time column of dates."""
 
 PROMISES = ("conformal", "false_discovery", "extreme_value")
@@ -123,7 +129,7 @@ class ScoredTable:
         own = np.zeros(len(self.scores), bool)
         own[self.calibration_rows] = True
         found = RowScores.of(self.scores, self.calibration, own)
-        found.p_value[slice(None) if self.no_promise() else self.dataset.rows("train")] = np.nan
+        found.p_value[slice(None) if self.no_promise() else self.dataset.rows(Part.TRAIN)] = np.nan
         return found
 
     def flagged(self, threshold: Threshold) -> np.ndarray:
@@ -144,35 +150,30 @@ class ScoredTable:
         levels = self.dataset.X[:, self.level_calibration.column]
         return sentences + self.level_calibration.small_levels() + self.level_calibration.unseen_levels(levels)
 
-    def rows(self, part: str) -> np.ndarray:
-        """Row numbers of a part; "unseen" are validation and test together. A part without rows stands for all."""
-        if part == "unseen":
-            rows = np.flatnonzero(self.dataset.split > 0)
-        else:
-            rows = self.dataset.rows(part)
+    def rows(self, part: Part) -> np.ndarray:
+        """Row numbers of a part; UNSEEN are validation and test together. A part without rows stands for all."""
+        rows = self.dataset.rows(part)
         return rows if len(rows) else np.arange(len(self.dataset))
 
-    def labels(self, part: str) -> np.ndarray | None:
+    def labels(self, part: Part) -> np.ndarray | None:
         """Labels of the rows of a part, 1 for anomalies; None where the data set has none."""
         return None if self.dataset.y is None else self.dataset.y[self.rows(part)]
 
-    def position(self, part: str, unit: str = "rows") -> np.ndarray:
+    def position(self, part: Part, unit: str = "rows") -> np.ndarray:
         """Where the rows of a part lie on the axis of a tolerance: row numbers, or time since the first, in `unit`.
 
         ValueError for a unit that is not among `units()`.
         """
-        rows = self.rows(part)
-        if unit == "rows":
-            return self._position_of_all(unit)[rows]
-        if unit not in UNITS or not self.has_dates:
-            raise ValueError(f"the unit of the tolerance must be one of {', '.join(self.units())}, not {unit!r}")
-        time = self._position_of_all(unit)[rows]
-        return time - time.min()
+        position = self._position_of_all(unit)[self.rows(part)]
+        return position if unit == "rows" else position - position.min()
 
     def _position_of_all(self, unit: str) -> np.ndarray:
         if unit == "rows":
             return np.arange(len(self.scores), dtype=np.float64)
-        return (self.dataset.time - self.dataset.time.min()) / np.timedelta64(1, UNITS[unit])
+        time, step = self.dataset.time, UNITS.get(unit)
+        if time is None or not self.has_dates or step is None:
+            raise ValueError(f"the unit of the tolerance must be one of {', '.join(self.units())}, not {unit!r}")
+        return (time - time.min()) / step
 
     @property
     def has_dates(self) -> bool:
@@ -187,7 +188,7 @@ class ScoredTable:
     @property
     def best_default_rule(self) -> str:
         """Name of a rule: F-beta where validation rows hold both labels, else conformal, with too few rows a share."""
-        labels = self.labels("validation")
+        labels = self.labels(Part.VALIDATION)
         if labels is not None and 0 < labels.sum() < len(labels):
             return "f_beta"
         return "quantile" if self.choose("conformal").refused else "conformal"
@@ -202,11 +203,12 @@ class ScoredTable:
             known = rules.RULES[rule].defaults | parameters
             return refusal(rule, self.no_promise(rule), known, len(self.choice()[0]))
         if self._sees_neighbours(rule, parameters):
-            return labelled.least_cost(
-                self.scores, self.dataset.y, position=self._position_of_all(unit), judged=self.rows("validation"),
+            return rules.RULES[rule].choose(
+                self.scores, self.dataset.y, position=self._position_of_all(unit), judged=self.rows(Part.VALIDATION),
                 **parameters,
             )  # fmt: skip
-        threshold = rules.choose(rule, *self.choice(), self.context(unit), **parameters)
+        scores, labels = self.choice()
+        threshold = rules.choose(rule, scores, labels, self.context(unit), **parameters)
         if not self.is_held_out and not threshold.refused:
             return replace(threshold, caution=f"{threshold.caution} {NOT_HELD_OUT}".strip())
         return threshold
@@ -235,8 +237,8 @@ class ScoredTable:
     def is_series(self) -> bool:
         """Whether rows resemble those next to them, by their columns or by the scores of validation rows."""
         X, order = self.dataset.X[:, self.dataset.judged], self._order
-        rows = self.calibration_rows
-        in_order = rows if self.dataset.time is None else rows[np.argsort(self.dataset.time[rows], kind="stable")]
+        rows, time = self.calibration_rows, self.dataset.time
+        in_order = rows if time is None else rows[np.argsort(time[rows], kind="stable")]
         return is_series(X[order]) or local_autocorrelation(self.scores[in_order]) >= LOCAL
 
     @cached_property
@@ -266,19 +268,19 @@ class ScoredTable:
 
     def choice(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores and labels of the rows that thresholds are chosen on."""
-        return self.scores[self.rows("validation")], self.labels("validation")
+        return self.scores[self.rows(Part.VALIDATION)], self.labels(Part.VALIDATION)
 
     def context(self, unit: str = "rows") -> dict[str, np.ndarray | float | None]:
         """What rules use beside scores and labels, see `rules.choose`: `position` of validation rows, `time` of all."""
         time = self.dataset.time if self.has_dates else None
         return {
-            "position": self.position("validation", unit),
+            "position": self.position(Part.VALIDATION, unit),
             "time": time,
-            "batch": self.scores[self.rows("test")],
+            "batch": self.scores[self.rows(Part.TEST)],
             "worth": self.worth,
         }
 
-    def curves(self, part: str, cost: CostModel | None = None, unit: str = "rows") -> ThresholdCurves:
+    def curves(self, part: Part, cost: CostModel | None = None, unit: str = "rows") -> ThresholdCurves:
         """All curves of a part against the threshold; `unit` is that of the cost model's tolerance."""
         if cost is not None and self._sees_neighbours("cost", {"tolerance": cost.tolerance}):
             return threshold_curves(
@@ -286,7 +288,7 @@ class ScoredTable:
             )
         return threshold_curves(self.scores[self.rows(part)], self.labels(part), cost, self.position(part, unit))
 
-    def stretches(self, part: str, cost: CostModel | None = None, unit: str = "rows") -> list[ThresholdCurves]:
+    def stretches(self, part: Part, cost: CostModel | None = None, unit: str = "rows") -> list[ThresholdCurves]:
         """Curves of about thirty consecutive stretches of a part, each longer than an event; none without an order.
 
         Rows have an order where there is a time, or where neighbours resemble each other.
@@ -317,7 +319,7 @@ class ScoredTable:
     @cached_property
     def calibration_rows(self) -> np.ndarray:
         """Numbers of the validation rows that count as normal, (m,): what p-values compare with."""
-        rows, labels = self.rows("validation"), self.labels("validation")
+        rows, labels = self.rows(Part.VALIDATION), self.labels(Part.VALIDATION)
         normal = rows if labels is None else rows[labels == 0]
         return normal if len(normal) else rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 
@@ -56,6 +57,10 @@ def refusal(
     return Threshold(math.inf, rule, sentence, parameters or {}, n_rows=n_rows, refused=True)
 
 
+@overload
+def check_scores(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+@overload
+def check_scores(scores: np.ndarray, y: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]: ...
 def check_scores(scores: np.ndarray, y: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Scores as (n,) float64 and labels as (n,) bool (or None), infinite scores as plus or minus `HIGHEST`.
 

@@ -64,7 +64,9 @@ def events(time: np.ndarray, y: np.ndarray, max_events: int = 200) -> list[tuple
     return [(time[a], time[b]) for a, b in zip(begins, ends, strict=True)]
 
 
-def parts_in_time(time: np.ndarray, split: np.ndarray) -> list[tuple[Part, object, object]]:
+def parts_in_time(
+    time: np.ndarray, split: np.ndarray
+) -> list[tuple[Part, np.datetime64 | float, np.datetime64 | float]]:
     """(name, begin, end) of training, validation and test rows, if they follow each other in time; else an empty list.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ class CategoryColumn:
     but does not model their distribution, so no noise is added.
     """
 
-    kind: ClassVar[str] = "category"
+    kind: ClassVar[Literal["category"]] = "category"
     name: str
     dtype: str
     levels: tuple[str | int | float | bool | None, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -158,7 +158,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         extents += [(0.0, 0.0)] * (4 if self.clock_ else 0)
         now = list(extents)
         for rows in self._earlier(frame):
-            extents += [tuple(side[rows] if np.ndim(side) else side for side in extent) for extent in now]
+            extents += [(_of_rows(low, rows), _of_rows(high, rows)) for low, high in now]
         return Cells.of(extents, seed)
 
     def _earlier(self, frame: pd.DataFrame) -> list[np.ndarray]:
@@ -252,7 +252,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     @property
     def levels_(self) -> tuple[str, ...]:
         """Names of the context's levels; empty without one."""
-        return next((plan.level_names() for plan in self.columns_ if _is_context(plan)), ())
+        return next((plan.level_names() for plan in filter(_is_context, self.columns_)), ())
 
     def to_json(self) -> str:
         """Everything learned, as JSON text: `TableEncoder.from_json` gives an encoder that encodes the same."""
@@ -336,10 +336,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if share:
             how = " and a feature says where" if indicator else ""
             self.notes_.append(f"{role.name}: {share:.1%} missing, filled around the median{how}.")
-        plan = NumberColumn.learn(column, indicator, self.learner)
-        if plan.scale:
+        number = NumberColumn.learn(column, indicator, self.learner)
+        if number.scale:
             self.notes_.append(f"{role.name} has heavy tails and was squashed (arcsinh).")
-        return plan
+        return number
 
     def _without_copies(self, frame: pd.DataFrame, used: list[ColumnRole]) -> list[ColumnRole]:
         """The columns to learn from: a copy would make a density infinite; a scorer judges numbers that follow too."""
@@ -362,7 +362,11 @@ def _is_constant(column: pd.Series) -> bool:
     return known.empty or bool((known == known.iloc[0]).all())
 
 
-def _is_context(plan: Plan) -> bool:
+def _of_rows(side: float | np.ndarray, rows: np.ndarray) -> float | np.ndarray:
+    return side[rows] if isinstance(side, np.ndarray) and side.ndim else side
+
+
+def _is_context(plan: Plan) -> TypeGuard[CategoryColumn]:
     return plan.kind == "category" and plan.is_context
 
 

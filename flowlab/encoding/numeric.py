@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ class NumberColumn:
     ten.
     """
 
-    kind: ClassVar[str] = "number"
+    kind: ClassVar[Literal["number"]] = "number"
     name: str
     dtype: str
     fill: float
@@ -120,7 +120,7 @@ class NumberColumn:
     def extents(self, column: pd.Series) -> list[Extent]:
         """How far the cells of the features reach, one extent per feature."""
         values, holes = self._finite(column)
-        width = self.step or (float(np.diff(self.levels).min()) if self.levels else 0.0)
+        width: float | np.ndarray = self.step or (float(np.diff(self.levels).min()) if self.levels else 0.0)
         for value, atom_width, *_ in self.atoms:
             width = np.where(values == value, atom_width, width)
         if holes.any():
@@ -150,7 +150,9 @@ class NumberColumn:
     def _squashed(self, values: np.ndarray) -> np.ndarray:
         return np.arcsinh((values - self.centre) / self.scale) if self.scale else values
 
-    def _aside(self, values: np.ndarray, places: np.ndarray, centres: Sequence[float], sign: int) -> np.ndarray:
+    def _aside(
+        self, values: np.ndarray, places: np.ndarray, centres: Sequence[float] | np.ndarray, sign: int
+    ) -> np.ndarray:
         """The values moved away from the atoms (sign 1) or back (-1), each by its place beside the centres."""
         for atom, centre in zip(self.atoms, centres):
             values = values + sign * atom[2] * np.sign(places - centre)

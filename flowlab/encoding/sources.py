@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ N_CLOCK = 4
 class Clock:
     """How hour and weekday features read as a time of the week: hours since Monday 00:00; nan where it is missing."""
 
-    kind: ClassVar[str] = "clock"
+    kind: ClassVar[Literal["clock"]] = "clock"
 
     def decode(self, block: np.ndarray, drawn: bool = True) -> pd.Series:
         """Hours since Monday 00:00, (n_rows,), of features (n_rows, 4)."""
@@ -78,9 +78,9 @@ class Source:
     def settled(self, X: np.ndarray) -> np.ndarray:
         """The features of rows X without the noise that spreads categories and holes over cells, (n, n_own)."""
         block = X[:, self.features]
-        if self.plan is None or self.kind == "clock":
+        if self.plan is None or self.plan.kind == "clock":
             return block
-        if self.kind != "category":
+        if self.plan.kind == "number":
             return np.column_stack([block[:, :1], np.rint(block[:, 1:])])
         if not self.plan.is_rarity:
             return np.rint(block)
@@ -102,7 +102,7 @@ def feature_sources(
 
 def silent_holes(encoder: TableEncoder, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """Column name to the numbers of its rows that were filled although no feature says so."""
-    row_numbers = {}
+    row_numbers: dict[str, np.ndarray] = {}
     for plan in encoder.columns_:
         if plan.kind == "number" and not plan.indicator and plan.name not in encoder.shared_holes_:
             values = numbers(frame[plan.name])

@@ -42,7 +42,8 @@ class Cells:
         low, high = np.array(fixed, dtype=float).reshape(-1, 2).T
         if not varying and not (high > low).any():
             return None
-        return cls(low, high, {j: tuple(np.asarray(side, np.float32) for side in varying[j]) for j in varying}, seed)
+        sides = {j: (np.asarray(a, np.float32), np.asarray(b, np.float32)) for j, (a, b) in varying.items()}
+        return cls(low, high, sides, seed)
 
     def spread(self, X: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The rows X[rows], each value drawn uniformly from its cell, (len(rows), n_features); the same each time."""

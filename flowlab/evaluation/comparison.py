@@ -52,6 +52,13 @@ class Scored:
     trivial: bool = False
     likelihood_of: str = ""
 
+    @property
+    def labels(self) -> np.ndarray:
+        """`y`; ValueError where there are no labels."""
+        if self.y is None:
+            raise ValueError(f"the rows that {self.name} scored have no labels")
+        return self.y
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -133,8 +140,10 @@ def score_held_out(
     """
     values, y = anomaly_score[held_out(dataset)], held_out_labels(dataset)
     likelihood = -normal_mean(values, y) if model.is_density else float("nan")
-    cost = {"fit_seconds": fit_seconds, "score_seconds": score_seconds, "n_parameters": n_parameters}
-    return Scored(name, values, y, data, likelihood, **cost, likelihood_of=_likelihood_of(model, dataset))
+    likelihood_of = _likelihood_of(model, dataset)
+    return Scored(
+        name, values, y, data, likelihood, fit_seconds, score_seconds, n_parameters, likelihood_of=likelihood_of
+    )
 
 
 def _likelihood_of(model: DensityModel, dataset: Dataset) -> str:
@@ -216,8 +225,8 @@ def detection_measures(
     k = k or max(1, int(is_anomaly.sum()))
     looked_at = np.array([np.interp(k, np.r_[0, f], np.r_[0, c]) for c, f in zip(caught, flagged)])
     auroc = area_under_roc(anomalies, normal)
-    measures = (auroc, area_under_steps(anomalies, normal), looked_at / np.minimum(k, flagged[:, -1]))
-    measures = [np.where(np.isfinite(auroc), values, np.nan) for values in measures]
+    known = (auroc, area_under_steps(anomalies, normal), looked_at / np.minimum(k, flagged[:, -1]))
+    measures = [np.where(np.isfinite(auroc), values, np.nan) for values in known]
     return DetectionMeasures(*(values if weights is not None else values[0] for values in measures))
 
 
@@ -292,18 +301,18 @@ def lead(a: Standing, b: Standing) -> tuple[int, int]:
 def _differences(a: Standing, b: Standing) -> list[tuple[float, float]]:
     """Differences of AUROC and average precision of a - b, each with the half-width of its 95 % interval."""
     if a.n_seeds == b.n_seeds > 1:
-        found = [[detection_measures(run.anomaly_score, run.y) for run in s.runs] for s in (a, b)]
+        found = [[detection_measures(run.anomaly_score, run.labels) for run in s.runs] for s in (a, b)]
         pairs = np.array([[(m.auroc, m.average_precision) for m in runs] for runs in found])
         difference = pairs[0] - pairs[1]
         width = t.ppf(0.975, a.n_seeds - 1) / a.n_seeds**0.5
         return list(zip(difference.mean(0), width * difference.std(0, ddof=1)))
     first, second = a.runs[0], b.runs[0]
     # the resampled spread of few anomalies is too small by m / (m - 1), and is itself uncertain
-    fewest = max(2, min(int((first.y == 1).sum()), int((first.y != 1).sum())))
+    fewest = max(2, min(int((first.labels == 1).sum()), int((first.labels != 1).sum())))
     width = t.ppf(0.975, fewest - 1) * (fewest / (fewest - 1)) ** 0.5
-    weights = _resampled(first.y)
-    whole = [detection_measures(run.anomaly_score, run.y) for run in (first, second)]
-    drawn = [detection_measures(run.anomaly_score, run.y, weights=weights) for run in (first, second)]
+    weights = _resampled(first.labels)
+    whole = [detection_measures(run.anomaly_score, run.labels) for run in (first, second)]
+    drawn = [detection_measures(run.anomaly_score, run.labels, weights=weights) for run in (first, second)]
     result = []
     for measure in ("auroc", "average_precision"):
         values = [getattr(m, measure) for m in whole]
@@ -357,12 +366,15 @@ def _standing(name: str, runs: Sequence[Scored], k: int | None) -> Standing:
     elif len(runs) == 1:
         detection = _bootstrapped(runs[0], k)
     else:
-        found = [detection_measures(run.anomaly_score, run.y, k) for run in runs]
+        found = [detection_measures(run.anomaly_score, run.labels, k) for run in runs]
         per_measure = zip(*((m.auroc, m.average_precision, m.precision_at_k) for m in found))
         detection = [_over_seeds(values) for values in per_measure]
+    auroc, average_precision, precision_at_k = detection
     return Standing(
         name,
-        *detection,
+        auroc,
+        average_precision,
+        precision_at_k,
         log_likelihood=_over_seeds([run.log_likelihood for run in runs]),
         fit_seconds=_over_seeds([run.fit_seconds for run in runs]),
         score_seconds=_over_seeds([run.score_seconds for run in runs]),
@@ -384,9 +396,9 @@ def _bootstrapped(run: Scored, k: int | None) -> list[Measured]:
     A sample of few anomalies, all of which were caught, does not vary; that more of them might not be is told by the
     standard deviation of a share of so many, two more of either kind added (Agresti & Coull 1998).
     """
-    n_anomalies = int((run.y == 1).sum())
-    found = detection_measures(run.anomaly_score, run.y, k)
-    drawn = detection_measures(run.anomaly_score, run.y, k or max(1, n_anomalies), _resampled(run.y))
+    n_anomalies = int((run.labels == 1).sum())
+    found = detection_measures(run.anomaly_score, run.labels, k)
+    drawn = detection_measures(run.anomaly_score, run.labels, k or max(1, n_anomalies), _resampled(run.labels))
     measured = []
     for name, n in (("auroc", n_anomalies), ("average_precision", n_anomalies), ("precision_at_k", k or n_anomalies)):
         value, spread = float(getattr(found, name)), float("nan")

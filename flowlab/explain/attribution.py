@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from flowlab.detection.threshold import HIGHEST
 from flowlab.explain.reference import Reference
 from flowlab.explain.typical_values import Usual, compare
 from flowlab.formatting import plain
-from flowlab.models.base import DensityModel
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,22 @@ class Explanation:
     similar: tuple[int, ...]
 
 
+class Judge(Protocol):
+    """What of a model its scores are explained by."""
+
+    @property
+    def scores_by_reconstruction(self) -> bool:
+        """Whether the anomaly score is the sum of `feature_errors`."""
+
+    def anomaly_score(self, X: np.ndarray) -> np.ndarray:
+        """Anomaly scores (n_rows,) of rows."""
+
+    def feature_errors(self, X: np.ndarray) -> np.ndarray:
+        """Squared errors (n_rows, n_features) of rows; asked for where the model `scores_by_reconstruction`."""
+
+
 def explain(
-    model: DensityModel,
+    model: Judge,
     x: np.ndarray,
     reference: Reference,
     method: str = "auto",
@@ -106,7 +120,7 @@ def explain(
     return Explanation(float(score), method, reasons, _summarise(reasons, positive, float(score), threshold), similar)
 
 
-def anomaly_scores(model: DensityModel, X: np.ndarray) -> np.ndarray:
+def anomaly_scores(model: Judge, X: np.ndarray) -> np.ndarray:
     """Anomaly scores of rows X (n, n_features) as finite numbers, (n,): infinite ones, and nan, count as 1e100."""
     return np.clip(np.nan_to_num(model.anomaly_score(X), nan=HIGHEST), -HIGHEST, HIGHEST)
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.encoding.sources import Source
-from flowlab.explain.attribution import anomaly_scores, not_flagged
+from flowlab.explain.attribution import Judge, anomaly_scores, not_flagged
 from flowlab.explain.reference import Reference
 from flowlab.explain.typical_values import told
 from flowlab.formatting import plain
-from flowlab.models.base import DensityModel
 
 N_VALUES = 16
 FEW_VALUES = 20
@@ -55,7 +54,7 @@ class Repair:
 
 
 def repair(
-    model: DensityModel,
+    model: Judge,
     x: np.ndarray,
     reference: Reference,
     threshold: float,
@@ -80,7 +79,8 @@ def repair(
     x = reference.check(x)
     told_row = x if told_row is None else told_row
     before = float(anomaly_scores(model, x[None])[0])
-    row, after, edited = x.copy(), before, []
+    row, after = x.copy(), before
+    edited: list[int] = []
     while after >= threshold and len(edited) < min(max_edits, reference.n_columns):
         best_edit = _best_edit(model, row, reference, edited, after)
         if best_edit is None:
@@ -103,7 +103,7 @@ def _edit(reference: Reference, k: int, x: np.ndarray, row: np.ndarray) -> Edit:
 
 
 def _best_edit(
-    model: DensityModel, row: np.ndarray, reference: Reference, edited: list[int], before: float
+    model: Judge, row: np.ndarray, reference: Reference, edited: list[int], before: float
 ) -> tuple[int, np.ndarray, float] | None:
     """The single further edit that lowers the score most: column, edited row and score; None if none lowers it."""
     usual = reference.usual_rows(row, N_VALUES)
@@ -129,7 +129,7 @@ def _differs(source: Source, row: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _without_needless(
-    model: DensityModel, x: np.ndarray, row: np.ndarray, edited: list[int], reference: Reference, threshold: float
+    model: Judge, x: np.ndarray, row: np.ndarray, edited: list[int], reference: Reference, threshold: float
 ) -> list[int]:
     """Undo, in `row`, one edit after the other as long as the row stays below the threshold."""
     kept = list(edited)
@@ -147,7 +147,7 @@ def _without_needless(
 
 
 def _draw_back(
-    model: DensityModel, x: np.ndarray, row: np.ndarray, edited: list[int], reference: Reference, threshold: float
+    model: Judge, x: np.ndarray, row: np.ndarray, edited: list[int], reference: Reference, threshold: float
 ) -> None:
     """Bring each edit, in `row`, as near to the old value as the threshold allows; in 2 batches of 32 each."""
     for k in edited:

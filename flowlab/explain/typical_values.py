@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flowlab.encoding.categorical import CategoryColumn
+from flowlab.encoding.numeric import NumberColumn
 from flowlab.encoding.sources import Source
 from flowlab.explain.reference import Reference
 from flowlab.formatting import plain
@@ -72,14 +74,15 @@ def told(source: Source, value: Any) -> str:
     if source.kind == "clock":
         minutes = round(60 * value) % (7 * 24 * 60)
         return f"{DAYS[minutes // 1440]} {_hours(value)}"
-    if source.kind == "date":
-        step = source.plan.step
+    plan = source.plan
+    if source.kind == "date" and isinstance(plan, NumberColumn):
+        step = plan.step
         form = "%Y-%m-%d" if step and step % 86_400 == 0 else "%Y-%m-%d %H:%M" if step and step % 60 == 0 else ""
         return value.strftime(form or "%Y-%m-%d %H:%M:%S")
     if source.kind == "category":
         is_whole = isinstance(value, float) and value == int(value)
         return str(int(value) if is_whole else value)[:60]
-    decimals = None if source.plan is None else _decimals(source.plan.origin, source.plan.step)
+    decimals = _decimals(plan.origin, plan.step) if isinstance(plan, NumberColumn) else None
     if decimals is None:
         return plain(float(value))
     return f"{value:,.{decimals}f}" if abs(value) >= 10_000 else f"{value:.{decimals}f}"
@@ -118,7 +121,8 @@ def _category(reference: Reference, k: int, x: np.ndarray, value: Any, held: pd.
     commonest = next(iter(counts))
     is_usual = counts.get(own, 0) >= SELDOM * len(texts)
     verdict = ("usual" if own == commonest else "less usual") if is_usual else "unusual"
-    if source.plan.is_rarity and not is_usual:  # of many levels similar rows hold others: what counts is how rare
+    is_rarity = isinstance(source.plan, CategoryColumn) and source.plan.is_rarity
+    if is_rarity and not is_usual:  # of many levels similar rows hold others: what counts is how rare
         is_usual = bool(x[source.start] <= np.quantile(reference.X[rows, source.start], 1 - SELDOM))
         verdict = "no rarer than usual" if is_usual else "rarer than usual"
     if pd.isna(value) and own != commonest:
@@ -183,10 +187,11 @@ def _related(reference: Reference, k: int) -> list[int]:
 def _central(source: Source, known: pd.Series) -> tuple[Any, Any, Any]:
     """Low end, median and high end: 80 % of further such rows lie between (more of few); of a table, values in it."""
     if source.plan is None:
-        return tuple(float(v) for v in np.quantile(known, [0.1, 0.5, 0.9], method="weibull"))
+        low, middle, high = np.quantile(known, [0.1, 0.5, 0.9], method="weibull").tolist()
+        return low, middle, high
     ordered, n = known.sort_values(), len(known)
     below = max(int(0.1 * (n + 1)) - 1, 0)  # of n + 1 rows in random order each is as likely to take each place
-    return tuple(ordered.iloc[i] for i in (below, round(0.5 * (n - 1)), n - 1 - below))
+    return ordered.iloc[below], ordered.iloc[round(0.5 * (n - 1))], ordered.iloc[n - 1 - below]
 
 
 def _counts(texts: pd.Series) -> dict[str, int]:
@@ -198,7 +203,8 @@ def _counts(texts: pd.Series) -> dict[str, int]:
 
 def _listed(counts: dict[str, int], of_what: str = "") -> str:
     """ "red (14 of 24), blue (9)": as many as make up 80 %, at most three; `of_what` stands behind the 24."""
-    n_rows, listed, n_listed = sum(counts.values()), [], 0
+    listed: list[str] = []
+    n_rows, n_listed = sum(counts.values()), 0
     for text, count in list(counts.items())[:3]:
         listed.append(f"{text} ({count}{'' if listed else f' of {n_rows}{of_what}'})")
         n_listed += count

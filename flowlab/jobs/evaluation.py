@@ -72,7 +72,7 @@ class Answers:
                 raise JobError("The server is shutting down.")
             if self._lane.state == "closed":
                 self._lane.open(self._dispatcher.post)
-            future = self._lane.executor.submit(slices.run_view, *arguments)
+            future = self._lane.worker.submit(slices.run_view, *arguments)
         try:
             return future.result(timeout)
         except FutureTimeout:

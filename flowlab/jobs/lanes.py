@@ -54,6 +54,13 @@ class Lane:
             warm = executor.submit(slices.warm_up)
             warm.add_done_callback(lambda future: post(lambda: self._settle(executor, future, post)))
 
+    @property
+    def worker(self) -> Executor:
+        """What work is submitted to; JobError where the lane is closed."""
+        if self.executor is None:
+            raise JobError("The worker is not running; try again in a few seconds.")
+        return self.executor
+
     def reopen(self, post: Post) -> None:
         """Replace the worker, as a rule one that died."""
         self.close()

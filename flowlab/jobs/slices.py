@@ -61,8 +61,8 @@ class Needs:
     state: bool = False
 
 
-_datasets = Recent(6)
-_models = Recent(6)
+_datasets: Recent[Dataset] = Recent(6)
+_models: Recent[base.DensityModel] = Recent(6)
 
 
 def run_slice(

@@ -20,6 +20,7 @@ from flowlab.records import TrainEvent
 
 if TYPE_CHECKING:
     from flowlab.datasets.dataset import Dataset
+    from flowlab.nets.training import Settings
 
 CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
 FIRST = "first flow"
@@ -27,7 +28,7 @@ FIRST = "first flow"
 STEPS = {"all": 400, "normal": 1600}
 """Steps of a flow, by mean AUROC over 17 public tables: fewer where anomalies among the rows would be learned too."""
 TRIM = 0.2
-NEIGHBOURS = {"n_neighbors": 5, "max_rows": 3000}
+N_NEIGHBOURS, NEIGHBOUR_ROWS = 5, 3000
 CALIBRATION_ROWS = 5000
 WORST = 1e30
 
@@ -37,7 +38,7 @@ class BoundedFlow(MaskedAutoregressiveFlow):
 
     _average_rate = 0.0  # an average over the last 200 steps would lag behind in runs as short as these
 
-    def _settings(self, n_rows: int, has_validation: bool):
+    def _settings(self, n_rows: int, has_validation: bool) -> Settings:
         return replace(super()._settings(n_rows, has_validation), keep_best=False)
 
 
@@ -79,6 +80,11 @@ class Detector(OutlierDetector):
             if name in ("n_layers", "hidden_features", "learning_rate", "scale_map", "context_column", "random_state")
         },
     }
+    step_: int
+    _seconds: float
+    _kept: np.ndarray | None
+    _current: dict[str, np.ndarray] | None
+
     is_density = False
     is_ensemble = True
     asks_if_normal = True
@@ -168,10 +174,10 @@ class Detector(OutlierDetector):
             return {}
         if name == "isolation forest":
             return {name: IsolationForestModel(random_state=self.random_state)}
-        return {name: NearestNeighbours(**NEIGHBOURS, random_state=self.random_state)}
+        return {name: NearestNeighbours(N_NEIGHBOURS, max_rows=NEIGHBOUR_ROWS, random_state=self.random_state)}
 
     def _steps(
-        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         _, steps_each, trim = self._plan(len(X))
         names = [f"flow {i + 1}" for i in range(self.n_flows)]
@@ -191,7 +197,7 @@ class Detector(OutlierDetector):
             flow = self._flow(index, len(X))
             flow_checkpoint = self._current if steps_before else None
             rows = X if self._kept is None else X[self._kept]
-            flow_steps = None if remaining == math.inf else min(remaining, steps_each - steps_before)
+            flow_steps = None if remaining == math.inf else min(int(remaining), steps_each - steps_before)
             for event in flow.fit_iter(rows, X_val, checkpoint=flow_checkpoint, n_steps=flow_steps):
                 self.step_ = index * steps_each + event.step
                 self._use(name, flow, X, is_done=event.step == steps_each)
@@ -228,8 +234,8 @@ class Detector(OutlierDetector):
         rows = self._calibration_rows(X)[: None if is_done else 1000]
         self.members_[name] = flow
         self.tails_[name] = TailProbability.fit(_finite(flow.anomaly_score(rows)))
-        self._current = {key: a for key, a in flow.get_checkpoint().items() if key.startswith("train.")}
-        self._current |= flow.get_state()
+        of_training = {key: a for key, a in flow.get_checkpoint().items() if key.startswith("train.")}
+        self._current = of_training | flow.get_state()
 
     def _calibration_rows(self, X: np.ndarray) -> np.ndarray:
         order = np.random.default_rng([self.random_state, 0xCA1]).permutation(len(X))
@@ -254,7 +260,8 @@ class Detector(OutlierDetector):
     def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Weighted mean of the members' log tail probabilities in nats, (n_samples,), below 0."""
         weights = self.weights_
-        return -sum(weights[name] * surprise for name, surprise in self.member_scores(X).items())
+        surprises = [weights[name] * surprise for name, surprise in self.member_scores(X).items()]
+        return -sum(surprises[1:], start=surprises[0])
 
     def n_parameters(self) -> int:
         """How many numbers all members learned."""

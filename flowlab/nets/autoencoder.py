@@ -7,15 +7,17 @@ weight matrix and meet a row of ones, so that a layer's whole gradient is one ma
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Literal, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 ops = torch.ops.aten
-ACTIVATIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "elu": ops.elu_}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu_, "tanh": torch.tanh_, "elu": ops.elu_}
 """Those whose slope follows from their output, so that they work in place; silu keeps its input."""
 LOG_STD_BOUND = 5.0
 """Log standard deviations stay within -5 and 5: no likelihood is infinite and nothing overflows."""
@@ -65,6 +67,10 @@ class Layers:
                 ACTIVATIONS[self.activation](h)
         return torch.mm(self.weights[-1], inputs[-1], out=output)
 
+    @overload
+    def backward(self, g: Tensor, want_input: Literal[True] = True) -> Tensor: ...
+    @overload
+    def backward(self, g: Tensor, want_input: Literal[False]) -> None: ...
     def backward(self, g: Tensor, want_input: bool = True) -> Tensor | None:
         """From the gradient at the last output: fills `gradient`, returns the gradient at the input."""
         inputs, pre, slopes, _ = self._buffer(g.shape[1])
@@ -99,11 +105,14 @@ class Layers:
         return self._buffers[batch]
 
 
-class _CodeNet:
+class _CodeNet(ABC):
     """Encoder and decoder over one flat vector; `n_heads` numbers per code unit, `n_extra` parameters at the end.
 
     `parameters` may be given as an array; its type, float32 or float64, is the type of all computation.
     """
+
+    step = 0
+    """Training steps taken; set it when training is resumed."""
 
     def __init__(
         self,
@@ -134,6 +143,10 @@ class _CodeNet:
         self.encoder.initialise(generator)
         self.decoder.initialise(generator)
         self.extra.zero_()
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Codes of x (n_features, batch); of a VAE their means and log standard deviations."""
 
     @torch.inference_mode()
     def encode_rows(self, X: np.ndarray) -> np.ndarray:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-LossRows = Callable[[nn.Module, Tensor, torch.Generator | None], Tensor]
+Module = TypeVar("Module", bound=nn.Module)
+LossRows = Callable[[Module, Tensor, torch.Generator | None], Tensor]
 """(module, rows (batch, n), generator) -> loss of each row (batch,). Without a generator: no noise, validation."""
 
 EVAL_ROWS = 4096
 
 
-class FlatModule:
+class FlatModule(Generic[Module]):
     """A torch module that `training.train` can train.
 
     Parameters
@@ -30,7 +32,7 @@ class FlatModule:
     (True, torch.Size([12]))
     """
 
-    def __init__(self, module: nn.Module, n_features: int, loss_rows: LossRows) -> None:
+    def __init__(self, module: Module, n_features: int, loss_rows: LossRows[Module]) -> None:
         self.module, self.n_features, self.loss_rows = module, n_features, loss_rows
         trained = [p for p in module.parameters() if p.requires_grad]
         if not trained or any(p.is_inference() or p.dtype != torch.float32 for p in trained):

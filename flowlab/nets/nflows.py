@@ -66,7 +66,7 @@ class Flow(nn.Module):
         try:
             rows = latent
             for layer in reversed(self.layers):
-                rows = layer.inverse(rows)[0]
+                rows = layer.inverse(rows)[0]  # type: ignore[operator]  # torch takes a method of a submodule for a tensor
         except (AssertionError, InputOutsideDomain):
             if len(latent) == 1:
                 return torch.full_like(latent, math.nan)
@@ -112,15 +112,18 @@ def triangular_orders(flow: Flow, layer: int) -> tuple[np.ndarray, np.ndarray, i
     if isinstance(step, transforms.CompositeTransform):
         order = step._transforms[0]._permutation.numpy()
         return np.arange(len(order)), order, 0
-    kept, moved = step.identity_features.numpy(), step.transform_features.numpy()
+    kept, moved = (np.asarray(features) for features in (step.identity_features, step.transform_features))
     order = np.concatenate([kept, moved])
     return order, order, len(kept)
 
 
-def _in_parts(function: Callable[[Tensor], tuple[Tensor, Tensor]], rows: np.ndarray, axis: int):
+def _in_parts(
+    function: Callable[[Tensor], tuple[Tensor, Tensor]], rows: np.ndarray, axis: int
+) -> tuple[np.ndarray, np.ndarray]:
     with torch.inference_mode():
         parts = [function(part) for part in torch.tensor(rows, dtype=torch.float64).split(EVAL_ROWS)]
-    return tuple(np.concatenate([p.numpy() for p in part], axis=axis) for part in zip(*parts, strict=True))
+    first, second = (np.concatenate([p.numpy() for p in part], axis=axis) for part in zip(*parts, strict=True))
+    return first, second
 
 
 def invert(flow: Flow, latent: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -100,7 +100,7 @@ class TrainState:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> TrainState:
         """The state whose `to_arrays` these are among; other arrays are ignored."""
-        values = {}
+        values: dict[str, Any] = {}
         for f in fields(cls):
             a = np.asarray(arrays[f"train.{f.name}"])
             values[f.name] = torch.from_numpy(a.copy()) if f.type == "Tensor" else a.item()

@@ -165,6 +165,8 @@ def scale_and_shift(
         (layer.log_scale, "s, log-scale", c.model, "circle"),
         (layer.shift, "t, shift", c.third, "diamond-open"),
     ):
+        if values is None:
+            continue
         fig.add_trace(
             go.Scatter(
                 x=x,

@@ -92,7 +92,7 @@ def data_plane(
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, *axes, square=square)
-    if grid is not None:
+    if grid is not None and grid.y is not None:
         log_density = grid.learned.log_density
         finite = log_density[np.isfinite(log_density)]
         top = float(finite.max()) if len(finite) else 0.0
@@ -172,7 +172,7 @@ def _add_paths(fig: go.Figure, paths: Mapping[str, np.ndarray], c: theme.Colors)
             )
         )  # fmt: skip
         for name, end, other in (("from", *ends), ("to", *ends[::-1])):
-            _label(fig, *end, name, c, above=end[1] >= other[1])
+            _label(fig, end[0], end[1], name, c, above=end[1] >= other[1])
 
 
 def _add_point(fig: go.Figure, point: np.ndarray, name: str, c: theme.Colors) -> None:
@@ -185,7 +185,7 @@ def _add_point(fig: go.Figure, point: np.ndarray, name: str, c: theme.Colors) ->
             hovertemplate=name + " at %{x:.4g}, %{y:.4g}<extra></extra>",
         )
     )  # fmt: skip
-    _label(fig, *point, name, c)
+    _label(fig, point[0], point[1], name, c)
 
 
 def _label(fig: go.Figure, x: float, y: float, text: str, c: theme.Colors, above: bool = True) -> None:

@@ -195,8 +195,10 @@ def column_over_time(course: TimeCourse, dark: bool = False, height: int = 340) 
             )
         )
     named: set[int] = set()
-    for part, *ends in course.parts:
-        start, end = (str(np.datetime64(t, "ms")) if isinstance(t, np.datetime64) else float(t) for t in ends)
+    for part, first, last in course.parts:
+        start, end = (
+            str(t.astype("datetime64[ms]")) if isinstance(t, np.datetime64) else float(t) for t in (first, last)
+        )
         shade = {0: 0.05, 1: 0.16, 2: 0.28}[part]
         fig.add_vrect(x0=start, x1=end, fillcolor=theme.translucent(c.model, shade), line_width=0, layer="below")
         if part not in named:

@@ -177,7 +177,7 @@ def score_over_time(
     scores: np.ndarray,
     threshold: float,
     events: Sequence[tuple],
-    parts: Sequence[tuple[Part, object, object]],
+    parts: Sequence[tuple[Part, np.datetime64 | float, np.datetime64 | float]],
     time_title: str,
     dark: bool = False,
     height: int = 300,
@@ -287,8 +287,8 @@ def rules_picture(
     fig = theme.figure(dark, height=90 + 28 * max(len(finite), 1))
     thresholds = np.clip([values[i] for i in finite], low, high)
     for row, i in enumerate(finite):
-        if intervals[i] is not None:
-            ends = axis.place(np.clip(intervals[i], low, high))
+        if (interval := intervals[i]) is not None:
+            ends = axis.place(np.clip(interval, low, high))
             fig.add_scatter(
                 x=ends, y=[row, row], mode="lines", line={"color": c.second, "width": 4}, opacity=0.4, hoverinfo="skip"
             )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 
 from flowlab.tables.cells import spellings
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
@@ -32,16 +32,26 @@ class Block:
     cautions: tuple[Note, ...] = ()
 
 
+class Reading(TypedDict, total=False):
+    """How a text is written, as far as the user says it."""
+
+    delimiter: str | None
+    decimal: str | None
+    encoding: str | None
+    header: bool | None
+    missing_codes: Sequence[str | float]
+
+
 def cut_blocks(
-    detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading: Any
+    detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading: Unpack[Reading]
 ) -> Iterator[Block]:
     """Cut a text table at the ends of rows; how it is written is found out once, from the first block.
 
     `wanted` are columns that the header names; `reading` are delimiter, decimal, header, encoding and missing_codes
     where the user gave them.
     """
-    text = _Text(source, reading.pop("encoding", None))
-    missing = spellings(reading.pop("missing_codes", ()))
+    text = _Text(source, reading.get("encoding"))
+    missing = spellings(reading.get("missing_codes", ()))
     head = text.read()
     dialect = _dialect(head, wanted, reading)
     body, first_row = head[dialect.body :], 0
@@ -67,16 +77,16 @@ def cut_blocks(
         body += following
 
 
-def _dialect(head: bytes, wanted: Sequence[str], reading: Mapping[str, object]) -> Dialect:
+def _dialect(head: bytes, wanted: Sequence[str], reading: Reading) -> Dialect:
     """How a text is written: by the delimiter that makes its first line name the wanted columns, if there is one."""
-    given = {"delimiter": None, "decimal": None, "header": None} | dict(reading)
+    delimiter, header = reading.get("delimiter"), reading.get("header")
     first = head.split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\ufeff")
-    for delimiter in DELIMITERS if given["delimiter"] is None and given["header"] is None else ():
-        names = sound_names(next(csv.reader([first], delimiter=delimiter), []), [])
+    for sign in DELIMITERS if delimiter is None and header is None else ():
+        names = sound_names(next(csv.reader([first], delimiter=sign), []), [])
         if wanted and set(wanted) <= set(names):
-            given |= {"delimiter": delimiter, "header": True}
+            delimiter, header = sign, True
             break
-    return sniff(head, **given)
+    return sniff(head, delimiter=delimiter, decimal=reading.get("decimal"), header=header)
 
 
 class _Text:

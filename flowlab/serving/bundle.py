@@ -21,7 +21,7 @@ import pandas as pd
 
 import flowlab
 from flowlab import catalog
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.conformal import for_new_files
 from flowlab.detection.drift import N_BINS, Baseline, FlaggedRows, baseline
 from flowlab.detection.levels import LevelCalibration
@@ -155,11 +155,11 @@ def make_detector(
     threshold : from which score on rows are flagged
     """
     dataset: Dataset = scored.dataset
-    rows = dataset.rows("train")
+    rows = dataset.rows(Part.TRAIN)
     calibration = np.sort(scored.calibration)
     if len(calibration) > MAX_CALIBRATION:
         calibration = calibration[np.linspace(0, len(calibration) - 1, MAX_CALIBRATION).astype(int)]
-    validation = scored.scores[scored.rows("validation")]
+    validation = scored.scores[scored.rows(Part.VALIDATION)]
     facts = {
         "data": dataset.name,
         "training_rows": len(rows),
@@ -315,10 +315,9 @@ def _whole(value: object) -> int:
 
 
 def _number(value: object) -> float:
-    number = float(value)
-    if isinstance(value, bool) or math.isnan(number):
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or math.isnan(float(value)):
         raise ValueError("a number was expected")
-    return number
+    return float(value)
 
 
 def _choice(value: Any, choices: Sequence[Any]) -> Any:

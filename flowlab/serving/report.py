@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from flowlab.datasets.dataset import Part
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import SPREAD, Threshold
 from flowlab.formatting import plain
@@ -81,8 +82,8 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     normal = "rows labelled normal" if scored.dataset.y is not None else "validation rows, which count as normal,"
     chosen = "was set by hand, is checked on" if threshold.rule == "manual" else "was chosen on"
     held_out = (
-        f"{len(scored.rows('validation')):,} validation rows, which a training in steps used only to keep its best "
-        f"weights, and is reported on {len(scored.rows('test')):,} test rows, which had no part in it"
+        f"{len(scored.rows(Part.VALIDATION)):,} validation rows, which a training in steps used only to keep its best "
+        f"weights, and is reported on {len(scored.rows(Part.TEST)):,} test rows, which had no part in it"
     )
     if not scored.is_held_out:
         held_out, normal = "rows that the model was fitted to, as there are no others", "rows"
@@ -101,7 +102,7 @@ def _unit(scored: ScoredTable) -> str:
 
 def _measures(scored: ScoredTable, threshold: Threshold) -> str:
     columns = {}
-    for part in ("validation", "test"):
+    for part in (Part.VALIDATION, Part.TEST):
         curves = scored.curves(part)
         measures = vars(curves.at(threshold.value)).items()
         at = {name: float(value) for name, value in measures if value is not None and name != "cost"}

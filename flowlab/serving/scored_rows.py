@@ -52,8 +52,9 @@ def scored_rows(
     rows = np.arange(len(scored.scores)) if rows is None else rows
     frame = (scored.frame if cells is None else cells).iloc[rows].reset_index(drop=True)
     added: dict[str, np.ndarray] = scored.row_scores.take(rows).columns(threshold)
-    for i in range(N_REASONS if reasons else 0):
-        texts = [(*reasons.get(int(row), ()), "", "", "")[i] for row in rows]
+    told = reasons or {}
+    for i in range(N_REASONS if told else 0):
+        texts = [(*told.get(int(row), ()), "", "", "")[i] for row in rows]
         added[f"reason_{i + 1}"] = np.array(texts, dtype=object)
     names = free_names(list(frame.columns), list(added))
     return pd.concat([frame, pd.DataFrame(dict(zip(names, added.values())))], axis=1)

@@ -53,7 +53,9 @@ class Scorer:
     def typed(self, frame: pd.DataFrame) -> Typed:
         """The needed columns of a table that came with types."""
         self._check_names(list(frame))
-        values, counts, violations = {}, {}, []
+        values: dict[str, pd.Series] = {}
+        counts: dict[tuple[str, str], int] = {}
+        violations: list[Violation] = []
         for name in (name for name in frame if name in self.schema):
             reading = as_schema(frame[name], self.schema[name])
             values[name] = reading.values
@@ -101,7 +103,7 @@ class Scorer:
         """The context of each row as the features have it, (n,)."""
         if self.encoder is None:
             return pd.to_numeric(frame[calibration.name], errors="coerce").to_numpy(np.float64)
-        plan = next(plan for plan in self.encoder.columns_ if plan.name == calibration.name)
+        plan = next(p for p in self.encoder.columns_ if p.name == calibration.name and p.kind == "category")
         return plan.codes(column_as_learned(frame, plan)).astype(np.float64)
 
     def _check_names(self, names: Sequence[str]) -> None:

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from types import MappingProxyType
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ import pyarrow.csv as pa_csv
 from flowlab import formatting
 from flowlab.detection.drift import drift_sentences, visible_shift
 from flowlab.jobs.pool import pool
-from flowlab.serving.blocks import Block, cut_blocks
+from flowlab.serving.blocks import Block, Reading, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
 from flowlab.serving.scored_rows import free_names
 from flowlab.serving.scorer import Scorer, Typed
@@ -124,11 +123,11 @@ def score_block(block: Block) -> ScoredBlock:
 def score_file(
     detector: bytes,
     source: BinaryIO,
-    sink: BinaryIO,
+    sink: IO[bytes],
     width: int | None = 0,
     nice: int = 0,
     progress: Progress = lambda n_rows, n_bytes: None,
-    reading: Mapping[str, object] = MappingProxyType({}),
+    reading: Reading | None = None,
 ) -> Summary:
     """Score a table from `source` and write its cells, as they are, with score, percentile, p-value and flag to `sink`.
 
@@ -158,7 +157,7 @@ def score_file(
         if start.startswith(PARQUET):
             results = imap(score_whole, [(detector, source.read())])
         else:
-            results = imap(score_block, cut_blocks(detector, source, wanted, n_lags, **reading))
+            results = imap(score_block, cut_blocks(detector, source, wanted, n_lags, **(reading or {})))
         return _drain(opened, results, sink, progress, began)
 
 
@@ -172,14 +171,14 @@ def _opened(detector: bytes) -> tuple[DetectorBundle, list[str], int]:
 
 
 def _drain(
-    detector: DetectorBundle, results: Iterator[ScoredBlock], sink: BinaryIO, progress: Progress, began: float
+    detector: DetectorBundle, results: Iterator[ScoredBlock], sink: IO[bytes], progress: Progress, began: float
 ) -> Summary:
     n_rows = n_flagged = n_bytes = 0
     counts = np.zeros(detector.baseline.shares.shape, np.int64)
     noted: list[Note] = []
     broken: Counter[tuple[str, str]] = Counter()
     violations: list[Violation] = []
-    highest = None
+    highest: Highest | None = None
     for scored in results:
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
@@ -189,7 +188,7 @@ def _drain(
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
         highest = scored.highest if highest is None else highest.joined(scored.highest)
         progress(n_rows, n_bytes)
-    if n_rows == 0:
+    if highest is None or n_rows == 0:
         raise TableError("The file holds no rows to score.")
     shift = detector.baseline.shift(counts)
     drift = tuple(

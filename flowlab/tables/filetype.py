@@ -77,7 +77,7 @@ def _is_pickle(data: bytes) -> bool:
         for opcode, _, position in pickletools.genops(data[:100_000]):
             n_codes += 1
             if opcode.name == "STOP":
-                return n_codes > 2 and position >= len(data.rstrip()) - 1
+                return n_codes > 2 and position is not None and position >= len(data.rstrip()) - 1
     except Exception:  # text that is no pickle
         return n_codes > 200
     return False
@@ -173,9 +173,10 @@ def _older_codec(data: bytes) -> str:
     sample = b"".join(re.findall(rb"[^\r\n]*[\x80-\xff][^\r\n]*[\r\n]*", data[: 4 * SAMPLE_BYTES])[:500])
     matches = list(charset_normalizer.from_bytes(sample, cp_isolation=list(ENCODINGS), threshold=0.5))
     best = matches[0] if matches else None
-    is_western = best is None or any(m.encoding in ("cp1250", "cp1252") and m.chaos <= best.chaos for m in matches)
-    if not is_western and _has_words(sample.decode(best.encoding, "replace")):
-        return best.encoding
+    if best is not None and not any(m.encoding in ("cp1250", "cp1252") and m.chaos <= best.chaos for m in matches):
+        found = best.encoding
+        if _has_words(sample.decode(found, "replace")):
+            return found
     # a sign that is part of a word, as in L\u00b3\u00f3d\u017a, is a letter of central Europe
     western = sample.decode("cp1252", "replace")
     beyond_ascii = sum(not character.isascii() for character in western)

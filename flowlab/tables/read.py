@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypedDict
 
 import pandas as pd
 import pyarrow as pa
@@ -171,7 +172,14 @@ def read_table(
     return replace(_table(frame, facts, changes, cautions), text=text)
 
 
-def column_readings(pairs: Iterable[str]) -> dict[str, dict[str, str]]:
+class ColumnReadings(TypedDict):
+    """How single columns are read, by name, as arguments of `read_table`."""
+
+    types: dict[str, str]
+    formats: dict[str, str]
+
+
+def column_readings(pairs: Iterable[str]) -> ColumnReadings:
     """Arguments `types` and `formats` of `read_table` from texts such as "zip=text" and "when=%d/%m/%Y".
 
     Raises ValueError, one sentence, for a text that is neither.

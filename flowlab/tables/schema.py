@@ -69,8 +69,9 @@ class ColumnSchema:
     def from_dict(cls, fields: Mapping[str, Any]) -> ColumnSchema:
         """The schema again. Raises ValueError for anything else."""
         try:
-            texts = {key: tuple(map(str, fields[key])) for key in ("formats", "missing", "levels")}
-            schema = cls(*(str(fields[key]) for key in ("name", "kind", "decimal", "unit")), **texts)
+            name, kind, decimal, unit = (str(fields[key]) for key in ("name", "kind", "decimal", "unit"))
+            formats, missing, levels = (tuple(map(str, fields[key])) for key in ("formats", "missing", "levels"))
+            schema = cls(name, kind, decimal=decimal, unit=unit, formats=formats, missing=missing, levels=levels)
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is no schema of a column ({error})") from None
         if schema.kind not in KINDS or schema.decimal not in (".", ","):
@@ -273,7 +274,9 @@ def read_frame(
     names: Sequence[str], columns: Sequence[pa.ChunkedArray], schemas: Sequence[ColumnSchema], first_row: int = 0
 ) -> tuple[pd.DataFrame, dict[tuple[str, str], int], list[Violation]]:
     """Columns of text as a frame; how many cells broke which (column, rule); the first `MAX_VIOLATIONS` of them."""
-    values, counts, violations = {}, {}, []
+    values: dict[str, pd.Series] = {}
+    counts: dict[tuple[str, str], int] = {}
+    violations: list[Violation] = []
     for name, cells, schema in zip(names, columns, schemas, strict=True):
         reading = read(cells, schema)
         values[name] = reading.values

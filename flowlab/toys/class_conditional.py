@@ -28,12 +28,12 @@ class GivenClass(ToyDensity):
             raise ValueError(f"base must have from 2 to 100 classes, not {self.base.n_classes}")
 
     @property
-    def n_features(self) -> int:
+    def n_features(self) -> int:  # type: ignore[override]  # read-only in the base too
         """Features of the base, and the class."""
         return self.base.n_features + 1
 
     @property
-    def anomaly_component(self) -> int | None:
+    def anomaly_component(self) -> int | None:  # type: ignore[override]  # read-only in the base too
         """The component of the base that labels call an anomaly, or None."""
         return self.base.anomaly_component
 

@@ -154,7 +154,7 @@ class WithOutliers(ToyDensity):
             raise ValueError(f"base must have 2 features, not {self.base.n_features}")
 
     @property
-    def anomaly_component(self) -> int:
+    def anomaly_component(self) -> int:  # type: ignore[override]  # read-only in the base too
         """Outliers are component 0; those of the base count from 1."""
         return 0
 

@@ -71,8 +71,12 @@ class _WithinLevels:
     def __init__(self, model: DensityModel, calibration: LevelCalibration) -> None:
         self._model, self._calibration = model, calibration
 
-    def __getattr__(self, name: str):
-        return getattr(self._model, name)
+    @property
+    def scores_by_reconstruction(self) -> bool:
+        return self._model.scores_by_reconstruction
+
+    def feature_errors(self, X: np.ndarray) -> np.ndarray:
+        return self._model.feature_errors(X)
 
     def anomaly_score(self, X: np.ndarray) -> np.ndarray:
         return self._calibration.of_rows(self._model.anomaly_score(X), X)
@@ -83,11 +87,12 @@ def _judge(model: DensityModel, dataset: Dataset) -> DensityModel | _WithinLevel
     if dataset.context is None:
         return model
     # a model in training is another one at every step: its scores of a few rows tell
-    return _WithinLevels(model, _calibration(model, dataset, tuple(model.anomaly_score(dataset.X[:8]))))
+    calibration = _calibration(model, dataset, tuple(model.anomaly_score(dataset.X[:8])))
+    return model if calibration is None else _WithinLevels(model, calibration)
 
 
 @lru_cache(maxsize=4)
-def _calibration(model: DensityModel, dataset: Dataset, few_scores: tuple[float, ...]) -> LevelCalibration:
+def _calibration(model: DensityModel, dataset: Dataset, few_scores: tuple[float, ...]) -> LevelCalibration | None:
     return LevelCalibration.of(dataset, np.asarray(model.anomaly_score(dataset.X), np.float64))
 
 

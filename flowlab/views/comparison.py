@@ -75,7 +75,12 @@ def trivial_rivals(model: DensityModel, dataset: Dataset) -> tuple[Scored, ...]:
         )
     chosen_on = dataset.rows(Part.VALIDATION)
     labels = None if dataset.y is None else dataset.y[chosen_on]
-    if has_labels(dataset) and 0 < int((labels == 1).sum()) < len(labels) and not np.isin(chosen_on, compared).any():
+    if (
+        labels is not None
+        and has_labels(dataset)
+        and 0 < int((labels == 1).sum()) < len(labels)
+        and not np.isin(chosen_on, compared).any()
+    ):
         start = time.perf_counter()
         column = BestSingleColumn().fit(dataset.X[chosen_on], labels)
         fit_seconds = time.perf_counter() - start

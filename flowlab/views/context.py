@@ -56,7 +56,7 @@ def latent(model: LatentModel, dataset: Dataset, X: np.ndarray) -> np.ndarray:
     return Z[:, dataset.judged] if isinstance(model, FlowModel) and is_conditioned(model, dataset) else Z
 
 
-def decoded(model: LatentModel, dataset: Dataset, Z: np.ndarray, level: np.ndarray | int = 0) -> np.ndarray:
+def decoded(model: LatentModel, dataset: Dataset, Z: np.ndarray, level: np.ndarray | float = 0) -> np.ndarray:
     """Rows (n, n_features) of latent points as `latent` gives them, at levels (n,) or one level."""
     if isinstance(model, FlowModel) and is_conditioned(model, dataset):
         full = np.empty((len(Z), dataset.n_features))

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
+from flowlab.toys.class_conditional import GivenClass
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned, is_planar, judged, log_density_at, whole_rows
 from flowlab.views.projection import Window, column_window, stage
 
@@ -78,7 +79,8 @@ def density_grid(
     if not is_planar(model, dataset):
         raise ValueError(f"density_grid is for one or two features, not {d}; use density_slice at a row")
     n = _clip(n, 16, 400)
-    window = tuple(float(v) for v in (window or stage(dataset).window))
+    x0, x1, y0, y1 = (float(v) for v in (window or stage(dataset).window))
+    window = x0, x1, y0, y1
     points, cell = grid_points(window, n, d)
     learned = _density_map(log_density_at(model, dataset, points, level).reshape((n,) * d), cell)
     true = None if dataset.density is None else _density_map(_true_grid(dataset, window, n, level), cell)
@@ -196,6 +198,8 @@ def tile_log_density(dataset: Dataset, n: int = 3 * TILE_BINS) -> np.ndarray:
     Exact for two features; for one the area below the density's curve; for more, counts of the first two columns.
     """
     density = dataset.density
+    if density is None:
+        raise ValueError("this is for toys, whose density is known")
     x0, x1, y0, y1 = density.window()
     x, y = np.linspace(x0, x1, n), np.linspace(y0, y1, n)
     if density.n_features == 2:
@@ -282,11 +286,14 @@ def _true_grid(dataset: Dataset, window: Window, n: int, level: int) -> np.ndarr
 
 def _true_log_density(dataset: Dataset, points: np.ndarray, level: int) -> np.ndarray:
     """Exact log-density at points over the judged columns, given a level of the context or over all of them."""
+    density = dataset.density
+    if density is None:
+        raise ValueError("these data have no exact density")
     if dataset.context is None:
-        return dataset.density.log_density(points)
-    if level == ALL_LEVELS:
-        return dataset.density.base.log_density(points)
-    return dataset.density.log_density(whole_rows(dataset, points, level))
+        return density.log_density(points)
+    if level == ALL_LEVELS and isinstance(density, GivenClass):
+        return density.base.log_density(points)
+    return density.log_density(whole_rows(dataset, points, level))
 
 
 def _density_map(log_density: np.ndarray, cell: float) -> DensityMap:

@@ -138,7 +138,7 @@ def latent_paths(model: DensityModel, dataset: Dataset, start: int = 0, end: int
     levels = np.where(share < 0.5, _levels(dataset, start), _levels(dataset, end))
     z0, z1 = _latent(model, dataset, rows)
     arc = _arc(z0, z1, share)
-    straight = _line(*rows, share)
+    straight = _line(rows[0], rows[1], share)
     if dataset.context is not None:
         straight[:, dataset.context] = levels
     return LatentPaths(
@@ -225,7 +225,7 @@ def _arc(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray | None:
     if np.sin(angle) < SAME_DIRECTION:
         return None
     arc = (np.sin((1 - share) * angle)[:, None] * unit_a + np.sin(share * angle)[:, None] * unit_b) / np.sin(angle)
-    return _line(*np.array(norms)[:, None], share) * arc
+    return _line(np.array(norms[:1]), np.array(norms[1:]), share) * arc
 
 
 LAST = -1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models.base import DensityModel
 from flowlab.ranking import spearman_matrix
 
@@ -47,7 +47,7 @@ def pair_rows(model: DensityModel, dataset: Dataset, n: int = 1500, seed: int = 
     if not model.can_sample:
         raise ValueError(f"{type(model).__name__} cannot draw samples")
     n = int(np.clip(n, 10, 20_000))
-    test, validation, train = (_fitted_kind(dataset, part) for part in ("test", "validation", "train"))
+    test, validation, train = (_fitted_kind(dataset, part) for part in (Part.TEST, Part.VALIDATION, Part.TRAIN))
     rows, part = test, "test"
     if len(rows) < MIN_HELD_OUT:
         rows, part = np.concatenate([test, validation]), "test and validation"
@@ -57,7 +57,7 @@ def pair_rows(model: DensityModel, dataset: Dataset, n: int = 1500, seed: int = 
     return PairRows(rows, dataset.X[rows], model.sample(n, random_state=int(seed)), part)
 
 
-def _fitted_kind(dataset: Dataset, part: str) -> np.ndarray:
+def _fitted_kind(dataset: Dataset, part: Part) -> np.ndarray:
     """Row numbers of a part, of the kind of rows the model is fitted to."""
     rows = dataset.rows(part)
     return rows[dataset.y[rows] == 0] if dataset.train_on == "normal" and dataset.y is not None else rows
@@ -170,11 +170,13 @@ def pair_panels(tables: TwoTables) -> PairPanels:
         window,
         marginal_edges,
         edges,
-        *shares,
+        shares[0],
+        shares[1],
         residual,
         distance,
         distance_by_chance(data, tables.on_grid),
-        *correlations,
+        correlations[0],
+        correlations[1],
         (flat // m, flat % m),
     )
 
@@ -200,7 +202,7 @@ def _edges(data: np.ndarray, window: np.ndarray, levels: tuple[str, ...] | None,
     low, high = np.ceil(window[0]), np.floor(window[1])
     if len(known) and high - low < 24 and (known == np.rint(known)).all():
         return np.arange(low, high + 2) - 0.5
-    return np.linspace(*window, n_bins + 1)
+    return np.linspace(window[0], window[1], n_bins + 1)
 
 
 def _cells(
@@ -248,10 +250,14 @@ class TwoTables:
 
     def of(self, columns: list[int]) -> TwoTables:
         """Only these columns."""
-        names, levels, is_date = (
-            tuple(all_of[j] for j in columns) for all_of in (self.names, self.levels, self.is_date)
+        return TwoTables(
+            tuple(self.names[j] for j in columns),
+            self.data[:, columns],
+            self.samples[:, columns],
+            self.on_grid[:, columns],
+            tuple(self.levels[j] for j in columns),
+            tuple(self.is_date[j] for j in columns),
         )
-        return TwoTables(names, *(T[:, columns] for T in (self.data, self.samples, self.on_grid)), levels, is_date)
 
 
 def two_tables(data: pd.DataFrame, samples: pd.DataFrame) -> TwoTables:
@@ -275,7 +281,7 @@ def two_tables(data: pd.DataFrame, samples: pd.DataFrame) -> TwoTables:
             levels.append(column_levels)
             is_date.append(pd.api.types.is_datetime64_any_dtype(data.iloc[:, j].dtype))
     tables = [np.column_stack(parts) for parts in zip(*columns)] if columns else [np.empty((0, 0))] * 3
-    return TwoTables(tuple(names), *tables, tuple(levels), tuple(is_date))
+    return TwoTables(tuple(names), tables[0], tables[1], tables[2], tuple(levels), tuple(is_date))
 
 
 def _column_numbers(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...] | None]:

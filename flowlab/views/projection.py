@@ -60,13 +60,14 @@ def stage(dataset: Dataset) -> Stage:
     offset, scale, basis = np.zeros(n_features), np.ones(n_features), np.zeros((n_features, 2))
     if len(judged) > 2:
         offset[judged], scale[judged], basis[judged], shares = _principal_axes(dataset.part(Part.TRAIN)[:, judged])
-        axes = tuple(f"principal axis {i + 1} ({percent(share)} of variance)" for i, share in enumerate(shares))
+        first, second = (f"principal axis {i + 1} ({percent(share)} of variance)" for i, share in enumerate(shares))
     else:
         basis[judged] = np.eye(len(judged), 2)
-        axes = tuple(dataset.columns[j] for j in judged) + ("density",) * (len(judged) == 1)
+        first, second = (*(dataset.columns[j] for j in judged), "density")[:2]
     window = _window(dataset, offset, scale, basis)
     rows = display_rows(dataset, MAX_POINTS, MAX_ANOMALIES)
     labels = np.zeros(len(rows), np.uint8) if dataset.y is None else (dataset.y[rows] == 1).astype(np.uint8)
+    axes = first, second
     plane = Stage(rows, np.empty((0, 2)), labels, window, axes, offset, scale, basis)
     return Stage(rows, plane.project(dataset.X[rows]), labels, window, axes, offset, scale, basis)
 

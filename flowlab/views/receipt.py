@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models.base import DensityModel
 from flowlab.views.context import check_flow, judged
 from flowlab.views.density import check_point
@@ -65,11 +65,12 @@ def receipt(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int 
     positions, log_dets, scaling = flow.transform_path(X), flow.log_det_path(X), flow.scaling_log_det(X)
     base = -0.5 * np.sum(positions[-1][:, axes] ** 2, axis=1) - len(axes) / 2 * LOG_2PI
     running = np.cumsum(np.concatenate([scaling[None], log_dets, base[None]]), axis=0)
-    readout = [part[:, 0] for part in flow.layer_readout(X) or ()] or (None, None)
+    readout = flow.layer_readout(X)
     return Receipt(
         positions[:, 0],
         log_dets[:, 0],
-        *readout,
+        None if readout is None else readout[0][:, 0],
+        None if readout is None else readout[1][:, 0],
         float(scaling[0]),
         float(base[0]),
         running[:, 0],
@@ -81,6 +82,6 @@ def receipt(model: DensityModel, dataset: Dataset, row: tuple[float, ...] | int 
 
 def typical_row(model: DensityModel, dataset: Dataset) -> int:
     """Number of the training row whose score is the median of the first 2,000."""
-    rows = dataset.rows("train")[:TYPICAL_ROWS]
+    rows = dataset.rows(Part.TRAIN)[:TYPICAL_ROWS]
     scores = model.score_samples(dataset.X[rows])
     return int(rows[np.argsort(scores, kind="stable")[len(rows) // 2]])

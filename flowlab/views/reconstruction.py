@@ -82,7 +82,8 @@ def reconstruction_map(
     """
     if dataset.n_features != 2 or not isinstance(model, LatentModel) or isinstance(model, FlowModel):
         raise ValueError("a map of reconstructions needs an autoencoder and data of two features")
-    window = tuple(float(v) for v in (window or stage(dataset).window))
+    x0, x1, y0, y1 = (float(v) for v in (window or stage(dataset).window))
+    window = x0, x1, y0, y1
     points, _ = grid_points(window, int(np.clip(n, 16, 200)), 2)
     n = round(len(points) ** 0.5)
     tail, _ = grid_points(window, FIELD, 2)

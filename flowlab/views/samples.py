@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.columns import spread_of
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models.base import DensityModel
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned
 from flowlab.views.projection import display_rows, stage
@@ -70,7 +70,7 @@ def samples(
     if nearest >= 0:
         if nearest >= n:
             raise ValueError(f"nearest must be below the number of samples, {n}, not {nearest}")
-        rows = dataset.rows("train")
+        rows = dataset.rows(Part.TRAIN)
         square = np.sum(((dataset.X[rows] - X[nearest]) / spread_of(dataset.X[rows])) ** 2, axis=1)
         nearest_row, nearest_distance = int(rows[np.argmin(square)]), float(np.sqrt(square.min()))
     data = plane.project(dataset.X[data_rows])

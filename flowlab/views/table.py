@@ -199,7 +199,7 @@ class TimeCourse:
     value: np.ndarray
     anomaly_time: np.ndarray
     anomaly_value: np.ndarray
-    parts: tuple[tuple[int, object, object], ...]
+    parts: tuple[tuple[int, np.datetime64 | float, np.datetime64 | float], ...]
 
 
 def time_course(

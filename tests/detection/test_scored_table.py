@@ -1,9 +1,11 @@
 """ScoredTable: parts, units, and the rows a threshold flags."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.cost import CostModel
 from flowlab.detection.rules import manual
 from flowlab.detection.scored_table import ScoredTable
@@ -73,3 +75,22 @@ def test_scores_that_are_not_numbers_are_flagged_as_the_strangest():
 def test_a_part_without_rows_stands_for_all():
     scored, _ = _scored(split=np.zeros(600, np.int8))
     assert len(scored.rows("validation")) == 600
+
+
+@pytest.mark.parametrize("act", [
+    lambda scored: scored.choose("cost", unit="minutes", tolerance=15),
+    lambda scored: scored.curves(Part.TEST, CostModel(tolerance=15), "minutes"),
+    lambda scored: scored.stretches(Part.TEST, CostModel(tolerance=15), "minutes"),
+])  # fmt: skip
+def test_a_tolerance_in_time_is_refused_where_rows_have_no_dates(act):
+    scored, _ = _scored(dates=False)
+    numbered = ScoredTable.of(replace(scored.dataset, time=np.arange(600.0)), scored.scores)
+    with pytest.raises(ValueError, match="the unit of the tolerance must be one of rows"):
+        act(numbered)
+
+
+def test_curves_without_labels_say_so_where_labels_are_needed():
+    curves = _scored(labels=False)[0].curves(Part.TEST)
+    for needs_labels in (curves.roc, curves.precision_recall, lambda: curves.confusion(1.0)):
+        with pytest.raises(ValueError, match="needs labels"):
+            needs_labels()

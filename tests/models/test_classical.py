@@ -167,6 +167,8 @@ def test_best_single_column_is_the_best_there_is(table):
         assert auroc >= max(roc_auc_score(y, column), roc_auc_score(y, -column))
     with pytest.raises(ValueError, match="both kinds"):
         BestSingleColumn().fit(X, np.zeros(len(X)))
+    with pytest.raises(ValueError, match="requires y"):
+        BestSingleColumn().fit(X)
 
 
 def test_random_scores_look_random_and_belong_to_the_row(table):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from flowlab import catalog
 from flowlab.dashboard.shell import headline, services, state
+from flowlab.datasets.dataset import Part
 from flowlab.detection.metrics import score_bins
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
@@ -47,11 +50,11 @@ def report_maker(
 
 
 def _figures(scored: ScoredTable, threshold: Threshold) -> list:
-    rows = scored.rows("unseen")
+    rows = scored.rows(Part.UNSEEN)
     scores = scored.scores[rows]
     calibration = scored.level_calibration
     axis = ScoreAxis.of(scores, *([] if calibration is None else [f"anomaly score, {calibration.score_label}"]))
-    edges, counts = score_bins(scores, scored.labels("unseen"), bin_edges(axis, scores))
+    edges, counts = score_bins(scores, scored.labels(Part.UNSEEN), bin_edges(axis, scores))
     figures = [
         (
             "Anomaly scores of validation and test rows, counts on a logarithmic scale, with the threshold",
@@ -60,11 +63,12 @@ def _figures(scored: ScoredTable, threshold: Threshold) -> list:
     ]
     if scored.dataset.y is None:
         return figures
-    roc, points = {}, {}
-    for part in ("validation", "test"):
+    roc: dict[Part, tuple[np.ndarray, np.ndarray]] = {}
+    points: dict[Part, tuple[float, float]] = {}
+    for part in (Part.VALIDATION, Part.TEST):
         curves = scored.curves(part)
-        at = curves.at(curves.grid())
-        here = curves.at(threshold.value)
+        at = curves.labelled.at(curves.grid())
+        here = curves.labelled.at(threshold.value)
         roc[part] = at.recall, at.precision
         points[part] = float(here.recall), float(here.precision)
     caption = "Precision against recall with the operating point of the threshold"

@@ -14,6 +14,7 @@ from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.datasets.dataset import Part
 from flowlab.detection import rules, timeline
 from flowlab.detection.bands import confidence_bands
 from flowlab.detection.cost import CostModel, detection_delays
@@ -34,7 +35,7 @@ def page() -> None:
         return
     key = trained.key
     scored = scored_table(trained)
-    axis = ScoreAxis.of(scored.scores[scored.rows("unseen")], _score_title(scored))
+    axis = ScoreAxis.of(scored.scores[scored.rows(Part.UNSEEN)], _score_title(scored))
     grid = _grid(scored, axis)
     choice = threshold.controls(scored, key)
     left, right = st.columns([2.6, 1], gap="medium")
@@ -81,26 +82,26 @@ def _score_title(scored: ScoredTable) -> str:
 
 def _grid(scored: ScoredTable, axis: ScoreAxis) -> np.ndarray:
     """Thresholds evenly spread along the axis, from below the lowest to above the highest unseen score."""
-    scores = scored.scores[scored.rows("unseen")]
+    scores = scored.scores[scored.rows(Part.UNSEEN)]
     low, high = axis.place([scores.min(), just_above(scores.max())])
     inner = axis.score(np.linspace(low, high, N_STOPS))
     return np.unique(np.r_[scores.min(), inner[1:-1], just_above(scores.max())])
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
-def _part_curves(key: str, part: str, cost: CostModel, unit: str, _scored: ScoredTable) -> ThresholdCurves:
+def _part_curves(key: str, part: Part, cost: CostModel, unit: str, _scored: ScoredTable) -> ThresholdCurves:
     return _scored.curves(part, cost, unit)
 
 
 @st.cache_data(show_spinner=False, max_entries=40)
 def _bands(key: str, cost: CostModel, unit: str, _scored: ScoredTable, _grid: np.ndarray) -> Measures:
-    stretches = _scored.stretches("validation", cost, unit)
-    return confidence_bands(_part_curves(key, "validation", cost, unit, _scored), _grid, stretches=stretches)
+    stretches = _scored.stretches(Part.VALIDATION, cost, unit)
+    return confidence_bands(_part_curves(key, Part.VALIDATION, cost, unit, _scored), _grid, stretches=stretches)
 
 
 def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) -> None:
-    rows = scored.rows("unseen")
-    edges, counts = score_bins(scored.scores[rows], scored.labels("unseen"), bin_edges(axis, scored.scores[rows]))
+    rows = scored.rows(Part.UNSEEN)
+    edges, counts = score_bins(scored.scores[rows], scored.labels(Part.UNSEEN), bin_edges(axis, scored.scores[rows]))
     fig = plots.score_histogram(
         axis, edges, counts, choice.threshold.value, interval=choice.threshold.interval,
         log_counts=state.view(PAGE, "log", True), dark=state.is_dark(), height=285,
@@ -114,7 +115,7 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
     """What the threshold does on the rows it was chosen on, and on rows it never saw."""
     value = choice.threshold.value
     table: dict[str, list[str]] = {}
-    for part in ("validation", "test"):
+    for part in (Part.VALIDATION, Part.TEST):
         curves = _part_curves(key, part, choice.cost, choice.unit, scored)
         at = curves.at(value)
         table.setdefault("flagged rows", []).append(
@@ -122,17 +123,18 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
         )
         if not curves.has_labels:
             continue
-        confusion = curves.confusion(value)
+        confusion, judged = curves.confusion(value), curves.labelled.at(value)
         table.setdefault("true alarms", []).append(formatting.count(confusion.true_alarms))
         table.setdefault("false alarms", []).append(formatting.count(confusion.false_alarms))
         table.setdefault("missed", []).append(formatting.count(confusion.missed))
         table.setdefault("true normal", []).append(formatting.count(confusion.true_normal))
-        for label, measure in (("precision", at.precision), ("recall", at.recall), ("F1", at.f_beta)):
+        for label, measure in (("precision", judged.precision), ("recall", judged.recall), ("F1", judged.f_beta)):
             table.setdefault(label, []).append("–" if np.isnan(measure) else f"{measure:.3f}")
         if choice.cost.tolerance:
-            table.setdefault("false, tolerated", []).append(formatting.count(int(curves.costs.false_alarms(value))))
-            table.setdefault("missed, tolerated", []).append(formatting.count(int(curves.costs.missed(value))))
-        table.setdefault("cost", []).append(formatting.number(float(at.cost)))
+            costs = curves.labelled.costs
+            table.setdefault("false, tolerated", []).append(formatting.count(int(costs.false_alarms(value))))
+            table.setdefault("missed, tolerated", []).append(formatting.count(int(costs.missed(value))))
+        table.setdefault("cost", []).append(formatting.number(float(judged.cost)))
         table.setdefault("AUROC", []).append("–" if np.isnan(curves.auroc()) else f"{curves.auroc():.3f}")
         table.setdefault("avg. precision", []).append(
             "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
@@ -158,16 +160,13 @@ def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> st
 
 
 def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
-    curves = _part_curves(key, "validation", choice.cost, choice.unit, scored)
+    curves = _part_curves(key, Part.VALIDATION, choice.cost, choice.unit, scored)
     at = curves.at(grid)
     bands = _bands(key, choice.cost, choice.unit, scored, grid)
     dark, value = state.is_dark(), choice.threshold.value
     left, right = st.columns(2)
     if curves.has_labels:
-        shares, share_bands = (
-            {"precision": m.precision, "recall": m.recall, "F1": m.f_beta, "flagged share": m.flagged_share}
-            for m in (at, bands)
-        )
+        shares, share_bands = _shares(at), _shares(bands)
     else:
         shares, share_bands = {"flagged share": at.flagged_share}, {"flagged share": bands.flagged_share}
     with left:
@@ -180,17 +179,23 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
         )  # fmt: skip
     with right:
         if curves.has_labels:
-            counts = {"cost": at.cost, "false alarms": at.false_alarms, "missed": at.missed}
+            judged = curves.labelled.at(grid)
+            counts = {"cost": judged.cost, "false alarms": judged.false_alarms, "missed": judged.missed}
             cost_band = {} if bands.cost is None else {"cost": bands.cost}
             fig = plots.curves_against_threshold(axis, grid, counts, cost_band, value, "cost; rows", dark)
             st.plotly_chart(fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt="Cost against the threshold")
     _stability(scored, choice)
 
 
+def _shares(m: Measures) -> dict[str, np.ndarray]:
+    shares = {"precision": m.precision, "recall": m.recall, "F1": m.f_beta, "flagged share": m.flagged_share}
+    return {name: share for name, share in shares.items() if share is not None}
+
+
 def _stability(scored: ScoredTable, choice: ThresholdChoice) -> None:
     if choice.threshold.interval is None:
         return
-    scores = scored.scores[scored.rows("test")]
+    scores = scored.scores[scored.rows(Part.TEST)]
     shares = [formatting.percent(float(np.mean(scores >= end))) for end in choice.threshold.interval[::-1]]
     st.caption(
         f"The thresholds of 95 % of resamples of the validation rows flag between {shares[0]} and {shares[1]} of the "
@@ -199,11 +204,14 @@ def _stability(scored: ScoredTable, choice: ThresholdChoice) -> None:
 
 
 def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
-    roc, precision_recall, roc_points, pr_points = {}, {}, {}, {}
-    for part in ("validation", "test"):
+    roc: dict[Part, tuple[np.ndarray, np.ndarray]] = {}
+    precision_recall: dict[Part, tuple[np.ndarray, np.ndarray]] = {}
+    roc_points: dict[Part, tuple[float, float]] = {}
+    pr_points: dict[Part, tuple[float, float]] = {}
+    for part in (Part.VALIDATION, Part.TEST):
         curves = _part_curves(key, part, choice.cost, choice.unit, scored)
-        at = curves.at(curves.grid())
-        here = curves.at(choice.threshold.value)
+        at = curves.labelled.at(curves.grid())
+        here = curves.labelled.at(choice.threshold.value)
         roc[part] = at.false_alarm_rate, at.recall
         precision_recall[part] = at.recall, at.precision
         roc_points[part] = float(here.false_alarm_rate), float(here.recall)
@@ -227,7 +235,7 @@ def _all_rules(key: str, unit: str, cost: CostModel, _scored: ScoredTable) -> li
 
 def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
     thresholds = _all_rules(key, choice.unit, choice.cost, scored)
-    test = scored.scores[scored.rows("test")]
+    test = scored.scores[scored.rows(Part.TEST)]
     answered = [t for t in thresholds if not t.refused]
     labels = [rules.RULES[t.rule].label for t in answered]
     left, right = st.columns(2)
@@ -252,20 +260,22 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
 
 
 def _time(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
-    dataset = scored.dataset
-    time, scores = timeline.signal(dataset.time, scored.scores)
-    events = [] if dataset.y is None else timeline.events(dataset.time, dataset.y)
-    parts = timeline.parts_in_time(dataset.time, dataset.split)
+    dataset, times = scored.dataset, scored.dataset.time
+    if times is None:
+        return
+    time, scores = timeline.signal(times, scored.scores)
+    events = [] if dataset.y is None else timeline.events(times, dataset.y)
+    parts = timeline.parts_in_time(times, dataset.split)
     fig = plots.score_over_time(
         axis, time, scores, choice.threshold.value, events, parts, "time", state.is_dark(), height=320
     )
     st.plotly_chart(fig, key="detect.time", config=DOWNLOADABLE, theme=None, alt="Anomaly score over time with alarms")
     if dataset.y is None:
         return
-    rows = scored.rows("test")
+    rows = scored.rows(Part.TEST)
     unit = "minutes" if scored.has_dates else "rows"
     delays = detection_delays(
-        scored.scores[rows], dataset.y[rows], choice.threshold.value, scored.position("test", unit)
+        scored.scores[rows], dataset.y[rows], choice.threshold.value, scored.position(Part.TEST, unit)
     )
     seen = delays[np.isfinite(delays)]
     if len(delays):

@@ -138,12 +138,12 @@ def _controls(rule: str) -> tuple[Number, ...]:
     return () if rule == MANUAL else rules.RULES[rule].controls
 
 
-def _value(rule: str, control: Number) -> Scalar:
+def _value(rule: str, control: Number) -> float:
     """What the link says of a parameter; out of range means the nearest end."""
-    return control.read_or(state.asked(PAGE, f"{rule}_{control.name}"), rules.RULES[rule].defaults[control.name])
+    return control.number_or(state.asked(PAGE, f"{rule}_{control.name}"), rules.RULES[rule].defaults[control.name])
 
 
-def _values(rule: str) -> dict[str, Scalar]:
+def _values(rule: str) -> dict[str, float]:
     return {control.name: _value(rule, control) for control in _controls(rule)}
 
 

@@ -10,7 +10,7 @@ import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
@@ -74,7 +74,7 @@ def next_link(page: str, slides: bool = False) -> Link:
     wanted = query(page)
     slides, st.session_state.slides = slides or st.session_state.slides, False
     stays_on_page = before is not None and before.page == page
-    if not stays_on_page or before.query != wanted:
+    if before is None or not stays_on_page or before.query != wanted:
         st.session_state.link = Link(page, wanted, "push" if stays_on_page and not slides else "replace")
     return st.session_state.link
 
@@ -126,7 +126,7 @@ def change(part: str, name: str | None = None, **params: Scalar) -> None:
     old: RunSpec = st.session_state.spec
     before: Spec = getattr(old, part)
     after = Spec(name, params) if name and name != before.name else Spec(before.name, {**before.params, **params})
-    new, problems = catalog.tidy(replace(old, **{part: after}))
+    new, problems = catalog.tidy(replace(old, data=after) if part == "data" else replace(old, model=after))
     st.session_state.problems += problems
     _look_at(old, new)
 
@@ -170,6 +170,16 @@ def on_widget(key: str, apply: Callable[[Any], object], slides: bool = False) ->
     return changed
 
 
+@overload
+def view(page: str, name: str, default: bool) -> bool: ...
+@overload
+def view(page: str, name: str, default: int) -> int: ...
+@overload
+def view(page: str, name: str, default: float) -> float: ...
+@overload
+def view(page: str, name: str, default: str) -> str: ...
+@overload
+def view(page: str, name: str, default: Scalar) -> Scalar: ...
 def view(page: str, name: str, default: Scalar) -> Scalar:
     """A view setting of a page (layer, threshold, chosen row), of the type of `default`; nonsense gives the default."""
     text = st.session_state.view.get(f"{page}.{name}")

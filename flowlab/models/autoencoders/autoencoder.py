@@ -41,7 +41,7 @@ def gaussian_reading(squared_error: float, n_features: int, sigma: float = 1.0) 
     return GaussianReading(squared_error, slope * squared_error + intercept, slope, intercept)
 
 
-class Autoencoder(OutlierDetector, CodeModel):
+class Autoencoder(OutlierDetector, CodeModel["AutoencoderNet"]):
     """Encodes rows into a narrow code and back; rows with a large reconstruction error are anomalous.
 
     Parameters

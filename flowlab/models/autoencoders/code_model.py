@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from flowlab.nets.autoencoder import AutoencoderNet, VariationalNet
     from flowlab.nets.training import TrainState
 
+CodeNet = TypeVar("CodeNet", "AutoencoderNet", "VariationalNet")
 
-class CodeModel(LatentModel, GenerativeModel):
+
+class CodeModel(LatentModel, GenerativeModel, Generic[CodeNet]):
     """What autoencoders share: standardised rows, the training loop, codes, feature errors, the state.
 
     A subclass names its `_state_names` (attributes without the underscore) and builds its net over given flat
@@ -37,6 +40,10 @@ class CodeModel(LatentModel, GenerativeModel):
         "patience": Interval(int, 0),
     }
     _state_names: tuple[str, ...]
+
+    @abstractmethod
+    def _net(self, parameters: np.ndarray | None) -> CodeNet:
+        """The net over given flat parameters, or over new ones."""
 
     @property
     def _n_features_out(self) -> int:
@@ -60,7 +67,7 @@ class CodeModel(LatentModel, GenerativeModel):
         return self._steps(X, X_val, checkpoint, n_steps)
 
     def _steps(
-        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         from flowlab.nets.training import Settings, TrainState, train
 
@@ -85,7 +92,7 @@ class CodeModel(LatentModel, GenerativeModel):
             self._keep(net, state, X)
             yield event
 
-    def _keep(self, net: AutoencoderNet | VariationalNet, state: TrainState, X: np.ndarray) -> None:
+    def _keep(self, net: CodeNet, state: TrainState, X: np.ndarray) -> None:
         """Make the estimator usable with the weights in `net`."""
         self.parameters_ = net.parameters.numpy().copy()
         self._train_state = state
@@ -147,7 +154,7 @@ class CodeModel(LatentModel, GenerativeModel):
     def _check_is_trained(self) -> None:
         check_is_fitted(self)
 
-    def _scoring_net(self) -> AutoencoderNet | VariationalNet:
+    def _scoring_net(self) -> CodeNet:
         """The net in float64, so that a row scores the same in any batch."""
         return self._net(self.parameters_.astype(np.float64))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowlab.nets.autoencoder import VariationalNet
 
 
-class VariationalAutoencoder(CodeModel):
+class VariationalAutoencoder(CodeModel["VariationalNet"]):
     """A latent-variable density p(x) = integral of p(x|z) p(z), trained by a lower bound (Kingma & Welling 2014).
 
     Parameters
@@ -82,7 +82,7 @@ class VariationalAutoencoder(CodeModel):
         self.random_state = random_state
 
     @property
-    def is_density(self) -> bool:
+    def is_density(self) -> bool:  # type: ignore[override]  # read-only in the base too
         """Whether scores are log-densities: true of the importance-weighted estimate alone."""
         return self.score_by == "log_likelihood"
 
@@ -92,12 +92,12 @@ class VariationalAutoencoder(CodeModel):
         return self.is_density and self.beta == 1
 
     @property
-    def scores_by_reconstruction(self) -> bool:
+    def scores_by_reconstruction(self) -> bool:  # type: ignore[override]  # read-only in the base too
         """Whether the score is the reconstruction error."""
         return self.score_by == "reconstruction"
 
     @property
-    def score_label(self) -> str:
+    def score_label(self) -> str:  # type: ignore[override]  # read-only in the base too
         """What `score_samples` returns, by `score_by`, with its unit."""
         return {
             "log_likelihood": "log-density, estimate of a lower bound (nats)",

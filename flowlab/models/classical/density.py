@@ -168,8 +168,9 @@ class GaussianMixture(OneStepModel, GenerativeModel):
     def _search(self, Z: np.ndarray) -> SklearnMixture:
         rng = check_random_state(self.random_state)
         subset = Z[rng.permutation(len(Z))[:5000]]
-        best, best_bic, misses = None, np.inf, 0
-        for n_components in range(1, min(self.max_components, max(1, len(subset) // 2)) + 1):
+        best = self._mixture(1, subset)
+        best_bic, misses = best.bic(subset), 0
+        for n_components in range(2, min(self.max_components, max(1, len(subset) // 2)) + 1):
             mixture = self._mixture(n_components, subset)
             bic = mixture.bic(subset)
             if bic < best_bic:

@@ -61,7 +61,7 @@ class IsolationForestModel(OutlierDetector, OneStepScorer):
         for name in ("feature", "cut", "child", "path_length"):
             padded = [np.pad(tree[name], (0, size - len(tree[name]))) for tree in trees]
             setattr(self, f"{name}_", np.stack(padded))
-        self.depth_ = max(tree["depth"] for tree in trees)
+        self.depth_ = max(int(tree["depth"]) for tree in trees)
         self.normal_length_ = float(_average_path_length(np.array([forest.max_samples_]))[0])
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
@@ -96,15 +96,15 @@ def _as_float32(Z: np.ndarray) -> np.ndarray:
 
 def _breadth_first(tree: Tree) -> dict[str, np.ndarray]:
     """scikit-learn's tree, renumbered so that a node's right child follows its left; a leaf is its own child."""
-    order, child, depth = [0], [], [0]
-    for old in order:  # grows while it is walked
+    nodes, children, depth = [0], list[int](), [0]
+    for old in nodes:  # grows while it is walked
         if tree.children_left[old] < 0:
-            child.append(len(child))
+            children.append(len(children))
         else:
-            child.append(len(order))
-            order += [tree.children_left[old], tree.children_right[old]]
-            depth += [depth[len(child) - 1] + 1] * 2
-    order, child = np.array(order), np.array(child, np.intp)
+            children.append(len(nodes))
+            nodes += [tree.children_left[old], tree.children_right[old]]
+            depth += [depth[len(children) - 1] + 1] * 2
+    order, child = np.array(nodes), np.array(children, np.intp)
     leaf = tree.children_left[order] < 0
     rest = _average_path_length(tree.n_node_samples[order])
     return {
@@ -112,7 +112,7 @@ def _breadth_first(tree: Tree) -> dict[str, np.ndarray]:
         "cut": np.where(leaf, np.inf, tree.threshold[order]),
         "child": child,
         "path_length": np.where(leaf, np.array(depth) + rest, 0.0),
-        "depth": max(depth),
+        "depth": np.array(max(depth)),
     }
 
 

@@ -56,8 +56,8 @@ class BestSingleColumn(OneStepScorer):
     score_label = "score of the column that tells labelled rows best (standard deviations)"
     needs_labels = True
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        """Choose the column by the labels `y`. Returns self."""
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> Self:
+        """Choose the column by the labels `y`; ValueError without them. Returns self."""
         for _ in self.fit_iter(X, y=y):
             pass
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -149,7 +151,7 @@ class FlowGivenLevel(FlowModel):
         *,
         checkpoint: State | None = None,
         n_steps: int | None = None,
-    ):
+    ) -> NoReturn:
         """Not possible: train the flow under its context."""
         raise NotImplementedError("a flow given one level is a view of a trained one; train that")
 
@@ -163,7 +165,7 @@ class FlowGivenLevel(FlowModel):
         return self
 
     @property
-    def tail_bound(self) -> float | None:
+    def tail_bound(self) -> float | None:  # type: ignore[override]  # read-only in the base too
         """`tail_bound` of the flow, in standard deviations."""
         return self.flow.tail_bound
 

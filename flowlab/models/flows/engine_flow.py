@@ -6,6 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import clone
@@ -17,6 +18,12 @@ from flowlab.models.base import FlowModel, State
 from flowlab.models.flows.masks import LayerMasks
 from flowlab.models.flows.scaling import Scaling, scaling_from
 from flowlab.records import TrainEvent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from flowlab.nets.engine.stack import Stack
+    from flowlab.nets.training import Settings
 
 MAX_VALIDATION_ROWS = 2000
 FEW_ROWS = 10_000
@@ -60,7 +67,7 @@ class EngineFlow(LayerMasks, FlowModel):
     """Whether heavy-tailed columns are brought near normal ones by a map learned from them, before the first layer."""
 
     @abstractmethod
-    def _build(self, n_features: int, exact: bool = False):
+    def _build(self, n_features: int, exact: bool = False) -> Stack:
         """A new `nets.engine` stack over `n_features` columns; in float64 if `exact`."""
 
     def fit_iter(
@@ -89,7 +96,7 @@ class EngineFlow(LayerMasks, FlowModel):
         return max(1, int(seconds * 150 / max(clock() - began, 1e-9)))
 
     def _steps(
-        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         from flowlab.nets.process import use_one_thread
         from flowlab.nets.training import TrainState, train
@@ -108,8 +115,8 @@ class EngineFlow(LayerMasks, FlowModel):
         val_shift = self._loss_shift(Z[:MAX_VALIDATION_ROWS] if Z_val is None else Z_val)
         for event in train(net, self._train_state, x, x_val, settings, self.random_state, n_steps):
             note = f"{event.note}; {self._farthest(X)}" if event.note else ""
-            losses = {"train_loss": event.train_loss + train_shift, "val_loss": event.val_loss + val_shift}
-            yield replace(event, note=note, **losses)
+            train_loss, val_loss = event.train_loss + train_shift, event.val_loss + val_shift
+            yield replace(event, note=note, train_loss=train_loss, val_loss=val_loss)
 
     def _loss_shift(self, Z: np.ndarray) -> float:
         """What scaling adds to the net's mean loss over Z, in nats: with it, losses belong to the units of the data."""
@@ -125,7 +132,7 @@ class EngineFlow(LayerMasks, FlowModel):
     def _fit_scaling(self, X: np.ndarray) -> Scaling:
         return Scaling.fit(X, self.standardize, self._learns_tails)
 
-    def _settings(self, n_rows: int, has_validation: bool):
+    def _settings(self, n_rows: int, has_validation: bool) -> Settings:
         from flowlab.nets.training import Settings
 
         smooth = self.regularize == "auto" and has_validation and self.noise == 0 and n_rows < FEW_ROWS
@@ -141,7 +148,7 @@ class EngineFlow(LayerMasks, FlowModel):
             average_rate=self._average_rate,
         )
 
-    def _set_aside(self, X: np.ndarray, X_val: np.ndarray):
+    def _set_aside(self, X: np.ndarray, X_val: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         """Training and validation rows: those given, or a tenth to a fifth of X where there are rows to spare."""
         if X_val is None and self.regularize == "auto" and len(X) >= 40:
             n_val = min(max(len(X) // 10, min(len(X) // 5, 50)), MAX_VALIDATION_ROWS)
@@ -260,13 +267,13 @@ class EngineFlow(LayerMasks, FlowModel):
         path[:, :, scaling.varies] = values.transpose(0, 2, 1)
         return path
 
-    def _to_tensor(self, Z: np.ndarray, exact: bool = False):
+    def _to_tensor(self, Z: np.ndarray, exact: bool = False) -> Tensor:
         """The varying columns of Z, and their context, as a feature-major tensor, float32 or, if `exact`, float64."""
         from flowlab.nets.engine.build import feature_major
 
         return feature_major(np.concatenate([Z[:, self._scaling.varies], self._scaling.context(Z)], axis=1), exact)
 
-    def _exact_net(self):
+    def _exact_net(self) -> Stack:
         """The net in float64: its inverse undoes it to 1e-9 where float32, amplified by steep layers, loses 1e-3."""
         net = self._net
         if net.twin is None:

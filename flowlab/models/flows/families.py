@@ -9,9 +9,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowlab.constraints import POSITIVE, YES_OR_NO, Interval, Matching, OneOf
 from flowlab.models.flows.conditional import ConditionalFlow
 from flowlab.models.flows.engine_flow import EngineFlow
+
+if TYPE_CHECKING:
+    from flowlab.nets.engine.stack import Stack
 
 MASK = OneOf("alternate", "half", "random") | Matching(
     "=?[01]*", "one digit for each column, 0 or 1, with = before them for the same in each layer"
@@ -36,6 +41,7 @@ class SplineCouplingFlow(ConditionalFlow):
     also read the columns it transforms; "none". See `EngineFlow` and `ConditionalFlow` for the other parameters.
     """
 
+    tail_bound: float
     valid = {"n_bins": Interval(int, 2, 999), "tail_bound": POSITIVE, "mask": MASK}
     _learns_tails = True
 
@@ -77,7 +83,7 @@ class SplineCouplingFlow(ConditionalFlow):
         self.fault = fault
         self.random_state = random_state
 
-    def _build(self, n_features: int, exact: bool = False):
+    def _build(self, n_features: int, exact: bool = False) -> Stack:
         from flowlab.nets.engine.build import coupling_stack, real
         from flowlab.nets.engine.spline import Spline
 
@@ -149,7 +155,7 @@ class AffineCouplingFlow(ConditionalFlow):
         self.fault = fault
         self.random_state = random_state
 
-    def _build(self, n_features: int, exact: bool = False):
+    def _build(self, n_features: int, exact: bool = False) -> Stack:
         from flowlab.nets.engine.build import affine_or_additive, coupling_stack, real
 
         return coupling_stack(
@@ -220,7 +226,7 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
 
     _inverted = False
 
-    def _build(self, n_features: int, exact: bool = False):
+    def _build(self, n_features: int, exact: bool = False) -> Stack:
         from flowlab.nets.engine.build import affine_or_additive, autoregressive_stack, real
 
         return autoregressive_stack(
@@ -280,7 +286,7 @@ class _ElementaryFlow(EngineFlow):
         self.standardize = standardize
         self.random_state = random_state
 
-    def _build(self, n_features: int, exact: bool = False):
+    def _build(self, n_features: int, exact: bool = False) -> Stack:
         from flowlab.nets.engine.build import elementary_stack, real
 
         return elementary_stack(n_features, self._kind, self.n_layers, seed=self.random_state, dtype=real(exact))

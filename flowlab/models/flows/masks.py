@@ -115,7 +115,7 @@ class LayerMasks:
         forms = [_form(inside, varies) for inside in self._net.layers]
         return forms[check_layer(layer, len(forms)) - 1] if layer else form_of_flow(forms)
 
-    def _built_with(self, mask: str):
+    def _built_with(self, mask: str) -> Stack:
         """The untrained net of another mask, for the columns of this model's training rows."""
         other = clone(self).set_params(mask=mask)
         other._scaling = self._scaling

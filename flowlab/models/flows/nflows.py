@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from flowlab.constraints import COUNT, POSITIVE
+from flowlab.constraints import COUNT, POSITIVE, Constraint
 from flowlab.models.flows.nflows_model import NflowsModel
 from flowlab.models.flows.scaling import LOG_2PI
 
-SPLINE = {"n_bins": COUNT, "tail_bound": POSITIVE}
+SPLINE: dict[str, Constraint] = {"n_bins": COUNT, "tail_bound": POSITIVE}
 
 
 class NflowsCoupling(NflowsModel):

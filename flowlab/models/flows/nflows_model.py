@@ -18,6 +18,7 @@ from flowlab.models.flows.scaling import FAR, LOG_2PI, squash, unsquash
 from flowlab.records import TrainEvent
 
 if TYPE_CHECKING:
+    from flowlab.nets.nflows import Flow
     from flowlab.nets.training import Net, TrainState
 
 LOWEST_LOG_DENSITY = -1e30
@@ -83,7 +84,7 @@ class NflowsModel(FlowModel):
         return self._steps(X, X_val, checkpoint, n_steps)
 
     def _steps(
-        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         from flowlab.nets.engine.build import feature_major
         from flowlab.nets.process import use_one_thread
@@ -113,7 +114,8 @@ class NflowsModel(FlowModel):
             warmup=0.0,
             decay=False,
         )
-        x, x_val = (None if rows is None else feature_major(self._enter(rows)[0]) for rows in (X, X_val))
+        x = feature_major(self._enter(X)[0])
+        x_val = None if X_val is None else feature_major(self._enter(X_val)[0])
         # the loop's losses are of standardised, squashed columns; these constants bring them to the data's units
         offset = np.log(self.scale_).sum() - np.mean(self._enter(X)[1])
         val_offset = offset if X_val is None else np.log(self.scale_).sum() - np.mean(self._enter(X_val)[1])
@@ -132,7 +134,7 @@ class NflowsModel(FlowModel):
             ) from error
         return nflows
 
-    def _build(self, n_features: int):
+    def _build(self, n_features: int) -> Flow:
         sizes = {name: getattr(self, name) for name in self._sizes}
         return self._nets().build(
             self._kind, n_features, permutation=self._permutation, seed=self.random_state, **sizes

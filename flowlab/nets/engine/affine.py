@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -94,7 +95,17 @@ class Softplus:
         g.mul_(torch.sigmoid(r) * torch.exp(-s))
 
 
-SCALE_MAPS = {
+class ScaleMap(Protocol):
+    """A bounded function s of the raw output, and its slope."""
+
+    def log_scale(self, r: Tensor, out: Tensor) -> None:
+        """Write s of raw outputs r into `out`, of the same shape."""
+
+    def pull_back(self, g: Tensor, r: Tensor, s: Tensor) -> None:
+        """Multiply `g` = d loss / d s by ds/dr in place."""
+
+
+SCALE_MAPS: dict[str, type[ScaleMap]] = {
     "tanh": Tanh,
     "clamp": Clamp,
     "contract": Contract,

@@ -128,7 +128,7 @@ class MaskedAutoregressive:
         for k in range(d):
             part = SimpleNamespace(raw=raw[k], log_det=w.log_det[k : k + 1], log_det_weight=w.log_det_weight)
             part.mapped, part.solved = w.mapped[k : k + 1], w.ordered[1 + c + k : 2 + c + k]
-            if training:
+            if raw_gradient is not None:
                 part.raw_gradient, part.g = raw_gradient[k], w.ordered_gradient[k : k + 1]
             self.transformer.buffers(part, 1, batch, take, training)
             w.features.append(part)
@@ -170,9 +170,11 @@ class MaskedAutoregressive:
         torch.index_select(w.g, 0, self.order, out=w.ordered_gradient)
         for gradient in w.hidden_gradient:
             gradient.zero_()
+        transformer = self.transformer
+        assert not isinstance(transformer, Spline), "no inverse flow of splines is built"
         for k in reversed(range(self.n_features)):
             part, (a, b) = w.features[k], self._new_units(k)
-            self.transformer.inverse_backward(part, part.solved, part.g)
+            transformer.inverse_backward(part, part.solved, part.g)
             w.hidden_gradient[-1][:b].addmm_(last[k, :, 1 : 1 + b].t(), part.raw_gradient)
             if b == a:
                 continue

@@ -45,7 +45,7 @@ def forward(
     saved: np.ndarray,
     bin_: np.ndarray,
     bound: float,
-):
+) -> None:
     """Fill `y` and `log_det` from `x`, and `saved` and `bin_` for `backward`; `bound` is the tail bound."""
     one = x.dtype.type(1)
     n_bins, n, batch = shares.shape[1], x.shape[0], x.shape[1]
@@ -98,7 +98,7 @@ def backward(
     bin_: np.ndarray,
     raw_gradient: np.ndarray,
     bound: float,
-):
+) -> None:
     """`g` goes in as d loss / d y and comes out as d loss / d x; raw_gradient is (3K - 1, n, batch)."""
     one, two, zero = g.dtype.type(1), g.dtype.type(2), g.dtype.type(0)
     n_bins, n, batch = shares.shape[1], g.shape[0], g.shape[1]
@@ -155,7 +155,9 @@ def backward(
 
 
 @_compile
-def inverse(y: np.ndarray, shares: np.ndarray, slopes: np.ndarray, x: np.ndarray, log_det: np.ndarray, bound: float):
+def inverse(
+    y: np.ndarray, shares: np.ndarray, slopes: np.ndarray, x: np.ndarray, log_det: np.ndarray, bound: float
+) -> None:
     """Fill `x` and `log_det`, the log-derivative of the inverse, from `y`; `bound` is the tail bound."""
     one, two, zero, four = y.dtype.type(1), y.dtype.type(2), y.dtype.type(0), y.dtype.type(4)
     n_bins, n, batch = shares.shape[1], y.shape[0], y.shape[1]

@@ -12,10 +12,13 @@ import itertools
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor
+
+from flowlab.nets.engine.conditioner import Take
 
 LOG_2PI = math.log(2 * math.pi)
 CHUNK = 2048
@@ -196,7 +199,7 @@ class Stack:
                 layer.start_from(w.x)
             layer.forward(part)
 
-    def _chunks(self, x: Tensor):
+    def _chunks(self, x: Tensor) -> Iterator[tuple[slice, slice, SimpleNamespace]]:
         """Workspaces filled with up to CHUNK columns of x at a time: (columns of x, columns of the workspace, it).
 
         All chunks have one width, a multiple of 64, so that a row's result does not depend on the other rows:
@@ -262,15 +265,16 @@ def _views(flat: Tensor, shapes: list[tuple[int, int]]) -> list[Tensor]:
     return views
 
 
-def _take_new(dtype: torch.dtype):
+def _take_new(dtype: torch.dtype) -> Take:
     def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype: torch.dtype = dtype) -> Tensor:
         return torch.zeros(shape, dtype=dtype) if fill is None else torch.full(shape, fill, dtype=dtype)
 
     return take
 
 
-def _take_shared(dtype: torch.dtype):
-    new, pool = _take_new(dtype), {}
+def _take_shared(dtype: torch.dtype) -> Take:
+    new = _take_new(dtype)
+    pool: dict[tuple[str, tuple[int, ...]], Tensor] = {}
 
     def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype: torch.dtype = dtype) -> Tensor:
         if (name, shape) not in pool:
