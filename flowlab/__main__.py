@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,11 +26,12 @@ from flowlab import __version__, catalog
 from flowlab.controls import Control
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.dataset import Dataset, Part
-from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
+from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
+from flowlab.serving.blocks import Reading
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.film import stored_film
 from flowlab.serving.scoring import how_far, score_file
@@ -85,7 +85,7 @@ def train(options: argparse.Namespace) -> int:
     for name in filter(None, (options.label, options.time, options.context)):
         if name not in frame:
             raise ValueError(f"there is no column {name!r}; the file has {', '.join(map(str, frame.columns[:12]))}")
-    asked = {
+    asked: RoleSettings = {
         "label": NONE if options.no_label else options.label or "",
         "time": options.time or "",
         "roles": f"context={frame.columns.get_loc(options.context) + 1}" if options.context else "",
@@ -109,10 +109,10 @@ def train(options: argparse.Namespace) -> int:
         _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
     _say("")
     scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
-    threshold = scored.choose(options.rule or scored.best_default_rule, **parameters)
+    threshold = scored.choose(options.rule or scored.best_default_rule, "rows", **parameters)
     if threshold.refused:
         raise ValueError(threshold.sentence)
-    print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
+    print(f"{len(dataset.rows(Part.TRAIN)):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
     for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
@@ -133,7 +133,7 @@ def _model_spec(name: str, given: Mapping[str, str]) -> Spec:
     return entry.tidy(Spec(name, given))[0]
 
 
-def _rule_parameters(rule: str | None, texts: Sequence[str]) -> dict[str, Scalar]:
+def _rule_parameters(rule: str | None, texts: Sequence[str]) -> dict[str, float]:
     given = _pairs(texts, "--rule-set")
     if given and rule is None:
         raise ValueError("--rule-set needs --rule, the rule whose parameters these are")
@@ -143,7 +143,7 @@ def _rule_parameters(rule: str | None, texts: Sequence[str]) -> dict[str, Scalar
             raise ValueError(
                 f"the rule {rule!r} has no parameter {name!r} for --rule-set; it has {', '.join(controls)}"
             )
-    return {name: _setting("--rule-set", controls[name], text) for name, text in given.items()}
+    return {name: float(_setting("--rule-set", controls[name], text)) for name, text in given.items()}
 
 
 def _setting(option: str, control: Control, text: str) -> Scalar:
@@ -163,7 +163,7 @@ def _check_output(output: str, source: str) -> None:
         raise ValueError(f"{output} is the file that is read; give another name with -o")
 
 
-def _say_roles(frame: pd.DataFrame, asked: Mapping[str, str]) -> None:
+def _say_roles(frame: pd.DataFrame, asked: RoleSettings) -> None:
     """Say what was proposed rather than asked for: the label and the time."""
     roles, _ = choose_roles(frame, **asked)
     label = next((role for role in roles if role.role == "label"), None)
@@ -187,7 +187,7 @@ def _check_rule(dataset: Dataset, rule: str | None, parameters: Mapping[str, flo
         is_high = dataset.y.astype(bool)
     tail = -np.log(np.random.default_rng(0).permutation(n_rows) + 1.0)
     trial = ScoredTable.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0))
-    threshold = trial.choose(rule or trial.best_default_rule, **parameters)
+    threshold = trial.choose(rule or trial.best_default_rule, "rows", **parameters)
     if threshold.refused:
         raise ValueError(f"{threshold.sentence} Nothing was trained: use a longer table or another rule (--rule).")
 
@@ -351,11 +351,15 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
+def _reading(options: argparse.Namespace) -> Reading:
     """Arguments of `read_table`: those that were given."""
-    given = {name: getattr(options, name) for name in ("delimiter", "encoding", "decimal", "header")}
-    reading = {name: value for name, value in given.items() if value is not None}
-    return reading | ({"missing_codes": tuple(options.missing)} if options.missing else {})
+    return Reading(
+        delimiter=options.delimiter,
+        encoding=options.encoding,
+        decimal=options.decimal,
+        header=options.header,
+        missing_codes=tuple(options.missing or ()),
+    )
 
 
 def _delimiter(text: str) -> str:
@@ -397,13 +401,14 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def _quality(scored: ScoredTable, part: str, threshold: float) -> str:
+def _quality(scored: ScoredTable, part: Part, threshold: float) -> str:
     curves = scored.curves(part)
     at = curves.at(threshold)
     line = f"{part + ' rows:':<17}{at.flagged:,} of {len(curves.ordered):,} flagged"
     if not curves.has_labels:
         return line
-    known = {"precision": at.precision, "recall": at.recall, "AUROC": curves.auroc()}
+    judged = curves.labelled.at(threshold)
+    known = {"precision": float(judged.precision), "recall": float(judged.recall), "AUROC": curves.auroc()}
     return line + "".join(f", {name} {value:.3f}" for name, value in known.items() if np.isfinite(value))
 
 

@@ -24,17 +24,22 @@ NONE = "(none)"
 _NORMAL_WORDS = ("normal", "benign", "ok", "good", "negative", "inlier", "no", "false", "healthy")
 
 
-class TableSettings(TypedDict, total=False):
-    """Settings of `make_table_dataset`, as a dictionary."""
+class RoleSettings(TypedDict, total=False):
+    """Settings of `choose_roles`, as a dictionary."""
 
     label: str
-    anomaly_values: str
     time: str
     roles: str
+    missing: str
+
+
+class TableSettings(RoleSettings, total=False):
+    """Settings of `make_table_dataset`, as a dictionary."""
+
+    anomaly_values: str
     train_on: str
     split: str
     fractions: str
-    missing: str
     clock: bool
     lags: int
     seed: int

@@ -52,7 +52,8 @@ def error_beside_density(
     for panel, (name, grid) in enumerate(densities.items(), start=len(maps)):
         log_density = grid.learned.log_density
         floored = np.maximum(log_density, float(np.nanmax(log_density)) - LOG_RANGE)
-        fig.add_trace(_heat(grid.x, grid.y, floored, scale, name).update(on(panel)))
+        if grid.y is not None:
+            fig.add_trace(_heat(grid.x, grid.y, floored, scale, name).update(on(panel)))
     marker = {"color": c.data, "size": point_size(len(points)), "opacity": 0.45}
     for panel in range(len(titles)):
         data = go.Scattergl(x=points[:, 0], y=points[:, 1], mode="markers", marker=marker, **on(panel), **QUIET)

@@ -43,7 +43,9 @@ def column_histograms(
     if not summaries:
         return fig
     # One dict for all: plotly's own subplots take seconds for a hundred axes.
-    traces, layout, notes = [], {}, []
+    traces: list[dict[str, object]] = []
+    layout: dict[str, object] = {}
+    notes: list[dict[str, object]] = []
     for i, summary in enumerate(summaries):
         row, col = divmod(i, across)
         number = "" if i == 0 else str(i + 1)

@@ -70,7 +70,7 @@ def set_specs() -> list[RunSpec]:
 def comparable_runs() -> list[Run]:
     """Finished runs on the present data and seed: the set's, and those this visitor saw."""
     present = state.spec()
-    found = {}
+    found: dict[str, Run] = {}
     for run in [services.run(spec) for spec in set_specs()] + services.visitor_runs():
         if run is not None and run.is_usable and (run.spec.data, run.spec.seed) == (present.data, present.seed):
             found.setdefault(run.run_id, run)

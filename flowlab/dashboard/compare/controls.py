@@ -29,7 +29,7 @@ def present(options: list[str], name: str, default: str) -> str:
 def alarm_percent(y: np.ndarray | None) -> float:
     """The share of rows each detector alarms on, in percent: by default that of the anomalies, or 5."""
     default = 100 * float(np.clip(np.mean(y == 1), 0.005, 0.5)) if y is not None and (y == 1).any() else 5.0
-    return ALARMS.read_or(state.asked(PAGE, "alarms"), round(default, 1))
+    return ALARMS.number_or(state.asked(PAGE, "alarms"), round(default, 1))
 
 
 def alarm_share(y: np.ndarray | None) -> float:

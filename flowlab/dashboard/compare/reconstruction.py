@@ -29,6 +29,7 @@ def maps(compared: Compared) -> None:
         "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, "
         "arrows show whither the autoencoder pulls a point."
     )
-    if coder and maps[coder].mean is not None:
-        fig = code_plots.codes(maps[coder].mean, maps[coder].spread, None, dark=state.is_dark())
+    mean, spread = (maps[coder].mean, maps[coder].spread) if coder else (None, None)
+    if mean is not None and spread is not None:
+        fig = code_plots.codes(mean, spread, None, dark=state.is_dark())
         st.plotly_chart(fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")

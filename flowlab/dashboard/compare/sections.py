@@ -41,7 +41,7 @@ def sections(compared: Compared, train: Callable[[list[RunSpec]], None]) -> None
         drawers["Maps"] = maps
     if compared.reconstructors():
         drawers["Error as likelihood"] = _reading
-    drawers["Sweeps"] = lambda _: sweeps.section(train)
+    drawers["Sweeps"] = lambda compared: sweeps.section(train)
     section = links.segmented(PAGE, "Section", list(drawers), "section", next(iter(drawers)))
     drawers[section](compared)
 

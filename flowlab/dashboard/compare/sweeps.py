@@ -64,7 +64,8 @@ def _held_out_scores(run: Run) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _auroc(run: Run) -> float:
-    return float(detection_measures(*_held_out_scores(run)).auroc)
+    scores, y = _held_out_scores(run)
+    return float("nan") if y is None else float(detection_measures(scores, y).auroc)
 
 
 def _loss(run: Run) -> float:
@@ -78,7 +79,8 @@ def _error(run: Run) -> float:
 
 def _rate(run: Run) -> float:
     dataset = services.dataset(run.spec)
-    return float(services.Trained(run).view(views.reconstruction).kl[held_out(dataset)].mean())
+    kl = services.Trained(run).view(views.reconstruction).kl
+    return float("nan") if kl is None else float(kl[held_out(dataset)].mean())
 
 
 def _sample_auroc(run: Run) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from flowlab import catalog, formatting
 from flowlab.dashboard.data import roles, sources
@@ -101,12 +102,14 @@ def _data_key() -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
-def _summaries(key: str, names: tuple[str, ...], _frame: pd.DataFrame, _y: np.ndarray | None):
+def _summaries(
+    key: str, names: tuple[str, ...], _frame: pd.DataFrame, _y: np.ndarray | None
+) -> list[table.ColumnSummary]:
     return table.column_summaries(_frame, _y, names)
 
 
 @st.cache_resource(show_spinner=False, max_entries=10)
-def _correlations(key: str, _frame: pd.DataFrame, _y: np.ndarray | None):
+def _correlations(key: str, _frame: pd.DataFrame, _y: np.ndarray | None) -> table.Correlation:
     return table.correlation(_frame, _y)
 
 
@@ -132,8 +135,8 @@ def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
 def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
     names = list(map(str, frame.columns))
     left, right = st.columns(2)
-    first = _column_box(left, "Across", names, "x", 0)
-    second = _column_box(right, "Up", names, "y", min(1, len(names) - 1))
+    first = _column_box(left.selectbox, "Across", names, "x", 0)
+    second = _column_box(right.selectbox, "Up", names, "y", min(1, len(names) - 1))
     pair = table.column_pair(frame, first, second, dataset.y)
     count = (
         ""
@@ -151,8 +154,8 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         st.caption(f"Shown:{count}, every labelled anomaly that fits among them.")
 
 
-def _column_box(where: DeltaGenerator, label: str, names: list[str], axis: str, default: int) -> str:
-    return links.linked(PAGE, where.selectbox, label, axis, names[default], options=names, noun="column")
+def _column_box(selectbox: Callable[..., str], label: str, names: list[str], axis: str, default: int) -> str:
+    return links.linked(PAGE, selectbox, label, axis, names[default], options=names, noun="column")
 
 
 def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
@@ -183,10 +186,10 @@ def _rows(dataset: Dataset, frame: pd.DataFrame) -> None:
 
 def _time(dataset: Dataset, frame: pd.DataFrame) -> None:
     names = [str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name].dtype)]
-    if not names:
+    if not names or dataset.time is None:
         st.markdown("There is no column of numbers to draw over time.")
         return
-    name = _column_box(st, "Column", names, "over", 0)
+    name = _column_box(st.selectbox, "Column", names, "over", 0)
     course = table.time_course(frame[name], dataset.time, dataset.split, dataset.y)
     st.plotly_chart(
         plots.column_over_time(course, state.is_dark()),

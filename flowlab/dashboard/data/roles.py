@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -25,6 +26,7 @@ from flowlab.encoding.roles import (
     propose_roles,
     roles_to_text,
 )
+from flowlab.records import Scalar
 from flowlab.tables.limits import TableError
 
 ROLES_HELP = (
@@ -73,7 +75,7 @@ def _proposed(digest: str, _frame: pd.DataFrame) -> tuple[ColumnRole, ...]:
     return propose_roles(_frame)
 
 
-def _choices(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], params: dict) -> None:
+def _choices(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], params: Mapping[str, Scalar]) -> None:
     columns = [NONE, *map(str, frame.columns)]
     first, second, third, fourth = st.columns([2, 3, 2, 2])
     label = next((role.name for role in roles if role.role == "label"), NONE)
@@ -130,7 +132,9 @@ def _anomaly_values(where: DeltaGenerator, column: pd.Series, values_text: str) 
     )
 
 
-def _editor(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], proposed: tuple[ColumnRole, ...], params: dict) -> None:
+def _editor(
+    frame: pd.DataFrame, roles: tuple[ColumnRole, ...], proposed: tuple[ColumnRole, ...], params: Mapping[str, Scalar]
+) -> None:
     missing = [100 * frame[role.name].isna().mean() for role in roles]
     sheet = pd.DataFrame(
         {
@@ -199,7 +203,8 @@ def _checked(key: str, _frame: pd.DataFrame, _roles: tuple, _dataset: Dataset) -
 def _notes(key: str) -> list[str]:
     spec = state.spec()
     try:
-        return list(services.dataset(spec).encoder.notes_)
+        encoder = services.dataset(spec).encoder
+        return [] if encoder is None else list(encoder.notes_)
     except TableError:
         return []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
 from flowlab.dashboard.canvas.paint import paint_view
 from flowlab.dashboard.shell import links, pages, services, state
 from flowlab.datasets import drawing
+from flowlab.datasets.dataset import Dataset
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.tables.dialect import DELIMITERS
@@ -44,7 +46,7 @@ def choose() -> bool:
     """The four sources, and what the chosen one needs; whether the present data come from it."""
     group = catalog.DATASETS[state.spec().data.name].group
     present = group if group in SOURCES else TABLES
-    source = links.segmented(PAGE, "Source", list(SOURCES), "source", present, LABELS.get)
+    source = links.segmented(PAGE, "Source", list(SOURCES), "source", present, LABELS.__getitem__)
     {TOYS: _gallery, TABLES: _tables, UPLOADED: _upload, DRAWN: _draw}[source]()
     return source == present
 
@@ -66,7 +68,7 @@ def _gallery() -> None:
         for column, entry in zip(columns, entries[start : start + ACROSS]):
             with column:
                 st.image(_tile(entry.name, state.is_dark()), width="stretch")
-                kind = "primary" if entry.name == chosen else "secondary"
+                kind: Literal["primary", "secondary"] = "primary" if entry.name == chosen else "secondary"
                 label = SHORT.get(entry.name, entry.label)
                 if st.button(label, key=f"data.toy.{entry.name}", type=kind, help=entry.blurb, width="stretch"):
                     _take(Spec(entry.name))
@@ -78,7 +80,7 @@ def _tile(name: str, dark: bool) -> np.ndarray:
     return plots.density_tile(tile_log_density(_toy(name)), dark)
 
 
-def _toy(name: str):
+def _toy(name: str) -> Dataset:
     return catalog.make_dataset(Spec(name, {"n_samples": 2000}))
 
 
@@ -87,7 +89,7 @@ def _tables() -> None:
     chosen = state.spec().data.name
     columns = st.columns(len(entries), gap="small")
     for column, entry in zip(columns, entries):
-        kind = "primary" if entry.name == chosen else "secondary"
+        kind: Literal["primary", "secondary"] = "primary" if entry.name == chosen else "secondary"
         if column.button(
             entry.label,
             key=f"data.table.{entry.name}",

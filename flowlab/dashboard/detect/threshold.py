@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,7 +163,7 @@ def _unit(scored: ScoredTable) -> str:
     return links.linked(PAGE, st.selectbox, "Tolerance in", "unit", "rows", options=units, noun="unit", width=130)
 
 
-def _answer(scored: ScoredTable, key: str, rule: str, parameters: dict[str, Scalar], unit: str) -> Threshold:
+def _answer(scored: ScoredTable, key: str, rule: str, parameters: Mapping[str, Scalar], unit: str) -> Threshold:
     if rule == MANUAL:
         default = _fallback(scored).value
         return rules.manual(state.view(PAGE, "threshold", default))
