@@ -10,6 +10,7 @@ import pandas as pd
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.encoding.numeric import is_known, numbers
 from flowlab.encoding.roles import ENCODED, ColumnRole, sample_rows
+from flowlab.formatting import count
 from flowlab.ranking import auroc
 
 CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
@@ -83,7 +84,8 @@ def _unlabelled(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> list[str]:
         return []
     share = f"{n_missing / len(frame):.1%}"
     return [
-        f"{n_missing:,} rows ({share}) have no label and count as normal; leave them out of the file if they may not."
+        f"{count(n_missing)} rows ({share}) have no label and count as normal; leave them out of the file if "
+        "they may not."
     ]
 
 
@@ -107,10 +109,11 @@ def _sizes(dataset: Dataset) -> list[str]:
     n_train, n_features = len(dataset.rows(Part.TRAIN)), dataset.n_features
     if n_train < 10 * n_features:
         return [
-            f"{n_train:,} training rows for {n_features:,} features are few; a simple model may do better than a flow."
+            f"{count(n_train)} training rows for {count(n_features)} features are few; a simple model may do "
+            "better than a flow."
         ]
     if n_train < 200:
-        return [f"{n_train:,} training rows are few; results will differ from seed to seed."]
+        return [f"{count(n_train)} training rows are few; results will differ from seed to seed."]
     return []
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from flowlab.constraints import PROPER_SHARE, checked
 from flowlab.detection.conformal import all_equal, normal_rows
 from flowlab.detection.threshold import Threshold, refusal
-from flowlab.formatting import short_percent
+from flowlab.formatting import count, short_percent
 
 
 @checked(rate=PROPER_SHARE, start=PROPER_SHARE)
@@ -38,8 +38,8 @@ def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) ->
     if len(peaks) < least:
         needed = math.ceil(least / (1 - start) - 1e-9)
         sentence = (
-            f"A tail is fitted to at least {least} rows; {len(peaks)} of {n:,} lie above the start. "
-            f"About {needed:,} rows with distinct scores are needed, or an earlier start."
+            f"A tail is fitted to at least {least} rows; {len(peaks)} of {count(n)} lie above the start. "
+            f"About {count(needed)} rows with distinct scores are needed, or an earlier start."
         )
         return refusal("extreme_value", sentence, parameters, n)
     scale = float(peaks.mean())
@@ -49,7 +49,8 @@ def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) ->
         caution = (caution + f" The tail is so heavy (shape {shape:.2f}) that the value is a guess.").strip()
     tail = "bounded" if shape < -0.05 else "heavy" if shape > 0.05 else "exponential"
     sentence = (
-        f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {len(peaks):,} highest of {n:,} rows "
-        f"puts {short_percent(rate)} of them above this value; {int(np.sum(normal >= value)):,} are."
+        f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {count(len(peaks))} highest of "
+        f"{count(n)} rows "
+        f"puts {short_percent(rate)} of them above this value; {count(int(np.sum(normal >= value)))} are."
     )
     return Threshold(float(value), "extreme_value", sentence, parameters, caution, n_rows=n)

@@ -14,7 +14,7 @@ from flowlab.constraints import POSITIVE, Interval, checked
 from flowlab.detection.cost import CostModel
 from flowlab.detection.metrics import ThresholdCurves, threshold_curves
 from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
-from flowlab.formatting import plain
+from flowlab.formatting import count, plain
 
 
 @checked(**CostModel.valid)
@@ -55,10 +55,11 @@ def least_cost(
     never, everything = float(cost(np.inf)), float(cost(-np.inf))
     least = float(cost(value))
     sentence = (
-        f"Least cost on {len(curves.ordered):,} rows: {plain(least)}, from {int(curves.costs.false_alarms(value)):,} "
-        f"false alarms at {plain(c_alarm)} and {int(curves.costs.missed(value)):,} missed at {plain(c_missed)}"
+        f"Least cost on {count(len(curves.ordered))} rows: {plain(least)}, from "
+        f"{count(int(curves.costs.false_alarms(value)))} "
+        f"false alarms at {plain(c_alarm)} and {count(int(curves.costs.missed(value)))} missed at {plain(c_missed)}"
     )
-    sentence += f" and {int(curves.costs.late(value)):,} late rows at {plain(c_late)}" if c_late else ""
+    sentence += f" and {count(int(curves.costs.late(value)))} late rows at {plain(c_late)}" if c_late else ""
     sentence += f". Never alarming would cost {plain(never)}."
     caution = ""
     if everything < least:
@@ -87,14 +88,15 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
     everything = float(curves.at(-np.inf, beta).f_beta)
     if np.nanmax(gain) <= everything:
         sentence = (
-            f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on {len(curves.ordered):,} "
+            f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on "
+            f"{count(len(curves.ordered))} "
             "rows does better: the scores do not tell these anomalies apart."
         )
         return refusal("f_beta", sentence, parameters, len(curves.ordered))
     value, plateau = _best(curves, gain)
     at = curves.at(value, beta)
     sentence = (
-        f"Highest F{plain(beta)} on {len(curves.ordered):,} rows: {at.f_beta:.3f}, with precision "
+        f"Highest F{plain(beta)} on {count(len(curves.ordered))} rows: {at.f_beta:.3f}, with precision "
         f"{at.precision:.3f} and recall {at.recall:.3f}."
     )
     return Threshold(value, "f_beta", sentence, parameters, plateau=plateau, n_rows=len(curves.ordered))
@@ -121,7 +123,7 @@ def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
     if not allowed.any():
         best = float(np.nanmax(at.precision))
         sentence = (
-            f"No threshold reaches a precision of {precision:.2f} on {n_rows:,} rows; the best is {best:.3f}. "
+            f"No threshold reaches a precision of {precision:.2f} on {count(n_rows)} rows; the best is {best:.3f}. "
             "Ask for less precision."
         )
         return refusal("precision", sentence, parameters, n_rows)
@@ -129,7 +131,7 @@ def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
     value, plateau = _best(curves, np.where(allowed, at.recall + 1e-9 * np.nan_to_num(at.precision), -np.inf))
     reached = curves.at(value)
     sentence = (
-        f"Highest recall at a precision of at least {precision:.2f} on {n_rows:,} rows: recall "
+        f"Highest recall at a precision of at least {precision:.2f} on {count(n_rows)} rows: recall "
         f"{reached.recall:.3f}, precision {reached.precision:.3f}."
     )
     few = int(reached.flagged)
@@ -145,13 +147,13 @@ def _needs_both_labels(rule: str, scores, y, parameters) -> Threshold | None:
     n_rows, n_anomalies = len(y), int(y.sum())
     if n_anomalies == 0:
         sentence = (
-            f"None of the {n_rows:,} rows is labelled an anomaly, so nothing says where alarms should begin. "
+            f"None of the {count(n_rows)} rows is labelled an anomaly, so nothing says where alarms should begin. "
             "A promise on false alarms or a review budget needs no anomalies."
         )
     elif n_anomalies == n_rows:
-        sentence = f"All {n_rows:,} rows are labelled anomalies, so nothing says where normal ends."
+        sentence = f"All {count(n_rows)} rows are labelled anomalies, so nothing says where normal ends."
     elif scores.min() == scores.max():
-        sentence = f"All {n_rows:,} scores equal {plain(scores[0])}: no threshold tells rows apart."
+        sentence = f"All {count(n_rows)} scores equal {plain(scores[0])}: no threshold tells rows apart."
     else:
         return None
     return refusal(rule, sentence, parameters, n_rows)

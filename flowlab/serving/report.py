@@ -12,7 +12,7 @@ import pandas as pd
 
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
-from flowlab.formatting import plain
+from flowlab.formatting import count, plain
 from flowlab.records import RunSpec
 
 MAX_ROWS = 50
@@ -80,8 +80,9 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     rate = float(np.mean(scored.calibration >= threshold.value))
     normal = "rows labelled normal" if scored.dataset.y is not None else "validation rows, which count as normal,"
     text = (
-        f"It was chosen on {len(scored.rows('validation')):,} validation rows that the model was not fitted to, "
-        f"and is reported on {len(scored.rows('test')):,} test rows that had no part in it. Of {n:,} {normal} "
+        f"It was chosen on {count(len(scored.rows('validation')))} validation rows that the model was not fitted to, "
+        f"and is reported on {count(len(scored.rows('test')))} test rows that had no part in it. Of {count(n)} "
+        f"{normal} "
         f"{100 * rate:.2f} % lie above it."
     )
     if threshold.interval is not None:

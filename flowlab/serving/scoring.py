@@ -21,6 +21,7 @@ import pyarrow.csv as pa_csv
 
 from flowlab import formatting
 from flowlab.detection.drift import drift_sentences
+from flowlab.formatting import THIN, count, fixed
 from flowlab.jobs.pool import pool
 from flowlab.serving.blocks import Block, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
@@ -36,6 +37,8 @@ from flowlab.tables.text import TextTable, read_text
 
 Progress = Callable[[int, int], None]
 MAX_NOTES = 12
+_DIGITS = rf"[\d{THIN}]+"
+_N_ROWS = re.compile(rf"{_DIGITS}(?= rows?\b| repeated| comment)")
 N_HIGHEST = 100
 WIDE = (b"\xff\xfe", b"\xfe\xff")
 """Beginnings of text in UTF-16, which is decoded as a whole; so is whatever holds zero bytes."""
@@ -206,11 +209,11 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
         first.setdefault((violation.column, violation.rule), violation)
     sentences = []
     for (column, rule), n_cells in broken.items():
-        cells = f"1 cell {rule}" if n_cells == 1 else f"{n_cells:,} cells {rule.replace('is ', 'are ', 1)}"
+        cells = f"1 cell {rule}" if n_cells == 1 else f"{count(n_cells)} cells {rule.replace('is ', 'are ', 1)}"
         example = first.get((column, rule))
-        where = f", such as {example.value!r} in row {example.row:,}" if example else ""
-        count = "it counts" if n_cells == 1 else "they count"
-        sentences.append(f"{column}: {cells}{where}; {count} as {'extreme' if rule == HUGE else 'missing'}.")
+        where = f", such as {example.value!r} in row {count(example.row)}" if example else ""
+        counts_as = "it counts" if n_cells == 1 else "they count"
+        sentences.append(f"{column}: {cells}{where}; {counts_as} as {'extreme' if rule == HUGE else 'missing'}.")
     return sentences
 
 
@@ -219,14 +222,11 @@ def _summed(sentences: Sequence[str]) -> list[str]:
     totals: dict[str, int] = {}
     shown: dict[str, str] = {}
     for sentence in sentences:
-        count = re.search(r"[\d,]+(?= rows?\b| repeated| comment)", sentence)
-        key = re.sub(r"[\d,]+ rows?|, such as .*|\(first in line .*?\)|^[\d,]+", "", sentence)
-        totals[key] = totals.get(key, 0) + (int(count[0].replace(",", "")) if count else 0)
+        found = _N_ROWS.search(sentence)
+        key = re.sub(rf"{_DIGITS} rows?|, such as .*|\(first in line .*?\)|^{_DIGITS}", "", sentence)
+        totals[key] = totals.get(key, 0) + (int(found[0].replace(THIN, "")) if found else 0)
         shown.setdefault(key, sentence)
-    summed = [
-        re.sub(r"[\d,]+(?= rows?\b| repeated| comment)", f"{totals[key]:,}", sentence, count=1)
-        for key, sentence in shown.items()
-    ]
+    summed = [_N_ROWS.sub(count(totals[key]), sentence, count=1) for key, sentence in shown.items()]
     return [re.sub(r"\b1 rows\b", "1 row", sentence) for sentence in summed]
 
 
@@ -289,13 +289,13 @@ def _csv(
 def how_far(n_rows: int, share: float, seconds: float) -> str:
     """What is said while a file is scored: rows so far, rows per second, and how long the rest will take.
 
-    >>> how_far(120_000, 0.25, 4.0)
-    '120,000 rows, 30,000 rows/s, 12.0 s left'
+    >>> how_far(120_000, 0.25, 4.0).replace(THIN, " ")
+    '120 000 rows, 30 000 rows/s, 12.0 s left'
     """
     if not 0 < share < 1 or n_rows < seconds:
-        return f"{n_rows:,} rows"
+        return f"{count(n_rows)} rows"
     left = formatting.brief_seconds(seconds * (1 / share - 1))
-    return f"{n_rows:,} rows, {n_rows / max(seconds, 1e-9):,.0f} rows/s, {left} left"
+    return f"{count(n_rows)} rows, {fixed(n_rows / max(seconds, 1e-9), 0)} rows/s, {left} left"
 
 
 @lru_cache(maxsize=2)

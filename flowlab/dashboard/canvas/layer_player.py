@@ -15,7 +15,7 @@ _mount = canvas_component("layers")
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """Where the reader stands: the layer (0 = data space) and the row that was clicked, as an index into the points."""
+    """Where the reader stands: the layer (0 = data space) and the number of the row that is followed."""
 
     layer: int
     row: int | None
@@ -35,21 +35,20 @@ def layers_view(
 ) -> LayerChoice:
     """Show the path through the layers; the layer and row at which the reader stopped.
 
-    path: from `views.layers`. names: of the n_layers layers. color: as in `live.Scene`. The page reruns when the slider
-    is released, the animation pauses or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with
-    position, playing and row in its detail.
+    path: from `views.layers`. names: of the n_layers layers. color: as in `live.Scene`. row: number of the row to
+    follow. The page reruns when the slider is released, a point is clicked, or the animation reaches a layer. Each
+    drawing in the browser dispatches `flowlab:draw` with position, playing and row in its detail.
     """
     points = np.asarray(path.points, np.float32)
     if points.ndim != 3 or points.shape[2] != 2 or len(points) < 2:
         raise ValueError(f"points must have the shape (n_layers + 1, m, 2), got {points.shape}")
-    last, m = len(points) - 1, points.shape[1]
-    layer, row = min(max(layer, 0), last), row if row is not None and 0 <= row < m else None
+    last, layer = len(points) - 1, min(max(layer, 0), len(points) - 1)
     header = {
         "names": ["", *(str(name)[:60] for name in names)],
         "axes": [[str(a)[:60] for a in axes], list(latent_axes)],
         "color_kind": color_kind,
     }
-    packed = {"positions": points, "volume": _so_far(path.log_det)}
+    packed = {"positions": points, "rows": np.asarray(path.rows, np.uint32), "volume": _so_far(path.log_det)}
     if path.grid is not None:
         packed |= {"grid": np.asarray(path.grid, np.float32), "grid_volume": _so_far(path.grid_log_det)}
     if color is not None:
@@ -66,7 +65,7 @@ def layers_view(
     at, clicked = result.layer, result.row
     return LayerChoice(
         layer=min(max(at, 0), last) if isinstance(at, int) else layer,
-        row=clicked if isinstance(clicked, int) and 0 <= clicked < m else None,
+        row=clicked if isinstance(clicked, int) and clicked in path.rows else None,
     )
 
 

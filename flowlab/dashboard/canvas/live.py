@@ -23,7 +23,8 @@ class TrainingScene:
     all alike. entropy: the floor of the loss in nats, or None where it is not known. has_density: whether frames
     carry a density over `window`. n_features: of the data; a density over one feature is drawn as a curve.
     latent_is_gaussian: whether the model wants the latent points to be standard normal, so that circles and shares
-    mean something; None: yes if the loss is in nats.
+    mean something; None: yes if the loss is in nats. keeps_density: false for a flow that is broken on purpose, whose
+    loss is no likelihood and has no floor. anomaly_share: of all rows, of which anomalies are shown more often.
     """
 
     points: np.ndarray
@@ -38,6 +39,8 @@ class TrainingScene:
     has_density: bool = True
     n_features: int = 2
     latent_is_gaussian: bool | None = None
+    keeps_density: bool = True
+    anomaly_share: float = 0.0
 
 
 def live_view(
@@ -57,13 +60,15 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
     header = {
         "window": [float(v) for v in scene.window],
         "n_steps": int(scene.n_steps),
-        "entropy": scene.entropy,
+        "entropy": scene.entropy if scene.keeps_density else None,
         "color_kind": scene.color_kind,
         "axes": [str(a)[:60] for a in scene.axes],
         "loss_unit": scene.loss_unit,
         "unit": scene.unit,
         "has_density": scene.has_density,
         "n_features": scene.n_features,
+        "keeps_density": scene.keeps_density,
+        "anomaly_share": float(scene.anomaly_share),
         "latent_is_gaussian": scene.unit == "nats" if scene.latent_is_gaussian is None else scene.latent_is_gaussian,
     }
     arrays = {"points": np.asarray(scene.points, np.float32).reshape(-1, 2)}

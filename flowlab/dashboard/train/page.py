@@ -199,4 +199,6 @@ def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> Traini
         unit="nats" if model.is_density else "",
         has_density=model.is_density and views.is_planar(model, dataset),
         n_features=len(dataset.judged),
+        keeps_density=keeps_density(_spec.model),
+        anomaly_share=float((dataset.y == 1).mean()) if labelled else 0.0,
     )
