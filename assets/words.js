@@ -118,7 +118,8 @@ export function anomaliesInWords(scene) {
   const kinds = labelled(scene);
   const shown = kinds ? kinds.reduce((sum, kind) => sum + (kind ? 1 : 0), 0) : 0;
   if (!kinds || !shown) return "";
-  const points = `${thin(shown)} of the ${plural(kinds.length, "point")} ${shown === 1 ? "is an anomaly" : "are anomalies"}`;
+  const are = shown === 1 ? "is an anomaly" : "are anomalies";
+  const points = `${thin(shown)} of the ${plural(kinds.length, "point")} ${are}`;
   const often = shown / kinds.length > 1.05 * scene.anomaly_share ? ", shown more often than they occur" : "";
   return `${points}; ${percent(scene.anomaly_share)} of the rows are${often}.`;
 }
@@ -130,7 +131,7 @@ export function anomaliesInWords(scene) {
  * @param {string[]} now.names of the layers, the first one empty
  * @param {number} now.m points
  * @param {boolean} now.grid whether a grid is shown
- * @param {{ number: number, x: number, y: number, nats: number | null } | null} now.row followed, with its volume change
+ * @param {{ number: number, x: number, y: number, nats: number | null } | null} now.row followed
  * @param {[number, number] | null} now.volume least and greatest log volume change so far
  */
 export function layersInWords({ position, names, m, grid, row, volume }) {
