@@ -50,11 +50,15 @@ def typicality(scene: Scene, here: LatentPoint, anomaly_scores: np.ndarray) -> s
         text += f", less than that of {formatting.percent(more)} of the rows"
     norm, nearer, k = here.norm, here.nearer, len(here.z)
     if not here.gaussian:
-        return text + f" · norm of z {norm:.2f}; the code of this model has no prior to compare it with."
+        return (
+            text + f" · norm of z {formatting.fixed(norm, 2)}; the code of this model has no prior to compare it with."
+        )
     low, high = here.usual
     side = f"farther out than {_share(nearer)}" if nearer >= 0.5 else f"nearer to the centre than {_share(1 - nearer)}"
-    text += f" · norm of z **{norm:.2f}**, {side} of a Gaussian's in {formatting.plural(k, 'dimension')}"
-    usual = f"95 % lie between {low:.2f} and {high:.2f}"
+    text += (
+        f" · norm of z **{formatting.fixed(norm, 2)}**, {side} of a Gaussian's in {formatting.plural(k, 'dimension')}"
+    )
+    usual = f"95 % lie between {formatting.fixed(low, 2)} and {formatting.fixed(high, 2)}"
     if low <= norm <= high:
         return f"{text}: typical, {usual}."
     if norm > high:
@@ -125,7 +129,7 @@ def move(scene: Scene) -> None:
         )  # fmt: skip
         st.plotly_chart(
             fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_click(key, len(axes)),
-            alt=f"Latent space; z has length {here.norm:.2f}",
+            alt=f"Latent space; z has length {formatting.fixed(here.norm, 2)}",
         )  # fmt: skip
     with right:
         fig = _data_picture(scene, pair, here.place[None], point=here.place)

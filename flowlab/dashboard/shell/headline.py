@@ -48,10 +48,15 @@ def _result(run: Run) -> list[str]:
     # the loss of a detector is that of one of its flows, which says nothing of how it detects
     means_something = keeps_density(run.spec.model) and model.loss_label != Detector.loss_label
     if views is not None and "gap" in views and means_something and math.isfinite(views["gap"]):
-        parts.append(f"{formatting.nats(float(views['gap']))} above the truth")
+        parts.append(f"{formatting.nats(float(views['gap']))} above the truth on fresh draws")
     elif math.isfinite(events[-1].val_loss) and means_something:
-        unit = model.loss_label
-        parts.append(f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}")
+        exact, unit = services.exact_validation_loss(run.spec), model.loss_label
+        # as Train says it: the loss itself differs from the drawn one by the luck of these rows
+        parts.append(
+            f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}"
+            if exact is None
+            else f"{formatting.nats(events[-1].val_loss - exact)} left on validation rows"
+        )
     done = run.status is RunState.DONE
     verb = "trained in" if done else f"{run.status} after"
     parts.append(f"{verb} {formatting.seconds(events[-1].seconds)}")

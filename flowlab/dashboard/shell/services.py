@@ -15,6 +15,7 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.dashboard.shell import state
 from flowlab.datasets.dataset import Dataset
+from flowlab.evaluation import loss_curve
 from flowlab.jobs import JobRunner, RunStatus, Snapshot
 from flowlab.records import RunSpec
 from flowlab.store.errors import RunNotFound
@@ -154,3 +155,13 @@ def data_words(spec: RunSpec) -> str:
     rows = params.get("n_samples")
     condition = " given the class" if params.get("by_class") else ""
     return f"{name}{condition}, {formatting.plural(int(rows), 'row')}" if rows else name
+
+
+def exact_validation_loss(spec: RunSpec) -> float | None:
+    """Mean negative log of the exact density over a run's validation rows, in nats; None where it is not known."""
+    return _exact_loss(spec.data.to_json(), spec.model.name, spec.seed, spec)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _exact_loss(data_json: str, model_name: str, seed: int, _spec: RunSpec) -> float | None:
+    return loss_curve.exact_validation_loss(dataset(_spec), catalog.MODELS[model_name].make)

@@ -136,11 +136,13 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
         parts.append(f"step {formatting.count(last.step)} of {formatting.count(last.n_steps)}")
         left = _left(spec, last)
         if left is not None:
-            parts.append(f"**{formatting.nats(left)} left**")
+            parts.append(f"**{formatting.nats(left)} left** on validation rows")
         if status.state is RunState.RUNNING and last.rows_per_second > 0:
             rate = last.rows_per_second
             parts.append(
-                f"{formatting.count(round(rate / 1000))} thousand rows/s" if rate >= 1000 else f"{rate:.3g} rows/s"
+                f"{formatting.count(round(rate / 1000))} thousand rows/s"
+                if rate >= 1000
+                else f"{formatting.number(rate)} rows/s"
             )
     if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)
@@ -153,7 +155,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
 
 def _left(spec: RunSpec, event: TrainEvent) -> float | None:
     """Nats between the validation loss and the exact density's on the same rows; None where it is not known."""
-    exact = _exact_validation_loss(spec)
+    exact = services.exact_validation_loss(spec)
     if not keeps_density(spec.model):
         return None
     return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
@@ -161,17 +163,8 @@ def _left(spec: RunSpec, event: TrainEvent) -> float | None:
 
 def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
     """Events of a run as they are drawn: `loss_curve.corrected`, where the exact density is known."""
-    exact = _exact_validation_loss(spec)
+    exact = services.exact_validation_loss(spec)
     return events if exact is None else loss_curve.corrected(events, exact, services.dataset(spec).density.entropy())
-
-
-def _exact_validation_loss(spec: RunSpec) -> float | None:
-    return _exact_loss(spec.data.to_json(), spec.model.name, spec.seed, spec)
-
-
-@st.cache_data(show_spinner=False, max_entries=50)
-def _exact_loss(data_json: str, model_name: str, seed: int, _spec: RunSpec) -> float | None:
-    return loss_curve.exact_validation_loss(services.dataset(_spec), catalog.MODELS[model_name].make)
 
 
 def scene(spec: RunSpec) -> TrainingScene:
