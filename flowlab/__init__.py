@@ -5,6 +5,7 @@ The names below are FlowLab's public library; each is imported from its module w
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -49,7 +50,7 @@ _HOME = {name: module for module, names in _CONTENTS.items() for name in names}
 __all__ = ["__version__", *sorted(_HOME)]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'flowlab' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOME[name]), name)

@@ -16,7 +16,7 @@ from flowlab.detection.threshold import Threshold, between, check_scores, just_a
 from flowlab.formatting import count, plain, short_percent
 
 
-def conformal_p_values(scores, calibration) -> np.ndarray:
+def conformal_p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
     """Split conformal p-value per row, (n,): (1 + calibration scores at least as high) / (1 + calibration scores).
 
     Parameters
@@ -50,7 +50,9 @@ def rows_needed(rate: float, confidence: float = 0.0) -> int:
 
 
 @checked(rate=PROPER_SHARE, confidence=Interval(float, 0, 1, closed="left"))
-def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float = 0.0) -> Threshold:
+def false_alarm_promise(
+    scores: np.ndarray, y: np.ndarray | None = None, *, rate: float = 0.01, confidence: float = 0.0
+) -> Threshold:
     """Threshold that flags a normal row with probability at most `rate` (split conformal).
 
     Parameters
@@ -92,7 +94,9 @@ def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float
 
 
 @checked(q=PROPER_SHARE)
-def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
+def false_discovery(
+    scores: np.ndarray, y: np.ndarray | None = None, *, q: float = 0.1, batch: np.ndarray | None = None
+) -> Threshold:
     """Benjamini-Hochberg over conformal p-values: at most a share `q` of the flagged rows of a batch is false.
 
     Parameters
@@ -150,7 +154,7 @@ def _allowed_exceedances(n: int, rate: float, confidence: float) -> int:
     return int(np.flatnonzero(kept)[-1])
 
 
-def normal_rows(scores, y) -> tuple[np.ndarray, str]:
+def normal_rows(scores: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, str]:
     """Ascending scores of the rows to calibrate on, and a caution ("" with labels) where all rows count as normal."""
     scores, y = check_scores(scores, y)
     if y is not None:

@@ -14,7 +14,9 @@ from flowlab.formatting import count, short_percent
 
 
 @checked(rate=PROPER_SHARE, start=PROPER_SHARE)
-def extreme_value(scores, y=None, *, rate: float = 0.001, start: float = 0.9) -> Threshold:
+def extreme_value(
+    scores: np.ndarray, y: np.ndarray | None = None, *, rate: float = 0.001, start: float = 0.9
+) -> Threshold:
     """Threshold that a share `rate` of normal rows exceeds, by a generalised Pareto tail (peaks over threshold).
 
     Parameters

@@ -6,6 +6,7 @@ one does better.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -19,15 +20,15 @@ from flowlab.formatting import count, plain
 
 @checked(**CostModel.valid)
 def least_cost(
-    scores,
-    y,
+    scores: np.ndarray,
+    y: np.ndarray,
     *,
     c_alarm: float = CostModel.c_alarm,
     c_missed: float = CostModel.c_missed,
     c_late: float = CostModel.c_late,
     tolerance: float = CostModel.tolerance,
-    position=None,
-    candidates=None,
+    position: np.ndarray | None = None,
+    candidates: np.ndarray | None = None,
 ) -> Threshold:
     """The threshold with the least total cost on these rows.
 
@@ -70,7 +71,7 @@ def least_cost(
 
 
 @checked(beta=POSITIVE)
-def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
+def best_f(scores: np.ndarray, y: np.ndarray, *, beta: float = 1.0) -> Threshold:
     """The threshold with the highest F-beta; `beta` above 1 weighs recall more, below 1 precision.
 
     Parameters
@@ -103,7 +104,7 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
 
 
 @checked(precision=Interval(float, 0, 1, closed="right"))
-def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
+def recall_at_precision(scores: np.ndarray, y: np.ndarray, *, precision: float = 0.9) -> Threshold:
     """The threshold with the highest recall among those with a precision of at least `precision`.
 
     Parameters
@@ -139,7 +140,9 @@ def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
     return Threshold(value, "precision", sentence, parameters, caution, plateau, n_rows)
 
 
-def _needs_both_labels(rule: str, scores, y, parameters) -> Threshold | None:
+def _needs_both_labels(
+    rule: str, scores: np.ndarray, y: np.ndarray | None, parameters: Mapping[str, float]
+) -> Threshold | None:
     """A refusal where labels or scores cannot tell anything apart, else None."""
     if y is None:
         return refusal(rule, "This rule needs labels; choose one that works on scores alone.", parameters)

@@ -15,7 +15,7 @@ from flowlab.detection.threshold import Threshold, check_scores
 
 def bootstrap_bands(
     curves: ThresholdCurves,
-    thresholds,
+    thresholds: np.ndarray,
     n_boot: int = 300,
     level: float = 0.95,
     beta: float = 1.0,
@@ -68,8 +68,8 @@ def bootstrap_bands(
 
 def bootstrap_interval(
     threshold: Threshold,
-    scores,
-    y=None,
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
     context: Mapping | None = None,
     n_boot: int = 50,
     level: float = 0.95,
@@ -131,7 +131,7 @@ def _quantiles(values: np.ndarray, tails: list[float]) -> np.ndarray:
     return result
 
 
-def _block_length(threshold: Threshold, position, n_rows: int) -> int:
+def _block_length(threshold: Threshold, position: np.ndarray, n_rows: int) -> int:
     """Rows that are resampled together: one, or three times the rows that the tolerance spans."""
     tolerance = float(threshold.parameters.get("tolerance", 0))
     if not tolerance:
@@ -149,7 +149,7 @@ def _resample(n_rows: int, n_drawn: int, block: int, rng: np.random.Generator) -
     return ((starts[:, None] + np.arange(block)) % n_rows).ravel()[:n_drawn]
 
 
-def _of_rows(value, rows: np.ndarray, n_rows: int, key: str):
+def _of_rows(value: np.ndarray | None, rows: np.ndarray, n_rows: int, key: str) -> np.ndarray | None:
     if value is None or key == "batch":
         return value
     return np.asarray(value)[rows]

@@ -46,7 +46,9 @@ class Rule:
         """Whether the rule refuses without labels."""
         return self.labels == "needed"
 
-    def __call__(self, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+    def __call__(
+        self, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters: float | str
+    ) -> Threshold:
         if unknown := sorted(set(parameters) - set(self.defaults)):
             raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(self.defaults)}")
         known_context = {name: (context or {}).get(name) for name in self.context}
@@ -185,7 +187,13 @@ def manual(value: float) -> Threshold:
     return Threshold(float(value), "manual", f"Set by hand to {plain(value)}.")
 
 
-def choose(rule: str, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+def choose(
+    rule: str,
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    context: Mapping | None = None,
+    **parameters: float | str,
+) -> Threshold:
     """The threshold that the rule of this name chooses; ValueError for a rule or parameter that does not exist.
 
     Parameters
@@ -205,7 +213,7 @@ def choose(rule: str, scores, y=None, context: Mapping | None = None, **paramete
 
 
 def all_thresholds(
-    scores, y=None, context: Mapping | None = None, parameters: Mapping | None = None
+    scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, parameters: Mapping | None = None
 ) -> list[Threshold]:
     """The threshold of each rule in `RULES`, refusals included.
 
@@ -217,7 +225,7 @@ def all_thresholds(
     return [choose(name, scores, y, context, **(parameters or {}).get(name, {})) for name in RULES]
 
 
-def agreement(thresholds: list[Threshold], scores) -> np.ndarray:
+def agreement(thresholds: list[Threshold], scores: np.ndarray) -> np.ndarray:
     """Overlap of what pairs of thresholds flag: rows flagged by both over rows flagged by either, (k, k).
 
     Thresholds of one score are nested, so this is the smaller count over the larger; nan where neither flags.

@@ -80,7 +80,7 @@ class ScoredTable:
     table: pd.DataFrame | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, scores, table: pd.DataFrame | None = None) -> ScoredTable:
+    def of(cls, dataset: Dataset, scores: np.ndarray, table: pd.DataFrame | None = None) -> ScoredTable:
         """From a model's anomaly scores (n_rows,) of all rows, which are calibrated within each level of a context."""
         scores = _finite(scores)
         if scores.shape != (len(dataset),):
@@ -162,7 +162,7 @@ class ScoredTable:
             return "f_beta"
         return "quantile" if self.choose("conformal").refused else "conformal"
 
-    def choose(self, rule: str, unit: str = "rows", **parameters) -> Threshold:
+    def choose(self, rule: str, unit: str = "rows", **parameters: float | str) -> Threshold:
         """The threshold of a rule in `rules.RULES`, applied to the validation rows; `unit` is the tolerance's."""
         return rules.choose(rule, *self.choice(), self.context(unit), **parameters)
 
@@ -188,6 +188,6 @@ class ScoredTable:
         return normal if len(normal) else scores
 
 
-def _finite(scores) -> np.ndarray:
+def _finite(scores: np.ndarray) -> np.ndarray:
     """Infinite scores, and nan, as 1e100."""
     return np.clip(np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST), -HIGHEST, HIGHEST)

@@ -42,7 +42,7 @@ class Threshold:
     interval: tuple[float, float] | None = None
     refused: bool = False
 
-    def flag(self, scores) -> np.ndarray:
+    def flag(self, scores: np.ndarray) -> np.ndarray:
         """Which rows are flagged, (n,) bool; none where the rule refused."""
         return (np.asarray(scores) >= self.value) & (not self.refused)
 
@@ -54,7 +54,7 @@ def refusal(
     return Threshold(math.inf, rule, sentence, parameters or {}, n_rows=n_rows, refused=True)
 
 
-def check_scores(scores, y=None) -> tuple[np.ndarray, np.ndarray | None]:
+def check_scores(scores: np.ndarray, y: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Scores as (n,) float64 and labels as (n,) bool (or None), infinite scores as plus or minus `HIGHEST`.
 
     ValueError unless scores are at least one number, none of them nan, and labels 0 or 1, one per score.

@@ -14,7 +14,7 @@ DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
 
 
 @checked(share=PROPER_SHARE)
-def quantile(scores, *, share: float = 0.01) -> Threshold:
+def quantile(scores: np.ndarray, *, share: float = 0.01) -> Threshold:
     """Threshold that flags the highest `share` of these rows; ties at the border are not flagged.
 
     Parameters
@@ -26,7 +26,9 @@ def quantile(scores, *, share: float = 0.01) -> Threshold:
 
 
 @checked(rows_per_day=POSITIVE, arrivals_per_day=POSITIVE)
-def review_budget(scores, *, rows_per_day: float = 20.0, arrivals_per_day: float = 1000.0, time=None) -> Threshold:
+def review_budget(
+    scores: np.ndarray, *, rows_per_day: float = 20.0, arrivals_per_day: float = 1000.0, time: np.ndarray | None = None
+) -> Threshold:
     """Threshold that flags about as many rows as can be reviewed in a day.
 
     Parameters
@@ -46,7 +48,7 @@ def review_budget(scores, *, rows_per_day: float = 20.0, arrivals_per_day: float
 
 
 @checked(k=POSITIVE)
-def mad(scores, *, k: float = 3.5) -> Threshold:
+def mad(scores: np.ndarray, *, k: float = 3.5) -> Threshold:
     """Median plus `k` robust standard deviations (1.4826 times the median absolute deviation).
 
     Iglewicz and Hoaglin (1993); where more than half of the scores are equal their mean absolute deviation
@@ -66,7 +68,7 @@ def mad(scores, *, k: float = 3.5) -> Threshold:
 
 
 @checked(k=POSITIVE)
-def iqr(scores, *, k: float = 1.5) -> Threshold:
+def iqr(scores: np.ndarray, *, k: float = 1.5) -> Threshold:
     """Third quartile plus `k` interquartile ranges (Tukey's fence; 1.5 far, 3 far out)."""
     parameters, scores = {"k": k}, check_scores(scores)[0]
     low, high = np.quantile(scores, [0.25, 0.75]) if len(scores) else (0.0, 0.0)
@@ -77,7 +79,7 @@ def iqr(scores, *, k: float = 1.5) -> Threshold:
 
 
 @checked(posterior=PROPER_SHARE)
-def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Threshold:
+def mixture(scores: np.ndarray, *, posterior: float = 0.5, random_state: int = 0) -> Threshold:
     """Threshold between two normal distributions fitted to the scores; rows of the upper group are flagged.
 
     `posterior` is the least probability of the upper group with which a row is flagged. The rule refuses where two
@@ -123,7 +125,7 @@ def mixture(scores, *, posterior: float = 0.5, random_state: int = 0) -> Thresho
 
 
 @checked(part=Interval(float, 0, 1, closed="right"))
-def knee(scores, *, part: float = 0.5) -> Threshold:
+def knee(scores: np.ndarray, *, part: float = 0.5) -> Threshold:
     """Threshold where the curve of sorted scores bends upward most (Kneedle: Satopaa et al. 2011).
 
     `part` is the share of highest scores that is searched. The rule refuses where the curve is hardly bent.
@@ -150,7 +152,7 @@ def knee(scores, *, part: float = 0.5) -> Threshold:
     return Threshold(value, "knee", sentence, parameters, n_rows=len(ordered))
 
 
-def _top(scores, rule: str, parameters: dict, share: float, reason: str) -> Threshold:
+def _top(scores: np.ndarray, rule: str, parameters: dict, share: float, reason: str) -> Threshold:
     scores, _ = check_scores(scores)
     ordered, n = np.sort(scores), len(scores)
     n_requested = int(np.floor(share * n + 1e-9))

@@ -20,6 +20,7 @@ from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propos
 from flowlab.encoding.spread import Cells, Extent
 from flowlab.formatting import count
 from flowlab.tables.limits import TableError
+from flowlab.tables.notes import Note
 from flowlab.tables.schema import ColumnSchema, schema_of_frame
 from flowlab.tables.threads import in_threads
 
@@ -198,33 +199,31 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             columns[name] = pd.Series([value["value"]] * len(Z)).astype(value["dtype"])
         return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
 
-    def unfamiliar(self, X: pd.DataFrame) -> list[str]:
-        """Changes since the fit that the features cannot express, one sentence each: new values, broken copies."""
+    def unfamiliar(self, X: pd.DataFrame) -> list[Note]:
+        """Changes since the fit that the features cannot express, one note each: new values, broken copies."""
         check_is_fitted(self, "columns_")
-        sentences = []
+        notes = []
         for name, constant in self.constants_.items():
             value = pd.Series([constant["value"]]).astype(constant["dtype"]).iloc[0]
             n_rows = int((X[name] != value).sum()) if name in X else 0
             if n_rows:
-                sentences.append(f"{name} was always {str(value)[:40]}; it differs in {count(n_rows)} rows.")
+                notes.append(Note(f"{name} was always {str(value)[:40]}; it differs in ", n_rows))
         for plan in self.columns_:
             if plan.kind == "category" and plan.name in X:
                 new = plan.codes(column_as_learned(X, plan)) == len(plan.levels)
                 empty = new & X[plan.name].isna().to_numpy()
                 if empty.any():
-                    sentences.append(f"{plan.name} was never missing; it is in {count(int(empty.sum()))} rows.")
+                    notes.append(Note(f"{plan.name} was never missing; it is in ", int(empty.sum())))
                 new &= ~empty
                 if new.any():
-                    example = str(X[plan.name][new].iloc[0])[:40]
-                    sentences.append(
-                        f"{plan.name} has new values in {count(int(new.sum()))} rows, such as {example!r}."
-                    )
+                    example = f", such as {str(X[plan.name][new].iloc[0])[:40]!r}"
+                    notes.append(Note(f"{plan.name} has new values in ", int(new.sum()), example=example))
         for name, copy in self.copies_.items():
             if name in X and copy["of"] in X:
                 n_rows = n_deviating(X[copy["of"]], X[name], copy)
                 if n_rows:
-                    sentences.append(f"{name} used to follow exactly from {copy['of']}; not in {count(n_rows)} rows.")
-        return sentences
+                    notes.append(Note(f"{name} used to follow exactly from {copy['of']}; not in ", n_rows))
+        return notes
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the features, shape (n_features,)."""

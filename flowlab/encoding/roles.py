@@ -64,7 +64,7 @@ def propose_roles(frame: pd.DataFrame) -> tuple[ColumnRole, ...]:
     label = _choose_label(sample, roles)
     times = [i for i, role in enumerate(roles) if role.role == "time"]
     dated = [i for i in times if pd.api.types.is_datetime64_any_dtype(frame.iloc[:, i].dtype)]
-    time = (dated or times or [None])[0]
+    time = next(iter(dated or times), None)
     for i in times:
         if i != time:
             kind = "dates, as days" if i in dated else "numbers"

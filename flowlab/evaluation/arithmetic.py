@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from flowlab.columns import spread_of
 from flowlab.evaluation.finding import Finding, level_of
 from flowlab.models.base import DensityModel, FlowModel
 
@@ -59,8 +60,8 @@ class Jacobians:
         """Jacobians at a random part of X (n, d), at most 200 rows, fewer of many columns, by central differences."""
         d, spread = X.shape[1], spread_of(X)
         rows = X[rng.permutation(len(X))[: min(200, max(8, 6_000 // (8 * d)))]]
-        matrices = [_slopes(model, rows, spread, step) for step in (1e-4, 5e-3)]
-        return cls(rows, model.transform(rows), *matrices, spread)
+        fine, coarse = (_slopes(model, rows, spread, step) for step in (1e-4, 5e-3))
+        return cls(rows, model.transform(rows), fine, coarse, spread)
 
 
 def log_determinant(model: FlowModel, jacobians: Jacobians) -> Finding:
@@ -137,9 +138,3 @@ def _mass_by_importance(model: DensityModel, rng: np.random.Generator) -> tuple[
     ratio = np.exp(np.minimum(log_q - model.score_samples(drawn), 50))
     inverse_mass = ratio.mean()
     return 1 / inverse_mass, float(ratio.std() / len(ratio) ** 0.5 / inverse_mass)
-
-
-def spread_of(X: np.ndarray) -> np.ndarray:
-    """Standard deviation of each column, (d,); 1 for constant ones."""
-    spread = X.std(0)
-    return np.where(spread > 0, spread, 1.0)

@@ -164,7 +164,9 @@ class DetectionMeasures:
     precision_at_k: np.ndarray
 
 
-def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | None = None) -> DetectionMeasures:
+def detection_measures(
+    scores: np.ndarray, y: np.ndarray, k: int | None = None, weights: np.ndarray | None = None
+) -> DetectionMeasures:
     """AUROC, average precision and precision at k, ties counted by their average; nan unless both labels occur.
 
     Parameters

@@ -50,7 +50,12 @@ class Explanation:
 
 
 def explain(
-    model: DensityModel, x, reference: Reference, method: str = "auto", n_reasons: int | None = None, told_row=None
+    model: DensityModel,
+    x: np.ndarray,
+    reference: Reference,
+    method: str = "auto",
+    n_reasons: int | None = None,
+    told_row: np.ndarray | None = None,
 ) -> Explanation:
     """Reasons for the anomaly score of one row.
 

@@ -55,7 +55,12 @@ class Repair:
 
 
 def repair(
-    model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 30, told_row=None
+    model: DensityModel,
+    x: np.ndarray,
+    reference: Reference,
+    threshold: float,
+    max_edits: int = 30,
+    told_row: np.ndarray | None = None,
 ) -> Repair:
     """The fewest edits best_edit, each as small as possible, after which the row is no longer flagged.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -246,6 +247,13 @@ class JobRunner:
         """How many training steps of a spec fit into `seconds`, by a short measurement on the evaluation lane."""
         key = ("untrained", catalog.run_id(spec))
         return self._answers.ask(spec, {}, key, steps_within, {"seconds": seconds}, CALL_SECONDS)
+
+    def occupancy(self) -> dict[str, Counter[str]]:
+        """How many "lanes" and how many "runs" of this server are in each state."""
+        with self._lock:
+            lanes = Counter(lane.state for lane in (*self._lanes.training, self._lanes.evaluation))
+            runs = Counter(str(self._state(job)) for job in self._jobs.values())
+        return {"lanes": lanes, "runs": runs}
 
     def close(self) -> None:
         """Stop dispatching, mark live runs as interrupted at their present step, and close the workers."""

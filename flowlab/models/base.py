@@ -30,7 +30,8 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     passed in. A row's score depends on that row alone, never on the batch it came in. What a model can do is said by
     its class: `can_condition`, that it has a parameter `context_column`, a column that conditions the others and is not
     judged itself; `is_ensemble`, that it trains several models in turn; `can_time_steps`, that `steps_within` tells how
-    many training steps fit into a time; `scores_by_reconstruction`, that its anomaly score is the sum of its
+    many training steps fit into a time; `asks_if_normal`, that it has a parameter `trained_on`, whether its training
+    rows are known to be normal; `scores_by_reconstruction`, that its anomaly score is the sum of its
     `feature_errors`. `valid` says what parameters may be, together with that of the base classes.
     """
 
@@ -43,6 +44,7 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     can_condition = False
     can_time_steps = False
     is_ensemble = False
+    asks_if_normal = False
     scores_by_reconstruction = False
     n_steps = 1
 
@@ -55,7 +57,7 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
         """This model with what it takes from a data set before it is fitted: its context, where it `can_condition`."""
         return self.set_params(context_column=dataset.context) if self.can_condition else self
 
-    def fit(self, X, y=None):
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> Self:
         """Fit to `X` (n_samples, n_features); `y` is ignored. Returns self."""
         for _ in self.fit_iter(X):
             pass
@@ -63,7 +65,12 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """Fit step by step: an iterator of TrainEvents, between which the model can be used.
 
@@ -78,10 +85,10 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
         """
 
     @abstractmethod
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Score per row, shape (n_samples,); higher is more normal; a log-density in nats where `is_density`."""
 
-    def anomaly_score(self, X) -> np.ndarray:
+    def anomaly_score(self, X: np.ndarray) -> np.ndarray:
         """Minus `score_samples`, shape (n_samples,): higher is more anomalous.
 
         The bits of a row's score are those of that row alone. Matrix products round otherwise for a few rows than for
@@ -92,12 +99,12 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
             X = np.concatenate([X, np.repeat(X[-1:], -n_rows % ROW_BLOCK, axis=0)])
         return -self.score_samples(X)[:n_rows]
 
-    def score(self, X, y=None) -> float:
+    def score(self, X: np.ndarray, y: np.ndarray | None = None) -> float:
         """Mean of `score_samples`."""
         return float(np.mean(self.score_samples(X)))
 
     @abstractmethod
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws from the model, shape (n_samples, n_features), in the units of the data."""
 
     @abstractmethod
@@ -120,12 +127,14 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
         """ValueError for the first parameter that `valid` does not allow; subclasses add what concerns several."""
         check_parameters(self.get_params(deep=False), constraints_of(type(self)))
 
-    def _check_rows(self, X) -> np.ndarray:
+    def _check_rows(self, X: np.ndarray) -> np.ndarray:
         """Validated float64 rows for a fitted model."""
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False)
 
-    def _check_training_rows(self, X, X_val=None) -> tuple[np.ndarray, np.ndarray | None]:
+    def _check_training_rows(
+        self, X: np.ndarray, X_val: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if X_val is not None:
             X_val = validate_data(self, X_val, dtype=np.float64, reset=False)
@@ -136,14 +145,14 @@ class LatentModel(TransformerMixin, DensityModel):
     """A model with a latent space: `transform` goes from data to latent, `inverse_transform` back."""
 
     @abstractmethod
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Latent points, shape (n_samples, n_latent)."""
 
     @abstractmethod
-    def inverse_transform(self, Z) -> np.ndarray:
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Rows in data units, shape (n_samples, n_features)."""
 
-    def reconstruct(self, X) -> np.ndarray:
+    def reconstruct(self, X: np.ndarray) -> np.ndarray:
         """Rows to latent and back, shape (n_samples, n_features)."""
         return self.inverse_transform(self.transform(X))
 
@@ -159,23 +168,23 @@ class FlowModel(LatentModel):
     states_masks = False
 
     @abstractmethod
-    def transform_path(self, X) -> np.ndarray:
+    def transform_path(self, X: np.ndarray) -> np.ndarray:
         """Positions after each layer, standardised data first, latent last: (n_layers + 1, n_samples, n_features)."""
 
     @abstractmethod
-    def log_det_path(self, X) -> np.ndarray:
+    def log_det_path(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant contributed by each layer, in nats: (n_layers, n_samples)."""
 
     @abstractmethod
-    def scaling_log_det(self, X) -> np.ndarray:
+    def scaling_log_det(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant in nats (n_samples,) of what is done to rows before the first layer."""
 
-    def layer_readout(self, X) -> tuple[np.ndarray, np.ndarray] | None:
+    def layer_readout(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Log-scale and shift of each layer, each (n_layers, n_samples, n_features); None where they are not known."""
         return None
 
     @abstractmethod
-    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+    def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
         """Jacobian of one layer (1 the first), or of all (0), at a row x (n_features,): (n_features, n_features).
 
         Element (i, j) is the derivative of feature i after by feature j before, both as in `transform_path`: from the

@@ -80,6 +80,7 @@ class Detector(DensityModel):
     }
     is_density = False
     is_ensemble = True
+    asks_if_normal = True
     can_sample = False
     can_condition = True
     loss_label = "negative log-likelihood of the flow in training (nats)"
@@ -87,18 +88,18 @@ class Detector(DensityModel):
 
     def __init__(
         self,
-        trained_on="all",
-        n_flows=3,
-        classical="auto",
-        classical_weight=0.25,
-        n_steps=0,
-        trim="auto",
-        n_layers=5,
-        hidden_features=64,
-        learning_rate=5e-3,
-        scale_map="contract",
-        context_column=None,
-        random_state=0,
+        trained_on: str = "all",
+        n_flows: int = 3,
+        classical: str = "auto",
+        classical_weight: float = 0.25,
+        n_steps: int = 0,
+        trim: str | float = "auto",
+        n_layers: int = 5,
+        hidden_features: int = 64,
+        learning_rate: float = 5e-3,
+        scale_map: str = "contract",
+        context_column: int | None = None,
+        random_state: int = 0,
     ):
         self.trained_on = trained_on
         self.n_flows = n_flows
@@ -119,7 +120,12 @@ class Detector(DensityModel):
         return super().configured_for(dataset).set_params(trained_on="normal" if knows_normal else "all")
 
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; steps count over all flows in turn, and `X_val` only gives `val_loss`."""
         X, X_val = self._check_training_rows(X, X_val)
@@ -162,7 +168,9 @@ class Detector(DensityModel):
             return {name: IsolationForestModel(random_state=self.random_state)}
         return {name: NearestNeighbours(**NEIGHBOURS, random_state=self.random_state)}
 
-    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+    def _steps(
+        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+    ) -> Iterator[TrainEvent]:
         _, steps_each, trim = self._plan(len(X))
         names = [f"flow {i + 1}" for i in range(self.n_flows)]
         if trim and names:
@@ -234,18 +242,18 @@ class Detector(DensityModel):
         share = (1 - self.classical_weight) / n_flows
         return {name: self.classical_weight if name in CLASSICAL else share for name in self.members_}
 
-    def member_scores(self, X) -> dict[str, np.ndarray]:
+    def member_scores(self, X: np.ndarray) -> dict[str, np.ndarray]:
         """-log tail probability of each row by each member, in nats, (n_samples,) each; higher is stranger."""
         check_is_fitted(self, "members_")
         X = self._check_rows(X)
         return {name: self.tails_[name](_finite(model.anomaly_score(X))) for name, model in self.members_.items()}
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Weighted mean of the members' log tail probabilities in nats, (n_samples,), below 0."""
         weights = self.weights_
         return -sum(weights[name] * surprise for name, surprise in self.member_scores(X).items())
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Not possible: the detector joins several models."""
         raise NotImplementedError("Detector joins several models and has no distribution to draw from; train a flow")
 

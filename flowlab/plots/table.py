@@ -94,10 +94,9 @@ def _small_histogram(summary: ColumnSummary, c: theme.Colors) -> tuple[list[dict
         "nticks": 3,
         "showticklabels": summary.kind != "category",
         "showgrid": False,
-        "zeroline": False,
         "showline": True,
-        "linecolor": c.grid,
-        "tickfont": {"size": 10, "color": c.muted},
+        "ticks": "",
+        "tickfont": {"size": 10},
     }
     return bars, axis
 

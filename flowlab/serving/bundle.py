@@ -31,6 +31,7 @@ from flowlab.encoding.encoder import TableEncoder
 from flowlab.models.base import DensityModel
 from flowlab.records import Spec
 from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
+from flowlab.store.arrays import npz_bytes
 
 FORMAT, VERSION = "flowlab detector", 2
 MEMBERS = ("detector.json", "model.npz", "statistics.npz")
@@ -74,7 +75,7 @@ class DetectorBundle:
         """The fitted estimator; DetectorFileError where its arrays do not fit it or it cannot score typical rows."""
         try:
             model = catalog.make_model(self.spec, self.seed)
-            if "trained_on" in model.get_params(deep=False) and "trained_on" not in self.spec.params:
+            if model.asks_if_normal and "trained_on" not in self.spec.params:
                 model.set_params(trained_on=self.trained_on)
             model = model.set_state(self.state)
             scores = model.anomaly_score(self._typical_rows())
@@ -187,8 +188,8 @@ def to_bytes(detector: DetectorBundle) -> bytes:
         statistics |= detector.level_calibration.to_arrays()
     members = {
         "detector.json": json.dumps(description, sort_keys=True, allow_nan=False).encode(),
-        "model.npz": _npz(detector.state),
-        "statistics.npz": _npz(statistics),
+        "model.npz": npz_bytes(dict(sorted(detector.state.items()))),
+        "statistics.npz": npz_bytes(dict(sorted(statistics.items()))),
     }
     manifest = {
         "format": FORMAT,
@@ -377,7 +378,7 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     """JSON has no infinity: such numbers become text, which float() reads."""
 
-    def of(value):
+    def of(value: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
         if isinstance(value, (tuple, list)):
@@ -385,13 +386,3 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
         return {k: of(v) for k, v in value.items()} if isinstance(value, dict) else value
 
     return of(fields)
-
-
-def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in sorted(arrays.items()):
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
-    return content.getvalue()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ import pyarrow.csv as pa_csv
 
 from flowlab import formatting
 from flowlab.detection.drift import drift_sentences
-from flowlab.formatting import THIN, count, fixed
+from flowlab.formatting import count, fixed
 from flowlab.jobs.pool import pool
 from flowlab.serving.blocks import Block, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
@@ -31,14 +30,13 @@ from flowlab.tables.cells import text_cells
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
 from flowlab.tables.filetype import refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.notes import Note, added
 from flowlab.tables.read import GZIP, PARQUET, read_table, unpacked
 from flowlab.tables.schema import HUGE, MAX_VIOLATIONS, Violation
 from flowlab.tables.text import TextTable, read_text
 
 Progress = Callable[[int, int], None]
 MAX_NOTES = 12
-_DIGITS = rf"[\d{THIN}]+"
-_N_ROWS = re.compile(rf"{_DIGITS}(?= rows?\b| repeated| comment)")
 N_HIGHEST = 100
 WIDE = (b"\xff\xfe", b"\xfe\xff")
 """Beginnings of text in UTF-16, which is decoded as a whole; so is whatever holds zero bytes."""
@@ -69,7 +67,7 @@ class ScoredBlock:
     n_rows: int
     n_flagged: int
     counts: np.ndarray
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     highest: Highest
     n_bytes: int
     broken: Mapping[tuple[str, str], int]
@@ -179,7 +177,7 @@ def _drain(
 ) -> Summary:
     n_rows = n_flagged = n_bytes = 0
     counts = np.zeros(detector.baseline.shares.shape, np.int64)
-    sentences: list[str] = []
+    noted: list[Note] = []
     broken: Counter[tuple[str, str]] = Counter()
     violations: list[Violation] = []
     highest = None
@@ -187,7 +185,7 @@ def _drain(
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
         counts += scored.counts
-        sentences += scored.notes
+        noted += scored.notes
         broken.update(scored.broken)
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
         highest = scored.highest if highest is None else highest.joined(scored.highest)
@@ -196,7 +194,7 @@ def _drain(
         raise TableError("The file holds no rows to score.")
     shift = detector.baseline.shift(counts)
     drift = tuple(drift_sentences(detector.columns, shift))
-    notes = (*_broken_sentences(broken, violations), *_summed(sentences))[:MAX_NOTES]
+    notes = (*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES]
     return Summary(
         n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(violations), dict(broken)
     )
@@ -215,19 +213,6 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
         counts_as = "it counts" if n_cells == 1 else "they count"
         sentences.append(f"{column}: {cells}{where}; {counts_as} as {'extreme' if rule == HUGE else 'missing'}.")
     return sentences
-
-
-def _summed(sentences: Sequence[str]) -> list[str]:
-    """Sentences of all blocks: those that differ only in a count become one, with the counts added."""
-    totals: dict[str, int] = {}
-    shown: dict[str, str] = {}
-    for sentence in sentences:
-        found = _N_ROWS.search(sentence)
-        key = re.sub(rf"{_DIGITS} rows?|, such as .*|\(first in line .*?\)|^{_DIGITS}", "", sentence)
-        totals[key] = totals.get(key, 0) + (int(found[0].replace(THIN, "")) if found else 0)
-        shown.setdefault(key, sentence)
-    summed = [_N_ROWS.sub(count(totals[key]), sentence, count=1) for key, sentence in shown.items()]
-    return [re.sub(r"\b1 rows\b", "1 row", sentence) for sentence in summed]
 
 
 def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
@@ -260,7 +245,7 @@ def _scored(
         n_rows=len(row_scores),
         n_flagged=int(columns["flagged"].sum()),
         counts=counts,
-        notes=(*text.cautions, *(c for c in text.changes if "rows" in c or "lines inside" in c), *scorer.notes(frame)),
+        notes=(*text.cautions, *(c for c in text.changes if isinstance(c, Note)), *scorer.notes(frame)),
         highest=Highest(shown, pd.DataFrame({name: values[top] for name, values in columns.items()}, shown.index)),
         n_bytes=n_bytes,
         broken=typed.counts,
@@ -289,7 +274,7 @@ def _csv(
 def how_far(n_rows: int, share: float, seconds: float) -> str:
     """What is said while a file is scored: rows so far, rows per second, and how long the rest will take.
 
-    >>> how_far(120_000, 0.25, 4.0).replace(THIN, " ")
+    >>> how_far(120_000, 0.25, 4.0).replace("\\u2009", " ")
     '120 000 rows, 30 000 rows/s, 12.0 s left'
     """
     if not 0 < share < 1 or n_rows < seconds:

@@ -207,9 +207,9 @@ def _not_read(distinct: Distinct, odd: np.ndarray, what: str) -> str:
     return f"{count(n_cells)} cells are not {what} ({distinct.examples(odd)}) and count as missing"
 
 
-def _matches(texts: pa.Array | pa.ChunkedArray, pattern: str):
+def _matches(texts: pa.Array | pa.ChunkedArray, pattern: str) -> pa.Array | pa.ChunkedArray:
     return pc.match_substring_regex(texts, pattern)
 
 
-def _mask(array) -> np.ndarray:
+def _mask(array: pa.Array) -> np.ndarray:
     return np.asarray(array.to_numpy(zero_copy_only=False), bool)

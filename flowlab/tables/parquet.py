@@ -10,6 +10,8 @@ from flowlab.formatting import count, fixed
 from flowlab.tables.limits import TableError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from flowlab.tables.limits import Limits
 
 
@@ -52,7 +54,7 @@ def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
     return frame, changes
 
 
-def _is_plain(kind: object) -> bool:
+def _is_plain(kind: pa.DataType) -> bool:
     import pyarrow.types as t
 
     if t.is_dictionary(kind):
@@ -66,7 +68,7 @@ def _is_plain(kind: object) -> bool:
     )  # fmt: skip
 
 
-def _read_batches(data: bytes, kept: list[str], schema: object, limits: Limits) -> object:
+def _read_batches(data: bytes, kept: list[str], schema: pa.Schema, limits: Limits) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
     import pyarrow.types as t
@@ -91,7 +93,7 @@ def _read_batches(data: bytes, kept: list[str], schema: object, limits: Limits) 
     )
 
 
-def _unpacked_size(column: object) -> int:
+def _unpacked_size(column: pa.Array) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -101,7 +103,7 @@ def _unpacked_size(column: object) -> int:
     return pc.sum(lengths.take(column.indices)).as_py() or 0
 
 
-def _to_pandas(column: object) -> pd.Series:
+def _to_pandas(column: pa.ChunkedArray) -> pd.Series:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as t

@@ -183,7 +183,8 @@ def column_readings(pairs: Iterable[str]) -> dict[str, dict[str, str]]:
     >>> column_readings(["zip=text", "when=%d/%m/%Y"])
     {'types': {'zip': 'text'}, 'formats': {'when': '%d/%m/%Y'}}
     """
-    types, formats = {}, {}
+    types: dict[str, str] = {}
+    formats: dict[str, str] = {}
     for pair in pairs:
         name, _, what = pair.rpartition("=")
         if not name or not (what in KINDS or what in ("epoch", "ISO8601") or "%" in what):
@@ -206,7 +207,7 @@ def typed(
     for column in (*types, *formats):
         if column not in text.names:
             raise TableError(f"There is no column {column!r}; the table has {', '.join(text.names[:8])}.")
-    changes, cautions = list(text.changes), list(text.cautions)
+    changes, cautions = list(map(str, text.changes)), list(map(str, text.cautions))
 
     def judge(name: str, cells: pa.ChunkedArray, missing: frozenset[str]) -> Finding:
         kind = types.get(name, "time" if name in formats else "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowlab.columns import spread_of
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel, FlowModel
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned
@@ -74,9 +75,7 @@ def samples(
         if nearest >= n:
             raise ValueError(f"nearest must be below the number of samples, {n}, not {nearest}")
         rows = dataset.rows("train")
-        scale = dataset.X[rows].std(axis=0)
-        scale[scale == 0] = 1.0
-        square = np.sum(((dataset.X[rows] - X[nearest]) / scale) ** 2, axis=1)
+        square = np.sum(((dataset.X[rows] - X[nearest]) / spread_of(dataset.X[rows])) ** 2, axis=1)
         nearest_row, nearest_distance = int(rows[np.argmin(square)]), float(np.sqrt(square.min()))
     data = plane.project(dataset.X[data_rows])
     return Samples(X, model.score_samples(X), plane.project(X), data, nearest_row, nearest_distance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +111,9 @@ def _level_summary(column: pd.Series, name: str, is_anomaly: np.ndarray | None) 
     return ColumnSummary(name, "category", float(1 - known.mean()), len(counts), normal, anomalies, levels=levels)
 
 
-def _shares(counted, known: np.ndarray, is_anomaly: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+def _shares(
+    counted: Callable[[np.ndarray], np.ndarray], known: np.ndarray, is_anomaly: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
     if is_anomaly is None:
         return counted(known) / max(known.sum(), 1), None
     normal, anomalous = known & ~is_anomaly, known & is_anomaly

@@ -20,6 +20,7 @@ HEAVY = {
         "flowlab/explain/",
     ),
     "plotly": ("flowlab/plots/", "flowlab/teaching/"),
+    "starlette": ("flowlab/dashboard/launcher.py",),
     "streamlit": ("app.py", "pages/", "flowlab/dashboard/"),
     "dask": ("flowlab/jobs/",),
     "distributed": ("flowlab/jobs/",),
@@ -29,7 +30,15 @@ HEAVY = {
 """Dependency -> where it may be imported."""
 
 LAYERS = [
-    ("flowlab.records", "flowlab.formatting", "flowlab.hashing", "flowlab.ranking", "flowlab.constraints"),
+    (
+        "flowlab.records",
+        "flowlab.formatting",
+        "flowlab.hashing",
+        "flowlab.ranking",
+        "flowlab.columns",
+        "flowlab.constraints",
+        "flowlab.app_folder",
+    ),
     ("flowlab.controls",),
     ("flowlab.tables",),
     ("flowlab.encoding",),
@@ -44,10 +53,10 @@ LAYERS = [
     ("flowlab.views",),
     ("flowlab.plots", "flowlab.jobs", "flowlab.teaching"),
     ("flowlab.serving",),
-    ("flowlab.__main__", "flowlab.dashboard"),
-    ("pages",),
+    ("flowlab.dashboard",),
+    ("flowlab.__main__", "pages"),
     ("app",),
-]
+]  # fmt: skip
 """From the bottom up: a module imports only what stands below it, or its own room."""
 
 TORCH_INSIDE = "flowlab.nets"

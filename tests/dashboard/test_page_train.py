@@ -14,7 +14,7 @@ def home(own_server):
 def test_the_first_screen_is_alive():
     at = open_page("train")
     assert "Half moons" in said(at) and "Spline flow" in said(at) and "not trained yet" in said(at)
-    assert [b.label for b in at.button][:4] == ["Train", "One step", "Stop", "Start again"]
+    assert [b.label for b in at.button][:5] == ["Share", "Train", "One step", "Stop", "Start again"]
 
 
 def test_train_to_the_end_and_the_link_shows_it_to_others():

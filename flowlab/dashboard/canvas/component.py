@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from flowlab.app_folder import ASSETS
 from flowlab.plots import theme
 
-ASSETS = Path(__file__).resolve().parents[3] / "assets"
 _IMPORT = re.compile(r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _TOP_LEVEL = re.compile(r"^(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)

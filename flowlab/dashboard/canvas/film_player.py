@@ -11,6 +11,8 @@ from flowlab.dashboard.canvas.component import canvas_component
 from flowlab.dashboard.canvas.live import TrainingScene, loss_arrays, pack_scene
 from flowlab.dashboard.shell import state
 from flowlab.records import TrainEvent
+from flowlab.store.arrays import from_arrays
+from flowlab.views.film import Frame
 
 MAX_FRAMES = 60
 _mount = canvas_component("film")
@@ -27,11 +29,11 @@ def film_view(
 ) -> int:
     """Show the film; the step that the reader has stopped at (the last one at first).
 
-    frames: what `views.frame` gave, one for each entry of `steps` (rising); at most `MAX_FRAMES` of them are shown,
-    evenly chosen. start: the step to open at. growing: the run still trains. Call it again with the same `key`
-    when there are more frames: only the new ones are read and sent, and a film that stands at its end follows. The
-    page reruns when the slider is released or the film pauses, never while it plays. Each drawing in the browser
-    dispatches `flowlab:draw` with position, step, length and playing in its detail.
+    frames: arrays of the `views.film.Frame`s as a run keeps them, one for each entry of `steps` (rising); at most
+    `MAX_FRAMES` of them are shown, evenly chosen. start: the step to open at. growing: the run still trains. Call it
+    again with the same `key` when there are more frames: only the new ones are read and sent, and a film that stands
+    at its end follows. The page reruns when the slider is released or the film pauses, never while it plays. Each
+    drawing in the browser dispatches `flowlab:draw` with position, step, length and playing in its detail.
     """
     if len(frames) != len(steps) or not len(steps):
         raise ValueError(f"frames and steps must be equally many and at least one, got {len(frames)} and {len(steps)}")
@@ -72,7 +74,7 @@ def _read(frames: Sequence[Mapping[str, np.ndarray]], wanted: Mapping[int, int])
     read = {}
     for step, i in wanted.items():
         with contextlib.suppress(RuntimeError):  # a film that grows loses frames in between
-            read[step] = frames[i]
+            read[step] = from_arrays(Frame, frames[i])
     return stack_frames(list(read.values()), list(read))
 
 
@@ -81,7 +83,7 @@ def thin_frames(n: int, most: int = MAX_FRAMES) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
-def stack_frames(frames: Sequence[Mapping[str, np.ndarray]], steps: Sequence[int]) -> dict[str, np.ndarray]:
+def stack_frames(frames: Sequence[Frame], steps: Sequence[int]) -> dict[str, np.ndarray]:
     """(F, ...) arrays of the film: `steps` uint32, `density` uint8, `density_max` float32, `latent`, `samples` float16.
 
     An array that not every frame has in the same shape is left out.
@@ -89,7 +91,8 @@ def stack_frames(frames: Sequence[Mapping[str, np.ndarray]], steps: Sequence[int
     arrays = {"steps": np.asarray(steps, np.uint32)}
     kinds = {"density": np.uint8, "density_max": np.float32, "latent": np.float16, "samples": np.float16}
     for name, kind in kinds.items():
-        parts = [np.asarray(f[name], kind) for f in frames if name in f]
+        found = [getattr(frame, name) for frame in frames]
+        parts = [np.asarray(part, kind) for part in found if part is not None]
         if parts and len(parts) == len(frames) and len({p.shape for p in parts}) == 1:
             arrays[name] = np.stack(parts)
     return arrays

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from flowlab.dashboard.canvas.component import canvas_component
 from flowlab.records import TrainEvent
+from flowlab.views.film import Frame
 
 MAX_LOSS_POINTS = 240
 _mount = canvas_component("live")
@@ -43,16 +44,14 @@ class TrainingScene:
     anomaly_share: float = 0.0
 
 
-def live_view(
-    scene: TrainingScene, frame: Mapping[str, np.ndarray] | None, events: Sequence[TrainEvent], key: str
-) -> None:
+def live_view(scene: TrainingScene, frame: Frame | None, events: Sequence[TrainEvent], key: str) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
     `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far. Each
     drawing in the browser dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
     to show) and ms (the time it took) in its detail.
     """
-    _mount(pack_scene(scene), pack_frame(frame or {}, events), key)
+    _mount(pack_scene(scene), pack_frame(frame, events), key)
 
 
 def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
@@ -77,16 +76,18 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
     return header, arrays
 
 
-def pack_frame(frame: Mapping[str, np.ndarray], events: Sequence[TrainEvent]) -> tuple[dict, dict]:
+def pack_frame(frame: Frame | None, events: Sequence[TrainEvent]) -> tuple[dict, dict]:
     """Header and arrays of what changes: the newest frame, and the whole loss curve, thinned out.
 
     The curve is sent whole because Streamlit may drop a tick that a newer one overtakes.
     """
     header: dict[str, object] = {"step": events[-1].step if events else 0}
-    if "density_max" in frame:
-        header["density_max"] = float(frame["density_max"])
-    arrays = {name: np.asarray(frame[name]) for name in ("density", "latent", "samples") if name in frame}
-    return header, arrays | loss_arrays(events)
+    if frame is None:
+        return header, loss_arrays(events)
+    if frame.density_max is not None:
+        header["density_max"] = float(frame.density_max)
+    arrays = {"density": frame.density, "latent": frame.latent, "samples": frame.samples}
+    return header, {name: array for name, array in arrays.items() if array is not None} | loss_arrays(events)
 
 
 def loss_arrays(events: Sequence[TrainEvent], most: int = MAX_LOSS_POINTS) -> dict[str, np.ndarray]:

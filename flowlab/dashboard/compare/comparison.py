@@ -98,10 +98,7 @@ def run_names(runs: list[Run]) -> dict[str, str]:
     names = {}
     for model, group in alike.items():
         entry = catalog.MODELS[model]
-        settings = [entry.complete(run.spec.model).params for run in group]
-        varied = [c for c in entry.controls if len({str(values[c.name]) for values in settings}) > 1]
-        for run, values in zip(group, settings):
-            text = ", ".join(f"{c.label.lower()} {values[c.name]}" for c in varied)
+        for run, text in zip(group, catalog.differences(entry, [run.spec.model for run in group]), strict=True):
             name = f"{entry.label}, {text}"[:70] if text else entry.label
             names[run.run_id] = name if run.status is RunState.DONE else f"{name}, {run.status} early"
     return names
@@ -161,8 +158,7 @@ def other_seeds(run: Run) -> list[Run]:
 
 def scores(run: Run) -> np.ndarray:
     """Anomaly scores of all rows of a run's data."""
-    final = run.views
-    return final["anomaly_score"] if final is not None else services.Trained(run).view(views.final)["anomaly_score"]
+    return services.anomaly_scores(services.Trained(run))
 
 
 @st.cache_data(show_spinner=False, max_entries=50)

@@ -207,7 +207,7 @@ def _samples(compared: Compared) -> None:
     )
 
 
-def _can_sample(spec) -> bool:
+def _can_sample(spec: RunSpec) -> bool:
     return catalog.MODELS[spec.model.name].make.can_sample
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowlab import catalog, formatting
 from flowlab.dashboard.data import roles, sources
@@ -83,7 +84,7 @@ def _pictures(dataset: Dataset) -> None:
         del tabs["Two columns"], tabs["Correlation"]
     names = list(tabs)
     first = "Two columns" if dataset.n_features == 2 else "Columns"
-    tab = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0])
+    tab = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0], noun="tab")
     tabs[tab](dataset, frame)
 
 
@@ -159,7 +160,7 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         st.caption(f"Shown:{count}, every labelled anomaly that fits among them.")
 
 
-def _column_box(where, label: str, names: list[str], axis: str, default: int) -> str:
+def _column_box(where: DeltaGenerator, label: str, names: list[str], axis: str, default: int) -> str:
     return links.linked(PAGE, where.selectbox, label, axis, names[default], options=names, noun="column")
 
 

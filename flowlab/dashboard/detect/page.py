@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import streamlit as st
 
-from flowlab import catalog, formatting, views
+from flowlab import catalog, formatting
 from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
@@ -52,7 +52,7 @@ def page() -> None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
-    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
+    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB, noun="tab")
     tabs[tab](scored, key, axis, grid, choice)
 
 
@@ -63,10 +63,8 @@ def scored_table(trained: services.Trained) -> ScoredTable:
 
 @st.cache_resource(show_spinner="Scoring all rows", max_entries=8)
 def _scored_table(key: str, _trained: services.Trained) -> ScoredTable:
-    final = _trained.run.views
-    scores = (_trained.view(views.final) if final is None else final)["anomaly_score"]
     spec = _trained.run.spec
-    return ScoredTable.of(services.dataset(spec), scores, services.table(spec))
+    return ScoredTable.of(services.dataset(spec), services.anomaly_scores(_trained), services.table(spec))
 
 
 def _score_title(scored: ScoredTable) -> str:

@@ -20,7 +20,7 @@ from flowlab.dashboard.explore.scene import (
     row_choice,
     segmented,
 )
-from flowlab.dashboard.shell import state
+from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.models.base import FlowModel
 from flowlab.plots import density as plots
@@ -201,13 +201,13 @@ def _masses(scene: Scene, grid: DensityGrid) -> str:
     text = f"Probability inside the window: learned {formatting.fixed(grid.learned.mass)}"
     if grid.true is not None:
         text += f", true {formatting.fixed(grid.true.mass)}"
-    final = scene.run.views
+    final = services.final(scene.run)
     if not keeps_density(state.spec().model):
         text += " · this flow is broken on purpose: what it calls a density is none"
-    elif final is not None and "gap" in final:
+    elif final is not None and final.gap is not None:
         text += (
-            f" · **{formatting.nats(float(final['gap']))}** above the truth "
-            f"(± {formatting.fixed(float(final['gap_error']))}, measured on fresh draws)"
+            f" · **{formatting.nats(final.gap)}** above the truth "
+            f"(± {formatting.fixed(final.gap_error)}, measured on fresh draws)"
         )
     return text
 

@@ -9,7 +9,7 @@ from flowlab import formatting, views
 from flowlab.dashboard.canvas.layer_player import layers_view
 from flowlab.dashboard.explore.receipt import short_receipt
 from flowlab.dashboard.explore.scene import PAGE, Scene, column_choice, level_choice, present_row, segmented
-from flowlab.dashboard.shell import state
+from flowlab.dashboard.shell import address, state
 from flowlab.views.projection import angle_color
 
 
@@ -74,4 +74,4 @@ def _remember(layer: int, row: int | None) -> None:
         if row is not None:
             state.set_view(PAGE, row=row)
             state.refresh_widgets()
-        state.write_link(PAGE)
+        address.write(PAGE, "layers")

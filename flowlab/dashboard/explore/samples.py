@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 
@@ -70,7 +72,7 @@ def _table(scene: Scene, drawn: np.ndarray) -> None:
         )
 
 
-def _choose_sample(key: str):
+def _choose_sample(key: str) -> Callable[[], None]:
     def changed() -> None:
         event = state.widget_value(key)
         points = event["selection"]["points"] if event else []

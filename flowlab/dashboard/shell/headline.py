@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import services, share, state
 from flowlab.models.detector import Detector
 from flowlab.records import RunState
 from flowlab.store.reading import Run
@@ -16,7 +16,9 @@ from flowlab.store.reading import Run
 
 def draw(page: str, words: str = "") -> None:
     """Data, model, how far from the truth or how good on validation rows, how long it took; or `words` instead."""
-    st.markdown(f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="headline"):
+        st.markdown(f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})")
+        share.draw(page)
 
 
 def sentence() -> str:
@@ -43,12 +45,12 @@ def _result(run: Run) -> list[str]:
     if not events:
         return [run.status]
     parts = []
-    views = run.views if run.status is RunState.DONE else None
+    final = services.final(run) if run.status is RunState.DONE else None
     model = catalog.make_model(run.spec.model)
     # the loss of a detector is that of one of its flows, which says nothing of how it detects
     means_something = keeps_density(run.spec.model) and model.loss_label != Detector.loss_label
-    if views is not None and "gap" in views and means_something and math.isfinite(views["gap"]):
-        parts.append(f"{formatting.nats(float(views['gap']))} above the truth on fresh draws")
+    if final is not None and final.gap is not None and means_something and math.isfinite(final.gap):
+        parts.append(f"{formatting.nats(final.gap)} above the truth on fresh draws")
     elif math.isfinite(events[-1].val_loss) and means_something:
         exact, unit = services.exact_validation_loss(run.spec), model.loss_label
         # as Train says it: the loss itself differs from the drawn one by the luck of these rows

@@ -40,7 +40,7 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
         if isinstance(control, Mask) and new not in control.choices:
             state.refresh_widgets()  # what was typed may have been refused
 
-    edit(control, value, key, state.on_widget(key, apply))
+    edit(control, value, key, state.on_widget(key, apply, slides=isinstance(control, Number) and not control.log))
 
 
 def edit(control: Control, value: Scalar, key: str, changed: Callable[[], None] | None = None) -> Scalar:

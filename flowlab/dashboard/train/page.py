@@ -15,7 +15,9 @@ from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus
 from flowlab.records import RunSpec, RunState, TrainEvent
+from flowlab.store.arrays import from_arrays
 from flowlab.store.reading import Run
+from flowlab.views.film import Frame
 from flowlab.views.projection import angle_color
 
 
@@ -86,7 +88,7 @@ def _tick(was_live: bool) -> None:
             st.page_link(pages.path("detect"), label="Set a threshold")
     frames = run.frames if run else []
     shown = corrected(spec, events)
-    live_view(scene(spec), frames[-1] if len(frames) else None, shown, key="live")
+    live_view(scene(spec), from_arrays(Frame, frames[-1]) if len(frames) else None, shown, key="live")
     _loss_notes(spec, run, shown, is_live(status))
     if was_live and not is_live(status):
         st.rerun()

@@ -46,7 +46,9 @@ class KDE(OneStepModel):
     }
     _learned = ("mean_", "scale_", "points_", "bandwidth_")
 
-    def __init__(self, bandwidth="scott", standardize=True, max_rows=20_000, random_state=0):
+    def __init__(
+        self, bandwidth: str | float = "scott", standardize: bool = True, max_rows: int = 20_000, random_state: int = 0
+    ):
         self.bandwidth = bandwidth
         self.standardize = standardize
         self.max_rows = max_rows
@@ -70,7 +72,7 @@ class KDE(OneStepModel):
             return _leave_one_out_bandwidth(self.points_, rng)
         return float(self.bandwidth)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,): exact, over all kept training rows."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         n, d = self.points_.shape
@@ -81,7 +83,7 @@ class KDE(OneStepModel):
             scores[block] = logsumexp_rows(_squared_distances(Z[block], self.points_) * (-0.5 / self.bandwidth_**2))
         return scores - np.log(n) - d * (np.log(self.bandwidth_) + 0.5 * LOG_2PI) - np.log(self.scale_).sum()
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); `temperature` multiplies the kernel's width."""
         check_is_fitted(self)
         rng = check_random_state(random_state)
@@ -100,7 +102,7 @@ class Gaussian(OneStepModel):
     valid = {"min_eigenvalue": POSITIVE}
     _learned = ("mean_", "scale_", "values_", "vectors_")
 
-    def __init__(self, min_eigenvalue=1e-6):
+    def __init__(self, min_eigenvalue: float = 1e-6):
         self.min_eigenvalue = min_eigenvalue
 
     def _fit(self, X: np.ndarray) -> None:
@@ -109,13 +111,13 @@ class Gaussian(OneStepModel):
         values, self.vectors_ = np.linalg.eigh(Z.T @ Z / len(Z))
         self.values_ = np.maximum(values, self.min_eigenvalue)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,)."""
         whitened = standardise(self._check_rows(X), self.mean_, self.scale_) @ self.vectors_ / np.sqrt(self.values_)
         log_volume = 0.5 * np.log(self.values_).sum() + np.log(self.scale_).sum()
         return -0.5 * np.einsum("ij,ij->i", whitened, whitened) - 0.5 * len(self.values_) * LOG_2PI - log_volume
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); `temperature` multiplies their distance from the mean."""
         check_is_fitted(self)
         noise = check_random_state(random_state).normal(size=(n_samples, len(self.values_)))
@@ -141,7 +143,13 @@ class GaussianMixture(OneStepModel):
     }
     _learned = ("mean_", "scale_", "weights_", "means_", "whiteners_", "n_components_")
 
-    def __init__(self, n_components="bic", max_components=10, min_variance=1e-4, random_state=0):
+    def __init__(
+        self,
+        n_components: int | str = "bic",
+        max_components: int = 10,
+        min_variance: float = 1e-4,
+        random_state: int = 0,
+    ):
         self.n_components = n_components
         self.max_components = max_components
         self.min_variance = min_variance
@@ -178,7 +186,7 @@ class GaussianMixture(OneStepModel):
             warnings.simplefilter("ignore", ConvergenceWarning)
             return mixture.fit(Z)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,)."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         d = Z.shape[1]
@@ -190,7 +198,7 @@ class GaussianMixture(OneStepModel):
             parts += np.log(self.weights_)
         return logsumexp_rows(parts) - 0.5 * d * LOG_2PI - np.log(self.scale_).sum()
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); `temperature` multiplies their distance from their component's mean."""
         check_is_fitted(self)
         rng = check_random_state(random_state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
@@ -10,6 +12,9 @@ from sklearn.utils import check_random_state
 from flowlab.constraints import COUNT, SHARE, YES_OR_NO, OneOf
 from flowlab.models.base import LatentModel
 from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
+
+if TYPE_CHECKING:
+    from sklearn.tree._tree import Tree
 
 FLOAT32_LIMIT = 1e30
 """scikit-learn's trees compare in float32."""
@@ -33,7 +38,7 @@ class IsolationForestModel(OneStepScorer):
     _learned = ("mean_", "scale_", "feature_", "cut_", "child_", "path_length_", "depth_", "normal_length_")
     score_label = "isolation score (-1 to 0)"
 
-    def __init__(self, n_trees=100, max_samples=256, random_state=0):
+    def __init__(self, n_trees: int = 100, max_samples: int = 256, random_state: int = 0):
         self.n_trees = n_trees
         self.max_samples = max_samples
         self.random_state = random_state
@@ -51,7 +56,7 @@ class IsolationForestModel(OneStepScorer):
         self.depth_ = max(tree["depth"] for tree in trees)
         self.normal_length_ = float(_average_path_length(np.array([forest.max_samples_]))[0])
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus 2^(-mean path length / expected path length), (n_samples,), from -1 to 0."""
         Z = _as_float32(standardise(self._check_rows(X), self.mean_, self.scale_))
         scores = np.empty(len(Z))
@@ -81,7 +86,7 @@ def _as_float32(Z: np.ndarray) -> np.ndarray:
     return np.clip(Z, -FLOAT32_LIMIT, FLOAT32_LIMIT).astype(np.float32)
 
 
-def _breadth_first(tree) -> dict[str, np.ndarray]:
+def _breadth_first(tree: Tree) -> dict[str, np.ndarray]:
     """scikit-learn's tree, renumbered so that a node's right child follows its left; a leaf is its own child."""
     order, child, depth = [0], [], [0]
     for old in order:  # grows while it is walked
@@ -131,7 +136,14 @@ class NearestNeighbours(OneStepScorer):
     _learned = ("mean_", "scale_", "points_")
     score_label = "minus distance to the nearest rows (standard deviations)"
 
-    def __init__(self, n_neighbors=5, distance="mean", standardize=True, max_rows=20_000, random_state=0):
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        distance: str = "mean",
+        standardize: bool = True,
+        max_rows: int = 20_000,
+        random_state: int = 0,
+    ):
         self.n_neighbors = n_neighbors
         self.distance = distance
         self.standardize = standardize
@@ -145,11 +157,11 @@ class NearestNeighbours(OneStepScorer):
             X = X[np.sort(rng.choice(len(X), self.max_rows, replace=False))]
         self.points_ = standardise(X, self.mean_, self.scale_)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the distance to the nearest training rows, (n_samples,), in standard deviations if `standardize`."""
         return -self._distances(standardise(self._check_rows(X), self.mean_, self.scale_), skip=0)
 
-    def training_scores(self, X) -> np.ndarray:
+    def training_scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of the rows in `points_`, each compared with the others only, as new rows are."""
         return -self._distances(self.points_, skip=1)
 
@@ -175,7 +187,7 @@ class PCAResidual(OneStepScorer, LatentModel):
     loss_label = "mean squared reconstruction error (standardised)"
     score_label = "minus squared reconstruction error (standardised)"
 
-    def __init__(self, variance=0.9, standardize=True):
+    def __init__(self, variance: float = 0.9, standardize: bool = True):
         self.variance = variance
         self.standardize = standardize
 
@@ -187,16 +199,16 @@ class PCAResidual(OneStepScorer, LatentModel):
         n_components = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
         self.components_ = vectors[:, ::-1][:, :n_components].T
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the squared reconstruction error, (n_samples,), in squared standard deviations if `standardize`."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         residual = Z - (Z @ self.components_.T) @ self.components_
         return -np.einsum("ij,ij->i", residual, residual)
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Principal components, shape (n_samples, n_components)."""
         return standardise(self._check_rows(X), self.mean_, self.scale_) @ self.components_.T
 
-    def inverse_transform(self, Z) -> np.ndarray:
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Rows of the principal subspace, in data units, shape (n_samples, n_features)."""
         return np.asarray(Z) @ self.components_ * self.scale_ + self.mean_

@@ -39,23 +39,23 @@ class SplineCouplingFlow(ConditionalFlow):
 
     def __init__(
         self,
-        n_layers=8,
-        hidden_features=32,
-        n_hidden=2,
-        n_bins=8,
-        tail_bound=4.0,
-        mask="alternate",
-        n_steps=2500,
-        batch_size=256,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        context_column=None,
-        fault="none",
-        random_state=0,
+        n_layers: int = 8,
+        hidden_features: int = 32,
+        n_hidden: int = 2,
+        n_bins: int = 8,
+        tail_bound: float = 4.0,
+        mask: str = "alternate",
+        n_steps: int = 2500,
+        batch_size: int = 256,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        context_column: int | None = None,
+        fault: str = "none",
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.hidden_features = hidden_features
@@ -75,7 +75,7 @@ class SplineCouplingFlow(ConditionalFlow):
         self.fault = fault
         self.random_state = random_state
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import coupling_stack, real
         from flowlab.nets.engine.spline import Spline
 
@@ -109,24 +109,24 @@ class AffineCouplingFlow(ConditionalFlow):
 
     def __init__(
         self,
-        n_layers=12,
-        hidden_features=32,
-        n_hidden=2,
-        scale_map="tanh",
-        convention="scale then shift",
-        mask="alternate",
-        activation_norm=False,
-        n_steps=4000,
-        batch_size=256,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        context_column=None,
-        fault="none",
-        random_state=0,
+        n_layers: int = 12,
+        hidden_features: int = 32,
+        n_hidden: int = 2,
+        scale_map: str = "tanh",
+        convention: str = "scale then shift",
+        mask: str = "alternate",
+        activation_norm: bool = False,
+        n_steps: int = 4000,
+        batch_size: int = 256,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        context_column: int | None = None,
+        fault: str = "none",
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.hidden_features = hidden_features
@@ -147,7 +147,7 @@ class AffineCouplingFlow(ConditionalFlow):
         self.fault = fault
         self.random_state = random_state
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import affine_or_additive, coupling_stack, real
 
         return coupling_stack(
@@ -178,24 +178,24 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
 
     def __init__(
         self,
-        n_layers=5,
-        hidden_features=128,
-        n_hidden=2,
-        scale_map="tanh",
-        convention="scale then shift",
-        permutation="reverse",
-        activation_norm=False,
-        n_steps=2500,
-        batch_size=256,
-        learning_rate=2e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        context_column=None,
-        fault="none",
-        random_state=0,
+        n_layers: int = 5,
+        hidden_features: int = 128,
+        n_hidden: int = 2,
+        scale_map: str = "tanh",
+        convention: str = "scale then shift",
+        permutation: str = "reverse",
+        activation_norm: bool = False,
+        n_steps: int = 2500,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        context_column: int | None = None,
+        fault: str = "none",
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.hidden_features = hidden_features
@@ -218,7 +218,7 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
 
     _inverted = False
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import affine_or_additive, autoregressive_stack, real
 
         return autoregressive_stack(
@@ -256,16 +256,16 @@ class _ElementaryFlow(EngineFlow):
 
     def __init__(
         self,
-        n_layers=16,
-        n_steps=2500,
-        batch_size=256,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        random_state=0,
+        n_layers: int = 16,
+        n_steps: int = 2500,
+        batch_size: int = 256,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.n_steps = n_steps
@@ -278,7 +278,7 @@ class _ElementaryFlow(EngineFlow):
         self.standardize = standardize
         self.random_state = random_state
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import elementary_stack, real
 
         return elementary_stack(n_features, self._kind, self.n_layers, seed=self.random_state, dtype=real(exact))

@@ -8,9 +8,12 @@ size, or 0.001 where it is zero. A row with another value there scores low, by a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
+
+from flowlab.columns import varies
 
 FAR = 8.0
 """Standardised values beyond this are compressed logarithmically."""
@@ -37,11 +40,11 @@ class Scaling:
         """Means and standard deviations of X (n, d); without `standardize`, 0 and 1 for columns that vary."""
         center, scale = X.mean(0), X.std(0)
         size = np.abs(X).max(0)
-        varies = scale > 1e-10 * size
+        varying = varies(X)
         narrow = CONSTANT_SHARE * np.where(size > 0, size, 1.0)
         if not standardize:
-            center, scale = np.where(varies, 0.0, center), np.where(varies, 1.0, scale)
-        return cls(center, np.where(varies, scale, narrow), varies)
+            center, scale = np.where(varying, 0.0, center), np.where(varying, 1.0, scale)
+        return cls(center, np.where(varying, scale, narrow), varying)
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Scaled rows, same shape as X."""
@@ -83,7 +86,7 @@ class Scaling:
         return {name: np.asarray(value).copy() for name, value in vars(self).items()}
 
     @classmethod
-    def from_arrays(cls, arrays) -> Scaling:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Scaling:
         """The scaling whose `to_arrays` these are among; other arrays are ignored."""
         return cls(*(np.asarray(arrays[field.name]) for field in fields(cls)))
 
@@ -162,7 +165,7 @@ class ContextScaling(Scaling):
         return Z
 
 
-def scaling_from(arrays) -> Scaling:
+def scaling_from(arrays: Mapping[str, np.ndarray]) -> Scaling:
     """The scaling whose `to_arrays` these are among; other arrays are ignored."""
     return (ContextScaling if "log_share" in arrays else Scaling).from_arrays(arrays)
 
