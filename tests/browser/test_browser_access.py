@@ -63,11 +63,13 @@ def test_what_is_pressed_is_large_enough_and_shows_its_focus(app_server, open_pa
     page.wait_for_selector("[data-testid=stMainBlockContainer] h4", timeout=60_000)
     settled(page, 60_000)
     help = page.get_by_role("button", name="Help for Data")
-    box = help.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    for dx, dy in ((-15, 0), (15, 0), (0, -15), (0, 15)):
-        hit = "([x, y]) => document.elementFromPoint(x, y)?.closest('button')?.getAttribute('aria-label')"
-        assert page.evaluate(hit, [x + dx, y + dy]) == "Help for Data"
+    hits = """button => {
+        const { x, y, width, height } = button.getBoundingClientRect();
+        return [[-15, 0], [15, 0], [0, -15], [0, 15]].map(([dx, dy]) =>
+            document.elementFromPoint(x + width / 2 + dx, y + height / 2 + dy)?.closest("button") === button);
+    }"""
+    page.wait_for_timeout(500)  # until the style sheet has arrived
+    assert help.evaluate(hits) == [True] * 4
     link = page.get_by_test_id("stTopNavLink").first
     assert link.bounding_box()["height"] >= 32
     help.focus()

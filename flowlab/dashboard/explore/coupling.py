@@ -284,6 +284,8 @@ def _reach(opened: CouplingLayer, feature: int, layer: int) -> str:
     """Between which values the scale and the shift of a feature lie."""
     ends = []
     for name, values in (("s", opened.log_scale), ("t", opened.shift)):
+        if values is None:
+            continue
         low, high = (formatting.fixed(float(end)) for end in np.nanquantile(values[..., feature], (0, 1)))
         ends.append(f"{name} from {low} to {high}")
     return f"Layer {layer} scales and shifts feature {feature + 1}: {', '.join(ends)} over the rows shown"

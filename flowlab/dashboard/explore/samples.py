@@ -40,7 +40,7 @@ def samples(scene: Scene) -> None:
         fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
         alt=_finding(scene, drawn.samples),
     )  # fmt: skip
-    if drawn.nearest_distance is not None:
+    if drawn.nearest_distance is not None and drawn.nearest_row is not None:
         st.markdown(
             f"Sample {formatting.count(sample)}: nearest training row {formatting.count(drawn.nearest_row)}, "
             f"{formatting.fixed(drawn.nearest_distance)} standard deviations away."
