@@ -10,7 +10,7 @@ import pandas as pd
 
 from flowlab.encoding.sources import Source
 from flowlab.explain.reference import Reference
-from flowlab.formatting import plain
+from flowlab.formatting import MINUS, fixed, plain
 
 RELATED = 0.3
 """From this absolute rank correlation on a column is named as one that predicts another."""
@@ -82,7 +82,7 @@ def told(source: Source, value: Any) -> str:
     decimals = None if source.plan is None else _decimals(source.plan.origin, source.plan.step)
     if decimals is None:
         return plain(float(value))
-    return f"{value:,.{decimals}f}" if abs(value) >= 10_000 else f"{value:.{decimals}f}"
+    return fixed(value, decimals) if abs(value) >= 10_000 else f"{value:.{decimals}f}".replace("-", MINUS)
 
 
 def _number(reference: Reference, k: int, x: np.ndarray, value: Any, known: pd.Series, rows: np.ndarray) -> Usual:

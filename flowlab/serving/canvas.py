@@ -41,7 +41,9 @@ class TrainingScene:
     an upper bound, so that it is only said how far above the floor it is at most. has_density: whether frames carry a
     density over `window`; has_samples, has_latent: draws of the model, latent points. n_features: of the data; a
     density over one feature is drawn as a curve. latent_is_gaussian: whether the model wants the latent points to be
-    standard normal, so that circles and shares mean something; None: yes if the loss is in nats.
+    standard normal, so that circles and shares mean something; None: yes if the loss is in nats. keeps_density: false
+    for a flow that is broken on purpose, whose loss is no likelihood and has no floor. anomaly_share: of all rows, of
+    which anomalies are shown more often.
     """
 
     points: np.ndarray
@@ -59,6 +61,8 @@ class TrainingScene:
     has_latent: bool = True
     n_features: int = 2
     latent_is_gaussian: bool | None = None
+    keeps_density: bool = True
+    anomaly_share: float = 0.0
 
 
 def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = True) -> TrainingScene:
@@ -81,6 +85,8 @@ def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = 
         has_samples=model.can_sample,
         has_latent=isinstance(model, LatentModel),
         n_features=len(dataset.judged),
+        keeps_density=keeps_density,
+        anomaly_share=float((dataset.y == 1).mean()) if labelled and dataset.y is not None else 0.0,
     )
 
 
@@ -97,6 +103,8 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
         "unit": scene.unit,
         "has_density": scene.has_density,
         "has_samples": scene.has_samples,
+        "keeps_density": scene.keeps_density,
+        "anomaly_share": scene.anomaly_share,
         "has_latent": scene.has_latent,
         "n_features": scene.n_features,
         "latent_is_gaussian": scene.unit == "nats" if scene.latent_is_gaussian is None else scene.latent_is_gaussian,
@@ -160,7 +168,7 @@ def pack_layers(
         "color_kind": color_kind,
         "hint": hint,
     }
-    packed = {"positions": points, "volume": _so_far(path.log_det)}
+    packed = {"positions": points, "rows": np.asarray(path.rows, np.uint32), "volume": _so_far(path.log_det)}
     if path.grid is not None and path.grid_log_det is not None:
         packed |= {"grid": np.asarray(path.grid, np.float32), "grid_volume": _so_far(path.grid_log_det)}
     if color is not None:

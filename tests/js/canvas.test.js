@@ -10,7 +10,8 @@ import { positionInWords, tint, volumeEnd, windows } from "../../assets/layers.j
 import { outsideStroke } from "../../assets/paint.js";
 import { positionForKey } from "../../assets/player.js";
 import { raceRange, split } from "../../assets/race.js";
-import { gapInWords, lastUpTo, lossRange, nearestIndex, shareInWords } from "../../assets/stages.js";
+import { lossRange, nearestIndex } from "../../assets/stages.js";
+import { lastUpTo } from "../../assets/words.js";
 
 function plane(view, width = 100, height = 50) {
   const made = new Plane({ getContext: () => null }, [0, 0, 0, 0]);
@@ -186,12 +187,4 @@ test("steps: the last one reached, and the one nearest to the pointer", () => {
     [0, 0, 1, 2],
   );
   assert.equal(nearestIndex([], 3), -1);
-});
-
-test("findings in words", () => {
-  assert.equal(gapInWords(0.12345), "0.123 nats above the truth");
-  assert.equal(gapInWords(-0.5, true), "at most 0.500 nats below the truth");
-  const words = shareInWords([0, 0, 3, 0, NaN, 0, 1, 1], 2);
-  assert.equal(words, "66.7 % within radius 2; a Gaussian has 86.5 %");
-  assert.equal(shareInWords([0, 5, 3, 0], 1), "50.0 % within 2 of zero; a Gaussian has 95.5 %");
 });

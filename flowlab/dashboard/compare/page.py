@@ -188,8 +188,12 @@ def _top(compared: Compared) -> None:
         what = ", ".join(f"{name}: {words}" for name, words in other.items())
         st.caption(formatting.escaped(f"Log-likelihoods of different things are not ranked together. {what}."))
     if any(math.isfinite(m.spread) for s in compared.board for m in (s.auroc, s.log_likelihood)):
-        over = "over seeds" if any(s.over_seeds for s in compared.board) else "over bootstrap samples of the rows"
-        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")
+        over = (
+            "over seeds, each with its own split and, for toys, its own rows"
+            if any(s.over_seeds for s in compared.board)
+            else "over bootstrap samples of the rows"
+        )
+        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1\u2009000 rows.")
 
 
 def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool) -> None:

@@ -45,7 +45,7 @@ def _result(run: Run) -> list[str]:
     if not events:
         return [run.status]
     parts = []
-    gap = distance.of_run(run)
+    gap = distance.of_run(run) or distance.of_event(run.spec, events[-1])
     model = catalog.make_model(run.spec.model)
     # the loss of a detector is that of one of its flows, which says nothing of how it detects
     means_something = keeps_density(run.spec.model) and model.loss_label != Detector.loss_label

@@ -158,7 +158,9 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
         if status.state is RunState.RUNNING and last.rows_per_second > 0:
             rate = last.rows_per_second
             parts.append(
-                f"{formatting.count(round(rate / 1000))} thousand rows/s" if rate >= 1000 else f"{rate:.3g} rows/s"
+                f"{formatting.count(round(rate / 1000))} thousand rows/s"
+                if rate >= 1000
+                else f"{formatting.number(rate)} rows/s"
             )
     if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)

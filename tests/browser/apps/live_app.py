@@ -64,7 +64,10 @@ def live() -> None:
     points = moons(600, 0)
     scene = TrainingScene(points, WINDOW, N_STEPS, 0.287 if DENSITY else None, angle_color(points), has_density=DENSITY)
     if "label" in st.query_params:
-        scene = TrainingScene(points, WINDOW, N_STEPS, 0.287, (np.arange(600) % 20 == 0), "label", has_density=DENSITY)
+        anomalies = np.arange(600) % 20 == 0
+        scene = TrainingScene(
+            points, WINDOW, N_STEPS, 0.287, anomalies, "label", has_density=DENSITY, anomaly_share=0.01
+        )
     live_view(
         scene,
         Frame(**made_up_frame(1 - np.exp(-i / 8))) if i else None,
