@@ -17,7 +17,7 @@ from flowlab.jobs import RunStatus
 from flowlab.models.base import FlowModel
 from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.serving.canvas import TrainingScene, training_scene
-from flowlab.serving.film import film_of_run
+from flowlab.serving.film import film_of_run, run_link
 from flowlab.store.arrays import from_arrays
 from flowlab.store.reading import Run
 from flowlab.views.film import Frame
@@ -100,7 +100,7 @@ def _tick(was_live: bool) -> None:
 
 def page_maker(run: Run) -> Callable[[], bytes]:
     """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
-    trained, dataset, link = services.Trained(run), services.dataset(run.spec), state.site() + state.link_to("explore")
+    trained, dataset, link = services.Trained(run), services.dataset(run.spec), run_link(state.site(), run.spec)
     is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
 
     def make() -> bytes:
