@@ -23,7 +23,8 @@ class TrainingScene:
     all alike. entropy: the floor of the loss in nats, or None where it is not known. has_density: whether frames
     carry a density over `window`. n_features: of the data; a density over one feature is drawn as a curve.
     latent_is_gaussian: whether the model wants the latent points to be standard normal, so that circles and shares
-    mean something; None: yes if the loss is in nats.
+    mean something; None: yes if the loss is in nats. truth: the exact density over `window`, (n, n) with row 0 lowest,
+    or (n,) for one feature, as a layer that can be shown over the learned one; truth_levels: those of its contours.
     """
 
     points: np.ndarray
@@ -38,18 +39,28 @@ class TrainingScene:
     has_density: bool = True
     n_features: int = 2
     latent_is_gaussian: bool | None = None
+    truth: np.ndarray | None = None
+    truth_levels: Sequence[float] = ()
 
 
 def live_view(
-    scene: TrainingScene, frame: Mapping[str, np.ndarray] | None, events: Sequence[TrainEvent], key: str
+    scene: TrainingScene,
+    frame: Mapping[str, np.ndarray] | None,
+    events: Sequence[TrainEvent],
+    key: str,
+    ghost_of: str = "",
 ) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
-    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far. Each
+    `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far. `ghost_of`: words
+    for the other model that the frame is of, which is then drawn faintly and named, until there is one of the run. Each
     drawing in the browser dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
     to show) and ms (the time it took) in its detail.
     """
-    _mount(pack_scene(scene), pack_frame(frame or {}, events), key)
+    header, arrays = pack_frame(frame or {}, events)
+    if ghost_of:
+        header["ghost"] = ghost_of[:120]
+    _mount(pack_scene(scene), (header, arrays), key)
 
 
 def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
@@ -67,6 +78,9 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
         "latent_is_gaussian": scene.unit == "nats" if scene.latent_is_gaussian is None else scene.latent_is_gaussian,
     }
     arrays = {"points": np.asarray(scene.points, np.float32).reshape(-1, 2)}
+    if scene.truth is not None:
+        header["truth_levels"] = [float(level) for level in scene.truth_levels]
+        arrays["truth"] = np.asarray(scene.truth, np.float32)
     if scene.color is not None:
         arrays["color"] = np.asarray(scene.color).astype(np.uint8)
     return header, arrays
