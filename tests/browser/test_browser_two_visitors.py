@@ -32,7 +32,7 @@ def headline(page, words, timeout=20_000):
 def test_two_visitors_of_one_link(app_server, open_page):
     teacher, student = open_page(app_server.url + LINK), open_page(app_server.url + LINK)
     for page in (teacher, student):
-        sees(page, "Train")
+        sees(page, "Train", 60_000)
         settled(page)
     press(teacher, "Train")
     sees(teacher, "Pause")
@@ -60,7 +60,7 @@ def test_two_visitors_of_one_link(app_server, open_page):
         "before => [...document.querySelectorAll('p')].some(p => p.innerText.includes('pictures are of step')"
         " && p.innerText.split('·').at(-1) !== before)",
         arg=words.split("·")[-1],
-        timeout=15_000,
+        timeout=45_000,
     )
     assert button(explorer, "Refresh").count() == 0
 

@@ -18,6 +18,7 @@ from flowlab.store.reading import Run
 TICK_SECONDS = 1.0
 FOLLOW_SECONDS = 2.0
 """At least so much time lies between two pictures of a page that follows the training."""
+SLOWEST_SECONDS = 10.0
 TROUBLE_SECONDS = 8.0
 STANDING = {RunState.QUEUED: "waiting for its turn", RunState.RUNNING: "still training"}
 
@@ -78,9 +79,9 @@ def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool
 
 
 def _is_due() -> bool:
-    """Whether the pictures should be drawn anew: they follow, and rest four times as long as they took."""
+    """Whether the pictures should be drawn anew: they follow, and rest twice as long as they took."""
     drawn_at, seconds = state.recall("pictures", (0.0, 0.0))
-    rest = max(FOLLOW_SECONDS, 4 * seconds)
+    rest = min(max(FOLLOW_SECONDS, 2 * seconds), SLOWEST_SECONDS)
     return bool(state.widget_value("trained.follow")) and time.monotonic() - drawn_at > rest
 
 

@@ -68,10 +68,7 @@ def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
 PAGE = "train"
 TICK_SECONDS = 0.2
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
-WELCOME = (
-    "FlowLab shows a normalizing flow while it learns to turn plain noise into data, and back. "
-    "Press **Train**, or begin with the [first lesson](/learn)."
-)
+WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn)."
 
 
 def page() -> None:
