@@ -38,6 +38,7 @@ const CATCH_UP = 2.5; // frames a second at least when a film that stands at its
  * @property {number | null} start step to open at
  * @property {boolean} growing the run still trains
  * @property {Uint32Array} listed steps of the film
+ * @property {number | null} gap
  * @property {Uint32Array} loss_step
  * @property {Float32Array} loss_train
  * @property {Float32Array} loss_val
@@ -67,6 +68,8 @@ class Film {
   steps = [];
   /** @type {import("./stages.js").Frame["loss"]} */
   loss = { step: [], train: [], val: [] };
+  /** @type {number | null} */
+  gap = null;
   /** @type {number | null} step to open at */
   start = null;
   /** @type {number | null} step last reported to the server; null: the film follows the training */
@@ -117,6 +120,7 @@ class Film {
   add(now) {
     takeFrames(now, this.frames);
     this.loss = { step: now.loss_step, train: now.loss_train, val: now.loss_val };
+    this.gap = now.gap;
     const steps = Array.from(now.listed).filter((step) => this.frames.has(step));
     const before = this.steps;
     const { player } = this;
@@ -147,7 +151,7 @@ class Film {
     const b = /** @type {KeptFrame} */ (this.frames.get(steps[Math.min(i + 1, steps.length - 1)]));
     const densityMax = between(a.top, b.top, position - i);
     /** @type {import("./stages.js").Frame} */
-    const frame = { side: a.side, densityMax, loss: this.loss, cursor: step, step: Math.round(step) };
+    const frame = { side: a.side, densityMax, loss: this.loss, cursor: step, step: Math.round(step), gap: this.gap };
     for (const name of PICTURES) {
       const [from, to] = [a[name], b[name]];
       if (!from || to?.length !== from.length) continue;

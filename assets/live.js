@@ -12,6 +12,7 @@ import { Stages } from "./stages.js";
  * @typedef {object} Update
  * @property {number} step
  * @property {number | null} [density_max]
+ * @property {number | null} gap
  * @property {Uint8Array} [density]
  * @property {number[]} [density_shape]
  * @property {string} [ghost] the other model that the picture is of
@@ -52,6 +53,7 @@ function update({ data, parentElement }, scene) {
     densityMax: now.density_max ?? NaN,
     step: now.step,
     ghost: now.ghost,
+    gap: now.gap,
     loss: { step: now.loss_step, train: now.loss_train, val: now.loss_val },
   };
   live.hasPicture = Boolean((!now.ghost && (now.latent || now.density)) || now.loss_step.length);

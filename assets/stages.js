@@ -1,8 +1,21 @@
 // @ts-check
 // Two stages (data space, latent space) and the loss strip under them: what the live view and the film both draw.
 
-import { clamp, isPressed, make, mountInto, pixelColor, placeTip, say, themeOf, thin, toggleButton } from "./common.js";
+import {
+  clamp,
+  isPressed,
+  make,
+  mountInto,
+  number,
+  pixelColor,
+  placeTip,
+  say,
+  themeOf,
+  thin,
+  toggleButton,
+} from "./common.js";
 import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
+import { anomaliesInWords, lastUpTo, stageWords } from "./words.js";
 
 /**
  * What stays while a run trains: flowlab/dashboard/canvas/live.py `pack_scene`.
@@ -10,11 +23,16 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
  * @property {[number, number, number, number]} window x0, x1, y0, y1 of data space
  * @property {number} n_steps
  * @property {number | null} entropy floor of the loss, where it is known
+ * @property {boolean} gap_is_bound whether the loss is only an upper bound of what it is held against
  * @property {string} color_kind
  * @property {[string, string]} axes
  * @property {string} loss_unit
  * @property {string} unit
  * @property {boolean} has_density
+ * @property {boolean} has_samples
+ * @property {boolean} has_latent
+ * @property {boolean} keeps_density false for a flow that is broken on purpose
+ * @property {number} anomaly_share of all rows
  * @property {number} n_features
  * @property {boolean} latent_is_gaussian
  * @property {Float32Array} points (m, 2)
@@ -39,6 +57,7 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
  * @property {number} [step] of the frame
  * @property {number} [cursor] step at which a film stands
  * @property {string} [ghost] what the picture is of, where that is another model than the present one
+ * @property {number | null} [gap] nats above the truth of the finished run, which its last loss only estimates
  */
 
 /** @typedef {import("./common.js").Theme} Theme */
@@ -46,9 +65,6 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
 /** @typedef {{ theme: Theme, marks: Marks, small: Marks }} Style `small` marks data points over a density */
 /** @typedef {"data" | "latent" | "loss"} PanelName */
 /** @typedef {{ name: PanelName, x: number, y: number }} Pointer */
-
-// % of a standard Gaussian within 2, in one and two dimensions
-const INSIDE_TWO = { 1: 95.45, 2: 100 * (1 - Math.exp(-2)) };
 
 const GHOST = 0.4; // opacity of what another model had learned
 
@@ -86,6 +102,7 @@ export class Stages {
     };
     this.note = { latent: make("span", { cls: "note" }), loss: make("span", { cls: "note" }) };
     this.unit = make("span", { cls: "unit" });
+    this.anomalies = make("div", { cls: "note below" });
     this.tip = make("div", { cls: "tip", role: "tooltip" });
     this.tip.hidden = true;
     /** @param {string} title @param {...HTMLElement} rest */
@@ -99,7 +116,7 @@ export class Stages {
       make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent),
     );
     this.strip = make("div", { cls: "strip" }, head("Loss", this.unit, this.note.loss), this.canvas.loss);
-    this.root = make("div", { cls: "fl" }, stages, this.strip, this.tip);
+    this.root = make("div", { cls: "fl" }, stages, this.anomalies, this.strip, this.tip);
     mountInto(parent, this.root, scene.css);
     this.plane = {
       data: new Plane(this.canvas.data, [6, 2, 38, 42]),
@@ -133,6 +150,7 @@ export class Stages {
     this.chips.density.hidden = flat;
     this.chips.truth.hidden = !scene.truth;
     this.truth = null;
+    this.chips.samples.hidden = !scene.has_samples;
     if (flat && !this.touched) this.chips.samples.setAttribute("aria-pressed", "true");
     this.touched = true;
     this.plane.data.view = scene.window;
@@ -141,6 +159,9 @@ export class Stages {
     this.latentView = new Approach();
     this.styled = "";
     this.unit.textContent = scene.loss_unit;
+    const anomalies = anomaliesInWords(scene);
+    this.anomalies.hidden = !anomalies;
+    this.root.classList.toggle("labelled", Boolean(anomalies));
   }
 
   /** The theme and the marks for the present page and size. */
@@ -293,7 +314,7 @@ export class Stages {
     }
     ctx.strokeStyle = theme.frame;
     ctx.strokeRect(x - 0.5, y - 0.5, width + 1.5, height + 1);
-    const highest = top !== undefined && Number.isFinite(top) ? top.toPrecision(2) : "max";
+    const highest = top !== undefined && Number.isFinite(top) ? number(top, 2) : "max";
     plane.label("density 0", x, y - 4, theme.text, { align: "left", size: 11, halo: theme.halo });
     plane.label(highest, x + width, y - 4, theme.text, { align: "right", size: 11, halo: theme.halo });
   }
@@ -303,7 +324,7 @@ export class Stages {
     const plane = this.plane.latent;
     const { latent } = frame;
     const { latent_is_gaussian: gaussian, n_features } = this.scene;
-    const none = !latent && Boolean(frame.density || frame.samples);
+    const none = !latent && (!this.scene.has_latent || Boolean(frame.density || frame.samples));
     const rings = gaussian && !none ? [1, 2, 3] : [];
     if (!gaussian && latent) plane.view = this.around(latent, dt);
     plane.axes(theme, "latent 1", n_features > 1 ? "latent 2" : "no meaning: keeps points apart");
@@ -372,7 +393,7 @@ export class Stages {
     const n = loss.step.length;
     const seen = step === undefined ? n : lastUpTo(loss.step, step) + 1;
     const film = cursor !== undefined;
-    const floor = scene.entropy;
+    const floor = scene.keeps_density ? scene.entropy : null; // the loss of a broken flow has none
     const [lo, hi] = lossRange(loss.train.slice(0, seen), loss.val.slice(0, seen), floor);
     const pad = 0.08 * (hi - lo);
     const goal = Float32Array.of(lo - (floor === null ? pad : 4 * pad), hi + pad); // room for the floor's name
@@ -454,8 +475,9 @@ export class Stages {
       const best = nearestIndex(step, x);
       if (best < 0) return "";
       plane.upright(theme.muted, plane.x(step[best]), { dash: [2, 3] });
-      const losses = `validation ${thin(val[best], 3)}\ntrain ${thin(train[best], 3)}`;
-      return `step ${thin(step[best])}\n${losses} ${this.scene.unit}`.trim();
+      const losses = [`training ${thin(train[best], 3)}`];
+      if (Number.isFinite(val[best])) losses.unshift(`validation ${thin(val[best], 3)}`);
+      return [`step ${thin(step[best])}`, ...losses.map((text) => `${text} ${this.scene.unit}`.trim())].join("\n");
     }
     const { points, axes, window, n_features } = this.scene;
     /** @param {number} a @param {number} b */
@@ -474,30 +496,18 @@ export class Stages {
     /** @param {number} v @param {number} lo @param {number} hi */
     const cell = (v, lo, hi) => clamp(Math.floor(((v - lo) / (hi - lo)) * side), 0, side - 1);
     const value = density[cell(y, window[2], window[3]) * side + cell(x, window[0], window[1])];
-    return `${place}\ndensity ${((value / 255) * densityMax).toPrecision(2)}`;
+    return `${place}\ndensity ${number((value / 255) * densityMax, 2)}`;
   }
 
   /** The findings in words: beside the pictures, and as their alternative texts. @param {Frame} frame */
   tell(frame) {
-    const { scene } = this;
-    const { density, latent } = frame;
-    const { step, val, train } = frame.loss;
-    const n = step.length;
-    let loss = "not trained yet";
-    if (n) {
-      const newest = Number.isFinite(val[n - 1]) ? val[n - 1] : train[n - 1];
-      const reached = `step ${thin(frame.step ?? step[n - 1])} of ${thin(scene.n_steps)}`;
-      const left = scene.entropy === null ? "" : `, ${gapInWords(newest - scene.entropy, scene.unit)}`;
-      loss = `${reached}, validation ${`${thin(newest, 3)} ${scene.unit}`.trim()}${left}`;
+    const words = stageWords(this.scene, frame);
+    say(this.note.loss, words.loss);
+    say(this.note.latent, words.latent);
+    say(this.anomalies, words.anomalies);
+    for (const name of /** @type {PanelName[]} */ (["data", "latent", "loss"])) {
+      this.canvas[name].ariaLabel = words.alt[name];
     }
-    const inside = latent && scene.latent_is_gaussian ? shareInWords(latent, scene.n_features) : "";
-    say(this.note.loss, loss);
-    say(this.note.latent, inside);
-    const over = density ? " over the learned density" : "";
-    this.canvas.data.ariaLabel = `Data space: ${thin(scene.points_shape[0])} data points${over}; ${loss}.`;
-    const places = inside || (latent ? "the data points' places" : "no points yet");
-    this.canvas.latent.ariaLabel = `Latent space: ${places}.`;
-    this.canvas.loss.ariaLabel = `Loss: ${loss}.`;
   }
 }
 
@@ -561,16 +571,6 @@ export function lossRange(train, val, floor) {
 }
 
 /**
- * Index of the last of the rising steps that is not after `now`, -1 if there is none.
- * @param {ArrayLike<number>} step @param {number} now
- */
-export function lastUpTo(step, now) {
-  let i = step.length - 1;
-  while (i >= 0 && step[i] > now + 0.5) i--;
-  return i;
-}
-
-/**
  * Index of the value nearest to x, -1 if there is none.
  * @param {ArrayLike<number>} values @param {number} x
  */
@@ -580,26 +580,4 @@ export function nearestIndex(values, x) {
     if (best < 0 || Math.abs(values[i] - x) < Math.abs(values[best] - x)) best = i;
   }
   return best;
-}
-
-/** @param {number} gap between a loss and the entropy @param {string} unit */
-export const gapInWords = (gap, unit) =>
-  gap >= 0 ? `${thin(gap, 3)} ${unit} above the entropy` : `${thin(-gap, 3)} ${unit} below the entropy of the density`;
-
-/**
- * How many of the latent points lie within radius 2, and how many of a Gaussian do.
- * @param {ArrayLike<number>} latent (m, 2) @param {number} nFeatures
- */
-export function shareInWords(latent, nFeatures) {
-  const flat = nFeatures < 2;
-  let [count, all] = [0, 0];
-  for (let i = 0; i < latent.length; i += 2) {
-    const radius = flat ? Math.abs(latent[i]) : Math.hypot(latent[i], latent[i + 1]);
-    if (!Number.isFinite(radius)) continue;
-    all++;
-    if (radius < 2) count++;
-  }
-  const share = thin((100 * count) / Math.max(1, all), 1);
-  const expected = INSIDE_TWO[flat ? 1 : 2].toFixed(1);
-  return `${share} % within ${flat ? "2 of zero" : "radius 2"}; a Gaussian has ${expected} %`;
 }

@@ -16,9 +16,9 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from flowlab.detection.bands import confidence_bands
 from flowlab.detection.cost import CostModel
 from flowlab.detection.metrics import score_bins, threshold_curves
-from flowlab.detection.resampling import bootstrap_bands
 from flowlab.detection.rules import RULES
 
 
@@ -59,7 +59,7 @@ def main() -> None:
     print(f"{'scikit-learn: both curves and the confusion again':<52}{milliseconds(recompute, 5):>10.1f}")
     sort = milliseconds(lambda: threshold_curves(scores, y, CostModel(tolerance=12)), 5)
     print(f"{'once per run: sorting, with the cost model':<52}{sort:>10.1f}")
-    bands = milliseconds(lambda: bootstrap_bands(curves, grid), 3)
+    bands = milliseconds(lambda: confidence_bands(curves, grid), 3)
     print(f"{'once per run: bootstrap bands of all curves':<52}{bands:>10.1f}")
     for rule in RULES.values():
         print(f"{'rule: ' + rule.label:<52}{milliseconds(lambda rule=rule: rule(scores, y), 3):>10.1f}")

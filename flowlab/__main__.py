@@ -1,8 +1,10 @@
-"""The command line: train a detector on a table, score another table with it, list the runs of a store.
+"""The command line: open the dashboard, train a detector on a table, score another with it, list and export runs.
 
-python -m flowlab train orders.csv --label fraud -o orders.detector
-python -m flowlab score orders.detector new.csv -o scored.csv
-python -m flowlab runs
+flowlab app
+flowlab train orders.csv --label fraud -o orders.detector
+flowlab score orders.detector new.csv -o scored.csv
+flowlab runs
+flowlab export 3f9a0c1d -o film.html
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import codecs
 import contextlib
 import datetime
+import io
 import os
 import sys
 import time
@@ -21,17 +24,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlab import catalog
+from flowlab import __version__, catalog
 from flowlab.controls import Control
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
+from flowlab.formatting import count
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.film import stored_film
 from flowlab.serving.scoring import how_far, score_file
+from flowlab.store.atomic import replacing
 from flowlab.store.runs import RunStore
 from flowlab.tables.dialect import DELIMITERS
 from flowlab.tables.export import to_csv_bytes
@@ -44,10 +50,13 @@ LONG_FILE = 32 * 2**20
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit status: 0, or 1 after an error; argparse exits with 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every code page has thin spaces and minus signs
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (TableError, ValueError, JobError, OSError) as error:
+    except (TableError, ValueError, JobError, OSError, ImportError) as error:
         print(f"flowlab: {error}", file=sys.stderr)
         return 1
     except MemoryError:
@@ -56,6 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("flowlab: interrupted", file=sys.stderr)
         return 1
+
+
+def app(options: argparse.Namespace) -> int:
+    """Serve the dashboard until it is stopped."""
+    os.environ["FLOWLAB_HOME"] = options.home
+    try:
+        from flowlab.dashboard import launcher
+    except ModuleNotFoundError as error:
+        raise ImportError(f'the dashboard needs {error.name}; install it with: pip install "flowlab[app]"') from error
+    launcher.run(options.port, options.address, sys.stdout.isatty() if options.open is None else options.open)
+    return 0
 
 
 def train(options: argparse.Namespace) -> int:
@@ -91,14 +111,14 @@ def train(options: argparse.Namespace) -> int:
     X_val = dataset.fitting_rows(Part.MONITOR)
     events = model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None)
     for event in events:
-        _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
+        _say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}")
     _say("")
     scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
     threshold = scored.choose(options.rule or scored.best_default_rule, **parameters)
     if threshold.refused:
         raise ValueError(threshold.sentence)
-    print(f"{len(dataset.rows('train')):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
-    for sentence in scored.level_notes():
+    print(f"{count(len(dataset.rows('train')))} rows trained on, {dataset.n_features} features. {threshold.sentence}")
+    for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
         print(_quality(scored, part, threshold.value))
@@ -191,31 +211,20 @@ def score(options: argparse.Namespace) -> int:
         share = min(n_bytes / max(size, 1), 1)
         _say(f"{100 * share:.0f} %, {how_far(n_rows, share, time.perf_counter() - began)}")
 
-    partial = Path(f"{options.output}.part")
-    try:
-        with open(options.file, "rb") as source, partial.open("wb") as sink:
-            summary = score_file(
-                detector,
-                source,
-                sink,
-                _lanes(options.lanes, size),
-                progress=progress,
-                reading=reading,
-            )
-        partial.replace(options.output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with open(options.file, "rb") as source, replacing(Path(options.output)) as sink:
+        summary = score_file(detector, source, sink, _lanes(options.lanes, size), progress=progress, reading=reading)
     _say("")
     share, rate = 100 * summary.n_flagged / summary.n_rows, round(summary.rows_per_second)
     print(
-        f"{summary.n_rows:,} rows scored, {summary.n_flagged:,} flagged ({share:.2f} %)"
-        f"{f', {rate:,} rows/s' if rate else ''}; written to {options.output}"
+        f"{count(summary.n_rows)} rows scored, {count(summary.n_flagged)} flagged ({share:.2f} %)"
+        f"{f', {count(rate)} rows/s' if rate else ''}; written to {options.output}"
     )
     for sentence in (*summary.drift, *summary.notes):
         print(sentence)
     if options.violations:
-        Path(options.violations).write_bytes(to_csv_bytes(summary.violation_table))
-        print(f"{len(summary.violations):,} cells that do not fit written to {options.violations}")
+        with replacing(Path(options.violations)) as file:
+            file.write(to_csv_bytes(summary.violation_table))
+        print(f"{count(len(summary.violations))} cells that do not fit written to {options.violations}")
     return 0
 
 
@@ -233,18 +242,43 @@ def runs(options: argparse.Namespace) -> int:
     stored = RunStore(Path(options.home)).list()
     for run in stored:
         made = datetime.datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M")
-        steps = f"{run.events[-1].step:,} steps" if run.events else "no step"
+        steps = f"{count(run.events[-1].step)} steps" if run.events else "no step"
         print(f"{run.run_id}  {made}  {run.status:<11}  {run.spec.data.name} · {run.spec.model.name}, {steps}")
     if not stored:
         print(f"There are no runs in {options.home}.")
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a finished run as one HTML page."""
+    film = stored_film(RunStore(Path(options.home)), options.run, options.address)
+    _write(options.output, film.to_html().encode())
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m flowlab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="flowlab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=f"flowlab {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_app, _add_train, _add_score, _add_runs, _add_export):
+        add(commands)
+    return parser
+
+
+def _add_app(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("app", help="open the dashboard")
+    command.add_argument("--port", type=_port, help="by default 8501, or the next that is free")
+    command.add_argument("--address", help="to listen on; by default 127.0.0.1, which only this machine reaches")
+    _add_home(command)
+    command.add_argument(
+        "--open", action=argparse.BooleanOptionalAction, help="open a browser; by default when run in a terminal"
+    )
+    command.set_defaults(command=app)
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a detector on a table")
     command.add_argument("file", help="CSV, other delimited text, gzip of it, or Parquet")
     command.add_argument("-o", "--output", required=True, help="the detector file to write")
@@ -270,6 +304,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=_seed, default=0, help="division of the rows, initial weights, batches")
     _add_reading(command)
     command.set_defaults(command=train)
+
+
+def _add_score(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("score", help="score a table with a detector, in bounded memory")
     command.add_argument("detector", help="a detector file")
     command.add_argument("file", help="table with the columns the detector was trained on")
@@ -278,10 +315,27 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--lanes", type=int, help="processes; 0 this one; by default one per core for long files")
     _add_reading(command)
     command.set_defaults(command=score)
+
+
+def _add_runs(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("runs", help="list the runs of a store")
-    command.add_argument("--home", default=os.environ.get("FLOWLAB_HOME", ".flowlab"), help="folder of the store")
+    _add_home(command)
     command.set_defaults(command=runs)
-    return parser
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("export", help="write a finished run as one HTML page")
+    command.add_argument("run", help="id of the run, or how it begins; `runs` lists them")
+    command.add_argument("-o", "--output", required=True, help="the HTML file to write")
+    _add_home(command)
+    command.add_argument("--address", default="http://localhost:8501", help="of the dashboard that the page links to")
+    command.set_defaults(command=export)
+
+
+def _add_home(command: argparse.ArgumentParser) -> None:
+    """The folder of runs and tables."""
+    home = os.environ.get("FLOWLAB_HOME", ".flowlab")
+    command.add_argument("--home", default=home, help="folder of runs and tables; by default %(default)s")
 
 
 def _add_reading(command: argparse.ArgumentParser) -> None:
@@ -326,6 +380,12 @@ def _encoding(text: str) -> str:
     return text
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
 def _seed(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"a whole number from 0 to 999999999, not {text!r}")
@@ -345,7 +405,7 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 def _quality(scored: ScoredTable, part: str, threshold: float) -> str:
     curves = scored.curves(part)
     at = curves.at(threshold)
-    line = f"{part + ' rows:':<17}{at.flagged:,} of {len(curves.ordered):,} flagged"
+    line = f"{part + ' rows:':<17}{count(at.flagged)} of {count(len(curves.ordered))} flagged"
     if not curves.has_labels:
         return line
     known = {"precision": at.precision, "recall": at.recall, "AUROC": curves.auroc()}
@@ -353,14 +413,9 @@ def _quality(scored: ScoredTable, part: str, threshold: float) -> str:
 
 
 def _write(path: str, data: bytes) -> None:
-    """Write whole or not at all."""
-    partial = Path(f"{path}.part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    print(f"{len(data):,} bytes written to {path}")
+    with replacing(Path(path)) as file:
+        file.write(data)
+    print(f"{count(len(data))} bytes written to {path}")
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -9,7 +11,15 @@ GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
 
 
-def splitmix64(z):
+@overload
+def splitmix64(z: np.ndarray) -> np.ndarray: ...
+
+
+@overload
+def splitmix64(z: int) -> int: ...
+
+
+def splitmix64(z: np.ndarray | int) -> np.ndarray | int:
     """Mix 64 bits so that neighbouring numbers become unrelated ones (Steele, Lea & Flood 2014); one to one.
 
     The n-th output of the generator seeded with s is `splitmix64(s + n * GOLDEN)`, modulo 2^64.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def alarm_counts(scores, is_anomaly, weights=None) -> tuple[np.ndarray, np.ndarray]:
+def alarm_counts(
+    scores: np.ndarray, is_anomaly: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Anomalies and normal rows at each distinct score, from the highest score to the lowest.
 
     Parameters
@@ -43,7 +45,7 @@ def area_under_steps(anomalies: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return _share((anomalies * caught / np.maximum(flagged, 1e-300)).sum(1), anomalies.sum(1))
 
 
-def auroc(scores, is_anomaly) -> float:
+def auroc(scores: np.ndarray, is_anomaly: np.ndarray) -> float:
     """Probability that an anomaly scores above a normal row, ties half; nan when one of them is missing.
 
     >>> auroc([3, 2, 1, 1], [True, False, True, False])
@@ -52,7 +54,7 @@ def auroc(scores, is_anomaly) -> float:
     return float(area_under_roc(*alarm_counts(scores, is_anomaly))[0])
 
 
-def average_precision(scores, is_anomaly) -> float:
+def average_precision(scores: np.ndarray, is_anomaly: np.ndarray) -> float:
     """Mean of precision over the steps of recall; nan without anomalies.
 
     >>> average_precision([3, 2, 1, 1], [True, False, True, False])
@@ -61,7 +63,7 @@ def average_precision(scores, is_anomaly) -> float:
     return float(area_under_steps(*alarm_counts(scores, is_anomaly))[0])
 
 
-def spearman_matrix(X) -> np.ndarray:
+def spearman_matrix(X: np.ndarray) -> np.ndarray:
     """Rank correlations (d, d) of the columns of X (n, d), ties by their mean rank; nan for a constant column.
 
     >>> spearman_matrix([[1, 10, 0], [2, 30, 0], [3, 20, 0]]).round(12).tolist()
@@ -80,7 +82,7 @@ def correlation_matrix(X: np.ndarray) -> np.ndarray:
     return np.clip(Z.T @ Z, -1, 1)
 
 
-def kolmogorov_distance(a, b) -> float:
+def kolmogorov_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Largest difference of the empirical distribution functions of two samples (Kolmogorov-Smirnov), 0 to 1.
 
     >>> kolmogorov_distance([1, 2, 3], [2, 3, 4, 5])

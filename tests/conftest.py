@@ -51,9 +51,7 @@ def serve(script: Path, folder: Path, env: dict[str, str] | None = None) -> Iter
 
     The run store lies under `folder` (FLOWLAB_HOME); the server and whatever it started are gone afterwards.
     """
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     options = {
         "server.port": port,
         "server.address": "127.0.0.1",
@@ -67,7 +65,7 @@ def serve(script: Path, folder: Path, env: dict[str, str] | None = None) -> Iter
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT)
     try:
-        _wait_until_healthy(process, port, log)
+        wait_until_healthy(process, port, log)
         yield Server(f"http://127.0.0.1:{port}", process, log)
     finally:
         process.terminate()
@@ -78,7 +76,15 @@ def serve(script: Path, folder: Path, env: dict[str, str] | None = None) -> Iter
             process.wait()
 
 
-def _wait_until_healthy(process: subprocess.Popen, port: int, log: Path, seconds: float = 40) -> None:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_healthy(process: subprocess.Popen, port: int, log: Path, seconds: float = 40) -> None:
+    """Wait until a Streamlit server answers; RuntimeError with what it wrote to its log if it does not in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -6,6 +6,7 @@ runs a page inside the frame when it is opened and without it when it is run aga
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,13 +17,26 @@ from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog
 from flowlab.dashboard.shell import frame
-from flowlab.dashboard.shell.pages import PAGES
+from flowlab.dashboard.shell.pages import PAGES, settings
 from flowlab.records import RunSpec, Scalar
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
 FILES = {page.key: f"pages/{page.file}" for page in PAGES}
-PREFIXES = {"data": "table"}
-"""Page -> what its view settings begin with in the link, where that is not the page's name."""
+
+
+class _Tracebacks(logging.Handler):
+    """What the frame wrote to the log of pages that failed: the page itself says one sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(logging.Formatter().format(record))
+
+
+_tracebacks = _Tracebacks()
+logging.getLogger(frame.__name__).addHandler(_tracebacks)
 
 
 def open_page(page: str, run: RunSpec | Mapping[str, str] = {}, /, **view: Scalar) -> AppTest:  # noqa: B006
@@ -36,18 +50,18 @@ def open_page(page: str, run: RunSpec | Mapping[str, str] = {}, /, **view: Scala
 
 def view_link(page: str, view: Mapping[str, Scalar]) -> dict[str, str]:
     """View settings of a page as its link says them."""
-    prefix = PREFIXES.get(page, page)
+    prefix = settings(page)
     return {f"{prefix}.{k}": str(v).lower() if isinstance(v, bool) else str(v) for k, v in view.items()}
 
 
 def rerun(at: AppTest) -> AppTest:
     """Run the page again and see that it did not crash."""
     st.set_option("client.showErrorDetails", "full")  # the app's own setting leaves the traceback out
+    _tracebacks.texts.clear()
     at.run()
     crashes = ["\n".join([e.message, *e.stack_trace]) for e in at.exception]
     if any(error.value == frame.GENERAL_ERROR for error in at.error):
-        crashes.append(frame.GENERAL_ERROR)
-        crashes += [code.value for box in at.expander if box.label == frame.DETAILS for code in box.code]
+        crashes += [frame.GENERAL_ERROR, *_tracebacks.texts]
     assert not crashes, "\n".join(["the page crashed:", *crashes])
     return at
 
@@ -82,8 +96,7 @@ def said(at: AppTest) -> str:
 
 def in_link(at: AppTest, key: str) -> str | None:
     """What the address bar says of a key, None where it says nothing."""
-    value = at.query_params.get(key)
-    return value[0] if isinstance(value, list) else value
+    return at.session_state.link.query.get(key)
 
 
 def wait_until(found: Callable[[], Any], seconds: float = 300, says: Callable[[], object] = str) -> Any:

@@ -6,15 +6,16 @@ or a form can only reach what is listed here, and only inside these ranges (`tid
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowlab.catalog.data import DATASETS, UPLOADED
 from flowlab.catalog.entry import Entry
 from flowlab.catalog.models import MODELS
-from flowlab.controls import Number
+from flowlab.controls import Number, Text
 from flowlab.encoding.encoder import VERSION as ENCODING
+from flowlab.formatting import plural
 from flowlab.records import RunSpec, Spec
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ __all__ = [
     "dataset_key",
     "dataset_of",
     "describe",
+    "differences",
+    "describe_data",
     "fork_problem",
     "learner",
     "make_dataset",
@@ -150,3 +153,21 @@ def describe(entry: Entry, spec: Spec) -> str:
         if control.main and isinstance(control, Number) and control.name != "n_steps":
             parts.append(f"{control.label.lower()} {params[control.name]:g}")
     return ", ".join(parts[:3])
+
+
+def differences(entry: Entry, specs: Sequence[Spec]) -> list[str]:
+    """For each of several specs of one entry the settings in which they differ, as "layers 9, bins 8"."""
+    values = [entry.complete(spec).params for spec in specs]
+    settings = [c for c in entry.controls if not isinstance(c, Text)]
+    varied = [c for c in settings if len({str(each[c.name]) for each in values}) > 1]
+    return [", ".join(f"{c.label.lower()} {each[c.name]}" for c in varied) for each in values]
+
+
+def describe_data(spec: Spec) -> str:
+    """The data in a few words: their name and how many rows."""
+    entry = DATASETS[spec.name]
+    params = entry.complete(spec).params
+    name = str(params.get("name") or entry.label)
+    rows = params.get("n_samples")
+    condition = " given the class" if params.get("by_class") else ""
+    return f"{name}{condition}, {plural(int(rows), 'row')}" if rows else name

@@ -23,7 +23,13 @@ BLOCKS = Int("n_blocks", "Network blocks", 1, 4, help="Residual blocks of a laye
 BINS = Int("n_bins", "Bins", 2, 32, help="Pieces of each spline.", main=True)
 BATCH = Int("batch_size", "Batch size", 16, 4096, 16, help="Rows per step.", learning=True)
 BOUND = Float(
-    "tail_bound", "Tail bound", 1.0, 10.0, 0.5, help="Beyond it, in standard deviations, the map is the identity."
+    "tail_bound",
+    "Tail bound",
+    1.0,
+    10.0,
+    0.5,
+    help="Beyond it, in standard deviations, the map is the identity. Heavy-tailed columns are brought inside by a map "
+    "that is learned from them first.",
 )
 RATE = Float("learning_rate", "Learning rate", 1e-5, 0.5, 1e-3, help="Peak of the schedule.", log=True, learning=True)
 DECAY = Float(
@@ -78,7 +84,8 @@ REGULARIZE = Choice(
     "regularize",
     "Regularisation",
     {"auto": "chosen by validation on small tables", "none": "off"},
-    help="Below a few thousand rows a flow learns its training rows by heart; noise and early stopping prevent it.",
+    help="Below ten thousand rows a flow learns its training rows by heart: noise is added that fades, and the weights "
+    "are kept that do best on validation rows. Training ends early only with a patience above 0.",
 )
 STANDARDIZE = Flag(
     "standardize", "Standardise", help="Columns to mean 0 and standard deviation 1; the density stays in data units."

@@ -260,7 +260,11 @@ _UPLOAD = Entry(
         Choice(
             "split",
             "Division of the rows",
-            {"auto": "by time if there is a time column", "random": "at random", "chronological": "by time"},
+            {
+                "auto": "by time, or in order where neighbours are alike",
+                "random": "at random",
+                "chronological": "by time",
+            },
         ),
         Text("fractions", "Training, validation and test rows (%)"),
         Text("missing", "Missing values"),

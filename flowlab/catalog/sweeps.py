@@ -18,6 +18,14 @@ SWEPT_FLOWS = ("spline", "affine", "maf")
 """Flows whose number of layers is swept; for any other model the first."""
 
 
+_WHAT_LAYERS_DO = {
+    "spline": "One coupling layer leaves half of the columns as they were: two at least are needed to shape them all.",
+    "affine": "One coupling layer leaves half of the columns as they were: two at least are needed to shape them all.",
+    "maf": "One autoregressive layer scales and shifts each column given those before it; the first stays a Gaussian.",
+}
+"""What one layer of a flow of `SWEPT_FLOWS` leaves undone."""
+
+
 @dataclass(frozen=True)
 class Chart:
     """One picture of a sweep: the title of its axis, and measures by the name of their curve.
@@ -111,7 +119,7 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
             ],
         ),
         "Layers": Sweep(
-            "One coupling layer leaves half of the columns as they were; with more the loss falls, then flattens.",
+            _WHAT_LAYERS_DO[flow],
             "layers", depths, {flow_name: runs(flow, "n_layers", depths)},
             charts(Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})),
         ),

@@ -52,10 +52,11 @@ class ExactDensity(Protocol):
 
 
 class ScoringModel(Protocol):
-    """What a model declares of its scores: whether they are log-densities, and whether it takes a context."""
+    """What a model declares: whether its scores and its losses are log-densities, and whether it takes a context."""
 
     is_density: bool
     can_condition: bool
+    loss_is_likelihood: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,11 @@ class Dataset:
         if self.encoder is not None:
             return table_sources(self.encoder)
         return feature_sources(self.columns, self.context, self.levels)
+
+    @property
+    def n_scaling(self) -> int:
+        """Number of judged columns that a change of unit multiplies: numbers whose tails were not squashed."""
+        return sum(source.kind == "number" and not getattr(source.plan, "scale", 0.0) for source in self.sources())
 
     def told_row(self, row: int) -> np.ndarray:
         """The features of a row (n_features,), nan where its column was missing and was filled silently."""

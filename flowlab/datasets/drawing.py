@@ -64,7 +64,7 @@ def make_drawing(*, points: str = EXAMPLE, copies: int = 10, spread: float = 0.0
     rng = np.random.default_rng([seed, 0xD2A])
     noise = rng.normal(size=(copies, len(centres), 2)) * spread
     X = (centres + noise).reshape(-1, 2)
-    y = np.tile(labels, copies)
-    y = y if y.any() and not y.all() else None
+    tiled = np.tile(labels, copies)
+    y = tiled if tiled.any() and not tiled.all() else None
     split = random_split(len(X), seed=seed, y=y)
     return Dataset(X, ("x", "y"), y=y, name="drawing", split=split, train_on="all" if y is None else "normal")

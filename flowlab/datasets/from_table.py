@@ -10,9 +10,11 @@ import pandas as pd
 
 from flowlab.constraints import TEXT, YES_OR_NO, Interval, OneOf, checked
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
+from flowlab.datasets.order import columns_in_order, is_series
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
 from flowlab.encoding.sources import silent_holes
+from flowlab.formatting import count, plural
 from flowlab.tables.limits import TableError
 
 MIN_ROWS = 10
@@ -64,7 +66,8 @@ def make_table_dataset(
     anomaly_values : the label values that mean anomaly, separated by commas; "" for all but the normal one
     roles : what differs from the proposed roles, as `roles_to_text` writes it
     train_on : "normal" leaves labelled anomalies out of the fit; "all" does not
-    split : "random" (stratified by label), "chronological", or "auto": chronological where there is a time column
+    split : "random" (stratified by label), "chronological", or "auto": chronological where there is a time column, in
+        the order of the rows where neighbours resemble each other (`order.is_series`)
     fractions : training, validation and test rows in percent, such as "70/15/15"; "" for the default of the split
     missing : what fills missing values, as `missing_to_text` writes it
     clock : whether the time column adds hour and weekday features
@@ -86,14 +89,23 @@ def make_table_dataset(
         Where `split` or `fractions` cannot be read.
     """
     if len(frame) < MIN_ROWS:
-        count = "1 row" if len(frame) == 1 else f"{len(frame)} rows"
-        raise TableError(f"The table has {count}; at least {MIN_ROWS} are needed to train, check and test on.")
+        raise TableError(
+            f"The table has {plural(len(frame), 'row')}; at least {MIN_ROWS} are needed to train, check and test on."
+        )
     column_roles, problems = choose_roles(frame, label=label, time=time, roles=roles, missing=missing)
     label = next((role.name for role in column_roles if role.role == "label"), "")
     time = next((role.name for role in column_roles if role.role == "time"), "")
     y = label_rows(frame[label], anomaly_values) if label else None
     times = _time_axis(frame[time]) if time else None
-    parts = _divide(len(frame), y, times, split, read_fractions(fractions), seed)
+    if times is None and split == "auto" and (resembling := _resembling(frame, column_roles)):
+        times_of_split: np.ndarray | None = np.arange(len(frame))
+        problems.append(
+            f"Rows resemble the rows next to them ({', '.join(resembling[:3])}): they are divided in their order, the "
+            "first to train on, the last to test on."
+        )
+    else:
+        times_of_split = times
+    parts = _divide(len(frame), y, times_of_split, split, read_fractions(fractions), seed)
     fitted = parts == 0 if y is None or train_on != "normal" else (parts == 0) & (y == 0)
     if fitted.sum() < MIN_ROWS // 2:
         raise TableError(
@@ -104,7 +116,7 @@ def make_table_dataset(
     )
     n_unlabelled = int(frame[label].isna().sum()) if label else 0
     if n_unlabelled:
-        problems.append(f"{n_unlabelled:,} rows without a label count as normal.")
+        problems.append(f"{count(n_unlabelled)} rows without a label count as normal.")
     encoder.notes_ = problems + encoder.notes_
     dataset = Dataset(
         X=encoder.transform(frame),
@@ -122,6 +134,15 @@ def make_table_dataset(
         cells=encoder.cells(frame, seed),
     )
     return dataset, encoder
+
+
+def _resembling(frame: pd.DataFrame, roles: tuple[ColumnRole, ...]) -> list[str]:
+    """Names of the columns in which neighbouring rows resemble each other, where these make the rows a series."""
+    names = [
+        role.name for role in roles if role.role == "feature" and pd.api.types.is_numeric_dtype(frame[role.name].dtype)
+    ]
+    numbers = frame[names].ffill().bfill().fillna(0.0).to_numpy(np.float64)
+    return [str(names[j]) for j in columns_in_order(numbers)] if is_series(numbers) else []
 
 
 def _divide(
@@ -175,7 +196,7 @@ def choose_roles(
 def label_values(column: pd.Series, limit: int = 50) -> list[tuple[str, int]]:
     """The values of a label column as texts with their counts, commonest first."""
     counts = _as_text(column).value_counts()
-    return [(str(value), int(count)) for value, count in counts.head(limit).items()]
+    return [(str(value), int(n)) for value, n in counts.head(limit).items()]
 
 
 def anomaly_values_of(column: pd.Series) -> list[str]:
@@ -196,7 +217,7 @@ def label_rows(column: pd.Series, anomaly_values: str = "") -> np.ndarray:
         )
     if len(present) > 1000:
         raise TableError(
-            f"The label column {column.name!r} has {len(present):,} different values; choose one that has a few."
+            f"The label column {column.name!r} has {count(len(present))} different values; choose one that has a few."
         )
     anomalous = next(csv.reader([anomaly_values]), []) if anomaly_values else anomaly_values_of(column)
     y = texts.isin([text.strip() for text in anomalous]).to_numpy().astype(np.int8)

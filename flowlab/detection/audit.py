@@ -56,7 +56,7 @@ class Audit:
             is_answered = np.array([int(r) in answers for r in rows], bool)
             if is_answered.all():
                 continue
-            decided = [answers[int(r)] for r in rows[is_answered] if answers[int(r)] is not None]
+            decided = [answer for r in rows[is_answered] if (answer := answers[int(r)]) is not None]
             rate = (sum(decided) + 0.5) / (len(decided) + 1)
             gain = len(rows) ** 2 * rate * (1 - rate) / ((len(decided) + 1) * (len(decided) + 2))
             if gain > best:
@@ -89,7 +89,7 @@ class AuditEstimate:
     n_unsure: int
 
 
-def plan_audit(scores, threshold: float, random_state: int = 0) -> Audit:
+def plan_audit(scores: np.ndarray, threshold: float, random_state: int = 0) -> Audit:
     """Divide rows into four strata around the threshold and put each in random order.
 
     Parameters
@@ -113,7 +113,7 @@ def plan_audit(scores, threshold: float, random_state: int = 0) -> Audit:
 
 
 def estimate(
-    audit: Audit, answers: Mapping[int, bool | None], thresholds, level: float = 0.95, random_state: int = 0
+    audit: Audit, answers: Mapping[int, bool | None], thresholds: np.ndarray, level: float = 0.95, random_state: int = 0
 ) -> AuditEstimate:
     """Precision, recall and rates at each threshold, estimated from the answers.
 

@@ -7,16 +7,17 @@ labelled normal; without labels all rows count, and anomalies among them raise t
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
 from flowlab.constraints import PROPER_SHARE, Interval, checked
 from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
-from flowlab.formatting import plain, short_percent
+from flowlab.formatting import count, plain, short_percent
 
 
-def conformal_p_values(scores, calibration) -> np.ndarray:
+def conformal_p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
     """Split conformal p-value per row, (n,): (1 + calibration scores at least as high) / (1 + calibration scores).
 
     Parameters
@@ -50,7 +51,14 @@ def rows_needed(rate: float, confidence: float = 0.0) -> int:
 
 
 @checked(rate=PROPER_SHARE, confidence=Interval(float, 0, 1, closed="left"))
-def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float = 0.0) -> Threshold:
+def false_alarm_promise(
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    *,
+    rate: float = 0.01,
+    confidence: float = 0.0,
+    worth: float | None = None,
+) -> Threshold:
     """Threshold that flags a normal row with probability at most `rate` (split conformal).
 
     Parameters
@@ -60,37 +68,51 @@ def false_alarm_promise(scores, y=None, *, rate: float = 0.01, confidence: float
     rate : promised share of normal rows that are flagged
     confidence : 0 promises the rate on average over calibration sets; 0.95, that the realised rate stays under
         `rate` for 95 % of calibration sets (Vovk 2012, "Conditional validity", proposition 2a)
+    worth : independent rows that one row of a series is worth (`order.independent_share`); None: 1
     """
     parameters = {"rate": rate, "confidence": confidence}
     calibration, caution = normal_rows(scores, y)
     n, needed = len(calibration), rows_needed(rate, confidence)
-    if n < needed:
-        least = 1 / (n + 1) if confidence == 0 else 1 - (1 - confidence) ** (1 / max(n, 1))
+    independent = n if worth is None else int(n * worth)
+    are_worth = (
+        "" if worth is None else f", which follow each other and are worth {count(independent)} independent ones"
+    )
+    if independent < needed:
+        least = 1 / (independent + 1) if confidence == 0 else 1 - (1 - confidence) ** (1 / max(independent, 1))
         sentence = (
-            f"A promise of at most {short_percent(rate)} false alarms needs at least {needed:,} normal rows outside "
-            f"training; there are {n:,}. The smallest rate they can promise is {short_percent(least)}."
+            f"A promise of at most {short_percent(rate)} false alarms needs at least {count(needed)} normal "
+            "rows outside "
+            f"training; there are {count(n)}{are_worth}. The smallest rate they can promise is {short_percent(least)}."
         )
         return refusal("conformal", sentence, parameters, n)
     if calibration[0] == calibration[-1]:
         return refusal("conformal", all_equal(n, calibration[0]), parameters, n)
-    k = _allowed_exceedances(n, rate, confidence)
+    allowed = _allowed_exceedances(independent, rate, confidence)
+    k = allowed * n // independent
     border = calibration[n - 1 - k]
-    higher = calibration[n - k] if k else np.inf
     value = just_above(border)
-    usual_high = float(stats.beta.ppf(0.95, k + 1, n - k))
+    above = int(np.sum(calibration >= value))  # fewer than k where scores tie at the border
+    higher = calibration[n - above] if above else np.inf
+    usual_high = float(stats.beta.ppf(0.95, allowed + 1, independent - allowed))
     promise = (
         "on average over calibration sets" if confidence == 0 else f"in {short_percent(confidence)} of calibration sets"
     )
+    set_aside = f"{are_worth}," if are_worth else ""
+    rows = "independent rows" if worth is None else "rows"
     sentence = (
-        f"At most {short_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {n:,} normal rows "
-        f"were set aside and {k:,} of them lie above the threshold. For the present set the rate is, with 95 % "
-        f"confidence, at most {short_percent(usual_high)}. It holds while new rows come from the same source."
+        f"At most {short_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {count(n)} "
+        "normal rows "
+        f"were set aside{set_aside} and {count(above)} of them lie above the threshold. For the present set the "
+        "rate is, "
+        f"with 95 % confidence, at most {short_percent(usual_high)}. It holds for {rows} from the same source."
     )
     return Threshold(value, "conformal", sentence, parameters, caution, (float(border), float(higher)), n)
 
 
 @checked(q=PROPER_SHARE)
-def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
+def false_discovery(
+    scores: np.ndarray, y: np.ndarray | None = None, *, q: float = 0.1, batch: np.ndarray | None = None
+) -> Threshold:
     """Benjamini-Hochberg over conformal p-values: at most a share `q` of the flagged rows of a batch is false.
 
     Parameters
@@ -115,13 +137,14 @@ def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
     if len(passing) == 0:
         smallest_list = math.ceil(m / (q * (n + 1)) - 1e-9)
         sentence = (
-            f"No set of rows can be flagged with at most {short_percent(q)} false among them. With {n:,} normal rows "
+            f"No set of rows can be flagged with at most {short_percent(q)} false among them. With {count(n)} "
+            "normal rows "
             f"the smallest p-value is {plain(1 / (n + 1))}, "
         )
         if smallest_list <= m:
-            sentence += f"so at least {smallest_list:,} of {m:,} rows would have to lie above all of them."
+            sentence += f"so at least {count(smallest_list)} of {count(m)} rows would have to lie above all of them."
         else:
-            sentence += f"too large for any of {m:,} rows; {rows_needed(q):,} normal rows or more are needed."
+            sentence += f"too large for any of {count(m)} rows; {count(rows_needed(q))} normal rows or more are needed."
         return refusal("false_discovery", sentence, parameters, n)
     last = int(passing[-1])
     if last == m - 1:
@@ -130,8 +153,9 @@ def false_discovery(scores, y=None, *, q: float = 0.1, batch=None) -> Threshold:
     else:
         value = between(judged[last + 1], judged[last])
     sentence = (
-        f"Flags {last + 1:,} of {m:,} rows; at most {short_percent(q)} of the flagged are expected to be normal "
-        f"(Benjamini-Hochberg, against {n:,} normal rows)."
+        f"Flags {count(last + 1)} of {count(m)} rows; at most {short_percent(q)} of the flagged are expected to "
+        "be normal "
+        f"(Benjamini-Hochberg, against {count(n)} normal rows)."
     )
     return Threshold(value, "false_discovery", sentence, parameters, caution, n_rows=n)
 
@@ -146,7 +170,7 @@ def _allowed_exceedances(n: int, rate: float, confidence: float) -> int:
     return int(np.flatnonzero(kept)[-1])
 
 
-def normal_rows(scores, y) -> tuple[np.ndarray, str]:
+def normal_rows(scores: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, str]:
     """Ascending scores of the rows to calibrate on, and a caution ("" with labels) where all rows count as normal."""
     scores, y = check_scores(scores, y)
     if y is not None:
@@ -154,6 +178,20 @@ def normal_rows(scores, y) -> tuple[np.ndarray, str]:
     return np.sort(scores), "Without labels all rows count as normal; anomalies among them raise the threshold."
 
 
+FIXED = (
+    "Chosen by the false-discovery rule for one batch of rows, and fixed since: what share of the rows it flags in "
+    "another file is normal is not known."
+)
+"""What is said of a false-discovery threshold once it leaves the batch that it was chosen for."""
+
+
+def for_new_files(threshold: Threshold) -> Threshold:
+    """The threshold as it travels in a file: without a promise that held for one batch of rows alone."""
+    if threshold.rule != "false_discovery" or threshold.refused:
+        return threshold
+    return replace(threshold, sentence=FIXED)
+
+
 def all_equal(n: int, value: float) -> str:
     """The sentence with which a rule refuses `n` scores that all equal `value`."""
-    return f"All {n:,} scores equal {plain(value)}: no threshold tells rows apart."
+    return f"All {count(n)} scores equal {plain(value)}: no threshold tells rows apart."

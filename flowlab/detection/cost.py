@@ -54,25 +54,31 @@ class CostCurve:
     best_near: np.ndarray
     best_so_far: np.ndarray
 
-    def false_alarms(self, threshold) -> np.ndarray:
+    def false_alarms(self, threshold: float | np.ndarray) -> np.ndarray:
         """Flagged rows with no anomaly within the tolerance, at one threshold or at each of an array."""
         return len(self.alone) - np.searchsorted(self.alone, threshold, side="left")
 
-    def missed(self, threshold) -> np.ndarray:
+    def missed(self, threshold: float | np.ndarray) -> np.ndarray:
         """Anomalous rows with no alarm within the tolerance, at one threshold or at each of an array."""
         return np.searchsorted(self.best_near, threshold, side="left")
 
-    def late(self, threshold) -> np.ndarray:
+    def late(self, threshold: float | np.ndarray) -> np.ndarray:
         """Anomalous rows before the first alarm of their event, at one threshold or at each of an array."""
         return np.searchsorted(self.best_so_far, threshold, side="left")
 
-    def cost(self, threshold) -> np.ndarray:
+    def cost(self, threshold: float | np.ndarray) -> np.ndarray:
         """Total cost at one threshold or at each of an array, in the unit of the prices."""
         cost = self.model.c_alarm * self.false_alarms(threshold) + self.model.c_missed * self.missed(threshold)
         return cost + self.model.c_late * self.late(threshold) if self.model.c_late else cost
 
 
-def cost_curve(scores, y, model: CostModel | None = None, position=None) -> CostCurve:
+def cost_curve(
+    scores: np.ndarray,
+    y: np.ndarray,
+    model: CostModel | None = None,
+    position: np.ndarray | None = None,
+    judged: np.ndarray | None = None,
+) -> CostCurve:
     """The cost at every threshold, computed once.
 
     Parameters
@@ -82,6 +88,7 @@ def cost_curve(scores, y, model: CostModel | None = None, position=None) -> Cost
     model : prices and tolerance
     position : (n,) row numbers or times in which the tolerance is measured; 0, 1, 2, ... by default.
         datetime64 positions are turned to seconds.
+    judged : numbers of the rows that count; the others only stand beside them. None: all rows
 
     Sorting and range maxima take O(n log n).
 
@@ -97,13 +104,14 @@ def cost_curve(scores, y, model: CostModel | None = None, position=None) -> Cost
     first = np.searchsorted(position, position - model.tolerance, side="left")
     after = np.searchsorted(position, position + model.tolerance, side="right")
     anomalies = np.flatnonzero(y)
+    counts = np.ones(len(y), bool) if judged is None else np.isin(order, judged)
     near = np.searchsorted(anomalies, after) > np.searchsorted(anomalies, first)
-    best_near = _range_max(scores, first[anomalies], after[anomalies])
-    best_so_far = _range_max(scores, first[_event_starts(y)], anomalies + 1)
-    return CostCurve(model, np.sort(scores[~near]), np.sort(best_near), np.sort(best_so_far))
+    best_near = _range_max(scores, first[anomalies], after[anomalies])[counts[anomalies]]
+    best_so_far = _range_max(scores, first[_event_starts(y)], anomalies + 1)[counts[anomalies]]
+    return CostCurve(model, np.sort(scores[~near & counts]), np.sort(best_near), np.sort(best_so_far))
 
 
-def row_positions(n_rows: int, position=None) -> np.ndarray:
+def row_positions(n_rows: int, position: np.ndarray | None = None) -> np.ndarray:
     """Where rows lie on the axis of the tolerance, (n_rows,) float64: row numbers, or seconds for dates.
 
     ValueError for another shape or a missing time.
@@ -120,7 +128,9 @@ def row_positions(n_rows: int, position=None) -> np.ndarray:
     return position.astype(np.float64)
 
 
-def detection_delays(scores, y, threshold: float, position=None) -> np.ndarray:
+def detection_delays(
+    scores: np.ndarray, y: np.ndarray, threshold: float, position: np.ndarray | None = None
+) -> np.ndarray:
     """Delay from the start of each event to its first alarm, one per event; nan where the event went unnoticed.
 
     An event is a stretch of consecutive anomalous rows; the unit is that of `position` (rows, or seconds for dates).

@@ -6,28 +6,37 @@ one does better.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
+from scipy import stats
 
 from flowlab.constraints import POSITIVE, Interval, checked
 from flowlab.detection.cost import CostModel
-from flowlab.detection.metrics import ThresholdCurves, threshold_curves
-from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
-from flowlab.formatting import plain
+from flowlab.detection.metrics import threshold_curves
+from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, just_above, refusal
+from flowlab.formatting import count, plain
+
+ERROR = 0.05
+"""How often the asked precision may be missed."""
+MAX_SIZES = 8
+"""Most numbers of flagged rows among which the rule for a precision chooses."""
 
 
 @checked(**CostModel.valid)
 def least_cost(
-    scores,
-    y,
+    scores: np.ndarray,
+    y: np.ndarray,
     *,
     c_alarm: float = CostModel.c_alarm,
     c_missed: float = CostModel.c_missed,
     c_late: float = CostModel.c_late,
     tolerance: float = CostModel.tolerance,
-    position=None,
-    candidates=None,
+    position: np.ndarray | None = None,
+    candidates: np.ndarray | None = None,
+    judged: np.ndarray | None = None,
 ) -> Threshold:
     """The threshold with the least total cost on these rows.
 
@@ -39,26 +48,29 @@ def least_cost(
     position : (n,) row numbers or times, as for `cost.cost_curve`
     candidates : (k,) the only thresholds to try, as in the course's line search; of equal costs the first wins.
         None: all of them
+    judged : numbers of the rows that the cost is over; the others only stand beside them, as for `cost_curve`
     """
     model = CostModel(c_alarm, c_missed, c_late, tolerance)
     parameters = asdict(model)
     refused = _needs_both_labels("cost", scores, y, parameters)
     if refused:
         return refused
-    curves = threshold_curves(scores, y, model, position)
+    curves = threshold_curves(scores, y, model, position, judged)
     cost = curves.costs.cost
     if candidates is None:
-        value, plateau = _best(curves, -cost(_choices(curves)))
+        distinct = curves.distinct() if judged is None else np.r_[np.unique(scores), np.inf]
+        value, plateau = _best(distinct, -cost(distinct[1:]))
     else:
         candidates = np.asarray(candidates, np.float64)
         value, plateau = float(candidates[np.argmin(cost(candidates))]), None
     never, everything = float(cost(np.inf)), float(cost(-np.inf))
     least = float(cost(value))
     sentence = (
-        f"Least cost on {len(curves.ordered):,} rows: {plain(least)}, from {int(curves.costs.false_alarms(value)):,} "
-        f"false alarms at {plain(c_alarm)} and {int(curves.costs.missed(value)):,} missed at {plain(c_missed)}"
+        f"Least cost on {count(len(curves.ordered))} rows: {plain(least)}, from "
+        f"{count(int(curves.costs.false_alarms(value)))} "
+        f"false alarms at {plain(c_alarm)} and {count(int(curves.costs.missed(value)))} missed at {plain(c_missed)}"
     )
-    sentence += f" and {int(curves.costs.late(value)):,} late rows at {plain(c_late)}" if c_late else ""
+    sentence += f" and {count(int(curves.costs.late(value)))} late rows at {plain(c_late)}" if c_late else ""
     sentence += f". Never alarming would cost {plain(never)}."
     caution = ""
     if everything < least:
@@ -69,7 +81,7 @@ def least_cost(
 
 
 @checked(beta=POSITIVE)
-def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
+def best_f(scores: np.ndarray, y: np.ndarray, *, beta: float = 1.0) -> Threshold:
     """The threshold with the highest F-beta; `beta` above 1 weighs recall more, below 1 precision.
 
     Parameters
@@ -83,61 +95,90 @@ def best_f(scores, y, *, beta: float = 1.0) -> Threshold:
     if refused:
         return refused
     curves = threshold_curves(scores, y)
-    gain = curves.at(_choices(curves), beta).f_beta
+    gain = curves.at(curves.distinct()[1:], beta).f_beta
     everything = float(curves.at(-np.inf, beta).f_beta)
     if np.nanmax(gain) <= everything:
         sentence = (
-            f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on {len(curves.ordered):,} "
+            f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on "
+            f"{count(len(curves.ordered))} "
             "rows does better: the scores do not tell these anomalies apart."
         )
         return refusal("f_beta", sentence, parameters, len(curves.ordered))
-    value, plateau = _best(curves, gain)
+    value, plateau = _best(curves.distinct(), gain)
     at = curves.at(value, beta)
     sentence = (
-        f"Highest F{plain(beta)} on {len(curves.ordered):,} rows: {at.f_beta:.3f}, with precision "
-        f"{at.precision:.3f} and recall {at.recall:.3f}."
+        f"Highest F{plain(beta)} on {count(len(curves.ordered))} rows: {at.f_beta:.3f}, with precision "
+        f"{at.precision:.3f} and recall {at.recall:.3f}. New rows will as a rule do worse: these chose it."
     )
     return Threshold(value, "f_beta", sentence, parameters, plateau=plateau, n_rows=len(curves.ordered))
 
 
 @checked(precision=Interval(float, 0, 1, closed="right"))
-def recall_at_precision(scores, y, *, precision: float = 0.9) -> Threshold:
-    """The threshold with the highest recall among those with a precision of at least `precision`.
+def recall_at_precision(scores: np.ndarray, y: np.ndarray, *, precision: float = 0.9) -> Threshold:
+    """The threshold with the highest recall among those whose precision is, with confidence, at least `precision`.
 
     Parameters
     ----------
     scores : (n,) anomaly scores
     y : (n,) 1 for anomalies; with None the rule refuses
     precision : above 0, at most 1
+
+    The best precision on these rows is luck in part. What is held to `precision` is the lower end of an exact 95 %
+    interval (Clopper and Pearson 1934) at a few numbers of flagged rows that are set beforehand. They are tried from
+    the fewest on up to the first that fails, so that all that pass hold with one confidence (Maurer et al. 1995).
     """
     parameters = {"precision": precision}
     refused = _needs_both_labels("precision", scores, y, parameters)
     if refused:
         return refused
     curves = threshold_curves(scores, y)
-    at = curves.at(_choices(curves))
-    allowed = np.nan_to_num(at.precision, nan=-1.0) >= precision
-    n_rows = len(curves.ordered)
-    if not allowed.any():
-        best = float(np.nanmax(at.precision))
+    n_rows, n_anomalies = len(curves.ordered), len(curves.anomalous)
+    sizes = _sizes(precision, n_anomalies)
+    best, chosen = 0.0, None
+    for size in sizes:
+        flagged_from, flagged = flag_at_most(curves.ordered, size)
+        if flagged == 0:
+            continue
+        right = curves.confusion(flagged_from).true_alarms
+        sure = stats.binomtest(right, flagged, alternative="greater").proportion_ci(1 - ERROR).low
+        best = max(best, sure)
+        if sure < precision:
+            break
+        chosen = flagged_from, sure
+    if chosen is None:
+        needed = math.ceil(math.log(ERROR) / math.log(precision)) if precision < 1 else 0
         sentence = (
-            f"No threshold reaches a precision of {precision:.2f} on {n_rows:,} rows; the best is {best:.3f}. "
-            "Ask for less precision."
+            f"{count(n_rows)} rows with {count(n_anomalies)} anomalies do not show a precision of at least "
+            f"{precision:.2f} with "
+            f"95 % confidence; at most {best:.3f} is sure. It takes at least {count(needed)} flagged rows, all of them "
+            "anomalies. Ask for less precision."
         )
+        if precision == 1:
+            sentence = "No number of rows shows that every alarm will be right. Ask for a precision below 1."
         return refusal("precision", sentence, parameters, n_rows)
-    # among equal recalls the higher precision wins
-    value, plateau = _best(curves, np.where(allowed, at.recall + 1e-9 * np.nan_to_num(at.precision), -np.inf))
+    value, sure = chosen
     reached = curves.at(value)
     sentence = (
-        f"Highest recall at a precision of at least {precision:.2f} on {n_rows:,} rows: recall "
-        f"{reached.recall:.3f}, precision {reached.precision:.3f}."
+        f"Precision of at least {precision:.2f} with 95 % confidence, from {count(n_rows)} rows: "
+        f"{count(int(reached.flagged))} "
+        f"of them are flagged with precision {reached.precision:.3f} (at least {sure:.3f} on new rows) and recall "
+        f"{reached.recall:.3f}."
     )
-    few = int(reached.flagged)
-    caution = f"It rests on {few} flagged rows only." if few < 10 else ""
-    return Threshold(value, "precision", sentence, parameters, caution, plateau, n_rows)
+    return Threshold(value, "precision", sentence, parameters, n_rows=n_rows)
 
 
-def _needs_both_labels(rule: str, scores, y, parameters) -> Threshold | None:
+def _sizes(precision: float, n_anomalies: int) -> list[int]:
+    """Numbers of flagged rows to test, ascending: from the fewest that can pass to the most that may."""
+    if precision == 1:
+        return []
+    fewest = max(math.ceil(math.log(ERROR) / math.log(precision)), n_anomalies // 4)
+    most = int(n_anomalies / precision)
+    return sorted({*np.geomspace(fewest, most, MAX_SIZES).astype(int).tolist(), n_anomalies}) if fewest <= most else []
+
+
+def _needs_both_labels(
+    rule: str, scores: np.ndarray, y: np.ndarray | None, parameters: Mapping[str, float]
+) -> Threshold | None:
     """A refusal where labels or scores cannot tell anything apart, else None."""
     if y is None:
         return refusal(rule, "This rule needs labels; choose one that works on scores alone.", parameters)
@@ -145,26 +186,23 @@ def _needs_both_labels(rule: str, scores, y, parameters) -> Threshold | None:
     n_rows, n_anomalies = len(y), int(y.sum())
     if n_anomalies == 0:
         sentence = (
-            f"None of the {n_rows:,} rows is labelled an anomaly, so nothing says where alarms should begin. "
+            f"None of the {count(n_rows)} rows is labelled an anomaly, so nothing says where alarms should begin. "
             "A promise on false alarms or a review budget needs no anomalies."
         )
     elif n_anomalies == n_rows:
-        sentence = f"All {n_rows:,} rows are labelled anomalies, so nothing says where normal ends."
+        sentence = f"All {count(n_rows)} rows are labelled anomalies, so nothing says where normal ends."
     elif scores.min() == scores.max():
-        sentence = f"All {n_rows:,} scores equal {plain(scores[0])}: no threshold tells rows apart."
+        sentence = f"All {count(n_rows)} scores equal {plain(scores[0])}: no threshold tells rows apart."
     else:
         return None
     return refusal(rule, sentence, parameters, n_rows)
 
 
-def _choices(curves: ThresholdCurves) -> np.ndarray:
-    """Distinct scores without the lowest (it flags every row), then infinity (it flags none)."""
-    return curves.distinct()[1:]
+def _best(distinct: np.ndarray, gain: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Middle of the plateau of thresholds that share the highest gain; of several plateaus the highest lying.
 
-
-def _best(curves: ThresholdCurves, gain: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """Middle of the plateau of thresholds that share the highest gain; of several plateaus the highest lying."""
-    distinct = curves.distinct()
+    `distinct` (k + 1,) are the scores, then infinity; `gain` (k,) is of all but the lowest, which flags every row.
+    """
     gain = np.where(np.isnan(gain), -np.inf, gain)
     last = len(gain) - 1 - int(np.argmax(gain[::-1]))
     first = last

@@ -47,7 +47,13 @@ class LevelCalibration:
 
     @classmethod
     def fit(
-        cls, scores, levels, *, level_names: tuple[str, ...] = (), column: int = 0, name: str = "context"
+        cls,
+        scores: np.ndarray,
+        levels: np.ndarray,
+        *,
+        level_names: tuple[str, ...] = (),
+        column: int = 0,
+        name: str = "context",
     ) -> LevelCalibration:
         """From a model's anomaly scores (n,) of training rows and the levels (n,) of these rows.
 
@@ -93,7 +99,7 @@ class LevelCalibration:
             name=dataset.columns[dataset.context],
         )
 
-    def __call__(self, scores, levels) -> np.ndarray:
+    def __call__(self, scores: np.ndarray, levels: np.ndarray) -> np.ndarray:
         """-log tail probability in nats, (n,), of a model's anomaly scores (n,) at levels (n,).
 
         Continuous and rising in the score. nan and infinite scores count as 1e100.
@@ -110,7 +116,7 @@ class LevelCalibration:
             surprise[rows] = within
         return surprise
 
-    def of_rows(self, scores, X: np.ndarray) -> np.ndarray:
+    def of_rows(self, scores: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Calibrated scores (n,) of rows X (n, n_features), from a model's anomaly scores (n,)."""
         return self(scores, X[:, self.column])
 
@@ -135,7 +141,7 @@ class LevelCalibration:
             f"levels: {', '.join(told)}{more}."
         ]
 
-    def unseen_levels(self, levels) -> list[str]:
+    def unseen_levels(self, levels: np.ndarray) -> list[str]:
         """A sentence if some of the levels (n,) had no training row."""
         if np.isin(np.asarray(levels, np.float64), self.levels).all():
             return []
@@ -188,7 +194,7 @@ class LevelCalibration:
         return cls(int(own["column"]), str(own["name"]), levels, names, n_rows, tails)
 
 
-def _finite(scores) -> np.ndarray:
+def _finite(scores: np.ndarray) -> np.ndarray:
     return np.clip(np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST), -HIGHEST, HIGHEST)
 
 

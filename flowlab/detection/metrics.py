@@ -56,7 +56,15 @@ class Measures:
     cost: np.ndarray | None = None
 
     @classmethod
-    def of_counts(cls, caught, false, n_anomalous, n_normal, cost=None, beta: float = 1.0) -> Measures:
+    def of_counts(
+        cls,
+        caught: np.ndarray,
+        false: np.ndarray,
+        n_anomalous: int | np.ndarray,
+        n_normal: int | np.ndarray,
+        cost: np.ndarray | None = None,
+        beta: float = 1.0,
+    ) -> Measures:
         """From flagged anomalies and flagged normal rows, and how many there are of either; all can be broadcast."""
         flagged, missed, weight = caught + false, n_anomalous - caught, beta**2
         return cls(
@@ -93,7 +101,7 @@ class ThresholdCurves:
         """Whether the rows came with labels."""
         return self.normal is not None
 
-    def flagged(self, threshold) -> np.ndarray:
+    def flagged(self, threshold: float | np.ndarray) -> np.ndarray:
         """Rows with a score of at least `threshold`; a number or an array."""
         return _at_least(self.ordered, threshold)
 
@@ -102,7 +110,7 @@ class ThresholdCurves:
         caught, false = int(_at_least(self.anomalous, threshold)), int(_at_least(self.normal, threshold))
         return Confusion(caught, false, len(self.anomalous) - caught, len(self.normal) - false)
 
-    def at(self, thresholds, beta: float = 1.0) -> Measures:
+    def at(self, thresholds: float | np.ndarray, beta: float = 1.0) -> Measures:
         """Every measure at each threshold, of the shape of `thresholds`; `beta` is that of F-beta."""
         thresholds = np.asarray(thresholds, np.float64)
         if not self.has_labels:
@@ -152,7 +160,13 @@ class ThresholdCurves:
         return np.concatenate([self.normal, self.anomalous]), is_anomaly
 
 
-def threshold_curves(scores, y=None, cost: CostModel | None = None, position=None) -> ThresholdCurves:
+def threshold_curves(
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    cost: CostModel | None = None,
+    position: np.ndarray | None = None,
+    judged: np.ndarray | None = None,
+) -> ThresholdCurves:
     """Curves of all measures against the threshold, sorted once.
 
     Parameters
@@ -161,6 +175,7 @@ def threshold_curves(scores, y=None, cost: CostModel | None = None, position=Non
     y : (n,) 1 for anomalies, or None
     cost : prices of the errors, by default those of `CostModel()`
     position : (n,) row numbers or times in which the cost model's tolerance is measured
+    judged : numbers of the rows that the curves are over, as for `cost_curve`; None: all rows
 
     >>> curves = threshold_curves([0.1, 0.4, 0.9, 0.8], [0, 0, 1, 0])
     >>> curves.at([0.8]).precision.tolist(), curves.auroc()
@@ -168,12 +183,15 @@ def threshold_curves(scores, y=None, cost: CostModel | None = None, position=Non
     """
     scores, y = check_scores(scores, y)
     if y is None:
+        scores = scores if judged is None else scores[judged]
         return ThresholdCurves(np.sort(scores), None, None, None)
-    costs = cost_curve(scores, y, cost, position)
+    costs = cost_curve(scores, y, cost, position, judged)
+    if judged is not None:
+        scores, y = scores[judged], y[judged]
     return ThresholdCurves(np.sort(scores), np.sort(scores[~y]), np.sort(scores[y]), costs)
 
 
-def percentiles(scores, reference) -> np.ndarray:
+def percentiles(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Share of reference rows that score lower, in percent, ties half; (n,).
 
     Parameters
@@ -186,7 +204,7 @@ def percentiles(scores, reference) -> np.ndarray:
     return 50.0 * below / max(len(ordered), 1)
 
 
-def _at_least(ordered: np.ndarray, threshold) -> np.ndarray:
+def _at_least(ordered: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     return len(ordered) - np.searchsorted(ordered, threshold, side="left")
 
 
@@ -195,7 +213,9 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
 
 
-def score_bins(scores, y=None, edges=None, n_bins: int = 80) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def score_bins(
+    scores: np.ndarray, y: np.ndarray | None = None, edges: np.ndarray | None = None, n_bins: int = 80
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Edges (n_bins + 1,) and counts (n_bins,) of a histogram, by label: "normal" and "anomaly", or "rows".
 
     Parameters

@@ -24,7 +24,7 @@ class Rule:
     choose : function(scores, [y], *, parameters and context) -> Threshold
     controls : the parameters that can be set, with the range a page offers; defaults stand in the function's signature
     labels : "needed", "used" (where there are any) or "unused"
-    context : which of position, time and batch the function takes
+    context : which of position, time, batch and worth the function takes
     blurb : what the rule is for, in one sentence
     """
 
@@ -46,7 +46,9 @@ class Rule:
         """Whether the rule refuses without labels."""
         return self.labels == "needed"
 
-    def __call__(self, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+    def __call__(
+        self, scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, **parameters: float | str
+    ) -> Threshold:
         if unknown := sorted(set(parameters) - set(self.defaults)):
             raise ValueError(f"the rule {self.name!r} has no parameter {unknown[0]!r}; it has {sorted(self.defaults)}")
         known_context = {name: (context or {}).get(name) for name in self.context}
@@ -101,7 +103,9 @@ RULES: dict[str, Rule] = {
             unsupervised.review_budget,
             (
                 Float("rows_per_day", "Rows reviewed a day", 1.0, 100_000.0, 1.0),
-                Float("arrivals_per_day", "Rows arriving a day", 1.0, 1e8, 1.0, help="Used without a time."),
+                Float(
+                    "arrivals_per_day", "Rows arriving a day", 1.0, 1e8, 1.0, help="Used where no column holds dates."
+                ),
             ),
             "unused",
             "As many alarms as people can look at.",
@@ -117,6 +121,7 @@ RULES: dict[str, Rule] = {
             ),
             "used",
             "A promise on how often normal rows are flagged, for any model (split conformal).",
+            ("worth",),
         ),
         Rule(
             "false_discovery",
@@ -137,6 +142,7 @@ RULES: dict[str, Rule] = {
             ),
             "used",
             "Extends the tail beyond the data by a generalised Pareto distribution (peaks over threshold).",
+            ("worth",),
         ),
         Rule(
             "mad",
@@ -185,7 +191,13 @@ def manual(value: float) -> Threshold:
     return Threshold(float(value), "manual", f"Set by hand to {plain(value)}.")
 
 
-def choose(rule: str, scores, y=None, context: Mapping | None = None, **parameters) -> Threshold:
+def choose(
+    rule: str,
+    scores: np.ndarray,
+    y: np.ndarray | None = None,
+    context: Mapping | None = None,
+    **parameters: float | str,
+) -> Threshold:
     """The threshold that the rule of this name chooses; ValueError for a rule or parameter that does not exist.
 
     Parameters
@@ -193,7 +205,8 @@ def choose(rule: str, scores, y=None, context: Mapping | None = None, **paramete
     rule : key of `RULES`
     scores : (n,) anomaly scores of validation rows
     y : (n,) labels or None
-    context : `position` (n,) for the tolerance, `time` (n,) for a budget a day, `batch` (m,) scores to be judged
+    context : `position` (n,) for the tolerance, `time` of all rows for a budget a day, `batch` (m,) scores to be
+        judged, `worth` independent rows that one row is worth
     parameters : of the rule; its defaults otherwise
 
     >>> choose("quantile", [1, 2, 3, 4, 5], share=0.2).value
@@ -205,7 +218,7 @@ def choose(rule: str, scores, y=None, context: Mapping | None = None, **paramete
 
 
 def all_thresholds(
-    scores, y=None, context: Mapping | None = None, parameters: Mapping | None = None
+    scores: np.ndarray, y: np.ndarray | None = None, context: Mapping | None = None, parameters: Mapping | None = None
 ) -> list[Threshold]:
     """The threshold of each rule in `RULES`, refusals included.
 
@@ -217,7 +230,7 @@ def all_thresholds(
     return [choose(name, scores, y, context, **(parameters or {}).get(name, {})) for name in RULES]
 
 
-def agreement(thresholds: list[Threshold], scores) -> np.ndarray:
+def agreement(thresholds: list[Threshold], scores: np.ndarray) -> np.ndarray:
     """Overlap of what pairs of thresholds flag: rows flagged by both over rows flagged by either, (k, k).
 
     Thresholds of one score are nested, so this is the smaller count over the larger; nan where neither flags.

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from flowlab.datasets.dataset import Dataset
-from flowlab.detection import rules
+from flowlab.datasets.dataset import DIVISION, Dataset, Part
+from flowlab.datasets.order import LOCAL, independent_share, is_series, local_autocorrelation
+from flowlab.detection import labelled, resampling, rules
 from flowlab.detection.conformal import conformal_p_values
 from flowlab.detection.cost import CostModel
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.metrics import ThresholdCurves, percentiles, threshold_curves
-from flowlab.detection.threshold import HIGHEST, Threshold
+from flowlab.detection.threshold import HIGHEST, Threshold, refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +26,8 @@ class RowScores:
     Attributes
     ----------
     score : finite anomaly scores
-    percentile : share of calibration rows that score lower, in percent
-    p_value : conformal, from normal calibration rows
+    percentile : share of calibration rows that score lower, in percent; a row is not compared with itself
+    p_value : conformal, from normal calibration rows; nan for rows that the model was fitted to
     """
 
     score: np.ndarray
@@ -33,10 +35,18 @@ class RowScores:
     p_value: np.ndarray
 
     @classmethod
-    def of(cls, scores: np.ndarray, calibration: np.ndarray) -> RowScores:
-        """Of anomaly scores (n,), against the scores (m,) of normal rows outside training."""
+    def of(cls, scores: np.ndarray, calibration: np.ndarray, own: np.ndarray | None = None) -> RowScores:
+        """Of anomaly scores (n,), against the scores (m,) of normal rows outside training.
+
+        `own` (n,) bool are the rows that are among the calibration rows: each is compared with the others.
+        """
         scores = _finite(scores)
-        return cls(scores, percentiles(scores, calibration), conformal_p_values(scores, calibration))
+        percentile, p_value = percentiles(scores, calibration), conformal_p_values(scores, calibration)
+        if own is not None and own.any():
+            m = len(calibration)
+            p_value[own] = (p_value[own] * (m + 1) - 1) / m  # itself counted once, not twice
+            percentile[own] = (percentile[own] * m - 50.0) / (m - 1) if m > 1 else 50.0
+        return cls(scores, percentile, p_value)
 
     def __len__(self) -> int:
         return len(self.score)
@@ -57,6 +67,11 @@ class RowScores:
 
 UNITS = {"rows": None, "seconds": "s", "minutes": "m", "hours": "h", "days": "D"}
 """What a tolerance can be measured in; all but rows need a time column of dates."""
+
+PROMISES = ("conformal", "false_discovery", "extreme_value")
+"""Rules whose sentence says something of new rows."""
+N_STRETCHES = 30
+NOT_HELD_OUT = "There are no validation rows: the rows that the model was fitted to stand in for them."
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +95,7 @@ class ScoredTable:
     table: pd.DataFrame | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, scores, table: pd.DataFrame | None = None) -> ScoredTable:
+    def of(cls, dataset: Dataset, scores: np.ndarray, table: pd.DataFrame | None = None) -> ScoredTable:
         """From a model's anomaly scores (n_rows,) of all rows, which are calibrated within each level of a context."""
         scores = _finite(scores)
         if scores.shape != (len(dataset),):
@@ -100,8 +115,16 @@ class ScoredTable:
 
     @cached_property
     def row_scores(self) -> RowScores:
-        """Score, percentile among normal validation rows and p-value of each row of the data set."""
-        return RowScores.of(self.scores, self.calibration)
+        """Score, percentile among normal validation rows and p-value of each row of the data set.
+
+        Rows that the model was fitted to score lower than new ones like them: they have no p-value. No row has one
+        where nothing can be promised (`no_promise`).
+        """
+        own = np.zeros(len(self.scores), bool)
+        own[self.calibration_rows] = True
+        found = RowScores.of(self.scores, self.calibration, own)
+        found.p_value[slice(None) if self.no_promise() else self.dataset.rows("train")] = np.nan
+        return found
 
     def flagged(self, threshold: Threshold) -> np.ndarray:
         """Numbers of the flagged rows, the highest score first."""
@@ -112,12 +135,14 @@ class ScoredTable:
         """Numbers of all rows, the highest score first; equal scores in their order."""
         return np.argsort(-self.scores, kind="stable")
 
-    def level_notes(self) -> list[str]:
-        """Sentences on levels of the context that are judged among the rows of others; none without a context."""
+    def notes(self) -> list[str]:
+        """Sentences on what weakens all thresholds: rows that are no independent draws, levels with few rows."""
+        reason = self.no_promise()
+        sentences = [f"{reason} There are no p-values either."] if reason else []
         if self.level_calibration is None:
-            return []
+            return sentences
         levels = self.dataset.X[:, self.level_calibration.column]
-        return self.level_calibration.small_levels() + self.level_calibration.unseen_levels(levels)
+        return sentences + self.level_calibration.small_levels() + self.level_calibration.unseen_levels(levels)
 
     def rows(self, part: str) -> np.ndarray:
         """Row numbers of a part; "unseen" are validation and test together. A part without rows stands for all."""
@@ -138,11 +163,16 @@ class ScoredTable:
         """
         rows = self.rows(part)
         if unit == "rows":
-            return rows.astype(np.float64)
+            return self._position_of_all(unit)[rows]
         if unit not in UNITS or not self.has_dates:
             raise ValueError(f"the unit of the tolerance must be one of {', '.join(self.units())}, not {unit!r}")
-        time = self.dataset.time[rows]
-        return (time - time.min()) / np.timedelta64(1, UNITS[unit])
+        time = self._position_of_all(unit)[rows]
+        return time - time.min()
+
+    def _position_of_all(self, unit: str) -> np.ndarray:
+        if unit == "rows":
+            return np.arange(len(self.scores), dtype=np.float64)
+        return (self.dataset.time - self.dataset.time.min()) / np.timedelta64(1, UNITS[unit])
 
     @property
     def has_dates(self) -> bool:
@@ -162,32 +192,141 @@ class ScoredTable:
             return "f_beta"
         return "quantile" if self.choose("conformal").refused else "conformal"
 
-    def choose(self, rule: str, unit: str = "rows", **parameters) -> Threshold:
-        """The threshold of a rule in `rules.RULES`, applied to the validation rows; `unit` is the tolerance's."""
-        return rules.choose(rule, *self.choice(), self.context(unit), **parameters)
+    def choose(self, rule: str, unit: str = "rows", **parameters: float | str) -> Threshold:
+        """The threshold of a rule in `rules.RULES`, applied to the validation rows; `unit` is the tolerance's.
+
+        Rules that promise something of new rows refuse where these rows cannot promise it, with the reason. A cost
+        with a tolerance sees the neighbours of validation rows in all parts.
+        """
+        if rule in PROMISES and self.no_promise(rule):
+            known = rules.RULES[rule].defaults | parameters
+            return refusal(rule, self.no_promise(rule), known, len(self.choice()[0]))
+        if self._sees_neighbours(rule, parameters):
+            return labelled.least_cost(
+                self.scores, self.dataset.y, position=self._position_of_all(unit), judged=self.rows("validation"),
+                **parameters,
+            )  # fmt: skip
+        threshold = rules.choose(rule, *self.choice(), self.context(unit), **parameters)
+        if not self.is_held_out and not threshold.refused:
+            return replace(threshold, caution=f"{threshold.caution} {NOT_HELD_OUT}".strip())
+        return threshold
+
+    def with_interval(self, threshold: Threshold, unit: str = "rows", n_boot: int = 50) -> Threshold:
+        """The threshold with its bootstrap interval, where rows can be resampled one by one."""
+        if self.is_series or self._sees_neighbours(threshold.rule, threshold.parameters):
+            return threshold
+        return resampling.bootstrap_interval(threshold, *self.choice(), self.context(unit), n_boot=n_boot)
+
+    def no_promise(self, rule: str = "conformal") -> str:
+        """Why nothing can be promised of new rows, "" if it can."""
+        if not self.is_held_out:
+            return f"{NOT_HELD_OUT} They promise nothing of new rows; hold some out."
+        if self.is_series and not self.is_divided_in_order:
+            return (
+                "Rows resemble the rows next to them, and these are divided at random: validation rows have their "
+                "neighbours in training, which new rows will not. So nothing can be promised; divide the rows by time "
+                "or in their order."
+            )
+        if self.is_series and rule == "false_discovery":
+            return "Rows resemble the rows next to them; the false-discovery rate is promised for independent rows."
+        return ""
+
+    @cached_property
+    def is_series(self) -> bool:
+        """Whether rows resemble those next to them, by their columns or by the scores of validation rows."""
+        X, order = self.dataset.X[:, self.dataset.judged], self._order
+        rows = self.calibration_rows
+        in_order = rows if self.dataset.time is None else rows[np.argsort(self.dataset.time[rows], kind="stable")]
+        return is_series(X[order]) or local_autocorrelation(self.scores[in_order]) >= LOCAL
+
+    @cached_property
+    def is_divided_in_order(self) -> bool:
+        """Whether each part is one stretch of rows, in the order of time or of the table."""
+        parts = self.dataset.split[self._order]
+        return int(np.count_nonzero(np.diff(parts))) < len(np.unique(parts))
+
+    @cached_property
+    def worth(self) -> float | None:
+        """How many independent rows a calibration row is worth; None where rows are taken as independent."""
+        if not self.is_series:
+            return None
+        rows = self.calibration_rows
+        if self.dataset.time is not None:
+            rows = rows[np.argsort(self.dataset.time[rows], kind="stable")]
+        return independent_share(self.scores[rows])
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        time = self.dataset.time
+        return np.arange(len(self.scores)) if time is None else np.argsort(time, kind="stable")
+
+    def _sees_neighbours(self, rule: str, parameters: Mapping) -> bool:
+        has_labels = self.dataset.y is not None
+        return bool(rule == "cost" and has_labels and parameters.get("tolerance") and not self.is_divided_in_order)
 
     def choice(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores and labels of the rows that thresholds are chosen on."""
         return self.scores[self.rows("validation")], self.labels("validation")
 
-    def context(self, unit: str = "rows") -> dict[str, np.ndarray | None]:
-        """What rules use beside scores and labels: `position` and `time` of validation rows, `batch` of test scores."""
-        rows = self.rows("validation")
-        time = self.dataset.time[rows] if self.has_dates else None
-        return {"position": self.position("validation", unit), "time": time, "batch": self.scores[self.rows("test")]}
+    def context(self, unit: str = "rows") -> dict[str, np.ndarray | float | None]:
+        """What rules use beside scores and labels, see `rules.choose`: `position` of validation rows, `time` of all."""
+        time = self.dataset.time if self.has_dates else None
+        return {
+            "position": self.position("validation", unit),
+            "time": time,
+            "batch": self.scores[self.rows("test")],
+            "worth": self.worth,
+        }
 
     def curves(self, part: str, cost: CostModel | None = None, unit: str = "rows") -> ThresholdCurves:
         """All curves of a part against the threshold; `unit` is that of the cost model's tolerance."""
+        if cost is not None and self._sees_neighbours("cost", {"tolerance": cost.tolerance}):
+            return threshold_curves(
+                self.scores, self.dataset.y, cost, self._position_of_all(unit), judged=self.rows(part)
+            )
         return threshold_curves(self.scores[self.rows(part)], self.labels(part), cost, self.position(part, unit))
+
+    def stretches(self, part: str, cost: CostModel | None = None, unit: str = "rows") -> list[ThresholdCurves]:
+        """Curves of about thirty consecutive stretches of a part, each longer than an event; none without an order.
+
+        Rows have an order where there is a time, or where neighbours resemble each other.
+        """
+        if self.dataset.time is None and not self.is_series:
+            return []
+        rows, y = self.rows(part), self.dataset.y
+        if self.dataset.time is not None:
+            rows = rows[np.argsort(self.dataset.time[rows], kind="stable")]
+        longest = 1
+        if y is not None:
+            edges = np.flatnonzero(np.diff(np.r_[0, y[rows], 0]))
+            longest = max(map(int, np.diff(edges)[::2]), default=1)
+        length = max(len(rows) / N_STRETCHES, 2.0 * longest)
+        n_stretches = max(int(len(rows) / length), 2)
+        position = self._position_of_all(unit)
+        return [
+            threshold_curves(self.scores, y, cost, position, judged=stretch)
+            for stretch in np.array_split(rows, n_stretches)
+            if len(stretch)
+        ]
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether there are validation rows; without them all rows stand in for them, which is said."""
+        return bool((self.dataset.split == DIVISION.index(Part.VALIDATION)).any())
+
+    @cached_property
+    def calibration_rows(self) -> np.ndarray:
+        """Numbers of the validation rows that count as normal, (m,): what p-values compare with."""
+        rows, labels = self.rows("validation"), self.labels("validation")
+        normal = rows if labels is None else rows[labels == 0]
+        return normal if len(normal) else rows
 
     @property
     def calibration(self) -> np.ndarray:
-        """Scores of validation rows that count as normal, (m,): what p-values compare with."""
-        scores, labels = self.choice()
-        normal = scores if labels is None else scores[labels == 0]
-        return normal if len(normal) else scores
+        """Scores of the calibration rows, (m,)."""
+        return self.scores[self.calibration_rows]
 
 
-def _finite(scores) -> np.ndarray:
+def _finite(scores: np.ndarray) -> np.ndarray:
     """Infinite scores, and nan, as 1e100."""
     return np.clip(np.nan_to_num(np.asarray(scores, np.float64), nan=HIGHEST), -HIGHEST, HIGHEST)

@@ -10,6 +10,8 @@ import numpy as np
 
 HIGHEST = 1e100
 """Scores beyond this, infinite ones (density zero) included, count as this, so that arithmetic on them works."""
+SPREAD = "In 95 % of resamples of these rows it lies between {low} and {high}; other rows can move it further."
+"""What a bootstrap interval says: a fact about resamples, not where the threshold of other rows would lie."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Threshold:
     caution : what weakens the choice, "" if nothing does
     plateau : (low, high); every threshold above low and up to high does equally well on the rows of the choice
     n_rows : how many rows the choice rests on
-    interval : 95 % bootstrap interval of the value, None if it was not computed (`resampling.bootstrap_interval`)
+    interval : where the value lies in 95 % of resamples (`resampling.bootstrap_interval`), None if it was not computed
     refused : whether the rule found no threshold
     """
 
@@ -42,7 +44,7 @@ class Threshold:
     interval: tuple[float, float] | None = None
     refused: bool = False
 
-    def flag(self, scores) -> np.ndarray:
+    def flag(self, scores: np.ndarray) -> np.ndarray:
         """Which rows are flagged, (n,) bool; none where the rule refused."""
         return (np.asarray(scores) >= self.value) & (not self.refused)
 
@@ -54,7 +56,7 @@ def refusal(
     return Threshold(math.inf, rule, sentence, parameters or {}, n_rows=n_rows, refused=True)
 
 
-def check_scores(scores, y=None) -> tuple[np.ndarray, np.ndarray | None]:
+def check_scores(scores: np.ndarray, y: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Scores as (n,) float64 and labels as (n,) bool (or None), infinite scores as plus or minus `HIGHEST`.
 
     ValueError unless scores are at least one number, none of them nan, and labels 0 or 1, one per score.

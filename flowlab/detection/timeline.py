@@ -12,7 +12,7 @@ GAP = 5.0
 """A step longer than so many median steps is a gap."""
 
 
-def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+def signal(time: np.ndarray, scores: np.ndarray, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Times and scores ready to be drawn as a line, each (m,).
 
     Points are in the order of time; a nan score marks every gap (a step of more than five median steps), so
@@ -45,7 +45,7 @@ def signal(time, scores, n_points: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     return np.insert(time[kept], at, middle.astype(time.dtype)), np.insert(scores[kept], at, np.nan)
 
 
-def events(time, y, max_events: int = 200) -> list[tuple]:
+def events(time: np.ndarray, y: np.ndarray, max_events: int = 200) -> list[tuple]:
     """(begin, end) of each stretch of consecutive anomalous rows in the order of time.
 
     Parameters
@@ -64,7 +64,7 @@ def events(time, y, max_events: int = 200) -> list[tuple]:
     return [(time[a], time[b]) for a, b in zip(begins, ends, strict=True)]
 
 
-def parts_in_time(time, split) -> list[tuple[Part, object, object]]:
+def parts_in_time(time: np.ndarray, split: np.ndarray) -> list[tuple[Part, object, object]]:
     """(name, begin, end) of training, validation and test rows, if they follow each other in time; else an empty list.
 
     Parameters

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flowlab.columns import spread_of
 from flowlab.encoding.categorical import as_levels
 from flowlab.encoding.numeric import numbers
 from flowlab.encoding.roles import ColumnRole, sample_rows
@@ -65,8 +66,7 @@ def _linear_copies(frame: pd.DataFrame, names: list[str]) -> dict[str, dict[str,
     sample = sample_rows(frame[names], 1000)
     Z = np.column_stack([numbers(sample[name]) for name in names])
     Z = np.where(np.isfinite(Z), Z, 0.0)
-    scale = Z.std(axis=0)
-    Z = (Z - Z.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    Z = (Z - Z.mean(axis=0)) / spread_of(Z)
     correlation = np.abs(Z.T @ Z) / len(Z)
     candidates = np.argwhere(np.triu(correlation > 1 - 1e-8, k=1))
     copies: dict[str, dict[str, Any]] = {}

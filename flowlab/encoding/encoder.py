@@ -18,7 +18,9 @@ from flowlab.encoding.numeric import COMMON, NumberColumn, is_known, numbers
 from flowlab.encoding.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
 from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
 from flowlab.encoding.spread import Cells, Extent
+from flowlab.formatting import count
 from flowlab.tables.limits import TableError
+from flowlab.tables.notes import Note
 from flowlab.tables.schema import ColumnSchema, schema_of_frame
 from flowlab.tables.threads import in_threads
 
@@ -116,7 +118,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.clock_ = bool(self.clock and self.time_ and str(frame[self.time_].dtype).startswith("datetime"))
         if len(self._row_names()) > MAX_FEATURES:
             raise TableError(
-                f"The columns give {len(self._row_names()):,} features, more than {MAX_FEATURES:,}; "
+                f"The columns give {count(len(self._row_names()))} features, more than {count(MAX_FEATURES)}; "
                 "set columns that do not matter to ignore."
             )
         self.n_features_in_ = len(used)
@@ -197,31 +199,31 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             columns[name] = pd.Series([value["value"]] * len(Z)).astype(value["dtype"])
         return pd.DataFrame({name: columns[name] for name in self.order_ if name in columns}, index=range(len(Z)))
 
-    def unfamiliar(self, X: pd.DataFrame) -> list[str]:
-        """Changes since the fit that the features cannot express, one sentence each: new values, broken copies."""
+    def unfamiliar(self, X: pd.DataFrame) -> list[Note]:
+        """Changes since the fit that the features cannot express, one note each: new values, broken copies."""
         check_is_fitted(self, "columns_")
-        sentences = []
+        notes = []
         for name, constant in self.constants_.items():
             value = pd.Series([constant["value"]]).astype(constant["dtype"]).iloc[0]
             n_rows = int((X[name] != value).sum()) if name in X else 0
             if n_rows:
-                sentences.append(f"{name} was always {str(value)[:40]}; it differs in {n_rows:,} rows.")
+                notes.append(Note(f"{name} was always {str(value)[:40]}; it differs in ", n_rows))
         for plan in self.columns_:
             if plan.kind == "category" and plan.name in X:
                 new = plan.codes(column_as_learned(X, plan)) == len(plan.levels)
                 empty = new & X[plan.name].isna().to_numpy()
                 if empty.any():
-                    sentences.append(f"{plan.name} was never missing; it is in {int(empty.sum()):,} rows.")
+                    notes.append(Note(f"{plan.name} was never missing; it is in ", int(empty.sum())))
                 new &= ~empty
                 if new.any():
-                    example = str(X[plan.name][new].iloc[0])[:40]
-                    sentences.append(f"{plan.name} has new values in {int(new.sum()):,} rows, such as {example!r}.")
+                    example = f", such as {str(X[plan.name][new].iloc[0])[:40]!r}"
+                    notes.append(Note(f"{plan.name} has new values in ", int(new.sum()), example=example))
         for name, copy in self.copies_.items():
             if name in X and copy["of"] in X:
                 n_rows = n_deviating(X[copy["of"]], X[name], copy)
                 if n_rows:
-                    sentences.append(f"{name} used to follow exactly from {copy['of']}; not in {n_rows:,} rows.")
-        return sentences
+                    notes.append(Note(f"{name} used to follow exactly from {copy['of']}; not in ", n_rows))
+        return notes
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the features, shape (n_features,)."""
@@ -289,7 +291,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         n_infinite = 0 if is_known(values).all() else int((np.abs(values) >= 1e100).sum())
         if n_infinite:
             how = "count as missing" if n_infinite >= COMMON * len(values) else "stand far outside the others"
-            self.notes_.append(f"{name}: {n_infinite:,} infinite values {how}.")
+            self.notes_.append(f"{name}: {count(n_infinite)} infinite values {how}.")
             column = column.where(is_known(values))
         first = column.iloc[:1000].dropna().iloc[:1]
         first = column.dropna().iloc[:1] if first.empty else first
@@ -318,7 +320,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if role.role == "category" or not (is_number or is_date) or one_or_none(column):
             plan = CategoryColumn.learn(column, self.max_one_hot)
             if plan.is_rarity:
-                self.notes_.append(f"{role.name} has {len(plan.levels):,} levels and became one feature, their rarity.")
+                self.notes_.append(
+                    f"{role.name} has {count(len(plan.levels))} levels and became one feature, their rarity."
+                )
             return plan
         values = numbers(column)
         infinite = ~is_known(values) & ~np.isnan(values)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from flowlab.formatting import count
+
 ROLES = ("feature", "category", "context", "label", "time", "identifier", "ignore")
 ENCODED = ("feature", "category", "context")
 """Roles whose columns become numbers a model sees; a context conditions the others and is not judged itself."""
@@ -62,7 +64,7 @@ def propose_roles(frame: pd.DataFrame) -> tuple[ColumnRole, ...]:
     label = _choose_label(sample, roles)
     times = [i for i, role in enumerate(roles) if role.role == "time"]
     dated = [i for i in times if pd.api.types.is_datetime64_any_dtype(frame.iloc[:, i].dtype)]
-    time = (dated or times or [None])[0]
+    time = next(iter(dated or times), None)
     for i in times:
         if i != time:
             kind = "dates, as days" if i in dated else "numbers"
@@ -103,7 +105,7 @@ def _judge_text(name: str, present: pd.Series, n_distinct: int, all_differ: bool
         return ColumnRole(name, "identifier", "all values differ: looks like an identifier")
     if n_distinct > 0.5 * len(present) and len(present) >= 50:
         return ColumnRole(name, "identifier", "most values differ: free text or an identifier")
-    return ColumnRole(name, "category", f"{n_distinct:,} different texts")
+    return ColumnRole(name, "category", f"{count(n_distinct)} different texts")
 
 
 def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[int, str] | None:

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from flowlab.columns import spread_of
 from flowlab.evaluation.finding import Finding, level_of
 from flowlab.models.base import DensityModel, FlowModel
 
 ROUND_TRIP_NUMBERS = 30_000
 """Rows times columns of the data that make the round trip; as many are drawn from the model."""
+MASS_POINTS, MASS_CELLS = 25_600, 64
+"""Where the density of one or two columns is summed: points in all, and cells of equal count to begin with."""
+MASS_ERROR = 0.15
+"""Standard error of the mass, as a share of it, from which on it is not reported."""
 
 
 def round_trip(model: FlowModel, X: np.ndarray, rng: np.random.Generator) -> Finding:
@@ -59,8 +64,8 @@ class Jacobians:
         """Jacobians at a random part of X (n, d), at most 200 rows, fewer of many columns, by central differences."""
         d, spread = X.shape[1], spread_of(X)
         rows = X[rng.permutation(len(X))[: min(200, max(8, 6_000 // (8 * d)))]]
-        matrices = [_slopes(model, rows, spread, step) for step in (1e-4, 5e-3)]
-        return cls(rows, model.transform(rows), *matrices, spread)
+        fine, coarse = (_slopes(model, rows, spread, step) for step in (1e-4, 5e-3))
+        return cls(rows, model.transform(rows), fine, coarse, spread)
 
 
 def log_determinant(model: FlowModel, jacobians: Jacobians) -> Finding:
@@ -80,9 +85,9 @@ def log_determinant(model: FlowModel, jacobians: Jacobians) -> Finding:
 
 
 def total_mass(model: DensityModel, X: np.ndarray, rng: np.random.Generator) -> Finding | None:
-    """Integral of the density: on a grid over a window for one or two columns, by importance weights up to eight.
+    """Integral of the density: over a window for one or two columns, by importance weights up to eight.
 
-    None for more than eight columns, and for three to eight where the model cannot be sampled or the standard error
+    None for more than eight columns, for three to eight where the model cannot be sampled, and where the standard error
     exceeds 0.15.
 
     The estimate for more columns is the mean of q(x) / p(x) over rows drawn from the model, q a narrower normal
@@ -90,16 +95,25 @@ def total_mass(model: DensityModel, X: np.ndarray, rng: np.random.Generator) -> 
     """
     d = X.shape[1]
     if d <= 2:
-        mass, how = _mass_on_grid(model, X), "over the window"
-        level = "green" if 0.96 <= mass <= 1.02 else "amber" if 0.85 <= mass <= 1.1 else "red"
+        mass, error = _mass_in_window(model, X, rng)
+        lost, doubled = (0.04, 0.02), (0.15, 0.1)
+        how = f"± {error:.3f} over the window of the training rows"
     elif d <= 8 and model.can_sample:
         mass, error = _mass_by_importance(model, rng)
-        if error > 0.15:
-            return None
-        how, off = f"+- {error:.2f} by importance weights", abs(mass - 1)
-        level = level_of(off, 0.05 + 3 * error, 0.2 + 3 * error)
+        lost, doubled = (0.05, 0.05), (0.2, 0.2)
+        how = f"± {error:.2f} by importance weights"
     else:
         return None
+    if error > MASS_ERROR * max(mass, 1.0):
+        return None
+    level = next(
+        (
+            level
+            for level, low, high in zip(("green", "amber"), *np.transpose([lost, doubled]).tolist())
+            if -low - 3 * error <= mass - 1 <= high + 3 * error
+        ),
+        "red",
+    )
     words = {
         "green": f"The density sums to {mass:.3f} {how}, as a density must.",
         "amber": f"The density sums to {mass:.3f} {how}; some mass is lost or doubled.",
@@ -116,16 +130,64 @@ def _slopes(model: FlowModel, rows: np.ndarray, spread: np.ndarray, step: float)
     return ((Z[:, 0] - 8 * Z[:, 1] + 8 * Z[:, 2] - Z[:, 3]) / (12 * step)).transpose(0, 2, 1)
 
 
-def _mass_on_grid(model: DensityModel, X: np.ndarray, cells: int = 25_600) -> float:
-    """Midpoint rule over the range of the rows, widened by half a standard deviation on each side."""
-    d = X.shape[1]
-    per_axis = round(cells ** (1 / d))
-    margin = 0.5 * spread_of(X)
-    low, width = X.min(0) - margin, np.ptp(X, 0) + 2 * margin
-    ticks = (np.arange(per_axis) + 0.5) / per_axis
-    grid = np.stack(np.meshgrid(*d * [ticks], indexing="ij"), -1).reshape(-1, d)
-    log_density = model.score_samples(low + width * grid)
-    return float(np.exp(np.minimum(log_density, 700)).sum() * width.prod() / len(grid))
+def _mass_in_window(model: DensityModel, X: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+    """Integral over the range of the rows, widened by half a standard deviation on each side; and its standard error.
+
+    The window is divided so that each cell holds about as many rows, each of these evenly, and then cells whose
+    integral is least certain again: cells are small where the density is sharp. The last look at all cells is a fresh
+    one, so that none that seemed certain by chance has a say.
+    """
+    d, margin = X.shape[1], 0.5 * spread_of(X)
+    cells = _cells_of_equal_count(X, X.min(0) - margin, X.max(0) + margin, np.ptp(X, axis=0), MASS_CELLS)
+    low, high = (np.array(ends) for ends in zip(*cells))
+    parts = round(max(MASS_POINTS / (2 * 2**d * len(cells)), 1) ** (1 / d))
+    places = np.stack(np.meshgrid(*d * [np.arange(parts) / parts], indexing="ij"), -1).reshape(-1, d)
+    low, side = low[:, None] + places * (high - low)[:, None], np.repeat((high - low) / parts, len(places), axis=0)
+    low = low.reshape(-1, d)
+    high = low + side
+    mean, error = _in_cells(model, low, high, rng)
+    while len(low) * 2**d < MASS_POINTS:
+        order = np.argsort(-error)
+        cut, kept = order[: -(-len(order) // 8)], order[-(-len(order) // 8) :]
+        corners = np.stack(np.meshgrid(*d * [[0.0, 0.5]], indexing="ij"), -1).reshape(-1, d)
+        child_low = (low[cut, None] + corners * (high - low)[cut, None]).reshape(-1, d)
+        child_high = child_low + np.repeat((high - low)[cut] / 2, 2**d, axis=0)
+        children = _in_cells(model, child_low, child_high, rng)
+        low, high = np.r_[low[kept], child_low], np.r_[high[kept], child_high]
+        mean, error = np.r_[mean[kept], children[0]], np.r_[error[kept], children[1]]
+    mean, error = _in_cells(model, low, high, rng)
+    return float(mean.sum()), float(np.sqrt((error**2).sum()))
+
+
+def _in_cells(
+    model: DensityModel, low: np.ndarray, high: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Integral over each cell, from a random point in each of its halves, quarters or so; and its standard error."""
+    d = low.shape[1]
+    corners = np.stack(np.meshgrid(*d * [[0.0, 0.5]], indexing="ij"), -1).reshape(-1, d)
+    places = corners + 0.5 * rng.uniform(size=(len(low), 2**d, d))
+    points = low[:, None] + places * (high - low)[:, None]
+    density = np.exp(np.minimum(model.score_samples(points.reshape(-1, d)), 700)).reshape(len(low), -1)
+    volume = (high - low).prod(1)
+    return volume * density.mean(1), volume * density.std(1, ddof=1) / 2 ** (d / 2)
+
+
+def _cells_of_equal_count(X: np.ndarray, low: np.ndarray, high: np.ndarray, whole: np.ndarray, n: int) -> list:
+    """At most `n` boxes (low, high) that fill a window, with about as many rows each, cut at medians of the wider side.
+
+    `whole` (d,) is the unit of width: the range of all rows.
+    """
+    axis = int(np.argmax(np.ptp(X, axis=0) / np.where(whole > 0, whole, 1))) if len(X) > 1 else 0
+    cut = float(np.median(X[:, axis])) if len(X) > 1 else np.nan
+    below = X[:, axis] <= cut
+    if n < 2 or len(X) < 2 or below.all():
+        return [(low, high)]
+    middle_high, middle_low = high.copy(), low.copy()
+    middle_high[axis] = middle_low[axis] = cut
+    return [
+        *_cells_of_equal_count(X[below], low, middle_high, whole, n // 2),
+        *_cells_of_equal_count(X[~below], middle_low, high, whole, n // 2),
+    ]
 
 
 def _mass_by_importance(model: DensityModel, rng: np.random.Generator) -> tuple[float, float]:
@@ -137,9 +199,3 @@ def _mass_by_importance(model: DensityModel, rng: np.random.Generator) -> tuple[
     ratio = np.exp(np.minimum(log_q - model.score_samples(drawn), 50))
     inverse_mass = ratio.mean()
     return 1 / inverse_mass, float(ratio.std() / len(ratio) ** 0.5 / inverse_mass)
-
-
-def spread_of(X: np.ndarray) -> np.ndarray:
-    """Standard deviation of each column, (d,); 1 for constant ones."""
-    spread = X.std(0)
-    return np.where(spread > 0, spread, 1.0)

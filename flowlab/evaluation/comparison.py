@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 from flowlab.datasets.dataset import Dataset, Part
+from flowlab.models.base import DensityModel
 from flowlab.ranking import alarm_counts, area_under_roc, area_under_steps
 
 QUADRANTS = ("neither alarmed", "only reconstruction", "only likelihood", "both alarmed")
 EQUAL_MARGIN = 0.005
-"""AUROC differences up to this count as none: they are as large between fits with different seeds."""
+"""Differences of a measure up to this count as none: they are as large between fits with different seeds."""
 SOLVED = 0.95
-"""AUROC from which a trivial detector solves the task."""
+"""AUROC and average precision from which a trivial detector solves the task."""
+N_BOOT = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Scored:
     y : (n,) 1 for anomalies, None without labels
     data : identifies rows and split (`Dataset.digest()`)
     log_likelihood : mean log-density of held-out normal rows in nats, nan for a model that is no density
+    likelihood_of : what that is a density of, in words; only those of the same are ranked. "" for all columns
     fit_seconds, score_seconds : time spent, nan where it is unknown
     n_parameters : of the fitted model
     trivial : whether it is a one-line baseline
@@ -47,6 +50,7 @@ class Scored:
     score_seconds: float = float("nan")
     n_parameters: int = 0
     trivial: bool = False
+    likelihood_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,12 @@ class Measured:
     spread: float = float("nan")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standing:
-    """A line of the leaderboard; `over_seeds` says whether spreads are those over seeds. Units are as in `Scored`."""
+    """A line of the leaderboard; `over_seeds` says whether spreads are those over seeds. Units are as in `Scored`.
+
+    `runs` are what it was made from, one for each seed.
+    """
 
     name: str
     auroc: Measured
@@ -75,6 +82,12 @@ class Standing:
     trivial: bool
     n_seeds: int
     over_seeds: bool
+    runs: tuple[Scored, ...]
+
+    @property
+    def likelihood_of(self) -> str:
+        """What the log-likelihood is a density of, as in `Scored`."""
+        return self.runs[0].likelihood_of
 
 
 def held_out(dataset: Dataset) -> np.ndarray:
@@ -107,7 +120,7 @@ def score_held_out(
     name: str,
     dataset: Dataset,
     anomaly_score: np.ndarray,
-    is_density: bool,
+    model: DensityModel,
     *,
     data: str,
     fit_seconds: float,
@@ -116,11 +129,27 @@ def score_held_out(
 ) -> Scored:
     """A model on the compared rows, from its anomaly scores of all rows, (n_rows,), and what it cost.
 
-    `is_density` says whether the scores are negative log-densities in nats; `data` is `dataset.digest()`.
+    `model` says what the scores are, and may be unfitted; `data` is `dataset.digest()`.
     """
     values, y = anomaly_score[held_out(dataset)], held_out_labels(dataset)
-    likelihood = -normal_mean(values, y) if is_density else float("nan")
-    return Scored(name, values, y, data, likelihood, fit_seconds, score_seconds, n_parameters)
+    likelihood = -normal_mean(values, y) if model.is_density else float("nan")
+    cost = {"fit_seconds": fit_seconds, "score_seconds": score_seconds, "n_parameters": n_parameters}
+    return Scored(name, values, y, data, likelihood, **cost, likelihood_of=_likelihood_of(model, dataset))
+
+
+def _likelihood_of(model: DensityModel, dataset: Dataset) -> str:
+    """What the scores of a model are a log-density of, in words; "" for all columns of the table."""
+    if not model.is_density:
+        return ""
+    if model.score_is_bound:
+        return "a lower bound"
+    X = dataset.part(Part.TRAIN)
+    if len(X) and (np.ptp(X[:, dataset.judged], axis=0) == 0).any():
+        # what stands in the place of the infinite density of a constant column is a convention of each family
+        return f"with a constant column, as {type(model).__name__} takes it"
+    if dataset.context is None:
+        return ""
+    return "given the context" if model.can_condition else "with the context as a number"
 
 
 def check_comparable(models: Sequence[Scored]) -> None:
@@ -143,9 +172,11 @@ def leaderboard(groups: Mapping[str, Sequence[Scored]], k: int | None = None) ->
     k : number of highest scores for the precision at k; by default the number of anomalies
     """
     board = [_standing(name, runs, k) for name, runs in groups.items()]
+    ranked = same_likelihoods(board)
 
     def order(standing: Standing) -> tuple[float, float]:
-        return (-np.nan_to_num(standing.auroc.mean, nan=-1.0), -np.nan_to_num(standing.log_likelihood.mean, nan=-1e300))
+        likelihood = standing.log_likelihood.mean if standing in ranked else np.nan
+        return (-np.nan_to_num(standing.auroc.mean, nan=-1.0), -np.nan_to_num(likelihood, nan=-1e300))
 
     return sorted(board, key=order)
 
@@ -164,7 +195,9 @@ class DetectionMeasures:
     precision_at_k: np.ndarray
 
 
-def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | None = None) -> DetectionMeasures:
+def detection_measures(
+    scores: np.ndarray, y: np.ndarray, k: int | None = None, weights: np.ndarray | None = None
+) -> DetectionMeasures:
     """AUROC, average precision and precision at k, ties counted by their average; nan unless both labels occur.
 
     Parameters
@@ -188,8 +221,16 @@ def detection_measures(scores, y, k: int | None = None, weights: np.ndarray | No
     return DetectionMeasures(*(values if weights is not None else values[0] for values in measures))
 
 
+def same_likelihoods(board: Sequence[Standing]) -> list[Standing]:
+    """The lines whose log-likelihoods are of the same thing: the most there are, a bound and its like left out."""
+    densities = [s for s in board if not s.trivial and np.isfinite(s.log_likelihood.mean)]
+    kinds = [s.likelihood_of for s in densities if s.likelihood_of != "a lower bound"]
+    common = max(dict.fromkeys(kinds), key=kinds.count, default="a lower bound")
+    return [s for s in densities if s.likelihood_of == common]
+
+
 def verdict(board: Sequence[Standing]) -> str:
-    """Which model of the leaderboard detects best, and by how much, in one or two sentences."""
+    """Which model of the leaderboard detects best, by AUROC and by average precision, in one or two sentences."""
     text = _verdict(board)
     return text[:1].upper() + text[1:]
 
@@ -198,36 +239,86 @@ def _verdict(board: Sequence[Standing]) -> str:
     trivial = [s for s in board if s.trivial and np.isfinite(s.auroc.mean)]
     models = [s for s in board if not s.trivial and np.isfinite(s.auroc.mean)]
     if not models:
-        return _verdict_without_labels([s for s in board if not s.trivial])
+        return _verdict_without_labels(board)
     best = max(models, key=lambda s: s.auroc.mean)
+    unbeaten = [r for r in trivial if not any(1 in lead(m, r) for m in models)]
+    if unbeaten:
+        rival = max(unbeaten, key=lambda s: s.auroc.mean)
+        if min(rival.auroc.mean, rival.average_precision.mean) >= SOLVED:
+            return (
+                f"{rival.name} already solves this ({_measures(rival)}); on these rows {best.name} adds nothing that "
+                f"shows ({_measures(best)})."
+            )
+        return (
+            f"No model beats the one-line rival {rival.name} ({_measures(rival)}) by more than the noise; the best, "
+            f"{best.name}, reaches {_measures(best)}."
+        )
+    against = ""
     if trivial:
         rival = max(trivial, key=lambda s: s.auroc.mean)
-        margin = _margin(best, rival)
-        if rival.auroc.mean >= best.auroc.mean - margin and rival.auroc.mean >= SOLVED:
-            return (
-                f"{rival.name} already solves this (AUROC {rival.auroc.mean:.3f}); "
-                f"{best.name} adds nothing here ({best.auroc.mean:.3f})."
-            )
-        if rival.auroc.mean >= best.auroc.mean - margin:
-            return (
-                f"No model beats the one-line rival {rival.name} (AUROC {rival.auroc.mean:.3f}) by more than the "
-                f"noise; the best, {best.name}, reaches {best.auroc.mean:.3f}."
-            )
-    others = sorted((s for s in models if s is not best), key=lambda s: -s.auroc.mean)
-    against = f" The best one-line rival, {rival.name}, reaches {rival.auroc.mean:.3f}." if trivial else ""
-    if others:
-        margin = _margin(best, others[0])
-        if others[0].auroc.mean >= best.auroc.mean - margin:
-            return (
-                f"{best.name} ({best.auroc.mean:.3f}) and {others[0].name} ({others[0].auroc.mean:.3f}) detect equally "
-                f"well within the noise.{against}"
-            )
-    return f"{best.name} detects best (AUROC {best.auroc.mean:.3f}).{against}"
+        against = f" The best one-line rival, {rival.name}, reaches {_measures(rival)}."
+    others = sorted((s for s in models if s is not best), key=lambda s: -s.average_precision.mean)
+    sharper = [s for s in others if lead(s, best)[1] == 1]
+    if sharper:
+        return (
+            f"{best.name} ranks best over all rows ({_measures(best)}), {sharper[0].name} among the highest scores "
+            f"({_measures(sharper[0])}): which detects better depends on how many rows are looked at.{against}"
+        )
+    level = [s for s in others if lead(s, best) == (0, 0)]
+    if level:
+        return (
+            f"{best.name} ({_measures(best)}) and {level[0].name} ({_measures(level[0])}) cannot be told apart on "
+            f"these rows.{against}"
+        )
+    return f"{best.name} detects best ({_measures(best)}).{against}"
 
 
-def _margin(a: Standing, b: Standing) -> float:
-    """Largest difference of AUROC that counts as noise."""
-    return max(EQUAL_MARGIN, 2 * float(np.nan_to_num(np.hypot(a.auroc.spread, b.auroc.spread))))
+def _measures(standing: Standing) -> str:
+    return f"AUROC {standing.auroc.mean:.3f}, average precision {standing.average_precision.mean:.3f}"
+
+
+def lead(a: Standing, b: Standing) -> tuple[int, int]:
+    """1 where `a` detects better than `b` by more than the noise, -1 where worse, else 0: by AUROC, average precision.
+
+    The noise is that of the difference, on the same resampled rows or the same seeds: two detectors that agree on most
+    rows are told apart by far less than either varies by itself.
+    """
+    signs = []
+    for difference, error in _differences(a, b):
+        signs.append(int(np.sign(difference)) if abs(difference) > max(EQUAL_MARGIN, error) else 0)
+    return signs[0], signs[1]
+
+
+def _differences(a: Standing, b: Standing) -> list[tuple[float, float]]:
+    """Differences of AUROC and average precision of a - b, each with the half-width of its 95 % interval."""
+    if a.n_seeds == b.n_seeds > 1:
+        found = [[detection_measures(run.anomaly_score, run.y) for run in s.runs] for s in (a, b)]
+        pairs = np.array([[(m.auroc, m.average_precision) for m in runs] for runs in found])
+        difference = pairs[0] - pairs[1]
+        width = t.ppf(0.975, a.n_seeds - 1) / a.n_seeds**0.5
+        return list(zip(difference.mean(0), width * difference.std(0, ddof=1)))
+    first, second = a.runs[0], b.runs[0]
+    # the resampled spread of few anomalies is too small by m / (m - 1), and is itself uncertain
+    fewest = max(2, min(int((first.y == 1).sum()), int((first.y != 1).sum())))
+    width = t.ppf(0.975, fewest - 1) * (fewest / (fewest - 1)) ** 0.5
+    weights = _resampled(first.y)
+    whole = [detection_measures(run.anomaly_score, run.y) for run in (first, second)]
+    drawn = [detection_measures(run.anomaly_score, run.y, weights=weights) for run in (first, second)]
+    result = []
+    for measure in ("auroc", "average_precision"):
+        values = [getattr(m, measure) for m in whole]
+        spread = float(np.std(getattr(drawn[0], measure) - getattr(drawn[1], measure)))
+        result.append((float(values[0] - values[1]), width * spread))
+    return result
+
+
+def _resampled(y: np.ndarray) -> np.ndarray:
+    """How often each row counts in `N_BOOT` samples with replacement within each label, (N_BOOT, n)."""
+    rng, weights = np.random.default_rng(0), np.empty((N_BOOT, len(y)))
+    for label in (y == 1, y != 1):
+        n = int(label.sum())
+        weights[:, label] = rng.multinomial(n, np.full(n, 1 / n), size=N_BOOT) if n else 0
+    return weights
 
 
 def rank_shares(scores: np.ndarray) -> np.ndarray:
@@ -279,6 +370,7 @@ def _standing(name: str, runs: Sequence[Scored], k: int | None) -> Standing:
         trivial=runs[0].trivial,
         n_seeds=len(runs),
         over_seeds=len(runs) > 1,
+        runs=tuple(runs),
     )
 
 
@@ -286,28 +378,48 @@ def _over_seeds(values: Sequence[float]) -> Measured:
     return Measured(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"))
 
 
-def _bootstrapped(run: Scored, k: int | None, n_boot: int = 100) -> list[Measured]:
-    """AUROC, average precision and precision at k, and how they vary over resampled rows (multinomial weights)."""
-    n = len(run.y)
-    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=n_boot).astype(np.float64)
+def _bootstrapped(run: Scored, k: int | None) -> list[Measured]:
+    """AUROC, average precision and precision at k, and how they vary over rows resampled within each label.
+
+    A sample of few anomalies, all of which were caught, does not vary; that more of them might not be is told by the
+    standard deviation of a share of so many, two more of either kind added (Agresti & Coull 1998).
+    """
+    n_anomalies = int((run.y == 1).sum())
     found = detection_measures(run.anomaly_score, run.y, k)
-    drawn = detection_measures(run.anomaly_score, run.y, k or max(1, int((run.y == 1).sum())), weights)
-    return [
-        Measured(float(value), float(np.nanstd(values)) if np.isfinite(values).any() else float("nan"))
-        for value, values in (
-            (found.auroc, drawn.auroc),
-            (found.average_precision, drawn.average_precision),
-            (found.precision_at_k, drawn.precision_at_k),
-        )
-    ]
+    drawn = detection_measures(run.anomaly_score, run.y, k or max(1, n_anomalies), _resampled(run.y))
+    measured = []
+    for name, n in (("auroc", n_anomalies), ("average_precision", n_anomalies), ("precision_at_k", k or n_anomalies)):
+        value, spread = float(getattr(found, name)), float("nan")
+        if np.isfinite(value):
+            share = (n * value + 2) / (n + 4)
+            floor = (share * (1 - share) / (n + 4)) ** 0.5 if value in (0.0, 1.0) else 0.0
+            spread = max(float(np.std(getattr(drawn, name))), floor)
+        measured.append(Measured(value, spread))
+    return measured
 
 
-def _verdict_without_labels(models: list[Standing]) -> str:
-    densities = sorted((s for s in models if np.isfinite(s.log_likelihood.mean)), key=lambda s: -s.log_likelihood.mean)
-    if not densities:
+def _verdict_without_labels(board: Sequence[Standing]) -> str:
+    ranked = same_likelihoods(board)
+    if not ranked:
         return "Without labels and without a density nothing ranks these models; look at the rows they disagree on."
-    best = densities[0]
-    return (
-        f"{best.name} gives held-out rows the highest likelihood ({best.log_likelihood.mean:.3f} nats a row). "
-        "Without labels nobody knows which model detects best."
-    )
+    unknown = "Without labels nobody knows which model detects best."
+    kinds = {s.likelihood_of for s in board if not s.trivial and np.isfinite(s.log_likelihood.mean)}
+    if len(ranked) == 1 and len(kinds) > 1:
+        return f"The log-likelihoods of these models are of different things, so they are not ranked. {unknown}"
+    best, *others = sorted(ranked, key=lambda s: -s.log_likelihood.mean)
+    among = " of those that are of the same" if len(kinds) > 1 else ""
+    mean = f"{best.log_likelihood.mean:.3f} nats a row"
+    for other in others[:1]:
+        difference, error = _likelihood_difference(best, other)
+        if difference <= error:
+            return (
+                f"{best.name} ({mean}) and {other.name} give held-out rows likelihoods that cannot be told apart, the "
+                f"highest{among}. {unknown}"
+            )
+    return f"{best.name} gives held-out rows the highest likelihood{among} ({mean}). {unknown}"
+
+
+def _likelihood_difference(a: Standing, b: Standing) -> tuple[float, float]:
+    """Difference of the mean log-likelihoods, a - b, in nats, and twice the standard error of the paired difference."""
+    difference = b.runs[0].anomaly_score - a.runs[0].anomaly_score
+    return float(difference.mean()), 2 * float(difference.std()) / len(difference) ** 0.5

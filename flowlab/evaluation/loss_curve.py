@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset, Part, ScoringModel
-from flowlab.formatting import count, fixed
+from flowlab.formatting import above_the_truth, count, fixed
 from flowlab.records import TrainEvent
 
 FEW = 8
@@ -25,11 +25,14 @@ RISE_SHARE = 0.05
 RISE = 0.02
 MET_PER_FEATURE = 0.01
 FAR_PER_FEATURE = 0.25
-"""Nats per feature above the entropy: up to the one the loss has met it, from the other on it is far from it."""
+"""Nats per feature above the truth: up to the one a model has met it, from the other on it is far from it."""
 FLAT_SHARE = 0.3
+"""Share of the steps, the last ones, over which a loss must have been flat."""
+FULL_RATE = 0.2
+"""Share of the steps from which on a loss must have been flat to be flat at a high learning rate too."""
 FLAT = 0.03
 SAME = 0.25
-"""Shares of the distance to the entropy: a loss that fell by less is flat, two that differ by less are equal."""
+"""Shares of the distance to the truth: a loss that fell by less is flat, two that differ by less are equal."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ def answers(
     n_features: int,
     *,
     unit: str = "nats",
+    n_scaling: int | None = None,
     entropy: float | None = None,
-    loss_error: float | None = None,
+    gap: tuple[float, float] | None = None,
     notes: Sequence[str] = (),
     is_over: bool = False,
     is_one_training: bool = True,
@@ -58,10 +62,12 @@ def answers(
     ----------
     events : of the run so far, losses as they are displayed
     n_features : columns of the data; turns nats into bits per dimension
-    unit : "nats" where the loss is a negative log-density in the units of the data; with another unit only the
-        answers that hold for any loss are given
+    unit : "nats" where the loss is a negative log-density in the units of the data, and not only a bound of one; with
+        another unit only the answers that hold for any loss are given
+    n_scaling : columns that a change of unit multiplies; all of them by default
     entropy : of the exact density in nats, the lowest expected loss of any model; None where it is unknown
-    loss_error : standard error, in nats, of the lowest possible loss on these validation rows
+    gap : of the model that the finished run kept: nats above the exact density on fresh draws, and the standard error
+        of that paired difference; None while the run trains, or where it is not known
     notes : sentences of the fitted model about its fit
     is_over : whether training has ended
     is_one_training : False where several models are trained one after the other, so that the curve begins again
@@ -73,9 +79,9 @@ def answers(
         _rolled_back(events),
         _overfitting(curve, evaluated, unit) if is_one_training else None,
         _spike(curve, unit) if is_one_training else None,
-        _plateau(curve, evaluated, n_features, entropy, notes, is_over) if nats else None,
-        _met_entropy(evaluated, n_features, entropy, loss_error) if nats else None,
-        _negative(events, evaluated, n_features) if nats else None,
+        _plateau(curve, evaluated, n_features, entropy, gap, notes, is_over) if nats else None,
+        _met_entropy(n_features, entropy, gap) if nats else None,
+        _negative(events, evaluated, n_features, n_features if n_scaling is None else n_scaling) if nats else None,
     ]
     applicable = [answer for answer in candidates if answer is not None]
     own = [note for note in notes if not note.startswith("rolled back")]
@@ -84,7 +90,7 @@ def answers(
     return applicable
 
 
-def _negative(events: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], d: int) -> Answer | None:
+def _negative(events: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], d: int, n_scaling: int) -> Answer | None:
     below = next((e for e in evaluated if e.val_loss < 0), None)
     if below is not None:
         loss, of = evaluated[-1].val_loss, "validation loss"
@@ -94,32 +100,32 @@ def _negative(events: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], d: 
         loss, of = events[-1].train_loss if events else math.nan, "training loss"
     if below is None or not math.isfinite(loss):
         return None
-    factor = d * math.log(10)
+    factor = n_scaling * math.log(10)
+    columns = "every column" if n_scaling == d else f"the {n_scaling} columns of plain numbers"
+    units = (
+        f" It depends on the units: with {columns} multiplied by 10, the same model's loss is {fixed(factor)} nats "
+        f"higher ({n_scaling} ln 10), {fixed(loss + factor)}. Compare losses only in the same units."
+    )
     return Answer(
         "negative",
         "Is a negative loss an error?",
         f"No: a density is not a probability. It is probability per unit of volume and exceeds 1 wherever the rows are "
         f"dense; the loss, its mean negative logarithm, is then below 0, here since step {count(below.step)}. The "
-        f"{of} is {fixed(loss)} nats, or {fixed(loss / (d * math.log(2)))} bits per dimension. It depends on the "
-        f"units: with every column multiplied by 10, the same model's loss is {fixed(factor)} nats higher "
-        f"({d} ln 10), {fixed(loss + factor)}. Compare losses only in the same units.",
+        f"{of} is {fixed(loss)} nats, or {fixed(loss / (d * math.log(2)))} bits per dimension."
+        + (units if n_scaling else ""),
     )
 
 
-def _met_entropy(evaluated: Sequence[TrainEvent], d: int, entropy: float | None, error: float | None) -> Answer | None:
-    if entropy is None or error is None or not evaluated:
+def _met_entropy(d: int, entropy: float | None, gap: tuple[float, float] | None) -> Answer | None:
+    """Said of the kept model on fresh draws: the least of many evaluations on the same rows is lower than its mean."""
+    if entropy is None or gap is None or gap[0] + 2 * gap[1] > MET_PER_FEATURE * d:
         return None
-    best = min(e.val_loss for e in evaluated)
-    left = best - entropy
-    if not left <= min(error, MET_PER_FEATURE * d):
-        return None
-    distance = f"{fixed(left)} nats above" if left >= 0 else f"{fixed(-left)} nats below"
     return Answer(
         "entropy",
         "Can the loss fall further?",
-        f"Hardly: it has met the entropy of the data, {fixed(entropy)} nats, the lowest mean loss any model can "
-        f"have, however large. The best evaluation stands {distance}; which rows happen to be in the validation set "
-        f"moves a loss by ±{fixed(error)} nats (one standard error).",
+        f"Hardly: the model stands {above_the_truth(gap[0])} (± {fixed(gap[1])}, one standard error on fresh draws), "
+        "and no model, however large, has a lower mean loss than the truth: the entropy of the data, "
+        f"{fixed(entropy)} nats.",
     )
 
 
@@ -202,30 +208,46 @@ def _plateau(
     evaluated: Sequence[TrainEvent],
     d: int,
     entropy: float | None,
+    gap: tuple[float, float] | None,
     notes: Sequence[str],
     is_over: bool,
 ) -> Answer | None:
-    """Flat over the last part of the run, far above the entropy, on training rows too: more rows would not help."""
+    """Flat over the last part of the run, far above the truth, on training rows too: more rows would not help.
+
+    The end of a curve is flat because the learning rate falls to zero there. Only if hardly anything was gained since
+    the rate was high, or the model says so itself, more steps are called useless.
+    """
     if entropy is None or len(evaluated) < FEW or not curve:
         return None
     last = evaluated[-1]
     if not is_over and last.step < last.n_steps / 2:
         return None
     best = min(e.val_loss for e in evaluated)
-    left = best - entropy
-    early = [e.val_loss for e in evaluated if e.step <= (1 - FLAT_SHARE) * last.step]
+    left = best - entropy if gap is None else gap[0]
+    early, at_full_rate = (
+        [e.val_loss for e in evaluated if e.step <= share * last.step] for share in (1 - FLAT_SHARE, FULL_RATE)
+    )
     if not early or left < FAR_PER_FEATURE * d or min(early) - best > FLAT * left:
         return None
     if median(e.train_loss for e in curve[-3:]) < best - SAME * left:
         return None
     limits = " ".join(_sentence(note) for note in notes if "stays above" in note)
-    return Answer(
-        "plateau",
-        "Why does the loss stay so high?",
-        f"Over the last {FLAT_SHARE:.0%} of the steps it fell by {fixed(max(min(early) - best, 0.0))} nats and still "
-        f"stands {fixed(left)} nats above the entropy: more steps will not close that. "
-        + (limits or "This model, as it is set, cannot take the shape of these data: give it more layers, or another."),
-    )
+    gained = min(at_full_rate, default=math.inf) - best
+    said = f"The model stands {above_the_truth(left)}. "
+    if limits:
+        said += limits
+    elif gained <= FLAT * left:
+        said += (
+            f"Since step {count(round(FULL_RATE * last.step))}, most of it at a high learning rate, the loss fell by "
+            f"{fixed(max(gained, 0.0))} nats only: more steps alone would not close that. This model, as it is set, "
+            "does not take the shape of these data: give it more layers, or another."
+        )
+    else:
+        said += (
+            "That the curve is flat at its end shows only that the learning rate falls to zero there: more steps, more "
+            "layers or another model may come nearer."
+        )
+    return Answer("plateau", "Why does the loss stay so high?", said)
 
 
 def _evaluations(events: Sequence[TrainEvent]) -> list[TrainEvent]:
@@ -276,15 +298,11 @@ def own_losses(events: Sequence[TrainEvent], branch: int = 0, parent: Curve | No
 def exact_validation_loss(dataset: Dataset, model: ScoringModel) -> float | None:
     """Mean negative log of the exact density over the validation rows, in nats; None where there is none.
 
-    `model` is a model or a class of models: what it scores must be comparable with that density.
+    `model` is one whose losses are to be held against that density: mean negative log-densities, or bounds of them.
     """
-    return None if dataset.truth_for(model) is None else dataset.exact_loss(Part.MONITOR)
-
-
-def exact_loss_error(dataset: Dataset) -> float | None:
-    """Standard error, in nats, of the exact density's mean loss over the validation rows; None without any."""
-    losses = -dataset.density.log_density(dataset.part(Part.MONITOR))
-    return float(np.std(losses) / math.sqrt(len(losses))) if len(losses) else None
+    return (
+        None if not model.loss_is_likelihood or dataset.truth_for(model) is None else dataset.exact_loss(Part.MONITOR)
+    )
 
 
 def corrected(events: Sequence[TrainEvent], exact_loss: float, entropy: float) -> list[TrainEvent]:

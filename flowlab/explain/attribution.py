@@ -10,6 +10,7 @@ import numpy as np
 from flowlab.detection.threshold import HIGHEST
 from flowlab.explain.reference import Reference
 from flowlab.explain.typical_values import Usual, compare
+from flowlab.formatting import plain
 from flowlab.models.base import DensityModel
 
 
@@ -50,7 +51,13 @@ class Explanation:
 
 
 def explain(
-    model: DensityModel, x, reference: Reference, method: str = "auto", n_reasons: int | None = None, told_row=None
+    model: DensityModel,
+    x: np.ndarray,
+    reference: Reference,
+    method: str = "auto",
+    n_reasons: int | None = None,
+    told_row: np.ndarray | None = None,
+    threshold: float | None = None,
 ) -> Explanation:
     """Reasons for the anomaly score of one row.
 
@@ -64,6 +71,7 @@ def explain(
         column's features less its median over the reference; "auto": reconstruction where the model scores by it
     n_reasons : how many of the strongest to give; None for all
     told_row : (n_features,) the row as it is displayed, nan where it was missing (`Dataset.told_row`); None: as `x`
+    threshold : anomaly score from which rows are flagged; of a row below it the sentence says just that
 
     The features of one column are exchanged together. All scores are computed in one batch of n_columns x 24 rows.
     """
@@ -95,7 +103,7 @@ def explain(
     )
     positive = float(contributions[contributions > 0].sum())
     similar = tuple(int(i) for i in reference.similar(x))
-    return Explanation(float(score), method, reasons, _summarise(reasons, positive), similar)
+    return Explanation(float(score), method, reasons, _summarise(reasons, positive, float(score), threshold), similar)
 
 
 def anomaly_scores(model: DensityModel, X: np.ndarray) -> np.ndarray:
@@ -103,15 +111,31 @@ def anomaly_scores(model: DensityModel, X: np.ndarray) -> np.ndarray:
     return np.clip(np.nan_to_num(model.anomaly_score(X), nan=HIGHEST), -HIGHEST, HIGHEST)
 
 
-def _summarise(reasons: Sequence[Reason], positive: float) -> str:
+def not_flagged(score: float, threshold: float) -> str:
+    """What is said of a row whose score lies below the threshold, in place of reasons."""
+    return f"The row is not flagged: its score {plain(score)} lies below the threshold {plain(threshold)}."
+
+
+def top_sentences(explanation: Explanation) -> tuple[str, ...]:
+    """The reasons in words: of columns that raise the score by values that similar rows do not have.
+
+    Where every value is usual, one sentence on their combination.
+    """
+    unusual = [reason.sentence for reason in explanation.reasons if reason.contribution > 0 and not reason.is_usual]
+    return tuple(unusual) or (explanation.sentence.rstrip("."),)
+
+
+def _summarise(reasons: Sequence[Reason], positive: float, score: float, threshold: float | None) -> str:
     """One sentence; `positive` is the sum of all contributions that raise the score."""
-    first = reasons[0]
-    if first.contribution <= 0:
-        return "No single column makes this row unusual; the combination of all of them does."
-    share = first.contribution / positive
-    if first.is_usual:
-        names = ", ".join(r.name for r in reasons[:3])
-        return f"No single value is out of range; the combination is unusual, mostly through {names}."
-    if share < 0.5 and len(reasons) > 1 and reasons[1].contribution > 0:
-        return f"{first.sentence}; then {reasons[1].sentence}."
-    return f"{first.sentence}."
+    if threshold is not None and score < threshold:
+        return not_flagged(score, threshold)
+    raising = [reason for reason in reasons if reason.contribution > 0]
+    if not raising:
+        return "No single column raises the score above that of rows alike in all others."
+    unusual = [reason for reason in raising if not reason.is_usual]
+    if raising[0].is_usual:
+        names = ", ".join(reason.name for reason in raising[:3])
+        return f"The value that raises the score most is no unusual one; the combination counts, mostly {names}."
+    if raising[0].contribution < 0.5 * positive and len(unusual) > 1:
+        return f"{unusual[0].sentence}; then {unusual[1].sentence}."
+    return f"{unusual[0].sentence}."

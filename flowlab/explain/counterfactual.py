@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.encoding.sources import Source
-from flowlab.explain.attribution import anomaly_scores
+from flowlab.explain.attribution import anomaly_scores, not_flagged
 from flowlab.explain.reference import Reference
 from flowlab.explain.typical_values import told
 from flowlab.formatting import plain
@@ -55,7 +55,12 @@ class Repair:
 
 
 def repair(
-    model: DensityModel, x, reference: Reference, threshold: float, max_edits: int = 30, told_row=None
+    model: DensityModel,
+    x: np.ndarray,
+    reference: Reference,
+    threshold: float,
+    max_edits: int = 30,
+    told_row: np.ndarray | None = None,
 ) -> Repair:
     """The fewest edits best_edit, each as small as possible, after which the row is no longer flagged.
 
@@ -171,7 +176,7 @@ def _slides(source: Source, reference: Reference, x: np.ndarray, row: np.ndarray
 
 def _sentence(edits: tuple[Edit, ...], before: float, after: float, threshold: float) -> str:
     if before < threshold:
-        return f"The row is not flagged: its score {plain(before)} lies below the threshold {plain(threshold)}."
+        return not_flagged(before, threshold)
     changes = ", ".join(f"{edit.name} from {edit.old} to {edit.new}" for edit in edits)
     if after < threshold:
         return f"Set {changes}: the score falls from {plain(before)} to {plain(after)}, below {plain(threshold)}."

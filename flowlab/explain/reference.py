@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from flowlab.columns import exceeds_rounding, spread_of
 from flowlab.encoding.sources import Source, feature_sources
 from flowlab.ranking import spearman_matrix
 
@@ -35,7 +36,9 @@ class Reference:
     correlation : (n_columns, n_columns) absolute rank correlation, zero on the diagonal
     """
 
-    def __init__(self, X, columns: Sequence[str] | Sequence[Source] | None = None, random_state: int = 0) -> None:
+    def __init__(
+        self, X: np.ndarray, columns: Sequence[str] | Sequence[Source] | None = None, random_state: int = 0
+    ) -> None:
         X = np.asarray(X, np.float64)
         if X.ndim != 2 or len(X) < 2:
             raise ValueError(f"X must be a matrix of at least 2 rows; its shape is {X.shape}")
@@ -45,8 +48,8 @@ class Reference:
         self.X = X[self.rows]
         if columns is None:
             columns = [f"x{i + 1}" for i in range(X.shape[1])]
-        named = all(isinstance(column, Source) for column in columns)
-        self.sources = tuple(columns) if named else feature_sources(columns)
+        known = tuple(column for column in columns if isinstance(column, Source))
+        self.sources = known if len(known) == len(columns) else feature_sources([str(column) for column in columns])
         n_named = self.sources[-1].stop if self.sources else 0
         if n_named != X.shape[1]:
             raise ValueError(f"columns must name {X.shape[1]} features, not {n_named}")
@@ -67,7 +70,7 @@ class Reference:
         """Number of the table's columns; one may have several features."""
         return len(self.sources)
 
-    def check(self, x) -> np.ndarray:
+    def check(self, x: np.ndarray) -> np.ndarray:
         """`x` as (n_features,) float64; ValueError for another shape or a number that is not finite."""
         x = np.asarray(x, np.float64)
         if x.shape != (self.n_features,) or not np.isfinite(x).all():
@@ -123,8 +126,7 @@ def robust_scale(X: np.ndarray) -> np.ndarray:
     """Spread of each column: interquartile range over 1.349, else standard deviation, else 1; (n_features,)."""
     low, high = np.quantile(X, [0.25, 0.75], axis=0)
     scale = (high - low) / 1.349
-    scale = np.where(scale > 1e-12 * (np.abs(X).max(axis=0) + 1e-300), scale, X.std(axis=0))
-    return np.where(scale > 0, scale, 1.0)
+    return np.where(exceeds_rounding(scale, X), scale, spread_of(X))
 
 
 def _correlation(X: np.ndarray) -> np.ndarray:

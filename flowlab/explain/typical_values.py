@@ -10,7 +10,7 @@ import pandas as pd
 
 from flowlab.encoding.sources import Source
 from flowlab.explain.reference import Reference
-from flowlab.formatting import plain
+from flowlab.formatting import MINUS, fixed, plain
 
 RELATED = 0.3
 """From this absolute rank correlation on a column is named as one that predicts another."""
@@ -26,7 +26,8 @@ class Usual:
     Attributes
     ----------
     value : in the column's own type; None where it is missing
-    typical, low, high : median and central 80 % of what similar rows hold, or their commonest category and None
+    typical, low, high : median of similar rows and the range in which 80 % of such rows lie, or their commonest
+        category and None
     told, usual : the value, and what similar rows hold, as displayed texts
     is_usual : whether the value is among them
     sentence : value against usual, in words
@@ -81,7 +82,7 @@ def told(source: Source, value: Any) -> str:
     decimals = None if source.plan is None else _decimals(source.plan.origin, source.plan.step)
     if decimals is None:
         return plain(float(value))
-    return f"{value:,.{decimals}f}" if abs(value) >= 10_000 else f"{value:.{decimals}f}"
+    return fixed(value, decimals) if abs(value) >= 10_000 else f"{value:.{decimals}f}".replace("-", MINUS)
 
 
 def _number(reference: Reference, k: int, x: np.ndarray, value: Any, known: pd.Series, rows: np.ndarray) -> Usual:
@@ -93,7 +94,7 @@ def _number(reference: Reference, k: int, x: np.ndarray, value: Any, known: pd.S
     if inside:
         where = "lies within what"
     else:
-        ends = np.quantile(reference.X[rows, source.start], [0.1, 0.9])
+        ends = np.quantile(reference.X[rows, source.start], [0.1, 0.9], method="weibull")
         width = max(ends[1] - ends[0], 0.5 * float(reference.scale[source.start]))
         off = (ends[0] - x[source.start] if value < low else x[source.start] - ends[1]) / width
         far = "far " if off > 1 else "slightly " if off < 0.25 else ""
@@ -136,7 +137,7 @@ def _clock(reference: Reference, k: int, x: np.ndarray, value: float, known: pd.
     turns = 2j * np.pi * known.to_numpy() / 24
     middle = float(np.angle(np.exp(turns).mean()) / (2 * np.pi) * 24)
     off = (np.append(known, value) - middle + 12) % 24 - 12  # hours before or after the middle of the day's cluster
-    low, high = np.quantile(off[:-1], [0.1, 0.9])
+    low, high = np.quantile(off[:-1], [0.1, 0.9], method="weibull")
     days = [DAYS[int(hours // 24) % 7] for hours in known]
     day = DAYS[int(value // 24) % 7]
     is_usual = bool(low <= off[-1] <= high) and days.count(day) >= SELDOM * len(days)
@@ -180,11 +181,12 @@ def _related(reference: Reference, k: int) -> list[int]:
 
 
 def _central(source: Source, known: pd.Series) -> tuple[Any, Any, Any]:
-    """10 % quantile, median and 90 % quantile; of a table's columns values that stand in it."""
+    """Low end, median and high end: 80 % of further such rows lie between (more of few); of a table, values in it."""
     if source.plan is None:
-        return tuple(float(v) for v in np.quantile(known, [0.1, 0.5, 0.9]))
-    ordered = known.sort_values()
-    return tuple(ordered.iloc[round(q * (len(ordered) - 1))] for q in (0.1, 0.5, 0.9))
+        return tuple(float(v) for v in np.quantile(known, [0.1, 0.5, 0.9], method="weibull"))
+    ordered, n = known.sort_values(), len(known)
+    below = max(int(0.1 * (n + 1)) - 1, 0)  # of n + 1 rows in random order each is as likely to take each place
+    return tuple(ordered.iloc[i] for i in (below, round(0.5 * (n - 1)), n - 1 - below))
 
 
 def _counts(texts: pd.Series) -> dict[str, int]:

@@ -114,8 +114,9 @@ class Lanes:
         return lane is not None and lane.state == "free"
 
     def close(self) -> None:
-        """Close all lanes, without waiting for their work."""
+        """Close all lanes and end their processes, without waiting for their work."""
         for lane in (*self.training, self.evaluation):
+            lane.kill()
             lane.close()
 
 

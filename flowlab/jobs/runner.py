@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -254,7 +255,9 @@ class JobRunner:
             run = self.store.load(run_id)
             if run is None:
                 raise JobError("There is no such run to start again; press train.")
-            if user and run.is_usable and not run.copy_of and not self._is_live(run_id):
+            job = self._jobs.get(run_id)
+            trains = job is not None and job.mode in (Mode.RUNNING, Mode.STOPPING)
+            if user and run.is_usable and not run.copy_of and not trains:
                 run = self._create(copy_id(run_id, user), run.spec, user, run_id)
                 self._saver.now(self.store.note_visitor, run.run_id, user)
             else:
@@ -377,6 +380,13 @@ class JobRunner:
         """How many training steps of a spec fit into `seconds`, by a short measurement on the evaluation lane."""
         key = ("untrained", catalog.run_id(spec))
         return self._answers.ask(spec, {}, key, steps_within, {"seconds": seconds}, CALL_SECONDS)
+
+    def occupancy(self) -> dict[str, Counter[str]]:
+        """How many "lanes" and how many "runs" of this server are in each state."""
+        with self._lock:
+            lanes = Counter(lane.state for lane in (*self._lanes.training, self._lanes.evaluation))
+            runs = Counter(str(self._state(job)) for job in self._jobs.values())
+        return {"lanes": lanes, "runs": runs}
 
     def close(self) -> None:
         """Stop dispatching, mark live runs as interrupted at their present step, and close the workers."""

@@ -6,6 +6,7 @@ keep recent data sets and models; what they lack they request by returning `Need
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models import base
 from flowlab.records import RunSpec, TrainEvent
+from flowlab.store.arrays import to_arrays
 from flowlab.store.recent import Recent
 
 if TYPE_CHECKING:
@@ -148,7 +150,9 @@ def start_worker(nice: int = 10) -> None:
     """Initialise a worker process: lower its priority by `nice`, use one thread, and exit when the server does."""
     os.environ["OMP_NUM_THREADS"] = "1"
     os.nice(nice)
-    parent = os.getppid()
+    # Not os.getppid(): a server that ended while this process was starting has left it to another parent by now.
+    server = multiprocessing.parent_process()
+    parent = os.getppid() if server is None else server.pid
 
     def leave_with_parent() -> None:
         # A spawned worker survives a server that was killed, and keeps its 0.4 GB.
@@ -193,10 +197,10 @@ def weights(checkpoint: Arrays) -> dict[str, np.ndarray]:
 def _frame(model: DensityModel, dataset: Dataset) -> dict[str, np.ndarray]:
     from flowlab import views
 
-    return views.frame(model, dataset)
+    return to_arrays(views.frame(model, dataset))
 
 
 def _final(model: DensityModel, dataset: Dataset) -> dict[str, np.ndarray]:
     from flowlab import views
 
-    return views.final(model, dataset)
+    return to_arrays(views.final(model, dataset))

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.constraints import SHARE, Interval, OneOf, constraints_of
-from flowlab.models.base import DensityModel, State, one_step_event
+from flowlab.models.base import DensityModel, OutlierDetector, State, one_step_event
 from flowlab.models.classical.one_step import OneStepScorer
 from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours
 from flowlab.models.flows.families import MaskedAutoregressiveFlow
@@ -41,7 +41,7 @@ class BoundedFlow(MaskedAutoregressiveFlow):
         return replace(super()._settings(n_rows, has_validation), keep_best=False)
 
 
-class Detector(DensityModel):
+class Detector(OutlierDetector):
     """Finds strange rows of a table: several bounded flows of different seeds and one classical detector.
 
     Each member's anomaly score becomes a tail probability (how many training rows are at least as strange); the
@@ -61,6 +61,7 @@ class Detector(DensityModel):
         where `trained_on` is "all"
     context_column : index of a column that conditions the flows, so that a row is judged among the rows of its level
         (the classical member reads it as a number); None for none
+    contamination : share of the training rows that `predict` calls outliers
     n_layers, hidden_features, learning_rate, scale_map : of the flows; "contract" keeps them from expanding
     random_state : seed of everything
     """
@@ -80,25 +81,26 @@ class Detector(DensityModel):
     }
     is_density = False
     is_ensemble = True
-    can_sample = False
+    asks_if_normal = True
     can_condition = True
     loss_label = "negative log-likelihood of the flow in training (nats)"
     score_label = "mean log tail probability (nats)"
 
     def __init__(
         self,
-        trained_on="all",
-        n_flows=3,
-        classical="auto",
-        classical_weight=0.25,
-        n_steps=0,
-        trim="auto",
-        n_layers=5,
-        hidden_features=64,
-        learning_rate=5e-3,
-        scale_map="contract",
-        context_column=None,
-        random_state=0,
+        trained_on: str = "all",
+        n_flows: int = 3,
+        classical: str = "auto",
+        classical_weight: float = 0.25,
+        n_steps: int = 0,
+        trim: str | float = "auto",
+        n_layers: int = 5,
+        hidden_features: int = 64,
+        learning_rate: float = 5e-3,
+        scale_map: str = "contract",
+        context_column: int | None = None,
+        contamination: float = 0.01,
+        random_state: int = 0,
     ):
         self.trained_on = trained_on
         self.n_flows = n_flows
@@ -111,6 +113,7 @@ class Detector(DensityModel):
         self.learning_rate = learning_rate
         self.scale_map = scale_map
         self.context_column = context_column
+        self.contamination = contamination
         self.random_state = random_state
 
     def configured_for(self, dataset: Dataset) -> Detector:
@@ -119,7 +122,12 @@ class Detector(DensityModel):
         return super().configured_for(dataset).set_params(trained_on="normal" if knows_normal else "all")
 
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; steps count over all flows in turn, and `X_val` only gives `val_loss`."""
         X, X_val = self._check_training_rows(X, X_val)
@@ -162,7 +170,9 @@ class Detector(DensityModel):
             return {name: IsolationForestModel(random_state=self.random_state)}
         return {name: NearestNeighbours(**NEIGHBOURS, random_state=self.random_state)}
 
-    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+    def _steps(
+        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+    ) -> Iterator[TrainEvent]:
         _, steps_each, trim = self._plan(len(X))
         names = [f"flow {i + 1}" for i in range(self.n_flows)]
         if trim and names:
@@ -206,7 +216,8 @@ class Detector(DensityModel):
         self.tails_: dict[str, TailProbability] = {}
         self.step_, self._seconds, self._kept, self._current = 0, 0.0, None, None
         for name, model in self._classical().items():
-            model.fit(X)
+            for _ in model.fit_iter(X):  # not `fit`: nobody asks a member for its offset
+                pass
             scores = -model.training_scores(self._calibration_rows(X))
             self.members_[name], self.tails_[name] = model, TailProbability.fit(scores)
 
@@ -234,20 +245,16 @@ class Detector(DensityModel):
         share = (1 - self.classical_weight) / n_flows
         return {name: self.classical_weight if name in CLASSICAL else share for name in self.members_}
 
-    def member_scores(self, X) -> dict[str, np.ndarray]:
+    def member_scores(self, X: np.ndarray) -> dict[str, np.ndarray]:
         """-log tail probability of each row by each member, in nats, (n_samples,) each; higher is stranger."""
         check_is_fitted(self, "members_")
         X = self._check_rows(X)
         return {name: self.tails_[name](_finite(model.anomaly_score(X))) for name, model in self.members_.items()}
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Weighted mean of the members' log tail probabilities in nats, (n_samples,), below 0."""
         weights = self.weights_
         return -sum(weights[name] * surprise for name, surprise in self.member_scores(X).items())
-
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
-        """Not possible: the detector joins several models."""
-        raise NotImplementedError("Detector joins several models and has no distribution to draw from; train a flow")
 
     def n_parameters(self) -> int:
         """How many numbers all members learned."""

@@ -7,6 +7,7 @@ weight matrix and meet a row of ones, so that a layer's whole gradient is one ma
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -104,7 +105,16 @@ class _CodeNet:
     `parameters` may be given as an array; its type, float32 or float64, is the type of all computation.
     """
 
-    def __init__(self, n_features, n_latent, hidden, activation, n_heads, n_extra, parameters):
+    def __init__(
+        self,
+        n_features: int,
+        n_latent: int,
+        hidden: Sequence[int],
+        activation: str,
+        n_heads: int,
+        n_extra: int,
+        parameters: np.ndarray | None,
+    ):
         encoder = [n_features, *hidden, n_heads * n_latent]
         decoder = [n_latent, *reversed(hidden), n_features]
         n_encoder, n_decoder = Layers.size(encoder), Layers.size(decoder)
@@ -149,7 +159,16 @@ class AutoencoderNet(_CodeNet):
     """
 
     def __init__(
-        self, n_features, n_latent, hidden, activation, loss, noise=0.0, penalty=0.0, power=1.0, parameters=None
+        self,
+        n_features: int,
+        n_latent: int,
+        hidden: Sequence[int],
+        activation: str,
+        loss: str,
+        noise: float = 0.0,
+        penalty: float = 0.0,
+        power: float = 1.0,
+        parameters: np.ndarray | None = None,
     ):
         super().__init__(n_features, n_latent, hidden, activation, 1, 0, parameters)
         self.loss_name, self.noise, self.penalty, self.power = loss, noise, penalty, power
@@ -212,8 +231,9 @@ class VariationalNet(_CodeNet):
     """
 
     def __init__(
-        self, n_features, n_latent, hidden, activation, beta=1.0, sigma=None, kl_warmup=0, log_scale=0.0,
-        parameters=None,
+        self, n_features: int, n_latent: int, hidden: Sequence[int], activation: str, beta: float = 1.0,
+        sigma: float | None = None, kl_warmup: float = 0, log_scale: float = 0.0,
+        parameters: np.ndarray | None = None,
     ):  # fmt: skip
         super().__init__(n_features, n_latent, hidden, activation, 2, n_features if sigma is None else 0, parameters)
         self.beta, self.sigma, self.kl_warmup, self.log_scale = beta, sigma, kl_warmup, log_scale

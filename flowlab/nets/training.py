@@ -20,6 +20,8 @@ from torch import Tensor
 from flowlab.hashing import stream_seed
 from flowlab.records import TrainEvent
 
+HAS_FUSED_ADAM = hasattr(torch, "_fused_adam_")
+
 
 class Net(Protocol):
     """What the loop trains. Batches are feature-major: (n_rows_of_x, batch); rows past `n_features` are context."""
@@ -208,17 +210,42 @@ def noise_scale(settings: Settings, step: int) -> float:
 
 
 def _adam_step(net: Net, state: TrainState, settings: Settings) -> None:
-    """One fused Adam update of all parameters at once (Kingma & Ba 2015), then weight decay and averaging."""
+    """One Adam update of all parameters at once, then weight decay and averaging."""
     rate = learning_rate(settings, state.step - 1) * state.lr_factor
     state.adam_step.add_(1)
-    torch._fused_adam_(
-        [net.parameters], [net.gradient], [state.exp_avg], [state.exp_avg_sq], [], [state.adam_step],
-        lr=rate, beta1=0.9, beta2=settings.beta2, weight_decay=0.0, eps=1e-8, amsgrad=False, maximize=False,
-    )  # fmt: skip
+    adam_(net.parameters, net.gradient, state.exp_avg, state.exp_avg_sq, state.adam_step, rate, settings.beta2)
     if settings.weight_decay:
         net.parameters.mul_(1 - rate * settings.weight_decay)
     if settings.average_rate:
         state.average.lerp_(net.parameters, max(settings.average_rate, 1 / state.adam_step.item()))
+
+
+def adam_(
+    parameters: Tensor,
+    gradient: Tensor,
+    exp_avg: Tensor,
+    exp_avg_sq: Tensor,
+    step: Tensor,
+    rate: float,
+    beta2: float,
+    fused: bool = HAS_FUSED_ADAM,
+) -> None:
+    """Update parameters and moments, flat and of one shape, in place (Kingma & Ba 2015, arXiv:1412.6980).
+
+    `step` is a tensor of one number, from 1. `fused` takes PyTorch's one kernel, which is not part of its public
+    interface; without it the result is the same up to rounding.
+    """
+    if fused:
+        torch._fused_adam_(
+            [parameters], [gradient], [exp_avg], [exp_avg_sq], [], [step],
+            lr=rate, beta1=0.9, beta2=beta2, weight_decay=0.0, eps=1e-8, amsgrad=False, maximize=False,
+        )  # fmt: skip
+        return
+    t = step.item()
+    exp_avg.lerp_(gradient, 0.1)
+    exp_avg_sq.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+    denominator = (exp_avg_sq / (1 - beta2**t)).sqrt_().add_(1e-8)
+    parameters.addcdiv_(exp_avg, denominator, value=-rate / (1 - 0.9**t))
 
 
 def _roll_back(net: Net, state: TrainState, loss: float) -> str:

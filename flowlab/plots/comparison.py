@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from flowlab.evaluation.comparison import QUADRANTS, Standing, rank_shares
+from flowlab.evaluation.comparison import QUADRANTS, Standing, rank_shares, same_likelihoods
 from flowlab.formatting import shortened
 from flowlab.plots import theme
 
@@ -67,13 +67,15 @@ def quadrant_scatter(
 def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int = 430) -> go.Figure:
     """AUROC of each model with twice its standard deviation; trivial detectors are hollow.
 
-    Without labels, the log-likelihood of held-out rows in nats per row.
+    Without labels, the log-likelihood of held-out rows in nats per row, of the models where it is of the same thing.
     """
     c = theme.colors(dark)
     labelled = any(np.isfinite(s.auroc.mean) for s in board)
     title = "AUROC (line: two standard deviations)" if labelled else "log-likelihood of held-out rows (nats per row)"
     fig = theme.figure(dark, height, title, "")
-    measured = [(s, s.auroc if labelled else s.log_likelihood) for s in board]
+    measured = [
+        (s, s.auroc if labelled else s.log_likelihood) for s in (board if labelled else same_likelihoods(board))
+    ]
     measured = [(s, measure) for s, measure in measured if np.isfinite(measure.mean)]
     for trivial, name in ((False, "models"), (True, "one-line rivals")):
         of_kind = [(s, measure) for s, measure in measured if s.trivial is trivial]

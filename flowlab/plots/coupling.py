@@ -38,19 +38,18 @@ def jacobian_panels(jacobian: Jacobian, names: Sequence[str], dark: bool = False
         title = "kept features first, then the moved" if form.n_kept > 0 else "in the order the layer reads them"
         pictures.append((form.after, form.before, title))
     fig = theme.figure(dark, height)
-    x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
     reach = float(np.abs(matrix[np.isfinite(matrix)]).max(initial=1e-12))
     gap = 0.12
     width = (1 - gap * (len(pictures) - 1)) / len(pictures)
     layout: dict = {"margin": {"t": 28}, "annotations": [], "shapes": []}
     for i, (rows, columns, title) in enumerate(pictures):
         number, left = str(i + 1) if i else "", i * (width + gap)
-        x = {"title": {**x_style["title"], "text": "before, feature"}, "domain": [left, left + width]}
-        y = {"title": {**y_style["title"], "text": "after, feature"}, "autorange": "reversed"}
+        x = {"title": {"text": "before, feature"}, "domain": [left, left + width]}
+        y = {"title": {"text": "after, feature"}, "autorange": "reversed"}
         x |= {"anchor": f"y{number}", "constrain": "domain"}
         y |= {"anchor": f"x{number}", "constrain": "domain", "constraintoward": "top", "scaleanchor": f"x{number}"}
-        layout[f"xaxis{number}"] = {**x_style, **x, **_ticks(columns)}
-        layout[f"yaxis{number}"] = {**y_style, **y, **_ticks(rows)}
+        layout[f"xaxis{number}"] = {**x, **_ticks(columns)}
+        layout[f"yaxis{number}"] = {**y, **_ticks(rows)}
         place = {"x": 0, "y": 1.0, "xref": f"x{number} domain", "yref": f"y{number} domain"}
         place |= {"xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
         block = -(-len(matrix) // MOST_CELLS)
@@ -63,7 +62,16 @@ def jacobian_panels(jacobian: Jacobian, names: Sequence[str], dark: bool = False
     return fig
 
 
-def _heatmap(matrix, rows, columns, names, reach, number, dark, with_bar) -> go.Heatmap:
+def _heatmap(
+    matrix: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    names: Sequence[str],
+    reach: float,
+    number: str,
+    dark: bool,
+    with_bar: bool,
+) -> go.Heatmap:
     c, n = theme.colors(dark), len(matrix)
     few = n <= MOST_NUMBERS
     hover = {}
@@ -219,7 +227,6 @@ def made_masks(made: MadeMasks, dark: bool = False, height: int = 300) -> go.Fig
         (made.paths, "product: paths", names, names),
     ]
     fig = theme.figure(dark, height)
-    x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
     gap = 0.05
     width = (1 - gap * (len(pictures) - 1)) / len(pictures)
     layout: dict = {"margin": {"t": 30}, "annotations": []}
@@ -227,13 +234,8 @@ def made_masks(made: MadeMasks, dark: bool = False, height: int = 300) -> go.Fig
         number, left, is_last = str(i + 1) if i else "", i * (width + gap), i == len(pictures) - 1
         heights = [str(k + 1) for k in range(len(seen))] if rows is None else rows
         widths = [str(k + 1) for k in range(seen.shape[1])] if columns is None else columns
-        layout[f"xaxis{number}"] = {
-            **x_style,
-            "domain": [left, left + width],
-            "anchor": f"y{number}",
-            "type": "category",
-        }
-        layout[f"yaxis{number}"] = {**y_style, "anchor": f"x{number}", "type": "category", "autorange": "reversed"}
+        layout[f"xaxis{number}"] = {"domain": [left, left + width], "anchor": f"y{number}", "type": "category"}
+        layout[f"yaxis{number}"] = {"anchor": f"x{number}", "type": "category", "autorange": "reversed"}
         place = {"x": left, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         layout["annotations"].append({**place, "text": title, "showarrow": False, "font": {"size": 12}})
         few = is_last and len(seen) <= 5

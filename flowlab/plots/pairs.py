@@ -35,7 +35,6 @@ def pair_matrix(
     """
     m = len(panels.tables.names)
     fig = theme.figure(dark, height)
-    style = {"x": fig.layout.xaxis.to_plotly_json(), "y": fig.layout.yaxis.to_plotly_json()}
     side, strip = (1 - GAP * (m - 1)) / m, STRIP / height
     layout: dict[str, Any] = {"margin": {"t": 6}, "annotations": [], "hovermode": "closest"}
     traces: list[dict[str, Any]] = []
@@ -43,9 +42,9 @@ def pair_matrix(
         for j in range(m):
             number = "" if i == j == 0 else str(i * m + j + 1)
             on = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-            layout[f"xaxis{number}"] = _axis(style["x"], panels, j, number, "y", j * (side + GAP), side, i == m - 1)
+            layout[f"xaxis{number}"] = _axis(panels, j, number, "y", j * (side + GAP), side, i == m - 1)
             bottom, tall = (m - 1 - i) / m, 1 / m - strip
-            layout[f"yaxis{number}"] = _axis(style["y"], panels, i, number, "x", bottom, tall, j == 0 and i > 0)
+            layout[f"yaxis{number}"] = _axis(panels, i, number, "x", bottom, tall, j == 0 and i > 0)
             if i == j:
                 layout[f"yaxis{number}"] |= {"range": None, "rangemode": "tozero", "visible": False}
                 traces += [{**trace, **on} for trace in _marginals(panels, i, dark, first=i == 0)]
@@ -61,18 +60,16 @@ def pair_matrix(
 
 
 def _axis(
-    style: dict, panels: PairPanels, column: int, number: str, other: str, start: float, side: float, labelled: bool
+    panels: PairPanels, column: int, number: str, other: str, start: float, side: float, labelled: bool
 ) -> dict[str, Any]:
     axis = {
-        **style,
         "domain": [start, start + side],
         "anchor": f"{other}{number}",
         "range": panels.window[column].tolist(),
         "nticks": 4,
-        "title": {"text": ""},
         "showticklabels": labelled,
         "ticks": "outside" if labelled else "",
-        "tickfont": {**style["tickfont"], "size": 10},
+        "tickfont": {"size": 10},
         "showline": True,
     }
     if panels.tables.is_date[column]:

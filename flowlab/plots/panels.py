@@ -16,8 +16,7 @@ def panels(
     titles: list[str], axes: tuple[str, str], dark: bool, height: int, window: tuple[float, ...] | None
 ) -> go.Figure:
     """Panels side by side, zoomed together, square where the window is; `on(i)` puts a trace on panel i, from 0."""
-    fig = theme.figure(dark, height, axes[0], axes[1])
-    x_style, y_style = fig.layout.xaxis.to_plotly_json(), fig.layout.yaxis.to_plotly_json()
+    fig = theme.figure(dark, height)
     gap = 0.03
     width = (1 - gap * (len(titles) - 1)) / len(titles)
     # Equal scales where the window is square, that is, where both axes share a unit.
@@ -26,15 +25,16 @@ def panels(
     for i, title in enumerate(titles):
         name = str(i + 1) if i else ""
         left = i * (width + gap)
-        x = {**x_style, "domain": [left, left + width], "constrain": "domain", "anchor": f"y{name}"}
-        y = {**y_style, "anchor": f"x{name}"}
+        x: dict = {"title": {"text": axes[0]}, "domain": [left, left + width], "constrain": "domain"}
+        x["anchor"] = f"y{name}"
+        y: dict = {"title": {"text": "" if i else axes[1]}, "anchor": f"x{name}"}
         if square:
             y |= {"scaleanchor": f"x{name}", "scaleratio": 1, "constrain": "domain"}
         if window is not None:
             x["range"], y["range"] = [float(v) for v in window[:2]], [float(v) for v in window[2:]]
         if i:
             x["matches"] = "x"
-            y |= {"matches": "y", "title": {"text": ""}, "showticklabels": False, "ticks": ""}
+            y |= {"matches": "y", "showticklabels": False, "ticks": ""}
         layout |= {f"xaxis{name}": x, f"yaxis{name}": y}
         if title:
             place = {"x": left, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
@@ -107,8 +107,8 @@ def colorbar(title: str, x: float = 1.0, length: float = 0.0) -> dict:
         "exponentformat": "power",
     }
     if length:
-        title = {"text": title, "side": "bottom", "font": {"size": 12}}
-        bar |= {"title": title, "orientation": "h", "len": length, "xanchor": "center", "y": -0.17, "yanchor": "top"}
+        below = {"text": title, "side": "bottom", "font": {"size": 12}}
+        bar |= {"title": below, "orientation": "h", "len": length, "xanchor": "center", "y": -0.17, "yanchor": "top"}
     return bar
 
 

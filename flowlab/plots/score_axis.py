@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from flowlab.formatting import tick
 
@@ -30,15 +31,15 @@ class ScoreAxis:
         long = max(scores.max() - centre, centre - scores.min()) > 25 * scale
         return cls(float(centre), scale, bool(long), title)
 
-    def place(self, scores) -> np.ndarray:
+    def place(self, scores: ArrayLike) -> np.ndarray:
         """Positions of scores on the axis."""
-        scores = np.asarray(scores, np.float64)
-        return np.arcsinh((scores - self.centre) / self.scale) if self.compressed else scores
+        values = np.asarray(scores, np.float64)
+        return np.arcsinh((values - self.centre) / self.scale) if self.compressed else values
 
-    def score(self, positions) -> np.ndarray:
+    def score(self, positions: ArrayLike) -> np.ndarray:
         """Scores at positions of the axis."""
-        positions = np.asarray(positions, np.float64)
-        return np.sinh(positions) * self.scale + self.centre if self.compressed else positions
+        places = np.asarray(positions, np.float64)
+        return np.sinh(places) * self.scale + self.centre if self.compressed else places
 
     def apply(self, fig: go.Figure, low: float, high: float, along: str = "x") -> None:
         """Set range, ticks and title of one axis for scores from `low` to `high`."""
@@ -46,7 +47,7 @@ class ScoreAxis:
         margin = 0.02 * (ends[1] - ends[0]) or 0.5
         settings: dict = {"range": [ends[0] - margin, ends[1] + margin], "title_text": self.title}
         if self.compressed:
-            values = _round_values(self.score(np.linspace(*ends, 9)))
+            values = _round_values(self.score(np.linspace(ends[0], ends[1], 9)))
             settings |= {"tickvals": self.place(values), "ticktext": [tick(v) for v in values]}
             settings["title_text"] += ", tail compressed"
         (fig.update_xaxes if along == "x" else fig.update_yaxes)(**settings)
@@ -57,7 +58,8 @@ def bin_edges(axis: ScoreAxis, scores: np.ndarray, n_bins: int = 90) -> np.ndarr
     low, high = float(scores.min()), float(scores.max())
     if low == high:
         return np.linspace(low - 0.5, high + 0.5, n_bins + 1)
-    edges = axis.score(np.linspace(*axis.place([low, high]), n_bins + 1))
+    first, last = axis.place([low, high])
+    edges = axis.score(np.linspace(first, last, n_bins + 1))
     edges[0], edges[-1] = low, high
     return edges
 

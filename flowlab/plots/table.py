@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from flowlab.formatting import percent
+from flowlab.formatting import count, percent
 from flowlab.plots import theme
 from flowlab.plots.panels import colorbar, point_size
 from flowlab.views.table import ColumnSummary, Correlation, Pair, TimeCourse
@@ -60,7 +60,7 @@ def column_histograms(
         }
         words = f"<b>{label(summary.name, 22)}</b>"
         if summary.kind == "category" and summary.n_distinct > len(summary.levels):
-            words += f" <span style='color:{c.muted}'>{summary.n_distinct:,} levels</span>"
+            words += f" <span style='color:{c.muted}'>{count(summary.n_distinct)} levels</span>"
         if summary.missing:
             words += f" <span style='color:{c.anomaly}'>{percent(summary.missing)} missing</span>"
         notes.append({"x": left, "y": top, "text": words, **_CAPTION, "font": {"size": 12, "color": c.text}})
@@ -94,10 +94,9 @@ def _small_histogram(summary: ColumnSummary, c: theme.Colors) -> tuple[list[dict
         "nticks": 3,
         "showticklabels": summary.kind != "category",
         "showgrid": False,
-        "zeroline": False,
         "showline": True,
-        "linecolor": c.grid,
-        "tickfont": {"size": 10, "color": c.muted},
+        "ticks": "",
+        "tickfont": {"size": 10},
     }
     return bars, axis
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import plotly.graph_objects as go
 
@@ -100,17 +101,15 @@ def translucent(color: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def figure(
-    dark: bool = False, height: int = 360, x_title: str = "", y_title: str = "", square: bool = False
-) -> go.Figure:
-    """An empty figure in FlowLab's look: titles on the axes, no chart title, a faint grid.
-
-    `square` gives both axes one scale, as pictures of the plane need.
-    """
+@lru_cache
+def template(dark: bool = False) -> go.layout.Template:
+    """The look as a Plotly template: what every figure of one theme shares, sent in place of Plotly's own 7 kB."""
     c = colors(dark)
     axis = {
         "gridcolor": c.grid,
         "zeroline": False,
+        "showgrid": True,  # said, for colours in a template do not draw the lines
+        "showline": True,
         "linecolor": c.grid,
         "ticks": "outside",
         "ticklen": 4,
@@ -119,24 +118,39 @@ def figure(
         "title": {"font": {"color": c.text, "size": 13}, "standoff": 8},
         "automargin": True,
     }
-    fig = go.Figure()
-    fig.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 12, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT, "size": 13, "color": c.text},
-        hoverlabel={"bgcolor": c.background, "bordercolor": c.grid, "font": {"color": c.text, "size": 13}},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
-        colorway=[c.model, c.second, c.third, c.data, c.truth, c.anomaly],
-        separators=".\u2009",
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": c.muted, "activecolor": c.model},
-        xaxis=axis,
-        yaxis=axis,
-    )
-    fig.update_xaxes(title_text=x_title)
-    fig.update_yaxes(title_text=y_title)
+    layout = {
+        "margin": {"l": 8, "r": 8, "t": 12, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 13, "color": c.text},
+        "hoverlabel": {
+            "bgcolor": c.background, "bordercolor": c.grid, "font": {"color": c.text, "size": 13}, "align": "left",
+        },
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
+        "colorway": [c.model, c.second, c.third, c.data, c.truth, c.anomaly],
+        "separators": ".\u2009",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": c.muted, "activecolor": c.model},
+        "autotypenumbers": "strict",
+        "coloraxis": {"colorbar": {"outlinewidth": 0}},
+        "xaxis": axis,
+        "yaxis": axis,
+    }  # fmt: skip
+    bar = {"marker": {"line": {"color": "#E5ECF6", "width": 0.5}}}
+    plain = {"colorbar": {"outlinewidth": 0}}
+    return go.layout.Template(layout=layout, data={"bar": [bar], "heatmap": [plain], "contour": [plain]})
+
+
+def figure(
+    dark: bool = False, height: int = 360, x_title: str = "", y_title: str = "", square: bool = False
+) -> go.Figure:
+    """An empty figure in FlowLab's look: titles on the axes, no chart title, a faint grid.
+
+    `square` gives both axes one scale, as pictures of the plane need.
+    """
+    x: dict[str, object] = {"title": {"text": x_title}}
+    y: dict[str, object] = {"title": {"text": y_title}}
     if square:
-        fig.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
-        fig.update_xaxes(constrain="domain")
-    return fig
+        x |= {"constrain": "domain"}
+        y |= {"constrain": "domain", "scaleanchor": "x", "scaleratio": 1}
+    return go.Figure({"layout": {"template": template(dark), "height": height, "xaxis": x, "yaxis": y}})

@@ -256,7 +256,7 @@ def threshold_line(
         )
 
 
-def _plain_time(time) -> str | float:
+def _plain_time(time: np.datetime64 | float) -> str | float:
     """A time as plotly's shapes accept it: dates as text, numbers as float."""
     return str(time) if isinstance(time, np.datetime64) else float(time)
 

@@ -6,12 +6,14 @@ import codecs
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from flowlab.formatting import count
 from flowlab.tables.cells import spellings
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
 from flowlab.tables.filetype import codec_of, encoding_doubt, to_utf8
 from flowlab.tables.limits import TableError
+from flowlab.tables.notes import Note
 from flowlab.tables.text import row_ends, sound_names
 
 BLOCK_BYTES = 4 * 2**20
@@ -28,10 +30,12 @@ class Block:
     first_row: int
     dialect: Dialect
     missing: frozenset[str] = frozenset()
-    cautions: tuple[str, ...] = ()
+    cautions: tuple[Note, ...] = ()
 
 
-def cut_blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading) -> Iterator[Block]:
+def cut_blocks(
+    detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags: int = 0, **reading: Any
+) -> Iterator[Block]:
     """Cut a text table at the ends of rows; how it is written is found out once, from the first block.
 
     `wanted` are columns that the header names; `reading` are delimiter, decimal, header, encoding and missing_codes
@@ -52,11 +56,11 @@ def cut_blocks(detector: bytes, source: BinaryIO, wanted: Sequence[str], n_lags:
         rows, body = body[:end], body[end:]
         if len(body) > MAX_ROW_BYTES:
             raise TableError(
-                f"A quote opened after row {first_row + rows.count(NEWLINE):,} is not closed within "
+                f"A quote opened after row {count(first_row + rows.count(NEWLINE))} is not closed within "
                 f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
             )
         if rows.strip():
-            cautions = (text.doubt,) if text.doubt and not first_row else ()
+            cautions = (Note(text.doubt),) if text.doubt and not first_row else ()
             yield Block(detector, rows, first_row, dialect, missing, cautions)
             first_row += rows.count(NEWLINE) + (not rows.endswith(NEWLINE))
         if not following:

@@ -22,7 +22,8 @@ import pandas as pd
 import flowlab
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
-from flowlab.detection.drift import N_BINS, Baseline, baseline
+from flowlab.detection.conformal import for_new_files
+from flowlab.detection.drift import N_BINS, Baseline, FlaggedRows, baseline
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import RowScores, ScoredTable
@@ -31,6 +32,7 @@ from flowlab.encoding.encoder import TableEncoder
 from flowlab.models.base import DensityModel
 from flowlab.records import Spec
 from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
+from flowlab.store.arrays import npz_bytes
 
 FORMAT, VERSION = "flowlab detector", 2
 MEMBERS = ("detector.json", "model.npz", "statistics.npz")
@@ -74,7 +76,7 @@ class DetectorBundle:
         """The fitted estimator; DetectorFileError where its arrays do not fit it or it cannot score typical rows."""
         try:
             model = catalog.make_model(self.spec, self.seed)
-            if "trained_on" in model.get_params(deep=False) and "trained_on" not in self.spec.params:
+            if model.asks_if_normal and "trained_on" not in self.spec.params:
                 model.set_params(trained_on=self.trained_on)
             model = model.set_state(self.state)
             scores = model.anomaly_score(self._typical_rows())
@@ -124,6 +126,13 @@ class DetectorBundle:
         scores = model.anomaly_score(X)
         return scores if self.level_calibration is None else self.level_calibration.of_rows(scores, X)
 
+    def flagged_rows(self, n_new: int, flagged_new: int) -> FlaggedRows | None:
+        """How many rows of a new file are flagged, beside validation rows; None for files that do not tell those."""
+        there = int(self.facts.get("validation_rows", 0))
+        if there < 1:
+            return None
+        return FlaggedRows(there, int(self.facts["validation_flagged"]), n_new, flagged_new)
+
     def row_scores(self, scores: np.ndarray) -> RowScores:
         """Score, percentile and p-value of each row, from anomaly scores (n,)."""
         return RowScores.of(scores, self.calibration)
@@ -150,9 +159,12 @@ def make_detector(
     calibration = np.sort(scored.calibration)
     if len(calibration) > MAX_CALIBRATION:
         calibration = calibration[np.linspace(0, len(calibration) - 1, MAX_CALIBRATION).astype(int)]
+    validation = scored.scores[scored.rows("validation")]
     facts = {
         "data": dataset.name,
         "training_rows": len(rows),
+        "validation_rows": len(validation),
+        "validation_flagged": int(threshold.flag(validation).sum()),
         "flowlab": flowlab.__version__,
         "numpy": np.__version__,
     }
@@ -161,9 +173,10 @@ def make_detector(
         seed,
         dict(state),
         dataset.columns,
-        threshold,
+        for_new_files(threshold),
         calibration,
-        baseline(dataset.X[rows], scored.scores[scored.rows("validation")]),
+        # of all rows, labelled anomalies too: a new file has its own
+        baseline(dataset.X[dataset.split == 0], validation),
         dataset.encoder.to_json() if dataset.encoder else "",
         "normal" if dataset.y is not None and dataset.train_on == "normal" else "all",
         facts,
@@ -187,8 +200,8 @@ def to_bytes(detector: DetectorBundle) -> bytes:
         statistics |= detector.level_calibration.to_arrays()
     members = {
         "detector.json": json.dumps(description, sort_keys=True, allow_nan=False).encode(),
-        "model.npz": _npz(detector.state),
-        "statistics.npz": _npz(statistics),
+        "model.npz": npz_bytes(dict(sorted(detector.state.items()))),
+        "statistics.npz": npz_bytes(dict(sorted(statistics.items()))),
     }
     manifest = {
         "format": FORMAT,
@@ -220,7 +233,7 @@ def from_bytes(data: bytes) -> DetectorBundle:
             state,
             columns,
             _threshold(description["threshold"]),
-            _checked_calibration(statistics.pop("calibration")),
+            _checked_calibration(statistics["calibration"]),
             _checked_baseline(Baseline.from_arrays(statistics), len(columns)),
             _text(description["encoder"], None),
             _choice(description["trained_on"], ("normal", "all")),
@@ -332,6 +345,9 @@ def _scalars(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked_facts(fields: Mapping[str, Any]) -> dict[str, Any]:
     facts = _scalars(fields)
+    rows, flagged = _whole(facts.get("validation_rows", 0)), _whole(facts.get("validation_flagged", 0))
+    if flagged > rows:
+        raise ValueError("more rows are flagged than there are")
     _whole(facts.get("training_rows", 0))
     _text(facts.get("data") or "")
     return facts
@@ -347,8 +363,10 @@ def _checked_calibration(scores: np.ndarray) -> np.ndarray:
 
 def _checked_baseline(found: Baseline, n_columns: int) -> Baseline:
     shares = found.shares
-    if len(shares) != n_columns + 1 or found.edges.dtype.kind != "f" or shares.dtype.kind != "f" or found.n_rows < 1:
+    if len(shares) != n_columns + 1 or found.edges.dtype.kind != "f" or shares.dtype.kind != "f":
         raise ValueError("the statistics of training do not have the shape they should have")
+    if found.n_rows < 1 or found.n_scores < 1:
+        raise ValueError("the statistics of training are of no rows")
     if not np.isfinite(found.edges[:-1]).all() or not ((shares >= 0) & (shares <= 1)).all():
         raise ValueError("the statistics of training are no shares")
     return found
@@ -360,7 +378,7 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
         if values[name] is not None:
             low, high = values[name]
             values[name] = (_number(low), _number(high))
-    return Threshold(
+    threshold = Threshold(
         **values
         | {
             "value": _number(values["value"]),
@@ -372,12 +390,13 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
             "refused": bool(_choice(values["refused"], (False, True))),
         }
     )
+    return for_new_files(threshold)
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     """JSON has no infinity: such numbers become text, which float() reads."""
 
-    def of(value):
+    def of(value: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
         if isinstance(value, (tuple, list)):
@@ -385,13 +404,3 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
         return {k: of(v) for k, v in value.items()} if isinstance(value, dict) else value
 
     return of(fields)
-
-
-def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in sorted(arrays.items()):
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
-    return content.getvalue()

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from flowlab.detection.scored_table import ScoredTable
-from flowlab.detection.threshold import Threshold
-from flowlab.formatting import plain
+from flowlab.detection.threshold import SPREAD, Threshold
+from flowlab.formatting import count, plain
 from flowlab.records import RunSpec
 
 MAX_ROWS = 50
@@ -79,15 +79,19 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     n = len(scored.calibration)
     rate = float(np.mean(scored.calibration >= threshold.value))
     normal = "rows labelled normal" if scored.dataset.y is not None else "validation rows, which count as normal,"
-    text = (
-        f"It was chosen on {len(scored.rows('validation')):,} validation rows that the model was not fitted to, "
-        f"and is reported on {len(scored.rows('test')):,} test rows that had no part in it. Of {n:,} {normal} "
-        f"{100 * rate:.2f} % lie above it."
+    chosen = "was set by hand, is checked on" if threshold.rule == "manual" else "was chosen on"
+    held_out = (
+        f"{count(len(scored.rows('validation')))} validation rows, which a training in steps used only to keep "
+        "its best "
+        f"weights, and is reported on {count(len(scored.rows('test')))} test rows, which had no part in it"
     )
+    if not scored.is_held_out:
+        held_out, normal = "rows that the model was fitted to, as there are no others", "rows"
+    text = f"It {chosen} {held_out}. Of {count(n)} {normal} {100 * rate:.2f} % lie above it."
     if threshold.interval is not None:
         low, high = map(plain, threshold.interval)
-        text += f" Other rows of the same kind would have put it between {low} and {high} (95 %, bootstrap)."
-    text = " ".join([text, *scored.level_notes()])
+        text += f" {SPREAD.format(low=low, high=high)}"
+    text = " ".join([text, *scored.notes()])
     return text + " All of this holds for rows from the same source; after a change there, choose it again."
 
 

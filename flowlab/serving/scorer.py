@@ -14,6 +14,7 @@ from flowlab.detection.scored_table import RowScores
 from flowlab.encoding.plans import column_as_learned
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError
 from flowlab.tables.limits import TableError
+from flowlab.tables.notes import Note
 from flowlab.tables.schema import ColumnSchema, Violation, as_schema, breaches, read_frame
 from flowlab.tables.text import TextTable
 
@@ -87,13 +88,14 @@ class Scorer:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise DetectorFileError("The detector in this file cannot score these rows; train it again.") from error
 
-    def notes(self, frame: pd.DataFrame) -> list[str]:
+    def notes(self, frame: pd.DataFrame) -> list[Note]:
         """What the frame holds that the features cannot show: new categories, constants that changed."""
-        sentences = [] if self.encoder is None else self.encoder.unfamiliar(frame)
+        notes = [] if self.encoder is None else self.encoder.unfamiliar(frame)
         calibration = self.detector.level_calibration
         if calibration is not None:
-            sentences += calibration.small_levels() + calibration.unseen_levels(self._levels(frame, calibration))
-        return sentences
+            sentences = calibration.small_levels() + calibration.unseen_levels(self._levels(frame, calibration))
+            notes += map(Note, sentences)
+        return notes
 
     def _levels(self, frame: pd.DataFrame, calibration: LevelCalibration) -> np.ndarray:
         """The context of each row as the features have it, (n,)."""

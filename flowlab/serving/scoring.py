@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from flowlab import formatting
-from flowlab.detection.drift import drift_sentences
+from flowlab.detection.drift import drift_sentences, visible_shift
 from flowlab.jobs.pool import pool
 from flowlab.serving.blocks import Block, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
@@ -30,6 +29,7 @@ from flowlab.tables.cells import text_cells
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
 from flowlab.tables.filetype import refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.notes import Note, added
 from flowlab.tables.read import GZIP, PARQUET, read_table, unpacked
 from flowlab.tables.schema import HUGE, MAX_VIOLATIONS, Violation
 from flowlab.tables.text import TextTable, read_text
@@ -66,7 +66,7 @@ class ScoredBlock:
     n_rows: int
     n_flagged: int
     counts: np.ndarray
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     highest: Highest
     n_bytes: int
     broken: Mapping[tuple[str, str], int]
@@ -176,7 +176,7 @@ def _drain(
 ) -> Summary:
     n_rows = n_flagged = n_bytes = 0
     counts = np.zeros(detector.baseline.shares.shape, np.int64)
-    sentences: list[str] = []
+    noted: list[Note] = []
     broken: Counter[tuple[str, str]] = Counter()
     violations: list[Violation] = []
     highest = None
@@ -184,7 +184,7 @@ def _drain(
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
         counts += scored.counts
-        sentences += scored.notes
+        noted += scored.notes
         broken.update(scored.broken)
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
         highest = scored.highest if highest is None else highest.joined(scored.highest)
@@ -192,8 +192,11 @@ def _drain(
     if n_rows == 0:
         raise TableError("The file holds no rows to score.")
     shift = detector.baseline.shift(counts)
-    drift = tuple(drift_sentences(detector.columns, shift))
-    notes = (*_broken_sentences(broken, violations), *_summed(sentences))[:MAX_NOTES]
+    drift = tuple(
+        drift_sentences(detector.columns, detector.baseline, counts, detector.flagged_rows(n_rows, n_flagged))
+    )
+    seen = () if drift else (visible_shift(detector.baseline, n_rows),)
+    notes = (*(*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES], *seen)
     return Summary(
         n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(violations), dict(broken)
     )
@@ -206,28 +209,13 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
         first.setdefault((violation.column, violation.rule), violation)
     sentences = []
     for (column, rule), n_cells in broken.items():
-        cells = f"1 cell {rule}" if n_cells == 1 else f"{n_cells:,} cells {rule.replace('is ', 'are ', 1)}"
+        are = rule.replace("is ", "are ", 1)
+        cells = f"1 cell {rule}" if n_cells == 1 else f"{formatting.count(n_cells)} cells {are}"
         example = first.get((column, rule))
-        where = f", such as {example.value!r} in row {example.row:,}" if example else ""
-        count = "it counts" if n_cells == 1 else "they count"
-        sentences.append(f"{column}: {cells}{where}; {count} as {'extreme' if rule == HUGE else 'missing'}.")
+        where = f", such as {example.value!r} in row {formatting.count(example.row)}" if example else ""
+        counts_as = "it counts" if n_cells == 1 else "they count"
+        sentences.append(f"{column}: {cells}{where}; {counts_as} as {'extreme' if rule == HUGE else 'missing'}.")
     return sentences
-
-
-def _summed(sentences: Sequence[str]) -> list[str]:
-    """Sentences of all blocks: those that differ only in a count become one, with the counts added."""
-    totals: dict[str, int] = {}
-    shown: dict[str, str] = {}
-    for sentence in sentences:
-        count = re.search(r"[\d,]+(?= rows?\b| repeated| comment)", sentence)
-        key = re.sub(r"[\d,]+ rows?|, such as .*|\(first in line .*?\)|^[\d,]+", "", sentence)
-        totals[key] = totals.get(key, 0) + (int(count[0].replace(",", "")) if count else 0)
-        shown.setdefault(key, sentence)
-    summed = [
-        re.sub(r"[\d,]+(?= rows?\b| repeated| comment)", f"{totals[key]:,}", sentence, count=1)
-        for key, sentence in shown.items()
-    ]
-    return [re.sub(r"\b1 rows\b", "1 row", sentence) for sentence in summed]
 
 
 def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
@@ -260,7 +248,7 @@ def _scored(
         n_rows=len(row_scores),
         n_flagged=int(columns["flagged"].sum()),
         counts=counts,
-        notes=(*text.cautions, *(c for c in text.changes if "rows" in c or "lines inside" in c), *scorer.notes(frame)),
+        notes=(*text.cautions, *(c for c in text.changes if isinstance(c, Note)), *scorer.notes(frame)),
         highest=Highest(shown, pd.DataFrame({name: values[top] for name, values in columns.items()}, shown.index)),
         n_bytes=n_bytes,
         broken=typed.counts,
@@ -289,13 +277,13 @@ def _csv(
 def how_far(n_rows: int, share: float, seconds: float) -> str:
     """What is said while a file is scored: rows so far, rows per second, and how long the rest will take.
 
-    >>> how_far(120_000, 0.25, 4.0)
-    '120,000 rows, 30,000 rows/s, 12.0 s left'
+    >>> how_far(120_000, 0.25, 4.0).replace("\\u2009", " ")
+    '120 000 rows, 30 000 rows/s, 12.0 s left'
     """
     if not 0 < share < 1 or n_rows < seconds:
-        return f"{n_rows:,} rows"
+        return f"{formatting.count(n_rows)} rows"
     left = formatting.brief_seconds(seconds * (1 / share - 1))
-    return f"{n_rows:,} rows, {n_rows / max(seconds, 1e-9):,.0f} rows/s, {left} left"
+    return f"{formatting.count(n_rows)} rows, {formatting.fixed(n_rows / max(seconds, 1e-9), 0)} rows/s, {left} left"
 
 
 @lru_cache(maxsize=2)

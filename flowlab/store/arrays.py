@@ -1,12 +1,13 @@
-"""Arrays to NPZ bytes and back, and tables fit for Parquet; nothing is pickled."""
+"""Arrays and dataclasses of arrays to NPZ bytes and back, and tables fit for Parquet; nothing is pickled."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from flowlab.store.errors import StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -36,6 +39,36 @@ def npz_bytes(arrays: Mapping[str, np.ndarray], compress: bool = False) -> bytes
             info.compress_type = archive.compression
             archive.writestr(info, entry.getvalue())
     return buffer.getvalue()
+
+
+def to_arrays(value: Any) -> dict[str, np.ndarray]:
+    """The fields of a dataclass by name, for `npz_bytes`: arrays, numbers, texts, and further dataclasses of such.
+
+    The fields of a dataclass within are named "outer.inner"; a field that is None is left out.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for field in fields(value):
+        part = getattr(value, field.name)
+        if is_dataclass(part):
+            arrays |= {f"{field.name}.{name}": array for name, array in to_arrays(part).items()}
+        elif part is not None:
+            arrays[field.name] = np.asarray(part)
+    return arrays
+
+
+def from_arrays(kind: type[T], arrays: Mapping[str, np.ndarray]) -> T:
+    """The value of a dataclass whose `to_arrays` these are among; StoreError where one without default is absent."""
+    found: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind).items():
+        if isinstance(hint, type) and is_dataclass(hint):
+            inner = {key.removeprefix(f"{name}."): array for key, array in arrays.items() if key.startswith(f"{name}.")}
+            found[name] = from_arrays(hint, inner)
+        elif name in arrays:
+            found[name] = arrays[name] if np.ndarray in (hint, *get_args(hint)) else arrays[name].item()
+    try:
+        return kind(**found)
+    except TypeError as error:
+        raise StoreError(f"A stored {kind.__name__.lower()} is incomplete; restart the run.") from error
 
 
 def storable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -5,20 +5,32 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from flowlab.store.errors import StoreError
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace the file's content with `data` at once: readers see the old content or the new, never a part."""
+    """Replace the file's content with `data` at once, for its owner alone; its folder is made if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with replacing(path, mode=0o600) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A file to write to that takes the place of `path` at the end: readers see the old content or the new, no part.
+
+    It is on the disk before it is named so. Where writing fails nothing changes. `mode` is that of a new file, less
+    the process's mask.
+    """
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
-        with open(handle, "wb") as file:
-            file.write(data)
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

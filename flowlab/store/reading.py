@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -42,7 +42,13 @@ class Frames(Sequence[dict[str, np.ndarray]]):
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, np.ndarray]]: ...
+
+    def __getitem__(self, index: int | slice) -> dict[str, np.ndarray] | list[dict[str, np.ndarray]]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         return read_npz(self._paths[index])
@@ -53,6 +59,7 @@ class _EventLog:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
+        self._events: list[TrainEvent] = []
         self._forget()
 
     def read(self) -> list[TrainEvent]:

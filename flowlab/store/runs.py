@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from flowlab.store.atomic import append_lines, changed_at, children, keep, on_di
 from flowlab.store.errors import RunNotFound, StoreError
 from flowlab.store.reading import EXTRA_NAME, RUN_ID, Frames, Run, checked, read_bytes, table_digest, versions
 from flowlab.store.recent import Recent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Frames", "Run", "RunNotFound", "RunStore", "StoreError"]
 
@@ -228,7 +231,7 @@ class RunStore:
         path = self._folder(run_id) / f"{checked(EXTRA_NAME, name, 'name')}.json"
         self._write(path, _to_json(value), f"{name} of run {run_id} could not be saved")
 
-    def put_table(self, frame, story: str = "", cells=None) -> str:
+    def put_table(self, frame: pd.DataFrame, story: str = "", cells: pd.DataFrame | None = None) -> str:
         """Store a pandas DataFrame once as Parquet and return its content digest, 16 hex digits.
 
         `story` is JSON text that says how the table was read, for later visitors of its link; the last one is kept.
@@ -251,7 +254,7 @@ class RunStore:
             self._write(path.with_suffix(".cells"), buffer.getvalue(), "the cells of the table could not be stored")
         return digest
 
-    def get_cells(self, digest: str):
+    def get_cells(self, digest: str) -> pd.DataFrame:
         """The cells of a table as they were written, as a DataFrame of texts; the table itself where none are kept."""
         import pandas as pd
 
@@ -266,7 +269,7 @@ class RunStore:
         path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.json"
         return (read_bytes(path) or b"").decode(errors="replace")
 
-    def get_table(self, digest: str):
+    def get_table(self, digest: str) -> pd.DataFrame:
         """The DataFrame that `put_table` stored, the same for all who ask: never change it.
 
         RunNotFound if it is not here, StoreError if it cannot be read.

@@ -36,7 +36,7 @@ def to_csv_bytes(frame: pd.DataFrame, as_written: bool = False) -> bytes:
     return text.encode()
 
 
-def may_execute(cells: pa.ChunkedArray):
+def may_execute(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Which cells of text a spreadsheet would take for a formula; negative numbers are none."""
     starts = pc.match_substring_regex(cells, r"^[=+\-@\t\r]")
     if not pc.any(starts).as_py():

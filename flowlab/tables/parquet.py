@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from flowlab.formatting import count, fixed
 from flowlab.tables.limits import TableError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from flowlab.tables.limits import Limits
 
 
@@ -27,11 +30,13 @@ def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
         raise TableError(f"The Parquet file is damaged ({_first_line(error)}); write or download it again.") from None
     if facts.num_columns > limits.columns:
         raise TableError(
-            f"The table has {facts.num_columns:,} columns, more than {limits.columns:,}; keep those that matter."
+            f"The table has {count(facts.num_columns)} columns, more than {count(limits.columns)}; keep those "
+            "that matter."
         )
     if facts.num_rows > limits.rows or facts.num_rows * len(schema.names) > limits.cells:
         raise TableError(
-            f"The table has {facts.num_rows:,} rows of {len(schema.names):,} columns, too many; take a sample."
+            f"The table has {count(facts.num_rows)} rows of {count(len(schema.names))} columns, too many; take "
+            "a sample."
         )
     changes: list[str] = []
     kept = [name for name in schema.names if _is_plain(schema.field(name).type)]
@@ -49,7 +54,7 @@ def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
     return frame, changes
 
 
-def _is_plain(kind: object) -> bool:
+def _is_plain(kind: pa.DataType) -> bool:
     import pyarrow.types as t
 
     if t.is_dictionary(kind):
@@ -63,7 +68,7 @@ def _is_plain(kind: object) -> bool:
     )  # fmt: skip
 
 
-def _read_batches(data: bytes, kept: list[str], schema: object, limits: Limits) -> object:
+def _read_batches(data: bytes, kept: list[str], schema: pa.Schema, limits: Limits) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
     import pyarrow.types as t
@@ -77,7 +82,9 @@ def _read_batches(data: bytes, kept: list[str], schema: object, limits: Limits) 
     for batch in file.iter_batches(batch_size=65_536, columns=kept):
         n_bytes += sum(_unpacked_size(column) for column in batch.columns)
         if n_bytes > limits.unpacked:
-            raise TableError(f"The Parquet file unpacks to more than {limits.unpacked / 1e6:,.0f} MB; keep fewer rows.")
+            raise TableError(
+                f"The Parquet file unpacks to more than {fixed(limits.unpacked / 1e6, 0)} MB; keep fewer rows."
+            )
         batches.append(batch)
     return (
         pa.Table.from_batches(batches, schema=batches[0].schema)
@@ -86,7 +93,7 @@ def _read_batches(data: bytes, kept: list[str], schema: object, limits: Limits) 
     )
 
 
-def _unpacked_size(column: object) -> int:
+def _unpacked_size(column: pa.Array) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -96,7 +103,7 @@ def _unpacked_size(column: object) -> int:
     return pc.sum(lengths.take(column.indices)).as_py() or 0
 
 
-def _to_pandas(column: object) -> pd.Series:
+def _to_pandas(column: pa.ChunkedArray) -> pd.Series:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as t

@@ -16,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from flowlab.formatting import count
 from flowlab.tables.dialect import Dialect
 from flowlab.tables.limits import TableError
+from flowlab.tables.notes import Note
 from flowlab.tables.threads import n_threads
 
 if TYPE_CHECKING:
@@ -32,13 +34,13 @@ class TextTable:
     ----------
     names : of the columns, sound and each once
     columns : for each the cells as written, (n_rows,) without nulls; a short row ends in empty cells
-    changes, cautions : what was done on the way, and what a person should look at
+    changes, cautions : what was done on the way, to rows as notes, and what a person should look at
     """
 
     names: tuple[str, ...]
     columns: tuple[pa.ChunkedArray, ...]
-    changes: tuple[str, ...] = ()
-    cautions: tuple[str, ...] = ()
+    changes: tuple[str | Note, ...] = ()
+    cautions: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -50,7 +52,9 @@ class TextTable:
 
 def read_text(data: bytes, dialect: Dialect, limits: Limits) -> TextTable:
     """The cells of UTF-8 text from the dialect's first data row on. Raises TableError naming the line."""
-    changes = [f"{dialect.n_skipped:,} lines above the table were skipped."] if dialect.n_skipped else []
+    changes: list[str | Note] = (
+        [f"{count(dialect.n_skipped)} lines above the table were skipped."] if dialect.n_skipped else []
+    )
     data = _without_comments(data, dialect, changes)
     _check_shape(data, dialect, limits)
     rows, cautions = _cells(data, dialect)
@@ -66,7 +70,7 @@ def read_text(data: bytes, dialect: Dialect, limits: Limits) -> TextTable:
     return TextTable(tuple(columns), tuple(columns.values()), tuple(changes), tuple(cautions))
 
 
-def sound_names(names: Sequence[str], changes: list[str]) -> list[str]:
+def sound_names(names: Sequence[str], changes: list[str | Note]) -> list[str]:
     """Blank names become "column 3", repeated ones "a (2)"; line breaks and control characters become blanks."""
     sound: list[str] = []
     n_blank = n_repeated = 0
@@ -119,10 +123,10 @@ def row_ends(data: bytes, quotechar: str, delimiter: str) -> tuple[int, bool]:
         position, is_open = match.end(), True
 
 
-def _cells(data: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArray], list[str]]:
+def _cells(data: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArray], list[Note]]:
     """The cells of each column, (n_rows,) each, and cautions about rows that are too short."""
     width = len(dialect.names)
-    body = memoryview(data)[dialect.body :]
+    body: memoryview | bytes = memoryview(data)[dialect.body :]
     if dialect.delimiter == " ":
         body = re.sub(rb"(?m)^ | (?=\r?$)", b"", re.sub(rb"[ \t]+", b" ", bytes(body)))
     torn: list[int] = []
@@ -166,7 +170,7 @@ def _ends_open(data: bytes, dialect: Dialect, table: pa.Table) -> bool:
     return row_ends(data[dialect.body :] + b"\n", dialect.quotechar, dialect.delimiter)[1] or "\n" in last
 
 
-def _cells_one_by_one(body: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArray], list[str]]:
+def _cells_one_by_one(body: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArray], list[Note]]:
     """Rows of different lengths: short ones are filled up, longer ones must end in empty cells."""
     csv.field_size_limit(10_000_000)
     width, first_line = len(dialect.names), dialect.body_line
@@ -188,7 +192,7 @@ def _cells_one_by_one(body: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArr
                 short.append(line)
             if any(cell.strip() for cell in cells[width:]):
                 raise TableError(
-                    f"Line {line:,} has {len(cells)} cells where {width} were expected; quote cells that hold the "
+                    f"Line {count(line)} has {len(cells)} cells where {width} were expected; quote cells that hold the "
                     "delimiter."
                 )
             for column, cell in zip(columns, [*cells[:width], *[""] * (width - len(cells))]):
@@ -199,13 +203,11 @@ def _cells_one_by_one(body: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArr
     end, is_open = row_ends(body + b"\n", dialect.quotechar, dialect.delimiter)
     if is_open and not dialect.escapechar:
         opened = body.count(b"\n", 0, end) + first_line
-        raise TableError(f"A quote opened in line {opened:,} is never closed; close it or remove it.")
+        raise TableError(f"A quote opened in line {count(opened)} is never closed; close it or remove it.")
     cautions = []
     if short:
-        cautions = [
-            f"{len(short):,} rows are shorter than the header (first in line {short[0]:,}); "
-            "their last cells count as missing."
-        ]
+        after, first = " shorter than the header count as missing", f", first in line {count(short[0])}"
+        cautions = [Note("The last cells of ", len(short), after=after, example=first)]
     return [pa.chunked_array([pa.array(column, pa.string())]) for column in columns], cautions
 
 
@@ -213,7 +215,7 @@ def _is_blank(cells: pa.ChunkedArray) -> np.ndarray:
     return pc.equal(pc.utf8_trim_whitespace(cells), "").to_numpy()
 
 
-def _without_empty_rows(columns: list[pa.ChunkedArray], changes: list[str]) -> list[pa.ChunkedArray]:
+def _without_empty_rows(columns: list[pa.ChunkedArray], changes: list[str | Note]) -> list[pa.ChunkedArray]:
     """Rows of nothing but delimiters, as spreadsheets leave them, are dropped."""
     if len(columns) == 1:
         return columns
@@ -222,23 +224,23 @@ def _without_empty_rows(columns: list[pa.ChunkedArray], changes: list[str]) -> l
         empty &= _is_blank(cells)
         if not empty.any():
             return columns
-    changes.append(f"{int(empty.sum()):,} rows without any value were dropped.")
+    changes.append(Note("Dropped ", int(empty.sum()), after=" without any value"))
     return [cells.filter(pa.array(~empty)) for cells in columns]
 
 
 def _without_repeated_headers(
-    columns: dict[str, pa.ChunkedArray], header: Sequence[str], changes: list[str]
+    columns: dict[str, pa.ChunkedArray], header: Sequence[str], changes: list[str | Note]
 ) -> dict[str, pa.ChunkedArray]:
     repeated = np.ones(len(next(iter(columns.values()))), bool)
     for cells, name in zip(columns.values(), header):
         repeated &= pc.equal(pc.utf8_trim_whitespace(cells), name.strip()).to_numpy()
         if not repeated.any():
             return columns
-    changes.append(f"{int(repeated.sum()):,} repeated header lines inside the table were dropped.")
+    changes.append(Note("Dropped ", int(repeated.sum()), "repeated header line", " inside the table"))
     return {name: cells.filter(pa.array(~repeated)) for name, cells in columns.items()}
 
 
-def _without_comments(data: bytes, dialect: Dialect, changes: list[str]) -> bytes:
+def _without_comments(data: bytes, dialect: Dialect, changes: list[str | Note]) -> bytes:
     """Comment lines in the body become blank, so that line numbers stay true. Marks inside quotes are left alone."""
     if not dialect.comment or dialect.comment.encode() not in data:
         return data
@@ -254,7 +256,7 @@ def _without_comments(data: bytes, dialect: Dialect, changes: list[str]) -> byte
             n_comments += 1
         position = match.end()
     if n_comments:
-        changes.append(f"{n_comments:,} comment lines starting with {dialect.comment} were skipped.")
+        changes.append(f"{count(n_comments)} comment lines starting with {dialect.comment} were skipped.")
     return b"".join([*pieces, data[position:]])
 
 
@@ -262,12 +264,15 @@ def _check_shape(data: bytes, dialect: Dialect, limits: Limits) -> None:
     """Refuse what is too large before parsing."""
     width = len(dialect.names)
     if width > limits.columns:
-        raise TableError(f"The table has {width:,} columns, more than {limits.columns:,}; keep those that matter.")
+        raise TableError(
+            f"The table has {count(width)} columns, more than {count(limits.columns)}; keep those that matter."
+        )
     n_lines = sum(_count_lines(data)) + 1
     if n_lines > limits.rows or n_lines * width > limits.cells:
         allowed = min(limits.rows, limits.cells // width)
         raise TableError(
-            f"The table has about {n_lines:,} rows of {width:,} columns, more than the {allowed:,} rows that fit; "
+            f"The table has about {count(n_lines)} rows of {count(width)} columns, more than the "
+            f"{count(allowed)} rows that fit; "
             "take a sample of the rows."
         )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lessons"
+from flowlab.app_folder import ASSETS
+
+FOLDER = ASSETS / "lessons"
 
 
 @dataclass(frozen=True)
@@ -44,5 +46,10 @@ def parse(key: str, text: str) -> Lesson:
 
 
 def lessons(folder: Path = FOLDER) -> list[Lesson]:
-    """All lessons in the order of their files' numbers: `01-bridge.md` is lesson "bridge"."""
+    """All lessons in the order of their files' numbers: `01-bridge.md` is lesson "bridge".
+
+    FileNotFoundError where there is no such folder, which then is a broken installation.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder of lessons at {folder}; install FlowLab again")
     return [parse(path.stem.partition("-")[2], path.read_text("utf-8")) for path in sorted(folder.glob("*.md"))]

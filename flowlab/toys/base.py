@@ -158,4 +158,5 @@ def square_window(x0: float, x1: float, y0: float, y1: float, margin: float = 0.
     """The smallest square around a box and a margin, as x0, x1, y0, y1."""
     half = max(x1 - x0, y1 - y0) / 2 + margin
     cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
-    return tuple(round(float(edge), 3) for edge in (cx - half, cx + half, cy - half, cy + half))
+    x0, x1, y0, y1 = (round(float(edge), 3) for edge in (cx - half, cx + half, cy - half, cy + half))
+    return x0, x1, y0, y1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowlab.evaluation.known_gap import gap
 from flowlab.views.attribution import reasons, repaired, top_reasons
 from flowlab.views.comparison import cost, steps_within, trivial_rivals, two_samples
 from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
@@ -15,7 +16,7 @@ from flowlab.views.pairs import pair_rows
 from flowlab.views.projection import Stage, display_rows, stage
 from flowlab.views.receipt import receipt, typical_row
 from flowlab.views.reconstruction import reconstruction, reconstruction_map
-from flowlab.views.samples import gap, samples
+from flowlab.views.samples import samples
 from flowlab.views.trust import trust
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.levels import LevelCalibration
-from flowlab.explain import Explanation, Reference, Repair, explain, repair
+from flowlab.explain import Explanation, Reference, Repair, explain, repair, top_sentences
 from flowlab.models.base import DensityModel
 from flowlab.views.density import check_row
 
@@ -30,13 +30,12 @@ def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20
 def top_reasons(
     model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_reasons: int = 3
 ) -> dict[int, tuple[str, ...]]:
-    """By row number: sentences on the columns, at most `n_reasons`, that add most to the anomaly score."""
+    """By row number: sentences on the columns, at most `n_reasons`, that add most to the anomaly score.
+
+    A value that similar rows have, too, is no reason (`explain.top_sentences`).
+    """
     judge = _judge(model, dataset)
-    explanations = {row: _explain(judge, dataset, row, n_reasons) for row in rows}
-    return {
-        row: tuple(reason.sentence for reason in explanation.reasons if reason.contribution > 0)
-        for row, explanation in explanations.items()
-    }
+    return {row: top_sentences(_explain(judge, dataset, row, n_reasons)) for row in rows}
 
 
 def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) -> Repair:

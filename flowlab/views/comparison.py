@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
+
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.evaluation.comparison import Scored, has_labels, held_out, held_out_labels
 from flowlab.evaluation.two_sample import TwoSampleTest, two_sample_tests
@@ -51,8 +53,8 @@ def cost(model: DensityModel, dataset: Dataset) -> Cost:
 def trivial_rivals(model: DensityModel, dataset: Dataset) -> tuple[Scored, ...]:
     """Trivial detectors fitted to the training rows, on the rows that models are compared on; `model` is not used.
 
-    The last, where there are labels, is the single column that detects best, which is chosen with the labels of the
-    test rows; the time it takes to score is not measured (nan).
+    The last, where validation rows have both labels, is the single column that detects best on these; the time it takes
+    to score is not measured (nan).
     """
     detectors = {"largest |z|": LargestZ(), "sum of z²": SumOfSquares()}
     if dataset.n_features > 1:
@@ -71,12 +73,13 @@ def trivial_rivals(model: DensityModel, dataset: Dataset) -> tuple[Scored, ...]:
                 name, scores[compared], y, data, fit_seconds=fitted - start, score_seconds=score_seconds, trivial=True
             )
         )
-    test_rows = dataset.rows(Part.TEST)
-    if len(test_rows) and has_labels(dataset):
+    chosen_on = dataset.rows(Part.VALIDATION)
+    labels = None if dataset.y is None else dataset.y[chosen_on]
+    if has_labels(dataset) and 0 < int((labels == 1).sum()) < len(labels) and not np.isin(chosen_on, compared).any():
         start = time.perf_counter()
-        column = BestSingleColumn().fit(dataset.X[test_rows], dataset.y[test_rows])
+        column = BestSingleColumn().fit(dataset.X[chosen_on], labels)
         fit_seconds = time.perf_counter() - start
-        name = f"column {dataset.columns[column.column_]} alone (hindsight)"
+        name = f"column {dataset.columns[column.column_]} alone (best on validation rows)"
         scores = column.anomaly_score(dataset.X[compared])
         rivals.append(Scored(name, scores, y, data, fit_seconds=fit_seconds, trivial=True))
     return tuple(rivals)

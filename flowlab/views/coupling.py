@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowlab.columns import varies
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.base import DensityModel
 from flowlab.models.flows.jacobian_form import LayerForm, check_layer
@@ -132,6 +133,6 @@ def masks(model: DensityModel, dataset: Dataset, layer: int = 1, mask: str = "")
         if mask:
             raise ValueError(f"mask must be empty: the layers of {type(flow).__name__} have no masks to edit")
         moved = coupling(flow, dataset, layer).moved
-        return Masks(moved, np.flatnonzero(np.ptp(dataset.X, axis=0) * ~moved.any(axis=0)))
+        return Masks(moved, np.flatnonzero(varies(dataset.X) & ~moved.any(axis=0)))
     edited = mask or None
     return Masks(flow.transformed_columns(edited), flow.untransformed_columns(edited), flow.made_masks(layer))

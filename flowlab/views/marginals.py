@@ -46,4 +46,4 @@ def marginals(model: DensityModel, dataset: Dataset, n: int = 4000, seed: int = 
         for k, values in enumerate((X[:, j], samples[:, j])):
             densities[k, j] = np.histogram(values, edges[j])[0] / (len(values) * np.diff(edges[j]))
         distance[j] = kolmogorov_distance(X[:, j], samples[:, j])
-    return Marginals(edges, *densities, distance)
+    return Marginals(edges, densities[0], densities[1], distance)

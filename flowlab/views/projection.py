@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from flowlab.columns import spread_of
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.formatting import percent
 
@@ -98,8 +99,7 @@ def column_window(dataset: Dataset, column: int) -> tuple[float, float]:
 
 
 def _principal_axes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    offset, scale = X.mean(axis=0), X.std(axis=0)
-    scale[scale <= 1e-12 * np.maximum(1.0, np.abs(offset))] = 1.0
+    offset, scale = X.mean(axis=0), spread_of(X)
     Z = (X - offset) / scale
     values, vectors = np.linalg.eigh(Z.T @ Z / max(1, len(Z)))
     basis = vectors[:, [-1, -2]]

@@ -1,4 +1,4 @@
-"""Draws from a model beside data rows, and the model's distance to the exact density."""
+"""Draws from a model beside data rows."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowlab.columns import spread_of
 from flowlab.datasets.dataset import Dataset
-from flowlab.models.base import DensityModel, FlowModel
+from flowlab.models.base import DensityModel
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned
 from flowlab.views.projection import display_rows, stage
-
-GAP_DRAWS = 20_000
-GAP_DRAWS_OF_SLOW_MODELS = 5_000
-"""Models that are not flows may compare every draw with every training row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,45 +71,7 @@ def samples(
         if nearest >= n:
             raise ValueError(f"nearest must be below the number of samples, {n}, not {nearest}")
         rows = dataset.rows("train")
-        scale = dataset.X[rows].std(axis=0)
-        scale[scale == 0] = 1.0
-        square = np.sum(((dataset.X[rows] - X[nearest]) / scale) ** 2, axis=1)
+        square = np.sum(((dataset.X[rows] - X[nearest]) / spread_of(dataset.X[rows])) ** 2, axis=1)
         nearest_row, nearest_distance = int(rows[np.argmin(square)]), float(np.sqrt(square.min()))
     data = plane.project(dataset.X[data_rows])
     return Samples(X, model.score_samples(X), plane.project(X), data, nearest_row, nearest_distance)
-
-
-@dataclass(frozen=True)
-class Gap:
-    """How far a model is from the exact density.
-
-    Attributes
-    ----------
-    nats : Kullback-Leibler divergence
-    error : its standard error, in nats
-    n : number of draws
-    """
-
-    nats: float
-    error: float
-    n: int
-
-
-def gap(model: DensityModel, dataset: Dataset, n: int = 0, seed: int = 1) -> Gap:
-    """Kullback-Leibler divergence of the model from the exact density in nats, with its standard error.
-
-    The mean over fresh draws x of log p(x) - log q(x). Draws are paired, so the error is that of the difference and
-    far below that of either mean.
-
-    Raises
-    ------
-    ValueError
-        If the exact density is not known.
-    """
-    density = dataset.truth_for(model)
-    if density is None:
-        raise ValueError("the distance to the truth needs a toy density and a model that gives log-densities of it")
-    n = n or (GAP_DRAWS if isinstance(model, FlowModel) else GAP_DRAWS_OF_SLOW_MODELS)
-    X = density.sample(n, np.random.default_rng([int(seed), 0x6A9]))
-    difference = density.log_density(X) - model.score_samples(X)
-    return Gap(float(difference.mean()), float(difference.std() / np.sqrt(n)), n)

@@ -20,6 +20,7 @@ HEAVY = {
         "flowlab/explain/",
     ),
     "plotly": ("flowlab/plots/", "flowlab/teaching/"),
+    "starlette": ("flowlab/dashboard/launcher.py",),
     "streamlit": ("app.py", "pages/", "flowlab/dashboard/"),
     "dask": ("flowlab/jobs/",),
     "distributed": ("flowlab/jobs/",),
@@ -29,7 +30,15 @@ HEAVY = {
 """Dependency -> where it may be imported."""
 
 LAYERS = [
-    ("flowlab.records", "flowlab.formatting", "flowlab.hashing", "flowlab.ranking", "flowlab.constraints"),
+    (
+        "flowlab.records",
+        "flowlab.formatting",
+        "flowlab.hashing",
+        "flowlab.ranking",
+        "flowlab.columns",
+        "flowlab.constraints",
+        "flowlab.app_folder",
+    ),
     ("flowlab.controls",),
     ("flowlab.tables",),
     ("flowlab.encoding",),
@@ -44,10 +53,10 @@ LAYERS = [
     ("flowlab.views",),
     ("flowlab.plots", "flowlab.jobs", "flowlab.teaching"),
     ("flowlab.serving",),
-    ("flowlab.__main__", "flowlab.dashboard"),
-    ("pages",),
+    ("flowlab.dashboard",),
+    ("flowlab.__main__", "pages"),
     ("app",),
-]
+]  # fmt: skip
 """From the bottom up: a module imports only what stands below it, or its own room."""
 
 TORCH_INSIDE = "flowlab.nets"
@@ -204,6 +213,18 @@ def test_no_pickle_crosses_a_border():
         text = path.read_text()
         assert not any(m.split(".")[0] in ("pickle", "joblib", "dill", "cloudpickle") for m, _ in imports(path)), path
         assert "allow_pickle=True" not in text and "weights_only=False" not in text, path
+
+
+@pytest.mark.parametrize("call", ["plotly_chart", "image"])
+def test_every_picture_has_an_alternative_text(call):
+    found = 0
+    for path in (ROOT / "flowlab" / "dashboard").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == call:
+                found += 1
+                alts = [keyword.value for keyword in node.keywords if keyword.arg == "alt"]
+                assert alts and not (isinstance(alts[0], ast.Constant) and not alts[0].value), f"{path}:{node.lineno}"
+    assert found
 
 
 def test_no_file_imports_itself_over_others():

@@ -57,3 +57,13 @@ def test_a_model_is_offered_only_the_faults_it_can_have():
         for fault, broken in breaks(model, 2).items():
             assert [f.name for f in faults_of(broken)] == [fault]
             assert catalog.MODELS[broken.name].tidy(broken) == (broken, [])
+
+
+def test_runs_of_the_same_words_are_told_apart_by_what_differs():
+    from flowlab.dashboard.shell.services import distinct_words
+
+    nine = RunSpec(Spec("moons"), Spec("spline", {"n_layers": 9, "n_bins": 8}))
+    other = RunSpec(Spec("moons"), Spec("spline", {"n_layers": 9, "n_bins": 9}), seed=3)
+    first, second, third = distinct_words([nine, other, RunSpec(Spec("rings"), Spec("spline"))])
+    assert first.endswith("bins 8 · seed 0") and second.endswith("bins 9 · seed 3") and "layers" not in first
+    assert "bins" not in third and "seed" not in third, "what stands alone needs no settings"

@@ -32,9 +32,9 @@ MADE = {
 }
 NOT_SET = {
     "random_state", "seed", "scores", "y", "position", "candidates", "time", "batch", "frame", "density", "params",
-    "self", "name",
+    "self", "name", "contamination",
 }  # fmt: skip
-"""Parameters that are the data or the seed, or stand for others."""
+"""Parameters that are the data or the seed, stand for others, or serve scikit-learn alone."""
 NOT_STATED = {"fractions"}
 """What else is not said to be valid: of `make_toy`, three numbers that sum to 1."""
 each = pytest.mark.parametrize("made", list(MADE.values()), ids=list(MADE))

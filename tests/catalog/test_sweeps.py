@@ -1,5 +1,6 @@
 """The specs that the Compare page offers to train: all can be carried out, and none stands twice."""
 
+import numpy as np
 import pytest
 
 from flowlab import catalog
@@ -49,3 +50,21 @@ def test_each_sweep_varies_one_setting_inside_the_ranges_of_the_catalog(present,
             assert values == sweep.values
             assert all(catalog.tidy(spec) == (spec, []) for spec in specs)
         assert len({catalog.run_id(spec) for spec in sweep.specs()}) == len(sweep.specs())
+
+
+@pytest.mark.parametrize("present", ["spline", "affine", "maf"])
+def test_the_sweep_of_layers_speaks_of_the_family_that_is_swept(present):
+    """What one layer leaves as it was: half of the columns after a coupling, the first after an autoregressive one."""
+    sweep = sweeps(RunSpec(Spec("moons"), Spec(present)), 4, False)["Layers"]
+    assert {spec.model.name for spec in sweep.specs()} == {present}
+    what = sweep.what
+    assert ("coupling layer" in what) == (present != "maf") and ("autoregressive layer" in what) == (present == "maf")
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    flow = catalog.MODELS[present].make(n_layers=1, n_steps=60).fit(X)
+    z = flow.layer_readout(X)[0][0]
+    by_row = z.std(axis=0) > 1e-6
+    kept = (z == 0).all(axis=0)
+    if present == "maf":
+        assert by_row.sum() == 3, "the scale of the first column is the same in every row"
+    else:
+        assert kept.sum() == 2

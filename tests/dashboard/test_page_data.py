@@ -67,7 +67,7 @@ def test_an_upload_is_read_stored_and_described(home):
         "<b>kind</b>": "label",
         "leer": "ignore",
     }
-    other = open_page("data", {key: in_link(at, key) for key in at.query_params})
+    other = open_page("data", dict(at.session_state.link.query))
     assert "till.csv" in said(other) and other.dataframe[0].value.equals(sheet)
 
 

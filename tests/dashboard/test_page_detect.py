@@ -26,7 +26,7 @@ def test_labels_choose_a_threshold_on_validation_and_report_on_test():
     at = open_page("detect", LABELLED)
     text = said(at)
     assert "Highest F1 on 300 rows" in text or "Highest F1 on 200 rows" in text
-    assert "Other rows of the same kind would have put it between" in text
+    assert "In 95 % of resamples of these rows it lies between" in text.replace("\\", "")
     assert "Chosen on validation rows, reported on test rows" in text
     scores = at.dataframe[0].value["anomaly score"]
     assert scores.min() >= labelled(at.number_input, "Threshold").value and (scores.diff().dropna() <= 0).all()

@@ -93,3 +93,22 @@ def test_a_crash_of_a_page_fails_the_test_with_its_traceback(monkeypatch):
         with pytest.raises(AssertionError, match="(?s)the page crashed:.*division by zero") as failure:
             run()
         assert "3_explore.py" in str(failure.value), "the traceback"
+
+
+@pytest.mark.parametrize(
+    "page, view, sentence",
+    [
+        ("data", {"tab": "Dreams"}, "There is no tab “Dreams” here; “Two columns” is shown."),
+        ("learn", {"lesson": "dreams"}, "There is no lesson “dreams” here; “"),
+        ("score", {"source": "dreams"}, "There is no source “dreams” here; “"),
+        ("detect", {"rule": "dreams"}, "There is no rule “dreams” here; “"),
+        ("detect", {"tab": "Dreams"}, "There is no tab “Dreams” here; “Curves” is shown."),
+        ("compare", {"alarms": 99}, "There is no share of alarms “99” here; “50.0” is shown."),
+    ],
+)
+def test_every_page_says_once_what_its_link_asked_for_and_it_has_not(page, view, sentence, compared):
+    runs = {"runs": ".".join(compared)} if page == "compare" else {}
+    at = open_page(page, FLOW, **view, **runs)
+    said = [caption.value for caption in at.caption if "There is no" in caption.value]
+    assert len(said) == 1 and sentence in said[0].replace("\\", "")
+    assert not [caption for caption in rerun(open_page(page, FLOW, **runs)).caption if "There is no" in caption.value]

@@ -3,6 +3,10 @@
 import pytest
 from pages_driver import FILES, open_page, press, rerun, said, wait_for_words, wait_until
 
+from flowlab import catalog
+from flowlab.dashboard.train.page import page_maker
+from flowlab.records import RunSpec
+
 SHORT = {"model.n_steps": "200", "data.n_samples": "2000"}
 
 
@@ -14,16 +18,20 @@ def home(own_server):
 def test_the_first_screen_is_alive():
     at = open_page("train")
     assert "Half moons" in said(at) and "Spline flow" in said(at) and "not trained yet" in said(at)
-    assert [b.label for b in at.button][:4] == ["Train", "One step", "Stop", "Start again"]
+    assert [b.label for b in at.button][:5] == ["Share", "Train", "One step", "Stop", "Start again"]
 
 
-def test_train_to_the_end_and_the_link_shows_it_to_others():
+def test_train_to_the_end_and_the_link_shows_it_to_others(own_server):
     at = open_page("train", SHORT)
     press(at, "train.Train")
     wait_for_words(at, "trained in")
     assert "above the truth" in said(at) and "step 200 of 200" in said(at)
     other = open_page("train", SHORT)
     assert "trained in" in said(other)
+    assert [button.proto.label for button in at.get("download_button")] == ["Save as HTML"]
+    run = own_server.run(catalog.tidy(RunSpec.from_query(SHORT, catalog.DEFAULT)[0])[0])
+    saved = page_maker(run)().decode()
+    assert saved.count('"component"') == 2 and "explore?data.n_samples=2000" in saved.replace("data=moons&amp;", "")
 
 
 def test_one_step_pauses_and_stop_keeps_what_was_learned():

@@ -39,7 +39,7 @@ def test_a_fault_is_trained_told_and_mended(engine, name, broken, finding):
     assert at.button(key=f"faults.{name}").disabled
     press(at, "faults.back")
     assert "Broken on purpose" not in said(at)
-    assert in_link(at, "model") == "spline" and "model.fault" not in at.query_params
+    assert in_link(at, "model") == "spline" and in_link(at, "model.fault") is None
 
 
 def test_splines_are_given_the_scale_of_nflows_as_an_affine_flow_and_come_back_as_splines(engine):

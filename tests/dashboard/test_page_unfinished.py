@@ -52,7 +52,8 @@ def further(spec: RunSpec, checkpoint) -> dict:
 
 
 def labels(at: AppTest) -> list[str]:
-    return [button.label for button in at.button]
+    """The buttons below the headline."""
+    return [button.label for button in at.button if button.label != "Share"]
 
 
 def learned(at: AppTest) -> np.ndarray:

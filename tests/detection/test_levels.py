@@ -173,10 +173,10 @@ def test_summary_and_scored_table_name_small_and_unseen_levels(trained):
     assert not any("without training rows" in note for note in _scored(detector, later[5:])[0].notes)
     few = pd.concat([_machines(900), _machines(5).assign(machine="press")], ignore_index=True)
     dataset, _ = make_table_dataset(few, roles="context=3", split="random")
-    scored = ScoredTable.of(dataset, np.arange(len(dataset), dtype=float))
-    assert any("press" in note and "rows)" in note for note in scored.level_notes())
+    scored = ScoredTable.of(dataset, np.random.default_rng(0).permutation(len(dataset)).astype(float))
+    assert any("press" in note and "rows)" in note for note in scored.notes())
     assert scored.level_calibration.score_label == "-log tail probability within the level of machine (nats)"
-    assert ScoredTable.of(replace(dataset, context=None), scored.scores).level_notes() == []
+    assert ScoredTable.of(replace(dataset, context=None), scored.scores).notes() == []
 
 
 def test_rows_labelled_as_anomalies_do_not_count_in_their_levels_tail():

@@ -53,9 +53,10 @@ def test_rows_are_ranked_once_and_flagged_by_any_threshold():
     scored, _ = _scored()
     found = scored.row_scores
     assert found.columns(manual(2.0))["flagged"].tolist() == (scored.scores >= 2).astype(int).tolist()
-    assert found.p_value.min() == pytest.approx(1 / (len(scored.calibration) + 1))
+    assert np.array_equal(np.isnan(found.p_value), scored.dataset.split == 0)
+    assert found.p_value[scored.calibration_rows].min() == pytest.approx(1 / len(scored.calibration))
     assert np.all((found.percentile >= 0) & (found.percentile <= 100))
-    order = np.argsort(scored.scores)
+    order = scored.rows("test")[np.argsort(scored.scores[scored.rows("test")])]
     assert np.all(np.diff(found.p_value[order]) <= 0) and np.all(np.diff(found.percentile[order]) >= 0)
     flagged = scored.flagged(manual(2.0))
     assert set(flagged) == set(np.flatnonzero(scored.scores >= 2)) and np.all(np.diff(scored.scores[flagged]) <= 0)

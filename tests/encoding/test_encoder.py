@@ -161,7 +161,9 @@ def test_a_scorer_judges_numbers_that_follow_from_others_as_they_are():
     np.testing.assert_allclose(back["fahrenheit"], frame["fahrenheit"])
     broken = frame.assign(fahrenheit=frame["fahrenheit"] + 10.0 * (np.arange(len(frame)) == 3))
     assert (encoder.transform(broken) != X).any(axis=1).nonzero()[0].tolist() == [3]
-    assert any("fahrenheit used to follow exactly from celsius; not in 1 rows" in s for s in encoder.unfamiliar(broken))
+    assert any(
+        "fahrenheit used to follow exactly from celsius; not in 1 row." in str(s) for s in encoder.unfamiliar(broken)
+    )
 
 
 def test_heavy_tails_are_squashed_and_samples_stay_in_range():
@@ -215,7 +217,7 @@ def test_what_is_unfamiliar_in_a_new_file_is_said():
     encoder = TableEncoder(FEATURES).fit(frame)
     assert encoder.unfamiliar(frame) == []
     changed = frame.assign(always=[8.0] * 3 + [7.5] * 397, city=["Oslo"] * 2 + ["Bonn"] * 398, fahrenheit=1.0)
-    text = " ".join(encoder.unfamiliar(changed))
+    text = " ".join(map(str, encoder.unfamiliar(changed)))
     assert "always" in text and "3 rows" in text and "Oslo" in text and "fahrenheit" in text
 
 
@@ -362,7 +364,7 @@ def test_a_level_that_was_not_there_stands_beyond_the_others():
     encoder = TableEncoder(with_role(frame, "city", "context")).fit(frame)
     later = frame.assign(city="Oslo")
     assert (encoder.transform(later)[:, encoder.context_] == len(encoder.levels_)).all()
-    assert any("city has new values" in sentence for sentence in encoder.unfamiliar(later))
+    assert any("city has new values" in str(note) for note in encoder.unfamiliar(later))
 
 
 def test_a_context_of_too_many_levels_is_refused_with_a_way_out():

@@ -57,8 +57,10 @@ def test_a_sound_flow_is_green(moons, sound):
         "Latent norm",
         "Rows in the tails",
         "Total mass",
+        "Distance to the truth",
         "Training against held-out rows",
         "Samples",
+        "Against simple densities",
     ]
     assert findings == audit(sound, moons)
 
@@ -109,7 +111,7 @@ def test_models_without_latent_space_or_density_are_measured_where_they_can_be(m
     assert set(autoencoder) == {"Training against held-out rows", "Samples"}
     gaussian = levels(fitted(Gaussian(), moons), moons)
     assert gaussian["Total mass"] == "green"
-    assert gaussian["Samples"] == "red"
+    assert gaussian["Samples"] == gaussian["Distance to the truth"] == gaussian["Against simple densities"] == "red"
     assert "Round trip" not in gaussian
     assert levels(fitted(VariationalAutoencoder(n_steps=300), moons), moons)["Total mass"] == "green"
 

@@ -6,6 +6,7 @@ import sys
 import time
 import types
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from dataclasses import make_dataclass
 
 import numpy as np
 import pandas as pd
@@ -97,8 +98,9 @@ def catalogue(monkeypatch):
     upload = Entry("table", "Table", table_of, (Text("digest", "Digest"),), group=catalog.UPLOADED)
     monkeypatch.setitem(catalog.DATASETS, "table", upload)
     pictures = types.ModuleType("flowlab.views")
-    pictures.frame = lambda model, dataset: {"weight": np.array(model.weight_)}
-    pictures.final = lambda model, dataset: {"scores": model.score_samples(dataset.X[:10])}
+    frame, final = make_dataclass("Frame", ["weight"]), make_dataclass("Final", ["scores"])
+    pictures.frame = lambda model, dataset: frame(np.array(model.weight_))
+    pictures.final = lambda model, dataset: final(model.score_samples(dataset.X[:10]))
     monkeypatch.setitem(sys.modules, "flowlab.views", pictures)
     # The real one imports torch, which takes longer than all these tests.
     monkeypatch.setattr(slices.base, "use_one_thread", lambda: None)

@@ -10,7 +10,8 @@ import { positionInWords, tint, volumeEnd, windows } from "../../assets/layers.j
 import { outsideStroke } from "../../assets/paint.js";
 import { positionForKey } from "../../assets/player.js";
 import { raceRange, split } from "../../assets/race.js";
-import { contour, curveOf, gapInWords, lastUpTo, lossRange, nearestIndex, shareInWords } from "../../assets/stages.js";
+import { contour, curveOf, lossRange, nearestIndex } from "../../assets/stages.js";
+import { lastUpTo } from "../../assets/words.js";
 
 function plane(view, width = 100, height = 50) {
   const made = new Plane({ getContext: () => null }, [0, 0, 0, 0]);
@@ -186,14 +187,6 @@ test("steps: the last one reached, and the one nearest to the pointer", () => {
     [0, 0, 1, 2],
   );
   assert.equal(nearestIndex([], 3), -1);
-});
-
-test("findings in words", () => {
-  assert.equal(gapInWords(0.12345, "nats"), "0.123 nats above the entropy");
-  assert.equal(gapInWords(-0.5, "nats"), "0.500 nats below the entropy of the density");
-  const words = shareInWords([0, 0, 3, 0, NaN, 0, 1, 1], 2);
-  assert.equal(words, "66.7 % within radius 2; a Gaussian has 86.5 %");
-  assert.equal(shareInWords([0, 5, 3, 0], 1), "50.0 % within 2 of zero; a Gaussian has 95.5 %");
 });
 
 test("a contour is where the density has the level, in the window's coordinates", () => {

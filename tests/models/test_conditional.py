@@ -81,7 +81,7 @@ def test_the_plane_shows_one_level_or_all_of_them(moons, flow, level):
 
 def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
     frame = views.frame(flow, moons)
-    assert frame["latent"].shape[1] == 2 and "density" in frame
+    assert frame.latent.shape[1] == 2 and frame.density is not None
     assert views.rows(flow, moons, n=50).latent.shape[1] == 2
     found = views.gap(flow, moons)
     assert -0.01 < found.nats < 0.25
@@ -116,8 +116,8 @@ def test_a_way_between_classes_ends_at_both_rows(moons, flow):
 def test_models_without_conditions_read_the_context_as_a_number(moons):
     model = catalog.make_model(Spec("gaussian"), 0, moons).fit(moons.part("train"))
     assert moons.truth_for(model) is None and not views.is_planar(model, moons)
-    assert "density" not in views.frame(model, moons)
-    assert "gap" not in views.final(model, moons)
+    assert views.frame(model, moons).density is None
+    assert views.final(model, moons).gap is None
     with pytest.raises(ValueError, match="the distance to the truth"):
         views.gap(model, moons)
 

@@ -198,7 +198,7 @@ def test_squash_is_reversible_and_its_derivative_known():
     assert np.isfinite(unsquash(np.array([1e6]))).all()
     step = 1e-5
     slope = (squash(v[:-2] + step) - squash(v[:-2] - step)) / (2 * step)
-    scaling = Scaling(np.zeros(1), np.ones(1), np.array([True]))
+    scaling = Scaling(np.zeros(1), np.ones(1), np.array([True]), np.array([np.inf]))
     assert np.allclose(np.log(slope), scaling.log_det(squash(v[:-2])[:, None]), atol=1e-4)
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -84,3 +85,17 @@ def test_the_script_of_an_uploaded_table_names_its_file_and_nothing_escapes_its_
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.Import)] and all(
         m.startswith("flowlab") for m in imported
     )
+
+
+def test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what():
+    scored = _scored()
+    n, m = len(scored.dataset.rows("validation")), len(scored.dataset.rows("test"))
+    by_rule, by_hand = meaning(scored, scored.choose("f_beta")), meaning(scored, manual(1.0))
+    assert by_rule.startswith(f"It was chosen on {n:,} validation rows") and f"on {m:,} test rows" in by_rule
+    assert by_hand.startswith(f"It was set by hand, is checked on {n:,} validation rows")
+    above = 100 * float(np.mean(scored.calibration >= 1.0))
+    assert f"{above:.2f} % lie above it" in by_hand and "not fitted to" not in by_hand
+    unlabelled = _scored(labels=False)
+    assert "validation rows, which count as normal," in meaning(unlabelled, manual(1.0))
+    nothing = replace(unlabelled.dataset, split=np.zeros(len(unlabelled.dataset), np.int8))
+    assert "there are no others" in meaning(ScoredTable.of(nothing, unlabelled.scores), manual(1.0))

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from flowlab.records import RunSpec, Spec, TrainEvent
+from flowlab.store.atomic import replacing
 from flowlab.store.errors import StoreError
 from flowlab.store.runs import MAX_FRAMES, RunStore
 
@@ -257,3 +258,14 @@ def test_small_extras_are_json(store):
         store.put_json(ID, "../run", {})
     with pytest.raises(ValueError, match="must not be 'run'"):
         store.put_json(ID, "run", {})
+
+
+def test_a_file_is_replaced_whole_or_stays_as_it_was(tmp_path):
+    path = tmp_path / "scored.csv"
+    with replacing(path) as file:
+        file.write(b"first")
+        assert not path.exists()
+    with pytest.raises(ValueError, match="broken"), replacing(path) as file:
+        file.write(b"second")
+        raise ValueError("broken")
+    assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]

@@ -39,7 +39,7 @@ def test_the_teacher(warm_server, open_page, record_property):
     record_property("first_picture_seconds", first)
     assert first < 10, "the picture must come while the class still looks"
 
-    expect(page.get_by_text(re.compile(r"nats left")).first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(re.compile(r"nats above the truth")).first).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("button", name="Go on", exact=True)).to_be_visible(timeout=10_000)
     settled(page)

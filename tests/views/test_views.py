@@ -9,6 +9,7 @@ from flowlab.models.base import FlowModel
 from flowlab.models.classical.density import KDE, Gaussian
 from flowlab.models.flows.families import AffineCouplingFlow, SplineCouplingFlow
 from flowlab.records import Spec
+from flowlab.store.arrays import from_arrays, to_arrays
 from flowlab.toys.contaminated import Clump1D, Clump2D
 from flowlab.toys.curves import Moons
 from flowlab.toys.dataset import make_toy
@@ -146,7 +147,7 @@ def test_densities_of_one_feature_are_curves():
     grid = views.density_grid(KDE().fit(data.X), data, n=300)
     assert grid.learned.log_density.shape == grid.true.log_density.shape == (300,)
     assert grid.learned.mass == pytest.approx(1, abs=0.02) and grid.true.mass == pytest.approx(1, abs=0.02)
-    assert views.frame(KDE().fit(data.X), data)["density"].shape == (64, 64)
+    assert views.frame(KDE().fit(data.X), data).density.shape == (64, 64)
 
 
 def test_outside_the_support_the_truth_is_minus_infinity():
@@ -299,25 +300,28 @@ def test_frames_are_small_and_the_same_noise_moves(flows, name):
     model, data = flows[name]
     first = views.frame(model, data)
     again = views.frame(model, data)
-    assert sum(array.nbytes for array in first.values()) < 10_000
-    for key in first:
-        np.testing.assert_array_equal(first[key], again[key])
-    assert first["latent"].dtype == first["samples"].dtype == np.float16
-    assert ("density" in first) == (data.n_features <= 2)
+    stored = to_arrays(first)
+    assert sum(array.nbytes for array in stored.values()) < 10_000
+    for key, array in to_arrays(again).items():
+        np.testing.assert_array_equal(stored[key], array)
+    assert first.latent.dtype == first.samples.dtype == np.float16
+    assert (first.density is not None) == (data.n_features <= 2)
     if data.n_features == 2:
-        assert first["density"].dtype == np.uint8 and first["density"].max() == 255
-        mass = first["density"].sum(dtype=float) / 255 * first["density_max"]
-        x0, x1, y0, y1 = first["window"]
+        assert first.density.dtype == np.uint8 and first.density.max() == 255
+        mass = first.density.sum(dtype=float) / 255 * first.density_max
+        x0, x1, y0, y1 = first.window
         assert mass * (x1 - x0) * (y1 - y0) / 64**2 == pytest.approx(1, abs=0.15)
 
 
 def test_final_holds_the_scores_of_all_rows(flows):
     model, data = flows["spline on moons"]
     final = views.final(model, data)
-    np.testing.assert_allclose(final["anomaly_score"], -model.score_samples(data.X))
-    assert final["loss_test"] == pytest.approx(-model.score(data.part("test")))
-    assert final["gap"] > 0 and final["gap_error"] < 0.05
-    assert all(isinstance(array, np.ndarray) and array.dtype != object for array in final.values())
+    np.testing.assert_allclose(final.anomaly_score, -model.score_samples(data.X))
+    assert final.gap > 0 and final.gap_error < 0.05
+    stored = to_arrays(final)
+    assert all(array.dtype != object for array in stored.values())
+    again = to_arrays(from_arrays(type(final), stored))
+    assert list(again) == list(stored) and all(np.array_equal(again[key], stored[key]) for key in stored)
 
 
 def test_samples_know_their_nearest_training_row():

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from flowlab.dashboard.canvas.component import canvas_component
-from flowlab.dashboard.canvas.live import TrainingScene, loss_arrays, pack_scene
 from flowlab.dashboard.shell import state
 from flowlab.records import TrainEvent
+from flowlab.serving.canvas import TrainingScene, loss_arrays, pack_scene, stack_frames, thin_frames
+from flowlab.store.arrays import from_arrays
+from flowlab.views.film import Frame
 
-MAX_FRAMES = 60
 _mount = canvas_component("film")
 
 
@@ -24,14 +25,16 @@ def film_view(
     key: str,
     start: int | None = None,
     growing: bool = False,
+    gap: float | None = None,
 ) -> int:
     """Show the film; the step that the reader has stopped at (the last one at first).
 
-    frames: what `views.frame` gave, one for each entry of `steps` (rising); at most `MAX_FRAMES` of them are shown,
-    evenly chosen. start: the step to open at. growing: the run still trains. Call it again with the same `key`
-    when there are more frames: only the new ones are read and sent, and a film that stands at its end follows. The
-    page reruns when the slider is released or the film pauses, never while it plays. Each drawing in the browser
-    dispatches `flowlab:draw` with position, step, length and playing in its detail.
+    frames: arrays of the `views.film.Frame`s as a run keeps them, one for each entry of `steps` (rising); at most
+    `MAX_FRAMES` of them are shown, evenly chosen. start: the step to open at. growing: the run still trains. gap: as of
+    `live_view`. Call it again with the same `key` when there are more frames: only the new ones are read and sent, and
+    a film that stands at its end follows. The page reruns when the slider is released or the film pauses, never while
+    it plays. Each drawing in the browser dispatches `flowlab:draw` with position, step, length and playing in its
+    detail.
     """
     if len(frames) != len(steps) or not len(steps):
         raise ValueError(f"frames and steps must be equally many and at least one, got {len(frames)} and {len(steps)}")
@@ -43,7 +46,7 @@ def film_view(
     new["listed"] = np.array(list(index_of_step), np.uint32)
     result = _mount(
         (header, arrays | base),
-        ({"start": default, "growing": growing}, new | loss_arrays(events)),
+        ({"start": default, "growing": growing, "gap": gap}, new | loss_arrays(events)),
         key,
         default={"step": default},
         on_step_change=lambda: None,
@@ -72,24 +75,5 @@ def _read(frames: Sequence[Mapping[str, np.ndarray]], wanted: Mapping[int, int])
     read = {}
     for step, i in wanted.items():
         with contextlib.suppress(RuntimeError):  # a film that grows loses frames in between
-            read[step] = frames[i]
+            read[step] = from_arrays(Frame, frames[i])
     return stack_frames(list(read.values()), list(read))
-
-
-def thin_frames(n: int, most: int = MAX_FRAMES) -> np.ndarray:
-    """Indices of at most `most` of `n` frames, the first and the last among them."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
-
-
-def stack_frames(frames: Sequence[Mapping[str, np.ndarray]], steps: Sequence[int]) -> dict[str, np.ndarray]:
-    """(F, ...) arrays of the film: `steps` uint32, `density` uint8, `density_max` float32, `latent`, `samples` float16.
-
-    An array that not every frame has in the same shape is left out.
-    """
-    arrays = {"steps": np.asarray(steps, np.uint32)}
-    kinds = {"density": np.uint8, "density_max": np.float32, "latent": np.float16, "samples": np.float16}
-    for name, kind in kinds.items():
-        parts = [np.asarray(f[name], kind) for f in frames if name in f]
-        if parts and len(parts) == len(frames) and len({p.shape for p in parts}) == 1:
-            arrays[name] = np.stack(parts)
-    return arrays

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowlab.dashboard.canvas.component import canvas_component
+from flowlab.serving.canvas import pack_layers
 from flowlab.views.layers import LayerPath
 
 _mount = canvas_component("layers")
@@ -15,7 +16,7 @@ _mount = canvas_component("layers")
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """Where the reader stands: the layer (0 = data space) and the row that was clicked, as an index into the points."""
+    """Where the reader stands: the layer (0 = data space) and the number of the row that is followed."""
 
     layer: int
     row: int | None
@@ -35,25 +36,14 @@ def layers_view(
 ) -> LayerChoice:
     """Show the path through the layers; the layer and row at which the reader stopped.
 
-    path: from `views.layers`. names: of the n_layers layers. color: as in `live.Scene`. The page reruns when the slider
-    is released, the animation pauses or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with
-    position, playing and row in its detail.
+    path: from `views.layers`. names: of the n_layers layers. color: as in `live.Scene`. row: number of the row to
+    follow. The page reruns when the slider is released, a point is clicked, or the animation reaches a layer. Each
+    drawing in the browser dispatches `flowlab:draw` with position, playing and row in its detail.
     """
-    points = np.asarray(path.points, np.float32)
-    if points.ndim != 3 or points.shape[2] != 2 or len(points) < 2:
-        raise ValueError(f"points must have the shape (n_layers + 1, m, 2), got {points.shape}")
-    last, m = len(points) - 1, points.shape[1]
-    layer, row = min(max(layer, 0), last), row if row is not None and 0 <= row < m else None
-    header = {
-        "names": ["", *(str(name)[:60] for name in names)],
-        "axes": [[str(a)[:60] for a in axes], list(latent_axes)],
-        "color_kind": color_kind,
-    }
-    packed = {"positions": points, "volume": _so_far(path.log_det)}
-    if path.grid is not None:
-        packed |= {"grid": np.asarray(path.grid, np.float32), "grid_volume": _so_far(path.grid_log_det)}
-    if color is not None:
-        packed["color"] = np.asarray(color).astype(np.uint8)
+    hint = "Click a point to follow it and to read its receipt."
+    header, packed = pack_layers(path, names, axes, latent_axes, color, color_kind, hint)
+    last = len(path.points) - 1
+    layer = min(max(layer, 0), last)
     start = {"layer": layer, "row": row}
     result = _mount(
         (header, packed),
@@ -66,11 +56,5 @@ def layers_view(
     at, clicked = result.layer, result.row
     return LayerChoice(
         layer=min(max(at, 0), last) if isinstance(at, int) else layer,
-        row=clicked if isinstance(clicked, int) and 0 <= clicked < m else None,
+        row=clicked if isinstance(clicked, int) and clicked in path.rows else None,
     )
-
-
-def _so_far(log_det: np.ndarray) -> np.ndarray:
-    """(n_layers, ...) of each layer -> (n_layers + 1, ...) sum up to each layer, 0 at first."""
-    total = np.cumsum(np.asarray(log_det, np.float64), axis=0)
-    return np.concatenate([np.zeros_like(total[:1]), total]).astype(np.float32)

@@ -20,7 +20,7 @@ from flowlab.evaluation.comparison import (
     score_held_out,
 )
 from flowlab.models.base import FlowModel, LatentModel
-from flowlab.records import RunSpec
+from flowlab.records import RunSpec, RunState
 from flowlab.store.reading import Run
 
 PAGE = "compare"
@@ -98,11 +98,9 @@ def run_names(runs: list[Run]) -> dict[str, str]:
     names = {}
     for model, group in alike.items():
         entry = catalog.MODELS[model]
-        settings = [entry.complete(run.spec.model).params for run in group]
-        varied = [c for c in entry.controls if len({str(values[c.name]) for values in settings}) > 1]
-        for run, values in zip(group, settings):
-            text = ", ".join(f"{c.label.lower()} {values[c.name]}" for c in varied)
-            names[run.run_id] = f"{entry.label}, {text}"[:70] if text else entry.label
+        for run, text in zip(group, catalog.differences(entry, [run.spec.model for run in group]), strict=True):
+            name = f"{entry.label}, {text}"[:70] if text else entry.label
+            names[run.run_id] = name if run.status is RunState.DONE else f"{name}, {run.status} early"
     return names
 
 
@@ -134,7 +132,7 @@ def scored(run: Run, name: str) -> Scored:
         name,
         services.dataset(run.spec),
         scores(run),
-        catalog.make_model(run.spec.model).is_density,
+        catalog.make_model(run.spec.model),
         data=_digest(run.spec.data.to_json(), run.spec.seed, run.spec),
         fit_seconds=run.events[-1].seconds if run.events else float("nan"),
         score_seconds=cost.score_seconds,
@@ -153,15 +151,14 @@ def seed_specs(runs: list[Run]) -> list[RunSpec]:
 
 
 def other_seeds(run: Run) -> list[Run]:
-    """Finished runs that differ from this one in their seed only."""
+    """Runs trained to their end that differ from this one in their seed only; one stopped early is another model."""
     found = [services.run(spec) for spec in seed_specs([run])]
-    return [other for other in found if other is not None and other.is_usable]
+    return [other for other in found if other is not None and other.status is RunState.DONE]
 
 
 def scores(run: Run) -> np.ndarray:
     """Anomaly scores of all rows of a run's data."""
-    final = run.views
-    return final["anomaly_score"] if final is not None else services.Trained(run).view(views.final)["anomaly_score"]
+    return services.anomaly_scores(services.Trained(run))
 
 
 @st.cache_data(show_spinner=False, max_entries=50)

@@ -6,7 +6,7 @@ import numpy as np
 
 from flowlab.controls import Float
 from flowlab.dashboard.compare.comparison import PAGE, Compared
-from flowlab.dashboard.shell import state, widgets
+from flowlab.dashboard.shell import links, state, widgets
 
 ALARMS = Float(
     "alarms", "Alarms (%)", 0.1, 50.0, 0.5, help="Each of the two detectors alarms on this share of the rows"
@@ -35,6 +35,7 @@ def alarm_percent(y: np.ndarray | None) -> float:
 def alarm_share(y: np.ndarray | None) -> float:
     """The widget for `alarm_percent`, as a share."""
     percent = alarm_percent(y)
+    links.note_absent(PAGE, "alarms", "share of alarms", percent)
     key = state.widget_key(PAGE, "alarms")
     changed = state.on_widget(key, lambda v: state.set_view(PAGE, alarms=v))
     widgets.number_box(ALARMS, percent, key, changed, width=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,11 @@ from flowlab import catalog, formatting
 from flowlab.dashboard.compare import comparison, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, pair
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.dashboard.shell.widgets import PLOT
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
-from flowlab.records import RunState
+from flowlab.records import RunSpec, RunState
 
 TOP_HEIGHT = 370
 MOST_BARS = 6
@@ -26,7 +27,7 @@ def page() -> None:
     """All of the page below the frame."""
     comparable = comparison.comparable_runs()
     runs = comparison.chosen_runs(comparable)
-    st.markdown(f"#### [{_headline(len(runs))}]({state.link_to(PAGE)})")
+    headline.draw(PAGE, _headline(len(runs)))
     _choice(runs, comparable)
     sweeping = bool(runs) and state.view(PAGE, "section", "") == "Sweeps"
     if not sweeping:
@@ -53,7 +54,7 @@ def _headline(n_models: int) -> str:
     dataset = services.dataset()
     rows = formatting.plural(len(held_out(dataset)), "held-out row")
     models = formatting.plural(n_models, "model") if n_models else "no model yet"
-    return formatting.escaped(f"{services.data_words(spec)} · {models} on {rows}")
+    return f"{services.data_words(spec)} · {models} on {rows}"
 
 
 def _choice(runs: list, comparable: list) -> None:
@@ -95,7 +96,7 @@ def _submit(specs: list) -> None:
     st.rerun()
 
 
-def _usable(spec) -> bool:
+def _usable(spec: RunSpec) -> bool:
     run = services.run(spec)
     return run is not None and run.is_usable
 
@@ -136,22 +137,22 @@ def _bars(n_live: int) -> None:
         st.rerun()
 
 
-def _share(spec) -> float:
+def _share(spec: RunSpec) -> float:
     status = services.status(spec)
     return min(status.step / max(status.n_steps, 1), 1.0) if status else 0.0
 
 
-def _name(spec) -> str:
+def _name(spec: RunSpec) -> str:
     name = catalog.MODELS[spec.model.name].label
     return name if spec.seed == state.spec().seed else f"{name}, seed {spec.seed}"
 
 
-def _state(spec) -> RunState | None:
+def _state(spec: RunSpec) -> RunState | None:
     status = services.status(spec)
     return status.state if status else None
 
 
-def _is_live(spec) -> bool:
+def _is_live(spec: RunSpec) -> bool:
     standing = _state(spec)
     return standing is not None and standing.is_live
 
@@ -183,9 +184,17 @@ def _top(compared: Compared) -> None:
     with right:
         st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
     st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
+    other = {s.name: s.likelihood_of for s in compared.board if s.likelihood_of}
+    if other:
+        what = ", ".join(f"{name}: {words}" for name, words in other.items())
+        st.caption(formatting.escaped(f"Log-likelihoods of different things are not ranked together. {what}."))
     if any(math.isfinite(m.spread) for s in compared.board for m in (s.auroc, s.log_likelihood)):
-        over = "over seeds" if any(s.over_seeds for s in compared.board) else "over bootstrap samples of the rows"
-        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")
+        over = (
+            "over seeds, each with its own split and, for toys, its own rows"
+            if any(s.over_seeds for s in compared.board)
+            else "over bootstrap samples of the rows"
+        )
+        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1\u2009000 rows.")
 
 
 def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool) -> None:
@@ -202,7 +211,7 @@ def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool)
     )  # fmt: skip
 
 
-def _keep_selection(key: str):
+def _keep_selection(key: str) -> Callable[[], None]:
     def changed() -> None:
         event = state.widget_value(key)
         points = event["selection"]["points"] if event else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowlab import catalog, formatting
 from flowlab.dashboard.data import roles, sources
@@ -83,7 +84,7 @@ def _pictures(dataset: Dataset) -> None:
         del tabs["Two columns"], tabs["Correlation"]
     names = list(tabs)
     first = "Two columns" if dataset.n_features == 2 else "Columns"
-    tab = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0])
+    tab = links.segmented(PAGE, "Show", names, "tab", first if first in names else names[0], noun="tab")
     tabs[tab](dataset, frame)
 
 
@@ -122,10 +123,19 @@ def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
         key="data.columns",
         config=PLOT,
         theme=None,
-        alt=f"Histograms of {len(names)} columns",
+        alt=_fullest(summaries),
     )
     anomalies = " Outlined: rows labelled as anomalies, as shares of their own." if dataset.y is not None else ""
     st.caption(f"Heights are shares of rows; long tails are cut at the central 99 %.{anomalies}")
+
+
+def _fullest(summaries: list[table.ColumnSummary]) -> str:
+    """How many histograms there are, and which column misses most."""
+    text = f"Histograms of {formatting.plural(len(summaries), 'column')}"
+    worst = max(summaries, key=lambda s: s.missing, default=None)
+    if worst is None or not worst.missing:
+        return f"{text}; no value is missing"
+    return f"{text}; {worst.name} misses most, {formatting.percent(worst.missing)} of its values"
 
 
 def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
@@ -144,14 +154,22 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         key="data.pair",
         config=PLOT,
         theme=None,
-        alt=f"{first} against {second}",
+        alt=f"{first} against {second} for {formatting.plural(len(pair.rows), 'row')}",
     )
     if count:
         st.caption(f"Shown:{count}, every labelled anomaly that fits among them.")
 
 
-def _column_box(where, label: str, names: list[str], axis: str, default: int) -> str:
+def _column_box(where: DeltaGenerator, label: str, names: list[str], axis: str, default: int) -> str:
     return links.linked(PAGE, where.selectbox, label, axis, names[default], options=names, noun="column")
+
+
+def _strongest(correlations: table.Correlation) -> str:
+    """The pair of columns with the largest correlation."""
+    values = np.nan_to_num(np.abs(correlations.values)) - 2 * np.eye(len(correlations.names))
+    i, j = np.unravel_index(np.argmax(values), values.shape)
+    names, strongest = correlations.names, formatting.fixed(float(correlations.values[i, j]))
+    return f"Rank correlations of {len(names)} columns; strongest {strongest}, of {names[i]} and {names[j]}"
 
 
 def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
@@ -164,7 +182,7 @@ def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
         key="data.correlation",
         config=PLOT,
         theme=None,
-        alt=f"Rank correlations of {len(correlations.names)} columns",
+        alt=_strongest(correlations),
     )
     if correlations.left_out:
         st.caption(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowlab import catalog, formatting
 from flowlab.dashboard.data import sources
@@ -88,7 +89,7 @@ def _choices(frame: pd.DataFrame, roles: tuple[ColumnRole, ...], params: dict) -
 
 
 def _param_box(
-    where, label: str, options: list, present: str, name: str, help: str, labels: dict | None = None
+    where: DeltaGenerator, label: str, options: list, present: str, name: str, help: str, labels: dict | None = None
 ) -> None:
     widget = state.widget_key("data", name)
 
@@ -109,7 +110,7 @@ def _param_box(
     )
 
 
-def _anomaly_values(where, column: pd.Series, values_text: str) -> None:
+def _anomaly_values(where: DeltaGenerator, column: pd.Series, values_text: str) -> None:
     counts = dict(label_values(column))
     widget = state.widget_key("data", "anomaly_values")
     present = next(csv.reader([values_text])) if values_text else anomaly_values_of(column)

@@ -7,11 +7,12 @@ import contextlib
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flowlab import catalog, formatting
 from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
 from flowlab.dashboard.canvas.paint import paint_view
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import links, pages, services, state
 from flowlab.datasets import drawing
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
@@ -22,7 +23,7 @@ from flowlab.tables.read import ReadReport, column_readings, read_table
 from flowlab.tables.schema import KINDS
 from flowlab.views.density import tile_log_density
 
-PAGE = "table"
+PAGE = pages.settings("data")
 """Prefix of this page's view settings in the link; "data." belongs to the parameters of the data."""
 ACROSS = 8
 TABLES = "Tables that are here"
@@ -64,7 +65,7 @@ def _gallery() -> None:
         columns = st.columns(ACROSS, gap="small")
         for column, entry in zip(columns, entries[start : start + ACROSS]):
             with column:
-                st.image(_tile(entry.name, state.is_dark()), width="stretch")
+                st.image(_tile(entry.name, state.is_dark()), width="stretch", alt=f"{entry.label}: {entry.blurb}")
                 kind = "primary" if entry.name == chosen else "secondary"
                 label = SHORT.get(entry.name, entry.label)
                 if st.button(label, key=f"data.toy.{entry.name}", type=kind, help=entry.blurb, width="stretch"):
@@ -143,7 +144,7 @@ def _upload() -> None:
     _report()
 
 
-def _read(file, options: dict, columns: list[str]) -> None:
+def _read(file: UploadedFile, options: dict, columns: list[str]) -> None:
     """Read and store an uploaded file; afterwards nothing of its bytes is kept."""
     data = file.getvalue()
     try:

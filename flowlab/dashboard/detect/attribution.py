@@ -14,6 +14,7 @@ from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
+from flowlab.explain import not_flagged
 from flowlab.plots import attribution as plots
 from flowlab.serving.scored_rows import to_csv, to_parquet
 
@@ -86,34 +87,37 @@ def _select(scored: ScoredTable, rows: np.ndarray) -> None:
             "row": st.column_config.NumberColumn(format="%d", help="Row number of the table, the first is 0"),
             "anomaly score": st.column_config.NumberColumn(format="%.4g"),
             "percentile": st.column_config.NumberColumn(
-                format="%.2f", help="Share of validation rows that score lower"
+                format="%.2f", help="Share of the other validation rows that score lower"
             ),
             "p-value": st.column_config.NumberColumn(
                 format="%.4f",
-                help="Share of normal validation rows that score as high, itself counted: smallest 1/(n+1)",
+                help="Share of normal validation rows that score as high, itself counted: smallest 1/(n+1). "
+                "Empty for rows that the model was fitted to: they score lower than new ones.",
             ),
         },
     )
 
 
 def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold: Threshold) -> None:
-    flagged = "flagged" if scored.scores[row] >= threshold.value else "not flagged"
-    st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(float(scored.scores[row]))} · {flagged}")
+    score, is_flagged = float(scored.scores[row]), bool(scored.scores[row] >= threshold.value)
+    flagged = "flagged" if is_flagged else "not flagged"
+    st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(score)} · {flagged}")
     try:
         explanation = trained.view(views.reasons, row=int(row))
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
-    st.markdown(formatting.escaped(explanation.sentence))
+    sentence = explanation.sentence if is_flagged else not_flagged(score, float(threshold.value))
+    st.markdown(formatting.escaped(sentence))
     in_nats = catalog.make_model(state.spec().model).is_density or scored.level_calibration is not None
     unit = "nats" if in_nats else "units of the score"
     fig = plots.reasons_bars(explanation.reasons, unit, state.is_dark(), n_shown=6)
-    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=explanation.sentence)
+    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=sentence)
     shown = [(reason.name, reason.told, reason.usual) for reason in explanation.reasons[:6]]
     st.dataframe(pd.DataFrame(shown, columns=["column", "value", "usual"]), hide_index=True)
     st.caption(
-        "Usual: the central 80 % of numbers and dates, or the commonest categories, among 24 training rows that "
-        "resemble this one in all other columns."
+        "Usual: the range in which about 80 % of rows like this one lie, or their commonest categories, by the 24 "
+        "training rows that resemble it most in all other columns."
     )
     _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):

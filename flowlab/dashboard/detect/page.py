@@ -8,17 +8,18 @@ from dataclasses import asdict
 import numpy as np
 import streamlit as st
 
-from flowlab import catalog, formatting, views
+from flowlab import catalog, formatting
 from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE
-from flowlab.detection import resampling, rules, timeline
+from flowlab.detection import rules, timeline
+from flowlab.detection.bands import confidence_bands
 from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.metrics import Measures, ThresholdCurves, score_bins
 from flowlab.detection.scored_table import ScoredTable
-from flowlab.detection.threshold import just_above
+from flowlab.detection.threshold import Threshold, just_above
 from flowlab.plots import threshold as plots
 from flowlab.plots.score_axis import ScoreAxis, bin_edges
 
@@ -43,7 +44,7 @@ def page() -> None:
     with right:
         _measures(scored, key, choice)
     threshold.sentence(choice)
-    if notes := scored.level_notes():
+    if notes := scored.notes():
         st.caption(formatting.escaped(" ".join(notes)))
     tabs = {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
     if scored.dataset.y is None:
@@ -52,7 +53,7 @@ def page() -> None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
-    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB)
+    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB, noun="tab")
     tabs[tab](scored, key, axis, grid, choice)
 
 
@@ -63,10 +64,8 @@ def scored_table(trained: services.Trained) -> ScoredTable:
 
 @st.cache_resource(show_spinner="Scoring all rows", max_entries=8)
 def _scored_table(key: str, _trained: services.Trained) -> ScoredTable:
-    final = _trained.run.views
-    scores = (_trained.view(views.final) if final is None else final)["anomaly_score"]
     spec = _trained.run.spec
-    return ScoredTable.of(services.dataset(spec), scores, services.table(spec))
+    return ScoredTable.of(services.dataset(spec), services.anomaly_scores(_trained), services.table(spec))
 
 
 def _score_title(scored: ScoredTable) -> str:
@@ -94,8 +93,9 @@ def _part_curves(key: str, part: str, cost: CostModel, unit: str, _scored: Score
 
 
 @st.cache_data(show_spinner=False, max_entries=40)
-def _bands(key: str, part: str, cost: CostModel, unit: str, _curves: ThresholdCurves, _grid: np.ndarray) -> Measures:
-    return resampling.bootstrap_bands(_curves, _grid)
+def _bands(key: str, cost: CostModel, unit: str, _scored: ScoredTable, _grid: np.ndarray) -> Measures:
+    stretches = _scored.stretches("validation", cost, unit)
+    return confidence_bands(_part_curves(key, "validation", cost, unit, _scored), _grid, stretches=stretches)
 
 
 def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) -> None:
@@ -128,17 +128,16 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
         table.setdefault("missed", []).append(formatting.count(confusion.missed))
         table.setdefault("true normal", []).append(formatting.count(confusion.true_normal))
         for label, measure in (("precision", at.precision), ("recall", at.recall), ("F1", at.f_beta)):
-            table.setdefault(label, []).append("–" if np.isnan(measure) else f"{measure:.3f}")
+            table.setdefault(label, []).append(formatting.fixed(float(measure)))
         if choice.cost.tolerance:
             table.setdefault("false, tolerated", []).append(formatting.count(int(curves.costs.false_alarms(value))))
             table.setdefault("missed, tolerated", []).append(formatting.count(int(curves.costs.missed(value))))
         table.setdefault("cost", []).append(formatting.number(float(at.cost)))
-        table.setdefault("AUROC", []).append("–" if np.isnan(curves.auroc()) else f"{curves.auroc():.3f}")
-        table.setdefault("avg. precision", []).append(
-            "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
-        )
+        table.setdefault("AUROC", []).append(formatting.fixed(curves.auroc()))
+        table.setdefault("avg. precision", []).append(formatting.fixed(curves.average_precision()))
     st.html(_small_table(("validation", "test"), table))
-    st.caption("Chosen on validation rows, reported on test rows.")
+    by_hand = choice.threshold.rule == threshold.MANUAL
+    st.caption("Set by hand, judged on both." if by_hand else "Chosen on validation rows, reported on test rows.")
 
 
 def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
@@ -159,7 +158,7 @@ def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> st
 def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
     curves = _part_curves(key, "validation", choice.cost, choice.unit, scored)
     at = curves.at(grid)
-    bands = _bands(key, "validation", choice.cost, choice.unit, curves, grid)
+    bands = _bands(key, choice.cost, choice.unit, scored, grid)
     dark, value = state.is_dark(), choice.threshold.value
     left, right = st.columns(2)
     if curves.has_labels:
@@ -175,14 +174,17 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
                 axis, grid, shares, share_bands, value, "share of validation rows", dark,
             ),
             key="detect.curves", config=DOWNLOADABLE, theme=None,
-            alt="Shares against the threshold, with 95 % bootstrap bands",
+            alt=f"Shares against the threshold, with 95 % bands, each at one threshold; {_here(shares, curves, value)}",
         )  # fmt: skip
     with right:
         if curves.has_labels:
             counts = {"cost": at.cost, "false alarms": at.false_alarms, "missed": at.missed}
             cost_band = {} if bands.cost is None else {"cost": bands.cost}
             fig = plots.curves_against_threshold(axis, grid, counts, cost_band, value, "cost; rows", dark)
-            st.plotly_chart(fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt="Cost against the threshold")
+            here = f"{formatting.number(float(curves.at(value).cost))} where it stands"
+            st.plotly_chart(
+                fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt=f"Cost against the threshold: {here}"
+            )
     _stability(scored, choice)
 
 
@@ -192,8 +194,8 @@ def _stability(scored: ScoredTable, choice: ThresholdChoice) -> None:
     scores = scored.scores[scored.rows("test")]
     shares = [formatting.percent(float(np.mean(scores >= end))) for end in choice.threshold.interval[::-1]]
     st.caption(
-        f"Had the validation rows been others of the same kind, between {shares[0]} and {shares[1]} of the test rows "
-        "would be flagged (95 % of bootstrap thresholds)."
+        f"The thresholds of 95 % of resamples of the validation rows flag between {shares[0]} and {shares[1]} of the "
+        "test rows."
     )
 
 
@@ -210,18 +212,43 @@ def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray,
     left, right = st.columns(2)
     dark = state.is_dark()
     fig = plots.operating_curve(roc, roc_points, "false-alarm rate", "recall", diagonal=True, dark=dark)
-    left.plotly_chart(fig, key="detect.roc", config=DOWNLOADABLE, theme=None, alt="ROC curve with the operating point")
+    left.plotly_chart(
+        fig, key="detect.roc", config=DOWNLOADABLE, theme=None, alt=_point(roc_points, "false-alarm rate", "recall")
+    )
     fig = plots.operating_curve(precision_recall, pr_points, "recall", "precision", dark=dark)
     right.plotly_chart(
-        fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt="Precision-recall with the operating point"
+        fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt=_point(pr_points, "recall", "precision")
     )
+
+
+def _here(shares: dict, curves: ThresholdCurves, value: float) -> str:
+    """The drawn measures at the threshold, in words."""
+    at = curves.at(value)
+    found = {"precision": at.precision, "recall": at.recall, "F1": at.f_beta, "flagged share": at.flagged_share}
+    return ", ".join(f"{name} {formatting.fixed(float(found[name]))}" for name in shares) + " where it stands"
+
+
+def _point(points: dict[str, tuple[float, float]], across: str, up: str) -> str:
+    """Where the threshold stands on each curve, in words."""
+    told = (f"{part} {across} {formatting.fixed(x)}, {up} {formatting.fixed(y)}" for part, (x, y) in points.items())
+    return f"{up.capitalize()} against {across}; at the threshold: {'; '.join(told)}"
 
 
 @st.cache_resource(show_spinner="Asking every rule", max_entries=20)
 def _all_rules(key: str, unit: str, cost: CostModel, _scored: ScoredTable) -> list:
     settings = {"cost": asdict(cost)}
-    thresholds = rules.all_thresholds(*_scored.choice(), _scored.context(unit), settings)
-    return [resampling.bootstrap_interval(t, *_scored.choice(), _scored.context(unit), n_boot=30) for t in thresholds]
+    thresholds = [_scored.choose(name, unit, **settings.get(name, {})) for name in rules.RULES]
+    return [_scored.with_interval(t, unit, n_boot=30) for t in thresholds]
+
+
+def _spread(labels: list[str], answered: list[Threshold]) -> str:
+    """Which rules set the lowest and the highest threshold."""
+    if not answered:
+        return "No rule gives a threshold"
+    values = [t.value for t in answered]
+    low, high = int(np.argmin(values)), int(np.argmax(values))
+    ends = (f"{labels[i]} at {formatting.plain(float(values[i]))}" for i in (low, high))
+    return f"Thresholds of {formatting.plural(len(answered), 'rule')}, from {' to '.join(ends)}"
 
 
 def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
@@ -234,10 +261,10 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
         axis, labels, np.array([t.value for t in answered]), [t.interval for t in answered],
         np.array([t.flag(test).mean() for t in answered]), grid[0], grid[-1], choice.threshold.value, state.is_dark(),
     )  # fmt: skip
-    left.caption("Where each rule puts the threshold, its 95 % interval, and the share of test rows it flags")
-    left.plotly_chart(
-        fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt="Thresholds of all rules on one axis"
+    left.caption(
+        "Where each rule puts the threshold, where 95 % of resamples put it, and the share of test rows it flags"
     )
+    left.plotly_chart(fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt=_spread(labels, answered))
     right.caption("Rows flagged by both rules, of those flagged by either")
     fig = plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
     right.plotly_chart(

@@ -11,10 +11,10 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.controls import Number
 from flowlab.dashboard.shell import links, state, widgets
-from flowlab.detection import resampling, rules
+from flowlab.detection import rules
 from flowlab.detection.cost import CostModel
 from flowlab.detection.scored_table import ScoredTable
-from flowlab.detection.threshold import Threshold, just_above
+from flowlab.detection.threshold import SPREAD, Threshold, just_above
 from flowlab.plots.score_axis import ScoreAxis
 from flowlab.records import Scalar
 
@@ -72,7 +72,7 @@ def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
         value=nearest,
         format_func=lambda i: formatting.plain(float(stops[i])),
         key=key,
-        on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin))),
+        on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin)), slides=True),
         label_visibility="collapsed",
     )
 
@@ -90,7 +90,7 @@ def sentence(choice: ThresholdChoice) -> None:
     text = formatting.escaped(choice.threshold.sentence)
     if choice.threshold.interval is not None:
         low, high = map(formatting.plain, choice.threshold.interval)
-        text += formatting.escaped(f" Other rows of the same kind would have put it between {low} and {high} (95 %).")
+        text += formatting.escaped(f" {SPREAD.format(low=low, high=high)}")
     if choice.threshold.caution:
         text += f" **{formatting.escaped(choice.threshold.caution)}**"
     st.markdown(text)
@@ -102,6 +102,7 @@ def _rule(scored: ScoredTable, run_key: str) -> str:
     default = scored.best_default_rule
     rule_name = state.view(PAGE, "rule", default)
     rule_name = rule_name if rule_name in names else default
+    links.note_absent(PAGE, "rule", "rule", rule_name, _rule_label(rule_name))
     key = state.widget_key(PAGE, "rule", rule_name)
 
     def apply(name: str) -> None:
@@ -116,13 +117,17 @@ def _rule(scored: ScoredTable, run_key: str) -> str:
         "Rule",
         names,
         index=names.index(rule_name),
-        format_func=lambda name: "Set by hand" if name == MANUAL else rules.RULES[name].label,
+        format_func=_rule_label,
         key=key,
         on_change=state.on_widget(key, apply),
         help=None if rule_name == MANUAL else rules.RULES[rule_name].blurb,
         width=205,
     )
     return rule_name
+
+
+def _rule_label(name: str) -> str:
+    return "Set by hand" if name == MANUAL else rules.RULES[name].label
 
 
 def _log_counts() -> None:
@@ -144,12 +149,10 @@ def _values(rule: str) -> dict[str, Scalar]:
 
 def _parameter(rule: str, control: Number) -> Scalar:
     """One parameter as a number input."""
-    key = state.widget_key(PAGE, rule, control.name)
-
-    def apply(new: float) -> None:
-        state.set_view(PAGE, **{f"{rule}_{control.name}": new})
-
-    return widgets.number_box(control, _value(rule, control), key, state.on_widget(key, apply), width=172)
+    key, name, value = state.widget_key(PAGE, rule, control.name), f"{rule}_{control.name}", _value(rule, control)
+    links.note_absent(PAGE, name, control.label.lower(), value)
+    changed = state.on_widget(key, lambda new: state.set_view(PAGE, **{name: new}))
+    return widgets.number_box(control, value, key, changed, width=172)
 
 
 def _unit(scored: ScoredTable) -> str:
@@ -169,7 +172,7 @@ def _answer(scored: ScoredTable, key: str, rule: str, parameters: dict[str, Scal
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _chosen(key: str, rule: str, parameters: str, unit: str, _scored: ScoredTable) -> Threshold:
     threshold = _scored.choose(rule, unit, **json.loads(parameters))
-    return resampling.bootstrap_interval(threshold, *_scored.choice(), _scored.context(unit))
+    return _scored.with_interval(threshold, unit)
 
 
 def _fallback(scored: ScoredTable) -> Threshold:

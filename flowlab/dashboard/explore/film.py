@@ -7,7 +7,7 @@ import streamlit as st
 from flowlab.dashboard.canvas.film_player import film_view
 from flowlab.dashboard.explore import fork
 from flowlab.dashboard.explore.scene import PAGE, Scene
-from flowlab.dashboard.shell import run_status, services, state
+from flowlab.dashboard.shell import address, run_status, services, state
 from flowlab.dashboard.train import page
 
 FILM_TICK_SECONDS = 0.8
@@ -37,10 +37,11 @@ def _film(scene: Scene) -> None:
         f"explore.film.{run.run_id}.{run.created}",
         None if start < 0 else start,
         growing=not run.is_usable,
+        gap=page.final_nats(run),
     )
     opened = frames.steps[-1] if start < 0 else min(frames.steps, key=lambda step: abs(step - start))
     if chosen != opened:
         state.set_view(PAGE, step=chosen if chosen < frames.steps[-1] else None)
-        state.write_link(PAGE)
+        address.write(PAGE, "film", slides=True)
     with above:
         fork.panel(scene, chosen)

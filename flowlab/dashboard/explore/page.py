@@ -21,7 +21,7 @@ from flowlab.dashboard.explore import (
     trust,
 )
 from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.run_status import pictures_drawn, run_or_button
 from flowlab.models.base import FlowModel, LatentModel
 
@@ -63,15 +63,12 @@ def page() -> None:
     drawers["Trust"] = trust.panel
     name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
     missing = _missing(scene)
-    absent = st.container()
     began = time.monotonic()
     try:
         drawers[name](scene)
     except (ValueError, RuntimeError) as error:
         st.warning(formatting.escaped(error))
     pictures_drawn(began)
-    with absent:
-        links.say_absent(PAGE)
     if missing:
         st.caption(missing)
 

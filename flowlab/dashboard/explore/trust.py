@@ -9,9 +9,10 @@ from flowlab.dashboard.explore import faults
 from flowlab.dashboard.explore.scene import Scene
 from flowlab.evaluation.finding import overall
 
-MARKS = {"green": ":green[**●**]", "amber": ":orange[**▲**]", "red": ":red[**■**]"}
+MARKS = {"green": ":green[**●**]", "grey": ":gray[**○**]", "amber": ":orange[**▲**]", "red": ":red[**■**]"}
 VERDICTS = {
     "green": "Everything that could be measured is as it should be.",
+    "grey": "Nothing wrong is seen, but there are too few held-out rows to call this model good.",
     "amber": "Usable, with a reservation.",
     "red": "Do not trust this model's numbers before the red finding is understood.",
 }
@@ -30,5 +31,8 @@ def panel(scene: Scene) -> None:
         number = f"{formatting.number(finding.value) if finding.value else 0} {finding.unit}".strip()
         what.markdown(f"**{formatting.escaped(finding.name)}**  \n{formatting.escaped(number)}")
         why.markdown(formatting.escaped(finding.sentence))
-    st.caption("Green ●, amber ▲, red ■. Measured from the model's outputs alone, on rows it was not trained on.")
+    st.caption(
+        "Green ●, too few rows to tell ○, amber ▲, red ■. Measured from the model's outputs alone; the fit on "
+        "validation and test rows."
+    )
     faults.panel(scene, measured)

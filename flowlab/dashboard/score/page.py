@@ -6,7 +6,7 @@ import hashlib
 import io
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -86,7 +86,7 @@ def _detector() -> bytes | None:
 
 
 @st.cache_data(show_spinner="Making the detector", max_entries=8)
-def _made(key: str, threshold_text: str, _make) -> bytes:
+def _made(key: str, threshold_text: str, _make: Callable[[], bytes]) -> bytes:
     return _make()
 
 

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import logging
-import traceback
-from pathlib import Path
 
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.shell import services, sidebar, state
+from flowlab.app_folder import ASSETS
+from flowlab.dashboard.shell import address, links, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
-ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 NEED_DATA = ("train", "explore", "compare", "detect")
 """Pages that have nothing to show without a data set."""
 
-
 GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
-"""What a page says when an unexpected exception ends it; the traceback is folded away under DETAILS."""
-
-
-DETAILS = "Details for a report"
+"""What a page says when an unexpected exception ends it; the traceback goes to the server's log alone."""
 
 
 def pages() -> list:
@@ -44,13 +38,20 @@ def run() -> None:
     state.start()
     state.mark_framed()
     page = st.navigation(pages(), position="top")
+    absent = st.container()
     try:
         page.run()
-    except Exception as error:  # the outermost border: whatever was not foreseen still ends in a sentence
+        with absent:
+            links.say_absent()
+    except Exception as error:  # the outermost border under `streamlit run`, which has no on_script_error
         _log.exception("the page %s failed", page.title)
-        st.error(GENERAL_ERROR)
-        with st.expander(DETAILS):
-            st.code("".join(traceback.format_exception(error)), language=None)
+        say_error(error)
+
+
+def say_error(_: Exception) -> bool:
+    """End in a sentence what nobody foresaw, as `st.App` asks it; True: Streamlit shows nothing of the exception."""
+    st.error(GENERAL_ERROR)
+    return True
 
 
 def begin(name: str) -> None:
@@ -62,9 +63,10 @@ def begin(name: str) -> None:
     if not state.is_framed():
         st.navigation(pages(), position="hidden")
         st.rerun()
+    state.return_to_link(name)
     with st.sidebar:
         sidebar.draw()
-    state.write_link(name)
+    address.write(name)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))
     if name in NEED_DATA:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import distance, services, share, state
 from flowlab.models.detector import Detector
 from flowlab.records import RunState
 from flowlab.store.reading import Run
@@ -20,7 +20,9 @@ POLL_SECONDS = 0.8
 def draw(page: str, words: str = "") -> None:
     """Data, model, how far from the truth or how good on validation rows, how long it took; or `words` instead."""
     line = f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})"
-    st.fragment(_line, run_every=POLL_SECONDS)(line, None if words else services.version())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="headline"):
+        st.fragment(_line, run_every=POLL_SECONDS)(line, None if words else services.version())
+        share.draw(page)
 
 
 def _line(line: str, version: tuple | None) -> None:
@@ -56,12 +58,12 @@ def _result(run: Run) -> list[str]:
     if not events:
         return [run.status]
     parts = []
-    views = run.views if run.status is RunState.DONE else None
+    gap = distance.of_run(run) or distance.of_event(run.spec, events[-1])
     model = catalog.make_model(run.spec.model)
     # the loss of a detector is that of one of its flows, which says nothing of how it detects
     means_something = keeps_density(run.spec.model) and model.loss_label != Detector.loss_label
-    if views is not None and "gap" in views and means_something and math.isfinite(views["gap"]):
-        parts.append(f"{formatting.nats(float(views['gap']))} above the truth")
+    if gap is not None:
+        parts.append(gap.words())
     elif math.isfinite(events[-1].val_loss) and means_something:
         unit = model.loss_label
         parts.append(f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}")

@@ -53,7 +53,8 @@ def linked(
     if state.asked(page, name) != show(present):
         note_absent(page, name, noun or label.lower(), present, show(present))
     key = state.widget_key(page, name, *(() if options is None else options))
-    changed = state.on_widget(key, apply or (lambda new: state.set_view(page, **{name: new})))
+    slides = widget.__name__ in ("slider", "select_slider")
+    changed = state.on_widget(key, apply or (lambda new: state.set_view(page, **{name: new})), slides)
     if options is None:
         return widget(label, value=present, key=key, on_change=changed, **settings)
     if widget.__name__ == "segmented_control":
@@ -71,6 +72,7 @@ def segmented(
     default: str,
     show: Callable[[str], str] = str,
     hidden: bool = True,
+    noun: str = "",
 ) -> str:
     """One of a few options, side by side; an unknown one in the link gives the nearest.
 
@@ -82,7 +84,7 @@ def segmented(
     visible = "collapsed" if hidden else "visible"
     linked(
         page, st.segmented_control, label, name, default,
-        options=options, present=present, show=show, label_visibility=visible,
+        options=options, present=present, noun=noun, show=show, label_visibility=visible,
     )  # fmt: skip
     return present
 
@@ -95,13 +97,12 @@ def note_absent(page: str, name: str, noun: str, value: Scalar, shown: str | Non
         state.keep("absent", {**state.recall("absent", {}), (page, name): sentence})
 
 
-def say_absent(page: str) -> None:
-    """The sentences remembered for a page since it was last asked."""
+def say_absent() -> None:
+    """The sentences remembered since this was last asked."""
     noted = state.recall("absent", {})
     state.keep("absent", {})
-    for (of_page, _), sentence in noted.items():
-        if of_page == page:
-            st.caption(formatting.escaped(sentence))
+    for sentence in noted.values():
+        st.caption(formatting.escaped(sentence))
 
 
 def _same(text: str, value: Scalar) -> bool:

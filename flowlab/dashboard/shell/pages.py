@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[3] / "pages"
+from flowlab import app_folder
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its key, which is also its address, its title in the navigation and its file in `pages/`."""
+    """A page: its key, which is also its address, its title in the navigation and its file in `pages/`.
+
+    `settings` is what its view settings begin with in a link, where that is not the key.
+    """
 
     key: str
     title: str
     file: str
+    settings: str = ""
 
 
 PAGES = (
-    Page("data", "Data", "1_data.py"),
+    Page("data", "Data", "1_data.py", settings="table"),
     Page("train", "Train", "2_train.py"),
     Page("explore", "Explore", "3_explore.py"),
     Page("compare", "Compare", "4_compare.py"),
@@ -35,4 +39,13 @@ def path(key: str) -> Path:
     >>> path("train").name
     '2_train.py'
     """
-    return FOLDER / next(page.file for page in PAGES if page.key == key)
+    return app_folder.PAGES / _page(key).file
+
+
+def settings(key: str) -> str:
+    """What the view settings of a page begin with in a link."""
+    return _page(key).settings or key
+
+
+def _page(key: str) -> Page:
+    return next(page for page in PAGES if page.key == key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,25 +12,32 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import catalog, formatting, views
 from flowlab.dashboard.shell import state
 from flowlab.datasets.dataset import Dataset
 from flowlab.jobs import JobRunner, RunStatus, Snapshot
 from flowlab.records import RunSpec
+from flowlab.store.arrays import from_arrays
 from flowlab.store.errors import RunNotFound
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
+from flowlab.views.film import Final
 
 View = TypeVar("View")
 
 
+def home() -> Path:
+    """The folder of this server's runs and tables: FLOWLAB_HOME, by default .flowlab where the server was started."""
+    return Path(os.environ.get("FLOWLAB_HOME", ".flowlab"))
+
+
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
-    """Where runs and tables are kept: the folder FLOWLAB_HOME, by default .flowlab beside the app."""
-    return RunStore(Path(os.environ.get("FLOWLAB_HOME", ".flowlab")))
+    """Where runs and tables are kept."""
+    return RunStore(home())
 
 
-@st.cache_resource(show_spinner="Starting the training lanes")
+@st.cache_resource(show_spinner=False)
 def runner() -> JobRunner:
     """The one dispatcher of this server."""
     return JobRunner(store())
@@ -135,6 +142,16 @@ def _view(run_id: str, version: str, name: str, settings: tuple, _compute: Calla
     return runner().call(run_id, _compute, snapshot=_snapshot, **dict(settings))
 
 
+def final(run: Run) -> Final | None:
+    """What was stored when a run ended, or None while it has not."""
+    return None if run.views is None else from_arrays(Final, run.views)
+
+
+def anomaly_scores(trained: Trained) -> np.ndarray:
+    """Anomaly score of every row of a run's data, as stored or else computed on the evaluation lane."""
+    return (final(trained.run) or trained.view(views.final)).anomaly_score
+
+
 def visitor_runs() -> list[Run]:
     """This visitor's runs, newest first."""
     runs = store().list(state.visitor())
@@ -148,6 +165,20 @@ def spec_words(spec: RunSpec) -> str:
     return f"{data_words(spec)} · {catalog.MODELS[spec.model.name].label}{fork}"
 
 
+def distinct_words(specs: Sequence[RunSpec]) -> list[str]:
+    """Each spec in a few words; where several would have the same, with the settings in which they differ."""
+    words = [spec_words(spec) for spec in specs]
+    for text in set(words):
+        alike = [i for i, own in enumerate(words) if own == text]
+        group = [specs[i] for i in alike]
+        data = catalog.differences(catalog.DATASETS[group[0].data.name], [spec.data for spec in group])
+        model = catalog.differences(catalog.MODELS[group[0].model.name], [spec.model for spec in group])
+        seeds = [f"seed {spec.seed}" if len({each.seed for each in group}) > 1 else "" for spec in group]
+        for i, *more in zip(alike, data, model, seeds, strict=True):
+            words[i] = " · ".join(part for part in (text, *more) if part)
+    return words
+
+
 def fork_words(spec: RunSpec) -> str:
     """Where a fork left its parent."""
     return f"forked at step {formatting.count(spec.branch[1])}"
@@ -155,9 +186,4 @@ def fork_words(spec: RunSpec) -> str:
 
 def data_words(spec: RunSpec) -> str:
     """The data in a few words: their name and how many rows."""
-    entry = catalog.DATASETS[spec.data.name]
-    params = entry.complete(spec.data).params
-    name = str(params.get("name") or entry.label)
-    rows = params.get("n_samples")
-    condition = " given the class" if params.get("by_class") else ""
-    return f"{name}{condition}, {formatting.plural(int(rows), 'row')}" if rows else name
+    return catalog.describe_data(spec.data)

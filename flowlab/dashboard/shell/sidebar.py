@@ -85,8 +85,9 @@ def _runs() -> None:
     if not runs:
         return
     with st.expander(f"Runs of this visit ({len(runs)})"):
-        for run in runs[:20]:
-            label = f"{services.spec_words(run.spec)} · {run.status}"
+        shown = runs[:20]
+        for run, words in zip(shown, services.distinct_words([run.spec for run in shown]), strict=True):
+            label = f"{words} · {run.status}"
             if st.button(
                 formatting.escaped(label), key=state.widget_key("run", run.run_id), width="stretch", type="tertiary"
             ):

@@ -8,38 +8,75 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from flowlab import catalog
+from flowlab.dashboard.shell import pages
 from flowlab.records import RunSpec, Scalar, Spec
 
 RUN_KEYS = ("data", "model", "seed", "from")
 MAX_VIEW_TEXT = 300
 
 
+@dataclass(frozen=True)
+class Link:
+    """What the address bar is to say: a page, its query, and what becomes of what stood there."""
+
+    page: str
+    query: dict[str, str]
+    change: str
+    """"push": Back leads to it; "replace": it is gone; "stay": the browser has gone here by itself."""
+
+
 def start() -> None:
     """Read the link once per session; afterwards the session is the state, and the link is written from it."""
     if "spec" in st.session_state:
         return
-    query = dict(st.query_params)
-    spec, problems = RunSpec.from_query(query, catalog.DEFAULT)
-    spec, more = catalog.tidy(spec)
-    st.session_state.spec = spec
-    st.session_state.problems = problems + more
-    st.session_state.view = {k: v[:MAX_VIEW_TEXT] for k, v in query.items() if not _of_run(k)}
+    st.session_state.view = {}
     st.session_state.visitor = uuid.uuid4().hex[:16]
     st.session_state.revision = 0
+    st.session_state.slides = False
+    st.session_state.link = None
+    _read_link()
 
 
-def write_link(page: str) -> None:
-    """Make the address bar say the whole state of this page."""
+def return_to_link(page: str) -> None:
+    """Where the visitor has gone Back or Forward in the browser's history, the link leads and the session follows."""
+    context = get_script_run_ctx()
+    if context is not None and context.is_history_navigation and dict(st.query_params) != query(page):
+        st.session_state.view = {k: v for k, v in st.session_state.view.items() if not k.startswith(f"{page}.")}
+        _read_link()
+        st.session_state.revision += 1
+        here = query(page)
+        st.session_state.link = Link(page, here, "stay" if dict(st.query_params) == here else "replace")
+
+
+def _read_link() -> None:
+    query = dict(st.query_params)
+    spec, problems = RunSpec.from_query(query, catalog.DEFAULT)
+    st.session_state.spec, more = catalog.tidy(spec)
+    st.session_state.problems = problems + more
+    st.session_state.view |= {k: v[:MAX_VIEW_TEXT] for k, v in query.items() if not _of_run(k)}
+
+
+def next_link(page: str, slides: bool = False) -> Link:
+    """What the address bar is to say of this page now.
+
+    Each deliberate change is a step that Back undoes; what slides is not, nor a change of page, which is one already.
+    """
+    before: Link | None = st.session_state.link
     wanted = query(page)
-    if dict(st.query_params) != wanted:
-        st.query_params.from_dict(wanted)
+    slides, st.session_state.slides = slides or st.session_state.slides, False
+    stays_on_page = before is not None and before.page == page
+    if not stays_on_page or before.query != wanted:
+        st.session_state.link = Link(page, wanted, "push" if stays_on_page and not slides else "replace")
+    return st.session_state.link
 
 
 def query(page: str = "") -> dict[str, str]:
@@ -65,8 +102,8 @@ def spec() -> RunSpec:
 
 
 def visitor() -> str:
-    """A random name for this session: whose runs are listed, and whose turn it is in the queue."""
-    return st.session_state.visitor
+    """A random name for this session: whose runs are listed, who controls them, whose turn it is. "" outside a session."""
+    return st.session_state.get("visitor", "")
 
 
 def take_problems() -> list[str]:
@@ -123,10 +160,11 @@ def widget_value(key: str) -> Any:
     return st.session_state.get(key)
 
 
-def on_widget(key: str, apply: Callable[[Any], None]) -> Callable[[], None]:
-    """A callback that hands a widget's new value to `apply`."""
+def on_widget(key: str, apply: Callable[[Any], object], slides: bool = False) -> Callable[[], None]:
+    """A callback that hands a widget's new value to `apply`; what `slides` leaves no step for Back."""
 
     def changed() -> None:
+        st.session_state.slides = slides
         apply(st.session_state[key])
 
     return changed
@@ -181,10 +219,12 @@ def _of_run(key: str) -> bool:
     return key in RUN_KEYS or key.startswith(("data.", "model."))
 
 
-def link_to(page: str, new: RunSpec | None = None, view: Mapping[str, Scalar] | None = None) -> str:
-    """A relative link to a page with a run and view settings, for people to click or copy."""
-    from urllib.parse import urlencode
+def link_to(page: str) -> str:
+    """A relative link to a page in its present state, for people to click or copy."""
+    return f"/{page}?{urlencode(query(pages.settings(page)))}"
 
-    values = (new or spec()).to_query()
-    values |= {f"{page}.{k}": str(v) for k, v in (view or {}).items()}
-    return f"/{page}?{urlencode(values)}"
+
+def site() -> str:
+    """FlowLab's address in the visitor's browser, such as "http://127.0.0.1:8501"; "" without one."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rpartition('/')[0]}" if parts.netloc else ""

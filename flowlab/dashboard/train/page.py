@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.controls import Number
-from flowlab.dashboard.canvas.live import TrainingScene, live_view
-from flowlab.dashboard.shell import pages, services, state
+from flowlab.dashboard.canvas.live import live_view
+from flowlab.dashboard.shell import distance, pages, services, state
 from flowlab.dashboard.shell.run_status import act_button, is_live, make_mine_button, say_trouble
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus, forks
+from flowlab.models.base import FlowModel
 from flowlab.records import RunSpec, RunState, Spec, TrainEvent
+from flowlab.serving.canvas import TrainingScene, training_scene
+from flowlab.serving.film import film_of_run
+from flowlab.store.arrays import from_arrays
 from flowlab.store.reading import Run
-from flowlab.views.projection import angle_color
+from flowlab.views.film import Frame
 
 
 def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], first_only: bool) -> None:
@@ -33,14 +35,17 @@ def _loss_notes(spec: RunSpec, run: Run | None, events: list[TrainEvent], first_
         return
     model = catalog.make_model(spec.model)
     dataset = services.dataset(spec)
+    is_likelihood = model.loss_is_likelihood and not model.score_is_bound and keeps_density(spec.model)
     density = dataset.truth_for(model)
+    gap = distance.of_run(run)
     found = [Answer("fault", f"Broken on purpose: {fault.words}.", fault.what) for fault in faults_of(spec.model)]
     found += answers(
         events,
         len(views.judged(model, dataset)),
-        unit="nats" if model.is_density and keeps_density(spec.model) else "",
-        entropy=None if density is None else density.entropy(),
-        loss_error=None if density is None else _loss_error(spec.data.to_json(), spec.seed, spec),
+        unit="nats" if is_likelihood else "",
+        n_scaling=dataset.n_scaling,
+        entropy=density.entropy() if density is not None and is_likelihood else None,
+        gap=None if gap is None or not is_likelihood else (gap.nats, gap.error),
         notes=_notes(run),
         is_over=run.is_usable,
         is_one_training=not model.is_ensemble,
@@ -60,13 +65,9 @@ def _notes(run: Run) -> list[str]:
     return [str(note) for note in state.get("notes", ())]
 
 
-@st.cache_data(show_spinner=False, max_entries=50)
-def _loss_error(data_json: str, seed: int, _spec: RunSpec) -> float | None:
-    return loss_curve.exact_loss_error(services.dataset(_spec))
-
-
 PAGE = "train"
 TICK_SECONDS = 0.2
+SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
 WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn)."
 
@@ -128,10 +129,13 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
         if status is not None and status.state is RunState.DONE and not status.settling and place == PAGE:
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
+            if run is not None and run.is_usable:
+                st.download_button("Save as HTML", page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
     say_trouble()
     shown = corrected(spec, events)
     frame, ghost_of = _picture(spec, run, place)
-    live_view(scene(spec), frame, shown, key="live" if place == PAGE else place, ghost_of=ghost_of)
+    key = "live" if place == PAGE else place
+    live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of)
     if place == PAGE:
         _loss_notes(spec, run, shown, is_live(status))
 
@@ -142,16 +146,28 @@ def _is_first_visit(status: RunStatus | None) -> bool:
     return rests and state.spec() == catalog.DEFAULT and not state.recall("has acted")
 
 
-def _picture(spec: RunSpec, run: Run | None, place: str) -> tuple[Mapping[str, np.ndarray] | None, str]:
+def _picture(spec: RunSpec, run: Run | None, place: str) -> tuple[Frame | None, str]:
     """The newest frame of the run; before there is one, what the last model learned of these data, and its name."""
     data = (spec.data.to_json(), spec.seed)
     if run is not None and len(run.frames):
-        frame = run.frames[-1]
+        frame = from_arrays(Frame, run.frames[-1])
         name = catalog.describe(catalog.MODELS[spec.model.name], spec.model)
         state.keep(f"ghost.{place}", (data, frame, f"{name}, step {formatting.count(run.frames.steps[-1])}"))
         return frame, ""
     kept, frame, words = state.recall(f"ghost.{place}", (None, None, ""))
     return (frame, words) if kept == data else (None, "")
+
+
+def page_maker(run: Run) -> Callable[[], bytes]:
+    """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
+    trained, dataset, link = services.Trained(run), services.dataset(run.spec), state.site() + state.link_to("explore")
+    is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
+
+    def make() -> bytes:
+        layers = (trained.view(views.layers), trained.view(views.masks).transformed) if is_flow else ()
+        return film_of_run(run, dataset, *layers, link=link).to_html().encode()
+
+    return make
 
 
 def _buttons(spec: RunSpec, status: RunStatus | None, run: Run | None, place: str) -> None:
@@ -208,7 +224,7 @@ def _train_longer(fork: RunSpec) -> None:
 
 
 def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: list[TrainEvent]) -> str:
-    """One line of words: step, what is left to the truth, speed, place in the queue, trouble."""
+    """One line of words: step, how far from the truth, speed, place in the queue, trouble."""
     if status is None:
         return "Press **Train**: the density forms on the left, the latent points on the right."
     parts = []
@@ -221,13 +237,15 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
     if events:
         last = events[-1]
         parts.append(f"step {formatting.count(last.step)} of {formatting.count(last.n_steps)}")
-        left = _left(spec, last)
-        if left is not None:
-            parts.append(f"**{formatting.nats(left)} left**")
+        gap = distance.of_run(run) or distance.of_event(spec, last)
+        if gap is not None:
+            parts.append(f"**{gap.words()}**")
         if status.state is RunState.RUNNING and last.rows_per_second > 0:
             rate = last.rows_per_second
             parts.append(
-                f"{formatting.count(round(rate / 1000))} thousand rows/s" if rate >= 1000 else f"{rate:.3g} rows/s"
+                f"{formatting.count(round(rate / 1000))} thousand rows/s"
+                if rate >= 1000
+                else f"{formatting.number(rate)} rows/s"
             )
     if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)
@@ -242,27 +260,16 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
     return line
 
 
-def _left(spec: RunSpec, event: TrainEvent) -> float | None:
-    """Nats between the validation loss and the exact density's on the same rows; None where it is not known."""
-    exact = _exact_validation_loss(spec)
-    if not keeps_density(spec.model):
-        return None
-    return None if exact is None or not math.isfinite(event.val_loss) else event.val_loss - exact
+def final_nats(run: Run | None) -> float | None:
+    """Nats above the truth of a finished run; None while it trains, or where that is not known."""
+    gap = distance.of_run(run)
+    return None if gap is None else gap.nats
 
 
 def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
     """Events of a run as they are drawn: `loss_curve.corrected`, where the exact density is known."""
-    exact = _exact_validation_loss(spec)
+    exact = distance.exact_validation_loss(spec)
     return events if exact is None else loss_curve.corrected(events, exact, services.dataset(spec).density.entropy())
-
-
-def _exact_validation_loss(spec: RunSpec) -> float | None:
-    return _exact_loss(spec.data.to_json(), spec.model.name, spec.seed, spec)
-
-
-@st.cache_data(show_spinner=False, max_entries=50)
-def _exact_loss(data_json: str, model_name: str, seed: int, _spec: RunSpec) -> float | None:
-    return loss_curve.exact_validation_loss(services.dataset(_spec), catalog.MODELS[model_name].make)
 
 
 def scene(spec: RunSpec) -> TrainingScene:
@@ -273,25 +280,5 @@ def scene(spec: RunSpec) -> TrainingScene:
 @st.cache_resource(show_spinner=False, max_entries=50)
 def _scene(data_json: str, model_json: str, seed: int, _spec: RunSpec) -> TrainingScene:
     """What stays of the picture while this run trains."""
-    dataset = services.dataset(_spec)
-    stage = views.stage(dataset)
-    model = catalog.make_model(_spec.model)
-    labelled = dataset.y is not None and dataset.y.any()
-    density = dataset.truth_for(model)
-    planar = model.is_density and views.is_planar(model, dataset)
-    truth, levels = views.truth(dataset) if density is not None and planar else (None, ())
-    return TrainingScene(
-        points=stage.points,
-        window=stage.window,
-        n_steps=model.n_steps,
-        entropy=None if density is None else density.entropy(),
-        color=stage.labels if labelled else angle_color(stage.points),
-        color_kind="label" if labelled else "angle",
-        axes=stage.axes,
-        loss_unit=model.loss_label if keeps_density(_spec.model) else "loss of a broken flow (nats)",
-        unit="nats" if model.is_density else "",
-        has_density=planar,
-        n_features=len(dataset.judged),
-        truth=truth,
-        truth_levels=levels,
-    )
+    model, dataset = catalog.make_model(_spec.model), services.dataset(_spec)
+    return training_scene(model, dataset, keeps_density(_spec.model))

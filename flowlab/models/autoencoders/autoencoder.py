@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from flowlab.constraints import NOT_NEGATIVE, Interval, OneOf
 from flowlab.models.autoencoders.code_model import CodeModel
+from flowlab.models.base import OutlierDetector
+
+if TYPE_CHECKING:
+    from flowlab.nets.autoencoder import AutoencoderNet
 
 
 class GaussianReading(NamedTuple):
@@ -37,7 +41,7 @@ def gaussian_reading(squared_error: float, n_features: int, sigma: float = 1.0) 
     return GaussianReading(squared_error, slope * squared_error + intercept, slope, intercept)
 
 
-class Autoencoder(CodeModel):
+class Autoencoder(OutlierDetector, CodeModel):
     """Encodes rows into a narrow code and back; rows with a large reconstruction error are anomalous.
 
     Parameters
@@ -51,6 +55,7 @@ class Autoencoder(CodeModel):
     penalty, penalty_power : adds penalty * sum |code|^power to the loss; power 1 is the sparse autoencoder, the
         negative logarithm of a Laplace prior on the code up to a constant. Smaller codes and
         larger decoder weights lower it without any effect; a little `weight_decay` prevents that.
+    contamination : share of the training rows that `predict` calls outliers
     prior : distribution fitted to the training codes from which `sample` draws, "laplace" (independent units) or
         "gaussian" (with covariance). An autoencoder has no density; this prior is a convention.
 
@@ -73,21 +78,22 @@ class Autoencoder(CodeModel):
 
     def __init__(
         self,
-        n_latent=1,
-        n_layers=2,
-        width=64,
-        activation="relu",
-        loss="squared",
-        noise=0.0,
-        penalty=0.0,
-        penalty_power=1.0,
-        prior="gaussian",
-        n_steps=2000,
-        batch_size=256,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        patience=0,
-        random_state=0,
+        n_latent: int = 1,
+        n_layers: int = 2,
+        width: int = 64,
+        activation: str = "relu",
+        loss: str = "squared",
+        noise: float = 0.0,
+        penalty: float = 0.0,
+        penalty_power: float = 1.0,
+        prior: str = "gaussian",
+        n_steps: int = 2000,
+        batch_size: int = 256,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        patience: int = 0,
+        contamination: float = 0.01,
+        random_state: int = 0,
     ):
         self.n_latent = n_latent
         self.n_layers = n_layers
@@ -103,13 +109,14 @@ class Autoencoder(CodeModel):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.patience = patience
+        self.contamination = contamination
         self.random_state = random_state
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the reconstruction error, (n_samples,), in squared standard deviations; not a likelihood."""
         return -self.reconstruction_error(X)
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Decoded draws from the prior fitted to the training codes, (n_samples, n_features)."""
         self._check_is_trained()
         rng = np.random.default_rng(random_state)
@@ -119,7 +126,7 @@ class Autoencoder(CodeModel):
             codes = rng.standard_normal((n_samples, self.n_latent)) @ self.code_spread_.T
         return self.inverse_transform(self.code_center_ + temperature * codes)
 
-    def _keep_codes(self, X) -> None:
+    def _keep_codes(self, X: np.ndarray) -> None:
         codes = self._encode(X)
         if self.prior == "laplace":
             self.code_center_ = np.median(codes, 0)
@@ -131,7 +138,7 @@ class Autoencoder(CodeModel):
             root[:, : len(axes.S)] = axes.Vh.T * axes.S
             self.code_spread_ = root
 
-    def _net(self, parameters):
+    def _net(self, parameters: np.ndarray | None) -> AutoencoderNet:
         from flowlab.nets.autoencoder import AutoencoderNet
 
         return AutoencoderNet(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.columns import spread_of
 from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, Interval, OneOf
-from flowlab.models.base import LatentModel, State
+from flowlab.models.base import GenerativeModel, LatentModel, State
 from flowlab.records import TrainEvent
 
+if TYPE_CHECKING:
+    from flowlab.nets.autoencoder import AutoencoderNet, VariationalNet
+    from flowlab.nets.training import TrainState
 
-class CodeModel(LatentModel):
+
+class CodeModel(LatentModel, GenerativeModel):
     """What autoencoders share: standardised rows, the training loop, codes, feature errors, the state.
 
     A subclass names its `_state_names` (attributes without the underscore) and builds its net over given flat
@@ -32,21 +38,30 @@ class CodeModel(LatentModel):
     }
     _state_names: tuple[str, ...]
 
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_latent
+
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; without validation rows the loss is watched on training rows."""
         self._check_parameters()
         X, X_val = self._check_training_rows(X, X_val)
         if checkpoint is None:
-            self.mean_ = X.mean(0)
-            spread = X.std(0)
-            self.scale_ = np.where(spread > 1e-12 * np.maximum(1, np.abs(self.mean_)), spread, 1.0)
+            self.mean_, self.scale_ = X.mean(0), spread_of(X)
         else:
             self.set_state(checkpoint)
         return self._steps(X, X_val, checkpoint, n_steps)
 
-    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+    def _steps(
+        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+    ) -> Iterator[TrainEvent]:
         from flowlab.nets.training import Settings, TrainState, train
 
         net = self._net(None)
@@ -70,33 +85,33 @@ class CodeModel(LatentModel):
             self._keep(net, state, X)
             yield event
 
-    def _keep(self, net, state, X) -> None:
+    def _keep(self, net: AutoencoderNet | VariationalNet, state: TrainState, X: np.ndarray) -> None:
         """Make the estimator usable with the weights in `net`."""
         self.parameters_ = net.parameters.numpy().copy()
         self._train_state = state
         self._keep_codes(X[:5000])
 
-    def _keep_codes(self, X) -> None:
+    def _keep_codes(self, X: np.ndarray) -> None:
         """Set what sampling needs of the training rows' codes; nothing by default."""
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Codes, (n_samples, n_latent); of a variational autoencoder the means of q(z|x)."""
         return self._encode(self._check_rows(X))
 
-    def inverse_transform(self, Z) -> np.ndarray:
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Decoded codes (n_samples, n_latent) in data units, (n_samples, n_features)."""
         self._check_is_trained()
-        Z = np.asarray(Z, np.float64)
+        Z = np.array(Z, np.float64)
         if Z.ndim != 2 or Z.shape[1] != self.n_latent:
             raise ValueError(f"Z must have shape (n_samples, {self.n_latent}), one column per code unit, not {Z.shape}")
         return self._decode(Z) * self.scale_ + self.mean_
 
-    def feature_errors(self, X) -> np.ndarray:
+    def feature_errors(self, X: np.ndarray) -> np.ndarray:
         """Squared reconstruction error of each feature in squared standard deviations, (n_samples, n_features)."""
         X = self._check_rows(X)
         return (self._standardise(X) - self._decode(self._encode(X))) ** 2
 
-    def reconstruction_error(self, X) -> np.ndarray:
+    def reconstruction_error(self, X: np.ndarray) -> np.ndarray:
         """Sum of the squared errors of a row's features, in squared standard deviations, (n_samples,)."""
         return self.feature_errors(X).sum(1)
 
@@ -126,20 +141,20 @@ class CodeModel(LatentModel):
         """State and `train.*` arrays, for `fit_iter` to go on from."""
         return self.get_state() | self._train_state.to_arrays()
 
-    def _standardise(self, X) -> np.ndarray:
+    def _standardise(self, X: np.ndarray) -> np.ndarray:
         return (X - self.mean_) / self.scale_
 
     def _check_is_trained(self) -> None:
         check_is_fitted(self)
 
-    def _scoring_net(self):
+    def _scoring_net(self) -> AutoencoderNet | VariationalNet:
         """The net in float64, so that a row scores the same in any batch."""
         return self._net(self.parameters_.astype(np.float64))
 
-    def _encode(self, X) -> np.ndarray:
+    def _encode(self, X: np.ndarray) -> np.ndarray:
         return self._scoring_net().encode_rows(self._standardise(X))
 
-    def _decode(self, Z) -> np.ndarray:
+    def _decode(self, Z: np.ndarray) -> np.ndarray:
         return self._scoring_net().decode_rows(Z)
 
     def _hidden(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
@@ -11,6 +12,9 @@ from scipy.stats import qmc
 from flowlab.constraints import POSITIVE, SHARE, Interval, OneOf
 from flowlab.hashing import GOLDEN, row_hashes, splitmix64
 from flowlab.models.autoencoders.code_model import CodeModel
+
+if TYPE_CHECKING:
+    from flowlab.nets.autoencoder import VariationalNet
 
 
 class VariationalAutoencoder(CodeModel):
@@ -30,6 +34,7 @@ class VariationalAutoencoder(CodeModel):
     """
 
     loss_label = "reconstruction + beta KL (nats)"
+    score_is_bound = True
     valid = {
         "variance": OneOf("learned", "fixed"),
         "sigma": POSITIVE,
@@ -42,22 +47,22 @@ class VariationalAutoencoder(CodeModel):
 
     def __init__(
         self,
-        n_latent=2,
-        n_layers=2,
-        width=64,
-        activation="relu",
-        variance="learned",
-        sigma=0.3,
-        beta=1.0,
-        kl_warmup=0.1,
-        score_by="log_likelihood",
-        n_draws=32,
-        n_steps=3000,
-        batch_size=256,
-        learning_rate=1e-2,
-        weight_decay=0.0,
-        patience=0,
-        random_state=0,
+        n_latent: int = 2,
+        n_layers: int = 2,
+        width: int = 64,
+        activation: str = "relu",
+        variance: str = "learned",
+        sigma: float = 0.3,
+        beta: float = 1.0,
+        kl_warmup: float = 0.1,
+        score_by: str = "log_likelihood",
+        n_draws: int = 32,
+        n_steps: int = 3000,
+        batch_size: int = 256,
+        learning_rate: float = 1e-2,
+        weight_decay: float = 0.0,
+        patience: int = 0,
+        random_state: int = 0,
     ):
         self.n_latent = n_latent
         self.n_layers = n_layers
@@ -82,6 +87,11 @@ class VariationalAutoencoder(CodeModel):
         return self.score_by == "log_likelihood"
 
     @property
+    def loss_is_likelihood(self) -> bool:
+        """Whether the loss is an upper bound of the mean negative log-density: with beta 1, not with another weight."""
+        return self.is_density and self.beta == 1
+
+    @property
     def scores_by_reconstruction(self) -> bool:
         """Whether the score is the reconstruction error."""
         return self.score_by == "reconstruction"
@@ -90,14 +100,14 @@ class VariationalAutoencoder(CodeModel):
     def score_label(self) -> str:
         """What `score_samples` returns, by `score_by`, with its unit."""
         return {
-            "log_likelihood": "log-density, lower bound (nats)",
-            "elbo": "evidence lower bound (nats)",
+            "log_likelihood": "log-density, estimate of a lower bound (nats)",
+            "elbo": "evidence lower bound, estimated (nats)",
             "reconstruction": "minus reconstruction error (squared standard deviations)",
             "kl": "minus KL from the prior (nats)",
             "norm": "minus norm of the code's mean",
         }[self.score_by]
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """The quantity `score_by` names, (n_samples,); higher is more normal."""
         if self.score_by in ("log_likelihood", "elbo"):
             log_likelihood, elbo = self.bounds(X, self.n_draws)
@@ -106,7 +116,7 @@ class VariationalAutoencoder(CodeModel):
             return -self.reconstruction_error(X)
         return -self.kl(X) if self.score_by == "kl" else -np.linalg.norm(self.transform(X), axis=1)
 
-    def score_parts(self, X) -> dict[str, np.ndarray]:
+    def score_parts(self, X: np.ndarray) -> dict[str, np.ndarray]:
         """Every score of a VAE as an anomaly score (higher is stranger), (n_samples,) each, by its name."""
         log_likelihood, elbo = self.bounds(X, self.n_draws)
         return {
@@ -117,7 +127,7 @@ class VariationalAutoencoder(CodeModel):
             "norm": np.linalg.norm(self.transform(X), axis=1),
         }
 
-    def bounds(self, X, n_draws: int) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, X: np.ndarray, n_draws: int) -> tuple[np.ndarray, np.ndarray]:
         """Importance-weighted log-likelihood and ELBO from the same draws, in nats of the data, (n_samples,) each.
 
         The first is at least the second for every row, and rises with `n_draws` in the mean towards log p(x).
@@ -133,11 +143,11 @@ class VariationalAutoencoder(CodeModel):
         log_scale = np.log(self.scale_).sum()
         return log_likelihood - log_scale, elbo - log_scale
 
-    def posterior(self, X) -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of q(z|x), (n_samples, n_latent) each."""
         return self._scoring_net().posterior_rows(self._standardise(self._check_rows(X)))
 
-    def kl(self, X) -> np.ndarray:
+    def kl(self, X: np.ndarray) -> np.ndarray:
         """KL of q(z|x) from the standard normal prior in nats, closed form, (n_samples,)."""
         mu, std = self.posterior(X)
         return 0.5 * (mu**2 + std**2 - 1 - 2 * np.log(std)).sum(1)
@@ -147,7 +157,7 @@ class VariationalAutoencoder(CodeModel):
         self._check_is_trained()
         return np.exp(self._scoring_net().output_log_std()[:, 0].numpy()) * self.scale_
 
-    def decodes(self, X, n_draws: int = 20, random_state=None) -> np.ndarray:
+    def decodes(self, X: np.ndarray, n_draws: int = 20, random_state: int | None = None) -> np.ndarray:
         """Stochastic reconstructions: draw z from q(z|x), then x from p(x|z); (n_draws, n_samples, n_features)."""
         mu, std = self.posterior(X)
         rng = np.random.default_rng(random_state)
@@ -155,14 +165,14 @@ class VariationalAutoencoder(CodeModel):
         rows = self.inverse_transform(Z.reshape(-1, self.n_latent)).reshape(n_draws, len(mu), -1)
         return rows + self.output_std() * rng.standard_normal(rows.shape)
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws from the model, (n_samples, n_features): z from the prior, then x from p(x|z) with its noise."""
         self._check_is_trained()
         rng = np.random.default_rng(random_state)
         rows = self.inverse_transform(temperature * rng.standard_normal((n_samples, self.n_latent)))
         return rows + temperature * self.output_std() * rng.standard_normal(rows.shape)
 
-    def _net(self, parameters):
+    def _net(self, parameters: np.ndarray | None) -> VariationalNet:
         from flowlab.nets.autoencoder import VariationalNet
 
         return VariationalNet(

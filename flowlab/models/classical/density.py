@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, YES_OR_NO, OneOf
+from flowlab.models.base import GenerativeModel
 from flowlab.models.classical.one_step import OneStepModel, mean_and_scale, standardise
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -20,7 +21,7 @@ CV_ROWS = 5000
 """Rows that cross-validation works on, at most."""
 
 
-class KDE(OneStepModel):
+class KDE(OneStepModel, GenerativeModel):
     """Kernel density estimate with a Gaussian kernel: exact log-densities, by matrix products in chunks.
 
     Parameters
@@ -46,7 +47,9 @@ class KDE(OneStepModel):
     }
     _learned = ("mean_", "scale_", "points_", "bandwidth_")
 
-    def __init__(self, bandwidth="scott", standardize=True, max_rows=20_000, random_state=0):
+    def __init__(
+        self, bandwidth: str | float = "scott", standardize: bool = True, max_rows: int = 20_000, random_state: int = 0
+    ):
         self.bandwidth = bandwidth
         self.standardize = standardize
         self.max_rows = max_rows
@@ -70,7 +73,7 @@ class KDE(OneStepModel):
             return _leave_one_out_bandwidth(self.points_, rng)
         return float(self.bandwidth)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,): exact, over all kept training rows."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         n, d = self.points_.shape
@@ -81,7 +84,7 @@ class KDE(OneStepModel):
             scores[block] = logsumexp_rows(_squared_distances(Z[block], self.points_) * (-0.5 / self.bandwidth_**2))
         return scores - np.log(n) - d * (np.log(self.bandwidth_) + 0.5 * LOG_2PI) - np.log(self.scale_).sum()
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); `temperature` multiplies the kernel's width."""
         check_is_fitted(self)
         rng = check_random_state(random_state)
@@ -90,7 +93,7 @@ class KDE(OneStepModel):
         return Z * self.scale_ + self.mean_
 
 
-class Gaussian(OneStepModel):
+class Gaussian(OneStepModel, GenerativeModel):
     """One multivariate normal: sample mean and sample covariance (maximum likelihood).
 
     Directions in which the rows hardly vary would make the density infinite: eigenvalues of the correlation matrix
@@ -100,7 +103,7 @@ class Gaussian(OneStepModel):
     valid = {"min_eigenvalue": POSITIVE}
     _learned = ("mean_", "scale_", "values_", "vectors_")
 
-    def __init__(self, min_eigenvalue=1e-6):
+    def __init__(self, min_eigenvalue: float = 1e-6):
         self.min_eigenvalue = min_eigenvalue
 
     def _fit(self, X: np.ndarray) -> None:
@@ -109,20 +112,20 @@ class Gaussian(OneStepModel):
         values, self.vectors_ = np.linalg.eigh(Z.T @ Z / len(Z))
         self.values_ = np.maximum(values, self.min_eigenvalue)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,)."""
         whitened = standardise(self._check_rows(X), self.mean_, self.scale_) @ self.vectors_ / np.sqrt(self.values_)
         log_volume = 0.5 * np.log(self.values_).sum() + np.log(self.scale_).sum()
         return -0.5 * np.einsum("ij,ij->i", whitened, whitened) - 0.5 * len(self.values_) * LOG_2PI - log_volume
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); `temperature` multiplies their distance from the mean."""
         check_is_fitted(self)
         noise = check_random_state(random_state).normal(size=(n_samples, len(self.values_)))
         return temperature * (noise * np.sqrt(self.values_)) @ self.vectors_.T * self.scale_ + self.mean_
 
 
-class GaussianMixture(OneStepModel):
+class GaussianMixture(OneStepModel, GenerativeModel):
     """Mixture of Gaussians with full covariances by expectation maximisation (scikit-learn's).
 
     Parameters
@@ -141,7 +144,13 @@ class GaussianMixture(OneStepModel):
     }
     _learned = ("mean_", "scale_", "weights_", "means_", "whiteners_", "n_components_")
 
-    def __init__(self, n_components="bic", max_components=10, min_variance=1e-4, random_state=0):
+    def __init__(
+        self,
+        n_components: int | str = "bic",
+        max_components: int = 10,
+        min_variance: float = 1e-4,
+        random_state: int = 0,
+    ):
         self.n_components = n_components
         self.max_components = max_components
         self.min_variance = min_variance
@@ -178,7 +187,7 @@ class GaussianMixture(OneStepModel):
             warnings.simplefilter("ignore", ConvergenceWarning)
             return mixture.fit(Z)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,)."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         d = Z.shape[1]
@@ -190,7 +199,7 @@ class GaussianMixture(OneStepModel):
             parts += np.log(self.weights_)
         return logsumexp_rows(parts) - 0.5 * d * LOG_2PI - np.log(self.scale_).sum()
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); `temperature` multiplies their distance from their component's mean."""
         check_is_fitted(self)
         rng = check_random_state(random_state)

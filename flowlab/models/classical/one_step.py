@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from flowlab.columns import varies
 from flowlab.models.base import DensityModel, State, one_step_event
 from flowlab.records import TrainEvent
 
@@ -29,7 +30,12 @@ class OneStepModel(DensityModel):
         """Learn from validated rows; sets every attribute named in `_learned`."""
 
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; a checkpoint means that nothing is left to do."""
         self._check_parameters()
@@ -64,17 +70,10 @@ class OneStepScorer(OneStepModel):
     loss_label = "mean anomaly score"
     score_label = "score (no unit)"
     is_density = False
-    can_sample = False
 
-    def training_scores(self, X) -> np.ndarray:
+    def training_scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of some training rows X, (n_samples,), or of all that are kept, as if they were new to the model."""
         return -self.anomaly_score(X)
-
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
-        """Not possible: the model ranks rows and has no distribution to draw from."""
-        raise NotImplementedError(
-            f"{type(self).__name__} ranks rows and has no distribution to draw from; choose a model with a density"
-        )
 
 
 def mean_and_scale(X: np.ndarray, standardize: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -87,9 +86,7 @@ def mean_and_scale(X: np.ndarray, standardize: bool = True) -> tuple[np.ndarray,
     small = X / size
     mean = small.mean(axis=0)
     spread = np.sqrt(np.mean((small - mean) ** 2, axis=0))
-    # a constant column's computed spread is rounding error of its mean (compare sklearn's _is_constant_feature)
-    constant = spread <= 10 * np.finfo(float).eps * np.sqrt(len(X))
-    scale = np.where(constant | (not standardize), 1.0, spread * size)
+    scale = np.where(varies(X) & standardize, spread * size, 1.0)
     return mean * size, np.where(scale == 0, 1.0, scale)
 
 

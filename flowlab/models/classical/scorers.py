@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
 from flowlab.constraints import COUNT, SHARE, YES_OR_NO, OneOf
-from flowlab.models.base import LatentModel
+from flowlab.models.base import LatentModel, OutlierDetector
 from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
+
+if TYPE_CHECKING:
+    from sklearn.tree._tree import Tree
 
 FLOAT32_LIMIT = 1e30
 """scikit-learn's trees compare in float32."""
 
 
-class IsolationForestModel(OneStepScorer):
+class IsolationForestModel(OutlierDetector, OneStepScorer):
     """Isolation forest (Liu, Ting & Zhou 2008, doi:10.1109/ICDM.2008.17): anomalies are cut off by few random splits.
 
     The score is minus 2^(-mean path length / expected path length), from -1 (most anomalous) to 0. Trees are grown
@@ -26,6 +31,7 @@ class IsolationForestModel(OneStepScorer):
     ----------
     n_trees : number of trees
     max_samples : rows that each tree is grown on, at most
+    contamination : share of the training rows that `predict` calls outliers
     random_state : seed of the trees
     """
 
@@ -33,9 +39,16 @@ class IsolationForestModel(OneStepScorer):
     _learned = ("mean_", "scale_", "feature_", "cut_", "child_", "path_length_", "depth_", "normal_length_")
     score_label = "isolation score (-1 to 0)"
 
-    def __init__(self, n_trees=100, max_samples=256, random_state=0):
+    def __init__(
+        self,
+        n_trees: int = 100,
+        max_samples: int = 256,
+        contamination: float = 0.01,
+        random_state: int = 0,
+    ):
         self.n_trees = n_trees
         self.max_samples = max_samples
+        self.contamination = contamination
         self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
@@ -51,7 +64,7 @@ class IsolationForestModel(OneStepScorer):
         self.depth_ = max(tree["depth"] for tree in trees)
         self.normal_length_ = float(_average_path_length(np.array([forest.max_samples_]))[0])
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus 2^(-mean path length / expected path length), (n_samples,), from -1 to 0."""
         Z = _as_float32(standardise(self._check_rows(X), self.mean_, self.scale_))
         scores = np.empty(len(Z))
@@ -81,7 +94,7 @@ def _as_float32(Z: np.ndarray) -> np.ndarray:
     return np.clip(Z, -FLOAT32_LIMIT, FLOAT32_LIMIT).astype(np.float32)
 
 
-def _breadth_first(tree) -> dict[str, np.ndarray]:
+def _breadth_first(tree: Tree) -> dict[str, np.ndarray]:
     """scikit-learn's tree, renumbered so that a node's right child follows its left; a leaf is its own child."""
     order, child, depth = [0], [], [0]
     for old in order:  # grows while it is walked
@@ -110,7 +123,7 @@ def _average_path_length(n: np.ndarray) -> np.ndarray:
     return np.where(n <= 1, 0.0, np.where(n == 2, 1.0, many))
 
 
-class NearestNeighbours(OneStepScorer):
+class NearestNeighbours(OutlierDetector, OneStepScorer):
     """Distance to the k nearest training rows (Ramaswamy et al. 2000, doi:10.1145/342009.335437), negated.
 
     Parameters
@@ -119,6 +132,7 @@ class NearestNeighbours(OneStepScorer):
     distance : "mean" of the k distances, or the "largest"
     standardize : whether columns are divided by their standard deviation first
     max_rows : compare with at most so many training rows, chosen at random
+    contamination : share of the training rows that `predict` calls outliers
     random_state : chooses those rows
     """
 
@@ -131,11 +145,20 @@ class NearestNeighbours(OneStepScorer):
     _learned = ("mean_", "scale_", "points_")
     score_label = "minus distance to the nearest rows (standard deviations)"
 
-    def __init__(self, n_neighbors=5, distance="mean", standardize=True, max_rows=20_000, random_state=0):
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        distance: str = "mean",
+        standardize: bool = True,
+        max_rows: int = 20_000,
+        contamination: float = 0.01,
+        random_state: int = 0,
+    ):
         self.n_neighbors = n_neighbors
         self.distance = distance
         self.standardize = standardize
         self.max_rows = max_rows
+        self.contamination = contamination
         self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
@@ -145,11 +168,11 @@ class NearestNeighbours(OneStepScorer):
             X = X[np.sort(rng.choice(len(X), self.max_rows, replace=False))]
         self.points_ = standardise(X, self.mean_, self.scale_)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the distance to the nearest training rows, (n_samples,), in standard deviations if `standardize`."""
         return -self._distances(standardise(self._check_rows(X), self.mean_, self.scale_), skip=0)
 
-    def training_scores(self, X) -> np.ndarray:
+    def training_scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of the rows in `points_`, each compared with the others only, as new rows are."""
         return -self._distances(self.points_, skip=1)
 
@@ -161,13 +184,14 @@ class NearestNeighbours(OneStepScorer):
         return distances[:, -1] if self.distance == "largest" else distances.mean(axis=1)
 
 
-class PCAResidual(OneStepScorer, LatentModel):
+class PCAResidual(OutlierDetector, OneStepScorer, LatentModel):
     """Residual of principal components: the squared distance of a standardised row to its reconstruction.
 
     Parameters
     ----------
     variance : share of the variance that the kept components explain, 0 to 1; at least one component is left out
     standardize : whether columns are divided by their standard deviation first
+    contamination : share of the training rows that `predict` calls outliers
     """
 
     valid = {"variance": SHARE, "standardize": YES_OR_NO}
@@ -175,9 +199,14 @@ class PCAResidual(OneStepScorer, LatentModel):
     loss_label = "mean squared reconstruction error (standardised)"
     score_label = "minus squared reconstruction error (standardised)"
 
-    def __init__(self, variance=0.9, standardize=True):
+    def __init__(self, variance: float = 0.9, standardize: bool = True, contamination: float = 0.01):
         self.variance = variance
         self.standardize = standardize
+        self.contamination = contamination
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components_)
 
     def _fit(self, X: np.ndarray) -> None:
         self.mean_, self.scale_ = mean_and_scale(X, self.standardize)
@@ -187,16 +216,16 @@ class PCAResidual(OneStepScorer, LatentModel):
         n_components = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
         self.components_ = vectors[:, ::-1][:, :n_components].T
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the squared reconstruction error, (n_samples,), in squared standard deviations if `standardize`."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         residual = Z - (Z @ self.components_.T) @ self.components_
         return -np.einsum("ij,ij->i", residual, residual)
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Principal components, shape (n_samples, n_components)."""
         return standardise(self._check_rows(X), self.mean_, self.scale_) @ self.components_.T
 
-    def inverse_transform(self, Z) -> np.ndarray:
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Rows of the principal subspace, in data units, shape (n_samples, n_features)."""
         return np.asarray(Z) @ self.components_ * self.scale_ + self.mean_

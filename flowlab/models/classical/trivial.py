@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -24,7 +25,7 @@ class LargestZ(OneStepScorer):
     def _fit(self, X: np.ndarray) -> None:
         self.mean_, self.scale_ = mean_and_scale(X)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the largest |z| of each row, (n_samples,), in standard deviations."""
         return -np.abs(standardise(self._check_rows(X), self.mean_, self.scale_)).max(axis=1)
 
@@ -38,7 +39,7 @@ class SumOfSquares(OneStepScorer):
     def _fit(self, X: np.ndarray) -> None:
         self.mean_, self.scale_ = mean_and_scale(X)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the sum of z squared of each row, (n_samples,)."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         return -np.einsum("ij,ij->i", Z, Z)
@@ -52,17 +53,23 @@ class BestSingleColumn(OneStepScorer):
     """
 
     _learned = ("mean_", "scale_", "column_", "direction_", "auroc_")
-    score_label = "score of the best single column, in hindsight (standard deviations)"
+    score_label = "score of the column that tells labelled rows best (standard deviations)"
     needs_labels = True
 
-    def fit(self, X, y):
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """Choose the column by the labels `y`. Returns self."""
         for _ in self.fit_iter(X, y=y):
             pass
         return self
 
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None, y=None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
+        y: np.ndarray | None = None,
     ) -> Iterator[TrainEvent]:
         """As every model's, with the labels `y` of the rows of `X`."""
         if checkpoint is not None:
@@ -91,7 +98,7 @@ class BestSingleColumn(OneStepScorer):
         self.direction_ = ("high", "low", "far")[direction]
         self.auroc_ = float(aurocs.max())
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus z, -z or |z| of the chosen column, (n_samples,), in standard deviations."""
         Z = standardise(self._check_rows(X), self.mean_, self.scale_)
         z = Z[:, self.column_]
@@ -109,12 +116,12 @@ class RandomScore(OneStepScorer):
     _learned = ("seed_",)
     score_label = "random number (no unit)"
 
-    def __init__(self, random_state=0):
+    def __init__(self, random_state: int = 0):
         self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
         self.seed_ = int(self.random_state or 0)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """A pseudo-random number per row, (n_samples,), from -1 to 0; a function of the seed and the row's values."""
         return -(row_hashes(self._check_rows(X), self.seed_) >> np.uint64(11)).astype(float) / 2.0**53

@@ -40,7 +40,7 @@ class ConditionalFlow(EngineFlow):
     can_condition = True
     context_column: int | None
 
-    def level_log_density(self, X) -> np.ndarray:
+    def level_log_density(self, X: np.ndarray) -> np.ndarray:
         """log p(other columns | level) of each row under every level, (n_samples, n_levels), columns as `levels_`.
 
         The context column of X is ignored.
@@ -53,16 +53,18 @@ class ConditionalFlow(EngineFlow):
             log_density[:, i] = self.score_samples(X)
         return log_density
 
-    def marginal_log_density(self, X) -> np.ndarray:
+    def marginal_log_density(self, X: np.ndarray) -> np.ndarray:
         """log p(other columns), the levels mixed in their training shares, (n_samples,)."""
         return np.logaddexp.reduce(self.level_log_density(X) + self._context_scaling().log_share, axis=1)
 
-    def most_probable_level(self, X) -> np.ndarray:
+    def most_probable_level(self, X: np.ndarray) -> np.ndarray:
         """The level each row most probably has by Bayes' rule, (n_samples,); the context is ignored."""
         log_joint = self.level_log_density(X) + self._context_scaling().log_share
         return self.levels_[log_joint.argmax(1)]
 
-    def sample_given(self, level, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample_given(
+        self, level: int, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0
+    ) -> np.ndarray:
         """Draws of one level, (n_samples, n_features), the level in the context column. ValueError if it is unknown."""
         scaling = self._context_scaling()
         if level not in scaling.levels:
@@ -71,7 +73,7 @@ class ConditionalFlow(EngineFlow):
         latent[:, scaling.column] = np.flatnonzero(scaling.levels == level)[0]
         return self._to_data(latent, exact=False)
 
-    def given(self, level) -> FlowGivenLevel:
+    def given(self, level: int) -> FlowGivenLevel:
         """This flow at one level of its context, one of `levels_`: an ordinary flow over the other columns."""
         return FlowGivenLevel(self, level)
 
@@ -86,7 +88,7 @@ class ConditionalFlow(EngineFlow):
             raise ValueError("this flow was trained without a context; set context_column and train again")
         return scaling
 
-    def _fit_scaling(self, X) -> Scaling:
+    def _fit_scaling(self, X: np.ndarray) -> Scaling:
         column = self.context_column
         if column is None:
             return super()._fit_scaling(X)
@@ -94,7 +96,7 @@ class ConditionalFlow(EngineFlow):
             raise ValueError(
                 f"context_column must be None or the number of a column of the {X.shape[1]}, not {column!r}"
             )
-        return ContextScaling.fit_context(X, int(column) % X.shape[1], self.standardize)
+        return ContextScaling.fit_context(X, int(column) % X.shape[1], self.standardize, self._learns_tails)
 
 
 class FlowGivenLevel(FlowModel):
@@ -103,44 +105,51 @@ class FlowGivenLevel(FlowModel):
     `levels_` of the flow are what `level` may be. It is a view of the flow, which is trained and saved instead of it.
     """
 
-    def __init__(self, flow, level):
+    def __init__(self, flow: FlowModel, level: int):
         self.flow = flow
         self.level = level
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log p(x | level) in nats, (n_samples,)."""
         return self.flow.score_samples(self._whole(X, self.level))
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Latent points, (n_samples, n_features)."""
-        return self.flow.transform(self._whole(X, self.level))[:, self._judged]
+        return np.asarray(self.flow.transform(self._whole(X, self.level)))[:, self._judged]
 
-    def inverse_transform(self, Z) -> np.ndarray:
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Rows in data units, (n_samples, n_features)."""
         return self.flow.inverse_transform(self._whole(Z, self._code))[:, self._judged]
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws at this level, (n_samples, n_features)."""
         return self.flow.sample_given(self.level, n_samples, random_state, temperature)[:, self._judged]
 
-    def transform_path(self, X) -> np.ndarray:
+    def transform_path(self, X: np.ndarray) -> np.ndarray:
         """Positions after each layer, (n_layers + 1, n_samples, n_features)."""
         return self.flow.transform_path(self._whole(X, self.level))[:, :, self._judged]
 
-    def log_det_path(self, X) -> np.ndarray:
+    def log_det_path(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of each layer in nats, (n_layers, n_samples)."""
         return self.flow.log_det_path(self._whole(X, self.level))
 
-    def scaling_log_det(self, X) -> np.ndarray:
+    def scaling_log_det(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of standardising and compressing in nats, (n_samples,)."""
         return self.flow.scaling_log_det(self._whole(X, self.level))
 
-    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+    def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
         """Jacobian of one layer or of all at a row x (n_features,), (n_features, n_features)."""
         matrix = self.flow.layer_jacobian(self._whole(np.asarray(x)[None], self.level)[0], layer)
         return matrix[np.ix_(self._judged, self._judged)]
 
-    def fit_iter(self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None):
+    def fit_iter(
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
+    ):
         """Not possible: train the flow under its context."""
         raise NotImplementedError("a flow given one level is a view of a trained one; train that")
 
@@ -166,7 +175,7 @@ class FlowGivenLevel(FlowModel):
     def _code(self) -> int:
         return int(np.flatnonzero(self.flow.levels_ == self.level)[0])
 
-    def _whole(self, X, value: float) -> np.ndarray:
+    def _whole(self, X: np.ndarray, value: float) -> np.ndarray:
         X = np.asarray(X, np.float64)
         whole = np.full((len(X), self.flow.n_features_in_), float(value))
         whole[:, self._judged] = X

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from flowlab.constraints import COUNT, NOT_NEGATIVE, YES_OR_NO, Interval, OneOf
 from flowlab.models.base import FlowModel, State
 from flowlab.models.flows.masks import LayerMasks
-from flowlab.models.flows.scaling import FAR, Scaling, scaling_from
+from flowlab.models.flows.scaling import Scaling, scaling_from
 from flowlab.records import TrainEvent
 
 MAX_VALIDATION_ROWS = 2000
@@ -56,13 +56,20 @@ class EngineFlow(LayerMasks, FlowModel):
     can_time_steps = True
     _average_rate = 0.01
     """How fast the averaged weights, which are the ones kept, follow the trained ones."""
+    _learns_tails = False
+    """Whether heavy-tailed columns are brought near normal ones by a map learned from them, before the first layer."""
 
     @abstractmethod
     def _build(self, n_features: int, exact: bool = False):
         """A new `nets.engine` stack over `n_features` columns; in float64 if `exact`."""
 
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; without `X_val`, validation rows are set aside as `regularize` says."""
         self._check_parameters()
@@ -73,7 +80,7 @@ class EngineFlow(LayerMasks, FlowModel):
         self.parameters_ = net.parameters.numpy()
         return self._steps(X, X_val, checkpoint, n_steps)
 
-    def steps_within(self, seconds: float, X, clock=time.perf_counter) -> int:
+    def steps_within(self, seconds: float, X: np.ndarray, clock: Callable[[], float] = time.perf_counter) -> int:
         """How many training steps on X fit into `seconds` on this machine, by timing 150 steps of a copy."""
         trial = clone(self).set_params(n_steps=10**9, patience=0)
         for event in trial.fit_iter(X, n_steps=200):
@@ -81,7 +88,9 @@ class EngineFlow(LayerMasks, FlowModel):
                 began = clock()
         return max(1, int(seconds * 150 / max(clock() - began, 1e-9)))
 
-    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+    def _steps(
+        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+    ) -> Iterator[TrainEvent]:
         from flowlab.nets.process import use_one_thread
         from flowlab.nets.training import TrainState, train
 
@@ -113,8 +122,8 @@ class EngineFlow(LayerMasks, FlowModel):
         names = getattr(self, "feature_names_in_", [f"column {i + 1}" for i in range(Z.shape[1])])
         return f"the farthest value is in {names[column]}, {Z.max():.3g} standard deviations out"
 
-    def _fit_scaling(self, X) -> Scaling:
-        return Scaling.fit(X, self.standardize)
+    def _fit_scaling(self, X: np.ndarray) -> Scaling:
+        return Scaling.fit(X, self.standardize, self._learns_tails)
 
     def _settings(self, n_rows: int, has_validation: bool):
         from flowlab.nets.training import Settings
@@ -132,7 +141,7 @@ class EngineFlow(LayerMasks, FlowModel):
             average_rate=self._average_rate,
         )
 
-    def _set_aside(self, X, X_val):
+    def _set_aside(self, X: np.ndarray, X_val: np.ndarray):
         """Training and validation rows: those given, or a tenth to a fifth of X where there are rows to spare."""
         if X_val is None and self.regularize == "auto" and len(X) >= 40:
             n_val = min(max(len(X) // 10, min(len(X) // 5, 50)), MAX_VALIDATION_ROWS)
@@ -140,7 +149,7 @@ class EngineFlow(LayerMasks, FlowModel):
             X, X_val = X[np.sort(order[n_val:])], X[order[:n_val]]
         return X, None if X_val is None or len(X_val) == 0 else X_val[:MAX_VALIDATION_ROWS]
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, shape (n_samples,).
 
         Where an unbounded flow (scale_map "exp") overflows, the score is -1e30, never infinite or nan.
@@ -150,18 +159,18 @@ class EngineFlow(LayerMasks, FlowModel):
         log_density = np.where(np.isfinite(log_density), log_density, LOWEST)
         return log_density + self._scaling.constant_log_density(Z) + self._scaling.log_det(Z)
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Latent points, shape (n_samples, n_features); close to standard normal where the flow fits."""
         Z = self._scaling_checked().forward(self._check_rows(X))
         latent = self._exact_net().transform(self._to_tensor(Z, exact=True))[0]
         Z[:, self._scaling.varies] = latent.numpy().T
         return Z
 
-    def inverse_transform(self, Z) -> np.ndarray:
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Rows in data units, shape (n_samples, n_features), of latent points Z of that shape."""
         return self._to_data(Z, exact=True)
 
-    def _to_data(self, Z, exact: bool) -> np.ndarray:
+    def _to_data(self, Z: np.ndarray, exact: bool) -> np.ndarray:
         scaling = self._scaling_checked()
         Z = np.array(Z, np.float64)
         if Z.ndim != 2 or Z.shape[1] != self.n_features_in_:
@@ -170,7 +179,7 @@ class EngineFlow(LayerMasks, FlowModel):
         Z[:, scaling.varies] = net.inverse(self._to_tensor(Z, exact))[0].numpy().T
         return scaling.inverse(Z)
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, (n_samples, n_features); `temperature` scales the latent points: below 1 nearer to the modes."""
         scaling = self._scaling_checked()
         if n_samples < 1:
@@ -180,11 +189,11 @@ class EngineFlow(LayerMasks, FlowModel):
         latent = scaling.base_sample(n_samples, temperature, check_random_state(random_state))
         return self._to_data(latent, exact=False)
 
-    def transform_path(self, X) -> np.ndarray:
+    def transform_path(self, X: np.ndarray) -> np.ndarray:
         """Positions (n_layers + 1, n_samples, n_features): the standardised rows first, the latent points last."""
         return self._path(X, "positions")
 
-    def log_det_path(self, X) -> np.ndarray:
+    def log_det_path(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of each layer in nats, (n_layers, n_samples).
 
         log p(x) = log N(z; 0, I) + sum of these + `scaling_log_det(X)`, with z the last position of `transform_path`.
@@ -192,26 +201,27 @@ class EngineFlow(LayerMasks, FlowModel):
         Z = self._scaling_checked().forward(self._check_rows(X))
         return self._exact_net().path(self._to_tensor(Z, exact=True)).log_dets.numpy()
 
-    def scaling_log_det(self, X) -> np.ndarray:
+    def scaling_log_det(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of standardising and compressing in nats, (n_samples,)."""
         return self._scaling_checked().log_det(self._scaling.forward(self._check_rows(X)))
 
-    def layer_readout(self, X) -> tuple[np.ndarray, np.ndarray]:
+    def layer_readout(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log-scale and shift that each layer applied to each feature, each (n_layers, n_samples, n_features).
 
         Features a layer keeps show 0. For splines: the log-derivative, and the displacement y - x.
         """
         return self._path(X, "log_scale"), self._path(X, "shift")
 
-    def score_gradient(self, X) -> np.ndarray:
+    def score_gradient(self, X: np.ndarray) -> np.ndarray:
         """Gradient of the log-density by each feature, in nats per unit of X, (n_samples, n_features)."""
         scaling = self._scaling_checked()
         Z = scaling.forward(self._check_rows(X))
         gradient = -Z
         gradient[:, scaling.varies] = self._net.input_gradient(self._to_tensor(Z)).numpy().T
-        gradient -= np.sign(Z) * (np.abs(Z) > FAR)
+        slope, by_z = scaling.slope(Z)
+        gradient += by_z
         gradient[:, ~scaling.judged] = 0
-        return gradient * np.exp(-np.maximum(np.abs(Z) - FAR, 0)) / scaling.scale
+        return gradient * slope
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Scaling and weights, as arrays; the weights in float32."""
@@ -239,7 +249,7 @@ class EngineFlow(LayerMasks, FlowModel):
             state |= self._train_state.to_arrays()
         return state
 
-    def _path(self, X, name: str) -> np.ndarray:
+    def _path(self, X: np.ndarray, name: str) -> np.ndarray:
         """One of the net's (layers, varying features, n) paths as (layers, n, n_features)."""
         scaling = self._scaling_checked()
         Z = scaling.forward(self._check_rows(X))

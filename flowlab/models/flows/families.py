@@ -27,7 +27,8 @@ class SplineCouplingFlow(ConditionalFlow):
     """Neural spline flow with coupling layers (Durkan et al. 2019, arXiv:1906.04032): the default for densities.
 
     Each layer passes half of the columns through monotonic rational-quadratic splines with `n_bins` bins inside
-    +-`tail_bound` standardised units (outside: the identity); the other half sets the splines through a ReLU network
+    +-`tail_bound` standardised units (outside: the identity; with `standardize`, a heavy-tailed column is brought
+    inside by a map that makes the fitted Student's t normal); the other half sets the splines through a ReLU network
     with `n_hidden` layers of `hidden_features`. `mask` says which half: "alternate", "half", "random", or one digit
     per column such as "0110": 1 is transformed by the first layer, 0 by the second, and so on in turn. "=0110" is the
     same in every layer: its 0 columns are never transformed, so their marginals stay normal. `fault` breaks the flow on
@@ -36,26 +37,27 @@ class SplineCouplingFlow(ConditionalFlow):
     """
 
     valid = {"n_bins": Interval(int, 2, 999), "tail_bound": POSITIVE, "mask": MASK}
+    _learns_tails = True
 
     def __init__(
         self,
-        n_layers=8,
-        hidden_features=32,
-        n_hidden=2,
-        n_bins=8,
-        tail_bound=4.0,
-        mask="alternate",
-        n_steps=2500,
-        batch_size=256,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        context_column=None,
-        fault="none",
-        random_state=0,
+        n_layers: int = 8,
+        hidden_features: int = 32,
+        n_hidden: int = 2,
+        n_bins: int = 8,
+        tail_bound: float = 4.0,
+        mask: str = "alternate",
+        n_steps: int = 2500,
+        batch_size: int = 256,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        context_column: int | None = None,
+        fault: str = "none",
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.hidden_features = hidden_features
@@ -75,7 +77,7 @@ class SplineCouplingFlow(ConditionalFlow):
         self.fault = fault
         self.random_state = random_state
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import coupling_stack, real
         from flowlab.nets.engine.spline import Spline
 
@@ -109,24 +111,24 @@ class AffineCouplingFlow(ConditionalFlow):
 
     def __init__(
         self,
-        n_layers=12,
-        hidden_features=32,
-        n_hidden=2,
-        scale_map="tanh",
-        convention="scale then shift",
-        mask="alternate",
-        activation_norm=False,
-        n_steps=4000,
-        batch_size=256,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        context_column=None,
-        fault="none",
-        random_state=0,
+        n_layers: int = 12,
+        hidden_features: int = 32,
+        n_hidden: int = 2,
+        scale_map: str = "tanh",
+        convention: str = "scale then shift",
+        mask: str = "alternate",
+        activation_norm: bool = False,
+        n_steps: int = 4000,
+        batch_size: int = 256,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        context_column: int | None = None,
+        fault: str = "none",
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.hidden_features = hidden_features
@@ -147,7 +149,7 @@ class AffineCouplingFlow(ConditionalFlow):
         self.fault = fault
         self.random_state = random_state
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import affine_or_additive, coupling_stack, real
 
         return coupling_stack(
@@ -178,24 +180,24 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
 
     def __init__(
         self,
-        n_layers=5,
-        hidden_features=128,
-        n_hidden=2,
-        scale_map="tanh",
-        convention="scale then shift",
-        permutation="reverse",
-        activation_norm=False,
-        n_steps=2500,
-        batch_size=256,
-        learning_rate=2e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        context_column=None,
-        fault="none",
-        random_state=0,
+        n_layers: int = 5,
+        hidden_features: int = 128,
+        n_hidden: int = 2,
+        scale_map: str = "tanh",
+        convention: str = "scale then shift",
+        permutation: str = "reverse",
+        activation_norm: bool = False,
+        n_steps: int = 2500,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        context_column: int | None = None,
+        fault: str = "none",
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.hidden_features = hidden_features
@@ -218,7 +220,7 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
 
     _inverted = False
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import affine_or_additive, autoregressive_stack, real
 
         return autoregressive_stack(
@@ -256,16 +258,16 @@ class _ElementaryFlow(EngineFlow):
 
     def __init__(
         self,
-        n_layers=16,
-        n_steps=2500,
-        batch_size=256,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        patience=0,
-        regularize="auto",
-        standardize=True,
-        random_state=0,
+        n_layers: int = 16,
+        n_steps: int = 2500,
+        batch_size: int = 256,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        noise: float = 0.0,
+        patience: int = 0,
+        regularize: bool | str = "auto",
+        standardize: bool = True,
+        random_state: int = 0,
     ):
         self.n_layers = n_layers
         self.n_steps = n_steps
@@ -278,7 +280,7 @@ class _ElementaryFlow(EngineFlow):
         self.standardize = standardize
         self.random_state = random_state
 
-    def _build(self, n_features, exact=False):
+    def _build(self, n_features: int, exact: bool = False):
         from flowlab.nets.engine.build import elementary_stack, real
 
         return elementary_stack(n_features, self._kind, self.n_layers, seed=self.random_state, dtype=real(exact))

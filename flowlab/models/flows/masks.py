@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 
 from flowlab.models.flows.jacobian_form import LayerForm, check_layer, form_of_flow
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from flowlab.models.flows.scaling import Scaling
+    from flowlab.nets.engine.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,16 @@ class LayerMasks:
     _scaling: Any
     _net: Any
 
+    if TYPE_CHECKING:  # of the flow that these are mixed into
+
+        def _scaling_checked(self) -> Scaling: ...
+
+        def _check_rows(self, X: np.ndarray) -> np.ndarray: ...
+
+        def _exact_net(self) -> Stack: ...
+
+        def _to_tensor(self, Z: np.ndarray, exact: bool = False) -> Tensor: ...
+
     def transformed_columns(self, mask: str | None = None) -> np.ndarray:
         """Which columns each layer transforms by its architecture, (n_layers, n_features) bool.
 
@@ -74,7 +90,7 @@ class LayerMasks:
             paths = mask.astype(float) @ paths
         return MadeMasks(np.flatnonzero(varies)[inside.order.numpy()], first, tuple(middle), last, paths)
 
-    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+    def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
         """Jacobian of one layer or of all, (n_features, n_features), by our own backward pass in float64.
 
         See `FlowModel.layer_jacobian`. Columns without spread, and a context, pass all layers as they are: ones on the

@@ -30,13 +30,13 @@ class NflowsCoupling(NflowsModel):
 
     def __init__(
         self,
-        n_layers=8,
-        hidden_features=64,
-        n_blocks=2,
-        n_steps=2000,
-        batch_size=256,
-        learning_rate=1e-3,
-        random_state=0,
+        n_layers: int = 8,
+        hidden_features: int = 64,
+        n_blocks: int = 2,
+        n_steps: int = 2000,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        random_state: int = 0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)
 
@@ -61,13 +61,13 @@ class NflowsMAF(NflowsModel):
 
     def __init__(
         self,
-        n_layers=5,
-        hidden_features=64,
-        n_blocks=2,
-        n_steps=2000,
-        batch_size=256,
-        learning_rate=1e-3,
-        random_state=0,
+        n_layers: int = 5,
+        hidden_features: int = 64,
+        n_blocks: int = 2,
+        n_steps: int = 2000,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        random_state: int = 0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)
 
@@ -86,15 +86,15 @@ class NflowsSplineCoupling(NflowsModel):
 
     def __init__(
         self,
-        n_layers=6,
-        hidden_features=64,
-        n_blocks=2,
-        n_bins=8,
-        tail_bound=5.0,
-        n_steps=2000,
-        batch_size=256,
-        learning_rate=1e-3,
-        random_state=0,
+        n_layers: int = 6,
+        hidden_features: int = 64,
+        n_blocks: int = 2,
+        n_bins: int = 8,
+        tail_bound: float = 5.0,
+        n_steps: int = 2000,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        random_state: int = 0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)
         self.n_bins = n_bins
@@ -113,15 +113,15 @@ class NflowsSplineAutoregressive(NflowsModel):
 
     def __init__(
         self,
-        n_layers=4,
-        hidden_features=64,
-        n_blocks=2,
-        n_bins=8,
-        tail_bound=5.0,
-        n_steps=2000,
-        batch_size=256,
-        learning_rate=1e-3,
-        random_state=0,
+        n_layers: int = 4,
+        hidden_features: int = 64,
+        n_blocks: int = 2,
+        n_bins: int = 8,
+        tail_bound: float = 5.0,
+        n_steps: int = 2000,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        random_state: int = 0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)
         self.n_bins = n_bins
@@ -140,13 +140,13 @@ class LectureRealNVP(NflowsModel):
 
     def __init__(
         self,
-        n_layers=10,
-        hidden_features=32,
-        n_blocks=2,
-        n_steps=2300,
-        batch_size=256,
-        learning_rate=1e-3,
-        random_state=0,
+        n_layers: int = 10,
+        hidden_features: int = 32,
+        n_blocks: int = 2,
+        n_steps: int = 2300,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        random_state: int = 0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)
 
@@ -159,12 +159,12 @@ class NotebookMAF(NflowsModel):
 
     def __init__(
         self,
-        n_layers=5,
-        hidden_features=4,
-        n_blocks=2,
-        n_steps=2000,
-        batch_size=128,
-        learning_rate=1e-3,
-        random_state=0,
+        n_layers: int = 5,
+        hidden_features: int = 4,
+        n_blocks: int = 2,
+        n_steps: int = 2000,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        random_state: int = 0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -15,6 +16,9 @@ from flowlab.models.classical.one_step import mean_and_scale, standardise
 from flowlab.models.flows.jacobian_form import LayerForm, check_layer, form_of_flow
 from flowlab.models.flows.scaling import FAR, LOG_2PI, squash, unsquash
 from flowlab.records import TrainEvent
+
+if TYPE_CHECKING:
+    from flowlab.nets.training import Net, TrainState
 
 LOWEST_LOG_DENSITY = -1e30
 """The score of a row whose log-density nflows could not compute."""
@@ -42,7 +46,16 @@ class NflowsModel(FlowModel):
     _min_features = 1
     _sizes: tuple[str, ...] = ("n_layers", "hidden_features", "n_blocks")
 
-    def __init__(self, n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state):
+    def __init__(
+        self,
+        n_layers: int,
+        hidden_features: int,
+        n_blocks: int,
+        n_steps: int,
+        batch_size: int,
+        learning_rate: float,
+        random_state: int,
+    ):
         self.n_layers = n_layers
         self.hidden_features = hidden_features
         self.n_blocks = n_blocks
@@ -52,7 +65,12 @@ class NflowsModel(FlowModel):
         self.random_state = random_state
 
     def fit_iter(
-        self, X, X_val=None, *, checkpoint: State | None = None, n_steps: int | None = None
+        self,
+        X: np.ndarray,
+        X_val: np.ndarray | None = None,
+        *,
+        checkpoint: State | None = None,
+        n_steps: int | None = None,
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`."""
         X, X_val = self._check_training_rows(X, X_val)
@@ -64,7 +82,9 @@ class NflowsModel(FlowModel):
             )
         return self._steps(X, X_val, checkpoint, n_steps)
 
-    def _steps(self, X, X_val, checkpoint, n_steps) -> Iterator[TrainEvent]:
+    def _steps(
+        self, X: np.ndarray, X_val: np.ndarray, checkpoint: State | None, n_steps: int | None
+    ) -> Iterator[TrainEvent]:
         from flowlab.nets.engine.build import feature_major
         from flowlab.nets.process import use_one_thread
         from flowlab.nets.training import Settings, TrainState, train
@@ -104,8 +124,12 @@ class NflowsModel(FlowModel):
             yield replace(event, train_loss=event.train_loss + offset, val_loss=event.val_loss + val_offset)
 
     def _nets(self):
-        from flowlab.nets import nflows
-
+        try:
+            from flowlab.nets import nflows
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f'{type(self).__name__} needs {error.name}; install it with: pip install "flowlab[nflows]"'
+            ) from error
         return nflows
 
     def _build(self, n_features: int):
@@ -114,7 +138,7 @@ class NflowsModel(FlowModel):
             self._kind, n_features, permutation=self._permutation, seed=self.random_state, **sizes
         )
 
-    def _keep(self, net, state) -> None:
+    def _keep(self, net: Net, state: TrainState) -> None:
         """Make the estimator usable with the weights that `net` holds now."""
         self.parameters_ = net.parameters.numpy().copy()
         self._train_state = state
@@ -141,7 +165,7 @@ class NflowsModel(FlowModel):
         """Undo `_enter`."""
         return unsquash(Z) * self.scale_ + self.mean_
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats in the units of X, (n_samples,); -1e30, with a note, where nflows gives no finite one."""
         X = self._check_rows(X)
         Z, log_jacobian = self._enter(X)
@@ -154,23 +178,23 @@ class NflowsModel(FlowModel):
             self._note(f"nflows gave no finite log-density for {bad.sum()} rows; they count as the least likely")
         return np.where(bad, LOWEST_LOG_DENSITY, scores)
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Latent points, shape (n_samples, n_features)."""
         return self._nets().evaluate(self._flow, self._enter(self._check_rows(X))[0])[0]
 
-    def transform_path(self, X) -> np.ndarray:
+    def transform_path(self, X: np.ndarray) -> np.ndarray:
         """Positions after each layer, standardised data first: (n_layers + 1, n_samples, n_features)."""
         return self._nets().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[0]
 
-    def log_det_path(self, X) -> np.ndarray:
+    def log_det_path(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of each layer, in nats: (n_layers, n_samples)."""
         return self._nets().evaluate_path(self._flow, self._enter(self._check_rows(X))[0])[1]
 
-    def scaling_log_det(self, X) -> np.ndarray:
+    def scaling_log_det(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of standardising and squashing in nats, (n_samples,)."""
         return self._enter(self._check_rows(X))[1] - np.log(self.scale_).sum()
 
-    def layer_jacobian(self, x, layer: int = 0) -> np.ndarray:
+    def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
         """Jacobian of one layer (1 the first), or of all (0), at a row x, by torch's autograd in float64.
 
         See `FlowModel.layer_jacobian`. ValueError for a layer that does not exist.
@@ -186,7 +210,7 @@ class NflowsModel(FlowModel):
         forms = [LayerForm(kind, *self._nets().triangular_orders(self._flow, i)) for i in range(self.n_layers)]
         return forms[check_layer(layer, len(forms)) - 1] if layer else form_of_flow(forms)
 
-    def inverse_transform(self, Z) -> np.ndarray:
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Rows in data units, shape (n_samples, n_features).
 
         Where nflows cannot invert a point, the nearest one towards the origin that it can is taken, and noted.
@@ -206,7 +230,7 @@ class NflowsModel(FlowModel):
         rows[bad] = 0.0
         return self._leave(rows)
 
-    def sample(self, n_samples: int = 1, random_state=None, temperature: float = 1.0) -> np.ndarray:
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, shape (n_samples, n_features); points that nflows cannot invert are drawn again, and noted."""
         check_is_fitted(self)
         rng = check_random_state(random_state)
@@ -249,7 +273,7 @@ class NflowsModel(FlowModel):
     def __getstate__(self):
         return {key: value for key, value in super().__getstate__().items() if key not in ("_flow", "_train_state")}
 
-    def __setstate__(self, state) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if hasattr(self, "parameters_"):
             self._ready_flow()

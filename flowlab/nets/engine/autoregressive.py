@@ -19,7 +19,9 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
+from flowlab.nets.engine.affine import Additive, Affine
 from flowlab.nets.engine.conditioner import Conditioner, Take
+from flowlab.nets.engine.spline import Spline
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
@@ -36,7 +38,7 @@ class MaskedAutoregressive:
     def __init__(
         self,
         order: list[int],
-        transformer,
+        transformer: Affine | Additive | Spline,
         hidden_features: int,
         n_hidden: int,
         n_context: int = 0,

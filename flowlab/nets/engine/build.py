@@ -29,7 +29,7 @@ def coupling_stack(
     activation_norm: bool = False,
     n_context: int = 0,
     seed: int = 0,
-    dtype=torch.float32,
+    dtype: torch.dtype = torch.float32,
     fault: str = "none",
 ) -> Stack:
     """Coupling layers with one kind of transformer (RealNVP, NICE, neural spline flow)."""
@@ -43,7 +43,7 @@ def coupling_stack(
 
 def autoregressive_stack(
     n_features: int,
-    transformer: Affine | Spline,
+    transformer: Affine | Additive | Spline,
     n_layers: int = 5,
     hidden_features: int = 64,
     n_hidden: int = 2,
@@ -52,7 +52,7 @@ def autoregressive_stack(
     activation_norm: bool = False,
     n_context: int = 0,
     seed: int = 0,
-    dtype=torch.float32,
+    dtype: torch.dtype = torch.float32,
     fault: str = "none",
 ) -> Stack:
     """Masked autoregressive layers: MAF, or with `inverted` IAF."""
@@ -64,7 +64,9 @@ def autoregressive_stack(
     return Stack(n_features, layers, n_context, seed, dtype, log_det_weight=float(fault != NO_LOG_DET))
 
 
-def elementary_stack(n_features: int, kind: str, n_layers: int = 16, seed: int = 0, dtype=torch.float32) -> Stack:
+def elementary_stack(
+    n_features: int, kind: str, n_layers: int = 16, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> Stack:
     """Planar or radial layers."""
     layer = {"planar": Planar, "radial": Radial}[kind]
     return Stack(n_features, [layer(n_features) for _ in range(n_layers if n_features else 0)], 0, seed, dtype)

@@ -9,12 +9,15 @@ d loss / d raw; the network's backward adds its share to d loss / d x_kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
+from flowlab.nets.engine.affine import Additive, Affine
 from flowlab.nets.engine.conditioner import Conditioner, Take
+from flowlab.nets.engine.spline import Spline
 
 
 class Coupling:
@@ -28,7 +31,13 @@ class Coupling:
     kind = "coupling"
 
     def __init__(
-        self, moved, transformer, hidden_features: int, n_hidden: int, n_context: int = 0, masked: bool = True
+        self,
+        moved: Sequence[bool],
+        transformer: Affine | Additive | Spline,
+        hidden_features: int,
+        n_hidden: int,
+        n_context: int = 0,
+        masked: bool = True,
     ):
         moved = [bool(m) for m in moved]
         self.moved = [i for i, m in enumerate(moved) if m]

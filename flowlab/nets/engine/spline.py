@@ -25,7 +25,7 @@ of raw outputs, derivatives are softplus; their Jacobians close the chain.
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -185,7 +185,7 @@ class Spline:
         w.log_det.copy_(self._log_derivative(b)).neg_()
 
 
-def _kernels(required: bool):
+def _kernels(required: bool) -> ModuleType | None:
     try:
         from flowlab.nets.engine import spline_kernels
     except ImportError as error:

@@ -9,8 +9,10 @@ is of one dtype, float32 or float64.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numba
+import numpy as np
 
 MIN_BIN = 1e-3
 MIN_DERIVATIVE = 1e-3
@@ -19,7 +21,7 @@ MIN_DERIVATIVE = 1e-3
 _FAST = {"contract", "reassoc", "arcp", "nsz", "afn"}
 
 
-def _compile(function):
+def _compile(function: Callable) -> Callable:
     """Compiled at the first call; the machine code is kept on disk where that can be written."""
     try:
         return numba.njit(function, fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
@@ -28,13 +30,22 @@ def _compile(function):
 
 
 @_compile
-def softplus(r):
+def softplus(r: float) -> float:
     """log(1 + e^r) without overflow; r - r is a zero of the type of r."""
     return max(r, r - r) + math.log1p(math.exp(-abs(r)))
 
 
 @_compile
-def forward(x, shares, slopes, y, log_det, saved, bin_, bound):
+def forward(
+    x: np.ndarray,
+    shares: np.ndarray,
+    slopes: np.ndarray,
+    y: np.ndarray,
+    log_det: np.ndarray,
+    saved: np.ndarray,
+    bin_: np.ndarray,
+    bound: float,
+):
     """Fill `y` and `log_det` from `x`, and `saved` and `bin_` for `backward`; `bound` is the tail bound."""
     one = x.dtype.type(1)
     n_bins, n, batch = shares.shape[1], x.shape[0], x.shape[1]
@@ -79,7 +90,15 @@ def forward(x, shares, slopes, y, log_det, saved, bin_, bound):
 
 
 @_compile
-def backward(g, log_det_gradient, shares, saved, bin_, raw_gradient, bound):
+def backward(
+    g: np.ndarray,
+    log_det_gradient: np.ndarray,
+    shares: np.ndarray,
+    saved: np.ndarray,
+    bin_: np.ndarray,
+    raw_gradient: np.ndarray,
+    bound: float,
+):
     """`g` goes in as d loss / d y and comes out as d loss / d x; raw_gradient is (3K - 1, n, batch)."""
     one, two, zero = g.dtype.type(1), g.dtype.type(2), g.dtype.type(0)
     n_bins, n, batch = shares.shape[1], g.shape[0], g.shape[1]
@@ -136,7 +155,7 @@ def backward(g, log_det_gradient, shares, saved, bin_, raw_gradient, bound):
 
 
 @_compile
-def inverse(y, shares, slopes, x, log_det, bound):
+def inverse(y: np.ndarray, shares: np.ndarray, slopes: np.ndarray, x: np.ndarray, log_det: np.ndarray, bound: float):
     """Fill `x` and `log_det`, the log-derivative of the inverse, from `y`; `bound` is the tail bound."""
     one, two, zero, four = y.dtype.type(1), y.dtype.type(2), y.dtype.type(0), y.dtype.type(4)
     n_bins, n, batch = shares.shape[1], y.shape[0], y.shape[1]

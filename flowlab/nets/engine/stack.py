@@ -43,7 +43,7 @@ class Stack:
         layers: list,
         n_context: int = 0,
         seed: int = 0,
-        dtype=torch.float32,
+        dtype: torch.dtype = torch.float32,
         log_det_weight: float = 1.0,
     ):
         self.n_features, self.n_context, self.layers, self.dtype = n_features, n_context, layers, dtype
@@ -262,17 +262,17 @@ def _views(flat: Tensor, shapes: list[tuple[int, int]]) -> list[Tensor]:
     return views
 
 
-def _take_new(dtype):
-    def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype=dtype) -> Tensor:
+def _take_new(dtype: torch.dtype):
+    def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype: torch.dtype = dtype) -> Tensor:
         return torch.zeros(shape, dtype=dtype) if fill is None else torch.full(shape, fill, dtype=dtype)
 
     return take
 
 
-def _take_shared(dtype):
+def _take_shared(dtype: torch.dtype):
     new, pool = _take_new(dtype), {}
 
-    def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype=dtype) -> Tensor:
+    def take(name: str, shape: tuple[int, ...], fill: float | None = None, dtype: torch.dtype = dtype) -> Tensor:
         if (name, shape) not in pool:
             pool[name, shape] = new(name, shape, fill, dtype)
         return pool[name, shape]

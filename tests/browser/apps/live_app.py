@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from flowlab.dashboard.canvas.live import TrainingScene, live_view
 from flowlab.records import TrainEvent
+from flowlab.views.film import Frame
 from flowlab.views.projection import angle_color
 
 WINDOW = (-2.0, 3.0, -1.75, 2.25)
@@ -36,6 +37,7 @@ def made_up_frame(share: float, m: int = 600) -> dict:
         size=(m, 2)
     )
     out = {
+        "window": np.array(WINDOW),
         "latent": (data * (1 - share) + gauss * share).astype(np.float16),
         "samples": ((0.5 + noise) * (1 - share) + target * share).astype(np.float16),
     }
@@ -45,7 +47,7 @@ def made_up_frame(share: float, m: int = 600) -> dict:
         centres = (moons(300, 3) * share + np.array([0.5, 0.25]) * (1 - share))[None]
         width = 0.6 * (1 - share) + 0.13
         d = np.exp(-0.5 * ((grid - centres) ** 2).sum(-1) / width**2).mean(1).reshape(64, 64) / (2 * np.pi * width**2)
-        out |= {"density": (255 * d / d.max()).astype(np.uint8), "density_max": float(d.max())}
+        out |= {"density": (255 * d / d.max()).astype(np.uint8), "density_max": np.array(d.max())}
     return out
 
 
@@ -62,8 +64,16 @@ def live() -> None:
     points = moons(600, 0)
     scene = TrainingScene(points, WINDOW, N_STEPS, 0.287 if DENSITY else None, angle_color(points), has_density=DENSITY)
     if "label" in st.query_params:
-        scene = TrainingScene(points, WINDOW, N_STEPS, 0.287, (np.arange(600) % 20 == 0), "label", has_density=DENSITY)
-    live_view(scene, made_up_frame(1 - np.exp(-i / 8)) if i else None, [event(k) for k in range(1, i + 1)], key="live")
+        anomalies = np.arange(600) % 20 == 0
+        scene = TrainingScene(
+            points, WINDOW, N_STEPS, 0.287, anomalies, "label", has_density=DENSITY, anomaly_share=0.01
+        )
+    live_view(
+        scene,
+        Frame(**made_up_frame(1 - np.exp(-i / 8))) if i else None,
+        [event(k) for k in range(1, i + 1)],
+        key="live",
+    )
 
 
 def main() -> None:

@@ -1,0 +1,158 @@
+"""`flowlab app`: the dashboard as an ASGI application, with what a server has around its pages.
+
+The training lanes live as long as the server (lifespan); every answer carries security headers (middleware); `/healthz`
+and `/metrics` are for whoever watches the server (routes); an exception that no page foresaw ends in one sentence
+(`on_script_error`). Workers import the entry script again, so the App is made here and not in `app.py`, which
+`streamlit run app.py` starts without any of this but the sentence and the lanes. The pages' modules are imported inside
+functions: Streamlit warns of every cache that is made before its server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flowlab import __version__, app_folder
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Content-Security-Policy": "frame-ancestors 'self'",
+}
+"""Every answer of the server carries these: contents are what they are called, links stay here, no foreign frame."""
+
+
+def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
+    """The dashboard as an ASGI application, for `uvicorn --factory flowlab.dashboard.launcher:make_app` too.
+
+    Parameters
+    ----------
+    when_ready : called once the lanes are starting and before the first request
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: st.App) -> AsyncIterator[None]:
+        from flowlab.dashboard.shell import services
+
+        runner = await asyncio.to_thread(services.runner)
+        when_ready()
+        yield
+        await asyncio.to_thread(runner.close)
+
+    return st.App(
+        app_folder.APP,
+        lifespan=lifespan,
+        routes=[Route("/healthz", health), Route("/metrics", metrics)],
+        middleware=[Middleware(SecurityHeaders)],
+        on_script_error=_say_error,
+    )
+
+
+def run(port: int | None = None, address: str | None = None, opens_browser: bool = False) -> None:
+    """Serve the dashboard until it is stopped; a ValueError, JobError or OSError says why it cannot be.
+
+    Parameters
+    ----------
+    port : by default 8501, or the next that is free
+    address : to listen on, by default 127.0.0.1: this machine alone
+    opens_browser : whether to open the dashboard in a browser
+    """
+    if port is not None:
+        _check_port(port, address or "127.0.0.1")
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(lambda record: False)
+    from flowlab.dashboard.shell import services
+
+    # Here, and not in the lifespan alone, so that a store or lanes that cannot be end in a sentence and not in a log.
+    runner = services.runner()
+    # Streamlit takes its settings from beside the file that it thinks was started.
+    sys.argv = [str(app_folder.APP)]
+    given = {"server.port": port, "server.address": address, "logger.hideWelcomeMessage": True}
+    try:
+        make_app(lambda: _announce(opens_browser)).run(config={k: v for k, v in given.items() if v is not None})
+    finally:
+        runner.close()
+
+
+def _check_port(port: int, address: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise OSError(
+                f"cannot listen on port {port} of {address} ({error.strerror}); choose another --port or --address"
+            ) from error
+
+
+def _say_error(error: Exception) -> bool:
+    from flowlab.dashboard.shell import frame
+
+    return frame.say_error(error)
+
+
+def _announce(opens_browser: bool) -> None:
+    from flowlab.dashboard.shell import services
+
+    address = st.get_option("server.address")
+    host = f"[{address}]" if ":" in address else address
+    if address in ("0.0.0.0", "::"):
+        host = "localhost"
+    url = f"http://{host}:{st.get_option('server.port')}"
+    print(f"FlowLab is at {url} and keeps its runs in {services.home().resolve()}; Ctrl+C ends it.", flush=True)
+    if opens_browser:
+        webbrowser.open(url)
+
+
+class SecurityHeaders:
+    """ASGI middleware that adds SECURITY_HEADERS to answers which do not have them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back with the headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+async def health(_: Request) -> JSONResponse:
+    """Whether the server and its lanes are there: 200 and the version, or 503."""
+    from flowlab.dashboard.shell import services
+
+    lanes = services.runner().occupancy()["lanes"]
+    is_up = lanes.total() > lanes["closed"]
+    return JSONResponse(
+        {"status": "ok" if is_up else "no lanes", "version": __version__}, status_code=200 if is_up else 503
+    )
+
+
+async def metrics(_: Request) -> PlainTextResponse:
+    """How many lanes and runs are in each state, in Prometheus' text format; numbers alone, nothing of a visitor."""
+    from flowlab.dashboard.shell import services
+
+    lines = []
+    for name, states in services.runner().occupancy().items():
+        lines.append(f"# TYPE flowlab_{name} gauge")
+        lines += [f'flowlab_{name}{{state="{state}"}} {number}' for state, number in sorted(states.items())]
+    return PlainTextResponse("\n".join([*lines, ""]), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,141 @@
+"""A detector on a table in a few lines: read, fit, choose a threshold, look at what is flagged, save."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flowlab import catalog, views
+from flowlab.datasets.checkup import checkup
+from flowlab.datasets.dataset import Part
+from flowlab.datasets.from_table import choose_roles, make_table_dataset
+from flowlab.detection.scored_table import ScoredTable
+from flowlab.detection.threshold import Threshold
+from flowlab.models.base import DensityModel
+from flowlab.records import Scalar, Spec
+from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.scored_rows import scored_rows
+from flowlab.store.atomic import on_disk, write_whole
+from flowlab.tables.limits import TableError
+from flowlab.tables.read import Table
+
+MAX_EXPLAINED = 50
+"""Flagged rows that get reasons, the highest scores first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A detector trained on a table, and the scores of the table's rows.
+
+    Attributes
+    ----------
+    spec, seed : what the model is, by the catalog
+    model : the fitted estimator
+    scored : the rows and their anomaly scores, divided into training, validation and test rows
+    notes : what was found odd about the table, in sentences
+    """
+
+    spec: Spec
+    seed: int
+    model: DensityModel
+    scored: ScoredTable
+    notes: tuple[str, ...] = ()
+
+    def choose(self, rule: str = "", unit: str = "rows", **parameters: float | str) -> Threshold:
+        """A threshold, chosen on the validation rows by a rule of `detection.rules`, "" for the one that suits them.
+
+        ValueError, one sentence, where the rule finds none.
+        """
+        threshold = self.scored.choose(rule or self.scored.best_default_rule, unit, **parameters)
+        if threshold.refused:
+            raise ValueError(threshold.sentence)
+        return threshold
+
+    def flagged(self, threshold: Threshold, n_explained: int = MAX_EXPLAINED) -> pd.DataFrame:
+        """The flagged rows as they were read, the highest score first, with score, percentile and p-value.
+
+        The first `n_explained` have reasons, up to three sentences, the strongest first.
+        """
+        rows = self.scored.flagged(threshold)
+        explained = tuple(int(row) for row in rows[:n_explained])
+        reasons = views.top_reasons(self.model, self.scored.dataset, explained) if explained else None
+        return scored_rows(self.scored, threshold, reasons, rows)
+
+    def save(self, path: str | Path, threshold: Threshold) -> None:
+        """Write the detector file, which `flowlab score` and the Score page read. StoreError where that fails."""
+        detector = make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold)
+        with on_disk(f"{path} could not be written"):
+            write_whole(Path(path), to_bytes(detector))
+
+
+def detect(
+    table: Table | pd.DataFrame | Any,
+    *,
+    label: str = "",
+    time: str = "",
+    context: str = "",
+    train_on: str = "normal",
+    model: str = "detector",
+    settings: Mapping[str, Scalar] | None = None,
+    seed: int = 0,
+) -> Detection:
+    """Encode a table, train a detector on a part of its rows and score them all.
+
+    Parameters
+    ----------
+    table : what `read_table` gave, or a frame of pandas, Polars or Arrow
+    label, time : names of the columns that mark anomalies and that order the rows; "" as proposed, "(none)" for none
+    context : name of a column of kinds, among whose rows each is judged; "" for none
+    train_on : "normal" leaves labelled anomalies out of the fit, "all" does not
+    model, settings : name in the catalog, and what differs from its defaults
+    seed : of the division of the rows, initial weights and batches
+
+    Raises
+    ------
+    TableError
+        Where nothing can be learned from the table; one sentence.
+    ValueError
+        Where the catalog has no such model or setting; one sentence.
+    """
+    frame = table.frame if isinstance(table, Table) else table
+    if not isinstance(frame, pd.DataFrame):
+        if not hasattr(frame, "to_pandas"):
+            raise TypeError(f"table must be what read_table gives or a frame, not {type(table).__name__}")
+        frame = frame.to_pandas()
+    for name in filter(None, (label, time, context)):
+        if name not in frame and name != "(none)":
+            raise TableError(f"There is no column {name!r}; the table has {', '.join(map(str, frame.columns[:12]))}.")
+    spec = _checked_spec(model, settings or {})
+    roles = f"context={frame.columns.get_loc(context) + 1}" if context else ""
+    name = table.report.name if isinstance(table, Table) else ""
+    dataset, _ = make_table_dataset(
+        frame,
+        label=label,
+        time=time,
+        roles=roles,
+        train_on=train_on,
+        seed=seed,
+        name=name,
+        learner=catalog.learner(spec),
+    )
+    warnings = table.report.warnings if isinstance(table, Table) else ()
+    notes = (*warnings, *checkup(frame, choose_roles(frame, label=label, time=time, roles=roles)[0], dataset))
+    fitted = catalog.make_model(spec, seed, dataset)
+    X_val = dataset.fitting_rows(Part.MONITOR)
+    for _ in fitted.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None):
+        pass
+    scored = ScoredTable.of(dataset, fitted.anomaly_score(dataset.X), frame)
+    return Detection(spec, seed, fitted, scored, notes)
+
+
+def _checked_spec(model: str, settings: Mapping[str, Scalar]) -> Spec:
+    if model not in catalog.MODELS:
+        raise ValueError(f"there is no model {model!r}; the catalog has {', '.join(catalog.MODELS)}")
+    spec, problems = catalog.MODELS[model].tidy(Spec(model, dict(settings)))
+    if problems:
+        raise ValueError(problems[0])
+    return spec

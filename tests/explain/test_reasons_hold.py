@@ -1,0 +1,79 @@
+"""What is said of a row is so: ordinary rows are not called unusual, and usual ranges hold what they say."""
+
+import numpy as np
+import pytest
+
+from flowlab.explain import Reference, explain, not_flagged, repair, top_sentences
+from flowlab.explain.typical_values import compare
+from flowlab.models.classical.density import Gaussian
+
+NAMES = ["temp", "speed", "load", "noise"]
+
+
+@pytest.fixture(scope="module")
+def plant():
+    """A fitted Gaussian, its reference, fresh rows with their scores, and the threshold of the top 2 %."""
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(4, 4))
+    X, fresh = rng.normal(size=(2000, 4)) @ mix, rng.normal(size=(600, 4)) @ mix
+    model = Gaussian().fit(X)
+    return model, Reference(X, NAMES), fresh, model.anomaly_score(fresh), np.quantile(model.anomaly_score(X), 0.98)
+
+
+def test_a_row_that_is_not_flagged_is_never_called_unusual(plant):
+    model, reference, fresh, scores, threshold = plant
+    ordinary = fresh[scores < threshold][:150]
+    assert len(ordinary) == 150
+    for x in ordinary:
+        told = explain(model, x, reference, threshold=threshold)
+        assert told.sentence == not_flagged(told.score, threshold)
+        assert repair(model, x, reference, threshold).sentence == told.sentence
+
+
+def test_a_reason_is_a_value_that_similar_rows_do_not_have(plant):
+    model, reference, fresh, scores, threshold = plant
+    for x in fresh[scores >= threshold]:
+        told = explain(model, x, reference, n_reasons=3, threshold=threshold)
+        sentences = top_sentences(told)
+        assert 1 <= len(sentences) <= 3
+        usual = {reason.sentence for reason in told.reasons if reason.is_usual}
+        assert not usual & set(sentences) and not any("lies within" in sentence for sentence in sentences)
+        assert "lies within" not in told.sentence
+
+
+def test_the_usual_range_holds_the_share_it_states():
+    """Fresh values of independent columns lie in it in about 80 of 100 cases, not in 74."""
+    rng = np.random.default_rng(1)
+    reference = Reference(rng.normal(size=(3000, 3)), ["a", "b", "c"])
+    inside = [compare(reference, 0, x, reference.usual_rows(x)[0]).is_usual for x in rng.normal(size=(1500, 3))]
+    print(np.mean(inside))
+    assert abs(np.mean(inside) - 0.8) < 2 * np.sqrt(0.16 / 1500) + 0.01
+
+
+def test_where_every_value_is_usual_the_combination_is_named():
+    """The centre of a ring: each value is usual among rows alike in the other column, or none raises the score."""
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=3000)
+    X = np.c_[a, a + rng.normal(size=3000)]
+    model, reference = Gaussian().fit(X), Reference(X, ["a", "b"])
+    found = set()
+    for x in rng.normal(size=(300, 2)) * 2:
+        told = explain(model, x, reference)
+        if told.reasons[0].contribution <= 0:
+            assert told.sentence == "No single column raises the score above that of rows alike in all others."
+            found.add("none")
+        elif told.reasons[0].is_usual:
+            assert told.sentence.startswith("The value that raises the score most is no unusual one")
+            assert top_sentences(told)
+            found.add("combination")
+    assert "none" in found and "combination" in found
+
+
+def test_no_edit_is_proposed_where_none_lowers_the_score(plant):
+    model, reference, fresh, scores, _ = plant
+    lowest = fresh[int(np.argmin(scores))]
+    mode = model.anomaly_score(fresh).min() - 10
+    told = repair(model, lowest, reference, mode)
+    assert not told.succeeded
+    assert told.sentence.startswith(("No single edit", "Even with"))
+    assert told.after >= mode and (told.after < told.before) == bool(told.edits)

@@ -1,0 +1,118 @@
+# ruff: noqa: E501
+"""What the pages say beside what the library says; see `test_register`."""
+
+from __future__ import annotations
+
+from register.entry import entry
+
+SPEAKERS = (
+    "flowlab/dashboard/shell/headline.py",
+    "flowlab/dashboard/explore/trust.py",
+    "flowlab/dashboard/compare/*.py",
+    "flowlab/dashboard/train/*.py",
+)
+
+NO_STATEMENTS: tuple[str, ...] = (
+    # the Train page
+    "Film, layers, loss and settings in one file that opens without a server",
+    "Press **Train**: the density forms on the left, the latent points on the right.",
+    # the Compare page: invitations, tooltips and titles
+    "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line rivals, and the rows they disagree on. Train the set first; it takes about half a minute.",
+    "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other",
+    "Trains each model twice more with other seeds; the spread tells differences from noise",
+    "Reconstruction against likelihood needs {} among the models; train the set.",
+    "Rows in dispute need an autoencoder and a density model among the models.",
+    "Choose at least one model.",
+    "Rank correlation (Spearman) of the scores of held-out rows",
+    "Arrows from points to their reconstructions",
+    "{} selected in the scatter; double-click there to see all again.",
+)
+"""Names of things and invitations to act, which cannot be false."""
+
+ONE_GAP = "tests/dashboard/test_one_gap.py::"
+COMPARE = "tests/dashboard/test_page_compare.py::"
+ENTRIES = (
+    entry(
+        "the two scores of the least rank correlation are named",
+        "tests/dashboard/test_alternative_texts.py::test_the_scores_named_are_those_that_agree_least",
+        "Rank correlations of all scores; there is only one",
+        "Rank correlations of {} scores; {} and {} agree least ({})",
+    ),
+    entry(
+        "the run is finished, live, failed, or there is none; the distance from the truth is the one of `views.final`",
+        ONE_GAP + "test_headline_line_answers_and_report_say_one_distance",
+        "not trained yet",
+        "trained in",
+        "in training",
+        "training failed",
+    ),
+    entry(
+        "the model has that fault",
+        "tests/dashboard/test_page_trust.py::test_the_train_page_says_that_the_loss_of_a_broken_flow_is_none",
+        "broken on purpose: {}",
+        "Broken on purpose: {}.",
+    ),
+    entry(
+        "so many runs of other visitors stand before this one in the queue",
+        "tests/jobs/test_jobs.py::test_lanes_are_shared_fairly_over_users",
+        "{} ahead of you, your turn every {}",
+    ),
+    entry(
+        "the worst level of the findings is that one: green with the power to have seen a bad fit, grey without",
+        "tests/evaluation/test_badge_power.py::test_no_good_model_is_red_and_no_bad_one_green",
+        "Everything that could be measured is as it should be.",
+        "Nothing wrong is seen, but there are too few held-out rows to call this model good.",
+        "Usable, with a reservation.",
+        "Do not trust this model's numbers before the red finding is understood.",
+    ),
+    entry(
+        "no training row stands in for a held-out one",
+        "tests/evaluation/test_badge_power.py::test_training_rows_never_stand_in_for_held_out_ones",
+        "Green ●, too few rows to tell ○, amber ▲, red ■. Measured from the model's outputs alone; the fit on validation and test rows.",
+    ),
+    entry(
+        "some compared model's log-density is a bound, under a context, or of a table with a constant column",
+        "tests/evaluation/test_comparison.py::test_what_a_likelihood_is_of_is_said_by_model_and_table",
+        "Log-likelihoods of different things are not ranked together. {}.",
+    ),
+    entry(
+        "spreads are over seeds where there are several, else over rows resampled within each label",
+        "tests/evaluation/test_comparison.py::test_spread_is_over_seeds_when_there_are_several",
+        "± is one standard deviation {}; k is the number of anomalies; scoring is per 1\u2009000 rows.",
+        "over bootstrap samples of the rows",
+        "over seeds, each with its own split and, for toys, its own rows",
+    ),
+    entry(
+        "no labels of both kinds are among the compared rows",
+        "tests/evaluation/test_comparison.py::test_a_mean_over_no_normal_rows_is_unknown",
+        "Without labels nobody can say whether the consensus detects better than its members.",
+    ),
+    entry(
+        "rows are sorted by the difference of their ranks",
+        "tests/evaluation/test_comparison.py::test_quadrants_and_disagreement",
+        "The rows on which the two ranks lie furthest apart; a lasso in the scatter chooses others.",
+    ),
+    entry(
+        "the reading is the affine map of the squared error that a Gaussian of that sigma gives",
+        "tests/models/test_autoencoders.py::test_gaussian_reading_of_the_squared_error",
+        "The likelihood is highest at {}: the root of the mean squared error of a column.",
+        "-\\log \\mathcal N(x;\\,\\hat x,\\,\\sigma^2 I)=\\frac{1}{2\\sigma^2}\\,\\lVert x-\\hat x\\rVert^2+\\frac d2\\log(2\\pi\\sigma^2)={}\\,\\lVert x-\\hat x\\rVert^2{}",
+        "An increasing map: both rank the rows alike. It assumes independent columns of one spread, and it is no density of x, because the reconstruction depends on x itself.",
+    ),
+    entry(
+        "no compared model can sample",
+        COMPARE + "test_every_section_opens_from_its_link",
+        "None of these models can draw samples.",
+    ),
+    entry(
+        "true of the four tests",
+        "tests/evaluation/test_two_sample.py::test_p_values_are_uniform_when_the_distributions_are_equal",
+        "Read the effect first: with thousands of rows any model fails any test. The classifier's effect is an AUROC, 0.5 where samples are as good as real rows; the others are 0 then. p counts permutations.",
+    ),
+    entry(
+        "what the maps show is the model's error and density on the grid",
+        "tests/views/test_comparison_views.py::test_map_of_reconstructions_agrees_with_the_model",
+        "The autoencoder's error is low along what its decoder can say; the density is high where data are",
+        "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, arrows show whither the autoencoder pulls a point.",
+    ),
+)

@@ -1,0 +1,59 @@
+# ruff: noqa: E501
+"""What the report says; see `test_register`."""
+
+from __future__ import annotations
+
+from register.entry import entry
+
+SPEAKERS = ("flowlab/serving/report.py",)
+
+NO_STATEMENTS: tuple[str, ...] = (
+    '\nbody { font: 15px/1.5 "Source Sans 3", "Helvetica Neue", Arial, sans-serif; color: #1B2333; max-width: 60rem;\n  margin: 2rem auto; padding: 0 1rem; }\nh1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }\ntable { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }\nth, td { padding: 2px 10px; border-bottom: 1px solid #E3E7EE; text-align: right; }\nth:first-child, td:first-child { text-align: left; } figcaption { color: #5B6678; }\npre { background: #F4F6F9; padding: 0.75rem; white-space: pre-wrap; }\n',
+    "%Y-%m-%d %H:%M UTC",
+    "<h1>{}</h1><p>FlowLab detection report, {}.</p>",
+    "<h2>What it does</h2>{}",
+    "<h2>The {} highest scoring rows</h2>",
+    "<h2>Settings</h2><pre>{}</pre>",
+    "<p>Address of this state: <code>{}</code></p>",
+    '<meta charset="utf-8"><title>{}</title><style>{}</style>',
+    '<!DOCTYPE html>\n<html lang="en"><head>{}</head><body>{}</body></html>',
+)
+"""Names of things, markup and invitations to act, which cannot be false."""
+
+ENTRIES = (
+    entry(
+        "it is the definition of a threshold",
+        "tests/detection/test_sentences.py::test_counts_are_those_above_the_threshold_also_with_ties",
+        "<h2>The threshold</h2><p>Rows with an anomaly score{} of at least <b>{}</b> are flagged. {} {}</p>",
+    ),
+    entry(
+        "the table has no labels",
+        "tests/serving/test_report.py::test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what",
+        "validation rows, which count as normal,",
+    ),
+    entry(
+        "a person gave the value",
+        "tests/serving/test_report.py::test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what",
+        "was set by hand, is checked on",
+    ),
+    entry(
+        "there are validation rows",
+        "tests/serving/test_report.py::test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what",
+        "{} validation rows, which a training in steps used only to keep its best weights, and is reported on {} test rows, which had no part in it",
+    ),
+    entry(
+        "there are no validation rows",
+        "tests/detection/test_coverage.py::test_without_validation_rows_nothing_is_promised",
+        "rows that the model was fitted to, as there are no others",
+    ),
+    entry(
+        "it counts the calibration rows",
+        "tests/serving/test_report.py::test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what",
+        "It {} {}. Of {} {} {} % lie above it.",
+    ),
+    entry(
+        "it is the condition under which the others hold",
+        "tests/detection/test_conformal.py::test_the_promised_rate_is_kept_over_200_repetitions",
+        "{} All of this holds for rows from the same source; after a change there, choose it again.",
+    ),
+)
