@@ -102,7 +102,7 @@ def spec() -> RunSpec:
 
 
 def visitor() -> str:
-    """A random name for this session: whose runs are listed, who controls them, whose turn it is. "" outside a session."""
+    """A random name for this session: who controls a run, whose runs are listed, whose turn it is; "" outside one."""
     return st.session_state.get("visitor", "")
 
 
