@@ -1,4 +1,6 @@
-// Writes the state of the page into the address bar. A step can be undone by Back; anything else replaces what stood there.
+// @ts-check
+// Writes the state of the page into the address bar. A step can be undone by Back; anything else replaces what stood
+// there.
 
 /** @param {{ data: { query: string, change: "push" | "replace" | "stay" } }} component */
 export default function write({ data }) {

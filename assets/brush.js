@@ -1,8 +1,22 @@
 // @ts-check
 // Linked brushing: a lasso in data space, in latent space or along the scores marks the same rows everywhere.
 
-import { announce, clamp, make, mountInto, provide, say, stateOf, themeOf, thin, unpack } from "./common.js";
+import {
+  announce,
+  clamp,
+  extent,
+  make,
+  mountInto,
+  plural,
+  provide,
+  say,
+  stateOf,
+  themeOf,
+  thin,
+  unpack,
+} from "./common.js";
 import { Marks, Plane } from "./drawing.js";
+import { marksInWords } from "./words.js";
 
 const BINS = 40;
 
@@ -222,14 +236,11 @@ class Brush {
     this.drawScores(theme);
     if (this.lasso) this.drawLasso(this.lasso, theme);
     this.clear.disabled = !count;
-    const share = thin((100 * count) / this.m, 1);
-    const words = count
-      ? `${thin(count)} of ${thin(this.m)} rows marked (${share} %)`
-      : "Draw a loop around points, or drag along the scores, to mark the same rows everywhere.";
+    const words = marksInWords(count, this.m, extent(scene.score.filter((_, i) => this.marked[i])));
     say(this.note, words);
     for (const name of PANELS) {
       const keys = name === "score" ? " Arrow keys mark the highest scores." : "";
-      this.canvas[name].ariaLabel = `${this.title[name].textContent}: ${thin(this.m)} rows. ${words}${keys}`;
+      this.canvas[name].ariaLabel = `${this.title[name].textContent}: ${plural(this.m, "row")}. ${words}${keys}`;
     }
     announce(this.root, { component: "brush", marked: count });
   }

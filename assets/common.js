@@ -223,21 +223,59 @@ export function ticks(lo, hi, n) {
   const placed = [];
   for (let v = Math.ceil(lo / step - 1e-9) * step; v <= hi + step * 1e-9; v += step) {
     const value = Math.abs(v) < step / 1e6 ? 0 : v;
-    placed.push([value, thin(value, places)]);
+    placed.push([value, value && places > 5 ? number(value, 2) : thin(value, places)]);
   }
   return placed;
 }
 
 /**
- * 12 345.678 with a thin space every three digits and a true minus sign.
+ * A number with so many decimals, at most 15: 12 345.678 with thin spaces between groups of three digits and a true
+ * minus sign; from 1e7 on as 3.1e7. Numbers are written as by flowlab/formatting.py, which a test compares.
  * @param {number} v @param {number} [places]
  */
 export function thin(v, places = 0) {
   if (!Number.isFinite(v)) return "\u2013";
-  if (v && (Math.abs(v) >= 1e7 || Math.abs(v) < 1e-4)) return v.toExponential(1).replace("-", "\u2212");
+  if (Math.abs(v) >= 1e7) return exponential(v);
   const [whole, rest] = Math.abs(v).toFixed(places).split(".");
   const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
-  return (v < 0 ? "\u2212" : "") + grouped + (rest ? `.${rest}` : "");
+  const text = grouped + (rest ? `.${rest}` : "");
+  return (v < 0 && /[1-9]/.test(text) ? "\u2212" : "") + text;
+}
+
+/**
+ * A number with four significant digits, or with as many as asked for: 0.25, 1 235, 3.1e\u22125.
+ * @param {number} v @param {number} [digits]
+ */
+export function number(v, digits = 4) {
+  if (!Number.isFinite(v)) return "\u2013";
+  const size = Math.abs(v);
+  if (v && (size < 1e-3 || size >= 1e7)) return exponential(v);
+  const rounded = Number(size.toPrecision(digits));
+  const sign = v < 0 ? "\u2212" : "";
+  return sign + (rounded >= 1000 ? thin(size) : String(rounded));
+}
+
+/** @param {number} v */
+const exponential = (v) => v.toExponential(1).replace("e+", "e").replaceAll("-", "\u2212");
+
+/** A share as a percentage with one decimal. @param {number} share */
+export const percent = (share) => `${thin(100 * share, 1)} %`;
+
+/** "1 row", "3 rows". @param {number} n @param {string} one */
+export const plural = (n, one) => `${thin(n)} ${n === 1 ? one : `${one}s`}`;
+
+/**
+ * Least and greatest of the finite values, null where there are none.
+ * @param {ArrayLike<number>} values
+ * @returns {[number, number] | null}
+ */
+export function extent(values) {
+  let [lo, hi] = [Infinity, -Infinity];
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (Number.isFinite(v)) [lo, hi] = [Math.min(lo, v), Math.max(hi, v)];
+  }
+  return lo > hi ? null : [lo, hi];
 }
 
 /**

@@ -4,6 +4,7 @@
 import {
   announce,
   clamp,
+  extent,
   isPressed,
   make,
   mix,
@@ -19,8 +20,10 @@ import {
 } from "./common.js";
 import { Marks, markSprite, Plane } from "./drawing.js";
 import { Player } from "./player.js";
+import { layersInWords } from "./words.js";
 
 const VOLUME_END = 2.5; // nats of log volume change at the ends of the colour scale, or more where columns are many
+const TELL_MS = 600; // the page hears of a layer at most that often while the layers play
 const VEIL = 0.6; // opacity of the cells, so that the points stay in front
 const TINTS = 65; // 0: most contracted (model colour), 32: unchanged, 64: most expanded (anomaly colour)
 
@@ -37,6 +40,7 @@ const TINTS = 65; // 0: most contracted (model colour), 32: unchanged, 64: most 
  * @property {string} hint what a click on a point does
  * @property {Float32Array} positions (count, m, 2)
  * @property {[number, number, number]} positions_shape
+ * @property {Uint32Array} rows (m,) row numbers
  * @property {Float32Array} [volume] (count, m) sum of the log-determinants so far, in nats
  * @property {Float32Array} [grid] (count, lines, k, 2) upright lines, then as many level ones
  * @property {number[]} [grid_shape]
@@ -46,7 +50,7 @@ const TINTS = 65; // 0: most contracted (model colour), 32: unchanged, 64: most 
  * @typedef {import("./common.js").SceneBase & LayersSceneFields} LayersScene
  */
 
-/** @typedef {{ layer: number | null, row: number | null }} Update */
+/** @typedef {{ layer: number | null, row: number | null }} Update `row` is a row's number */
 
 /** @param {import("./common.js").Component} component @param {LayersScene} scene */
 function update({ data, parentElement, setStateValue }, scene) {
@@ -56,7 +60,7 @@ function update({ data, parentElement, setStateValue }, scene) {
   layers.report = setStateValue;
   layers.theme = null; // the theme may have changed
   if (layers.scene !== scene) layers.load(scene, now);
-  else if (now.row !== layers.rowFromPage) layers.row = now.row; // selected elsewhere on the page
+  else if (now.row !== layers.rowFromPage) layers.row = indexOf(scene, now.row); // selected elsewhere
   layers.rowFromPage = now.row;
   layers.wake();
 }
@@ -70,12 +74,13 @@ class Layers {
   tints = [];
   /** @type {Marks | null} */
   marks = null;
-  /** @type {number | null} the row that is followed */
+  /** @type {number | null} index of the row that is followed */
   row = null;
-  /** @type {number | null} the row that the page chose last */
+  /** @type {number | null} number of the row that the page chose last */
   rowFromPage = null;
   /** @type {number | null} layer last reported to the server */
   reportedLayer = null;
+  reportedAt = 0; // time stamp in ms
   /** @type {Point | null} */
   pointer = null;
   request = 0;
@@ -111,12 +116,11 @@ class Layers {
       seconds: 1,
       bounce: true,
       hold: 0.35,
-      moved: () => this.wake(),
-      released: (layer) => {
-        if (layer === this.reportedLayer) return;
-        this.reportedLayer = layer;
-        this.report("layer", layer);
+      moved: (position) => {
+        this.follow(position);
+        this.wake();
       },
+      released: (layer) => this.tellPage(layer),
       words: (position) => positionInWords(position, this.last),
     });
     const group = { cls: "chips", role: "group", "aria-label": "Show" };
@@ -155,7 +159,7 @@ class Layers {
     this.scene = scene;
     this.m = m;
     this.last = count - 1;
-    this.row = row;
+    this.row = indexOf(scene, row);
     this.reportedLayer = layer;
     this.theme = null;
     this.points = new Float32Array(2 * m);
@@ -177,10 +181,25 @@ class Layers {
     });
   }
 
+  /** @param {number} layer */
+  tellPage(layer) {
+    if (layer === this.reportedLayer) return;
+    this.reportedLayer = layer;
+    this.reportedAt = performance.now();
+    this.report("layer", layer);
+  }
+
+  /** While it plays, what stands beside the picture follows from layer to layer. @param {number} position */
+  follow(position) {
+    const rests = Math.abs(position - Math.round(position)) < 1e-6;
+    if (this.player?.playing && rests && performance.now() - this.reportedAt > TELL_MS) this.tellPage(position);
+  }
+
   /** @param {number} row */
   choose(row) {
-    this.row = row < 0 || row === this.row ? null : row;
-    this.report("row", this.row);
+    if (row < 0 || row === this.row) return; // one row is always followed: that of the receipt
+    this.row = row;
+    this.report("row", this.scene.rows[row]);
     this.wake();
   }
 
@@ -251,21 +270,24 @@ class Layers {
 
   /** @param {number} position */
   tell(position) {
-    const { row, m, points } = this;
-    const layer = Math.round(position);
-    const name = this.scene.names[layer] ? `: ${this.scene.names[layer]}` : "";
-    let title = `After layer ${layer}${name}`;
-    if (layer === 0) title = "Data space";
-    else if (layer === this.last) title = "Latent space";
-    let note = this.scene.hint;
-    if (row !== null) {
-      note = `Row at ${thin(points[2 * row], 2)}, ${thin(points[2 * row + 1], 2)}`;
-      if (this.nats) note += `; log volume change so far ${thin(this.nats[row], 3)} nats`;
-    }
+    const { row, m, points, nats, scene } = this;
+    const followed = row === null || row >= m ? null : row;
+    const { title, note, alt } = layersInWords({
+      ...{ position, m, names: scene.names, hint: scene.hint, grid: Boolean(this.lattice) },
+      row:
+        followed === null
+          ? null
+          : {
+              number: scene.rows[followed],
+              x: points[2 * followed],
+              y: points[2 * followed + 1],
+              nats: nats ? nats[followed] : null,
+            },
+      volume: nats && Math.round(position) > 0 ? extent(nats) : null,
+    });
     say(this.title, title);
     say(this.note, note);
-    const grid = this.lattice ? " and a grid that the layers bend" : "";
-    this.canvas.ariaLabel = `${title}. ${m} points${grid}. ${note}`;
+    this.canvas.ariaLabel = alt;
   }
 
   /**
@@ -385,6 +407,15 @@ class Layers {
     label("0", x + width / 2, y + 18, "center");
     label(`+${end}`, x + width, y + 18, "right");
   }
+}
+
+/**
+ * Where a row with this number stands among the points, null where it does not.
+ * @param {LayersScene} scene @param {number | null} row
+ */
+function indexOf(scene, row) {
+  const i = row === null ? -1 : scene.rows.indexOf(row);
+  return i < 0 ? null : i;
 }
 
 /**

@@ -1,8 +1,9 @@
 // @ts-check
 // A small canvas to draw one's own points on: spray, erase, two kinds.
 
-import { announce, clamp, make, mountInto, provide, say, stateOf, TAU, themeOf, thin, unpack } from "./common.js";
+import { announce, clamp, make, mountInto, provide, say, stateOf, TAU, themeOf, unpack } from "./common.js";
 import { markSprite, Plane } from "./drawing.js";
+import { drawingInWords } from "./words.js";
 
 const MOST = 2000; // points
 const SPRAY = 0.06; // radius of the spray, as a share of the window
@@ -225,9 +226,7 @@ class Painting {
       plane.ring(plane.x0 + u * plane.pw, plane.y0 + v * plane.ph, SPRAY * plane.pw, color, 1.25);
     });
     const anomalies = kind.reduce((a, b) => a + b, 0);
-    let words = `${thin(points)} points`;
-    if (anomalies) words += `, ${thin(anomalies)} of them anomalies`;
-    if (points >= MOST) words += `; more than ${thin(MOST)} do not fit`;
+    const words = drawingInWords(points, anomalies, MOST);
     say(this.note, words);
     this.canvas.ariaLabel = `Drawing: ${words}. Arrow keys move the brush, space draws.`;
     this.back.disabled = !this.undo.length;

@@ -3,6 +3,7 @@
 
 import { announce, clamp, make, mountInto, placeTip, provide, say, stateOf, themeOf, thin, unpack } from "./common.js";
 import { Approach, Plane } from "./drawing.js";
+import { raceInWords } from "./words.js";
 
 const DASHES = [[], [7, 4], [2, 3], [8, 3, 2, 3]];
 
@@ -125,8 +126,7 @@ class Race {
       }
       this.showTip(theme);
     });
-    const ends = this.racers.map(({ name, losses }) => `${name} at ${thin(losses[losses.length - 1], 3)}`);
-    this.canvas.ariaLabel = `Validation loss against the step: ${ends.join("; ")}.`;
+    this.canvas.ariaLabel = raceInWords(this.racers, scene.floor);
     announce(this.root, { component: "race", racers: this.racers.length, range: [lo, hi] });
     if (moving) this.wake();
   }

@@ -1,8 +1,21 @@
 // @ts-check
 // Two stages (data space, latent space) and the loss strip under them: what the live view and the film both draw.
 
-import { clamp, isPressed, make, mountInto, pixelColor, placeTip, say, themeOf, thin, toggleButton } from "./common.js";
+import {
+  clamp,
+  isPressed,
+  make,
+  mountInto,
+  number,
+  pixelColor,
+  placeTip,
+  say,
+  themeOf,
+  thin,
+  toggleButton,
+} from "./common.js";
 import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
+import { anomaliesInWords, lastUpTo, stageWords } from "./words.js";
 
 /**
  * What stays while a run trains: flowlab/dashboard/canvas/live.py `pack_scene`.
@@ -18,11 +31,16 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
  * @property {boolean} has_density
  * @property {boolean} has_samples
  * @property {boolean} has_latent
+ * @property {boolean} keeps_density false for a flow that is broken on purpose
+ * @property {number} anomaly_share of all rows
  * @property {number} n_features
  * @property {boolean} latent_is_gaussian
  * @property {Float32Array} points (m, 2)
  * @property {[number, number]} points_shape
  * @property {Uint8Array} [color] (m,)
+ * @property {Float32Array} [truth] (n, n) the exact density over the window, row 0 lowest, or (n,) for one feature
+ * @property {number[]} [truth_shape]
+ * @property {number[]} [truth_levels] densities whose contours are drawn
  *
  * @typedef {import("./common.js").SceneBase & StageSceneFields} StageScene
  */
@@ -38,6 +56,7 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
  * @property {{ step: ArrayLike<number>, train: ArrayLike<number>, val: ArrayLike<number> }} loss
  * @property {number} [step] of the frame
  * @property {number} [cursor] step at which a film stands
+ * @property {string} [ghost] what the picture is of, where that is another model than the present one
  * @property {number | null} [gap] nats above the truth of the finished run, which its last loss only estimates
  */
 
@@ -47,8 +66,7 @@ import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
 /** @typedef {"data" | "latent" | "loss"} PanelName */
 /** @typedef {{ name: PanelName, x: number, y: number }} Pointer */
 
-// % of a standard Gaussian within 2, in one and two dimensions
-const INSIDE_TWO = { 1: 95.45, 2: 100 * (1 - Math.exp(-2)) };
+const GHOST = 0.4; // opacity of what another model had learned
 
 export class Stages {
   touched = false; // whether a scene has been set
@@ -65,6 +83,8 @@ export class Stages {
   marks = null;
   /** @type {Marks | null} for data points over a density */
   small = null;
+  /** @type {Float64Array[] | null} the lines of the exact density, in data coordinates */
+  truth = null;
   range = new Approach(); // of the loss
   latentView = new Approach();
   heat = new Heat();
@@ -78,9 +98,11 @@ export class Stages {
       density: toggleButton("Density", true),
       data: toggleButton("Data", true),
       samples: toggleButton("Samples", false),
+      truth: toggleButton("Truth", false),
     };
     this.note = { latent: make("span", { cls: "note" }), loss: make("span", { cls: "note" }) };
     this.unit = make("span", { cls: "unit" });
+    this.anomalies = make("div", { cls: "note below" });
     this.tip = make("div", { cls: "tip", role: "tooltip" });
     this.tip.hidden = true;
     /** @param {string} title @param {...HTMLElement} rest */
@@ -94,7 +116,7 @@ export class Stages {
       make("div", { cls: "stage" }, head("Latent space", this.note.latent), this.canvas.latent),
     );
     this.strip = make("div", { cls: "strip" }, head("Loss", this.unit, this.note.loss), this.canvas.loss);
-    this.root = make("div", { cls: "fl" }, stages, this.strip, this.tip);
+    this.root = make("div", { cls: "fl" }, stages, this.anomalies, this.strip, this.tip);
     mountInto(parent, this.root, scene.css);
     this.plane = {
       data: new Plane(this.canvas.data, [6, 2, 38, 42]),
@@ -126,6 +148,8 @@ export class Stages {
     this.scene = scene;
     const flat = !scene.has_density;
     this.chips.density.hidden = flat;
+    this.chips.truth.hidden = !scene.truth;
+    this.truth = null;
     this.chips.samples.hidden = !scene.has_samples;
     if (flat && !this.touched) this.chips.samples.setAttribute("aria-pressed", "true");
     this.touched = true;
@@ -135,6 +159,9 @@ export class Stages {
     this.latentView = new Approach();
     this.styled = "";
     this.unit.textContent = scene.loss_unit;
+    const anomalies = anomaliesInWords(scene);
+    this.anomalies.hidden = !anomalies;
+    this.root.classList.toggle("labelled", Boolean(anomalies));
   }
 
   /** The theme and the marks for the present page and size. */
@@ -155,7 +182,7 @@ export class Stages {
     return { theme, marks: this.marks, small: this.small };
   }
 
-  /** @param {"density" | "data" | "samples"} name */
+  /** @param {"density" | "data" | "samples" | "truth"} name */
   shows(name) {
     return isPressed(this.chips[name]) && !this.chips[name].hidden;
   }
@@ -182,6 +209,7 @@ export class Stages {
     const plane = this.plane.data;
     const { scene } = this;
     const density = this.shows("density") ? frame.density : null;
+    plane.ctx.globalAlpha = frame.ghost ? GHOST : 1;
     if (density && frame.side && scene.n_features === 1) this.area(density, frame.side, theme);
     else if (density && frame.side) {
       const picture = this.heat.paint(density, frame.side, theme.lut);
@@ -190,11 +218,43 @@ export class Stages {
     }
     plane.clip((ctx) => {
       if (frame.samples && this.shows("samples")) plane.dots(frame.samples, () => marks.open);
+      ctx.globalAlpha = 1;
       if (this.shows("data")) ctx.drawImage(this.still(density ? small : marks), 0, 0, plane.width, plane.height);
       if (hover >= 0) plane.ring(plane.x(scene.points[2 * hover]), plane.y(scene.points[2 * hover + 1]), 7, theme.text);
     });
+    plane.ctx.globalAlpha = 1;
+    if (this.shows("truth")) this.drawTruth(theme);
     plane.axes(theme, scene.axes[0], scene.axes[1]);
+    if (frame.ghost) {
+      const [x, y] = [plane.x0 + 10, plane.y0 + plane.ph - 12];
+      plane.label(`before: ${frame.ghost}`, x, y, theme.text, { size: 12, halo: theme.page });
+    }
     if (density && scene.n_features > 1) this.scale(frame.densityMax, theme);
+  }
+
+  /** The exact density: contours, or a curve over one feature. @param {Theme} theme */
+  drawTruth(theme) {
+    const plane = this.plane.data;
+    const { truth, truth_shape, truth_levels, window } = this.scene;
+    if (!truth) return;
+    this.truth ??=
+      truth_shape && truth_shape.length > 1
+        ? (truth_levels ?? []).map((level) => contour(truth, truth_shape[0], window, level))
+        : [curveOf(truth, window)];
+    plane.clip((ctx) => {
+      ctx.strokeStyle = theme.truth;
+      ctx.lineWidth = 1.75;
+      ctx.setLineDash([6, 3]);
+      ctx.beginPath();
+      for (const line of this.truth ?? []) {
+        for (let i = 0; i < line.length; i += 4) {
+          ctx.moveTo(plane.x(line[i]), plane.y(line[i + 1]));
+          ctx.lineTo(plane.x(line[i + 2]), plane.y(line[i + 3]));
+        }
+      }
+      ctx.setLineDash([]);
+      ctx.stroke();
+    });
   }
 
   /**
@@ -214,15 +274,16 @@ export class Stages {
     }
     const { ctx } = plane;
     const floor = plane.y(y0);
-    ctx.globalAlpha = 0.2;
+    const before = ctx.globalAlpha;
+    ctx.globalAlpha = 0.2 * before;
     ctx.fillStyle = theme.model;
     ctx.beginPath();
     ctx.moveTo(curve[0][0], floor);
     for (const [x, y] of curve) ctx.lineTo(x, y);
     ctx.lineTo(curve[side - 1][0], floor);
     ctx.fill();
-    ctx.globalAlpha = 1;
-    plane.line(theme.model, curve, { width: 2 });
+    ctx.globalAlpha = before;
+    plane.line(theme.model, curve, { width: 2, alpha: before });
   }
 
   /** The data points, which do not move: drawn once and stamped as one picture. @param {Marks} marks */
@@ -253,7 +314,7 @@ export class Stages {
     }
     ctx.strokeStyle = theme.frame;
     ctx.strokeRect(x - 0.5, y - 0.5, width + 1.5, height + 1);
-    const highest = top !== undefined && Number.isFinite(top) ? top.toPrecision(2) : "max";
+    const highest = top !== undefined && Number.isFinite(top) ? number(top, 2) : "max";
     plane.label("density 0", x, y - 4, theme.text, { align: "left", size: 11, halo: theme.halo });
     plane.label(highest, x + width, y - 4, theme.text, { align: "right", size: 11, halo: theme.halo });
   }
@@ -285,7 +346,9 @@ export class Stages {
         ctx.setLineDash([]);
         ctx.globalAlpha = 1;
       }
+      ctx.globalAlpha = frame.ghost ? GHOST : 1;
       if (latent) plane.dots(latent, marks.of);
+      ctx.globalAlpha = 1;
       for (const r of n_features > 1 ? rings : []) {
         const [x, y] = [plane.x(r * Math.SQRT1_2) + 3, plane.y(r * Math.SQRT1_2) - 3];
         plane.label(`radius ${r}`, x, y, theme.truth, { size: 11, halo: theme.page });
@@ -330,7 +393,7 @@ export class Stages {
     const n = loss.step.length;
     const seen = step === undefined ? n : lastUpTo(loss.step, step) + 1;
     const film = cursor !== undefined;
-    const floor = scene.entropy;
+    const floor = scene.keeps_density ? scene.entropy : null; // the loss of a broken flow has none
     const [lo, hi] = lossRange(loss.train.slice(0, seen), loss.val.slice(0, seen), floor);
     const pad = 0.08 * (hi - lo);
     const goal = Float32Array.of(lo - (floor === null ? pad : 4 * pad), hi + pad); // room for the floor's name
@@ -412,8 +475,9 @@ export class Stages {
       const best = nearestIndex(step, x);
       if (best < 0) return "";
       plane.upright(theme.muted, plane.x(step[best]), { dash: [2, 3] });
-      const losses = `validation ${thin(val[best], 3)}\ntrain ${thin(train[best], 3)}`;
-      return `step ${thin(step[best])}\n${losses} ${this.scene.unit}`.trim();
+      const losses = [`training ${thin(train[best], 3)}`];
+      if (Number.isFinite(val[best])) losses.unshift(`validation ${thin(val[best], 3)}`);
+      return [`step ${thin(step[best])}`, ...losses.map((text) => `${text} ${this.scene.unit}`.trim())].join("\n");
     }
     const { points, axes, window, n_features } = this.scene;
     /** @param {number} a @param {number} b */
@@ -432,34 +496,64 @@ export class Stages {
     /** @param {number} v @param {number} lo @param {number} hi */
     const cell = (v, lo, hi) => clamp(Math.floor(((v - lo) / (hi - lo)) * side), 0, side - 1);
     const value = density[cell(y, window[2], window[3]) * side + cell(x, window[0], window[1])];
-    return `${place}\ndensity ${((value / 255) * densityMax).toPrecision(2)}`;
+    return `${place}\ndensity ${number((value / 255) * densityMax, 2)}`;
   }
 
   /** The findings in words: beside the pictures, and as their alternative texts. @param {Frame} frame */
   tell(frame) {
-    const { scene } = this;
-    const { density, latent } = frame;
-    const { step, val, train } = frame.loss;
-    const n = step.length;
-    let loss = "not trained yet";
-    if (n) {
-      const i = frame.step === undefined ? n - 1 : Math.max(0, lastUpTo(step, frame.step));
-      const newest = Number.isFinite(val[i]) ? val[i] : train[i];
-      const reached = `step ${thin(frame.step ?? step[n - 1])} of ${thin(scene.n_steps)}`;
-      const live = scene.entropy === null ? null : newest - scene.entropy;
-      const gap = i === n - 1 ? (frame.gap ?? live) : live;
-      const left = gap === null ? "" : `, ${gapInWords(gap, scene.gap_is_bound)}`;
-      loss = `${reached}, validation ${`${thin(newest, 3)} ${scene.unit}`.trim()}${left}`;
+    const words = stageWords(this.scene, frame);
+    say(this.note.loss, words.loss);
+    say(this.note.latent, words.latent);
+    say(this.anomalies, words.anomalies);
+    for (const name of /** @type {PanelName[]} */ (["data", "latent", "loss"])) {
+      this.canvas[name].ariaLabel = words.alt[name];
     }
-    const inside = latent && scene.latent_is_gaussian ? shareInWords(latent, scene.n_features) : "";
-    say(this.note.loss, loss);
-    say(this.note.latent, inside);
-    const over = density ? " over the learned density" : "";
-    this.canvas.data.ariaLabel = `Data space: ${thin(scene.points_shape[0])} data points${over}; ${loss}.`;
-    const places = inside || (latent ? "the data points' places" : "no points yet");
-    this.canvas.latent.ariaLabel = `Latent space: ${places}.`;
-    this.canvas.loss.ariaLabel = `Loss: ${loss}.`;
   }
+}
+
+/**
+ * The line along which a density has a value: segments x, y, x, y in data coordinates, by marching squares.
+ * @param {ArrayLike<number>} values (n, n), row 0 lowest, at the middles of equal cells of the window
+ * @param {number} n @param {[number, number, number, number]} window @param {number} level
+ */
+export function contour(values, n, [x0, x1, y0, y1], level) {
+  /** @type {number[]} */
+  const line = [];
+  for (let r = 0; r + 1 < n; r++) {
+    for (let c = 0; c + 1 < n; c++) {
+      const at = [r * n + c, r * n + c + 1, (r + 1) * n + c + 1, (r + 1) * n + c].map((i) => values[i] - level);
+      /** @type {Point[]} where the line crosses the edges, walking around the cell */
+      const crossings = [];
+      for (let k = 0; k < 4; k++) {
+        const [a, b] = [at[k], at[(k + 1) % 4]];
+        if (a >= 0 === b >= 0) continue;
+        const share = a / (a - b);
+        const [u, v] = [
+          [share, 0],
+          [1, share],
+          [1 - share, 1],
+          [0, 1 - share],
+        ][k];
+        crossings.push([x0 + ((c + 0.5 + u) * (x1 - x0)) / n, y0 + ((r + 0.5 + v) * (y1 - y0)) / n]);
+      }
+      for (let k = 0; k + 1 < crossings.length; k += 2) line.push(...crossings[k], ...crossings[k + 1]);
+    }
+  }
+  return Float64Array.from(line);
+}
+
+/**
+ * A density over one feature as segments x, y, x, y.
+ * @param {ArrayLike<number>} values (n,) at the middles of equal cells @param {[number, number, number, number]} window
+ */
+export function curveOf(values, [x0, x1]) {
+  const n = values.length;
+  const line = [];
+  for (let i = 0; i + 1 < n; i++) {
+    const [a, b] = [i, i + 1].map((k) => x0 + ((k + 0.5) * (x1 - x0)) / n);
+    line.push(a, values[i], b, values[i + 1]);
+  }
+  return Float64Array.from(line);
 }
 
 /**
@@ -477,16 +571,6 @@ export function lossRange(train, val, floor) {
 }
 
 /**
- * Index of the last of the rising steps that is not after `now`, -1 if there is none.
- * @param {ArrayLike<number>} step @param {number} now
- */
-export function lastUpTo(step, now) {
-  let i = step.length - 1;
-  while (i >= 0 && step[i] > now + 0.5) i--;
-  return i;
-}
-
-/**
  * Index of the value nearest to x, -1 if there is none.
  * @param {ArrayLike<number>} values @param {number} x
  */
@@ -496,26 +580,4 @@ export function nearestIndex(values, x) {
     if (best < 0 || Math.abs(values[i] - x) < Math.abs(values[best] - x)) best = i;
   }
   return best;
-}
-
-/** As `formatting.above_the_truth` says it. @param {number} gap in nats @param {boolean} [atMost] */
-export const gapInWords = (gap, atMost) =>
-  `${atMost ? "at most " : ""}${thin(Math.abs(gap), 3)} nats ${gap < 0 ? "below" : "above"} the truth`;
-
-/**
- * How many of the latent points lie within radius 2, and how many of a Gaussian do.
- * @param {ArrayLike<number>} latent (m, 2) @param {number} nFeatures
- */
-export function shareInWords(latent, nFeatures) {
-  const flat = nFeatures < 2;
-  let [count, all] = [0, 0];
-  for (let i = 0; i < latent.length; i += 2) {
-    const radius = flat ? Math.abs(latent[i]) : Math.hypot(latent[i], latent[i + 1]);
-    if (!Number.isFinite(radius)) continue;
-    all++;
-    if (radius < 2) count++;
-  }
-  const share = thin((100 * count) / Math.max(1, all), 1);
-  const expected = INSIDE_TWO[flat ? 1 : 2].toFixed(1);
-  return `${share} % within ${flat ? "2 of zero" : "radius 2"}; a Gaussian has ${expected} %`;
 }

@@ -13,6 +13,7 @@ import argparse
 import codecs
 import contextlib
 import datetime
+import io
 import os
 import sys
 import time
@@ -29,6 +30,7 @@ from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles, make_table_dataset
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
+from flowlab.formatting import count
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.blocks import Reading
@@ -48,6 +50,9 @@ LONG_FILE = 32 * 2**20
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit status: 0, or 1 after an error; argparse exits with 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every code page has thin spaces and minus signs
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
@@ -106,13 +111,15 @@ def train(options: argparse.Namespace) -> int:
     X_val = dataset.fitting_rows(Part.MONITOR)
     events = model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None)
     for event in events:
-        _say(f"step {event.step:,} of {event.n_steps:,}, validation loss {event.val_loss:.3f}")
+        _say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}")
     _say("")
     scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
     threshold = scored.choose(options.rule or scored.best_default_rule, "rows", **parameters)
     if threshold.refused:
         raise ValueError(threshold.sentence)
-    print(f"{len(dataset.rows(Part.TRAIN)):,} rows trained on, {dataset.n_features} features. {threshold.sentence}")
+    print(
+        f"{count(len(dataset.rows(Part.TRAIN)))} rows trained on, {dataset.n_features} features. {threshold.sentence}"
+    )
     for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
@@ -211,15 +218,15 @@ def score(options: argparse.Namespace) -> int:
     _say("")
     share, rate = 100 * summary.n_flagged / summary.n_rows, round(summary.rows_per_second)
     print(
-        f"{summary.n_rows:,} rows scored, {summary.n_flagged:,} flagged ({share:.2f} %)"
-        f"{f', {rate:,} rows/s' if rate else ''}; written to {options.output}"
+        f"{count(summary.n_rows)} rows scored, {count(summary.n_flagged)} flagged ({share:.2f} %)"
+        f"{f', {count(rate)} rows/s' if rate else ''}; written to {options.output}"
     )
     for sentence in (*summary.drift, *summary.notes):
         print(sentence)
     if options.violations:
         with replacing(Path(options.violations)) as file:
             file.write(to_csv_bytes(summary.violation_table))
-        print(f"{len(summary.violations):,} cells that do not fit written to {options.violations}")
+        print(f"{count(len(summary.violations))} cells that do not fit written to {options.violations}")
     return 0
 
 
@@ -237,7 +244,7 @@ def runs(options: argparse.Namespace) -> int:
     stored = RunStore(Path(options.home)).list()
     for run in stored:
         made = datetime.datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M")
-        steps = f"{run.events[-1].step:,} steps" if run.events else "no step"
+        steps = f"{count(run.events[-1].step)} steps" if run.events else "no step"
         print(f"{run.run_id}  {made}  {run.status:<11}  {run.spec.data.name} · {run.spec.model.name}, {steps}")
     if not stored:
         print(f"There are no runs in {options.home}.")
@@ -404,7 +411,7 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 def _quality(scored: ScoredTable, part: Part, threshold: float) -> str:
     curves = scored.curves(part)
     at = curves.at(threshold)
-    line = f"{part + ' rows:':<17}{at.flagged:,} of {len(curves.ordered):,} flagged"
+    line = f"{part + ' rows:':<17}{count(at.flagged)} of {count(len(curves.ordered))} flagged"
     if not curves.has_labels:
         return line
     judged = curves.labelled.at(threshold)
@@ -415,7 +422,7 @@ def _quality(scored: ScoredTable, part: Part, threshold: float) -> str:
 def _write(path: str, data: bytes) -> None:
     with replacing(Path(path)) as file:
         file.write(data)
-    print(f"{len(data):,} bytes written to {path}")
+    print(f"{count(len(data))} bytes written to {path}")
 
 
 def _say(line: str) -> None:

@@ -1,9 +1,19 @@
-"""Format numbers, times and shares, and escape text, for sentences, figures and pages."""
+"""Format numbers, times and shares, and escape text, for sentences, figures and pages.
+
+Numbers have thin spaces between groups of three digits and a true minus sign; `assets/common.js` writes them alike.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from decimal import ROUND_HALF_UP, Decimal
+
+THIN = "\u2009"
+"""Between groups of three digits."""
+MINUS = "\u2212"
+SMALL, LARGE = 1e-3, 1e7
+"""Below the one and from the other on, numbers are written with an exponent."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
@@ -19,7 +29,66 @@ def count(n: int) -> str:
     >>> count(20000) == "20\\u2009000"
     True
     """
-    return f"{n:,}".replace(",", "\u2009")
+    return f"{n:,}".replace(",", THIN)
+
+
+def fixed(value: float, decimals: int = 3) -> str:
+    """A number with so many decimals; from 1e7 on as 3.1e7, a dash for what is not finite.
+
+    >>> fixed(-0.25) == "\\u22120.250", fixed(-0.0001), fixed(12345.678, 1) == "12\\u2009345.7"
+    (True, '0.000', True)
+    """
+    if not math.isfinite(value):
+        return "–"
+    if abs(value) >= LARGE:
+        return _exponential(value)
+    text = f"{_rounded(value, decimals):,}".replace(",", THIN)
+    return _sign(value, text) + text
+
+
+def number(value: float) -> str:
+    """A number with four significant digits; below 1e-3 and from 1e7 on with two, as 3.1e−5.
+
+    >>> number(0.25), number(1234.5) == "1\\u2009235", number(3.14159), number(12_345_678)
+    ('0.25', True, '3.142', '1.2e7')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if value and (abs(value) < SMALL or abs(value) >= LARGE):
+        return _exponential(value)
+    if abs(value) >= 999.95:
+        return fixed(value, 0)
+    text = f"{_rounded(value, 3 - Decimal(value).adjusted() if value else 0):f}"
+    return _sign(value, text) + (text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def tick(value: float) -> str:
+    """A number at a tick of an axis, two significant digits: 0.25, 350, 1.2e5.
+
+    >>> tick(0.25), tick(350.0), tick(123456.0), tick(0.00021)
+    ('0.25', '350', '1.2e5', '2.1e−4')
+    """
+    if value and (abs(value) < SMALL or abs(value) >= 1e4):
+        return _exponential(value)
+    return fixed(value, 0) if abs(value) >= 10 else f"{value:.2g}".replace("-", MINUS)
+
+
+def _rounded(value: float, decimals: int) -> Decimal:
+    """The size of a number with so many decimals, halves upwards, as JavaScript's toFixed rounds."""
+    return Decimal(abs(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+
+
+def _sign(value: float, text: str) -> str:
+    return MINUS if value < 0 and text.strip("0.") else ""
+
+
+def _exponential(value: float) -> str:
+    size = Decimal(abs(value))
+    exponent = size.adjusted()
+    mantissa = size.scaleb(-exponent).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    if mantissa >= 10:
+        mantissa, exponent = Decimal("1.0"), exponent + 1
+    return f"{MINUS if value < 0 else ''}{mantissa}e{exponent}".replace("-", MINUS)
 
 
 def nats(value: float) -> str:
@@ -37,18 +106,9 @@ def above_the_truth(value: float, at_most: bool = False) -> str:
     return f"{'at most ' * at_most}{nats(abs(value))} {side} the truth"
 
 
-def fixed(value: float, decimals: int = 3) -> str:
-    """A number with so many decimals.
-
-    >>> fixed(-0.25) == "\\u22120.250"
-    True
-    """
-    return f"{value:.{decimals}f}".replace("-", "\u2212")
-
-
 def addend(value: float, decimals: int) -> str:
-    """A number that follows others in a sum, its sign set apart: "+ 0.25", "- 0.25"."""
-    return f"{'-' if value < 0 else '+'} {abs(value):.{decimals}f}"
+    """A number that follows others in a sum, its sign set apart: "+ 0.25", "− 0.25"."""
+    return f"{MINUS if value < 0 else '+'} {fixed(abs(value), decimals)}"
 
 
 def seconds(value: float) -> str:
@@ -57,7 +117,7 @@ def seconds(value: float) -> str:
         return f"{value:.2f} s"
     if value < 120:
         return f"{value:.1f} s"
-    return f"{int(value // 60)} min {int(value % 60)} s"
+    return f"{count(int(value // 60))} min {int(value % 60)} s"
 
 
 def brief_seconds(value: float) -> str:
@@ -69,7 +129,7 @@ def brief_seconds(value: float) -> str:
 
 def percent(share: float) -> str:
     """A share as a percentage with one decimal."""
-    return f"{100 * share:.1f} %"
+    return f"{fixed(100 * share, 1)} %"
 
 
 def short_percent(share: float) -> str:
@@ -77,41 +137,13 @@ def short_percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def number(value: float) -> str:
-    """A number with four significant digits; below 1e-3 and from 1e6 on with two, as 3.1e−5."""
-    if value == 0 or not math.isfinite(value):
-        return str(value)
-    if abs(value) < 1e-3 or abs(value) >= 1e6:
-        return f"{value:.1e}".replace("-", "\u2212")
-    return f"{value:.4g}".replace("-", "\u2212")
-
-
 def plain(value: float) -> str:
-    """A number as people type it, four significant digits and no special signs: 12, 3.25, 82,727, 3.1e-05.
+    """A number in a sentence, four significant digits: 12, 3.25, 82 727, 3.1e−5; infinity in a word.
 
-    >>> plain(82727.3), plain(0.01), plain(3.14159), plain(2.0)
-    ('82,727', '0.01', '3.142', '2')
+    >>> plain(82727.3) == "82\\u2009727", plain(0.01), plain(2.0), plain(math.inf)
+    (True, '0.01', '2', 'infinity')
     """
-    if not math.isfinite(value):
-        return str(value)
-    if abs(value) >= 1e7 or 0 < abs(value) < 1e-3:
-        return f"{value:.3g}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
-
-
-def tick(value: float) -> str:
-    """A number at a tick of an axis, two significant digits: 0.25, 350, 1.2e5.
-
-    >>> tick(0.25), tick(350.0), tick(123456.0), tick(0.00021)
-    ('0.25', '350', '1.2e5', '2.1e-4')
-    """
-    if 10 <= abs(value) < 1e4:
-        return f"{value:,.0f}"
-    if value == 0 or 1e-3 <= abs(value) < 10:
-        return f"{value:.2g}"
-    return f"{value:.1e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+    return number(value) if not math.isinf(value) else f"{MINUS if value < 0 else ''}infinity"
 
 
 def shortened(name: str, most: int = 30) -> str:

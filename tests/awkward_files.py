@@ -169,7 +169,7 @@ def _refused() -> Iterator[Awkward]:
     yield Awkward("gzip cut off", gzip.compress(CSV * 100)[:-30], refused="gzip")
     yield Awkward("gzip in gzip", gzip.compress(gzip.compress(CSV)), refused="another gzip")
     yield Awkward("parquet cut off", _parquet(pd.DataFrame({"x": [1.0, 2.0]}))[:-9], refused="Parquet")
-    yield Awkward("2,500 columns", _wide(2500), refused="2,500 columns")
+    yield Awkward("2,500 columns", _wide(2500), refused="2\u2009500 columns")
 
 
 def _wide(n_columns: int) -> bytes:

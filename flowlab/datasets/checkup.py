@@ -11,6 +11,7 @@ from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.tails import FAR, far_share, has_heavy_tails
 from flowlab.encoding.numeric import is_known, numbers
 from flowlab.encoding.roles import ENCODED, ColumnRole, sample_rows
+from flowlab.formatting import count
 from flowlab.ranking import auroc
 
 CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
@@ -85,7 +86,8 @@ def _unlabelled(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> list[str]:
         return []
     share = f"{n_missing / len(frame):.1%}"
     return [
-        f"{n_missing:,} rows ({share}) have no label and count as normal; leave them out of the file if they may not."
+        f"{count(n_missing)} rows ({share}) have no label and count as normal; leave them out of the file if "
+        "they may not."
     ]
 
 
@@ -109,10 +111,11 @@ def _sizes(dataset: Dataset) -> list[str]:
     n_train, n_features = len(dataset.rows(Part.TRAIN)), dataset.n_features
     if n_train < 10 * n_features:
         return [
-            f"{n_train:,} training rows for {n_features:,} features are few; a simple model may do better than a flow."
+            f"{count(n_train)} training rows for {count(n_features)} features are few; a simple model may do "
+            "better than a flow."
         ]
     if n_train < 200:
-        return [f"{n_train:,} training rows are few; results will differ from seed to seed."]
+        return [f"{count(n_train)} training rows are few; results will differ from seed to seed."]
     return []
 
 
@@ -123,7 +126,7 @@ def _heavy_tails(dataset: Dataset) -> list[str]:
     if not len(heavy):
         return []
     worst = heavy[np.argmax(far_share(X)[heavy])]
-    others = f" and {len(heavy) - 1:,} more" if len(heavy) > 1 else ""
+    others = f" and {count(len(heavy) - 1)} more" if len(heavy) > 1 else ""
     return [
         f"{dataset.columns[worst]!r}{others} has heavy tails: {far_share(X)[worst]:.1%} of its training rows lie more "
         f"than {FAR:.0f} robust standard deviations from the median. A spline flow learns such a tail; others call "

@@ -15,6 +15,7 @@ from flowlab.datasets.order import columns_in_order, is_series
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
 from flowlab.encoding.sources import silent_holes
+from flowlab.formatting import count, plural
 from flowlab.tables.limits import TableError
 
 MIN_ROWS = 10
@@ -112,8 +113,9 @@ def make_table_dataset(
         Where `split` or `fractions` cannot be read.
     """
     if len(frame) < MIN_ROWS:
-        count = "1 row" if len(frame) == 1 else f"{len(frame)} rows"
-        raise TableError(f"The table has {count}; at least {MIN_ROWS} are needed to train, check and test on.")
+        raise TableError(
+            f"The table has {plural(len(frame), 'row')}; at least {MIN_ROWS} are needed to train, check and test on."
+        )
     column_roles, problems = choose_roles(frame, label=label, time=time, roles=roles, missing=missing)
     label = next((role.name for role in column_roles if role.role == "label"), "")
     time = next((role.name for role in column_roles if role.role == "time"), "")
@@ -138,7 +140,7 @@ def make_table_dataset(
     )
     n_unlabelled = int(frame[label].isna().sum()) if label else 0
     if n_unlabelled:
-        problems.append(f"{n_unlabelled:,} rows without a label count as normal.")
+        problems.append(f"{count(n_unlabelled)} rows without a label count as normal.")
     encoder.notes_ = problems + encoder.notes_
     dataset = Dataset(
         X=encoder.transform(frame),
@@ -218,7 +220,7 @@ def choose_roles(
 def label_values(column: pd.Series, limit: int = 50) -> list[tuple[str, int]]:
     """The values of a label column as texts with their counts, commonest first."""
     counts = _as_text(column).value_counts()
-    return [(str(value), int(count)) for value, count in counts.head(limit).items()]
+    return [(str(value), int(n)) for value, n in counts.head(limit).items()]
 
 
 def anomaly_values_of(column: pd.Series) -> list[str]:
@@ -239,7 +241,7 @@ def label_rows(column: pd.Series, anomaly_values: str = "") -> np.ndarray:
         )
     if len(present) > 1000:
         raise TableError(
-            f"The label column {column.name!r} has {len(present):,} different values; choose one that has a few."
+            f"The label column {column.name!r} has {count(len(present))} different values; choose one that has a few."
         )
     anomalous = next(csv.reader([anomaly_values]), []) if anomaly_values else anomaly_values_of(column)
     y = texts.isin([text.strip() for text in anomalous]).to_numpy().astype(np.int8)

@@ -14,7 +14,7 @@ from scipy import stats
 
 from flowlab.constraints import PROPER_SHARE, Interval, checked
 from flowlab.detection.threshold import Threshold, between, check_scores, just_above, refusal
-from flowlab.formatting import plain, short_percent
+from flowlab.formatting import count, plain, short_percent
 
 
 def conformal_p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
@@ -74,12 +74,15 @@ def false_alarm_promise(
     calibration, caution = normal_rows(scores, y)
     n, needed = len(calibration), rows_needed(rate, confidence)
     independent = n if worth is None else int(n * worth)
-    are_worth = "" if worth is None else f", which follow each other and are worth {independent:,} independent ones"
+    are_worth = (
+        "" if worth is None else f", which follow each other and are worth {count(independent)} independent ones"
+    )
     if independent < needed:
         least = 1 / (independent + 1) if confidence == 0 else 1 - (1 - confidence) ** (1 / max(independent, 1))
         sentence = (
-            f"A promise of at most {short_percent(rate)} false alarms needs at least {needed:,} normal rows outside "
-            f"training; there are {n:,}{are_worth}. The smallest rate they can promise is {short_percent(least)}."
+            f"A promise of at most {short_percent(rate)} false alarms needs at least {count(needed)} normal "
+            "rows outside "
+            f"training; there are {count(n)}{are_worth}. The smallest rate they can promise is {short_percent(least)}."
         )
         return refusal("conformal", sentence, parameters, n)
     if calibration[0] == calibration[-1]:
@@ -97,8 +100,10 @@ def false_alarm_promise(
     set_aside = f"{are_worth}," if are_worth else ""
     rows = "independent rows" if worth is None else "rows"
     sentence = (
-        f"At most {short_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {n:,} normal rows "
-        f"were set aside{set_aside} and {above:,} of them lie above the threshold. For the present set the rate is, "
+        f"At most {short_percent(rate)} of normal rows are flagged, {promise}, whatever the model: {count(n)} "
+        "normal rows "
+        f"were set aside{set_aside} and {count(above)} of them lie above the threshold. For the present set the "
+        "rate is, "
         f"with 95 % confidence, at most {short_percent(usual_high)}. It holds for {rows} from the same source."
     )
     return Threshold(value, "conformal", sentence, parameters, caution, (float(border), float(higher)), n)
@@ -132,13 +137,14 @@ def false_discovery(
     if len(passing) == 0:
         smallest_list = math.ceil(m / (q * (n + 1)) - 1e-9)
         sentence = (
-            f"No set of rows can be flagged with at most {short_percent(q)} false among them. With {n:,} normal rows "
+            f"No set of rows can be flagged with at most {short_percent(q)} false among them. With {count(n)} "
+            "normal rows "
             f"the smallest p-value is {plain(1 / (n + 1))}, "
         )
         if smallest_list <= m:
-            sentence += f"so at least {smallest_list:,} of {m:,} rows would have to lie above all of them."
+            sentence += f"so at least {count(smallest_list)} of {count(m)} rows would have to lie above all of them."
         else:
-            sentence += f"too large for any of {m:,} rows; {rows_needed(q):,} normal rows or more are needed."
+            sentence += f"too large for any of {count(m)} rows; {count(rows_needed(q))} normal rows or more are needed."
         return refusal("false_discovery", sentence, parameters, n)
     last = int(passing[-1])
     if last == m - 1:
@@ -147,8 +153,9 @@ def false_discovery(
     else:
         value = between(judged[last + 1], judged[last])
     sentence = (
-        f"Flags {last + 1:,} of {m:,} rows; at most {short_percent(q)} of the flagged are expected to be normal "
-        f"(Benjamini-Hochberg, against {n:,} normal rows)."
+        f"Flags {count(last + 1)} of {count(m)} rows; at most {short_percent(q)} of the flagged are expected to "
+        "be normal "
+        f"(Benjamini-Hochberg, against {count(n)} normal rows)."
     )
     return Threshold(value, "false_discovery", sentence, parameters, caution, n_rows=n)
 
@@ -187,4 +194,4 @@ def for_new_files(threshold: Threshold) -> Threshold:
 
 def all_equal(n: int, value: float) -> str:
     """The sentence with which a rule refuses `n` scores that all equal `value`."""
-    return f"All {n:,} scores equal {plain(value)}: no threshold tells rows apart."
+    return f"All {count(n)} scores equal {plain(value)}: no threshold tells rows apart."

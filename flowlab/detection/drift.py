@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from flowlab.formatting import plain, short_percent
+from flowlab.formatting import count, plain, short_percent
 
 N_BINS = 10
 STRONG = 0.25
@@ -164,10 +164,10 @@ def visible_shift(known: Baseline, n_rows: int) -> str:
         return ""
     size = _visible(n_rows, known.n_rows, len(known.shares) - 1)
     if size is None:
-        return f"With {n_rows:,} rows hardly any shift of a single column would have been seen."
+        return f"With {count(n_rows)} rows hardly any shift of a single column would have been seen."
     return (
         f"No strong shift was found; a column whose mean had moved by {plain(size)} standard deviations would have "
-        f"been named in 9 of 10 files of {n_rows:,} rows."
+        f"been named in 9 of 10 files of {count(n_rows)} rows."
     )
 
 

@@ -11,7 +11,7 @@ from flowlab.constraints import PROPER_SHARE, checked
 from flowlab.detection.conformal import all_equal, normal_rows
 from flowlab.detection.intervals import exact_interval
 from flowlab.detection.threshold import Threshold, refusal
-from flowlab.formatting import short_percent
+from flowlab.formatting import count, short_percent
 
 
 @checked(rate=PROPER_SHARE, start=PROPER_SHARE)
@@ -47,8 +47,8 @@ def extreme_value(
     if len(peaks) < least:
         needed = math.ceil(least / (1 - start) - 1e-9)
         sentence = (
-            f"A tail is fitted to at least {least} rows; {len(peaks)} of {n:,} lie above the start. "
-            f"About {needed:,} rows with distinct scores are needed, or an earlier start."
+            f"A tail is fitted to at least {least} rows; {len(peaks)} of {count(n)} lie above the start. "
+            f"About {count(needed)} rows with distinct scores are needed, or an earlier start."
         )
         return refusal("extreme_value", sentence, parameters, n)
     scale = float(peaks.mean())
@@ -60,8 +60,9 @@ def extreme_value(
     low, high = (float(end) for end in exact_interval(above * (worth or 1.0), n * (worth or 1.0)))
     tail = "bounded" if shape < -0.05 else "heavy" if shape > 0.05 else "exponential"
     sentence = (
-        f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {len(peaks):,} highest of {n:,} rows "
-        f"puts {short_percent(rate)} of them above this value; {above:,} are. Of new rows like them between "
+        f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {count(len(peaks))} highest of "
+        f"{count(n)} rows "
+        f"puts {short_percent(rate)} of them above this value; {count(above)} are. Of new rows like them between "
         f"{short_percent(low)} and {short_percent(high)} will be (95 % confidence, any tail)."
     )
     return Threshold(float(value), "extreme_value", sentence, parameters, caution, n_rows=n)

@@ -17,7 +17,7 @@ from flowlab.constraints import POSITIVE, Interval, checked
 from flowlab.detection.cost import CostModel
 from flowlab.detection.metrics import threshold_curves
 from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, just_above, refusal
-from flowlab.formatting import plain
+from flowlab.formatting import count, plain
 
 ERROR = 0.05
 """How often the asked precision may be missed."""
@@ -67,10 +67,11 @@ def least_cost(
     never, everything = float(cost(np.inf)), float(cost(-np.inf))
     least = float(cost(value))
     sentence = (
-        f"Least cost on {len(curves.ordered):,} rows: {plain(least)}, from {int(costs.false_alarms(value)):,} "
-        f"false alarms at {plain(c_alarm)} and {int(costs.missed(value)):,} missed at {plain(c_missed)}"
+        f"Least cost on {count(len(curves.ordered))} rows: {plain(least)}, from "
+        f"{count(int(costs.false_alarms(value)))} "
+        f"false alarms at {plain(c_alarm)} and {count(int(costs.missed(value)))} missed at {plain(c_missed)}"
     )
-    sentence += f" and {int(costs.late(value)):,} late rows at {plain(c_late)}" if c_late else ""
+    sentence += f" and {count(int(costs.late(value)))} late rows at {plain(c_late)}" if c_late else ""
     sentence += f". Never alarming would cost {plain(never)}."
     caution = ""
     if everything < least:
@@ -99,14 +100,15 @@ def best_f(scores: np.ndarray, y: np.ndarray, *, beta: float = 1.0) -> Threshold
     everything = float(curves.labelled.at(-np.inf, beta).f_beta)
     if np.nanmax(gain) <= everything:
         sentence = (
-            f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on {len(curves.ordered):,} "
+            f"Flagging every row reaches F{plain(beta)} {everything:.3f}, and no threshold on "
+            f"{count(len(curves.ordered))} "
             "rows does better: the scores do not tell these anomalies apart."
         )
         return refusal("f_beta", sentence, parameters, len(curves.ordered))
     value, plateau = _best(curves.distinct(), gain)
     at = curves.labelled.at(value, beta)
     sentence = (
-        f"Highest F{plain(beta)} on {len(curves.ordered):,} rows: {at.f_beta:.3f}, with precision "
+        f"Highest F{plain(beta)} on {count(len(curves.ordered))} rows: {at.f_beta:.3f}, with precision "
         f"{at.precision:.3f} and recall {at.recall:.3f}. New rows will as a rule do worse: these chose it."
     )
     return Threshold(value, "f_beta", sentence, parameters, plateau=plateau, n_rows=len(curves.ordered))
@@ -147,8 +149,9 @@ def recall_at_precision(scores: np.ndarray, y: np.ndarray, *, precision: float =
     if chosen is None:
         needed = math.ceil(math.log(ERROR) / math.log(precision)) if precision < 1 else 0
         sentence = (
-            f"{n_rows:,} rows with {n_anomalies:,} anomalies do not show a precision of at least {precision:.2f} with "
-            f"95 % confidence; at most {best:.3f} is sure. It takes at least {needed:,} flagged rows, all of them "
+            f"{count(n_rows)} rows with {count(n_anomalies)} anomalies do not show a precision of at least "
+            f"{precision:.2f} with "
+            f"95 % confidence; at most {best:.3f} is sure. It takes at least {count(needed)} flagged rows, all of them "
             "anomalies. Ask for less precision."
         )
         if precision == 1:
@@ -157,7 +160,8 @@ def recall_at_precision(scores: np.ndarray, y: np.ndarray, *, precision: float =
     value, sure = chosen
     reached = curves.labelled.at(value)
     sentence = (
-        f"Precision of at least {precision:.2f} with 95 % confidence, from {n_rows:,} rows: {int(reached.flagged):,} "
+        f"Precision of at least {precision:.2f} with 95 % confidence, from {count(n_rows)} rows: "
+        f"{count(int(reached.flagged))} "
         f"of them are flagged with precision {reached.precision:.3f} (at least {sure:.3f} on new rows) and recall "
         f"{reached.recall:.3f}."
     )
@@ -183,13 +187,13 @@ def _needs_both_labels(
     n_rows, n_anomalies = len(y), int(y.sum())
     if n_anomalies == 0:
         sentence = (
-            f"None of the {n_rows:,} rows is labelled an anomaly, so nothing says where alarms should begin. "
+            f"None of the {count(n_rows)} rows is labelled an anomaly, so nothing says where alarms should begin. "
             "A promise on false alarms or a review budget needs no anomalies."
         )
     elif n_anomalies == n_rows:
-        sentence = f"All {n_rows:,} rows are labelled anomalies, so nothing says where normal ends."
+        sentence = f"All {count(n_rows)} rows are labelled anomalies, so nothing says where normal ends."
     elif scores.min() == scores.max():
-        sentence = f"All {n_rows:,} scores equal {plain(scores[0])}: no threshold tells rows apart."
+        sentence = f"All {count(n_rows)} scores equal {plain(scores[0])}: no threshold tells rows apart."
     else:
         return None
     return refusal(rule, sentence, parameters, n_rows)

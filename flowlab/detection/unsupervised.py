@@ -10,7 +10,7 @@ from sklearn.mixture import GaussianMixture
 
 from flowlab.constraints import POSITIVE, PROPER_SHARE, Interval, checked
 from flowlab.detection.threshold import Threshold, between, check_scores, flag_at_most, refusal
-from flowlab.formatting import percent, plain, short_percent
+from flowlab.formatting import count, percent, plain, short_percent
 
 GAP = 5.0
 """A step between days with rows that is longer than so many median steps is a gap."""
@@ -97,8 +97,8 @@ def mixture(scores: np.ndarray, *, posterior: float = 0.5, random_state: int = 0
     scores, _ = check_scores(scores)
     n = len(scores)
     if n < 30 or len(np.unique(scores)) < 5:
-        sentence = f"Two groups need at least 30 rows with 5 distinct scores; there are {n:,} rows with "
-        return refusal("mixture", f"{sentence}{len(np.unique(scores)):,}.", parameters, n)
+        sentence = f"Two groups need at least 30 rows with 5 distinct scores; there are {count(n)} rows with "
+        return refusal("mixture", f"{sentence}{count(len(np.unique(scores)))}.", parameters, n)
     centre, scale = scores.mean(), scores.std()
     some = scores if n <= 20_000 else np.random.default_rng(random_state).choice(scores, 20_000, replace=False)
     column = ((some - centre) / scale)[:, None]
@@ -115,7 +115,7 @@ def mixture(scores: np.ndarray, *, posterior: float = 0.5, random_state: int = 0
     elif apart < 2:
         reason = f"two groups overlap (distance {apart:.1f}, 2 is needed)"
     if reason:
-        return refusal("mixture", f"No small high group of scores in {n:,} rows: {reason}.", parameters, n)
+        return refusal("mixture", f"No small high group of scores in {count(n)} rows: {reason}.", parameters, n)
 
     def lead(x: float) -> float:
         logs = np.log(two.weights_) + stats.norm.logpdf(x, mean, deviation)
@@ -124,11 +124,13 @@ def mixture(scores: np.ndarray, *, posterior: float = 0.5, random_state: int = 0
     low, high = mean[1 - upper], mean[upper]
     border, end = _where_likely(lead, low, high, deviation[upper] < deviation[1 - upper])
     if border is None:
-        sentence = f"In {n:,} rows no score belongs to the upper group with probability {plain(posterior)} or more."
+        sentence = (
+            f"In {count(n)} rows no score belongs to the upper group with probability {plain(posterior)} or more."
+        )
         return refusal("mixture", sentence, parameters, n)
     until = "" if end is None else f" up to {plain(float(centre + scale * end))}"
     sentence = (
-        f"The scores fall into two groups; the upper holds {percent(weight)} of {n:,} rows around "
+        f"The scores fall into two groups; the upper holds {percent(weight)} of {count(n)} rows around "
         f"{plain(float(centre + scale * high))}, and by the fit rows above this value{until} belong to it with "
         f"probability {plain(posterior)} or more."
     )
@@ -164,7 +166,7 @@ def knee(scores: np.ndarray, *, part: float = 0.5) -> Threshold:
     ordered = np.sort(check_scores(scores)[0])
     curve = ordered[len(ordered) - int(np.ceil(part * len(ordered))) :]
     if len(curve) < 5 or curve[0] == curve[-1]:
-        sentence = f"A knee needs at least 5 scores that differ; {len(curve):,} are looked at."
+        sentence = f"A knee needs at least 5 scores that differ; {count(len(curve))} are looked at."
         return refusal("knee", sentence, parameters, len(ordered))
     bend = np.linspace(0, 1, len(curve)) - (curve - curve[0]) / (curve[-1] - curve[0])
     at = int(np.argmax(bend))
@@ -175,7 +177,8 @@ def knee(scores: np.ndarray, *, part: float = 0.5) -> Threshold:
     beyond = curve[curve > curve[at]]
     value = between(float(curve[at]), float(beyond[0]))
     sentence = (
-        f"Sorted scores bend upward most here (bend {bend[at]:.2f} of 1); {len(beyond):,} of {len(ordered):,} rows "
+        f"Sorted scores bend upward most here (bend {bend[at]:.2f} of 1); {count(len(beyond))} of "
+        f"{count(len(ordered))} rows "
         "lie beyond."
     )
     return Threshold(value, "knee", sentence, parameters, n_rows=len(ordered))
@@ -186,18 +189,20 @@ def _top(scores: np.ndarray, rule: str, parameters: dict, share: float, reason: 
     ordered, n = np.sort(scores), len(scores)
     n_requested = int(np.floor(share * n + 1e-9))
     if ordered[0] == ordered[-1] and n > 1:
-        return refusal(rule, f"All {n:,} scores equal {plain(ordered[0])}: no row is higher.", parameters, n)
+        return refusal(rule, f"All {count(n)} scores equal {plain(ordered[0])}: no row is higher.", parameters, n)
     if n_requested == 0:
         needed = int(np.ceil(1 / share - 1e-9))
-        sentence = f"{short_percent(share)} of {n:,} rows is less than one row; at least {needed:,} rows are needed."
+        sentence = (
+            f"{short_percent(share)} of {count(n)} rows is less than one row; at least {count(needed)} rows are needed."
+        )
         return refusal(rule, sentence, parameters, n)
     value, flagged = flag_at_most(ordered, n_requested)
-    sentence = f"Flags {reason}: {flagged:,} of {n:,} rows here."
+    sentence = f"Flags {reason}: {count(flagged)} of {count(n)} rows here."
     caution = ""
     if n_requested >= n:
         caution = "Every row can be reviewed; only the lowest scoring are left out."
     elif flagged < n_requested:
-        caution = f"Equal scores at the border: {flagged:,} rows are flagged instead of {n_requested:,}."
+        caution = f"Equal scores at the border: {count(flagged)} rows are flagged instead of {count(n_requested)}."
     return Threshold(value, rule, sentence, parameters, caution, n_rows=n)
 
 
@@ -219,11 +224,11 @@ def _arrivals(time: np.ndarray) -> float | None:
 
 
 def _cannot_spread(rule: str, parameters: dict, scores: np.ndarray) -> Threshold:
-    sentence = f"The middle half of {len(scores):,} scores is equal: there is no spread to measure by."
+    sentence = f"The middle half of {count(len(scores))} scores is equal: there is no spread to measure by."
     return refusal(rule, sentence, parameters, len(scores))
 
 
 def _spread(rule: str, sentence: str, parameters: dict, scores: np.ndarray, value: float) -> Threshold:
     flagged = int(np.sum(scores >= value))
-    sentence += f" {flagged:,} of {len(scores):,} rows lie there."
+    sentence += f" {count(flagged)} of {count(len(scores))} rows lie there."
     return Threshold(value, rule, sentence, parameters, n_rows=len(scores))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.encoding.spread import Extent
+from flowlab.formatting import count
 from flowlab.tables.limits import TableError
 
 MAX_CONTEXT_LEVELS = 100
@@ -64,7 +65,8 @@ class CategoryColumn:
         plan = cls.learn(column, MAX_CONTEXT_LEVELS)
         if plan.is_rarity:
             raise TableError(
-                f"The context {plan.name!r} has {len(plan.levels):,} different values, more than {MAX_CONTEXT_LEVELS}; "
+                f"The context {plan.name!r} has {count(len(plan.levels))} different values, more than "
+                f"{MAX_CONTEXT_LEVELS}; "
                 "give it the role category or feature."
             )
         return replace(plan, is_context=True)
@@ -159,10 +161,10 @@ def _rarity_edges(counts: np.ndarray) -> np.ndarray:
     """Cell borders, ascending from the commonest level: about minus log2 of the share, equal counts side by side."""
     total = counts.sum()
     edges = [-np.log2((counts[0] + 0.5) / total)]
-    for count in np.unique(counts)[::-1]:
-        n_levels = int((counts == count).sum())
-        end = -np.log2((count - 0.5) / total)
+    for n_rows in np.unique(counts)[::-1]:
+        n_levels = int((counts == n_rows).sum())
+        end = -np.log2((n_rows - 0.5) / total)
         # cells of common levels would be so narrow that the density peaks there: a quarter of a bit at least
-        width = max(end - edges[-1], 0.25 if count > 0.01 * total else 1e-3 * n_levels)
+        width = max(end - edges[-1], 0.25 if n_rows > 0.01 * total else 1e-3 * n_levels)
         edges += list(edges[-1] + width * np.arange(1, n_levels + 1) / n_levels)
     return np.array(edges)

@@ -18,6 +18,7 @@ from flowlab.encoding.numeric import COMMON, NumberColumn, is_known, numbers
 from flowlab.encoding.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
 from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
 from flowlab.encoding.spread import Cells, Extent
+from flowlab.formatting import count
 from flowlab.tables.limits import TableError
 from flowlab.tables.notes import Note
 from flowlab.tables.schema import ColumnSchema, schema_of_frame
@@ -117,7 +118,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.clock_ = bool(self.clock and self.time_ and str(frame[self.time_].dtype).startswith("datetime"))
         if len(self._row_names()) > MAX_FEATURES:
             raise TableError(
-                f"The columns give {len(self._row_names()):,} features, more than {MAX_FEATURES:,}; "
+                f"The columns give {count(len(self._row_names()))} features, more than {count(MAX_FEATURES)}; "
                 "set columns that do not matter to ignore."
             )
         self.n_features_in_ = len(used)
@@ -290,7 +291,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         n_infinite = 0 if is_known(values).all() else int((np.abs(values) >= 1e100).sum())
         if n_infinite:
             how = "count as missing" if n_infinite >= COMMON * len(values) else "stand far outside the others"
-            self.notes_.append(f"{name}: {n_infinite:,} infinite values {how}.")
+            self.notes_.append(f"{name}: {count(n_infinite)} infinite values {how}.")
             column = column.where(is_known(values))
         first = column.iloc[:1000].dropna().iloc[:1]
         first = column.dropna().iloc[:1] if first.empty else first
@@ -319,7 +320,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if role.role == "category" or not (is_number or is_date) or one_or_none(column):
             plan = CategoryColumn.learn(column, self.max_one_hot)
             if plan.is_rarity:
-                self.notes_.append(f"{role.name} has {len(plan.levels):,} levels and became one feature, their rarity.")
+                self.notes_.append(
+                    f"{role.name} has {count(len(plan.levels))} levels and became one feature, their rarity."
+                )
             return plan
         values = numbers(column)
         infinite = ~is_known(values) & ~np.isnan(values)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from flowlab.formatting import count
+
 ROLES = ("feature", "category", "context", "label", "time", "identifier", "ignore")
 ENCODED = ("feature", "category", "context")
 """Roles whose columns become numbers a model sees; a context conditions the others and is not judged itself."""
@@ -103,7 +105,7 @@ def _judge_text(name: str, present: pd.Series, n_distinct: int, all_differ: bool
         return ColumnRole(name, "identifier", "all values differ: looks like an identifier")
     if n_distinct > 0.5 * len(present) and len(present) >= 50:
         return ColumnRole(name, "identifier", "most values differ: free text or an identifier")
-    return ColumnRole(name, "category", f"{n_distinct:,} different texts")
+    return ColumnRole(name, "category", f"{count(n_distinct)} different texts")
 
 
 def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[int, str] | None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flowlab.formatting import count
+
 LEVELS = ("green", "grey", "amber", "red")
 
 
@@ -46,11 +48,12 @@ def with_power(finding: Finding, n_rows: int, needed: float) -> Finding:
     if finding.level != "green" or n_rows >= needed:
         return finding
     digits = 10 ** max(0, math.floor(math.log10(needed)) - 1)
-    rows = f"{math.ceil(needed / digits) * digits:,}"
+    rows = f"{count(math.ceil(needed / digits) * digits)}"
     return Finding(
         finding.name,
         finding.value,
         finding.unit,
         "grey",
-        f"Nothing wrong is seen, but {n_rows:,} held-out rows could hide a bad fit here; about {rows} would show it.",
+        f"Nothing wrong is seen, but {count(n_rows)} held-out rows could hide a bad fit here; about {rows} "
+        "would show it.",
     )

@@ -13,6 +13,7 @@ from scipy.stats import beta, binom, chi, kstest, norm
 from flowlab.evaluation.arithmetic import Jacobians
 from flowlab.evaluation.finding import Finding, level_of, with_power
 from flowlab.evaluation.two_sample import classifier_auroc
+from flowlab.formatting import count
 from flowlab.models.base import DensityModel
 
 HUGE = 1e100
@@ -55,14 +56,15 @@ def untouched_columns(jacobians: Jacobians, Z: np.ndarray) -> Finding | None:
     alone = (largest / np.maximum(size.sum(2), 1e-300)).min(0) > 0.999
     steady = largest.std(0) < 1e-3 * np.maximum(largest.mean(0), 1e-300)
     untouched = alone & steady & (_ks_axes(Z) > _ks_tolerance(0.0, len(Z)))
-    count = int(untouched.sum())
-    level = "red" if count else "green"
+    n_untouched = int(untouched.sum())
+    level = "red" if n_untouched else "green"
     sentence = (
-        f"{count} of {Z.shape[1]} columns pass every layer unchanged, so their shape is not learned: alternate masks."
-        if count
+        f"{n_untouched} of {Z.shape[1]} columns pass every layer unchanged, so their shape is not learned: alternate "
+        "masks."
+        if n_untouched
         else "Every column is transformed, or needs no transformation."
     )
-    return Finding("Untouched columns", count, "columns", level, sentence)
+    return Finding("Untouched columns", n_untouched, "columns", level, sentence)
 
 
 def latent_axes(Z: np.ndarray) -> Finding:
@@ -98,13 +100,13 @@ def tails(model: DensityModel, held_out: np.ndarray, drawn: np.ndarray, names: S
     own, scores = np.sort(model.score_samples(drawn)), model.score_samples(held_out)
     n, n_below = len(held_out), max(1, round(TAIL * len(drawn)))
     beyond = ~(scores >= own[n_below])
-    count, share = int(beyond.sum()), float(beyond.mean())
+    n_beyond, share = int(beyond.sum()), float(beyond.mean())
     # the share that truly lies there is known up to the luck of the draws
     model_share = float(beta.ppf(0.95, n_below + 1, len(drawn) - n_below))
-    sure = [binom.sf(count - 1, n, min(times * model_share, 1.0)) < TAIL_SURE for times in (TAIL_AMBER, TAIL_RED)]
+    sure = [binom.sf(n_beyond - 1, n, min(times * model_share, 1.0)) < TAIL_SURE for times in (TAIL_AMBER, TAIL_RED)]
     level = "red" if all(sure) else "amber" if sure[0] else "green"
     expected = f"{max(n * TAIL, 0.1):.1f}"
-    far = f"{count:,} of {n:,} held-out rows lie where the model expects {expected}"
+    far = f"{count(n_beyond)} of {count(n)} held-out rows lie where the model expects {expected}"
     words = {
         "green": f"Far rows are about as common as the model says: {far}.",
         "amber": f"The data have heavier tails than the model: {far}",

@@ -12,7 +12,7 @@ from flowlab.encoding.categorical import CategoryColumn
 from flowlab.encoding.numeric import NumberColumn
 from flowlab.encoding.sources import Source
 from flowlab.explain.reference import Reference
-from flowlab.formatting import plain
+from flowlab.formatting import MINUS, fixed, plain
 
 RELATED = 0.3
 """From this absolute rank correlation on a column is named as one that predicts another."""
@@ -85,7 +85,7 @@ def told(source: Source, value: Any) -> str:
     decimals = _decimals(plan.origin, plan.step) if isinstance(plan, NumberColumn) else None
     if decimals is None:
         return plain(float(value))
-    return f"{value:,.{decimals}f}" if abs(value) >= 10_000 else f"{value:.{decimals}f}"
+    return fixed(value, decimals) if abs(value) >= 10_000 else f"{value:.{decimals}f}".replace("-", MINUS)
 
 
 def _number(reference: Reference, k: int, x: np.ndarray, value: Any, known: pd.Series, rows: np.ndarray) -> Usual:

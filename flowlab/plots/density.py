@@ -12,6 +12,9 @@ from flowlab.plots import theme
 from flowlab.plots.panels import LOG_RANGE, color_steps, colorbar, common_scale, drawn, mass_contours, on, panels
 from flowlab.views.density import DensityGrid, DensitySlice, Profile
 
+MAX_BELOW = 40.0
+"""Nats by which a true log-density is drawn below the lowest learned one."""
+
 QUANTITIES = {"density": "density", "log_density": "log-density (nats)", "energy": "energy (nats)"}
 """What a density picture can show, and the title of its scale; energy is minus the log-density."""
 PANEL_HEIGHT = 400
@@ -202,6 +205,18 @@ def _add_pickable(fig: go.Figure, points: PickableRows, dark: bool) -> None:
     )
 
 
+def profile_range(line: Profile) -> tuple[float, float]:
+    """Lowest and highest log-density, in nats, that `profile_curve` draws.
+
+    The truth is drawn to its lowest point, unless that lies more than MAX_BELOW nats under the model's: it may lie
+    hundreds of nats lower, and the model's curve is to stay readable.
+    """
+    known = line.log_density if line.true_log_density is None else np.append(line.log_density, line.true_log_density)
+    known = known[np.isfinite(known)]
+    lowest = float(np.min(line.log_density, where=np.isfinite(line.log_density), initial=np.inf))
+    return max(float(known.min()), lowest - MAX_BELOW), float(known.max())
+
+
 def profile_curve(line: Profile, dark: bool = False, height: int = 330) -> go.Figure:
     """Log-density along a segment, the model's and, where it is known, the true one; the lowest point is marked."""
     c = theme.colors(dark)
@@ -216,19 +231,29 @@ def profile_curve(line: Profile, dark: bool = False, height: int = 330) -> go.Fi
     if len(line.distance):
         values = line.log_density[np.isfinite(line.log_density)]
         if len(values):
-            # The truth may lie hundreds of nats lower: the axis keeps the model's curve readable.
-            top = max(
-                float(values.max()),
-                float(np.nanmax(values if line.true_log_density is None else line.true_log_density)),
-            )
-            bottom = float(values.min()) - 12
+            bottom, top = profile_range(line)
             fig.update_yaxes(range=[bottom - 0.08 * (top - bottom), top + 0.08 * (top - bottom)])
             value = float(values.min())
             fig.add_annotation(
                 x=float(line.distance[line.lowest]), y=value, text=f"lowest {fixed(value, 2)} nats",
                 showarrow=True, arrowcolor=c.muted, ax=0, ay=30, font={"color": c.text},
             )  # fmt: skip
+            _say_what_is_cut(fig, line, bottom, c.truth)
     return fig
+
+
+def _say_what_is_cut(fig: go.Figure, line: Profile, bottom: float, color: str) -> None:
+    """Where the true curve leaves the picture: how far down it goes."""
+    true = line.true_log_density
+    if true is None or not np.isfinite(true).any():
+        return
+    below = np.where(np.isfinite(true), true, np.inf)
+    at = int(below.argmin())
+    if below[at] < bottom:
+        fig.add_annotation(
+            x=float(line.distance[at]), y=bottom, text=f"true, down to {fixed(below[at], 1)} nats", showarrow=True,
+            arrowcolor=color, ax=0, ay=-28, font={"color": color},
+        )  # fmt: skip
 
 
 def slice_heatmap(cut: DensitySlice, axes: tuple[str, str], dark: bool = False, height: int = 430) -> go.Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from flowlab.formatting import fixed
+from flowlab.formatting import count, fixed
 from flowlab.plots import theme
 from flowlab.views.receipt import Receipt
 
@@ -33,7 +33,7 @@ def receipt_bars(receipt: Receipt, dark: bool = False, layer: int = -1, height: 
                 "pattern": {"shape": ["" if item >= 0 else "/" for item in terms]},
             },
             customdata=np.stack([terms, totals], axis=1),
-            hovertemplate="%{x}<br>%{customdata[0]:+.4f} nats<br>total %{customdata[1]:.4f}<extra></extra>",
+            hovertemplate="%{x}<br>%{customdata[0]:+.3f} nats<br>total %{customdata[1]:.3f}<extra></extra>",
         )
     )
     fig.add_trace(
@@ -44,8 +44,10 @@ def receipt_bars(receipt: Receipt, dark: bool = False, layer: int = -1, height: 
             marker={"color": c.text},
             text=[fixed(totals[-1])],
             textposition="outside",
+            constraintext="none",  # else it shrinks with the bar
+            textangle=0,
             cliponaxis=False,
-            hovertemplate="log p(x) = %{y:.4f} nats<extra></extra>",
+            hovertemplate="log p(x) = %{y:.3f} nats<extra></extra>",
         )
     )
     fig.add_trace(
@@ -53,12 +55,14 @@ def receipt_bars(receipt: Receipt, dark: bool = False, layer: int = -1, height: 
             x=[*names, "log p(x)"],
             y=np.append(receipt.typical_running, receipt.typical_running[-1]),
             mode="lines+markers",
-            name=f"typical row ({receipt.typical_row})",
+            name=f"typical row, no. {count(receipt.typical_row)}",
             line={"color": c.data, "dash": "dot", "width": 1.5},
             marker={"symbol": "circle-open", "size": 7},
-            hovertemplate="%{x}<br>typical total %{y:.4f}<extra></extra>",
+            hovertemplate="%{x}<br>typical total %{y:.3f}<extra></extra>",
         )
     )
+    # twelve names lie too close to be read level: plotly would turn them upright
+    fig.update_xaxes(tickangle=0 if len(names) < 8 else -40)
     fig.update_layout(bargap=0.25, showlegend=True)
     return fig
 

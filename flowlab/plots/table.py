@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from flowlab.formatting import percent
+from flowlab.formatting import count, percent
 from flowlab.plots import theme
 from flowlab.plots.panels import colorbar, point_size
 from flowlab.views.table import ColumnSummary, Correlation, Pair, TimeCourse
@@ -62,7 +62,7 @@ def column_histograms(
         }
         words = f"<b>{label(summary.name, 22)}</b>"
         if summary.kind == "category" and summary.n_distinct > len(summary.levels):
-            words += f" <span style='color:{c.muted}'>{summary.n_distinct:,} levels</span>"
+            words += f" <span style='color:{c.muted}'>{count(summary.n_distinct)} levels</span>"
         if summary.missing:
             words += f" <span style='color:{c.anomaly}'>{percent(summary.missing)} missing</span>"
         notes.append({"x": left, "y": top, "text": words, **_CAPTION, "font": {"size": 12, "color": c.text}})

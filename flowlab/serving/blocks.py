@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, TypedDict, Unpack
 
+from flowlab.formatting import count
 from flowlab.tables.cells import spellings
 from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
 from flowlab.tables.filetype import codec_of, encoding_doubt, to_utf8
@@ -65,7 +66,7 @@ def cut_blocks(
         rows, body = body[:end], body[end:]
         if len(body) > MAX_ROW_BYTES:
             raise TableError(
-                f"A quote opened after row {first_row + rows.count(NEWLINE):,} is not closed within "
+                f"A quote opened after row {count(first_row + rows.count(NEWLINE))} is not closed within "
                 f"{MAX_ROW_BYTES >> 20} MB; close it or remove it."
             )
         if rows.strip():

@@ -41,7 +41,10 @@ class TrainingScene:
     an upper bound, so that it is only said how far above the floor it is at most. has_density: whether frames carry a
     density over `window`; has_samples, has_latent: draws of the model, latent points. n_features: of the data; a
     density over one feature is drawn as a curve. latent_is_gaussian: whether the model wants the latent points to be
-    standard normal, so that circles and shares mean something; None: yes if the loss is in nats.
+    standard normal, so that circles and shares mean something; None: yes if the loss is in nats. keeps_density: false
+    for a flow that is broken on purpose, whose loss is no likelihood and has no floor. anomaly_share: of all rows, of
+    which anomalies are shown more often. truth: the exact density over `window`, (n, n) with row 0 lowest, or (n,) for
+    one feature, a layer that can be shown over the learned one; truth_levels: those of its contours.
     """
 
     points: np.ndarray
@@ -59,6 +62,10 @@ class TrainingScene:
     has_latent: bool = True
     n_features: int = 2
     latent_is_gaussian: bool | None = None
+    keeps_density: bool = True
+    anomaly_share: float = 0.0
+    truth: np.ndarray | None = None
+    truth_levels: Sequence[float] = ()
 
 
 def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = True) -> TrainingScene:
@@ -66,6 +73,8 @@ def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = 
     stage = views.stage(dataset)
     labelled = dataset.y is not None and dataset.y.any()
     density = dataset.truth_for(model)
+    planar = model.is_density and views.is_planar(model, dataset)
+    truth, levels = views.truth(dataset) if density is not None and planar else (None, ())
     return TrainingScene(
         points=stage.points,
         window=stage.window,
@@ -77,10 +86,14 @@ def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = 
         axes=stage.axes,
         loss_unit=model.loss_label if keeps_density else "loss of a broken flow (nats)",
         unit="nats" if model.is_density else "",
-        has_density=model.is_density and views.is_planar(model, dataset),
+        has_density=planar,
         has_samples=model.can_sample,
         has_latent=isinstance(model, LatentModel),
         n_features=len(dataset.judged),
+        keeps_density=keeps_density,
+        anomaly_share=float((dataset.y == 1).mean()) if labelled and dataset.y is not None else 0.0,
+        truth=truth,
+        truth_levels=tuple(levels),
     )
 
 
@@ -97,11 +110,16 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
         "unit": scene.unit,
         "has_density": scene.has_density,
         "has_samples": scene.has_samples,
+        "keeps_density": scene.keeps_density,
+        "anomaly_share": scene.anomaly_share,
         "has_latent": scene.has_latent,
         "n_features": scene.n_features,
         "latent_is_gaussian": scene.unit == "nats" if scene.latent_is_gaussian is None else scene.latent_is_gaussian,
     }
     arrays = {"points": np.asarray(scene.points, np.float32).reshape(-1, 2)}
+    if scene.truth is not None:
+        header["truth_levels"] = [float(level) for level in scene.truth_levels]
+        arrays["truth"] = np.asarray(scene.truth, np.float32)
     if scene.color is not None:
         arrays["color"] = np.asarray(scene.color).astype(np.uint8)
     return header, arrays
@@ -160,7 +178,7 @@ def pack_layers(
         "color_kind": color_kind,
         "hint": hint,
     }
-    packed = {"positions": points, "volume": _so_far(path.log_det)}
+    packed = {"positions": points, "rows": np.asarray(path.rows, np.uint32), "volume": _so_far(path.log_det)}
     if path.grid is not None and path.grid_log_det is not None:
         packed |= {"grid": np.asarray(path.grid, np.float32), "grid_volume": _so_far(path.grid_log_det)}
     if color is not None:

@@ -13,7 +13,7 @@ import pandas as pd
 from flowlab.datasets.dataset import Part
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import SPREAD, Threshold
-from flowlab.formatting import plain
+from flowlab.formatting import count, plain
 from flowlab.records import RunSpec
 
 MAX_ROWS = 50
@@ -82,12 +82,13 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     normal = "rows labelled normal" if scored.dataset.y is not None else "validation rows, which count as normal,"
     chosen = "was set by hand, is checked on" if threshold.rule == "manual" else "was chosen on"
     held_out = (
-        f"{len(scored.rows(Part.VALIDATION)):,} validation rows, which a training in steps used only to keep its best "
-        f"weights, and is reported on {len(scored.rows(Part.TEST)):,} test rows, which had no part in it"
+        f"{count(len(scored.rows(Part.VALIDATION)))} validation rows, which a training in steps used only to keep "
+        "its best "
+        f"weights, and is reported on {count(len(scored.rows(Part.TEST)))} test rows, which had no part in it"
     )
     if not scored.is_held_out:
         held_out, normal = "rows that the model was fitted to, as there are no others", "rows"
-    text = f"It {chosen} {held_out}. Of {n:,} {normal} {100 * rate:.2f} % lie above it."
+    text = f"It {chosen} {held_out}. Of {count(n)} {normal} {100 * rate:.2f} % lie above it."
     if threshold.interval is not None:
         low, high = map(plain, threshold.interval)
         text += f" {SPREAD.format(low=low, high=high)}"

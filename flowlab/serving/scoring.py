@@ -208,11 +208,12 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
         first.setdefault((violation.column, violation.rule), violation)
     sentences = []
     for (column, rule), n_cells in broken.items():
-        cells = f"1 cell {rule}" if n_cells == 1 else f"{n_cells:,} cells {rule.replace('is ', 'are ', 1)}"
+        are = rule.replace("is ", "are ", 1)
+        cells = f"1 cell {rule}" if n_cells == 1 else f"{formatting.count(n_cells)} cells {are}"
         example = first.get((column, rule))
-        where = f", such as {example.value!r} in row {example.row:,}" if example else ""
-        count = "it counts" if n_cells == 1 else "they count"
-        sentences.append(f"{column}: {cells}{where}; {count} as {'extreme' if rule == HUGE else 'missing'}.")
+        where = f", such as {example.value!r} in row {formatting.count(example.row)}" if example else ""
+        counts_as = "it counts" if n_cells == 1 else "they count"
+        sentences.append(f"{column}: {cells}{where}; {counts_as} as {'extreme' if rule == HUGE else 'missing'}.")
     return sentences
 
 
@@ -275,13 +276,13 @@ def _csv(
 def how_far(n_rows: int, share: float, seconds: float) -> str:
     """What is said while a file is scored: rows so far, rows per second, and how long the rest will take.
 
-    >>> how_far(120_000, 0.25, 4.0)
-    '120,000 rows, 30,000 rows/s, 12.0 s left'
+    >>> how_far(120_000, 0.25, 4.0).replace("\\u2009", " ")
+    '120 000 rows, 30 000 rows/s, 12.0 s left'
     """
     if not 0 < share < 1 or n_rows < seconds:
-        return f"{n_rows:,} rows"
+        return f"{formatting.count(n_rows)} rows"
     left = formatting.brief_seconds(seconds * (1 / share - 1))
-    return f"{n_rows:,} rows, {n_rows / max(seconds, 1e-9):,.0f} rows/s, {left} left"
+    return f"{formatting.count(n_rows)} rows, {formatting.fixed(n_rows / max(seconds, 1e-9), 0)} rows/s, {left} left"
 
 
 @lru_cache(maxsize=2)

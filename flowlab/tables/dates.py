@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowlab.formatting import count
 from flowlab.tables.cells import ENOUGH, Distinct, is_date
 
 READ_AS_DATES = "read as dates"
@@ -71,7 +72,7 @@ def formats_of(distinct: Distinct) -> DateStyle | None:
     lost = np.isnat(stamps)
     if lost.any():
         n_cells = int(distinct.counts[lost].sum())
-        cautions.append(f"{n_cells:,} cells are not dates ({distinct.examples(lost)}) and count as missing")
+        cautions.append(f"{count(n_cells)} cells are not dates ({distinct.examples(lost)}) and count as missing")
     return DateStyle(formats, tuple(changes), tuple(cautions))
 
 

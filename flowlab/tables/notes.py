@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from flowlab.formatting import plural
+
 
 @dataclass(frozen=True)
 class Note:
@@ -17,8 +19,8 @@ class Note:
     noun : what is counted
     example : the first of them, which ends the sentence
 
-    >>> print(Note("a has new values in ", 1200, example=", such as 'x'") + Note("a has new values in ", 1))
-    a has new values in 1,201 rows, such as 'x'.
+    >>> print(Note("a has new values in ", 200, example=", such as 'x'") + Note("a has new values in ", 1))
+    a has new values in 201 rows, such as 'x'.
     """
 
     before: str = ""
@@ -30,8 +32,7 @@ class Note:
     def __str__(self) -> str:
         if self.count is None:
             return self.before
-        counted = f"{self.count:,} {self.noun}{'' if self.count == 1 else 's'}"
-        return f"{self.before}{counted}{self.after}{self.example}."
+        return f"{self.before}{plural(self.count, self.noun)}{self.after}{self.example}."
 
     def __add__(self, other: Note) -> Note:
         """The same note on the rows of both."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowlab.formatting import count
 from flowlab.tables.cells import ENOUGH, NUMBER, SPACES, Distinct, first_characters, holds
 
 _UNIT = r"^(?P<number>[^A-Za-z°µ]*?\d[\d.,\s]*?)\s*(?P<unit>[A-Za-z°µ][A-Za-z°µ/²³]{0,7})$"
@@ -203,7 +204,7 @@ def _said(
 
 def _not_read(distinct: Distinct, odd: np.ndarray, what: str) -> str:
     n_cells = int(distinct.counts[odd].sum())
-    return f"{n_cells:,} cells are not {what} ({distinct.examples(odd)}) and count as missing"
+    return f"{count(n_cells)} cells are not {what} ({distinct.examples(odd)}) and count as missing"
 
 
 def _matches(texts: pa.Array | pa.ChunkedArray, pattern: str) -> pa.Array | pa.ChunkedArray:

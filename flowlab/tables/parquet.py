@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from flowlab.formatting import count, fixed
 from flowlab.tables.limits import TableError
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
         raise TableError(f"The Parquet file is damaged ({_first_line(error)}); write or download it again.") from None
     if facts.num_columns > limits.columns:
         raise TableError(
-            f"The table has {facts.num_columns:,} columns, more than {limits.columns:,}; keep those that matter."
+            f"The table has {count(facts.num_columns)} columns, more than {count(limits.columns)}; keep those "
+            "that matter."
         )
     if facts.num_rows > limits.rows or facts.num_rows * len(schema.names) > limits.cells:
         raise TableError(
-            f"The table has {facts.num_rows:,} rows of {len(schema.names):,} columns, too many; take a sample."
+            f"The table has {count(facts.num_rows)} rows of {count(len(schema.names))} columns, too many; take "
+            "a sample."
         )
     changes: list[str] = []
     kept = [name for name in schema.names if _is_plain(schema.field(name).type)]
@@ -79,7 +82,9 @@ def _read_batches(data: bytes, kept: list[str], schema: pa.Schema, limits: Limit
     for batch in file.iter_batches(batch_size=65_536, columns=kept):
         n_bytes += sum(_unpacked_size(column) for column in batch.columns)
         if n_bytes > limits.unpacked:
-            raise TableError(f"The Parquet file unpacks to more than {limits.unpacked / 1e6:,.0f} MB; keep fewer rows.")
+            raise TableError(
+                f"The Parquet file unpacks to more than {fixed(limits.unpacked / 1e6, 0)} MB; keep fewer rows."
+            )
         batches.append(batch)
     return (
         pa.Table.from_batches(batches, schema=batches[0].schema)

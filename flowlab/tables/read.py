@@ -16,6 +16,7 @@ from typing import TypedDict
 import pandas as pd
 import pyarrow as pa
 
+from flowlab.formatting import count, fixed
 from flowlab.tables.cells import few, spellings
 from flowlab.tables.dialect import DELIMITERS, sniff
 from flowlab.tables.filetype import encoding_doubt, refuse_foreign, to_utf8
@@ -78,7 +79,10 @@ class ReadReport:
 
     def sentence(self) -> str:
         """Shape, missing cells and format of the table in one line."""
-        text = f"{self.n_rows:,} rows, {self.n_columns:,} columns, {self.n_missing:,} missing cells · {self.kind}"
+        text = (
+            f"{count(self.n_rows)} rows, {count(self.n_columns)} columns, {count(self.n_missing)} missing "
+            f"cells · {self.kind}"
+        )
         if self.compressed:
             text += ", gzip"
         if self.kind == "text":
@@ -168,7 +172,7 @@ def read_table(
     if doubt := encoding_doubt(encoding):
         cautions.insert(0, doubt)
     if n_unreadable:
-        cautions.insert(0, f"{n_unreadable:,} characters are not valid {encoding} and show as \ufffd.")
+        cautions.insert(0, f"{count(n_unreadable)} characters are not valid {encoding} and show as \ufffd.")
     return replace(_table(frame, facts, changes, cautions), text=text)
 
 
@@ -263,7 +267,7 @@ def _size_of(path: Path, limits: Limits) -> int:
 def _check_size(n_bytes: int, limit: int, what: str) -> None:
     if n_bytes > limit:
         raise TableError(
-            f"{what} is larger than {limit / 1e6:,.0f} MB; keep fewer rows or columns, or save it as Parquet."
+            f"{what} is larger than {fixed(limit / 1e6, 0)} MB; keep fewer rows or columns, or save it as Parquet."
         )
 
 
@@ -277,7 +281,7 @@ def _gunzip(data: bytes, limits: Limits) -> bytes:
                 rest = memoryview(member.unconsumed_tail or member.unused_data)
                 if len(unpacked) > limits.unpacked:
                     raise TableError(
-                        f"The gzip file unpacks to more than {limits.unpacked / 1e6:,.0f} MB and was refused; "
+                        f"The gzip file unpacks to more than {fixed(limits.unpacked / 1e6, 0)} MB and was refused; "
                         "keep fewer rows or columns."
                     )
             if not member.eof:

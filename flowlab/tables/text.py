@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from flowlab.formatting import count
 from flowlab.tables.dialect import Dialect
 from flowlab.tables.limits import TableError
 from flowlab.tables.notes import Note
@@ -52,7 +53,7 @@ class TextTable:
 def read_text(data: bytes, dialect: Dialect, limits: Limits) -> TextTable:
     """The cells of UTF-8 text from the dialect's first data row on. Raises TableError naming the line."""
     changes: list[str | Note] = (
-        [f"{dialect.n_skipped:,} lines above the table were skipped."] if dialect.n_skipped else []
+        [f"{count(dialect.n_skipped)} lines above the table were skipped."] if dialect.n_skipped else []
     )
     data = _without_comments(data, dialect, changes)
     _check_shape(data, dialect, limits)
@@ -191,7 +192,7 @@ def _cells_one_by_one(body: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArr
                 short.append(line)
             if any(cell.strip() for cell in cells[width:]):
                 raise TableError(
-                    f"Line {line:,} has {len(cells)} cells where {width} were expected; quote cells that hold the "
+                    f"Line {count(line)} has {len(cells)} cells where {width} were expected; quote cells that hold the "
                     "delimiter."
                 )
             for column, cell in zip(columns, [*cells[:width], *[""] * (width - len(cells))]):
@@ -202,10 +203,10 @@ def _cells_one_by_one(body: bytes, dialect: Dialect) -> tuple[list[pa.ChunkedArr
     end, is_open = row_ends(body + b"\n", dialect.quotechar, dialect.delimiter)
     if is_open and not dialect.escapechar:
         opened = body.count(b"\n", 0, end) + first_line
-        raise TableError(f"A quote opened in line {opened:,} is never closed; close it or remove it.")
+        raise TableError(f"A quote opened in line {count(opened)} is never closed; close it or remove it.")
     cautions = []
     if short:
-        after, first = " shorter than the header count as missing", f", first in line {short[0]:,}"
+        after, first = " shorter than the header count as missing", f", first in line {count(short[0])}"
         cautions = [Note("The last cells of ", len(short), after=after, example=first)]
     return [pa.chunked_array([pa.array(column, pa.string())]) for column in columns], cautions
 
@@ -255,7 +256,7 @@ def _without_comments(data: bytes, dialect: Dialect, changes: list[str | Note]) 
             n_comments += 1
         position = match.end()
     if n_comments:
-        changes.append(f"{n_comments:,} comment lines starting with {dialect.comment} were skipped.")
+        changes.append(f"{count(n_comments)} comment lines starting with {dialect.comment} were skipped.")
     return b"".join([*pieces, data[position:]])
 
 
@@ -263,12 +264,15 @@ def _check_shape(data: bytes, dialect: Dialect, limits: Limits) -> None:
     """Refuse what is too large before parsing."""
     width = len(dialect.names)
     if width > limits.columns:
-        raise TableError(f"The table has {width:,} columns, more than {limits.columns:,}; keep those that matter.")
+        raise TableError(
+            f"The table has {count(width)} columns, more than {count(limits.columns)}; keep those that matter."
+        )
     n_lines = sum(_count_lines(data)) + 1
     if n_lines > limits.rows or n_lines * width > limits.cells:
         allowed = min(limits.rows, limits.cells // width)
         raise TableError(
-            f"The table has about {n_lines:,} rows of {width:,} columns, more than the {allowed:,} rows that fit; "
+            f"The table has about {count(n_lines)} rows of {count(width)} columns, more than the "
+            f"{count(allowed)} rows that fit; "
             "take a sample of the rows."
         )
 

@@ -42,12 +42,13 @@ def layers(
     n_lines: int = 13,
     columns: tuple[int, int] | None = None,
     level: int = ALL_LEVELS,
+    row: int | None = None,
 ) -> LayerPath:
     """Points, a grid and the local change of volume after each layer of a flow, data side first.
 
     Under a context `level` shows the rows of one level and the grid given it; without a level there is no grid.
     `columns` chooses two of more than two features; without it the first two principal axes are shown, the same
-    plane at every layer.
+    plane at every layer. A `row` is always among those shown.
 
     Raises
     ------
@@ -60,6 +61,8 @@ def layers(
     conditioned, level = is_conditioned(flow, dataset), check_level(dataset, level)
     if conditioned and level != ALL_LEVELS:
         rows = rows[dataset.X[rows, dataset.context] == level]
+    if row is not None:
+        rows = np.union1d(rows, row)
     X, axes = dataset.X[rows], judged(flow, dataset)
     path = flow.transform_path(X)
     path = path @ _plane(dataset, columns) if len(axes) > 1 else _with_rug(path[:, :, axes])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.encoding.numeric import is_known, numbers
+from flowlab.formatting import count
 from flowlab.ranking import correlation_matrix
 
 MAX_ROWS = 20_000
@@ -106,17 +107,17 @@ def _level_summary(column: pd.Series, name: str, is_anomaly: np.ndarray | None) 
     codes[codes < 0] = len(top)
     size = len(top) + (len(counts) > MAX_LEVELS)
     normal, anomalies = _shares(lambda m: np.bincount(codes[m], minlength=size)[:size], known, is_anomaly)
-    levels = tuple(top) + (f"{len(counts) - len(top):,} others",) * (size > len(top))
+    levels = tuple(top) + (f"{count(len(counts) - len(top))} others",) * (size > len(top))
     return ColumnSummary(name, "category", float(1 - known.mean()), len(counts), normal, anomalies, levels=levels)
 
 
 def _shares(
-    count: Callable[[np.ndarray], np.ndarray], known: np.ndarray, is_anomaly: np.ndarray | None
+    counted: Callable[[np.ndarray], np.ndarray], known: np.ndarray, is_anomaly: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     if is_anomaly is None:
-        return count(known) / max(known.sum(), 1), None
+        return counted(known) / max(known.sum(), 1), None
     normal, anomalous = known & ~is_anomaly, known & is_anomaly
-    return count(normal) / max(normal.sum(), 1), count(anomalous) / max(anomalous.sum(), 1)
+    return counted(normal) / max(normal.sum(), 1), counted(anomalous) / max(anomalous.sum(), 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,7 +63,7 @@ def test_it_opens_from_disk_without_a_network_and_draws(open_page, page_file, da
         seen = pixels(canvases.nth(i))
         assert len(np.unique(seen, axis=0)) > 20, "the canvas is blank"
         assert np.median(seen, axis=0).mean() < 70 if dark else np.median(seen, axis=0).mean() > 200
-    assert "above the entropy" in canvases.nth(2).get_attribute("aria-label")
+    assert "above the truth" in canvases.nth(2).get_attribute("aria-label")
     assert [url for url in requests if not url.startswith(("file:", "blob:"))] == []
     assert said == []
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 
 from flowlab.dashboard.canvas.component import pack
 from flowlab.dashboard.canvas.live import loss_arrays
+from flowlab.formatting import count, fixed
+from tests.browser.apps.live_app import event
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +57,7 @@ def test_everything_that_moves_is_visible_and_drawn(serve_script, open_page, dar
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20, "the canvas is blank"
         background = np.median(pixels.reshape(-1, 3), axis=0).mean()
         assert background < 70 if dark else background > 200
-    assert "above the entropy" in canvases.nth(2).get_attribute("aria-label")
+    assert "above the truth" in canvases.nth(2).get_attribute("aria-label")
     assert "within radius 2" in canvases.nth(1).get_attribute("aria-label")
 
 
@@ -139,6 +142,27 @@ def test_the_film_plays_2000_points_at_30_frames_a_second_without_reruns(serve_s
     assert page.get_by_text(f"frame {stopped:.0f} · run 2").is_visible()
 
 
+def test_the_words_are_those_of_what_is_drawn(serve_script, open_page):
+    """Of the step at which the film stands, and of all rows where anomalies are shown more often than they occur."""
+    page = open_page(serve_script("tests/browser/apps/film_app.py").url + "/?points=300")
+    page.wait_for_function("window.drawn.film?.frames > 0")
+    loss = page.locator("canvas[role=img]").nth(2)
+    page.get_by_role("slider").focus()
+    for key in ("End", "PageDown"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        step = round(page.evaluate("window.drawn.film.step"))
+        last = event(step // 50)  # the newest event that is not after the step
+        said = f"step {count(step)} of 2\u2009000, validation {fixed(last.val_loss)} nats, "
+        assert loss.get_attribute("aria-label") == f"Loss: {said}{fixed(last.val_loss - 0.287)} nats above the truth."
+        assert page.locator(".strip .note").inner_text() in loss.get_attribute("aria-label")
+    page = open_page(serve_script("tests/browser/apps/live_app.py").url + "/?period=0&ticks=20&label=1")
+    page.wait_for_function("window.drawn.live?.first_picture")
+    words = "30 of the 600 points are anomalies; 1.0 % of the rows are, shown more often than they occur."
+    assert page.locator(".note.below").inner_text() == words
+    assert page.locator("canvas[role=img]").first.get_attribute("aria-label").endswith(words)
+
+
 def test_the_film_answers_the_keyboard(serve_script, open_page):
     sizes = []
     page = open_page("about:blank")
@@ -198,8 +222,9 @@ def test_the_layers_play_2000_points_and_a_lattice_at_30_frames_a_second(serve_s
     page.wait_for_timeout(2000)
     now = layers(page)
     assert now["playing"] and now["position"] > 0 and frames_possible(page, "layers") >= 30
-    assert page.get_by_text("run 1").is_visible(), "playing must not rerun the page"
     page.wait_for_function("window.drawn.layers.position > 3.9", timeout=10_000)
+    page.get_by_text(re.compile("layer 4 ")).wait_for(timeout=10_000)  # what stands beside it follows
+    assert layers(page)["playing"], "following must not stop it"
     page.wait_for_function("window.drawn.layers.position < 3.5", timeout=10_000)  # and back
 
 

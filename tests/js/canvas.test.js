@@ -10,7 +10,8 @@ import { positionInWords, tint, volumeEnd, windows } from "../../assets/layers.j
 import { outsideStroke } from "../../assets/paint.js";
 import { positionForKey } from "../../assets/player.js";
 import { raceRange, split } from "../../assets/race.js";
-import { gapInWords, lastUpTo, lossRange, nearestIndex, shareInWords } from "../../assets/stages.js";
+import { contour, curveOf, lossRange, nearestIndex } from "../../assets/stages.js";
+import { lastUpTo } from "../../assets/words.js";
 
 function plane(view, width = 100, height = 50) {
   const made = new Plane({ getContext: () => null }, [0, 0, 0, 0]);
@@ -188,10 +189,18 @@ test("steps: the last one reached, and the one nearest to the pointer", () => {
   assert.equal(nearestIndex([], 3), -1);
 });
 
-test("findings in words", () => {
-  assert.equal(gapInWords(0.12345), "0.123 nats above the truth");
-  assert.equal(gapInWords(-0.5, true), "at most 0.500 nats below the truth");
-  const words = shareInWords([0, 0, 3, 0, NaN, 0, 1, 1], 2);
-  assert.equal(words, "66.7 % within radius 2; a Gaussian has 86.5 %");
-  assert.equal(shareInWords([0, 5, 3, 0], 1), "50.0 % within 2 of zero; a Gaussian has 95.5 %");
+test("a contour is where the density has the level, in the window's coordinates", () => {
+  const n = 40;
+  const at = (i) => -2 + ((i + 0.5) * 4) / n;
+  const bell = Array.from({ length: n * n }, (_, i) => Math.exp(-(at(i % n) ** 2 + at(Math.floor(i / n)) ** 2) / 2));
+  const line = contour(bell, n, [-2, 2, -2, 2], Math.exp(-0.5));
+  assert.ok(line.length > 100 && line.length % 4 === 0);
+  for (let i = 0; i < line.length; i += 2) {
+    assert.ok(Math.abs(Math.hypot(line[i], line[i + 1]) - 1) < 0.01, "the level is that of radius 1");
+  }
+  assert.equal(contour(bell, n, [-2, 2, -2, 2], 2).length, 0);
+});
+
+test("a density over one feature is a line through its values", () => {
+  assert.deepEqual(Array.from(curveOf([1, 3], [0, 4, 0, 5])), [1, 1, 3, 3]);
 });

@@ -61,8 +61,8 @@ test("thin groups digits, keeps a true minus, and says what is not a number with
   assert.equal(thin(-1234, 0), "\u22121\u2009234");
   assert.equal(thin(999), "999");
   assert.equal(thin(0, 2), "0.00");
-  assert.equal(thin(2.5e-5, 3), "2.5e\u22125");
-  assert.equal(thin(-3e7), "\u22123.0e+7");
+  assert.equal(thin(-2.5e-5, 3), "0.000");
+  assert.equal(thin(-3e7), "\u22123.0e7");
   assert.equal(thin(NaN), "\u2013");
   assert.equal(thin(-Infinity), "\u2013");
 });

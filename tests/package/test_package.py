@@ -148,7 +148,9 @@ def test_installed_command_trains_and_scores(installed):
     assert installed.run("flowlab", "--version") == f"flowlab {__version__}\n"
     said = installed.run("flowlab", "train", "table.csv", "-o", "table.detector", "--set", "n_steps=50", "n_flows=1")
     assert "rows trained on" in said
-    assert "1,500 rows scored" in installed.run("flowlab", "score", "table.detector", "table.csv", "-o", "scored.csv")
+    assert "1\u2009500 rows scored" in installed.run(
+        "flowlab", "score", "table.detector", "table.csv", "-o", "scored.csv"
+    )
     assert len(pd.read_csv(installed.folder / "scored.csv")) == 1500
     assert "There are no runs in" in installed.run("flowlab", "runs", "--home", "nowhere")
 

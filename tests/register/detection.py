@@ -56,6 +56,16 @@ NO_STATEMENTS: tuple[str, ...] = (
 
 ENTRIES = (
     entry(
+        "no rule could choose a threshold on the validation rows",
+        "tests/dashboard/test_alternative_texts.py::test_the_rules_named_are_those_at_the_ends",
+        "No rule gives a threshold",
+    ),
+    entry(
+        "the estimates at the present threshold, from at least one answer",
+        "tests/detection/test_audit.py::test_intervals_cover_the_truth",
+        "Audited precision and recall against the threshold; where it stands, {} and {}",
+    ),
+    entry(
         "answers are of rows drawn at random within strata of the score",
         "tests/detection/test_audit.py::test_intervals_cover_the_truth",
         "| at this threshold | estimate | 95 % interval |",

@@ -14,8 +14,8 @@ SPEAKERS = (
 
 NO_STATEMENTS: tuple[str, ...] = (
     # the Train page
+    "Film, layers, loss and settings in one file that opens without a server",
     "Press **Train**: the density forms on the left, the latent points on the right.",
-    "loss of a broken flow (nats)",
     # the Compare page: invitations, tooltips and titles
     "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line rivals, and the rows they disagree on. Train the set first; it takes about half a minute.",
     "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other",
@@ -32,6 +32,12 @@ NO_STATEMENTS: tuple[str, ...] = (
 ONE_GAP = "tests/dashboard/test_one_gap.py::"
 COMPARE = "tests/dashboard/test_page_compare.py::"
 ENTRIES = (
+    entry(
+        "the two scores of the least rank correlation are named",
+        "tests/dashboard/test_alternative_texts.py::test_the_scores_named_are_those_that_agree_least",
+        "Rank correlations of all scores; there is only one",
+        "Rank correlations of {} scores; {} and {} agree least ({})",
+    ),
     entry(
         "the run is finished, live, failed, or there is none; the distance from the truth is the one of `views.final`",
         ONE_GAP + "test_headline_line_answers_and_report_say_one_distance",
@@ -72,8 +78,9 @@ ENTRIES = (
     entry(
         "spreads are over seeds where there are several, else over rows resampled within each label",
         "tests/evaluation/test_comparison.py::test_spread_is_over_seeds_when_there_are_several",
-        "± is one standard deviation {}; k is the number of anomalies; scoring is per 1 000 rows.",
+        "± is one standard deviation {}; k is the number of anomalies; scoring is per 1\u2009000 rows.",
         "over bootstrap samples of the rows",
+        "over seeds, each with its own split and, for toys, its own rows",
     ),
     entry(
         "no labels of both kinds are among the compared rows",

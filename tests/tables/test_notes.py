@@ -13,7 +13,7 @@ def test_notes_that_differ_only_in_count_and_example_become_one():
         Note("A sentence without a count."),
     ]
     assert [str(note) for note in added(blocks)] == [
-        "5 rows has new values in 2,001 rows, such as 'a'.",
+        "5 rows has new values in 2\u2009001 rows, such as 'a'.",
         "A sentence without a count.",
         "6 rows has new values in 1 row.",
     ]

@@ -11,6 +11,7 @@ from awkward_files import Awkward, awkward_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowlab.formatting import count
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.read import ReadReport, read_table
 
@@ -33,7 +34,7 @@ def test_awkward_file_loads(file: Awkward):
         row, column, value = file.cell
         assert table.frame[column].iloc[row] == value
     assert file.says in " ".join((*table.report.changes, *table.report.warnings))
-    assert table.report.sentence().startswith(f"{file.shape[0]:,} rows")
+    assert table.report.sentence().startswith(f"{count(file.shape[0])} rows")
     assert ReadReport.from_json(table.report.to_json()) == table.report
 
 

@@ -16,7 +16,7 @@ _mount = canvas_component("layers")
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """Where the reader stands: the layer (0 = data space) and the row that was clicked, as an index into the points."""
+    """Where the reader stands: the layer (0 = data space) and the number of the row that is followed."""
 
     layer: int
     row: int | None
@@ -36,14 +36,14 @@ def layers_view(
 ) -> LayerChoice:
     """Show the path through the layers; the layer and row at which the reader stopped.
 
-    path: from `views.layers`. names: of the n_layers layers. color: as in `live.Scene`. The page reruns when the slider
-    is released, the animation pauses or a point is clicked. Each drawing in the browser dispatches `flowlab:draw` with
-    position, playing and row in its detail.
+    path: from `views.layers`. names: of the n_layers layers. color: as in `live.Scene`. row: number of the row to
+    follow. The page reruns when the slider is released, a point is clicked, or the animation reaches a layer. Each
+    drawing in the browser dispatches `flowlab:draw` with position, playing and row in its detail.
     """
     hint = "Click a point to follow it and to read its receipt."
     header, packed = pack_layers(path, names, axes, latent_axes, color, color_kind, hint)
-    last, m = len(path.points) - 1, path.points.shape[1]
-    layer, row = min(max(layer, 0), last), row if row is not None and 0 <= row < m else None
+    last = len(path.points) - 1
+    layer = min(max(layer, 0), last)
     start = {"layer": layer, "row": row}
     result = _mount(
         (header, packed),
@@ -56,5 +56,5 @@ def layers_view(
     at, clicked = result.layer, result.row
     return LayerChoice(
         layer=min(max(at, 0), last) if isinstance(at, int) else layer,
-        row=clicked if isinstance(clicked, int) and 0 <= clicked < m else None,
+        row=clicked if isinstance(clicked, int) and clicked in path.rows else None,
     )

@@ -20,7 +20,7 @@ from flowlab.evaluation.comparison import (
     score_held_out,
 )
 from flowlab.models.base import FlowModel, LatentModel
-from flowlab.records import RunSpec
+from flowlab.records import RunSpec, RunState
 from flowlab.store.reading import Run
 
 PAGE = "compare"
@@ -99,7 +99,8 @@ def run_names(runs: list[Run]) -> dict[str, str]:
     for model, group in alike.items():
         entry = catalog.MODELS[model]
         for run, text in zip(group, catalog.differences(entry, [run.spec.model for run in group]), strict=True):
-            names[run.run_id] = f"{entry.label}, {text}"[:70] if text else entry.label
+            name = f"{entry.label}, {text}"[:70] if text else entry.label
+            names[run.run_id] = name if run.status is RunState.DONE else f"{name}, {run.status} early"
     return names
 
 
@@ -150,9 +151,9 @@ def seed_specs(runs: list[Run]) -> list[RunSpec]:
 
 
 def other_seeds(run: Run) -> list[Run]:
-    """Finished runs that differ from this one in their seed only."""
+    """Runs trained to their end that differ from this one in their seed only; one stopped early is another model."""
     found = [services.run(spec) for spec in seed_specs([run])]
-    return [other for other in found if other is not None and other.is_usable]
+    return [other for other in found if other is not None and other.status is RunState.DONE]
 
 
 def scores(run: Run) -> np.ndarray:

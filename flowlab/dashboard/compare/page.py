@@ -129,7 +129,8 @@ def _bars(n_live: int) -> None:
         st.warning(formatting.escaped(sentence))
     if now and st.button("Stop all", key="compare.stop", help="End here; models keep what they have learned"):
         for spec in now:
-            services.runner().stop(services.run_id(spec))
+            if services.may_control(spec):
+                services.runner().stop(services.run_id(spec), state.visitor())
     if len(now) < n_live:
         if not now and not troubles:
             state.keep("compare.queue", [])
@@ -188,8 +189,12 @@ def _top(compared: Compared) -> None:
         what = ", ".join(f"{name}: {words}" for name, words in other.items())
         st.caption(formatting.escaped(f"Log-likelihoods of different things are not ranked together. {what}."))
     if any(math.isfinite(m.spread) for s in compared.board for m in (s.auroc, s.log_likelihood)):
-        over = "over seeds" if any(s.over_seeds for s in compared.board) else "over bootstrap samples of the rows"
-        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1 000 rows.")
+        over = (
+            "over seeds, each with its own split and, for toys, its own rows"
+            if any(s.over_seeds for s in compared.board)
+            else "over bootstrap samples of the rows"
+        )
+        st.caption(f"± is one standard deviation {over}; k is the number of anomalies; scoring is per 1\u2009000 rows.")
 
 
 def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool) -> None:

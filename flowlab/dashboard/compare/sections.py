@@ -14,7 +14,7 @@ from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
 from flowlab.dashboard.compare.reconstruction import maps
 from flowlab.dashboard.shell import links, services, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, spelled
 from flowlab.datasets.dataset import Part
 from flowlab.evaluation.comparison import (
     QUADRANTS,
@@ -77,7 +77,12 @@ def _disputed(compared: Compared) -> None:
         table[column] = values
     for name in (coder, flow):
         table[f"why ({name})"] = _reasons(compared, name, rows)
-    st.dataframe(table, hide_index=True, width="stretch", height="content")
+    st.dataframe(
+        spelled(table, **{"row": 0, f"rank by {coder} (%)": 1, f"rank by {flow} (%)": 1}),
+        hide_index=True,
+        width="stretch",
+        height="content",
+    )
 
 
 def _values(compared: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -103,7 +108,9 @@ def _agreement(compared: Compared) -> None:
         st.caption("Rank correlation (Spearman) of the scores of held-out rows")
         correlations = spearman_matrix(np.column_stack(list(scores.values())))
         fig = plots.agreement_matrix(list(scores), correlations, state.is_dark(), 420)
-        st.plotly_chart(fig, key="compare.agreement", config=PLOT, theme=None, alt="Rank correlations of all scores")
+        st.plotly_chart(
+            fig, key="compare.agreement", config=PLOT, theme=None, alt=_least_alike(list(scores), correlations)
+        )
     with right:
         names = list(compared.models)
         key = state.widget_key(PAGE, "members", *names)
@@ -118,16 +125,26 @@ def _agreement(compared: Compared) -> None:
         else:
             found = detection_measures(joint, y)
             first, second, third = st.columns(3)
-            first.metric("AUROC", f"{found.auroc:.3f}")
-            second.metric("Average precision", f"{found.average_precision:.3f}")
-            third.metric("Precision at k", f"{found.precision_at_k:.3f}")
+            first.metric("AUROC", formatting.fixed(float(found.auroc)))
+            second.metric("Average precision", formatting.fixed(float(found.average_precision)))
+            third.metric("Precision at k", formatting.fixed(float(found.precision_at_k)))
         top = np.argsort(-joint)[:10]
         table = pd.DataFrame({"row": compared.rows[top], "mean rank (%)": (100 * joint[top]).round(1)})
         if y is not None:
             table["label"] = np.where(y[top] == 1, "anomaly", "normal")
+        ranks = {"mean rank (%)": 1, **dict.fromkeys(members, 1)}
         for name in members:
             table[name] = _percent(compared.models[name].anomaly_score)[top]
-        st.dataframe(table, hide_index=True, width="stretch", height="content")
+        st.dataframe(spelled(table, **(ranks | {"row": 0})), hide_index=True, width="stretch", height="content")
+
+
+def _least_alike(names: list[str], correlations: np.ndarray) -> str:
+    """The two scores whose ranks agree least."""
+    if len(names) < 2:
+        return "Rank correlations of all scores; there is only one"
+    i, j = np.unravel_index(np.nanargmin(correlations), correlations.shape)
+    least = formatting.fixed(float(correlations[i, j]))
+    return f"Rank correlations of {len(names)} scores; {names[i]} and {names[j]} agree least ({least})"
 
 
 def _reading(compared: Compared) -> None:
@@ -154,8 +171,8 @@ def _reading(compared: Compared) -> None:
         lines = [
             {
                 "row": name,
-                "squared error": f"{r.squared_error:.4f}",
-                "read as (nats)": f"{r.negative_log_likelihood:.3f}",
+                "squared error": formatting.fixed(r.squared_error),
+                "read as (nats)": formatting.fixed(r.negative_log_likelihood),
             }
             for name, r in (("the median row", typical), ("the 99 % row", strange))
         ]
@@ -177,7 +194,9 @@ def _samples(compared: Compared) -> None:
     tests = {"training rows (the yardstick)": services.Trained(first).view(views.two_samples, second=Part.TRAIN)}
     tests |= {name: services.Trained(run).view(views.two_samples) for name, run in drawing.items()}
     for name, results in tests.items():
-        effects = {test.name: f"{formatting.number(test.effect)} (p {test.p_value:.3f})" for test in results}
+        effects = {
+            test.name: f"{formatting.number(test.effect)} (p {formatting.fixed(test.p_value)})" for test in results
+        }
         lines.append({"held-out rows against": name, **effects})
     quantities = {test.name: st.column_config.TextColumn(help=test.effect_name) for test in results}
     table = pd.DataFrame(lines)

@@ -49,7 +49,10 @@ def section(train: Callable[[list[RunSpec]], None]) -> None:
         fig = plots.sweep_curves(
             chosen.values, series, chosen.axis, chart.title, state.is_dark(), logarithmic=chosen.logarithmic
         )
-        best = ", ".join(f"{name} {np.nanmin(v):.3f} to {np.nanmax(v):.3f}" for name, v in series.items())
+        best = ", ".join(
+            f"{name} {formatting.fixed(float(np.nanmin(v)))} to {formatting.fixed(float(np.nanmax(v)))}"
+            for name, v in series.items()
+        )
         column.plotly_chart(fig, key=f"compare.sweep.{chart.title}", config=PLOT, theme=None, alt=best)
 
 

@@ -126,10 +126,19 @@ def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
         key="data.columns",
         config=PLOT,
         theme=None,
-        alt=f"Histograms of {len(names)} columns",
+        alt=_fullest(summaries),
     )
     anomalies = " Outlined: rows labelled as anomalies, as shares of their own." if dataset.y is not None else ""
     st.caption(f"Heights are shares of rows; long tails are cut at the central 99 %.{anomalies}")
+
+
+def _fullest(summaries: list[table.ColumnSummary]) -> str:
+    """How many histograms there are, and which column misses most."""
+    text = f"Histograms of {formatting.plural(len(summaries), 'column')}"
+    worst = max(summaries, key=lambda s: s.missing, default=None)
+    if worst is None or not worst.missing:
+        return f"{text}; no value is missing"
+    return f"{text}; {worst.name} misses most, {formatting.percent(worst.missing)} of its values"
 
 
 def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
@@ -148,7 +157,7 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         key="data.pair",
         config=PLOT,
         theme=None,
-        alt=f"{first} against {second}",
+        alt=f"{first} against {second} for {formatting.plural(len(pair.rows), 'row')}",
     )
     if count:
         st.caption(f"Shown:{count}, every labelled anomaly that fits among them.")
@@ -156,6 +165,14 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
 
 def _column_box(selectbox: Callable[..., str], label: str, names: list[str], axis: str, default: int) -> str:
     return links.linked(PAGE, selectbox, label, axis, names[default], options=names, noun="column")
+
+
+def _strongest(correlations: table.Correlation) -> str:
+    """The pair of columns with the largest correlation."""
+    values = np.nan_to_num(np.abs(correlations.values)) - 2 * np.eye(len(correlations.names))
+    i, j = np.unravel_index(np.argmax(values), values.shape)
+    names, strongest = correlations.names, formatting.fixed(float(correlations.values[i, j]))
+    return f"Rank correlations of {len(names)} columns; strongest {strongest}, of {names[i]} and {names[j]}"
 
 
 def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
@@ -168,7 +185,7 @@ def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
         key="data.correlation",
         config=PLOT,
         theme=None,
-        alt=f"Rank correlations of {len(correlations.names)} columns",
+        alt=_strongest(correlations),
     )
     if correlations.left_out:
         st.caption(

@@ -67,7 +67,7 @@ def _gallery() -> None:
         columns = st.columns(ACROSS, gap="small")
         for column, entry in zip(columns, entries[start : start + ACROSS]):
             with column:
-                st.image(_tile(entry.name, state.is_dark()), width="stretch")
+                st.image(_tile(entry.name, state.is_dark()), width="stretch", alt=f"{entry.label}: {entry.blurb}")
                 kind: Literal["primary", "secondary"] = "primary" if entry.name == chosen else "secondary"
                 label = SHORT.get(entry.name, entry.label)
                 if st.button(label, key=f"data.toy.{entry.name}", type=kind, help=entry.blurb, width="stretch"):

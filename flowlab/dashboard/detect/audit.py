@@ -86,7 +86,9 @@ def _estimates(plan: Audit, answers: dict, axis: ScoreAxis, threshold: Threshold
         axis, grid, {"precision": rates.precision[:, :-1], "recall": rates.recall[:, :-1]}, threshold.value,
         state.is_dark(), height=260,
     )  # fmt: skip
-    st.plotly_chart(fig, key="audit.curves", config=DOWNLOADABLE, theme=None, alt="Audited precision and recall")
+    precision, recall = (formatting.percent(float(part[0, -1])) for part in (rates.precision, rates.recall))
+    finding = f"Audited precision and recall against the threshold; where it stands, {precision} and {recall}"
+    st.plotly_chart(fig, key="audit.curves", config=DOWNLOADABLE, theme=None, alt=finding)
     shares = {
         "alarms that are right": rates.precision,
         "anomalies that are caught": rates.recall,

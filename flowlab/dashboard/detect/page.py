@@ -20,7 +20,7 @@ from flowlab.detection.bands import confidence_bands
 from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.metrics import Measures, ThresholdCurves, score_bins
 from flowlab.detection.scored_table import ScoredTable
-from flowlab.detection.threshold import just_above
+from flowlab.detection.threshold import Threshold, just_above
 from flowlab.plots import threshold as plots
 from flowlab.plots.score_axis import ScoreAxis, bin_edges
 
@@ -129,16 +129,14 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
         table.setdefault("missed", []).append(formatting.count(confusion.missed))
         table.setdefault("true normal", []).append(formatting.count(confusion.true_normal))
         for label, measure in (("precision", judged.precision), ("recall", judged.recall), ("F1", judged.f_beta)):
-            table.setdefault(label, []).append("–" if np.isnan(measure) else f"{measure:.3f}")
+            table.setdefault(label, []).append(formatting.fixed(float(measure)))
         if choice.cost.tolerance:
             costs = curves.labelled.costs
             table.setdefault("false, tolerated", []).append(formatting.count(int(costs.false_alarms(value))))
             table.setdefault("missed, tolerated", []).append(formatting.count(int(costs.missed(value))))
         table.setdefault("cost", []).append(formatting.number(float(judged.cost)))
-        table.setdefault("AUROC", []).append("–" if np.isnan(curves.auroc()) else f"{curves.auroc():.3f}")
-        table.setdefault("avg. precision", []).append(
-            "–" if np.isnan(curves.average_precision()) else f"{curves.average_precision():.3f}"
-        )
+        table.setdefault("AUROC", []).append(formatting.fixed(curves.auroc()))
+        table.setdefault("avg. precision", []).append(formatting.fixed(curves.average_precision()))
     st.html(_small_table(("validation", "test"), table))
     by_hand = choice.threshold.rule == threshold.MANUAL
     st.caption("Set by hand, judged on both." if by_hand else "Chosen on validation rows, reported on test rows.")
@@ -175,7 +173,7 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
                 axis, grid, shares, share_bands, value, "share of validation rows", dark,
             ),
             key="detect.curves", config=DOWNLOADABLE, theme=None,
-            alt="Shares against the threshold, with 95 % bands, each at one threshold",
+            alt=f"Shares against the threshold, with 95 % bands, each at one threshold; {_here(shares, curves, value)}",
         )  # fmt: skip
     with right:
         if curves.has_labels:
@@ -183,7 +181,10 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
             counts = {"cost": judged.cost, "false alarms": judged.false_alarms, "missed": judged.missed}
             cost_band = {} if bands.cost is None else {"cost": bands.cost}
             fig = plots.curves_against_threshold(axis, grid, counts, cost_band, value, "cost; rows", dark)
-            st.plotly_chart(fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt="Cost against the threshold")
+            here = f"{formatting.number(float(curves.labelled.at(value).cost))} where it stands"
+            st.plotly_chart(
+                fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt=f"Cost against the threshold: {here}"
+            )
     _stability(scored, choice)
 
 
@@ -219,11 +220,25 @@ def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray,
     left, right = st.columns(2)
     dark = state.is_dark()
     fig = plots.operating_curve(roc, roc_points, "false-alarm rate", "recall", diagonal=True, dark=dark)
-    left.plotly_chart(fig, key="detect.roc", config=DOWNLOADABLE, theme=None, alt="ROC curve with the operating point")
+    left.plotly_chart(
+        fig, key="detect.roc", config=DOWNLOADABLE, theme=None, alt=_point(roc_points, "false-alarm rate", "recall")
+    )
     fig = plots.operating_curve(precision_recall, pr_points, "recall", "precision", dark=dark)
     right.plotly_chart(
-        fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt="Precision-recall with the operating point"
+        fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt=_point(pr_points, "recall", "precision")
     )
+
+
+def _here(shares: dict, curves: ThresholdCurves, value: float) -> str:
+    """The drawn measures at the threshold, in words."""
+    found = _shares(curves.at(value))
+    return ", ".join(f"{name} {formatting.fixed(float(found[name]))}" for name in shares) + " where it stands"
+
+
+def _point(points: Mapping[Part, tuple[float, float]], across: str, up: str) -> str:
+    """Where the threshold stands on each curve, in words."""
+    told = (f"{part} {across} {formatting.fixed(x)}, {up} {formatting.fixed(y)}" for part, (x, y) in points.items())
+    return f"{up.capitalize()} against {across}; at the threshold: {'; '.join(told)}"
 
 
 @st.cache_resource(show_spinner="Asking every rule", max_entries=20)
@@ -231,6 +246,16 @@ def _all_rules(key: str, unit: str, cost: CostModel, _scored: ScoredTable) -> li
     settings = {"cost": asdict(cost)}
     thresholds = [_scored.choose(name, unit, **settings.get(name, {})) for name in rules.RULES]
     return [_scored.with_interval(t, unit, n_boot=30) for t in thresholds]
+
+
+def _spread(labels: list[str], answered: list[Threshold]) -> str:
+    """Which rules set the lowest and the highest threshold."""
+    if not answered:
+        return "No rule gives a threshold"
+    values = [t.value for t in answered]
+    low, high = int(np.argmin(values)), int(np.argmax(values))
+    ends = (f"{labels[i]} at {formatting.plain(float(values[i]))}" for i in (low, high))
+    return f"Thresholds of {formatting.plural(len(answered), 'rule')}, from {' to '.join(ends)}"
 
 
 def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
@@ -246,9 +271,7 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
     left.caption(
         "Where each rule puts the threshold, where 95 % of resamples put it, and the share of test rows it flags"
     )
-    left.plotly_chart(
-        fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt="Thresholds of all rules on one axis"
-    )
+    left.plotly_chart(fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt=_spread(labels, answered))
     right.caption("Rows flagged by both rules, of those flagged by either")
     fig = plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
     right.plotly_chart(

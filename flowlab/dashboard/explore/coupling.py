@@ -280,6 +280,17 @@ def _read_and_moved(moved: np.ndarray, scene: Scene, order: np.ndarray | None = 
     return chosen[0], chosen[1]
 
 
+def _reach(opened: CouplingLayer, feature: int, layer: int) -> str:
+    """Between which values the scale and the shift of a feature lie."""
+    ends = []
+    for name, values in (("s", opened.log_scale), ("t", opened.shift)):
+        if values is None:
+            continue
+        low, high = (formatting.fixed(float(end)) for end in np.nanquantile(values[..., feature], (0, 1)))
+        ends.append(f"{name} from {low} to {high}")
+    return f"Layer {layer} scales and shifts feature {feature + 1}: {', '.join(ends)} over the rows shown"
+
+
 def _scale_and_shift(scene: Scene, opened: CouplingLayer, pair: tuple[int, int] | None, layer: int, row: int) -> None:
     if opened.log_scale is None:
         st.info(
@@ -290,7 +301,7 @@ def _scale_and_shift(scene: Scene, opened: CouplingLayer, pair: tuple[int, int] 
         st.info(f"Layer {layer} changes no feature of these rows.")
         return
     fig = plots.scale_and_shift(opened, pair[0], pair[1], scene.dark, row, height=340)
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling")
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling", alt=_reach(opened, pair[1], layer))
     if pair[0] == pair[1]:
         st.caption(f"What layer {layer} does to feature {pair[1] + 1} of every row, against that feature before it.")
         return

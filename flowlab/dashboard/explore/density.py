@@ -118,13 +118,14 @@ def _drawn_line(scene: Scene) -> None:
         fig.update_layout(coloraxis_showscale=False)
         key = state.widget_key(PAGE, "bridge")
         plots.add_line(fig, ends, scene.stage.window, scene.dark)
+        between = " to ".join(f"({formatting.number(x)}, {formatting.number(y)})" for x, y in ends)
         st.plotly_chart(
-            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends)
-        )
+            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends),
+            alt=f"Learned log-density with the line from {between}; a click moves its {which}",
+        )  # fmt: skip
     line = scene.view(views.profile, start=ends[0], end=ends[1], level=level)
     with right:
-        st.plotly_chart(plots.profile_curve(line, scene.dark, height=350), theme=None, config=PLOT, key="explore.line")
-        st.markdown(_lowest(line))
+        _profile(line, scene, 350)
 
 
 def _line_between_rows(scene: Scene) -> None:
@@ -136,8 +137,7 @@ def _line_between_rows(scene: Scene) -> None:
         end = linked(st.number_input, "To row", "to", default, noun="row", min_value=0, max_value=last, step=1)
     line = scene.view(views.profile, start=start, end=end)
     with right:
-        st.plotly_chart(plots.profile_curve(line, scene.dark), theme=None, config=PLOT, key="explore.line")
-        st.markdown(_lowest(line))
+        _profile(line, scene, 330)
 
 
 def _ends(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -174,6 +174,15 @@ def _move_end(key: str, which: str, ends: tuple):
     return changed
 
 
+def _profile(line: Profile, scene: Scene, height: int) -> None:
+    """The log-density along a line, and its lowest point in words."""
+    lowest = _lowest(line)
+    fig = plots.profile_curve(line, scene.dark, height)
+    alt = f"Log-density along the line. {lowest.replace('**', '')}"
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.line", alt=alt)
+    st.markdown(lowest)
+
+
 def _lowest(line: Profile) -> str:
     text = f"Lowest log-density on the line: **{formatting.nats(float(line.log_density[line.lowest]))}**"
     if line.true_log_density is not None:
@@ -182,11 +191,14 @@ def _lowest(line: Profile) -> str:
             text += f", where the true one is {formatting.nats(true)}"
         else:
             text += ", where the true density is zero"
+        known = line.true_log_density[np.isfinite(line.true_log_density)]
+        if len(known) and known.min() < true:
+            text += f". The true one falls to {formatting.nats(float(known.min()))}"
     return text + "."
 
 
 def _masses(scene: Scene, grid: DensityGrid) -> str:
-    text = f"Probability inside the window: learned {grid.learned.mass:.4f}"
+    text = f"Probability inside the window: learned {formatting.fixed(grid.learned.mass)}"
     if grid.true is not None:
         text += f", true {grid.true.mass:.4f}"
     gap = distance.of_run(scene.run)
@@ -200,5 +212,6 @@ def _masses(scene: Scene, grid: DensityGrid) -> str:
 def _alt(grid: DensityGrid) -> str:
     text = f"Learned density; {formatting.percent(grid.learned.mass)} of it lies in this window"
     if grid.difference is not None:
-        text += f"; largest difference from the true density {float(np.nanmax(np.abs(grid.difference))):.3g}"
+        largest = formatting.number(float(np.nanmax(np.abs(grid.difference))))
+        text += f"; largest difference from the true density {largest}"
     return text

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from scipy.stats import chi2
 
 from flowlab import catalog, formatting, views
 from flowlab.dashboard.canvas.brush import brush_view
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, linked, segmented
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, spelled
 from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
 from flowlab.records import Scalar
@@ -49,11 +50,15 @@ def typicality(scene: Scene, here: LatentPoint, anomaly_scores: np.ndarray) -> s
         text += f", less than that of {formatting.percent(more)} of the rows"
     norm, nearer, k = here.norm, here.nearer, len(here.z)
     if not here.gaussian:
-        return text + f" · norm of z {norm:.2f}; the code of this model has no prior to compare it with."
+        return (
+            text + f" · norm of z {formatting.fixed(norm, 2)}; the code of this model has no prior to compare it with."
+        )
     low, high = here.usual
     side = f"farther out than {_share(nearer)}" if nearer >= 0.5 else f"nearer to the centre than {_share(1 - nearer)}"
-    text += f" · norm of z **{norm:.2f}**, {side} of a Gaussian's in {formatting.plural(k, 'dimension')}"
-    usual = f"95 % lie between {low:.2f} and {high:.2f}"
+    text += (
+        f" · norm of z **{formatting.fixed(norm, 2)}**, {side} of a Gaussian's in {formatting.plural(k, 'dimension')}"
+    )
+    usual = f"95 % lie between {formatting.fixed(low, 2)} and {formatting.fixed(high, 2)}"
     if low <= norm <= high:
         return f"{text}: typical, {usual}."
     if norm > high:
@@ -124,7 +129,7 @@ def move(scene: Scene) -> None:
         )  # fmt: skip
         st.plotly_chart(
             fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_click(key, len(axes)),
-            alt=f"Latent space; z has length {here.norm:.2f}",
+            alt=f"Latent space; z has length {formatting.fixed(here.norm, 2)}",
         )  # fmt: skip
     with right:
         fig = _data_picture(scene, pair, here.place[None], point=here.place)
@@ -152,6 +157,9 @@ def between(scene: Scene) -> None:
     if not with_arc:
         paths = replace(paths, arc=None)
     gaussian = scene.view(views.latent_point).gaussian
+    title = score_title(scene)
+    lowest = _lowest(paths, title)
+    told = lowest.replace("**", "")
     left, right = st.columns(2, gap="medium")
     with left:
         window = _latent_window(Z, axes, gaussian, paths.latent.z)
@@ -159,15 +167,13 @@ def between(scene: Scene) -> None:
         fig = plots.latent_plane(
             two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, paths=lines, height=275
         )
-        st.plotly_chart(fig, key="explore.zways", theme=None, config=PLOT, alt="The ways in latent space")
+        st.plotly_chart(fig, key="explore.zways", theme=None, config=PLOT, alt=f"The ways in latent space. {told}")
     with right:
         lines = {name: path.place for name, path in paths.by_name().items()}
         fig = _data_picture(scene, pair, paths.latent.place, paths=lines, height=275)
-        st.plotly_chart(fig, key="explore.xways", theme=None, config=PLOT, alt="The ways in data space")
-    title = score_title(scene)
+        st.plotly_chart(fig, key="explore.xways", theme=None, config=PLOT, alt=f"The ways in data space. {told}")
     fig = plots.path_profiles(paths, title, scene.dark, height=190)
-    lowest = _lowest(paths, title)
-    st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=lowest.replace("**", ""))
+    st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=told)
     st.markdown(lowest)
     if with_arc and paths.arc is None:
         st.caption("These two latent points lie on one line through the origin, so no great circle is theirs.")
@@ -346,7 +352,8 @@ def rows(scene: Scene) -> None:
     )
     state.keep(SELECTED, [int(r) for r in row_numbers[marked]])
     if marked:
-        st.dataframe(_marked_rows(scene, row_numbers[marked], scores[marked]), hide_index=True, height=240)
+        table = _marked_rows(scene, row_numbers[marked], scores[marked])
+        st.dataframe(spelled(table, **{"row": 0, "anomaly score": 3}), hide_index=True, height=240)
     elif Z is not None and scene.model.is_density and layer == n_layers:
         _normality(scene, Z)
 
@@ -391,7 +398,16 @@ def _normality(scene: Scene, Z: np.ndarray) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         fig = plots.quantile_lines(Z, scene.dark, height=240)
-        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles")
+        spread = Z.std(axis=0)
+        axis = int(np.argmax(np.abs(np.log(np.maximum(spread, 1e-12)))))
+        worst = (
+            "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
+            f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}"
+        )
+        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles", alt=worst)
     with right:
-        fig = plots.norm_histogram(np.linalg.norm(Z, axis=1), Z.shape[1], scene.dark, height=240)
-        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms")
+        norms = np.linalg.norm(Z, axis=1)
+        fig = plots.norm_histogram(norms, Z.shape[1], scene.dark, height=240)
+        usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
+        lengths = f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}"
+        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms", alt=lengths)

@@ -8,7 +8,7 @@ import streamlit as st
 from flowlab import formatting, views
 from flowlab.dashboard.canvas.layer_player import layers_view
 from flowlab.dashboard.explore.receipt import short_receipt
-from flowlab.dashboard.explore.scene import PAGE, Scene, column_choice, level_choice, segmented
+from flowlab.dashboard.explore.scene import PAGE, Scene, column_choice, level_choice, present_row, segmented
 from flowlab.dashboard.shell import address, state
 from flowlab.views.projection import angle_color
 
@@ -24,14 +24,21 @@ def layers(scene: Scene) -> None:
     if columns is not None and columns[0] == columns[1]:
         st.info("Choose two different columns.")
         return
+    st.fragment(_path_and_receipt)(scene, columns, level)
+
+
+def _path_and_receipt(scene: Scene, columns: tuple[int, int] | None, level: int) -> None:
+    """The animation, and beside it the receipt of the row and layer at which it stands; the two follow each other."""
+    present = present_row(scene)
     path = scene.view(views.layers, n_points=2000, columns=columns, level=level)
+    if present not in path.rows:
+        path = scene.view(views.layers, n_points=2000, columns=columns, level=level, row=present)
     last = len(path.points) - 1
     wanted = state.view(PAGE, "layer", 0)
     if not 0 <= wanted <= last:
         st.caption(f"The link asks for layer {wanted}; this model has {formatting.plural(last, 'layer')}.")
     labelled = bool(path.labels.any())
     names = scene.stage.axes if columns is None else tuple(str(scene.dataset.columns[c])[:60] for c in columns)
-    row = np.flatnonzero(path.rows == state.view(PAGE, "row", -1))
     left, right = st.columns([1.15, 1], gap="large")
     with left:
         choice = layers_view(
@@ -43,9 +50,9 @@ def layers(scene: Scene) -> None:
             color=path.labels if labelled else angle_color(path.points[0]),
             color_kind="label" if labelled else "angle",
             layer=min(max(wanted, 0), last),
-            row=int(row[0]) if len(row) else None,
+            row=present,
         )
-    _remember(choice.layer, None if choice.row is None else int(path.rows[choice.row]))
+    _remember(choice.layer, choice.row)
     with right:
         short_receipt(scene, choice.layer)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flowlab import views
+from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import Scene, column_choice
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, spelled
 from flowlab.plots import marginals as plots
 
 
@@ -22,14 +22,15 @@ def marginals(scene: Scene) -> None:
         name = str(scene.dataset.columns[column])[:60]
         st.plotly_chart(
             plots.marginal_histogram(found, column, name, scene.dark), theme=None, config=PLOT,
-            key="explore.margin", alt=f"Distribution of {name}, data against samples",
+            key="explore.margin",
+            alt=f"Distribution of {name}: the samples are {formatting.fixed(found.distance[column])} from the data",
         )  # fmt: skip
     with right:
         order = np.argsort(-found.distance)
         table = pd.DataFrame(
-            {"column": [str(scene.dataset.columns[j]) for j in order], "distance": found.distance[order].round(3)}
+            {"column": [str(scene.dataset.columns[j]) for j in order], "distance": found.distance[order]}
         )
-        st.dataframe(table, hide_index=True, height=340)
+        st.dataframe(spelled(table), hide_index=True, height=340)
     st.caption(
         "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), "
         "0 for equal marginals."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -21,7 +22,7 @@ from flowlab.dashboard.explore import (
 )
 from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
 from flowlab.dashboard.shell import services, state
-from flowlab.dashboard.shell.run_status import run_or_button
+from flowlab.dashboard.shell.run_status import pictures_drawn, run_or_button
 from flowlab.models.base import FlowModel, LatentModel
 
 WORDS = {"Margins": "Marginals"}
@@ -62,10 +63,12 @@ def page() -> None:
     drawers["Trust"] = trust.panel
     name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
     missing = _missing(scene)
+    began = time.monotonic()
     try:
         drawers[name](scene)
     except (ValueError, RuntimeError) as error:
         st.warning(formatting.escaped(error))
+    pictures_drawn(began)
     if missing:
         st.caption(missing)
 

@@ -11,14 +11,14 @@ import streamlit as st
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, choose_row, present_row, row_choice
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, spelled
 from flowlab.plots import density as plots
 from flowlab.plots import receipt as receipt_plots
 from flowlab.views import ALL_LEVELS
 from flowlab.views.receipt import Receipt
 
 TABLE_FEATURES = 3
-DECIMALS = 4
+DECIMALS = 3
 
 
 def short_receipt(scene: Scene, layer: int) -> None:
@@ -26,16 +26,19 @@ def short_receipt(scene: Scene, layer: int) -> None:
     row = present_row(scene)
     bill = scene.view(views.receipt, row=row)
     fig = receipt_plots.receipt_bars(bill, scene.dark, layer=layer, height=300)
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt")
     if layer:
         change = formatting.fixed(float(bill.log_det[layer - 1]), DECIMALS)
         moved = float(np.linalg.norm(bill.position[layer] - bill.position[layer - 1]))
-        st.markdown(
-            f"**Layer {layer}** moves row {row} by {formatting.number(moved)} scaled units and changes its log-density "
-            f"by {change} nats."
+        finding = (
+            f"**Layer {layer}** moves row {formatting.count(row)} by {formatting.number(moved)} scaled units and "
+            f"changes its log-density by {change} nats."
         )
     else:
-        st.markdown(f"**Data space**: row {row} before the first layer, each column scaled.")
+        finding = f"**Data space**: row {formatting.count(row)} before the first layer, each column scaled."
+    total = formatting.nats(float(bill.running[-1]))
+    alt = f"{finding.replace('**', '')} All items add up to {total}"
+    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt", alt=alt)
+    st.markdown(finding)
     st.caption("Bars: what each layer adds to the log-density of this row. Dots: a typical row.")
 
 
@@ -51,16 +54,16 @@ def receipt(scene: Scene) -> None:
         st.latex(_formula(bill))
         st.plotly_chart(
             receipt_plots.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
-            alt=f"The items that add up to log p(x) = {bill.log_density:.3f} nats for row {row}",
+            alt=_finding(bill, row),
         )  # fmt: skip
     height = min(38 + 35 * (len(bill.log_det) + 2), 460)
-    st.dataframe(_items(bill, scene), hide_index=True, height=height, placeholder="")
+    st.dataframe(spelled(_items(bill, scene)), hide_index=True, height=height, placeholder="")
     off = abs(bill.difference)
     total, own = (formatting.fixed(value, DECIMALS) for value in (bill.running[-1], bill.log_density))
     st.caption(
         f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ "
         f"by {formatting.number(off)}. The dotted line is the receipt of a typical row, "
-        f"number {bill.typical_row}: its log p is the median of the training rows."
+        f"number {formatting.count(bill.typical_row)}: its log p is the median of the training rows."
     )
 
 
@@ -76,7 +79,22 @@ def _picker(scene: Scene, row: int) -> None:
     fig = plots.density_panels(replace(grid, true=None), "density", scene.dark, False, points, stage.axes, height=340)
     fig.update_layout(coloraxis_showscale=False)
     key = state.widget_key(PAGE, "picker")
-    st.plotly_chart(fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key))
+    at = ", ".join(formatting.number(v) for v in here[1][-1])
+    st.plotly_chart(
+        fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key),
+        alt=f"Learned density and {formatting.plural(len(stage.rows), 'row')}; row {formatting.count(row)} at {at}",
+    )  # fmt: skip
+
+
+def _finding(bill: Receipt, row: int) -> str:
+    """What the bars show: their sum, beside a typical row's, and the item that weighs most."""
+    names, terms = receipt_plots.item_names(len(bill.log_det)), [bill.scaling, *bill.log_det, bill.base]
+    most = int(np.argmax(np.abs(terms)))
+    own, typical = (formatting.nats(float(value)) for value in (bill.log_density, bill.typical_running[-1]))
+    return (
+        f"Items that add up to a log-density of {own} for row {formatting.count(row)}; a typical row has {typical}. "
+        f"The largest is {names[most]} with {formatting.nats(float(terms[most]))}"
+    )
 
 
 def _formula(bill: Receipt) -> str:
@@ -106,4 +124,4 @@ def _items(bill: Receipt, scene: Scene) -> pd.DataFrame:
     table["change (nats)"] = [bill.scaling, *bill.log_det, bill.base]
     table["total (nats)"] = bill.running
     table["typical row's total"] = bill.typical_running
-    return pd.DataFrame(table).round(4)
+    return pd.DataFrame(table)

@@ -38,16 +38,24 @@ def samples(scene: Scene) -> None:
     key = state.widget_key(PAGE, "samples")
     st.plotly_chart(
         fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
-        alt=f"{n} samples of the model over rows of the data",
+        alt=_finding(scene, drawn.samples),
     )  # fmt: skip
-    if drawn.nearest_distance is not None:
+    if drawn.nearest_distance is not None and drawn.nearest_row is not None:
         st.markdown(
-            f"Sample {sample}: nearest training row {drawn.nearest_row}, "
-            f"{drawn.nearest_distance:.3f} standard deviations away."
+            f"Sample {formatting.count(sample)}: nearest training row {formatting.count(drawn.nearest_row)}, "
+            f"{formatting.fixed(drawn.nearest_distance)} standard deviations away."
         )
     else:
         st.caption("Click a sample to find the training row nearest to it: a model that copies has distance zero.")
     _table(scene, drawn.samples)
+
+
+def _finding(scene: Scene, drawn: np.ndarray) -> str:
+    """How many of the samples lie in the window of the data."""
+    x0, x1, y0, y1 = scene.stage.window
+    x, y = scene.stage.project(drawn).T
+    inside = formatting.percent(float(np.mean((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1))))
+    return f"{formatting.plural(len(drawn), 'sample')} of the model over rows of the data; {inside} lie in the window"
 
 
 def _table(scene: Scene, drawn: np.ndarray) -> None:

@@ -31,7 +31,8 @@ def _show(page: str) -> None:
         st.caption(problem)
     else:
         code = segno.make(link, error="l", micro=False)
-        st.image(code.svg_inline(scale=8, dark="#1B2333", light="#FFFFFF", border=2), width=320)
+        picture = code.svg_inline(scale=8, dark="#1B2333", light="#FFFFFF", border=2)
+        st.image(picture, width=320, alt="QR code of the address above")
 
 
 def reachable(site: str, listens_to: str, network_address: str | None = None) -> tuple[str, str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
+import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
+from flowlab import formatting
 from flowlab.catalog import Entry
 from flowlab.controls import Choice, Control, Flag, Int, Mask, Number, Text
 from flowlab.dashboard.shell import state
@@ -105,6 +108,31 @@ def decimals(step: float) -> int:
     text = f"{step:.6f}".rstrip("0")
     return len(text.partition(".")[2])
 
+
+def spelled(frame: pd.DataFrame, **decimals: int) -> Styler | pd.DataFrame:
+    """A table of results whose numbers are written as in sentences: counts grouped, others with three decimals.
+
+    `decimals` names the columns that are written so, where others are the user's own and stay as they are. Columns
+    still sort by value. Made for a few thousand cells, each formatted in Python; a larger table stays as it is.
+    """
+    if frame.size > MAX_SPELLED or not frame.columns.is_unique or not frame.index.is_unique:
+        return frame
+    written: dict[str, Callable[[Any], str]] = {}
+    for name, kind in frame.dtypes.items():
+        if decimals and name not in decimals:
+            continue
+        if pd.api.types.is_integer_dtype(kind):
+            written[name] = formatting.count
+        elif pd.api.types.is_float_dtype(kind):
+            written[name] = partial(_spelled, decimals=decimals.get(name, 3))
+    return frame.style.format(written)
+
+
+def _spelled(value: float, decimals: int) -> str:
+    return "" if pd.isna(value) else formatting.fixed(float(value), decimals)
+
+
+MAX_SPELLED = 20_000
 
 DOWNLOADABLE = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg"}}
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from flowlab.dashboard.canvas.live import TrainingScene, live_view
+from flowlab.dashboard.canvas.live import live_view
 from flowlab.records import TrainEvent
+from flowlab.serving.canvas import TrainingScene
 from flowlab.views.film import Frame
 from flowlab.views.projection import angle_color
 
@@ -64,7 +65,10 @@ def live() -> None:
     points = moons(600, 0)
     scene = TrainingScene(points, WINDOW, N_STEPS, 0.287 if DENSITY else None, angle_color(points), has_density=DENSITY)
     if "label" in st.query_params:
-        scene = TrainingScene(points, WINDOW, N_STEPS, 0.287, (np.arange(600) % 20 == 0), "label", has_density=DENSITY)
+        anomalies = np.arange(600) % 20 == 0
+        scene = TrainingScene(
+            points, WINDOW, N_STEPS, 0.287, anomalies, "label", has_density=DENSITY, anomaly_share=0.01
+        )
     live_view(
         scene,
         Frame(**made_up_frame(1 - np.exp(-i / 8))) if i else None,
