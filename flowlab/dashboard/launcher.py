@@ -2,9 +2,9 @@
 
 The training lanes live as long as the server (lifespan); every answer carries security headers (middleware); `/healthz`
 and `/metrics` are for whoever watches the server (routes); an exception that no page foresaw ends in one sentence
-(`on_script_error`). `streamlit run app.py` has all of this too, but starts the lanes with the first page: workers import
-the main module again, which is Streamlit itself before that. The pages' modules are imported inside functions: Streamlit
-warns of every cache that is made before its server.
+(`on_script_error`). `streamlit run app.py` has all of this too, but starts the lanes with the first page: workers
+import the main module again, which is Streamlit itself before that. The pages' modules are imported inside functions:
+Streamlit warns of every cache that is made before its server.
 """
 
 from __future__ import annotations

@@ -197,7 +197,9 @@ def test_a_worker_whose_server_is_killed_while_it_starts_exits(tmp_path):
         )
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True, timeout=120
+    )
     assert done.returncode == -signal.SIGKILL
     gone_within(int(done.stdout), 120)
 
