@@ -1,4 +1,4 @@
-"""FlowLab's entry: `streamlit run app.py`. Worker processes import this file again, so all work is in main()."""
+"""FlowLab's entry: `streamlit run app.py`. Worker processes import this file again, so all work is in functions."""
 
 
 def main() -> None:
@@ -6,6 +6,18 @@ def main() -> None:
     from flowlab.dashboard.shell import frame
 
     frame.run()
+
+
+def __getattr__(name: str) -> object:
+    """`app`: `streamlit run` finds the assignment to it in the text of this file and then asks the module for it."""
+    if name != "app":
+        raise AttributeError(name)
+    import streamlit as st
+
+    from flowlab.dashboard import launcher
+
+    app = st.App(__file__, **launcher.around_pages())
+    return app
 
 
 if __name__ == "__main__":

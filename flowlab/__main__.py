@@ -25,16 +25,15 @@ import pandas as pd
 
 from flowlab import __version__, catalog
 from flowlab.controls import Control
-from flowlab.datasets.checkup import checkup
 from flowlab.datasets.dataset import Dataset, Part
-from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles, make_table_dataset
+from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.formatting import count
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.blocks import Reading
-from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.detection import asked_roles, prepare
 from flowlab.serving.film import stored_film
 from flowlab.serving.scoring import how_far, score_file
 from flowlab.store.atomic import replacing
@@ -87,45 +86,25 @@ def train(options: argparse.Namespace) -> int:
     frame = table.frame
     for sentence in table.report.warnings:
         print(sentence)
-    for name in filter(None, (options.label, options.time, options.context)):
-        if name not in frame:
-            raise ValueError(f"there is no column {name!r}; the file has {', '.join(map(str, frame.columns[:12]))}")
-    asked: RoleSettings = {
-        "label": NONE if options.no_label else options.label or "",
-        "time": options.time or "",
-        "roles": f"context={frame.columns.get_loc(options.context) + 1}" if options.context else "",
-    }
+    label = NONE if options.no_label else options.label or ""
+    asked = asked_roles(frame, label, options.time or "", options.context or "")
     _say_roles(frame, asked)
-    dataset, _ = make_table_dataset(
-        frame,
-        **asked,
-        train_on=options.train_on,
-        seed=options.seed,
-        name=Path(options.file).name,
-        learner=catalog.learner(spec),
-    )
-    for sentence in checkup(frame, choose_roles(frame, **asked)[0], dataset):
+    prepared = prepare(table, asked, options.train_on, spec, options.seed)
+    for sentence in prepared.findings:
         print(sentence)
-    _check_rule(dataset, options.rule, parameters)
-    model = catalog.make_model(spec, options.seed, dataset)
-    X_val = dataset.fitting_rows(Part.MONITOR)
-    events = model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None)
-    for event in events:
-        _say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}")
-    _say("")
-    scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
-    threshold = scored.choose(options.rule or scored.best_default_rule, "rows", **parameters)
-    if threshold.refused:
-        raise ValueError(threshold.sentence)
-    print(
-        f"{count(len(dataset.rows(Part.TRAIN)))} rows trained on, {dataset.n_features} features. {threshold.sentence}"
+    _check_rule(prepared.dataset, options.rule, parameters)
+    detection = prepared.fit(
+        lambda event: _say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}")
     )
+    _say("")
+    dataset, scored = prepared.dataset, detection.scored
+    threshold = detection.choose(options.rule or "", **parameters)
+    print(f"{count(len(dataset.rows('train')))} rows trained on, {dataset.n_features} features. {threshold.sentence}")
     for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
         print(_quality(scored, part, threshold.value))
-    detector = make_detector(spec, options.seed, model.get_state(), scored, threshold)
-    _write(options.output, to_bytes(detector))
+    _write(options.output, detection.to_bytes(threshold))
     return 0
 
 

@@ -2,9 +2,9 @@
 
 The training lanes live as long as the server (lifespan); every answer carries security headers (middleware); `/healthz`
 and `/metrics` are for whoever watches the server (routes); an exception that no page foresaw ends in one sentence
-(`on_script_error`). Workers import the entry script again, so the App is made here and not in `app.py`, which
-`streamlit run app.py` starts without any of this but the sentence and the lanes. The pages' modules are imported inside
-functions: Streamlit warns of every cache that is made before its server.
+(`on_script_error`). `streamlit run app.py` has all of this too, but starts the lanes with the first page: workers
+import the main module again, which is Streamlit itself before that. The pages' modules are imported inside functions:
+Streamlit warns of every cache that is made before its server.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import socket
 import sys
 import webbrowser
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -53,13 +54,16 @@ def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
         yield
         await asyncio.to_thread(runner.close)
 
-    return st.App(
-        app_folder.APP,
-        lifespan=lifespan,
-        routes=[Route("/healthz", health), Route("/metrics", metrics)],
-        middleware=[Middleware(SecurityHeaders)],
-        on_script_error=_say_error,
-    )
+    return st.App(app_folder.APP, lifespan=lifespan, **around_pages())
+
+
+def around_pages() -> dict[str, Any]:
+    """Arguments of `st.App` that every server of the dashboard has: routes, headers, the sentence for errors."""
+    return {
+        "routes": [Route("/healthz", health), Route("/metrics", metrics)],
+        "middleware": [Middleware(SecurityHeaders)],
+        "on_script_error": _say_error,
+    }
 
 
 def run(port: int | None = None, address: str | None = None, opens_browser: bool = False) -> None:

@@ -150,6 +150,23 @@ def default_width() -> int:
     return min(cores, MAX_DEFAULT_LANES)
 
 
+def dask_client(address: str, timeout: float = 20) -> Any:
+    """A `distributed.Client` of the scheduler at `address`; JobError, a sentence, without the package or an answer."""
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise JobError(
+            f"FLOWLAB_SCHEDULER asks for Dask, which is not installed ({error.name} is missing); "
+            'install it with: pip install "flowlab[dask]", or unset FLOWLAB_SCHEDULER.'
+        ) from error
+    try:
+        return Client(address, timeout=timeout, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise JobError(
+            f"The Dask scheduler at {address} does not answer ({error}); start it, or unset FLOWLAB_SCHEDULER."
+        ) from error
+
+
 class DaskLanes(Lanes):
     """A Dask scheduler's workers as lanes. Anybody who reaches a Dask scheduler can run code on it: see the README.
 
@@ -161,14 +178,7 @@ class DaskLanes(Lanes):
     """
 
     def __init__(self, address: str, width: int | None = None, timeout: float = 20) -> None:
-        from distributed import Client
-
-        try:
-            self._client = Client(address, timeout=timeout, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise JobError(
-                f"The Dask scheduler at {address} does not answer ({error}); start it, or unset FLOWLAB_SCHEDULER."
-            ) from error
+        self._client = dask_client(address, timeout)
         # Counted once: a cluster that grows later needs FLOWLAB_LANES.
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         width = width or asked_width() or max(1, sum(worker["nthreads"] for worker in workers))

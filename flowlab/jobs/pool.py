@@ -12,7 +12,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import TypeVar
 
 from flowlab.jobs import slices
-from flowlab.jobs.lanes import JobError, default_width, is_lost_worker
+from flowlab.jobs.lanes import JobError, dask_client, default_width, is_lost_worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,9 +35,7 @@ def pool(width: int | None = None, nice: int = 0) -> Iterator[Callable]:
         return
     address = os.environ.get("FLOWLAB_SCHEDULER", "")
     if address:
-        from distributed import Client
-
-        with Client(address, timeout=20, set_as_default=False) as client:
+        with dask_client(address) as client:
             threads = sum(w["nthreads"] for w in client.scheduler_info(n_workers=-1)["workers"].values())
             yield lambda function, items: _in_order(client.get_executor(pure=False), function, items, max(threads, 1))
         return

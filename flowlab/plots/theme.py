@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
+if TYPE_CHECKING:
+    # Imported by what makes a figure: the film's page takes its colours from here where Plotly is not installed.
+    import plotly.graph_objects as go
 
 FONT = '"Source Sans", "Source Sans 3", sans-serif'
 
@@ -104,6 +107,8 @@ def translucent(color: str, opacity: float) -> str:
 @lru_cache
 def template(dark: bool = False) -> go.layout.Template:
     """The look as a Plotly template: what every figure of one theme shares, sent in place of Plotly's own 7 kB."""
+    import plotly.graph_objects as go
+
     c = colors(dark)
     axis = {
         "gridcolor": c.grid,
@@ -148,6 +153,8 @@ def figure(
 
     `square` gives both axes one scale, as pictures of the plane need.
     """
+    import plotly.graph_objects as go
+
     x: dict[str, object] = {"title": {"text": x_title}}
     y: dict[str, object] = {"title": {"text": y_title}}
     if square:

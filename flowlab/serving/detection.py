@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ import pandas as pd
 
 from flowlab import catalog, views
 from flowlab.datasets.checkup import checkup
-from flowlab.datasets.dataset import Part
-from flowlab.datasets.from_table import choose_roles, make_table_dataset
+from flowlab.datasets.dataset import Dataset, Part
+from flowlab.datasets.from_table import NONE, RoleSettings, choose_roles, make_table_dataset
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.models.base import DensityModel
-from flowlab.records import Scalar, Spec
+from flowlab.records import Scalar, Spec, TrainEvent
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scored_rows import scored_rows
 from flowlab.store.atomic import on_disk, write_whole
@@ -67,9 +67,42 @@ class Detection:
 
     def save(self, path: str | Path, threshold: Threshold) -> None:
         """Write the detector file, which `flowlab score` and the Score page read. StoreError where that fails."""
-        detector = make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold)
         with on_disk(f"{path} could not be written"):
-            write_whole(Path(path), to_bytes(detector))
+            write_whole(Path(path), self.to_bytes(threshold))
+
+    def to_bytes(self, threshold: Threshold) -> bytes:
+        """The detector file's content."""
+        return to_bytes(make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold))
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTable:
+    """A table encoded and divided for a model that has yet to learn from it.
+
+    Attributes
+    ----------
+    spec, seed : what the model is, by the catalog
+    frame : the rows as they were read
+    dataset : the rows as numbers, divided into training, validation and test rows
+    warnings : what was odd in the file, in sentences
+    findings : what is odd about the rows, in sentences
+    """
+
+    spec: Spec
+    seed: int
+    frame: pd.DataFrame
+    dataset: Dataset
+    warnings: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+    def fit(self, on_event: Callable[[TrainEvent], object] = lambda _: None) -> Detection:
+        """Train the model, telling `on_event` of each stretch, and score all rows."""
+        dataset, model = self.dataset, catalog.make_model(self.spec, self.seed, self.dataset)
+        X_val = dataset.fitting_rows(Part.MONITOR)
+        for event in model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None):
+            on_event(event)
+        scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X), self.frame)
+        return Detection(self.spec, self.seed, model, scored, (*self.warnings, *self.findings))
 
 
 def detect(
@@ -101,35 +134,39 @@ def detect(
     ValueError
         Where the catalog has no such model or setting; one sentence.
     """
+    asked = asked_roles(frame_of(table), label, time, context)
+    return prepare(table, asked, train_on, _checked_spec(model, settings or {}), seed).fit()
+
+
+def frame_of(table: Table | pd.DataFrame | Any) -> pd.DataFrame:
+    """The rows of a table as a frame of pandas; TypeError where it is none."""
     frame = table.frame if isinstance(table, Table) else table
-    if not isinstance(frame, pd.DataFrame):
-        if not hasattr(frame, "to_pandas"):
-            raise TypeError(f"table must be what read_table gives or a frame, not {type(table).__name__}")
-        frame = frame.to_pandas()
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    if not hasattr(frame, "to_pandas"):
+        raise TypeError(f"table must be what read_table gives or a frame, not {type(table).__name__}")
+    return frame.to_pandas()
+
+
+def asked_roles(frame: pd.DataFrame, label: str, time: str, context: str) -> RoleSettings:
+    """What `choose_roles` takes for the columns that are to be label, time and context; TableError if one is absent."""
     for name in filter(None, (label, time, context)):
-        if name not in frame and name != "(none)":
+        if name not in frame and name != NONE:
             raise TableError(f"There is no column {name!r}; the table has {', '.join(map(str, frame.columns[:12]))}.")
-    spec = _checked_spec(model, settings or {})
-    roles = f"context={frame.columns.get_loc(context) + 1}" if context else ""
-    name = table.report.name if isinstance(table, Table) else ""
-    dataset, _ = make_table_dataset(
-        frame,
-        label=label,
-        time=time,
-        roles=roles,
-        train_on=train_on,
-        seed=seed,
-        name=name,
-        learner=catalog.learner(spec),
-    )
-    warnings = table.report.warnings if isinstance(table, Table) else ()
-    notes = (*warnings, *checkup(frame, choose_roles(frame, label=label, time=time, roles=roles)[0], dataset))
-    fitted = catalog.make_model(spec, seed, dataset)
-    X_val = dataset.fitting_rows(Part.MONITOR)
-    for _ in fitted.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None):
-        pass
-    scored = ScoredTable.of(dataset, fitted.anomaly_score(dataset.X), frame)
-    return Detection(spec, seed, fitted, scored, notes)
+    roles = f"context={frame.columns.get_loc(context) + 1}" if context not in ("", NONE) else ""
+    return {"label": label, "time": time, "roles": roles}
+
+
+def prepare(
+    table: Table | pd.DataFrame | Any, asked: RoleSettings, train_on: str, spec: Spec, seed: int
+) -> PreparedTable:
+    """Encode and divide a table for a model of the catalog; `asked` as of `asked_roles`, the rest as for `detect`."""
+    frame, report = frame_of(table), table.report if isinstance(table, Table) else None
+    name = report.name if report else ""
+    learner = catalog.learner(spec)
+    dataset, _ = make_table_dataset(frame, **asked, train_on=train_on, seed=seed, name=name, learner=learner)
+    findings = checkup(frame, choose_roles(frame, **asked)[0], dataset)
+    return PreparedTable(spec, seed, frame, dataset, tuple(report.warnings) if report else (), tuple(findings))
 
 
 def _checked_spec(model: str, settings: Mapping[str, Scalar]) -> Spec:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 from conftest import ROOT, free_port, wait_until_healthy
@@ -26,9 +27,15 @@ def failing_page():
 
 if __name__ == "__main__":
     from flowlab.dashboard.learn import page
-    from flowlab.__main__ import main
     page.page = failing_page
-    main(["app", "--no-open", "--port", sys.argv[1], "--home", sys.argv[2]])
+    way, port = sys.argv[1:]
+    if way == "flowlab app":
+        from flowlab.__main__ import main
+        main(["app", "--no-open", "--port", port])
+    else:
+        from flowlab import app_folder
+        from streamlit.web.cli import main
+        main(["run", str(app_folder.APP), "--server.port", port])
 """
 
 
@@ -45,13 +52,15 @@ def test_a_page_that_fails_under_streamlit_run_says_one_sentence(monkeypatch, tm
 
 
 @pytest.mark.browser
-def test_a_page_and_a_callback_that_fail_under_the_launcher_say_one_sentence(tmp_path, open_page):
+@pytest.mark.parametrize("way", ["flowlab app", "streamlit run"])
+def test_a_page_and_a_callback_that_fail_say_one_sentence(way, tmp_path, open_page):
     script, log, port = tmp_path / "failing.py", tmp_path / "server.log", free_port()
     script.write_text(FAILING_SERVER)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "FLOWLAB_LANES": "1"}
+    environment["FLOWLAB_HOME"] = str(tmp_path / "home")
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, str(script), str(port), str(tmp_path / "home")],
+            [sys.executable, str(script), way, str(port)],
             cwd=tmp_path, env=environment, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
@@ -59,12 +68,15 @@ def test_a_page_and_a_callback_that_fail_under_the_launcher_say_one_sentence(tmp
         at = open_page(f"http://127.0.0.1:{port}/learn")
         for press in (
             lambda: at.get_by_role("button", name="Fail", exact=True).click(timeout=60_000),
-            lambda: at.get_by_text("Fail here").click(),
+            lambda: at.get_by_text("Fail here").click(timeout=60_000),
         ):
+            at.reload()  # a callback that fails leaves nothing of the page to press
             press()
-            at.get_by_text(frame.GENERAL_ERROR).wait_for(timeout=30_000)
+            at.get_by_text(frame.GENERAL_ERROR).wait_for(timeout=60_000)
             assert "secret" not in at.content() and "Traceback" not in at.content()
         assert log.read_text().count("KeyError: 'secret'") >= 2
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
+            assert answer.headers["X-Frame-Options"] == "SAMEORIGIN", "and both ways have what is around the pages"
     finally:
         server.terminate()
         server.wait(30)

@@ -15,6 +15,7 @@ import pytest
 
 from flowlab import catalog
 from flowlab.jobs import JobError, JobRunner, run_slice
+from flowlab.jobs.pool import pool
 from flowlab.records import RunSpec, Spec
 from flowlab.store.runs import RunStore
 from flowlab.views.density import density_grid
@@ -82,6 +83,16 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(tmp_path):
 
     with pytest.raises(JobError, match=r"scheduler at tcp://127.0.0.1:\d+ does not answer .* unset FLOWLAB_SCHEDULER"):
         DaskLanes(f"tcp://127.0.0.1:{free_port()}", timeout=1)
+
+
+def test_a_missing_dask_is_one_sentence_before_training_and_scoring(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.setenv("FLOWLAB_SCHEDULER", "tcp://127.0.0.1:8786")
+    sentence = r'asks for Dask, which is not installed .* pip install "flowlab\[dask\]", or unset FLOWLAB_SCHEDULER.'
+    with pytest.raises(JobError, match=sentence):
+        JobRunner(RunStore(tmp_path))
+    with pytest.raises(JobError, match=sentence), pool():
+        pass
 
 
 def test_an_uploaded_table_reaches_workers_that_share_no_disk(runner):

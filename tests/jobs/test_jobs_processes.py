@@ -180,6 +180,30 @@ def test_the_server_process_never_loads_torch_and_leaves_no_worker_behind(tmp_pa
         gone_within(int(pid), 20)
 
 
+def test_a_worker_whose_server_is_killed_while_it_starts_exits(tmp_path):
+    script = tmp_path / "server.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, signal, sys
+            from flowlab.jobs.lanes import process_lane
+
+            if __name__ == "__main__":
+                lane = process_lane()
+                lane.open(lambda action: None)
+                print(*lane.executor._processes, flush=True)
+                os.kill(os.getpid(), signal.SIGKILL)  # its worker is still importing
+            """
+        )
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True, timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL
+    gone_within(int(done.stdout), 120)
+
+
 def test_a_server_that_ends_while_training_leaves_a_run_to_go_on_with(tmp_path):
     run_id = run_script(
         """

@@ -14,6 +14,13 @@ SPEAKERS = (
 
 NO_STATEMENTS: tuple[str, ...] = (
     # the Train page
+    "Watch a flow learn data: press **Train**, or take the [first lesson](/learn).",
+    "Watch another model beside it",
+    "From step 0, beside this one, which it replaces when done",
+    "Forget this run, from step 0",
+    "Go on from here to step {}, as a run of its own",
+    "Give up your own copy and see the run that all share",
+    "End here and keep the best weights",
     "Film, layers, loss and settings in one file that opens without a server",
     "Press **Train**: the density forms on the left, the latent points on the right.",
     # the Compare page: invitations, tooltips and titles
