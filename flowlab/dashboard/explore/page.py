@@ -68,7 +68,7 @@ def page() -> None:
         drawers[name](scene)
     except (ValueError, RuntimeError) as error:
         st.warning(formatting.escaped(error))
-    pictures_drawn(began)
+    pictures_drawn(trained.key, began)
     if missing:
         st.caption(missing)
 

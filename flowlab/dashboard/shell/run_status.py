@@ -80,14 +80,15 @@ def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool
 
 def _is_due() -> bool:
     """Whether the pictures should be drawn anew: they follow, and rest twice as long as they took."""
-    drawn_at, seconds = state.recall("pictures", (0.0, 0.0))
+    _, drawn_at, seconds = state.recall("pictures", ("", 0.0, 0.0))
     rest = min(max(FOLLOW_SECONDS, 2 * seconds), SLOWEST_SECONDS)
     return bool(state.widget_value("trained.follow")) and time.monotonic() - drawn_at > rest
 
 
-def pictures_drawn(began: float) -> None:
-    """Note that the pictures of a page, begun at `began` (`time.monotonic`), have been drawn."""
-    state.keep("pictures", (time.monotonic(), time.monotonic() - began))
+def pictures_drawn(of: str, began: float) -> None:
+    """Note that the pictures of a state of a run (`Trained.key`), begun at `began` (`time.monotonic`), were drawn."""
+    if state.recall("pictures", ("",))[0] != of:
+        state.keep("pictures", (of, time.monotonic(), time.monotonic() - began))
 
 
 def _buttons(status: RunStatus) -> None:
