@@ -14,7 +14,7 @@ from flowlab.dashboard.compare import comparison, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, pair
 from flowlab.dashboard.shell import headline, links, services, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec, RunState
@@ -181,7 +181,7 @@ def _top(compared: Compared) -> None:
         st.info(f"Reconstruction against likelihood needs {lacking} among the models; train the set.")
         right = st.container()
     with right:
-        st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
+        chart(st, dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
     st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
     other = {s.name: s.likelihood_of for s in compared.board if s.likelihood_of}
     if other:
@@ -204,8 +204,8 @@ def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool)
     )  # fmt: skip
     key = state.widget_key(PAGE, "scatter", coder, flow, share, raw)
     kinds = np.bincount(quadrants(error, nll, share), minlength=4)
-    st.plotly_chart(
-        fig, key=key, config=PLOT, theme=None, on_select=_keep_selection(key), selection_mode=("lasso", "points"),
+    chart(
+        st, fig, key=key, config=PLOT, theme=None, on_select=_keep_selection(key), selection_mode=("lasso", "points"),
         alt=", ".join(f"{name}: {count}" for name, count in zip(QUADRANTS, kinds)),
     )  # fmt: skip
 

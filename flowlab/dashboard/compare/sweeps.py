@@ -53,7 +53,7 @@ def section(train: Callable[[list[RunSpec]], None]) -> None:
             f"{name} {formatting.fixed(float(np.nanmin(v)))} to {formatting.fixed(float(np.nanmax(v)))}"
             for name, v in series.items()
         )
-        column.plotly_chart(fig, key=f"compare.sweep.{chart.title}", config=PLOT, theme=None, alt=best)
+        chart(column, fig, key=f"compare.sweep.{chart.title}", config=PLOT, theme=None, alt=best)
 
 
 def _usable(spec: RunSpec) -> Run | None:

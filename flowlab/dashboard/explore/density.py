@@ -21,7 +21,7 @@ from flowlab.dashboard.explore.scene import (
     segmented,
 )
 from flowlab.dashboard.shell import distance, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.models.base import FlowModel
 from flowlab.plots import density as plots
 from flowlab.views import ALL_LEVELS
@@ -52,7 +52,8 @@ def density(scene: Scene) -> None:
         points = plots.PickableRows(stage.points[in_level], stage.rows[in_level], state.view(PAGE, "row", -1))
     fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
     key = state.widget_key(PAGE, "density", quantity)
-    st.plotly_chart(
+    chart(
+        st,
         fig,
         key=key,
         theme=None,
@@ -91,8 +92,8 @@ def slices(scene: Scene) -> None:
             return
         cut = scene.view(views.density_slice, row=row, columns=(first, second))
         names = tuple(str(scene.dataset.columns[c])[:60] for c in (first, second))
-        st.plotly_chart(
-            plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
+        chart(
+            st, plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
             alt=f"Conditional density of {names[0]} and {names[1]} at row {row}",
         )  # fmt: skip
 
@@ -119,8 +120,8 @@ def _drawn_line(scene: Scene) -> None:
         key = state.widget_key(PAGE, "bridge")
         plots.add_line(fig, ends, scene.stage.window, scene.dark)
         between = " to ".join(f"({formatting.number(x)}, {formatting.number(y)})" for x, y in ends)
-        st.plotly_chart(
-            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends),
+        chart(
+            st, fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends),
             alt=f"Learned log-density with the line from {between}; a click moves its {which}",
         )  # fmt: skip
     line = scene.view(views.profile, start=ends[0], end=ends[1], level=level)
@@ -179,7 +180,7 @@ def _profile(line: Profile, scene: Scene, height: int) -> None:
     lowest = _lowest(line)
     fig = plots.profile_curve(line, scene.dark, height)
     alt = f"Log-density along the line. {lowest.replace('**', '')}"
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.line", alt=alt)
+    chart(st, fig, theme=None, config=PLOT, key="explore.line", alt=alt)
     st.markdown(lowest)
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import Scene, column_choice
-from flowlab.dashboard.shell.widgets import PLOT, spelled
+from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.plots import marginals as plots
 
 
@@ -20,8 +20,8 @@ def marginals(scene: Scene) -> None:
     with left:
         column = column_choice("Column", scene, "column", worst)
         name = str(scene.dataset.columns[column])[:60]
-        st.plotly_chart(
-            plots.marginal_histogram(found, column, name, scene.dark), theme=None, config=PLOT,
+        chart(
+            st, plots.marginal_histogram(found, column, name, scene.dark), theme=None, config=PLOT,
             key="explore.margin",
             alt=f"Distribution of {name}: the samples are {formatting.fixed(found.distance[column])} from the data",
         )  # fmt: skip

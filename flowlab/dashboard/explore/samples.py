@@ -10,7 +10,7 @@ import streamlit as st
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, linked
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.plots import samples as plots
 from flowlab.tables.export import to_csv_bytes
 
@@ -36,8 +36,8 @@ def samples(scene: Scene) -> None:
         drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, sample, nearest, height=460
     )
     key = state.widget_key(PAGE, "samples")
-    st.plotly_chart(
-        fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
+    chart(
+        st, fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
         alt=_finding(scene, drawn.samples),
     )  # fmt: skip
     if drawn.nearest_distance is not None and drawn.nearest_row is not None:

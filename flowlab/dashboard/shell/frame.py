@@ -8,13 +8,16 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.app_folder import ASSETS
-from flowlab.dashboard.shell import address, links, services, sidebar, state
+from flowlab.dashboard.shell import address, links, presenter, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
 
 NEED_DATA = ("train", "explore", "compare", "detect")
 """Pages that have nothing to show without a data set."""
+
+CHOOSING = ("data", "train")
+"""Pages whose sidebar opens with the settings of data and model; elsewhere they are two closed cards."""
 
 GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
 """What a page says when an unexpected exception ends it; the traceback goes to the server's log alone."""
@@ -64,8 +67,9 @@ def begin(name: str) -> None:
         st.navigation(pages(), position="hidden")
         st.rerun()
     state.return_to_link(name)
+    presenter.draw()
     with st.sidebar:
-        sidebar.draw()
+        sidebar.draw(is_open=name in CHOOSING)
     address.write(name)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))

@@ -7,18 +7,22 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.catalog import Entry
 from flowlab.dashboard.shell import services, state, widgets
+from flowlab.records import Spec
 
 BUDGETS = (1, 5, 15)
 """Seconds of training one can ask for."""
 
 
-def draw() -> None:
-    """Two cards to change the data and the model of the present run, and the visitor's runs to go back to."""
+def draw(is_open: bool = True) -> None:
+    """Two cards to change the data and the model of the present run, and the visitor's runs to go back to.
+
+    A closed card says what it holds and what of that differs from the defaults.
+    """
     spec = state.spec()
-    with st.container(border=True):
+    with st.expander(_card("Data", catalog.DATASETS, spec.data), expanded=is_open):
         _choose("data", "Data", catalog.DATASETS, spec.data.name)
         widgets.entry_settings("data", catalog.DATASETS[spec.data.name], spec.data)
-    with st.container(border=True):
+    with st.expander(_card("Model", catalog.MODELS, spec.model), expanded=is_open):
         _choose("model", "Model", catalog.MODELS, spec.model.name)
         entry = catalog.MODELS[spec.model.name]
         if entry.blurb:
@@ -28,6 +32,13 @@ def draw() -> None:
             _budget()
         _seed(spec.seed)
     _runs()
+
+
+def _card(part: str, entries: dict[str, Entry], spec: Spec) -> str:
+    """A card's name: what is chosen, and what differs from the defaults."""
+    entry = entries[spec.name]
+    words = [entry.label, *catalog.differences(entry, [spec, Spec(spec.name)])[:1]]
+    return formatting.escaped(f"{part}: {', '.join(word for word in words if word)}")
 
 
 def _choose(part: str, label: str, entries: dict[str, Entry], present: str) -> None:
