@@ -77,14 +77,14 @@ export class Plane {
   }
 
   /**
-   * A view of the same lengths across and up, whatever the shape of the canvas: it shows more to both sides.
+   * A view made for a square canvas, widened to the shape of this one: circles stay round.
    * @param {ArrayLike<number>} view
    */
-  equal(view) {
+  widened(view) {
     const [x0, x1, y0, y1] = Array.from(view);
-    const half = (0.5 * Math.max(x1 - x0, y1 - y0)) / Math.min(this.pw, this.ph);
-    const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
-    return [cx - half * this.pw, cx + half * this.pw, cy - half * this.ph, cy + half * this.ph];
+    const [across, up] = [Math.max(1, this.pw / this.ph), Math.max(1, this.ph / this.pw)];
+    const [dx, dy] = [((across - 1) * (x1 - x0)) / 2, ((up - 1) * (y1 - y0)) / 2];
+    return [x0 - dx, x1 + dx, y0 - dy, y1 + dy];
   }
 
   /** @param {(ctx: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D) => void} draw */
@@ -139,7 +139,8 @@ export class Plane {
     const floor = this.y0 + this.ph;
     this.font = theme.font;
     this.ctx.lineWidth = 1;
-    const few = (/** @type {number} */ n, /** @type {number} */ room) => Math.max(1, Math.min(n, Math.floor(room / this.type)));
+    const few = (/** @type {number} */ n, /** @type {number} */ room) =>
+      Math.max(1, Math.min(n, Math.floor(room / this.type)));
     for (const [v, text] of ticks(this.view[2], this.view[3], few(ny, this.ph / 22))) {
       const y = Math.round(this.y(v)) + 0.5;
       if (gridY)

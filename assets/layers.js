@@ -272,7 +272,7 @@ class Layers {
     between(scene.grid_volume, this.latticeNats);
     between(scene.volume, this.nats);
     const [from, to] = [this.windows[i], this.windows[j]];
-    this.plane.view = this.plane.equal(from.map((v, k) => v + (to[k] - v) * (position - i)));
+    this.plane.view = this.plane.widened(from.map((v, k) => v + (to[k] - v) * (position - i)));
   }
 
   /** @param {number} position */

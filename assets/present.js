@@ -78,6 +78,8 @@ function walk(by) {
     return;
   }
   const links = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('[data-testid="stTopNavLink"]')]);
-  const here = links.findIndex((link) => new URL(/** @type {HTMLAnchorElement} */ (link).href).pathname === location.pathname);
+  const here = links.findIndex(
+    (link) => new URL(/** @type {HTMLAnchorElement} */ (link).href).pathname === location.pathname,
+  );
   links[here + by]?.click();
 }

@@ -284,7 +284,7 @@ export class Stages {
     const { latent_is_gaussian: gaussian, n_features } = this.scene;
     const none = !latent && (!this.scene.has_latent || Boolean(frame.density || frame.samples));
     const rings = gaussian && !none ? [1, 2, 3] : [];
-    plane.view = plane.equal(!gaussian && latent ? this.around(latent, dt) : [-4, 4, -4, 4]);
+    plane.view = plane.widened(!gaussian && latent ? this.around(latent, dt) : [-4, 4, -4, 4]);
     plane.axes(theme, "latent 1", n_features > 1 ? "latent 2" : "no meaning: keeps points apart");
     plane.clip((ctx) => {
       for (const r of rings) {

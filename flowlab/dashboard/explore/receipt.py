@@ -53,8 +53,8 @@ def receipt(scene: Scene) -> None:
     with right:
         st.latex(_formula(bill))
         chart(
-            st, receipt_plots.receipt_bars(bill, scene.dark, height=330), key="explore.receipt", theme=None, config=PLOT,
-            alt=_finding(bill, row),
+            st, receipt_plots.receipt_bars(bill, scene.dark, height=330),
+            key="explore.receipt", theme=None, config=PLOT, alt=_finding(bill, row),
         )  # fmt: skip
     height = min(38 + 35 * (len(bill.log_det) + 2), 460)
     st.dataframe(spelled(_items(bill, scene)), hide_index=True, height=height, placeholder="")

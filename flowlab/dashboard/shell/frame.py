@@ -35,9 +35,8 @@ def _home() -> None:
 
 def run() -> None:
     """Draw the frame and the chosen page: all that `app.py` does."""
-    st.set_page_config(page_title="FlowLab", page_icon=str(ASSETS / "logo.svg"), layout="wide")
+    st.set_page_config(page_title="FlowLab", page_icon=str(ASSETS / "logo.svg"), layout="wide", initial_sidebar_state="expanded")
     st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "logo.svg"))
-    st.html(ASSETS / "style.css")
     state.start()
     state.mark_framed()
     page = st.navigation(pages(), position="top")
@@ -67,10 +66,15 @@ def begin(name: str) -> None:
         st.navigation(pages(), position="hidden")
         st.rerun()
     state.return_to_link(name)
-    presenter.draw()
-    with st.sidebar:
-        sidebar.draw(is_open=name in CHOOSING)
-    address.write(name)
+    with st.container(
+        height=1, border=False, gap=None, key="frame"
+    ):  # takes no room, before the style sheet is there too
+        st.html(ASSETS / "style.css")
+        presenter.draw()
+        address.write(name)
+    if not state.is_presenting():
+        with st.sidebar:
+            sidebar.draw(is_open=name in CHOOSING)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))
     if name in NEED_DATA:

@@ -14,8 +14,7 @@ def draw() -> None:
     """The look of presenter mode where it is on, and the keys that enter and leave it."""
     if state.is_presenting():
         st.html(ASSETS / "present.css")
-    with st.container(key="presenter"):
-        _keys(data={"on": state.is_presenting()}, key="presenter.keys", on_present_change=_changed)
+    _keys(data={"on": state.is_presenting()}, key="presenter.keys", on_present_change=_changed)
 
 
 def _changed() -> None:
