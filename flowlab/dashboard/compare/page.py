@@ -84,6 +84,8 @@ def _choice(runs: list, comparable: list) -> None:
         help_set = "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other"
         if st.button("Train the set", type="primary", disabled=not missing, key="compare.set", help=help_set):
             _submit(missing)
+        if not runs:
+            return
         seeds = [spec for spec in comparison.seed_specs(runs) if not _usable(spec)]
         help_seeds = "Trains each model twice more with other seeds; the spread tells differences from noise"
         if st.button("Two more seeds", disabled=not seeds, key="compare.seeds", help=help_seeds):

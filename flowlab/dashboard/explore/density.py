@@ -50,12 +50,13 @@ def density(scene: Scene) -> None:
     if with_points:
         in_level = _at_level(scene, stage.rows, level)
         points = plots.PickableRows(stage.points[in_level], stage.rows[in_level], state.view(PAGE, "row", -1))
-    fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
+    fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes)
     key = state.widget_key(PAGE, "density", quantity)
     chart(
         st,
         fig,
         key=key,
+        height="stretch",
         theme=None,
         config=PLOT,
         on_select=choose_row(key, "Receipt" if issubclass(scene.model, FlowModel) else ""),
@@ -63,6 +64,7 @@ def density(scene: Scene) -> None:
         alt=_alt(grid),
     )
     st.markdown(_masses(scene, grid))
+    st.caption(_what_to_look_for(grid, keeps_density(state.spec().model)))
 
 
 def _at_level(scene: Scene, rows: np.ndarray, level: int) -> np.ndarray:
@@ -196,6 +198,18 @@ def _lowest(line: Profile) -> str:
         if len(known) and known.min() < true:
             text += f". The true one falls to {formatting.nats(float(known.min()))}"
     return text + "."
+
+
+def _what_to_look_for(grid: DensityGrid, is_density: bool = True) -> str:
+    """What the pictures say, from this run's own numbers."""
+    if grid.difference is None or not is_density:
+        return "Look for mass where no rows are: thin bridges between groups are what a flow cannot avoid."
+    cell = (grid.x[1] - grid.x[0]) * (1.0 if grid.y is None else grid.y[1] - grid.y[0])
+    misplaced = 0.5 * float(np.nansum(np.abs(grid.difference))) * cell
+    return (
+        f"Look at the difference: {formatting.percent(misplaced)} of the probability lies in the wrong place. It is "
+        "too high where the difference is positive, and missing where it is negative."
+    )
 
 
 def _masses(scene: Scene, grid: DensityGrid) -> str:

@@ -405,9 +405,11 @@ def _normality(scene: Scene, Z: np.ndarray) -> None:
             f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}"
         )
         chart(st, fig, theme=None, config=PLOT, key="explore.quantiles", alt=worst)
+        st.caption(f"{worst}.")
     with right:
         norms = np.linalg.norm(Z, axis=1)
         fig = plots.norm_histogram(norms, Z.shape[1], scene.dark, height=240)
         usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
         lengths = f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}"
         chart(st, fig, theme=None, config=PLOT, key="explore.norms", alt=lengths)
+        st.caption(f"{lengths}.")

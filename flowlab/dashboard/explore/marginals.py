@@ -25,12 +25,14 @@ def marginals(scene: Scene) -> None:
             key="explore.margin",
             alt=f"Distribution of {name}: the samples are {formatting.fixed(found.distance[column])} from the data",
         )  # fmt: skip
+    widest = f"{scene.dataset.columns[worst]} differs most, by {formatting.fixed(float(found.distance[worst]))}."
     with right:
         order = np.argsort(-found.distance)
         table = pd.DataFrame(
             {"column": [str(scene.dataset.columns[j]) for j in order], "distance": found.distance[order]}
         )
         st.dataframe(spelled(table), hide_index=True, height=340)
+    st.markdown(formatting.escaped(widest))
     st.caption(
         "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), "
         "0 for equal marginals."

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from flowlab import catalog, formatting, views
+from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.explore import (
     coupling,
     density,
@@ -22,6 +23,7 @@ from flowlab.dashboard.explore import (
 from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.run_status import run_or_button
+from flowlab.dashboard.train.page import scene
 from flowlab.models.base import FlowModel, LatentModel
 
 WORDS = {"Margins": "Marginals"}
@@ -34,13 +36,14 @@ def page() -> None:
     opened = state.view(PAGE, "view", "")
     trained = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")
     if trained is None:
+        live_view(scene(state.spec()), None, [], key="explore.data")
         return
     dataset = services.dataset()
     model = catalog.MODELS[state.spec().model.name].make
-    scene = Scene(trained, dataset, model, views.stage(dataset), state.is_dark())
+    seen = Scene(trained, dataset, model, views.stage(dataset), state.is_dark())
     drawers: dict[str, Callable[[Scene], None]] = {}
     if model.is_density:
-        drawers["Density"] = density.density if scene.planar else density.slices
+        drawers["Density"] = density.density if seen.planar else density.slices
     if model.can_sample:
         drawers["Samples"] = samples.samples
     if issubclass(model, LatentModel):
@@ -57,13 +60,13 @@ def page() -> None:
         drawers["Margins"] = marginals.marginals
         if dataset.n_features > 2:
             drawers["Pairs"] = pairs.pairs
-    if len(scene.run.frames) > 1 or not scene.run.is_usable:
+    if len(seen.run.frames) > 1 or not seen.run.is_usable:
         drawers["Film"] = film.film
     drawers["Trust"] = trust.panel
     name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
-    missing = _missing(scene)
+    missing = _missing(seen)
     try:
-        drawers[name](scene)
+        drawers[name](seen)
     except (ValueError, RuntimeError) as error:
         st.warning(formatting.escaped(error))
     if missing:

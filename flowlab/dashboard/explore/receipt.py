@@ -56,6 +56,7 @@ def receipt(scene: Scene) -> None:
             st, receipt_plots.receipt_bars(bill, scene.dark, height=330),
             key="explore.receipt", theme=None, config=PLOT, alt=_finding(bill, row),
         )  # fmt: skip
+        st.markdown(f"{_finding(bill, row)}.")
     height = min(38 + 35 * (len(bill.log_det) + 2), 460)
     st.dataframe(spelled(_items(bill, scene)), hide_index=True, height=height, placeholder="")
     off = abs(bill.difference)

@@ -35,7 +35,7 @@ def _home() -> None:
 
 def run() -> None:
     """Draw the frame and the chosen page: all that `app.py` does."""
-    st.set_page_config(page_title="FlowLab", page_icon=str(ASSETS / "logo.svg"), layout="wide", initial_sidebar_state="expanded")
+    st.set_page_config(page_title="FlowLab", page_icon=str(ASSETS / "logo.svg"), layout="wide")
     st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "logo.svg"))
     state.start()
     state.mark_framed()

@@ -34,6 +34,11 @@ def draw(is_open: bool = True) -> None:
     _runs()
 
 
+def _grouped(entry: Entry) -> str:
+    """A choice's name with its group behind it, where many stand in one list."""
+    return entry.label if entry.group in ("", entry.label) else f"{entry.label} · {entry.group.lower()}"
+
+
 def _card(part: str, entries: dict[str, Entry], spec: Spec) -> str:
     """A card's name: what is chosen, and what differs from the defaults."""
     entry = entries[spec.name]
@@ -52,11 +57,32 @@ def _choose(part: str, label: str, entries: dict[str, Entry], present: str) -> N
         label,
         names,
         index=names.index(present),
-        format_func=lambda name: entries[name].label,
+        format_func=lambda name: _grouped(entries[name]),
         key=key,
         on_change=state.on_widget(key, apply),
         help="An own table is uploaded on the Data page." if part == "data" else None,
     )
+    if st.button("What are these?", key=f"gallery.{part}", type="tertiary", help="Every choice with a sentence"):
+        _gallery(part, entries, present)
+
+
+@st.dialog("Choose", width="large")
+def _gallery(part: str, entries: dict[str, Entry], present: str) -> None:
+    """All data sets or models in their groups, each with a sentence."""
+    groups: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        if entry.group != catalog.UPLOADED:
+            groups.setdefault(entry.group, []).append(name)
+    for group, names in groups.items():
+        st.markdown(f"**{group}**")
+        for name in names:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                kind = "primary" if name == present else "secondary"
+                if st.button(entries[name].label, key=f"gallery.{part}.{name}", type=kind, width=220):
+                    state.change(part, name)
+                    state.refresh_widgets()
+                    st.rerun()
+                st.markdown(formatting.escaped(entries[name].blurb))
 
 
 def _budget() -> None:
