@@ -3,7 +3,8 @@
 // the keys of a presenter's remote control walk through the views of a page and on to the next page.
 
 const PAGE = '[data-testid="stMain"] ';
-const VIEWS = `${PAGE}:is([class*="explore-view"], [class*="compare-section"], [class*="data-tab"], [class*="table-tab"]) [role="radio"]`;
+const CHOICES = ["explore-view", "compare-section", "table-tab"].map((name) => `[class*="${name}"]`);
+const VIEWS = `${PAGE}:is(${CHOICES.join(", ")}) [role="radio"]`;
 
 /** @type {{ on: boolean, report: (on: boolean) => void }} */
 const present = { on: false, report: () => {} };
@@ -37,7 +38,10 @@ function key(e, now) {
   action();
 }
 
-/** What a key does in presenter mode, if anything. @param {string} name @param {HTMLElement} target @param {typeof present} now */
+/**
+ * What a key does in presenter mode, if anything.
+ * @param {string} name @param {HTMLElement} target @param {typeof present} now
+ */
 function presented(name, target, now) {
   const holds = target.matches?.('[type="range"], [role="slider"], canvas');
   const presses = target.matches?.("button, a, summary, [type=radio], [type=checkbox]");

@@ -35,8 +35,8 @@ def samples(scene: Scene) -> None:
     fig = plots.samples_scatter(drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, sample, nearest)
     key = state.widget_key(PAGE, "samples")
     chart(
-        st, fig, key=key, height="stretch", theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
-        alt=_finding(scene, drawn.samples),
+        st, fig, key=key, height="stretch", theme=None, config=PLOT, selection_mode="points",
+        on_select=_choose_sample(key), alt=_finding(scene, drawn.samples),
     )  # fmt: skip
     if drawn.nearest_distance is not None and drawn.nearest_row is not None:
         st.markdown(
