@@ -15,6 +15,7 @@ import { Stages } from "./stages.js";
  * @property {number | null} gap
  * @property {Uint8Array} [density]
  * @property {number[]} [density_shape]
+ * @property {string} [ghost] the other model that the picture is of
  * @property {Float32Array} [latent]
  * @property {Float32Array} [samples]
  * @property {Uint32Array} loss_step
@@ -51,12 +52,13 @@ function update({ data, parentElement }, scene) {
     side: now.density_shape?.[0],
     densityMax: now.density_max ?? NaN,
     step: now.step,
+    ghost: now.ghost,
     gap: now.gap,
     loss: { step: now.loss_step, train: now.loss_train, val: now.loss_val },
   };
-  live.hasPicture = Boolean(now.latent || now.density || now.loss_step.length);
+  live.hasPicture = Boolean((!now.ghost && (now.latent || now.density)) || now.loss_step.length);
   live.stages.theme = null; // the theme may have changed
-  live.stages.tell({ ...live.frame, density: now.density, latent: now.latent });
+  live.stages.tell(now.ghost ? live.frame : { ...live.frame, density: now.density, latent: now.latent });
   live.wake();
   return () => cancelAnimationFrame(live.request); // state stays on parentElement: a cleanup is not always an end
 }

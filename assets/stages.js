@@ -38,6 +38,9 @@ import { anomaliesInWords, lastUpTo, stageWords } from "./words.js";
  * @property {Float32Array} points (m, 2)
  * @property {[number, number]} points_shape
  * @property {Uint8Array} [color] (m,)
+ * @property {Float32Array} [truth] (n, n) the exact density over the window, row 0 lowest, or (n,) for one feature
+ * @property {number[]} [truth_shape]
+ * @property {number[]} [truth_levels] densities whose contours are drawn
  *
  * @typedef {import("./common.js").SceneBase & StageSceneFields} StageScene
  */
@@ -53,6 +56,7 @@ import { anomaliesInWords, lastUpTo, stageWords } from "./words.js";
  * @property {{ step: ArrayLike<number>, train: ArrayLike<number>, val: ArrayLike<number> }} loss
  * @property {number} [step] of the frame
  * @property {number} [cursor] step at which a film stands
+ * @property {string} [ghost] what the picture is of, where that is another model than the present one
  * @property {number | null} [gap] nats above the truth of the finished run, which its last loss only estimates
  */
 
@@ -61,6 +65,8 @@ import { anomaliesInWords, lastUpTo, stageWords } from "./words.js";
 /** @typedef {{ theme: Theme, marks: Marks, small: Marks }} Style `small` marks data points over a density */
 /** @typedef {"data" | "latent" | "loss"} PanelName */
 /** @typedef {{ name: PanelName, x: number, y: number }} Pointer */
+
+const GHOST = 0.4; // opacity of what another model had learned
 
 export class Stages {
   touched = false; // whether a scene has been set
@@ -77,6 +83,8 @@ export class Stages {
   marks = null;
   /** @type {Marks | null} for data points over a density */
   small = null;
+  /** @type {Float64Array[] | null} the lines of the exact density, in data coordinates */
+  truth = null;
   range = new Approach(); // of the loss
   latentView = new Approach();
   heat = new Heat();
@@ -90,6 +98,7 @@ export class Stages {
       density: toggleButton("Density", true),
       data: toggleButton("Data", true),
       samples: toggleButton("Samples", false),
+      truth: toggleButton("Truth", false),
     };
     this.note = { latent: make("span", { cls: "note" }), loss: make("span", { cls: "note" }) };
     this.unit = make("span", { cls: "unit" });
@@ -143,6 +152,8 @@ export class Stages {
     this.scene = scene;
     const flat = !scene.has_density;
     this.chips.density.hidden = flat;
+    this.chips.truth.hidden = !scene.truth;
+    this.truth = null;
     this.chips.samples.hidden = !scene.has_samples;
     if (flat && !this.touched) this.chips.samples.setAttribute("aria-pressed", "true");
     this.touched = true;
@@ -174,7 +185,7 @@ export class Stages {
     return { theme, marks: this.marks, small: this.small };
   }
 
-  /** @param {"density" | "data" | "samples"} name */
+  /** @param {"density" | "data" | "samples" | "truth"} name */
   shows(name) {
     return isPressed(this.chips[name]) && !this.chips[name].hidden;
   }
@@ -201,6 +212,7 @@ export class Stages {
     const plane = this.plane.data;
     const { scene } = this;
     const density = this.shows("density") ? frame.density : null;
+    plane.ctx.globalAlpha = frame.ghost ? GHOST : 1;
     if (density && frame.side && scene.n_features === 1) this.area(density, frame.side, theme);
     else if (density && frame.side) {
       const picture = this.heat.paint(density, frame.side, theme.lut);
@@ -209,11 +221,43 @@ export class Stages {
     }
     plane.clip((ctx) => {
       if (frame.samples && this.shows("samples")) plane.dots(frame.samples, () => marks.open);
+      ctx.globalAlpha = 1;
       if (this.shows("data")) ctx.drawImage(this.still(density ? small : marks), 0, 0, plane.width, plane.height);
       if (hover >= 0) plane.ring(plane.x(scene.points[2 * hover]), plane.y(scene.points[2 * hover + 1]), 7, theme.text);
     });
+    plane.ctx.globalAlpha = 1;
+    if (this.shows("truth")) this.drawTruth(theme);
     plane.axes(theme, scene.axes[0], scene.axes[1]);
+    if (frame.ghost) {
+      const [x, y] = [plane.x0 + 10, plane.y0 + plane.ph - 12];
+      plane.label(`before: ${frame.ghost}`, x, y, theme.text, { size: 12, halo: theme.page });
+    }
     if (density && scene.n_features > 1) this.scale(frame.densityMax, theme);
+  }
+
+  /** The exact density: contours, or a curve over one feature. @param {Theme} theme */
+  drawTruth(theme) {
+    const plane = this.plane.data;
+    const { truth, truth_shape, truth_levels, window } = this.scene;
+    if (!truth) return;
+    this.truth ??=
+      truth_shape && truth_shape.length > 1
+        ? (truth_levels ?? []).map((level) => contour(truth, truth_shape[0], window, level))
+        : [curveOf(truth, window)];
+    plane.clip((ctx) => {
+      ctx.strokeStyle = theme.truth;
+      ctx.lineWidth = 1.75;
+      ctx.setLineDash([6, 3]);
+      ctx.beginPath();
+      for (const line of this.truth ?? []) {
+        for (let i = 0; i < line.length; i += 4) {
+          ctx.moveTo(plane.x(line[i]), plane.y(line[i + 1]));
+          ctx.lineTo(plane.x(line[i + 2]), plane.y(line[i + 3]));
+        }
+      }
+      ctx.setLineDash([]);
+      ctx.stroke();
+    });
   }
 
   /**
@@ -233,15 +277,16 @@ export class Stages {
     }
     const { ctx } = plane;
     const floor = plane.y(y0);
-    ctx.globalAlpha = 0.2;
+    const before = ctx.globalAlpha;
+    ctx.globalAlpha = 0.2 * before;
     ctx.fillStyle = theme.model;
     ctx.beginPath();
     ctx.moveTo(curve[0][0], floor);
     for (const [x, y] of curve) ctx.lineTo(x, y);
     ctx.lineTo(curve[side - 1][0], floor);
     ctx.fill();
-    ctx.globalAlpha = 1;
-    plane.line(theme.model, curve, { width: 2 });
+    ctx.globalAlpha = before;
+    plane.line(theme.model, curve, { width: 2, alpha: before });
   }
 
   /** The data points, which do not move: drawn once and stamped as one picture. @param {Marks} marks */
@@ -304,7 +349,9 @@ export class Stages {
         ctx.setLineDash([]);
         ctx.globalAlpha = 1;
       }
+      ctx.globalAlpha = frame.ghost ? GHOST : 1;
       if (latent) plane.dots(latent, marks.of);
+      ctx.globalAlpha = 1;
       for (const r of n_features > 1 ? rings : []) {
         const [x, y] = [plane.x(r * Math.SQRT1_2) + 3, plane.y(r * Math.SQRT1_2) - 3];
         plane.label(`radius ${r}`, x, y, theme.truth, { size: 11, halo: theme.page });
@@ -466,6 +513,51 @@ export class Stages {
       this.canvas[name].ariaLabel = words.alt[name];
     }
   }
+}
+
+/**
+ * The line along which a density has a value: segments x, y, x, y in data coordinates, by marching squares.
+ * @param {ArrayLike<number>} values (n, n), row 0 lowest, at the middles of equal cells of the window
+ * @param {number} n @param {[number, number, number, number]} window @param {number} level
+ */
+export function contour(values, n, [x0, x1, y0, y1], level) {
+  /** @type {number[]} */
+  const line = [];
+  for (let r = 0; r + 1 < n; r++) {
+    for (let c = 0; c + 1 < n; c++) {
+      const at = [r * n + c, r * n + c + 1, (r + 1) * n + c + 1, (r + 1) * n + c].map((i) => values[i] - level);
+      /** @type {Point[]} where the line crosses the edges, walking around the cell */
+      const crossings = [];
+      for (let k = 0; k < 4; k++) {
+        const [a, b] = [at[k], at[(k + 1) % 4]];
+        if (a >= 0 === b >= 0) continue;
+        const share = a / (a - b);
+        const [u, v] = [
+          [share, 0],
+          [1, share],
+          [1 - share, 1],
+          [0, 1 - share],
+        ][k];
+        crossings.push([x0 + ((c + 0.5 + u) * (x1 - x0)) / n, y0 + ((r + 0.5 + v) * (y1 - y0)) / n]);
+      }
+      for (let k = 0; k + 1 < crossings.length; k += 2) line.push(...crossings[k], ...crossings[k + 1]);
+    }
+  }
+  return Float64Array.from(line);
+}
+
+/**
+ * A density over one feature as segments x, y, x, y.
+ * @param {ArrayLike<number>} values (n,) at the middles of equal cells @param {[number, number, number, number]} window
+ */
+export function curveOf(values, [x0, x1]) {
+  const n = values.length;
+  const line = [];
+  for (let i = 0; i + 1 < n; i++) {
+    const [a, b] = [i, i + 1].map((k) => x0 + ((k + 0.5) * (x1 - x0)) / n);
+    line.push(a, values[i], b, values[i + 1]);
+  }
+  return Float64Array.from(line);
 }
 
 /**

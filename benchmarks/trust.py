@@ -10,11 +10,15 @@ holds one of the words. Prints each model's level without and with the known tru
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset

@@ -153,6 +153,11 @@ class RunState(StrEnum):
         """Whether it is in training, or waits for its turn."""
         return self in (RunState.QUEUED, RunState.RUNNING)
 
+    @property
+    def rests(self) -> bool:
+        """Whether it can be gone on with."""
+        return self in (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
+
 
 @dataclass(frozen=True)
 class TrainEvent:

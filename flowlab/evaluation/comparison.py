@@ -87,7 +87,7 @@ class Standing:
     @property
     def likelihood_of(self) -> str:
         """What the log-likelihood is a density of, as in `Scored`."""
-        return self.runs[0].likelihood_of
+        return self.runs[0].likelihood_of if self.runs else ""
 
 
 def held_out(dataset: Dataset) -> np.ndarray:

@@ -57,12 +57,17 @@ def fork_spec(store: RunStore, run: Run, step: int, spec: RunSpec) -> RunSpec:
         if origin is None:
             break
         run = origin
+    shared = store.load(run.copy_of) if run.copy_of else None
+    if shared is not None and shared.events and shared.events[-1].step >= step:
+        run = shared  # the same weights, under the name that outlives a copy
     return spec.forked(run.run_id, step)
 
 
 def family(store: RunStore, run: Run) -> list[Run]:
     """The first ancestor of a run and all its forks, theirs and so on, each after its parent, older before younger."""
-    runs = {other.run_id: other for other in store.list()}
+    runs = {other.run_id: other for other in store.list() if not other.copy_of or other.run_id == run.run_id}
+    if run.copy_of:
+        runs.pop(run.copy_of, None)
     root = run
     while root.spec.branch and root.spec.branch[0] in runs:
         root = runs[root.spec.branch[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Job:
     step: int = 0
     n_steps: int = 0
     mode: Mode = Mode.RUNNING
+    born: float = field(default_factory=time.monotonic)
     steps_left: int | None = None
     """How many steps to take before pausing; None for all."""
     clicks: int = 0
@@ -138,6 +140,14 @@ class Turns:
             queue.remove(job)
         if not queue:
             self._queues.pop(job.user, None)
+
+    def hand_over(self, job: Job, user: str) -> None:
+        """Make a job another user's; one that has turns keeps them."""
+        queued = job in self._queues.get(job.user, [])
+        self.remove(job)
+        job.user = user
+        if queued:
+            self.add(job)
 
     def live(self) -> Iterator[Job]:
         """The live run of each user, in the order of their turns."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
 import time
 from collections import Counter
@@ -37,6 +39,8 @@ CALL_SECONDS = 60.0
 """How long `JobRunner.call` waits for a view, unless told otherwise."""
 WATCH_SECONDS = 3.0
 """How long after `JobRunner.watch` a run counts as watched."""
+AWAY_SECONDS = 90.0
+"""How long after its owner was last seen a run is there for others. Browsers wake a hidden page once a minute."""
 
 
 class JobRunner:
@@ -45,6 +49,14 @@ class JobRunner:
     An unwatched run goes on to its last step: closing the tab does not stop it. One run per user is live; the others
     wait behind it. One thread writes the store, so no lane waits for the disk. A worker that dies costs its slice,
     nothing else. Only `call` and `steps_within` wait for a worker.
+
+    Results are everybody's: a run's id comes from its spec, so all who ask for a spec see the same run. Control is
+    its owner's, who began it: only they pause it, stop it, go on or start it again, and JobError answers others. They
+    may have a copy (`make_mine`), which goes on from the same checkpoint under an id made of the run's id and the
+    visitor's name; `run_id` then gives them the copy. A copy that reaches the last step holds what the shared run
+    holds or would hold, so it replaces that of the same owner, and gives way to a finished one of somebody else. A
+    run without an owner, and a caller without a name (the command line), are held to nothing; a run whose owner
+    has not been seen for AWAY_SECONDS is there for whoever goes on with it.
 
     Parameters
     ----------
@@ -64,6 +76,7 @@ class JobRunner:
         self.store = store
         self._jobs: dict[str, Job] = {}
         self._datasets = Recent(12)
+        self._seen: dict[str, float] = {}
         self._closed = False
         for run in store.list():
             if run.status.is_live and not _alive_elsewhere(run.pid):
@@ -83,30 +96,86 @@ class JobRunner:
         self._saver.on_finished = lambda job, status: self._dispatcher.post(partial(self._finished, job, status))
         self._saver.on_error = lambda job, sentence: self._dispatcher.post(partial(self._not_saved, job, sentence))
 
+    def run_id(self, spec: RunSpec, user: str = "") -> str:
+        """The id of the run that `user` sees of a spec: their own copy if they have one, else the one all share."""
+        shared = catalog.run_id(spec)
+        copy = copy_id(shared, user)
+        return copy if user and (copy in self._jobs or self.store.changed(copy)) else shared
+
+    def version(self, run_id: str) -> tuple:
+        """Changes whenever a run is begun, paused, gone on with, ended, replaced or handed over, not with each step.
+
+        It costs no more than one look at a file's time.
+        """
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is not None and job.mode is not Mode.DONE:
+                state = self._state(job)
+                standing = "live" if state.is_live else f"{state} {job.is_settling}"
+                return run_id, standing, job.user, job.born
+        return run_id, self.store.changed(run_id)
+
+    def greet(self, user: str) -> None:
+        """Note that `user` is here: their runs stay theirs for the next AWAY_SECONDS."""
+        self._seen[user] = time.monotonic()
+
+    def owner(self, run_id: str) -> str:
+        """Who controls a run; "" for one without an owner, or that is not here."""
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is not None:
+                return job.user
+        run = self.store.load(run_id)
+        return "" if run is None else run.user
+
+    def may_control(self, run_id: str, user: str) -> bool:
+        """Whether `user` may pause, stop, go on with, step or start again a run.
+
+        Its owner may, anybody may where it has none, and where its owner is away and it rests.
+        """
+        owner = self.owner(run_id)
+        if not user or owner in ("", user):
+            return True
+        with self._lock:
+            job = self._jobs.get(run_id)
+            rests = job is None or job.mode not in (Mode.RUNNING, Mode.STOPPING, Mode.FINISHING)
+        return rests and self._is_away(owner)
+
     def submit(self, spec: RunSpec, user: str = "", queued: bool = False, n_steps: int | None = None) -> str:
         """Begin or continue to train `spec` and return its run id at once.
 
-        A finished run stays as it is. One that was paused, stopped or interrupted goes on; one that failed starts
-        again. A fork (a spec with a parent) continues from its parent's step by its own settings: the parent's steps
-        are repeated from the nearest kept checkpoint, to the same bits.
+        A finished run stays as it is, and so does one that somebody else trains. One that was paused, stopped or
+        interrupted goes on; one that failed starts again. A fork (a spec with a parent) continues from its parent's
+        step by its own settings: the parent's steps are repeated from the nearest kept checkpoint, to the same bits.
 
         Parameters
         ----------
         spec : what to train
-        user : who trains it; the run enters this user's list
+        user : who trains it; the run enters this user's list, and becomes theirs where it is nobody's
         queued : whether the run waits behind the user's other runs, instead of going before them
         n_steps : pause after so many steps; None for all
 
-        StoreError if the run cannot be written, or a fork's parent is not here; ValueError if it does not fit.
+        JobError if it rests and another user controls it. StoreError if the run cannot be written, or a fork's parent
+        is not here; ValueError if it does not fit.
         """
-        run_id = catalog.run_id(spec)
+        run_id = self.run_id(spec, user)
         with self._lock:
             job = self._jobs.get(run_id)
             if job is None or job.mode in (Mode.DONE, Mode.FAILED):
                 run = self.store.load(run_id)
-                if run is None or run.status is RunState.FAILED:
-                    run = self._create(run_id, spec, user)
-                job = None if run.status is RunState.DONE else self._adopt(run, user)
+                if run is None:
+                    job = self._adopt(self._create(run_id, spec, user), user)
+                elif run.status is RunState.DONE:
+                    job = None
+                else:
+                    self._claim(run_id, user)
+                    if run.status is RunState.FAILED:
+                        run = self._create(run_id, spec, user or run.user, run.copy_of)
+                    job = self._adopt(run, user)
+            elif job.mode is Mode.RUNNING and n_steps is None and not self.may_control(run_id, user):
+                job = None
+            else:
+                self._claim(run_id, user)
             if user:
                 self._saver.now(self.store.note_visitor, run_id, user)
             if job is not None:
@@ -115,59 +184,123 @@ class JobRunner:
         return run_id
 
     def submit_many(self, specs: list[RunSpec], user: str = "") -> list[str]:
-        """Queue several runs of one user, trained one after the other, and return their ids."""
+        """Queue several runs of one user, trained one after the other, and return their ids.
+
+        A run that rests and is another user's is trained as a copy.
+        """
+        for spec in specs:
+            run_id = self.run_id(spec, user)
+            status = self.status(run_id)
+            if status and status.state.rests and not self.may_control(run_id, user):
+                self.make_mine(run_id, user)
         return [self.submit(spec, user, queued=True) for spec in specs]
 
-    def pause(self, run_id: str) -> None:
-        """Pause a running run; the result of the slice under way is kept."""
+    def pause(self, run_id: str, user: str = "") -> None:
+        """Pause a running run; the result of the slice under way is kept. JobError for another user's run."""
         with self._lock:
             job = self._jobs.get(run_id)
             if job is not None and job.mode is Mode.RUNNING:
+                self._check(run_id, user)
                 self._dispatcher.halt(job, Mode.PAUSED)
 
-    def resume(self, run_id: str) -> None:
+    def resume(self, run_id: str, user: str = "") -> None:
         """Continue a run that was paused, stopped or interrupted; one that is done or failed stays as it is.
 
-        JobError if there is no such run.
+        JobError if there is no such run, or it is another user's.
         """
         with self._lock:
             job = self._find(run_id)
             if job is not None:
+                self._claim(run_id, user)
                 self._dispatcher.go(job)
 
-    def step(self, run_id: str, n_steps: int = 1) -> None:
-        """Train a run for `n_steps` further steps, then pause; JobError if there is no such run."""
+    def step(self, run_id: str, n_steps: int = 1, user: str = "") -> None:
+        """Train a run for `n_steps` further steps, then pause.
+
+        JobError if there is no such run, or it is another user's.
+        """
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, not {n_steps}")
         with self._lock:
             job = self._find(run_id)
             if job is not None:
+                self._claim(run_id, user)
                 self._dispatcher.go(job)
                 job.steps_left = n_steps
 
-    def stop(self, run_id: str) -> None:
+    def stop(self, run_id: str, user: str = "") -> None:
         """End a run at its present step; its model is kept and can be used, and `resume` continues from there.
 
-        JobError if there is no such run.
+        JobError if there is no such run, or it is another user's.
         """
         with self._lock:
             job = self._find(run_id)
             if job is None or job.mode not in (Mode.RUNNING, Mode.PAUSED):
                 return
+            self._check(run_id, user)
             if job.checkpoint is None and not job.in_flight:
                 self._dispatcher.halt(job, Mode.STOPPED)
             else:
                 self._dispatcher.go(job)
                 job.mode = Mode.STOPPING
 
-    def restart(self, run_id: str) -> None:
-        """Discard the results of a run and start it again from the first step; JobError if there is no such run."""
+    def restart(self, run_id: str, user: str = "") -> str:
+        """Start a run again from the first step, and return the id of what trains.
+
+        A user's restart of a run that is done or stopped trains beside it, as a copy, and replaces it when it is
+        done: nothing is lost before. Any other run is begun anew in its place, and so is every run where the
+        caller has no name. JobError if there is no such run, or it is another user's and not over.
+        """
         with self._lock:
             run = self.store.load(run_id)
             if run is None:
                 raise JobError("There is no such run to start again; press train.")
-            run = self._create(run_id, run.spec, run.user)
+            job = self._jobs.get(run_id)
+            trains = job is not None and job.mode in (Mode.RUNNING, Mode.STOPPING)
+            if user and run.is_usable and not run.copy_of and not trains:
+                run = self._create(copy_id(run_id, user), run.spec, user, run_id)
+                self._saver.now(self.store.note_visitor, run.run_id, user)
+            else:
+                self._check(run_id, user)
+                run = self._create(run_id, run.spec, user or run.user, run.copy_of)
             self._dispatcher.go(self._adopt(run, run.user))
+        return run.run_id
+
+    def make_mine(self, run_id: str, user: str) -> str:
+        """Give `user` control of what a run has learned so far, and return the id of the run they control.
+
+        That is a copy from the same checkpoint, which trains where the run trained and rests where it rested; the
+        run itself goes on for the others. A run whose owner is away is handed over instead; of a finished one there
+        is nothing to control, and it is returned as it is. JobError if there is no such run.
+        """
+        with self._lock:
+            run = self.store.load(run_id)
+            if run is None:
+                raise JobError("There is no such run to copy; press train.")
+            owner, live = self.owner(run_id), self._is_live(run_id)
+            if not user or owner == user or run.status is RunState.DONE:
+                return run_id
+            if not owner or self._is_away(owner):
+                self._hand_over(run_id, user)
+                self._saver.now(self.store.note_visitor, run_id, user)
+                return run_id
+            copy = self._saver.now(self.store.copy, run_id, copy_id(run.copy_of or run_id, user), user)
+            self._saver.now(self.store.note_visitor, copy.run_id, user)
+            job = self._adopt(copy, user)
+            if live:
+                self._dispatcher.go(job)
+            elif copy.is_usable:
+                self._forget(copy.run_id)
+            return copy.run_id
+
+    def drop_copy(self, run_id: str, user: str) -> None:
+        """Give up a user's own copy of a run: they see the one that all share again. JobError if it is not theirs."""
+        with self._lock:
+            run = self.store.load(run_id)
+            if run is not None and run.copy_of:
+                self._check(run_id, user)
+                self._forget(run_id)
+                self._saver.now(self.store.remove_copy, run_id)
 
     def status(self, run_id: str) -> RunStatus | None:
         """The status of a run; None if there is no such run."""
@@ -266,11 +399,55 @@ class JobRunner:
                 self._saver.save(job, None, RunState.INTERRUPTED)
         self._saver.close()
 
-    def _create(self, run_id: str, spec: RunSpec, user: str) -> Run:
+    def _is_away(self, user: str) -> bool:
+        return time.monotonic() - self._seen.get(user, -math.inf) > AWAY_SECONDS
+
+    def _is_live(self, run_id: str) -> bool:
+        job = self._jobs.get(run_id)
+        return job is not None and self._state(job).is_live
+
+    def _check(self, run_id: str, user: str) -> None:
+        """JobError unless `user` may control the run: the one place where this is decided."""
+        if not self.may_control(run_id, user):
+            raise JobError(
+                "Somebody else started this run and controls it. Press Make it mine: a copy goes on from the same step."
+            )
+
+    def _claim(self, run_id: str, user: str) -> None:
+        """Check that `user` may control the run, and make it theirs."""
+        self._check(run_id, user)
+        if user and self.owner(run_id) != user:
+            self._hand_over(run_id, user)
+
+    def _hand_over(self, run_id: str, user: str) -> None:
+        job = self._jobs.get(run_id)
+        if job is not None:
+            self._dispatcher.turns.hand_over(job, user)
+        self._saver.now(self.store.set_owner, run_id, user)
+
+    def _forget(self, run_id: str) -> None:
+        job = self._jobs.pop(run_id, None)
+        if job is not None:
+            self._dispatcher.drop(job)
+
+    def _give_way(self, copy: Run) -> None:
+        """What becomes of a finished copy: it takes the place of its owner's run, or leaves that to a finished one."""
+        shared = self.store.load(copy.copy_of)
+        if shared is None or (shared.user in ("", copy.user) and not self._is_live(shared.run_id)):
+            self._forget(copy.copy_of)
+            self._saver.now(self.store.replace, copy.copy_of, copy.run_id)
+            self._saver.now(self.store.note_visitor, copy.copy_of, copy.user)
+        elif shared.status is RunState.DONE:
+            self._saver.now(self.store.remove_copy, copy.run_id)
+        else:
+            return
+        self._forget(copy.run_id)
+
+    def _create(self, run_id: str, spec: RunSpec, user: str, copy_of: str = "") -> Run:
         """A new run on disk, if a fork's parent is there and fits."""
         if spec.branch:
             forks.parent_of(self.store, spec)
-        return self._saver.now(self.store.create, run_id, spec, user)
+        return self._saver.now(self.store.create, run_id, spec, user, copy_of)
 
     def _rewind(self, job: Job) -> None:
         """Have a fork begin with its parent's training up to its step."""
@@ -289,7 +466,7 @@ class JobRunner:
 
     def _adopt(self, run: Run, user: str) -> Job:
         """Take a run up as it stands on disk."""
-        job = Job(run.run_id, run.spec, user, checkpoint=run.checkpoint, mode=Mode.PAUSED)
+        job = Job(run.run_id, run.spec, user or run.user, checkpoint=run.checkpoint, mode=Mode.PAUSED)
         if run.events and job.checkpoint is not None:
             last = run.events[-1]
             job.step, job.n_steps = int(job.checkpoint.get("train.step", last.step)), last.n_steps
@@ -313,10 +490,19 @@ class JobRunner:
         if job.mode is Mode.STOPPED and self._jobs.get(job.run_id) is job:
             # `resume` takes it up from disk.
             del self._jobs[job.run_id]
+        if job.mode is Mode.DONE and not job.dropped:
+            run = self.store.load(job.run_id)
+            if run is not None and run.copy_of:
+                self._give_way(run)
 
     def _not_saved(self, job: Job, sentence: str) -> None:
         job.mode, job.message = Mode.PAUSED, sentence
         self._dispatcher.turns.remove(job)
+
+
+def copy_id(run_id: str, user: str) -> str:
+    """The id of a user's own copy of a run: 16 hex digits of both, so that it is found again without a list."""
+    return hashlib.sha256(f"{run_id} {user}".encode()).hexdigest()[:16]
 
 
 def _alive_elsewhere(pid: int) -> bool:

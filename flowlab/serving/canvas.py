@@ -43,7 +43,8 @@ class TrainingScene:
     density over one feature is drawn as a curve. latent_is_gaussian: whether the model wants the latent points to be
     standard normal, so that circles and shares mean something; None: yes if the loss is in nats. keeps_density: false
     for a flow that is broken on purpose, whose loss is no likelihood and has no floor. anomaly_share: of all rows, of
-    which anomalies are shown more often.
+    which anomalies are shown more often. truth: the exact density over `window`, (n, n) with row 0 lowest, or (n,) for
+    one feature, a layer that can be shown over the learned one; truth_levels: those of its contours.
     """
 
     points: np.ndarray
@@ -63,6 +64,8 @@ class TrainingScene:
     latent_is_gaussian: bool | None = None
     keeps_density: bool = True
     anomaly_share: float = 0.0
+    truth: np.ndarray | None = None
+    truth_levels: Sequence[float] = ()
 
 
 def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = True) -> TrainingScene:
@@ -70,6 +73,8 @@ def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = 
     stage = views.stage(dataset)
     labelled = dataset.y is not None and dataset.y.any()
     density = dataset.truth_for(model)
+    planar = model.is_density and views.is_planar(model, dataset)
+    truth, levels = views.truth(dataset) if density is not None and planar else (None, ())
     return TrainingScene(
         points=stage.points,
         window=stage.window,
@@ -81,12 +86,14 @@ def training_scene(model: DensityModel, dataset: Dataset, keeps_density: bool = 
         axes=stage.axes,
         loss_unit=model.loss_label if keeps_density else "loss of a broken flow (nats)",
         unit="nats" if model.is_density else "",
-        has_density=model.is_density and views.is_planar(model, dataset),
+        has_density=planar,
         has_samples=model.can_sample,
         has_latent=isinstance(model, LatentModel),
         n_features=len(dataset.judged),
         keeps_density=keeps_density,
         anomaly_share=float((dataset.y == 1).mean()) if labelled and dataset.y is not None else 0.0,
+        truth=truth,
+        truth_levels=tuple(levels),
     )
 
 
@@ -110,6 +117,9 @@ def pack_scene(scene: TrainingScene) -> tuple[dict, dict]:
         "latent_is_gaussian": scene.unit == "nats" if scene.latent_is_gaussian is None else scene.latent_is_gaussian,
     }
     arrays = {"points": np.asarray(scene.points, np.float32).reshape(-1, 2)}
+    if scene.truth is not None:
+        header["truth_levels"] = [float(level) for level in scene.truth_levels]
+        arrays["truth"] = np.asarray(scene.truth, np.float32)
     if scene.color is not None:
         arrays["color"] = np.asarray(scene.color).astype(np.uint8)
     return header, arrays

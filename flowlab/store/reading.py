@@ -110,8 +110,9 @@ class Run:
     error, details : a sentence for people and a traceback where it failed, else ""
     versions : of the packages that computed it
     created : when it was begun, in seconds since 1970
-    user : who began it
+    user : who began it, and so controls it; "" for a run without an owner
     pid : process that wrote the status
+    copy_of : of a visitor's own copy the id of the run that all share, else ""
     """
 
     path: Path
@@ -124,6 +125,7 @@ class Run:
     created: float
     user: str
     pid: int
+    copy_of: str = ""
 
     @classmethod
     def from_record(cls, path: Path, record: Mapping[str, Any]) -> Run:
@@ -140,6 +142,7 @@ class Run:
                 created=float(record["created"]),
                 user=str(record["user"]),
                 pid=int(record["pid"]),
+                copy_of=str(record.get("copy_of", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RunNotFound(f"The record of run {path.name} is damaged; train it again.") from error

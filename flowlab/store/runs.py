@@ -12,6 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,10 @@ class RunStore:
         self.root = Path(root)
         self._tables: Recent = Recent(4)
 
-    def create(self, run_id: str, spec: RunSpec, user: str = "") -> Run:
+    def create(self, run_id: str, spec: RunSpec, user: str = "", copy_of: str = "") -> Run:
         """Create a run, queued and empty, and return it. What an earlier run of this id left is removed.
+
+        `copy_of` is the id of the run that all share, where this one is its owner's own copy.
 
         A fork begins with its parent's events, film and kept checkpoints up to the step it goes on from.
         """
@@ -79,11 +82,61 @@ class RunStore:
             "user": user,
             "pid": os.getpid(),
         }
+        if copy_of:
+            record["copy_of"] = checked(RUN_ID, copy_of, "copy_of")
         self._write(folder / "run.json", _to_json(record), f"run {run_id} could not be begun")
         run = Run.from_record(folder, record)
         if spec.branch:
             self._inherit(run, *spec.branch)
         return run
+
+    def copy(self, run_id: str, other_id: str, user: str) -> Run:
+        """Copy a run as it stands on disk to `other_id`, owned by `user`, and return the copy.
+
+        A run in training is copied as a paused one. RunNotFound if there is no such run.
+        """
+        run = Run.from_record(self._folder(run_id), self._record(run_id))
+        copy = self.create(other_id, replace(run.spec, parent=""), user, run.copy_of or run_id)
+        what = f"run {run_id} could not be copied"
+        with on_disk(what):
+            for name in ("events.jsonl", "checkpoint.npz", "model.npz", "views.npz"):
+                data = read_bytes(run.path / name)
+                if data:
+                    write_whole(copy.path / name, data)
+            for path in [*run.path.glob("frames/[0-9]*.npz"), *run.path.glob("checkpoints/[0-9]*.npz")]:
+                keep(path, copy.path / path.parent.name / path.name)
+        status = run.status if run.is_usable else RunState.PAUSED
+        self._change(other_id, what, spec=json.loads(run.spec.to_json()), status=status, versions=dict(run.versions))
+        return Run.from_record(copy.path, self._record(other_id))
+
+    def replace(self, run_id: str, copy_id: str) -> None:
+        """Let a finished copy take the place of the run `run_id`, which is removed only then."""
+        folder, copy = self._folder(run_id), self._folder(copy_id)
+        what = f"run {run_id} could not be replaced"
+        self._change(copy_id, what, run_id=run_id, copy_of="")
+        old = folder.with_name(f".{run_id}.old")
+        with on_disk(what):
+            shutil.rmtree(old, ignore_errors=True)
+            if folder.exists():
+                os.replace(folder, old)
+            os.replace(copy, folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def remove_copy(self, copy_id: str) -> None:
+        """Remove a visitor's own copy of a run; ValueError for a run that all share, which is never removed."""
+        if not self._record(copy_id).get("copy_of"):
+            raise ValueError(f"{copy_id} is no copy, and is not removed")
+        with on_disk(f"the copy {copy_id} could not be removed"):
+            (self._folder(copy_id) / "run.json").unlink(missing_ok=True)
+        shutil.rmtree(self._folder(copy_id), ignore_errors=True)
+
+    def set_owner(self, run_id: str, user: str) -> None:
+        """Say who controls a run from now on; RunNotFound if there is no such run."""
+        self._change(run_id, f"the owner of run {run_id} could not be saved", user=user)
+
+    def changed(self, run_id: str) -> int:
+        """When the record of a run was last written, in ns; 0 if there is no such run."""
+        return changed_at(self._folder(run_id) / "run.json")
 
     def append(
         self,
@@ -120,13 +173,8 @@ class RunStore:
 
         Where nothing changes nothing is written. RunNotFound if there is no such run.
         """
-        folder = self._folder(run_id)
-        record = self._record(run_id)
-        changed = {"status": RunState(status), "error": error, "details": details, "pid": os.getpid()}
-        if {**record, **changed} != record:
-            self._write(
-                folder / "run.json", _to_json({**record, **changed}), f"the status of run {run_id} could not be saved"
-            )
+        what = f"the status of run {run_id} could not be saved"
+        self._change(run_id, what, status=RunState(status), error=error, details=details, pid=os.getpid())
 
     def finish(
         self,
@@ -247,6 +295,12 @@ class RunStore:
         if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("status") not in [*RunState]:
             raise RunNotFound(f"There is no run {run_id} on this server; train it, and its link will lead here.")
         return record
+
+    def _change(self, run_id: str, what: str, /, **values: Any) -> None:
+        """Write new values into a run's record, if they are new."""
+        record = self._record(run_id)
+        if {**record, **values} != record:
+            self._write(self._folder(run_id) / "run.json", _to_json({**record, **values}), what)
 
     def _readable(self, names: Iterable[str]) -> Iterator[Run]:
         for name in names:

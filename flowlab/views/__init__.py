@@ -7,7 +7,7 @@ from flowlab.views.attribution import reasons, repaired, top_reasons
 from flowlab.views.comparison import cost, steps_within, trivial_rivals, two_samples
 from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
 from flowlab.views.coupling import coupling, jacobian, masks
-from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile
+from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile, truth
 from flowlab.views.film import final, frame, two_columns
 from flowlab.views.latent import latent_paths, latent_point, rows
 from flowlab.views.layers import layers
@@ -55,6 +55,7 @@ __all__ = [
     "top_reasons",
     "trivial_rivals",
     "trust",
+    "truth",
     "two_samples",
     "two_columns",
     "typical_row",

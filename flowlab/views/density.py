@@ -85,6 +85,15 @@ def density_grid(
     return DensityGrid(window, points[:n, 0].copy(), points[::n, 1].copy() if d == 2 else None, learned, true)
 
 
+def truth(dataset: Dataset, n: int = 80) -> tuple[np.ndarray, np.ndarray]:
+    """The exact density over the window of the stage, and the levels whose contours enclose 50, 80 and 95 % of it.
+
+    (n, n) with row 0 lowest, or (n,) for one feature; per unit area or length, at the middles of equal cells.
+    """
+    log_density = _true_grid(dataset, tuple(float(v) for v in stage(dataset).window), n, ALL_LEVELS)
+    return np.exp(log_density), np.exp(equal_mass_levels(log_density, MASSES[:3]))
+
+
 @dataclass(frozen=True, eq=False)
 class DensitySlice:
     """The density of two columns when all others are held at a row's values.

@@ -75,20 +75,17 @@ def test_nothing_scrolls_on_a_laptop_and_a_large_screen_is_used(trained, open_pa
     for name, path in VIEWS.items():
         arrive(page, f"{trained}/{path}{QUERY}")
         page.wait_for_function("Object.keys(drawn).length", timeout=30_000)
-        excess = page.evaluate(
-            "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollHeight - m.clientHeight; }"
-        )
+        excess = page.get_by_test_id("stMain").evaluate("main => main.scrollHeight - main.clientHeight")
         assert excess <= 0, f"{name}: {excess} px lie below the window"
     page.set_viewport_size({"width": 1920, "height": 1080})
     for name in ("film", "train"):
         arrive(page, f"{trained}/{VIEWS[name]}{QUERY}")
         page.wait_for_function("Object.keys(drawn).length", timeout=30_000)
-        free = page.evaluate("""() => {
-            const main = document.querySelector("[data-testid=stMain]");
+        free = page.get_by_test_id("stMain").evaluate("""main => {
             const hosts = [...main.querySelectorAll("*")].filter((e) => e.shadowRoot?.querySelector("canvas"));
-            const boxes = hosts.flatMap((e) => [...e.shadowRoot.querySelectorAll("canvas")].map((c) => c.getBoundingClientRect()));
-            const stages = boxes.filter((b) => b.width).slice(0, 2);
-            return 1 - (Math.max(...stages.map((b) => b.right)) - Math.min(...stages.map((b) => b.left))) / main.clientWidth;
+            const canvases = hosts.flatMap((e) => [...e.shadowRoot.querySelectorAll("canvas")]);
+            const [left, right] = canvases.map((c) => c.getBoundingClientRect()).filter((box) => box.width);
+            return 1 - (right.right - left.left) / main.clientWidth;
         }""")
         assert free < 0.05, f"{name}: {free:.1%} of the width is empty"
 

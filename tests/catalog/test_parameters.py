@@ -32,7 +32,7 @@ MADE = {
 }
 NOT_SET = {
     "random_state", "seed", "scores", "y", "position", "candidates", "time", "batch", "frame", "density", "params",
-    "self", "name", "contamination",
+    "self", "name", "contamination", "judged", "worth",
 }  # fmt: skip
 """Parameters that are the data or the seed, stand for others, or serve scikit-learn alone."""
 NOT_STATED = {"fractions"}

@@ -1,9 +1,10 @@
 """Nonsense in a link is harmless: no setting that a page reads from its link can make it crash."""
 
 import pytest
-from pages_driver import PREFIXES, open_page, rerun, train
+from pages_driver import open_page, rerun, train
 
 from flowlab.dashboard.shell import state
+from flowlab.dashboard.shell.pages import settings
 from flowlab.detection.rules import RULES
 
 DATA = {"data": "moons", "data.n_samples": "600", "data.anomaly_share": "0.05"}
@@ -73,7 +74,7 @@ def read(monkeypatch):
 def test_nonsense_in_every_setting_of_a_page_is_harmless(page, run, place, read, compared):
     if page == "compare" and place:
         place = {**place, "runs": ".".join(compared)}
-    prefix = PREFIXES.get(page, page)
+    prefix = settings(page)
     open_page(page, run, **place)
     for text in NONSENSE:
         names = {name for of_page, name in read if of_page == prefix} - set(place)

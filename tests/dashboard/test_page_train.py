@@ -1,7 +1,7 @@
 """The Train page in the script runner: it starts alive, trains on real lanes, and says in words where it stands."""
 
 import pytest
-from pages_driver import FILES, open_page, press, said, wait_for_words
+from pages_driver import FILES, open_page, press, rerun, said, wait_for_words, wait_until
 
 from flowlab import catalog
 from flowlab.dashboard.train.page import page_maker
@@ -36,11 +36,11 @@ def test_train_to_the_end_and_the_link_shows_it_to_others(own_server):
 
 def test_one_step_pauses_and_stop_keeps_what_was_learned():
     at = open_page("train", {"model.n_steps": "5000", "seed": "4"})
-    press(at, "train.step")
+    press(at, "train.One step")
     wait_for_words(at, "step 1 of")
     wait_for_words(at, "paused")
     press(at, "train.Go on")
-    press(at, "train.stop")
+    press(at, "train.Stop")
     wait_for_words(at, "stopped")
 
 
@@ -75,3 +75,46 @@ def test_a_time_budget_becomes_steps_measured_here():
     spec = RunSpec(Spec("moons"), Spec("spline"))
     short, long = (services.runner().steps_within(spec, seconds) for seconds in (1, 30))
     assert short >= 50 and short % 50 == 0 and long > 5 * short
+
+
+def test_somebody_elses_run_is_watched_and_copied_but_not_controlled():
+    link = {"model.n_steps": "50000", "seed": "11"}
+    teacher, student = open_page("train", link), open_page("train", link)
+    press(teacher, "train.Train")
+    wait_for_words(student, "somebody else's")
+    offered = {b.label for b in student.button}
+    assert "Make it mine" in offered and not {"Pause", "Stop", "Start again"} & offered
+    assert "in training" in said(student)
+    press(student, "Make it mine")
+    wait_for_words(student, "your copy")
+    press(student, "train.Stop")
+    wait_for_words(student, "stopped")
+    assert "Pause" in [b.label for b in rerun(teacher).button]
+    press(teacher, "train.Stop")
+    wait_for_words(teacher, "stopped")
+    press(student, "Shared run")
+    assert "your copy" not in said(rerun(student))
+
+
+def test_a_finished_run_is_trained_longer_and_again():
+    at = open_page("train", {**SHORT, "seed": "12"})
+    press(at, "train.Train")
+    wait_for_words(at, "trained in")
+    press(at, "train.Start again")
+    wait_for_words(at, "your copy")
+    wait_until(lambda: "your copy" not in said(rerun(at)))
+    press(at, "Train longer")
+    assert "forked at step 200" in said(at)
+    wait_for_words(at, "step 400 of 400")
+
+
+def test_another_model_is_watched_beside_on_a_link():
+    at = open_page("train", {**SHORT, "seed": "13", "train.beside": "affine"})
+    assert {"train.Train", "beside.Train"} <= {b.key for b in at.button}
+    assert open_page("train", {**SHORT, "train.beside": "nonsense"}).button
+
+
+def test_the_first_visit_says_what_this_is_and_a_link_does_not():
+    assert "first lesson" in said(open_page("train"))
+    at = open_page("train", {"seed": "14"})
+    assert "first lesson" not in said(at)

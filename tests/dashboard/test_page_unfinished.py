@@ -52,7 +52,8 @@ def further(spec: RunSpec, checkpoint) -> dict:
 
 
 def labels(at: AppTest) -> list[str]:
-    return [button.label for button in at.button]
+    """The buttons below the headline."""
+    return [button.label for button in at.button if button.label != "Share"]
 
 
 def learned(at: AppTest) -> np.ndarray:
@@ -65,7 +66,7 @@ def test_every_view_of_an_interrupted_run_draws_its_last_checkpoint(view):
     at = open_page("explore", INTERRUPTED, view=view)
     assert not at.warning and "step 150 of 300, interrupted" in said(at)
     assert ("pictures are of **step 150**" in said(at)) == (view != "Film"), "the film has its own slider"
-    assert labels(at)[:3] == ["Go on", "Stop", "Refresh"]
+    assert labels(at)[:2] == ["Go on", "Stop"]
 
 
 def test_a_failed_run_says_why_and_shows_what_it_had_learned():
@@ -84,21 +85,25 @@ def test_a_run_that_failed_before_its_first_step_says_why():
     assert "density beside the truth" in said(at)
 
 
-def test_pictures_stand_still_until_one_asks_and_go_over_to_the_final_model():
+def test_pictures_follow_the_training_unless_one_wants_them_still_and_go_over_to_the_final_model():
     from flowlab.dashboard.shell import services
 
     at = open_page("explore", PAUSED)
     first = learned(at)
+    (follow,) = (toggle for toggle in at.toggle if toggle.label == "Follow")
+    assert follow.value
+    enter(at, follow, False)
     run = services.run(PAUSED)
     checkpoint = further(PAUSED, run.checkpoint)
     rerun(at)
     assert "step 150 of 300, paused · pictures are of **step 100**" in said(at) and learned(at) == first
-    press(at, "trained.refresh")
-    assert "pictures are of **step 150**" in said(at) and learned(at) != first
+    enter(at, next(toggle for toggle in at.toggle if toggle.label == "Follow"), True)
+    wait_for_words(at, "pictures are of **step 150**")
+    assert learned(at) != first
     further(PAUSED, checkpoint)
     enter(at, at.get("button_group")[0], "Samples")
     assert "pictures are of **step 200**" in said(at), "a view that is opened shows the newest"
-    press(at, "trained.main")
+    press(at, "trained.Go on")
     wait_for_words(at, "trained in")
     assert "pictures are of" not in said(at) and "Go on" not in labels(at)
 

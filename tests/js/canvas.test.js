@@ -10,7 +10,7 @@ import { positionInWords, tint, volumeEnd, windows } from "../../assets/layers.j
 import { outsideStroke } from "../../assets/paint.js";
 import { positionForKey } from "../../assets/player.js";
 import { raceRange, split } from "../../assets/race.js";
-import { lossRange, nearestIndex } from "../../assets/stages.js";
+import { contour, curveOf, lossRange, nearestIndex } from "../../assets/stages.js";
 import { lastUpTo } from "../../assets/words.js";
 
 function plane(view, width = 100, height = 50) {
@@ -187,4 +187,20 @@ test("steps: the last one reached, and the one nearest to the pointer", () => {
     [0, 0, 1, 2],
   );
   assert.equal(nearestIndex([], 3), -1);
+});
+
+test("a contour is where the density has the level, in the window's coordinates", () => {
+  const n = 40;
+  const at = (i) => -2 + ((i + 0.5) * 4) / n;
+  const bell = Array.from({ length: n * n }, (_, i) => Math.exp(-(at(i % n) ** 2 + at(Math.floor(i / n)) ** 2) / 2));
+  const line = contour(bell, n, [-2, 2, -2, 2], Math.exp(-0.5));
+  assert.ok(line.length > 100 && line.length % 4 === 0);
+  for (let i = 0; i < line.length; i += 2) {
+    assert.ok(Math.abs(Math.hypot(line[i], line[i + 1]) - 1) < 0.01, "the level is that of radius 1");
+  }
+  assert.equal(contour(bell, n, [-2, 2, -2, 2], 2).length, 0);
+});
+
+test("a density over one feature is a line through its values", () => {
+  assert.deepEqual(Array.from(curveOf([1, 3], [0, 4, 0, 5])), [1, 1, 3, 3]);
 });

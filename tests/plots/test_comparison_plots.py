@@ -10,7 +10,7 @@ from flowlab.views.reconstruction import ReconstructionMap
 
 def standing(name, auroc=np.nan, log_likelihood=np.nan, trivial=False):
     measures = Measured(auroc, 0.01), Measured(auroc), Measured(auroc), Measured(log_likelihood)
-    return Standing(name, *measures, Measured(1.0), Measured(0.01), 10, trivial, 1, False)
+    return Standing(name, *measures, Measured(1.0), Measured(0.01), 10, trivial, 1, False, ())
 
 
 def test_quadrants_are_named_with_their_counts():

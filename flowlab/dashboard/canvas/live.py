@@ -15,16 +15,25 @@ _mount = canvas_component("live")
 
 
 def live_view(
-    scene: TrainingScene, frame: Frame | None, events: Sequence[TrainEvent], key: str, gap: float | None = None
+    scene: TrainingScene,
+    frame: Frame | None,
+    events: Sequence[TrainEvent],
+    key: str,
+    gap: float | None = None,
+    ghost_of: str = "",
 ) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
     `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far; `gap` are the
-    nats above the truth of the finished run, which its last validation loss only estimates. Each drawing in the browser
-    dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model
-    to show) and ms (the time it took) in its detail.
+    nats above the truth of the finished run, which its last validation loss only estimates. `ghost_of`: words for the
+    other model that the frame is of, which is then drawn faintly and named. Each drawing in the browser dispatches
+    `flowlab:draw` with step, `picture` (false before there is anything of the model to show) and ms (the time it took)
+    in its detail.
     """
-    _mount(pack_scene(scene), pack_frame(frame, events, gap), key)
+    header, arrays = pack_frame(frame, events, gap)
+    if ghost_of:
+        header["ghost"] = ghost_of[:120]
+    _mount(pack_scene(scene), (header, arrays), key)
 
 
 def pack_frame(frame: Frame | None, events: Sequence[TrainEvent], gap: float | None = None) -> tuple[dict, dict]:

@@ -131,7 +131,8 @@ def _bars(n_live: int) -> None:
         st.warning(formatting.escaped(sentence))
     if now and st.button("Stop all", key="compare.stop", help="End here; models keep what they have learned"):
         for spec in now:
-            services.runner().stop(services.run_id(spec))
+            if services.may_control(spec):
+                services.runner().stop(services.run_id(spec), state.visitor())
     if len(now) < n_live:
         if not now and not troubles:
             state.keep("compare.queue", [])

@@ -64,7 +64,8 @@ def density(scene: Scene) -> None:
         alt=_alt(grid),
     )
     st.markdown(_masses(scene, grid))
-    st.caption(_what_to_look_for(grid, keeps_density(state.spec().model)))
+    if told := what_to_look_for(grid, keeps_density(state.spec().model)):
+        st.caption(told)
 
 
 def _at_level(scene: Scene, rows: np.ndarray, level: int) -> np.ndarray:
@@ -200,15 +201,19 @@ def _lowest(line: Profile) -> str:
     return text + "."
 
 
-def _what_to_look_for(grid: DensityGrid, is_density: bool = True) -> str:
-    """What the pictures say, from this run's own numbers."""
-    if grid.difference is None or not is_density:
-        return "Look for mass where no rows are: thin bridges between groups are what a flow cannot avoid."
+def what_to_look_for(grid: DensityGrid, is_density: bool = True) -> str:
+    """What the pictures say, from this run's own numbers; "" where they say nothing."""
+    if not is_density:
+        return ""
+    if grid.difference is None:
+        place = np.unravel_index(np.nanargmax(grid.learned.log_density), grid.learned.log_density.shape)
+        at = [grid.x[place[-1]], *([] if grid.y is None else [grid.y[place[0]]])]
+        return f"Look for mass where no rows are; the density is highest at {', '.join(map(formatting.number, at))}."
     cell = (grid.x[1] - grid.x[0]) * (1.0 if grid.y is None else grid.y[1] - grid.y[0])
     misplaced = 0.5 * float(np.nansum(np.abs(grid.difference))) * cell
     return (
-        f"Look at the difference: {formatting.percent(misplaced)} of the probability lies in the wrong place. It is "
-        "too high where the difference is positive, and missing where it is negative."
+        f"Look at the difference: {formatting.percent(misplaced)} of the probability would have to be moved within "
+        "this window: from where the difference is positive to where it is negative."
     )
 
 

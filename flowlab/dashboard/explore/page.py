@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -22,8 +23,8 @@ from flowlab.dashboard.explore import (
 )
 from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
 from flowlab.dashboard.shell import services, state
-from flowlab.dashboard.shell.run_status import run_or_button
-from flowlab.dashboard.train.page import scene
+from flowlab.dashboard.shell.run_status import pictures_drawn, run_or_button
+from flowlab.dashboard.train import page as train
 from flowlab.models.base import FlowModel, LatentModel
 
 WORDS = {"Margins": "Marginals"}
@@ -36,14 +37,14 @@ def page() -> None:
     opened = state.view(PAGE, "view", "")
     trained = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")
     if trained is None:
-        live_view(scene(state.spec()), None, [], key="explore.data")
+        live_view(train.scene(state.spec()), None, [], key="explore.data")
         return
     dataset = services.dataset()
     model = catalog.MODELS[state.spec().model.name].make
-    seen = Scene(trained, dataset, model, views.stage(dataset), state.is_dark())
+    scene = Scene(trained, dataset, model, views.stage(dataset), state.is_dark())
     drawers: dict[str, Callable[[Scene], None]] = {}
     if model.is_density:
-        drawers["Density"] = density.density if seen.planar else density.slices
+        drawers["Density"] = density.density if scene.planar else density.slices
     if model.can_sample:
         drawers["Samples"] = samples.samples
     if issubclass(model, LatentModel):
@@ -60,15 +61,17 @@ def page() -> None:
         drawers["Margins"] = marginals.marginals
         if dataset.n_features > 2:
             drawers["Pairs"] = pairs.pairs
-    if len(seen.run.frames) > 1 or not seen.run.is_usable:
+    if len(scene.run.frames) > 1 or not scene.run.is_usable:
         drawers["Film"] = film.film
     drawers["Trust"] = trust.panel
     name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
-    missing = _missing(seen)
+    missing = _missing(scene)
+    began = time.monotonic()
     try:
-        drawers[name](seen)
+        drawers[name](scene)
     except (ValueError, RuntimeError) as error:
         st.warning(formatting.escaped(error))
+    pictures_drawn(began)
     if missing:
         st.caption(missing)
 

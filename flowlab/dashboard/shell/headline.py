@@ -13,12 +13,24 @@ from flowlab.models.detector import Detector
 from flowlab.records import RunState
 from flowlab.store.reading import Run
 
+POLL_SECONDS = 0.8
+"""How often a page looks whether its run has changed: a page shows within a second what others did."""
+
 
 def draw(page: str, words: str = "") -> None:
     """Data, model, how far from the truth or how good on validation rows, how long it took; or `words` instead."""
+    line = f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="headline"):
-        st.markdown(f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})")
+        st.fragment(_line, run_every=POLL_SECONDS)(line, None if words else services.version())
         share.draw(page)
+
+
+def _line(line: str, version: tuple | None) -> None:
+    """The line, and a look at whether the run is still what the page shows: who else starts, pauses or ends it."""
+    services.runner().greet(state.visitor())
+    if version is not None and services.version() != version:
+        st.rerun()
+    st.markdown(line)
 
 
 def sentence() -> str:
@@ -39,7 +51,8 @@ def sentence() -> str:
 def _result(run: Run) -> list[str]:
     if run.status is RunState.FAILED:
         return ["training failed"]
-    if run.status.is_live:
+    status = services.status()
+    if status is not None and status.state.is_live:
         return ["in training"]
     events = run.events
     if not events:
@@ -55,6 +68,7 @@ def _result(run: Run) -> list[str]:
         unit = model.loss_label
         parts.append(f"validation {unit.split(' (')[0]} {formatting.loss(events[-1].val_loss, unit)}")
     done = run.status is RunState.DONE
-    verb = "trained in" if done else f"{run.status} after"
+    standing = run.status if status is None else status.state
+    verb = "trained in" if done else f"{standing} after"
     parts.append(f"{verb} {formatting.seconds(events[-1].seconds)}")
     return parts

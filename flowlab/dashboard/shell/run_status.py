@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.shell import pages, services
+from flowlab.dashboard.shell import pages, services, state
 from flowlab.jobs import RunStatus, Snapshot
 from flowlab.records import RunState
 from flowlab.store.reading import Run
 
 TICK_SECONDS = 1.0
+FOLLOW_SECONDS = 2.0
+"""At least so much time lies between two pictures of a page that follows the training."""
+SLOWEST_SECONDS = 10.0
+TROUBLE_SECONDS = 8.0
 STANDING = {RunState.QUEUED: "waiting for its turn", RunState.RUNNING: "still training"}
 
 
@@ -56,10 +63,12 @@ def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool
         st.rerun()  # for the first line of the page too
     if services.look(run, place) is not seen:  # begun again
         st.rerun()
+    if not grows and seen.step < status.step and _is_due() and services.look(run, place, again=True) is not seen:
+        st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _buttons(status)
-        if status.state is not RunState.FAILED:
-            _refresh(run, place, is_stale=not grows and seen.step < status.step)
+        if not grows:
+            st.toggle("Follow", True, key="trained.follow", help="Pictures of the newest step, by themselves")
         st.markdown(_standing(status) + ("" if grows else f" · pictures are of **step {formatting.count(seen.step)}**"))
         if status.state is RunState.FAILED:
             st.page_link(pages.path("train"), label="Change the settings")
@@ -69,31 +78,70 @@ def _follow(seen: Snapshot, place: str, was_live: tuple[bool, bool], grows: bool
         st.caption(formatting.escaped(status.message))
 
 
+def _is_due() -> bool:
+    """Whether the pictures should be drawn anew: they follow, and rest twice as long as they took."""
+    drawn_at, seconds = state.recall("pictures", (0.0, 0.0))
+    rest = min(max(FOLLOW_SECONDS, 2 * seconds), SLOWEST_SECONDS)
+    return bool(state.widget_value("trained.follow")) and time.monotonic() - drawn_at > rest
+
+
+def pictures_drawn(began: float) -> None:
+    """Note that the pictures of a page, begun at `began` (`time.monotonic`), have been drawn."""
+    state.keep("pictures", (time.monotonic(), time.monotonic() - began))
+
+
 def _buttons(status: RunStatus) -> None:
-    run_id, runner = services.run_id(), services.runner()
-    label, act = {
-        RunState.QUEUED: ("Pause", lambda: runner.pause(run_id)),
-        RunState.RUNNING: ("Pause", lambda: runner.pause(run_id)),
-        RunState.FAILED: ("Train again", services.train),
-    }.get(status.state, ("Go on", services.train))
-    if st.button(label, key="trained.main", width=112):
-        carry_out(act)
-    if status.state is not RunState.FAILED and st.button(
-        "Stop", key="trained.stop", help="End here and keep the best weights"
-    ):
-        carry_out(lambda: runner.stop(run_id))
+    runner, run_id, visitor = services.runner(), services.run_id(), state.visitor()
+    if not services.may_control():
+        make_mine_button("trained", run_id)
+        return
+    if status.state is RunState.FAILED:
+        act_button("Train again", "trained", runner.submit, (state.spec(), visitor), width=112)
+        return
+    if status.state.is_live:
+        act_button("Pause", "trained", runner.pause, (run_id, visitor), width=112)
+    else:
+        act_button("Go on", "trained", runner.submit, (state.spec(), visitor), width=112)
+    act_button("Stop", "trained", runner.stop, (run_id, visitor), help="End here and keep the best weights")
+    say_trouble()
 
 
-def _refresh(run: Run, place: str, is_stale: bool) -> None:
-    if st.button("Refresh", key="trained.refresh", disabled=not is_stale, help="Pictures of the newest step"):
-        services.look(run, place, again=True)
-        st.rerun()
+def make_mine_button(place: str, run_id: str) -> None:
+    """The button of those who look at somebody else's run."""
+    help = "Somebody else trains this run. You get a copy that goes on from the same step, and theirs goes on as it is."
+    act_button("Make it mine", place, services.runner().make_mine, (run_id, state.visitor()), help=help)
+    say_trouble()
+
+
+def act_button(label: str, place: str, act: Callable[..., object], args: tuple = (), **looks: Any) -> None:
+    """A button that does what its label said when it was drawn, to the run that it was drawn for.
+
+    Each label has its own key, and `act(*args)` is bound now. What cannot be done is said by `say_trouble`.
+    """
+    st.button(label, key=f"{place}.{label}", on_click=_carry_out, args=(act, *args), **looks)
+
+
+def _carry_out(act: Callable[..., object], *args: object) -> None:
+    state.keep("trouble", None)
+    state.keep("has acted", True)
+    try:
+        act(*args)
+    except (ValueError, RuntimeError) as error:
+        state.keep("trouble", (time.monotonic(), str(error)))
+
+
+def say_trouble() -> None:
+    """Why the last press on a button could not be carried out, for as long as it takes to read."""
+    said_at, sentence = state.recall("trouble") or (-math.inf, "")
+    if time.monotonic() - said_at < TROUBLE_SECONDS:
+        st.error(formatting.escaped(sentence))
 
 
 def _standing(status: RunStatus) -> str:
     n_steps = f" of {formatting.count(status.n_steps)}" if status.n_steps else ""
     doing = f"{status.ahead} ahead of it" if status.ahead else STANDING.get(status.state, status.state)
-    return f"step {formatting.count(status.step)}{n_steps}, {doing}"
+    whose = "" if services.may_control() else " · somebody else's"
+    return f"step {formatting.count(status.step)}{n_steps}, {doing}{whose}"
 
 
 def _wait(what: str) -> None:
@@ -105,13 +153,21 @@ def _wait(what: str) -> None:
     failed = run is not None and run.status is RunState.FAILED
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):  # in the place of the line above
         if live:
-            if st.button("Stop", key="trained.stop", help="End here"):
-                services.runner().stop(services.run_id())
+            if services.may_control():
+                act_button(
+                    "Stop", "trained", services.runner().stop, (services.run_id(), state.visitor()), help="End here"
+                )
+            else:
+                make_mine_button("trained", services.run_id())
             st.markdown(f"{status.ahead} ahead of you" if status.ahead else "starting")
         else:
             label = "Train this model" if status is None else "Train again" if failed else "Go on training"
-            if st.button(label, type="primary", key="trained.train"):
-                carry_out(services.train)
+            if status is not None and not services.may_control():
+                make_mine_button("trained", services.run_id())
+            else:
+                act = services.runner().submit
+                act_button(label, "trained", act, (state.spec(), state.visitor()), type="primary")
+                say_trouble()
             if failed:
                 st.page_link(pages.path("train"), label="Change the settings")
         st.markdown(what)
@@ -122,16 +178,6 @@ def _wait(what: str) -> None:
 def _failure(run: Run) -> str:
     """Why a run failed; where nothing else is known the sentence begins in the same way."""
     return formatting.escaped(run.error if run.error.startswith("Training failed") else f"Training failed: {run.error}")
-
-
-def carry_out(act: Callable[[], object]) -> None:
-    """What a button does: act and run the page again, or say in a sentence why it could not be done."""
-    try:
-        act()
-    except (ValueError, RuntimeError) as error:
-        st.error(formatting.escaped(error))
-        return
-    st.rerun()
 
 
 def is_live(status: RunStatus | None) -> bool:

@@ -61,8 +61,8 @@ def table_digest(spec: RunSpec | None = None) -> str:
 
 
 def run_id(spec: RunSpec | None = None) -> str:
-    """The id under which the run of a spec (the present one by default) is stored."""
-    return catalog.run_id(spec or state.spec())
+    """The id of the run this visitor sees of a spec (the present one by default): their own copy, or the shared one."""
+    return runner().run_id(spec or state.spec(), state.visitor())
 
 
 def run(spec: RunSpec | None = None) -> Run | None:
@@ -78,14 +78,19 @@ def status(spec: RunSpec | None = None) -> RunStatus | None:
     return runner().status(run_id(spec))
 
 
+def version(spec: RunSpec | None = None) -> tuple:
+    """Changes when the run of a spec changes its state or its owner, and with the spec; it is cheap to ask for."""
+    return runner().version(run_id(spec))
+
+
+def may_control(spec: RunSpec | None = None) -> bool:
+    """Whether this visitor may pause, stop, go on with or start again the run of a spec."""
+    return runner().may_control(run_id(spec), state.visitor())
+
+
 def train(spec: RunSpec | None = None) -> str:
     """Start (or go on with) the run of a spec for this visitor."""
     return runner().submit(spec or state.spec(), state.visitor())
-
-
-def one_step(spec: RunSpec | None = None) -> None:
-    """Take one step of the run, beginning it if need be, and pause."""
-    runner().submit(spec or state.spec(), state.visitor(), n_steps=1)
 
 
 def look(run: Run, place: str = "", again: bool = False) -> Snapshot | None:
@@ -149,7 +154,9 @@ def anomaly_scores(trained: Trained) -> np.ndarray:
 
 def visitor_runs() -> list[Run]:
     """This visitor's runs, newest first."""
-    return store().list(state.visitor())
+    runs = store().list(state.visitor())
+    copied = {run.copy_of for run in runs}
+    return [run for run in runs if run.run_id not in copied]
 
 
 def spec_words(spec: RunSpec) -> str:

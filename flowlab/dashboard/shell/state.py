@@ -120,8 +120,8 @@ def spec() -> RunSpec:
 
 
 def visitor() -> str:
-    """A random name for this session: whose runs are listed, and whose turn it is in the queue."""
-    return st.session_state.visitor
+    """A random name for this session: who controls a run, whose runs are listed, whose turn it is; "" outside one."""
+    return st.session_state.get("visitor", "")
 
 
 def take_problems() -> list[str]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
+from flowlab.controls import Number
 from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.shell import distance, pages, services, state
-from flowlab.dashboard.shell.run_status import carry_out, is_live
+from flowlab.dashboard.shell.run_status import act_button, is_live, make_mine_button, say_trouble
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
-from flowlab.jobs import RunStatus
+from flowlab.jobs import RunStatus, forks
 from flowlab.models.base import FlowModel
-from flowlab.records import RunSpec, RunState, TrainEvent
+from flowlab.records import RunSpec, RunState, Spec, TrainEvent
 from flowlab.serving.canvas import TrainingScene, training_scene
-from flowlab.serving.film import film_of_run
+from flowlab.serving.film import film_of_run, run_link
 from flowlab.store.arrays import from_arrays
 from flowlab.store.reading import Run
 from flowlab.views.film import Frame
@@ -62,45 +65,102 @@ def _notes(run: Run) -> list[str]:
     return [str(note) for note in state.get("notes", ())]
 
 
+PAGE = "train"
 TICK_SECONDS = 0.2
 SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
+WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn)."
 
 
 def page() -> None:
-    """Buttons, words and pictures of the present run; they refresh themselves while it trains."""
-    status = services.status()
-    live = is_live(status)
-    st.fragment(_tick, run_every=TICK_SECONDS if live else None)(live)
+    """Buttons, words and pictures of the present run, and of one beside it; they refresh themselves while it trains."""
+    other = _beside()
+    if other is None:
+        _watch(state.spec(), PAGE)
+    else:
+        for column, spec, place in zip(st.columns(2, gap="medium"), (state.spec(), other), (PAGE, "beside")):
+            with column:
+                st.markdown(f"**{formatting.escaped(catalog.describe(catalog.MODELS[spec.model.name], spec.model))}**")
+                _watch(spec, place)
+    _choose_beside()
 
 
-def _tick(was_live: bool) -> None:
+def _beside() -> RunSpec | None:
+    """The run that is watched beside the present one: another model on the same data, as the link says."""
+    name = state.view(PAGE, "beside", "")
+    if name not in catalog.MODELS:
+        return None
     spec = state.spec()
-    status = services.status()
-    run = services.run()
+    return catalog.tidy(RunSpec(spec.data, Spec(name), spec.seed))[0]
+
+
+def _choose_beside() -> None:
+    """The other model; below the stage, so that nothing moves."""
+    names = ["", *(name for name in catalog.MODELS if name != state.spec().model.name)]
+    chosen = state.view(PAGE, "beside", "")
+    key = state.widget_key(PAGE, "beside")
+    st.selectbox(
+        "Watch another model beside it",
+        names,
+        index=names.index(chosen) if chosen in names else 0,
+        format_func=lambda name: catalog.MODELS[name].label if name else "none",
+        key=key,
+        width=320,
+        on_change=state.on_widget(key, lambda name: state.set_view(PAGE, beside=name or None)),
+    )
+
+
+def _watch(spec: RunSpec, place: str) -> None:
+    live = is_live(services.status(spec))
+    st.fragment(_tick, run_every=TICK_SECONDS if live else None)(spec, services.version(spec), place)
+
+
+def _tick(spec: RunSpec, version: tuple, place: str) -> None:
+    if services.version(spec) != version:
+        st.rerun()  # for the first line of the page too
+    status = services.status(spec)
+    run = services.run(spec)
     events = run.events if run else []
     if is_live(status):
-        services.runner().watch(services.run_id())
+        services.runner().watch(services.run_id(spec))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _buttons(status)
-        st.markdown(_standing(spec, status, events))
-        if status is not None and status.state is RunState.DONE and not status.settling:
+        _buttons(spec, status, run, place)
+        st.markdown(WELCOME if place == PAGE and _is_first_visit(status) else _standing(spec, status, run, events))
+        if status is not None and status.state is RunState.DONE and not status.settling and place == PAGE:
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
             if run is not None and run.is_usable:
                 st.download_button("Save as HTML", page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
-    frames = run.frames if run else []
+    say_trouble()
     shown = corrected(spec, events)
-    frame = from_arrays(Frame, frames[-1]) if len(frames) else None
-    live_view(scene(spec), frame, shown, key="live", gap=final_nats(run))
-    _loss_notes(spec, run, shown, is_live(status))
-    if was_live and not is_live(status):
-        st.rerun()
+    frame, ghost_of = _picture(spec, run, place)
+    key = "live" if place == PAGE else place
+    live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of)
+    if place == PAGE:
+        _loss_notes(spec, run, shown, is_live(status))
+
+
+def _is_first_visit(status: RunStatus | None) -> bool:
+    """Whether the reader has done nothing yet: neither pressed a button nor come by a link, nor changed a setting."""
+    rests = status is None or not status.state.is_live
+    return rests and state.spec() == catalog.DEFAULT and not state.recall("has acted")
+
+
+def _picture(spec: RunSpec, run: Run | None, place: str) -> tuple[Frame | None, str]:
+    """The newest frame of the run; before there is one, what the last model learned of these data, and its name."""
+    data = (spec.data.to_json(), spec.seed)
+    if run is not None and len(run.frames):
+        frame = from_arrays(Frame, run.frames[-1])
+        name = catalog.describe(catalog.MODELS[spec.model.name], spec.model)
+        state.keep(f"ghost.{place}", (data, frame, f"{name}, step {formatting.count(run.frames.steps[-1])}"))
+        return frame, ""
+    kept, frame, words = state.recall(f"ghost.{place}", (None, None, ""))
+    return (frame, words) if kept == data else (None, "")
 
 
 def page_maker(run: Run) -> Callable[[], bytes]:
     """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
-    trained, dataset, link = services.Trained(run), services.dataset(run.spec), state.site() + state.link_to("explore")
+    trained, dataset, link = services.Trained(run), services.dataset(run.spec), run_link(state.site(), run.spec)
     is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
 
     def make() -> bytes:
@@ -110,35 +170,60 @@ def page_maker(run: Run) -> Callable[[], bytes]:
     return make
 
 
-def _buttons(status: RunStatus | None) -> None:
-    """Train or pause or go on, one step, stop, start again: always four, so that nothing moves."""
+def _buttons(spec: RunSpec, status: RunStatus | None, run: Run | None, place: str) -> None:
+    """Train or pause or go on, one step, stop, start again: always four, so that nothing moves; one for guests."""
     now = status.state if status else None
-    runner, run_id = services.runner(), services.run_id()
-    label, act = {
-        None: ("Train", services.train),
-        RunState.QUEUED: ("Pause", lambda: runner.pause(run_id)),
-        RunState.RUNNING: ("Pause", lambda: runner.pause(run_id)),
-        RunState.PAUSED: ("Go on", lambda: runner.resume(run_id)),
-        RunState.INTERRUPTED: ("Go on", services.train),
-        RunState.STOPPED: ("Go on", services.train),
-        RunState.FAILED: ("Train", services.train),
-        RunState.DONE: ("Train", services.train),
-    }[now]
-    # a key for each label: a press on what has been replaced since is not taken for a press on what replaced it
-    key = f"train.{label}"
-    if st.button(label, type="primary", disabled=now in (RunState.DONE, RunState.FAILED), key=key, width=92):
-        carry_out(act)
+    runner, run_id, visitor = services.runner(), services.run_id(spec), state.visitor()
+    button = partial(act_button, place=place)
+    if now not in (None, RunState.DONE) and not services.may_control(spec):
+        make_mine_button(place, run_id)
+        return
+    first = {"type": "primary", "width": 112}
+    longer = _longer(spec, run) if now is RunState.DONE else None
+    if now in (RunState.QUEUED, RunState.RUNNING):
+        button("Pause", act=runner.pause, args=(run_id, visitor), **first)
+    elif now in RESUMABLE:
+        button("Go on", act=runner.submit, args=(spec, visitor), **first)
+    elif longer is not None and place == PAGE:
+        help = f"Go on from here to step {formatting.count(longer.model.params['n_steps'])}, as a run of its own"
+        button("Train longer", act=_train_longer, args=(longer,), help=help, **first)
+    else:
+        button("Train", act=runner.submit, args=(spec, visitor), disabled=now is RunState.DONE, **first)
     can_stop = now is RunState.PAUSED or (now is not None and now.is_live)
     can_step = now in (None, *RESUMABLE)
-    if st.button("One step", disabled=not can_step, key="train.step", help="One optimiser step, then pause"):
-        carry_out(services.one_step)
-    if st.button("Stop", disabled=not can_stop, key="train.stop", help="End here and keep the best weights"):
-        carry_out(lambda: runner.stop(run_id))
-    if st.button("Start again", disabled=now is None, key="train.again", help="Forget this run and train from step 0"):
-        carry_out(lambda: runner.restart(run_id))
+    step = partial(runner.submit, n_steps=1)
+    button("One step", act=step, args=(spec, visitor), disabled=not can_step, help="One optimiser step, then pause")
+    help = "End here and keep the best weights"
+    button("Stop", act=runner.stop, args=(run_id, visitor), disabled=not can_stop, help=help)
+    over = now in (RunState.DONE, RunState.STOPPED)
+    help = "From step 0, beside this one, which it replaces when done" if over else "Forget this run, from step 0"
+    button("Start again", act=runner.restart, args=(run_id, visitor), disabled=now is None, help=help)
+    if run is not None and run.copy_of:
+        help = "Give up your own copy and see the run that all share"
+        button("Shared run", act=runner.drop_copy, args=(run_id, visitor), help=help)
 
 
-def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent]) -> str:
+def _longer(spec: RunSpec, run: Run | None) -> RunSpec | None:
+    """The fork that trains a finished run for twice its steps; None where its model has no such setting."""
+    entry = catalog.MODELS[spec.model.name]
+    control = next((c for c in entry.controls if c.name == "n_steps" and c.learning and isinstance(c, Number)), None)
+    if run is None or not run.events or control is None:
+        return None
+    last = run.events[-1].step
+    n_steps = control.read(2 * last)[0]
+    if n_steps <= last:
+        return None
+    model = Spec(spec.model.name, {**spec.model.params, "n_steps": n_steps})
+    fork = forks.fork_spec(services.store(), run, last, replace(spec, model=model))
+    return None if catalog.fork_problem(spec, fork) else catalog.tidy(fork)[0]
+
+
+def _train_longer(fork: RunSpec) -> None:
+    services.train(fork)
+    state.show(fork)
+
+
+def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: list[TrainEvent]) -> str:
     """One line of words: step, how far from the truth, speed, place in the queue, trouble."""
     if status is None:
         return "Press **Train**: the density forms on the left, the latent points on the right."
@@ -152,7 +237,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
     if events:
         last = events[-1]
         parts.append(f"step {formatting.count(last.step)} of {formatting.count(last.n_steps)}")
-        gap = distance.of_run(services.run()) or distance.of_event(spec, last)
+        gap = distance.of_run(run) or distance.of_event(spec, last)
         if gap is not None:
             parts.append(f"**{gap.words()}**")
         if status.state is RunState.RUNNING and last.rows_per_second > 0:
@@ -164,6 +249,10 @@ def _standing(spec: RunSpec, status: RunStatus | None, events: list[TrainEvent])
             )
     if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)
+    if run is not None and run.copy_of:
+        parts.append("your copy")
+    elif status.state is not RunState.DONE and not services.may_control(spec):
+        parts.append("somebody else's")
     line = " · ".join(parts)
     notes = [e.note for e in events if e.note]
     for sentence in ([status.message] if status.message else []) + notes[-1:]:

@@ -9,7 +9,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from flowlab.dashboard.canvas.film_player import film_view
-from flowlab.dashboard.canvas.live import TrainingScene
+from flowlab.serving.canvas import TrainingScene
 from flowlab.views.projection import angle_color
 from tests.browser.apps.live_app import N_STEPS, WINDOW, event, made_up_frame, moons
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from flowlab.dashboard.canvas.live import TrainingScene, live_view
+from flowlab.dashboard.canvas.live import live_view
 from flowlab.records import TrainEvent
+from flowlab.serving.canvas import TrainingScene
 from flowlab.views.film import Frame
 from flowlab.views.projection import angle_color
 

@@ -1,0 +1,84 @@
+"""Two visitors of one link: each sees what the other does within a second, and nobody stops another's run."""
+
+import time
+
+import pytest
+from conftest import settled
+
+pytestmark = pytest.mark.browser
+
+LINK = "/train?data=moons&model=affine&model.n_steps=100000&seed=77"
+WITHIN = 1500
+"""A second, in ms, and what a busy machine adds to it."""
+
+
+def button(page, label):
+    return page.get_by_role("button", name=label, exact=True)
+
+
+def press(page, label):
+    button(page, label).click()
+    return time.monotonic()
+
+
+def sees(page, label, timeout=20_000):
+    button(page, label).wait_for(timeout=timeout)
+
+
+def headline(page, words, timeout=20_000):
+    page.locator("h4", has_text=words).wait_for(timeout=timeout)
+
+
+def test_two_visitors_of_one_link(app_server, open_page):
+    teacher, student = open_page(app_server.url + LINK), open_page(app_server.url + LINK)
+    for page in (teacher, student):
+        sees(page, "Train", 60_000)
+        settled(page)
+    press(teacher, "Train")
+    sees(teacher, "Pause")
+    headline(student, "in training", WITHIN)
+    sees(student, "Make it mine", WITHIN)
+    assert button(student, "Pause").count() == button(student, "Stop").count() == 0
+    press(teacher, "Pause")
+    headline(student, "paused", WITHIN)
+    press(teacher, "Go on")
+    headline(student, "in training", WITHIN)
+    headline(teacher, "in training", WITHIN)
+
+    press(student, "Make it mine")
+    sees(student, "Pause")
+    press(student, "Stop")
+    headline(student, "stopped")
+    assert button(teacher, "Pause").is_enabled(), "a student's Stop is the student's"
+    press(student, "Shared run")
+    sees(student, "Make it mine", 2 * WITHIN)
+
+    press(teacher, "Stop")
+    headline(teacher, "stopped")
+    headline(student, "stopped", WITHIN)
+    press(teacher, "Start again")
+    headline(teacher, "in training")
+    headline(student, "stopped")
+    press(teacher, "Stop")
+    headline(teacher, "stopped")
+    press(teacher, "Shared run")
+    settled(teacher)
+
+
+def test_explores_pictures_follow_somebody_elses_training(app_server, open_page):
+    link = LINK.replace("seed=77", "seed=78")
+    teacher, explorer = open_page(app_server.url + link), open_page(app_server.url + link.replace("/train", "/explore"))
+    sees(teacher, "Train", 60_000)
+    press(teacher, "Train")
+    explorer.locator(".js-plotly-plot").first.wait_for(timeout=120_000)
+    shown = explorer.locator("p", has_text="pictures are of").locator("strong").last
+    before = shown.inner_text()
+    explorer.wait_for_function(
+        "before => { const p = [...document.querySelectorAll('p')].find(p => p.innerText.includes('pictures are of'));"
+        " return p && p.querySelector('strong:last-of-type').innerText !== before; }",
+        arg=before,
+        timeout=60_000,
+    )
+    assert button(explorer, "Refresh").count() == 0
+    press(teacher, "Stop")
+    headline(explorer, "stopped")
