@@ -183,8 +183,9 @@ def _top(compared: Compared) -> None:
         lacking = "an autoencoder" if not coders else "a density model"
         st.info(f"Reconstruction against likelihood needs {lacking} among the models; train the set.")
         right = st.container()
-    with right:
-        chart(st, dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
+    if sum(math.isfinite(s.auroc.mean) or math.isfinite(s.log_likelihood.mean) for s in compared.board) > 1:
+        # one dot would be no picture
+        chart(right, dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
     st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
     other = {s.name: s.likelihood_of for s in compared.board if s.likelihood_of}
     if other:
