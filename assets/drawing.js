@@ -16,6 +16,7 @@ export class Plane {
   font = "sans-serif";
   bigger = false; // labels for a large canvas
   density = 1; // device pixels for a CSS pixel
+  type = 1; // how much larger than usual the labels are
   width = 0;
   height = 0;
   // the rectangle inside the padding: its upper left corner, width and height
@@ -34,14 +35,15 @@ export class Plane {
 
   /** Clear the canvas and follow its size; false where it has none. */
   fit() {
-    const [top, right, bottom, left] = this.pad;
     const density = devicePixelRatio || 1;
     const width = this.canvas.clientWidth;
     const height = this.canvas.clientHeight;
     if (this.canvas.width !== Math.round(width * density) || this.canvas.height !== Math.round(height * density)) {
       this.canvas.width = Math.round(width * density);
       this.canvas.height = Math.round(height * density);
+      this.type = Number(getComputedStyle(this.canvas).getPropertyValue("--fl-type")) || 1;
     }
+    const [top, right, bottom, left] = this.pad.map((length) => length * this.type);
     this.ctx.setTransform(density, 0, 0, density, 0, 0);
     this.ctx.clearRect(0, 0, width, height);
     const [pw, ph] = [Math.max(1, width - left - right), Math.max(1, height - top - bottom)];
@@ -74,6 +76,17 @@ export class Plane {
     return px >= this.x0 && px <= this.x0 + this.pw && py >= this.y0 && py <= this.y0 + this.ph;
   }
 
+  /**
+   * A view made for a square canvas, widened to the shape of this one: circles stay round.
+   * @param {ArrayLike<number>} view
+   */
+  widened(view) {
+    const [x0, x1, y0, y1] = Array.from(view);
+    const [across, up] = [Math.max(1, this.pw / this.ph), Math.max(1, this.ph / this.pw)];
+    const [dx, dy] = [((across - 1) * (x1 - x0)) / 2, ((up - 1) * (y1 - y0)) / 2];
+    return [x0 - dx, x1 + dx, y0 - dy, y1 + dy];
+  }
+
   /** @param {(ctx: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D) => void} draw */
   clip(draw) {
     this.ctx.save();
@@ -103,7 +116,7 @@ export class Plane {
     ctx.save();
     ctx.translate(px, py);
     if (turn) ctx.rotate(turn);
-    ctx.font = `${weight} ${this.bigger ? size + 1.5 : size}px ${this.font}`;
+    ctx.font = `${weight} ${(this.bigger ? size + 1.5 : size) * this.type}px ${this.font}`;
     ctx.textAlign = align;
     ctx.textBaseline = base;
     if (halo) {
@@ -126,7 +139,9 @@ export class Plane {
     const floor = this.y0 + this.ph;
     this.font = theme.font;
     this.ctx.lineWidth = 1;
-    for (const [v, text] of ticks(this.view[2], this.view[3], ny)) {
+    const few = (/** @type {number} */ n, /** @type {number} */ room) =>
+      Math.max(1, Math.min(n, Math.floor(room / this.type)));
+    for (const [v, text] of ticks(this.view[2], this.view[3], few(ny, this.ph / 22))) {
       const y = Math.round(this.y(v)) + 0.5;
       if (gridY)
         this.line(theme.grid, [
@@ -135,7 +150,7 @@ export class Plane {
         ]);
       this.label(text, this.x0 - 7, y, theme.muted, { align: "right", base: "middle" });
     }
-    for (const [v, text] of ticks(this.view[0], this.view[1], nx)) {
+    for (const [v, text] of ticks(this.view[0], this.view[1], few(nx, this.pw / 60))) {
       const x = clamp(this.x(v), this.x0 + 4, right - 4);
       this.label(text, x, floor + 7, theme.muted, { align: "center", base: "top" });
     }
@@ -442,4 +457,13 @@ export function catmullRom(t) {
   return [-t + 2 * t * t - t ** 3, 2 - 5 * t * t + 3 * t ** 3, t + 4 * t * t - 3 * t ** 3, -t * t + t ** 3].map(
     (weight) => weight / 2,
   );
+}
+
+/**
+ * In presenter mode, show the stage of a canvas on the whole screen, or put it back.
+ * @param {HTMLCanvasElement} canvas
+ */
+export function fullScreen(canvas) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if (getComputedStyle(canvas).getPropertyValue("--fl-type")) canvas.closest(".stage")?.requestFullscreen();
 }

@@ -18,7 +18,7 @@ import {
   toggleButton,
   unpack,
 } from "./common.js";
-import { Marks, markSprite, Plane } from "./drawing.js";
+import { fullScreen, Marks, markSprite, Plane } from "./drawing.js";
 import { Player } from "./player.js";
 import { layersInWords } from "./words.js";
 
@@ -125,7 +125,8 @@ class Layers {
     });
     const group = { cls: "chips", role: "group", "aria-label": "Show" };
     const head = make("div", { cls: "head" }, this.title, make("span", group, ...Object.values(this.chips)));
-    this.root = make("div", { cls: "fl one" }, head, this.canvas, this.player.bar, this.note);
+    const stage = make("div", { cls: "stage" }, head, this.canvas);
+    this.root = make("div", { cls: "fl one" }, stage, this.player.bar, this.note);
     mountInto(parent, this.root, scene.css);
     this.plane = new Plane(this.canvas, [6, 2, 38, 42]);
     for (const button of Object.values(this.chips)) {
@@ -142,14 +143,20 @@ class Layers {
       this.pointer = null;
       this.wake();
     };
-    this.canvas.onclick = (e) => this.choose(this.plane.nearest(this.points, e.offsetX, e.offsetY, 14));
+    this.canvas.onclick = (e) => {
+      const near = this.plane.nearest(this.points, e.offsetX, e.offsetY, 14);
+      if (near < 0) fullScreen(this.canvas);
+      else this.choose(near);
+    };
     this.canvas.onkeydown = (e) => {
       const by = e.key === "ArrowLeft" ? -1 : e.key === "ArrowRight" ? 1 : 0;
       if (!by) return;
       this.choose(((this.row ?? -by) + by + this.m) % this.m);
       e.preventDefault();
     };
-    new ResizeObserver(() => this.wake()).observe(this.root);
+    const sizes = new ResizeObserver(() => this.wake());
+    sizes.observe(this.root);
+    sizes.observe(this.canvas);
     this.load(scene, now);
   }
 
@@ -265,7 +272,7 @@ class Layers {
     between(scene.grid_volume, this.latticeNats);
     between(scene.volume, this.nats);
     const [from, to] = [this.windows[i], this.windows[j]];
-    this.plane.view = from.map((v, k) => v + (to[k] - v) * (position - i));
+    this.plane.view = this.plane.widened(from.map((v, k) => v + (to[k] - v) * (position - i)));
   }
 
   /** @param {number} position */
@@ -388,24 +395,25 @@ class Layers {
   drawScale(theme) {
     const { plane } = this;
     const { ctx } = plane;
-    const width = 2 * TINTS;
+    const wide = 2 * plane.type;
+    const width = wide * TINTS;
     const x = plane.x0 + plane.pw - width - 12;
-    const y = plane.y0 + 24;
+    const y = plane.y0 + 24 * plane.type;
     ctx.fillStyle = theme.page;
     ctx.fillRect(x, y, width, 7);
     ctx.globalAlpha = this.latticeNats ? VEIL : 1;
     for (const [i, color] of this.tintColors.entries()) {
       ctx.fillStyle = color;
-      ctx.fillRect(x + i * 2, y, 2, 7);
+      ctx.fillRect(x + i * wide, y, wide, 7);
     }
     ctx.globalAlpha = 1;
     const end = thin(this.end, this.end % 1 && 1);
     /** @param {string} text @param {number} px @param {number} py @param {CanvasTextAlign} align */
     const label = (text, px, py, align) => plane.label(text, px, py, theme.text, { align, size: 11, halo: theme.page });
     label("log volume change (nats)", x + width, y - 4, "right");
-    label(`\u2212${end}`, x, y + 18, "left");
-    label("0", x + width / 2, y + 18, "center");
-    label(`+${end}`, x + width, y + 18, "right");
+    label(`\u2212${end}`, x, y + 6 + 12 * plane.type, "left");
+    label("0", x + width / 2, y + 6 + 12 * plane.type, "center");
+    label(`+${end}`, x + width, y + 6 + 12 * plane.type, "right");
   }
 }
 

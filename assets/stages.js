@@ -14,7 +14,7 @@ import {
   thin,
   toggleButton,
 } from "./common.js";
-import { Approach, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
+import { Approach, fullScreen, HEAT_POWER, Heat, Marks, Plane } from "./drawing.js";
 import { anomaliesInWords, lastUpTo, stageWords } from "./words.js";
 
 /**
@@ -139,7 +139,11 @@ export class Stages {
         this.wanted();
       };
     }
-    new ResizeObserver(() => this.wanted()).observe(this.root);
+    const sizes = new ResizeObserver(() => this.wanted());
+    for (const element of [this.root, this.canvas.data, this.canvas.latent]) sizes.observe(element);
+    for (const name of /** @type {const} */ (["data", "latent"])) {
+      this.canvas[name].addEventListener("click", () => fullScreen(this.canvas[name]));
+    }
     this.setScene(scene);
   }
 
@@ -154,7 +158,6 @@ export class Stages {
     if (flat && !this.touched) this.chips.samples.setAttribute("aria-pressed", "true");
     this.touched = true;
     this.plane.data.view = scene.window;
-    this.plane.latent.view = [-4, 4, -4, 4];
     this.range = new Approach();
     this.latentView = new Approach();
     this.styled = "";
@@ -305,9 +308,9 @@ export class Stages {
   scale(top, theme) {
     const plane = this.plane.data;
     const { ctx } = plane;
-    const [width, height] = [74, 7];
+    const [width, height] = [74 * plane.type, 7];
     const x = plane.x0 + plane.pw - width - 12;
-    const y = plane.y0 + 22;
+    const y = plane.y0 + 22 * plane.type;
     for (let i = 0; i < width; i++) {
       ctx.fillStyle = pixelColor(theme.lut[Math.round(255 * (i / (width - 1)) ** HEAT_POWER)]);
       ctx.fillRect(x + i, y, 1.5, height);
@@ -326,7 +329,7 @@ export class Stages {
     const { latent_is_gaussian: gaussian, n_features } = this.scene;
     const none = !latent && (!this.scene.has_latent || Boolean(frame.density || frame.samples));
     const rings = gaussian && !none ? [1, 2, 3] : [];
-    if (!gaussian && latent) plane.view = this.around(latent, dt);
+    plane.view = plane.widened(!gaussian && latent ? this.around(latent, dt) : [-4, 4, -4, 4]);
     plane.axes(theme, "latent 1", n_features > 1 ? "latent 2" : "no meaning: keeps points apart");
     plane.clip((ctx) => {
       for (const r of rings) {
@@ -436,9 +439,10 @@ export class Stages {
     let yVal = clamp(plane.y(val), top + 6, bottom - 6);
     let yTrain = clamp(plane.y(train), top + 6, bottom - 6);
     const [hasVal, hasTrain] = [Number.isFinite(val), Number.isFinite(train)];
-    if (hasVal && hasTrain && Math.abs(yVal - yTrain) < 15) {
-      const middle = clamp((yVal + yTrain) / 2, top + 14, bottom - 14);
-      const up = yVal <= yTrain ? -7.5 : 7.5;
+    if (hasVal && hasTrain && Math.abs(yVal - yTrain) < 15 * plane.type) {
+      const apart = 7.5 * plane.type;
+      const middle = clamp((yVal + yTrain) / 2, top + apart + 6, bottom - apart - 6);
+      const up = yVal <= yTrain ? -apart : apart;
       [yVal, yTrain] = [middle + up, middle - up];
     }
     if (hasTrain) plane.label(`train ${thin(train, 3)}`, x, yTrain, theme.model, { base: "middle" });

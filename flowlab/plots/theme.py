@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     # Imported by what makes a figure: the film's page takes its colours from here where Plotly is not installed.
     import plotly.graph_objects as go
+    from plotly.basedatatypes import BasePlotlyType
 
 FONT = '"Source Sans", "Source Sans 3", sans-serif'
 
@@ -105,10 +108,14 @@ def translucent(color: str, opacity: float) -> str:
 
 
 @lru_cache
-def template(dark: bool = False) -> go.layout.Template:
-    """The look as a Plotly template: what every figure of one theme shares, sent in place of Plotly's own 7 kB."""
+def template(dark: bool = False, scale: float = 1.0) -> go.layout.Template:
+    """The look as a Plotly template: what every figure of one theme shares, sent in place of Plotly's own 7 kB.
+
+    `scale`: how much larger than usual the letters are.
+    """
     import plotly.graph_objects as go
 
+    small, usual = 12 * scale, 13 * scale
     c = colors(dark)
     axis = {
         "gridcolor": c.grid,
@@ -119,17 +126,17 @@ def template(dark: bool = False) -> go.layout.Template:
         "ticks": "outside",
         "ticklen": 4,
         "tickcolor": c.grid,
-        "tickfont": {"color": c.muted, "size": 12},
-        "title": {"font": {"color": c.text, "size": 13}, "standoff": 8},
+        "tickfont": {"color": c.muted, "size": small},
+        "title": {"font": {"color": c.text, "size": usual}, "standoff": 8},
         "automargin": True,
     }
     layout = {
         "margin": {"l": 8, "r": 8, "t": 12, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": FONT, "size": 13, "color": c.text},
+        "font": {"family": FONT, "size": usual, "color": c.text},
         "hoverlabel": {
-            "bgcolor": c.background, "bordercolor": c.grid, "font": {"color": c.text, "size": 13}, "align": "left",
+            "bgcolor": c.background, "bordercolor": c.grid, "font": {"color": c.text, "size": usual}, "align": "left",
         },
         "hovermode": "closest",
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
@@ -142,7 +149,7 @@ def template(dark: bool = False) -> go.layout.Template:
         "yaxis": axis,
     }  # fmt: skip
     bar = {"marker": {"line": {"color": "#E5ECF6", "width": 0.5}}}
-    plain = {"colorbar": {"outlinewidth": 0}}
+    plain = {"colorbar": {"outlinewidth": 0, "tickfont": {"size": small}}}
     return go.layout.Template(layout=layout, data={"bar": [bar], "heatmap": [plain], "contour": [plain]})
 
 
@@ -161,3 +168,36 @@ def figure(
         x |= {"constrain": "domain"}
         y |= {"constrain": "domain", "scaleanchor": "x", "scaleratio": 1}
     return go.Figure({"layout": {"template": template(dark), "height": height, "xaxis": x, "yaxis": y}})
+
+
+def enlarged(fig: go.Figure, scale: float, dark: bool = False) -> go.Figure:
+    """A figure with all its letters `scale` times as large, and as much higher as its letters need: for a projector.
+
+    >>> large = enlarged(figure(height=300, x_title="z").update_layout(annotations=[{"font": {"size": 12}}]), 2)
+    >>> large.layout.annotations[0].font.size, large.layout.template.layout.font.size, large.layout.height
+    (24, 26, 400.0)
+    """
+    import plotly.graph_objects as go
+
+    drawn = go.Figure(fig)
+    drawn.update_layout(template=template(dark, scale))
+    for part in (drawn.layout, *drawn.data):
+        _enlarge(part, scale)
+    if drawn.layout.height:
+        drawn.layout.height *= 1 + (scale - 1) / 3
+    return drawn
+
+
+def _enlarge(part: BasePlotlyType, scale: float) -> None:
+    """Multiply the sizes that fonts in a part of a figure have; the template's are done with."""
+    from plotly.basedatatypes import BasePlotlyType
+
+    for name in part:
+        if name == "template":
+            continue
+        value = part[name]
+        if name.endswith("font") and value.size is not None:
+            value.size = np.multiply(value.size, scale).tolist()
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, BasePlotlyType) and not name.endswith("font"):
+                _enlarge(inner, scale)

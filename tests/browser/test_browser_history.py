@@ -42,6 +42,7 @@ def test_back_and_forward_walk_through_views_rows_and_pages(app_server, page):
     for view in ("Density", "Samples"):
         page.get_by_role("radio", name=view).click()
         did(explore_view=view)
+    page.locator("summary").filter(has_text="Data:").click()  # a closed card away from Data and Train
     slider = page.get_by_role("slider", name="Noise").first
     slider.focus()
     slider.press("ArrowRight")

@@ -14,15 +14,15 @@ SPEAKERS = (
 
 NO_STATEMENTS: tuple[str, ...] = (
     # the Train page
-    "Watch a flow learn data: press **Train**, or take the [first lesson](/learn).",
-    "Watch another model beside it",
-    "From step 0, beside this one, which it replaces when done",
-    "Forget this run, from step 0",
-    "Go on from here to step {}, as a run of its own",
-    "Give up your own copy and see the run that all share",
-    "End here and keep the best weights",
     "Film, layers, loss and settings in one file that opens without a server",
     "Press **Train**: the density forms on the left, the latent points on the right.",
+    "End here and keep the best weights",
+    "Forget this run, from step 0",
+    "From step 0, beside this one, which it replaces when done",
+    "Give up your own copy and see the run that all share",
+    "Go on from here to step {}, as a run of its own",
+    "Watch a flow learn data: press **Train**, or take the [first lesson](/learn).",
+    "Watch another model beside it",
     # the Compare page: invitations, tooltips and titles
     "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line rivals, and the rows they disagree on. Train the set first; it takes about half a minute.",
     "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other",

@@ -14,7 +14,7 @@ from flowlab.dashboard.compare import comparison, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, pair
 from flowlab.dashboard.shell import headline, links, services, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec, RunState
@@ -84,6 +84,8 @@ def _choice(runs: list, comparable: list) -> None:
         help_set = "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other"
         if st.button("Train the set", type="primary", disabled=not missing, key="compare.set", help=help_set):
             _submit(missing)
+        if not runs:
+            return
         seeds = [spec for spec in comparison.seed_specs(runs) if not _usable(spec)]
         help_seeds = "Trains each model twice more with other seeds; the spread tells differences from noise"
         if st.button("Two more seeds", disabled=not seeds, key="compare.seeds", help=help_seeds):
@@ -181,8 +183,9 @@ def _top(compared: Compared) -> None:
         lacking = "an autoencoder" if not coders else "a density model"
         st.info(f"Reconstruction against likelihood needs {lacking} among the models; train the set.")
         right = st.container()
-    with right:
-        st.plotly_chart(dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
+    if sum(math.isfinite(s.auroc.mean) or math.isfinite(s.log_likelihood.mean) for s in compared.board) > 1:
+        # one dot would be no picture
+        chart(right, dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
     st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
     other = {s.name: s.likelihood_of for s in compared.board if s.likelihood_of}
     if other:
@@ -205,8 +208,8 @@ def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool)
     )  # fmt: skip
     key = state.widget_key(PAGE, "scatter", coder, flow, share, raw)
     kinds = np.bincount(quadrants(error, nll, share), minlength=4)
-    st.plotly_chart(
-        fig, key=key, config=PLOT, theme=None, on_select=_keep_selection(key), selection_mode=("lasso", "points"),
+    chart(
+        st, fig, key=key, config=PLOT, theme=None, on_select=_keep_selection(key), selection_mode=("lasso", "points"),
         alt=", ".join(f"{name}: {count}" for name, count in zip(QUADRANTS, kinds)),
     )  # fmt: skip
 

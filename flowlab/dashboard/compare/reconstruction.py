@@ -8,7 +8,7 @@ from flowlab import views
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import pair
 from flowlab.dashboard.shell import links, services, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.plots import reconstruction as code_plots
 
 
@@ -24,7 +24,7 @@ def maps(compared: Compared) -> None:
     grids = {flow: services.Trained(compared.runs[flow]).view(views.density_grid, n=100)} if flow else {}
     fig = code_plots.error_beside_density(maps, grids, stage.points, stage.axes, arrows, state.is_dark(), 440)
     finding = "The autoencoder's error is low along what its decoder can say; the density is high where data are"
-    st.plotly_chart(fig, key="compare.maps", config=PLOT, theme=None, alt=finding)
+    chart(st, fig, key="compare.maps", config=PLOT, theme=None, alt=finding)
     st.caption(
         "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, "
         "arrows show whither the autoencoder pulls a point."
@@ -32,4 +32,4 @@ def maps(compared: Compared) -> None:
     mean, spread = (maps[coder].mean, maps[coder].spread) if coder else (None, None)
     if mean is not None and spread is not None:
         fig = code_plots.codes(mean, spread, None, dark=state.is_dark())
-        st.plotly_chart(fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")
+        chart(st, fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")

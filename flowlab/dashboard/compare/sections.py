@@ -14,7 +14,7 @@ from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
 from flowlab.dashboard.compare.reconstruction import maps
 from flowlab.dashboard.shell import links, services, state
-from flowlab.dashboard.shell.widgets import PLOT, spelled
+from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.datasets.dataset import Part
 from flowlab.evaluation.comparison import (
     QUADRANTS,
@@ -108,9 +108,7 @@ def _agreement(compared: Compared) -> None:
         st.caption("Rank correlation (Spearman) of the scores of held-out rows")
         correlations = spearman_matrix(np.column_stack(list(scores.values())))
         fig = plots.agreement_matrix(list(scores), correlations, state.is_dark(), 420)
-        st.plotly_chart(
-            fig, key="compare.agreement", config=PLOT, theme=None, alt=_least_alike(list(scores), correlations)
-        )
+        chart(st, fig, key="compare.agreement", config=PLOT, theme=None, alt=_least_alike(list(scores), correlations))
     with right:
         names = list(compared.models)
         key = state.widget_key(PAGE, "members", *names)

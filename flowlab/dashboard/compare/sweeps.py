@@ -40,20 +40,20 @@ def section(train: Callable[[list[RunSpec]], None]) -> None:
     if not done:
         return
     columns = st.columns(len(chosen.charts), gap="medium")
-    for column, chart in zip(columns, chosen.charts):
+    for column, plot in zip(columns, chosen.charts):
         series = {}
         for name, found in runs.items():
-            for label, measure in chart.measures.items():
-                line = name if len(chart.measures) == 1 else label if len(runs) == 1 else f"{name}, {label}"
+            for label, measure in plot.measures.items():
+                line = name if len(plot.measures) == 1 else label if len(runs) == 1 else f"{name}, {label}"
                 series[line] = [math.nan if run is None else _MEASURES[measure](run) for run in found]
         fig = plots.sweep_curves(
-            chosen.values, series, chosen.axis, chart.title, state.is_dark(), logarithmic=chosen.logarithmic
+            chosen.values, series, chosen.axis, plot.title, state.is_dark(), logarithmic=chosen.logarithmic
         )
         best = ", ".join(
             f"{name} {formatting.fixed(float(np.nanmin(v)))} to {formatting.fixed(float(np.nanmax(v)))}"
             for name, v in series.items()
         )
-        column.plotly_chart(fig, key=f"compare.sweep.{chart.title}", config=PLOT, theme=None, alt=best)
+        chart(column, fig, key=f"compare.sweep.{plot.title}", config=PLOT, theme=None, alt=best)
 
 
 def _usable(spec: RunSpec) -> Run | None:

@@ -12,7 +12,7 @@ from flowlab import catalog, formatting
 from flowlab.dashboard.data import roles, sources
 from flowlab.dashboard.data.sources import PAGE
 from flowlab.dashboard.shell import links, pages, services, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
@@ -121,7 +121,8 @@ def _columns(dataset: Dataset, frame: pd.DataFrame) -> None:
         number = links.linked(PAGE, st.slider, label, "part", 1, noun="group", min_value=1, max_value=n_pages)
     names = tuple(frame.columns[(number - 1) * COLUMNS_SHOWN : number * COLUMNS_SHOWN])
     summaries = _summaries(_data_key(), names, frame, dataset.y)
-    st.plotly_chart(
+    chart(
+        st,
         plots.column_histograms(summaries, state.is_dark(), min(plots.COLUMNS_ACROSS, max(len(names), 3))),
         key="data.columns",
         config=PLOT,
@@ -152,7 +153,8 @@ def _pair(dataset: Dataset, frame: pd.DataFrame) -> None:
         if len(pair.rows) == len(frame)
         else f" {formatting.count(len(pair.rows))} of {formatting.count(len(frame))} rows"
     )
-    st.plotly_chart(
+    chart(
+        st,
         plots.column_scatter(pair, state.is_dark()),
         key="data.pair",
         config=PLOT,
@@ -180,7 +182,8 @@ def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
     if len(correlations.names) < 2:
         st.markdown("Correlations need at least two columns of numbers that vary.")
         return
-    st.plotly_chart(
+    chart(
+        st,
         plots.correlation_heatmap(correlations, state.is_dark()),
         key="data.correlation",
         config=PLOT,
@@ -208,7 +211,8 @@ def _time(dataset: Dataset, frame: pd.DataFrame) -> None:
         return
     name = _column_box(st.selectbox, "Column", names, "over", 0)
     course = table.time_course(frame[name], dataset.time, dataset.split, dataset.y)
-    st.plotly_chart(
+    chart(
+        st,
         plots.column_over_time(course, state.is_dark()),
         key="data.time",
         config=PLOT,

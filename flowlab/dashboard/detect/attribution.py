@@ -11,7 +11,7 @@ import streamlit as st
 from flowlab import catalog, formatting, views
 from flowlab.dashboard.detect import downloads
 from flowlab.dashboard.shell import links, services, state
-from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.explain import not_flagged
@@ -112,7 +112,7 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     in_nats = catalog.make_model(state.spec().model).is_density or scored.level_calibration is not None
     unit = "nats" if in_nats else "units of the score"
     fig = plots.reasons_bars(explanation.reasons, unit, state.is_dark(), n_shown=6)
-    st.plotly_chart(fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=sentence)
+    chart(st, fig, key="detect.reasons", config=DOWNLOADABLE, theme=None, alt=sentence)
     shown = [(reason.name, reason.told, reason.usual) for reason in explanation.reasons[:6]]
     st.dataframe(pd.DataFrame(shown, columns=["column", "value", "usual"]), hide_index=True)
     st.caption(

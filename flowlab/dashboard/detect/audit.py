@@ -7,7 +7,7 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
 from flowlab.detection.audit import Audit, estimate, plan_audit
 from flowlab.detection.scored_table import ScoredTable
@@ -88,7 +88,7 @@ def _estimates(plan: Audit, answers: dict, axis: ScoreAxis, threshold: Threshold
     )  # fmt: skip
     precision, recall = (formatting.percent(float(part[0, -1])) for part in (rates.precision, rates.recall))
     finding = f"Audited precision and recall against the threshold; where it stands, {precision} and {recall}"
-    st.plotly_chart(fig, key="audit.curves", config=DOWNLOADABLE, theme=None, alt=finding)
+    chart(st, fig, key="audit.curves", config=DOWNLOADABLE, theme=None, alt=finding)
     shares = {
         "alarms that are right": rates.precision,
         "anomalies that are caught": rates.recall,

@@ -13,7 +13,7 @@ from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
-from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
 from flowlab.detection import rules, timeline
 from flowlab.detection.bands import confidence_bands
@@ -108,7 +108,7 @@ def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) ->
     )  # fmt: skip
     above = int(np.sum(scored.scores[rows] >= choice.threshold.value))
     finding = f"{formatting.plural(above, 'row')} of {formatting.count(len(rows))} lie above the threshold"
-    st.plotly_chart(fig, key="detect.histogram", config=DOWNLOADABLE, theme=None, alt=finding)
+    chart(st, fig, key="detect.histogram", config=DOWNLOADABLE, theme=None, alt=finding)
 
 
 def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
@@ -168,8 +168,8 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
     else:
         shares, share_bands = {"flagged share": at.flagged_share}, {"flagged share": bands.flagged_share}
     with left:
-        st.plotly_chart(
-            plots.curves_against_threshold(
+        chart(
+            st, plots.curves_against_threshold(
                 axis, grid, shares, share_bands, value, "share of validation rows", dark,
             ),
             key="detect.curves", config=DOWNLOADABLE, theme=None,
@@ -182,8 +182,8 @@ def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
             cost_band = {} if bands.cost is None else {"cost": bands.cost}
             fig = plots.curves_against_threshold(axis, grid, counts, cost_band, value, "cost; rows", dark)
             here = f"{formatting.number(float(curves.labelled.at(value).cost))} where it stands"
-            st.plotly_chart(
-                fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt=f"Cost against the threshold: {here}"
+            chart(
+                st, fig, key="detect.cost", config=DOWNLOADABLE, theme=None, alt=f"Cost against the threshold: {here}"
             )
     _stability(scored, choice)
 
@@ -220,13 +220,16 @@ def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray,
     left, right = st.columns(2)
     dark = state.is_dark()
     fig = plots.operating_curve(roc, roc_points, "false-alarm rate", "recall", diagonal=True, dark=dark)
-    left.plotly_chart(
-        fig, key="detect.roc", config=DOWNLOADABLE, theme=None, alt=_point(roc_points, "false-alarm rate", "recall")
+    chart(
+        left,
+        fig,
+        key="detect.roc",
+        config=DOWNLOADABLE,
+        theme=None,
+        alt=_point(roc_points, "false-alarm rate", "recall"),
     )
     fig = plots.operating_curve(precision_recall, pr_points, "recall", "precision", dark=dark)
-    right.plotly_chart(
-        fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt=_point(pr_points, "recall", "precision")
-    )
+    chart(right, fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt=_point(pr_points, "recall", "precision"))
 
 
 def _here(shares: dict, curves: ThresholdCurves, value: float) -> str:
@@ -271,12 +274,10 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
     left.caption(
         "Where each rule puts the threshold, where 95 % of resamples put it, and the share of test rows it flags"
     )
-    left.plotly_chart(fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt=_spread(labels, answered))
+    chart(left, fig, key="detect.rules", config=DOWNLOADABLE, theme=None, alt=_spread(labels, answered))
     right.caption("Rows flagged by both rules, of those flagged by either")
     fig = plots.agreement_heatmap(labels, rules.agreement(answered, test), state.is_dark())
-    right.plotly_chart(
-        fig, key="detect.agreement", config=DOWNLOADABLE, theme=None, alt="Agreement of the rules in pairs"
-    )
+    chart(right, fig, key="detect.agreement", config=DOWNLOADABLE, theme=None, alt="Agreement of the rules in pairs")
     for t in thresholds:
         if t.refused and (scored.dataset.y is not None or not rules.RULES[t.rule].needs_labels):
             st.caption(formatting.escaped(f"{rules.RULES[t.rule].label}: {t.sentence}"))
@@ -292,7 +293,7 @@ def _time(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choi
     fig = plots.score_over_time(
         axis, time, scores, choice.threshold.value, events, parts, "time", state.is_dark(), height=320
     )
-    st.plotly_chart(fig, key="detect.time", config=DOWNLOADABLE, theme=None, alt="Anomaly score over time with alarms")
+    chart(st, fig, key="detect.time", config=DOWNLOADABLE, theme=None, alt="Anomaly score over time with alarms")
     if dataset.y is None:
         return
     rows = scored.rows(Part.TEST)

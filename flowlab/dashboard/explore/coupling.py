@@ -11,7 +11,7 @@ from flowlab import catalog, formatting, views
 from flowlab.controls import Mask
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, linked, segmented
 from flowlab.dashboard.shell import pages, services, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.plots import coupling as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.views.coupling import CouplingLayer, Jacobian, MadeMasks
@@ -32,8 +32,8 @@ def jacobian(scene: Scene, layer: int, row: int) -> None:
     subject = "the whole flow" if whole else f"layer {layer}"
     agreement = _agreement(found, "its layers report together" if whole else "the layer reports")
     fig = plots.jacobian_panels(found, scene.dataset.columns, scene.dark)
-    st.plotly_chart(
-        fig, theme=None, config=PLOT, key="explore.jacobian", alt=f"Jacobian of {subject} at row {row}. {agreement}"
+    chart(
+        st, fig, theme=None, config=PLOT, key="explore.jacobian", alt=f"Jacobian of {subject} at row {row}. {agreement}"
     )
     st.markdown(agreement)
     st.caption(f"Jacobian of {subject} at row {row}, in scaled units, by automatic differentiation. {_form(found)}")
@@ -118,7 +118,7 @@ def never_words(scene: Scene, never: np.ndarray, n_layers: int) -> str:
 def made(scene: Scene, masks: MadeMasks, layer: int) -> None:
     """The masks of the layer's network, and their product."""
     fig = plots.made_masks(masks, scene.dark, height=300)
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.made", alt="Masks of the layer's network")
+    chart(st, fig, theme=None, config=PLOT, key="explore.made", alt="Masks of the layer's network")
     order = ", ".join(str(j + 1) for j in masks.order[:MOST_NAMES])
     more = ", .." if len(masks.order) > MOST_NAMES else ""
     reach = (
@@ -163,9 +163,7 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
     with right:
         height = 90 + min(20 * len(transformed), 200)
         fig = plots.moved_features(planned.transformed, scene.dark, 0, height)
-        st.plotly_chart(
-            fig, theme=None, config=PLOT, key="explore.planned", alt="Which layer would change which feature"
-        )
+        chart(st, fig, theme=None, config=PLOT, key="explore.planned", alt="Which layer would change which feature")
 
 
 def _edited(scene: Scene, first: np.ndarray, present: str) -> str:
@@ -245,7 +243,7 @@ def coupling(scene: Scene) -> None:
         st.caption("Every layer changes every feature.")
     else:
         fig = plots.moved_features(masks.transformed, scene.dark, layer, 70 + min(22 * last, 260))
-        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
+        chart(st, fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
         st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
     if len(masks.never):
         st.warning(never_words(scene, masks.never, last))
@@ -301,7 +299,7 @@ def _scale_and_shift(scene: Scene, opened: CouplingLayer, pair: tuple[int, int] 
         st.info(f"Layer {layer} changes no feature of these rows.")
         return
     fig = plots.scale_and_shift(opened, pair[0], pair[1], scene.dark, row, height=340)
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.coupling", alt=_reach(opened, pair[1], layer))
+    chart(st, fig, theme=None, config=PLOT, key="explore.coupling", alt=_reach(opened, pair[1], layer))
     if pair[0] == pair[1]:
         st.caption(f"What layer {layer} does to feature {pair[1] + 1} of every row, against that feature before it.")
         return

@@ -21,7 +21,7 @@ from flowlab.dashboard.explore.scene import (
     segmented,
 )
 from flowlab.dashboard.shell import distance, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.models.base import FlowModel
 from flowlab.plots import density as plots
 from flowlab.views import ALL_LEVELS
@@ -50,11 +50,13 @@ def density(scene: Scene) -> None:
     if with_points:
         in_level = _at_level(scene, stage.rows, level)
         points = plots.PickableRows(stage.points[in_level], stage.rows[in_level], state.view(PAGE, "row", -1))
-    fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes, height=450)
+    fig = plots.density_panels(grid, quantity, scene.dark, contours, points, stage.axes)
     key = state.widget_key(PAGE, "density", quantity)
-    st.plotly_chart(
+    chart(
+        st,
         fig,
         key=key,
+        height="stretch",
         theme=None,
         config=PLOT,
         on_select=choose_row(key, "Receipt" if issubclass(scene.model, FlowModel) else ""),
@@ -62,6 +64,8 @@ def density(scene: Scene) -> None:
         alt=_alt(grid),
     )
     st.markdown(_masses(scene, grid))
+    if told := what_to_look_for(grid, keeps_density(state.spec().model)):
+        st.caption(told)
 
 
 def _at_level(scene: Scene, rows: np.ndarray, level: int) -> np.ndarray:
@@ -91,8 +95,8 @@ def slices(scene: Scene) -> None:
             return
         cut = scene.view(views.density_slice, row=row, columns=(first, second))
         names = tuple(str(scene.dataset.columns[c])[:60] for c in (first, second))
-        st.plotly_chart(
-            plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
+        chart(
+            st, plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
             alt=f"Conditional density of {names[0]} and {names[1]} at row {row}",
         )  # fmt: skip
 
@@ -119,8 +123,8 @@ def _drawn_line(scene: Scene) -> None:
         key = state.widget_key(PAGE, "bridge")
         plots.add_line(fig, ends, scene.stage.window, scene.dark)
         between = " to ".join(f"({formatting.number(x)}, {formatting.number(y)})" for x, y in ends)
-        st.plotly_chart(
-            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends),
+        chart(
+            st, fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_move_end(key, which, ends),
             alt=f"Learned log-density with the line from {between}; a click moves its {which}",
         )  # fmt: skip
     line = scene.view(views.profile, start=ends[0], end=ends[1], level=level)
@@ -179,7 +183,7 @@ def _profile(line: Profile, scene: Scene, height: int) -> None:
     lowest = _lowest(line)
     fig = plots.profile_curve(line, scene.dark, height)
     alt = f"Log-density along the line. {lowest.replace('**', '')}"
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.line", alt=alt)
+    chart(st, fig, theme=None, config=PLOT, key="explore.line", alt=alt)
     st.markdown(lowest)
 
 
@@ -195,6 +199,22 @@ def _lowest(line: Profile) -> str:
         if len(known) and known.min() < true:
             text += f". The true one falls to {formatting.nats(float(known.min()))}"
     return text + "."
+
+
+def what_to_look_for(grid: DensityGrid, is_density: bool = True) -> str:
+    """What the pictures say, from this run's own numbers; "" where they say nothing."""
+    if not is_density:
+        return ""
+    if grid.difference is None:
+        place = np.unravel_index(np.nanargmax(grid.learned.log_density), grid.learned.log_density.shape)
+        at = [grid.x[place[-1]], *([] if grid.y is None else [grid.y[place[0]]])]
+        return f"Look for mass where no rows are; the density is highest at {', '.join(map(formatting.number, at))}."
+    cell = (grid.x[1] - grid.x[0]) * (1.0 if grid.y is None else grid.y[1] - grid.y[0])
+    misplaced = 0.5 * float(np.nansum(np.abs(grid.difference))) * cell
+    return (
+        f"Look at the difference: {formatting.percent(misplaced)} of the probability would have to be moved within "
+        "this window: from where the difference is positive to where it is negative."
+    )
 
 
 def _masses(scene: Scene, grid: DensityGrid) -> str:

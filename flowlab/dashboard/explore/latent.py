@@ -16,7 +16,7 @@ from flowlab import catalog, formatting, views
 from flowlab.dashboard.canvas.brush import brush_view
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, linked, segmented
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import PLOT, spelled
+from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
 from flowlab.records import Scalar
@@ -127,13 +127,13 @@ def move(scene: Scene) -> None:
             two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, here.gaussian,
             point=_on_plane(here.z[None], axes)[0],
         )  # fmt: skip
-        st.plotly_chart(
-            fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_click(key, len(axes)),
+        chart(
+            st, fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_click(key, len(axes)),
             alt=f"Latent space; z has length {formatting.fixed(here.norm, 2)}",
         )  # fmt: skip
     with right:
         fig = _data_picture(scene, pair, here.place[None], point=here.place)
-        st.plotly_chart(fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
+        chart(st, fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
     st.markdown(typicality(scene, here, pair.anomaly_score))
     decoded(scene, here.x)
 
@@ -167,13 +167,13 @@ def between(scene: Scene) -> None:
         fig = plots.latent_plane(
             two_columns(Z, _pair(axes)), _axis_names(axes), window, scene.dark, gaussian, paths=lines, height=275
         )
-        st.plotly_chart(fig, key="explore.zways", theme=None, config=PLOT, alt=f"The ways in latent space. {told}")
+        chart(st, fig, key="explore.zways", theme=None, config=PLOT, alt=f"The ways in latent space. {told}")
     with right:
         lines = {name: path.place for name, path in paths.by_name().items()}
         fig = _data_picture(scene, pair, paths.latent.place, paths=lines, height=275)
-        st.plotly_chart(fig, key="explore.xways", theme=None, config=PLOT, alt=f"The ways in data space. {told}")
+        chart(st, fig, key="explore.xways", theme=None, config=PLOT, alt=f"The ways in data space. {told}")
     fig = plots.path_profiles(paths, title, scene.dark, height=190)
-    st.plotly_chart(fig, key="explore.wayprofile", theme=None, config=PLOT, alt=told)
+    chart(st, fig, key="explore.wayprofile", theme=None, config=PLOT, alt=told)
     st.markdown(lowest)
     if with_arc and paths.arc is None:
         st.caption("These two latent points lie on one line through the origin, so no great circle is theirs.")
@@ -404,10 +404,12 @@ def _normality(scene: Scene, Z: np.ndarray) -> None:
             "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
             f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}"
         )
-        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.quantiles", alt=worst)
+        chart(st, fig, theme=None, config=PLOT, key="explore.quantiles", alt=worst)
+        st.caption(f"{worst}.")
     with right:
         norms = np.linalg.norm(Z, axis=1)
         fig = plots.norm_histogram(norms, Z.shape[1], scene.dark, height=240)
         usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
         lengths = f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}"
-        st.plotly_chart(fig, theme=None, config=PLOT, key="explore.norms", alt=lengths)
+        chart(st, fig, theme=None, config=PLOT, key="explore.norms", alt=lengths)
+        st.caption(f"{lengths}.")

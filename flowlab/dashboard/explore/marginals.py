@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import Scene, column_choice
-from flowlab.dashboard.shell.widgets import PLOT, spelled
+from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.plots import marginals as plots
 
 
@@ -20,17 +20,19 @@ def marginals(scene: Scene) -> None:
     with left:
         column = column_choice("Column", scene, "column", worst)
         name = str(scene.dataset.columns[column])[:60]
-        st.plotly_chart(
-            plots.marginal_histogram(found, column, name, scene.dark), theme=None, config=PLOT,
+        chart(
+            st, plots.marginal_histogram(found, column, name, scene.dark), theme=None, config=PLOT,
             key="explore.margin",
             alt=f"Distribution of {name}: the samples are {formatting.fixed(found.distance[column])} from the data",
         )  # fmt: skip
+    widest = f"{scene.dataset.columns[worst]} differs most, by {formatting.fixed(float(found.distance[worst]))}."
     with right:
         order = np.argsort(-found.distance)
         table = pd.DataFrame(
             {"column": [str(scene.dataset.columns[j]) for j in order], "distance": found.distance[order]}
         )
         st.dataframe(spelled(table), hide_index=True, height=340)
+    st.markdown(formatting.escaped(widest))
     st.caption(
         "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), "
         "0 for equal marginals."

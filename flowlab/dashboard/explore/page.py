@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from flowlab import catalog, formatting, views
+from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.explore import (
     coupling,
     density,
@@ -23,6 +24,7 @@ from flowlab.dashboard.explore import (
 from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.run_status import pictures_drawn, run_or_button
+from flowlab.dashboard.train import page as train
 from flowlab.models.base import FlowModel, LatentModel
 
 WORDS = {"Margins": "Marginals"}
@@ -35,6 +37,7 @@ def page() -> None:
     opened = state.view(PAGE, "view", "")
     trained = run_or_button(what, f"{PAGE} {opened}", grows=opened == "Film")
     if trained is None:
+        live_view(train.scene(state.spec()), None, [], key="explore.data")
         return
     dataset = services.dataset()
     model = catalog.MODELS[state.spec().model.name].make

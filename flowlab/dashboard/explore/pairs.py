@@ -7,7 +7,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.dashboard.explore.scene import PAGE, Scene, choose_row
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.models.base import FlowModel
 from flowlab.plots.pairs import pair_matrix
 from flowlab.views import pairs as views
@@ -34,8 +34,8 @@ def pairs(scene: Scene) -> None:
     fig = pair_matrix(panels, drawn.rows, scene.dark, row, height=520 if len(columns) <= 4 else 680)
     key = state.widget_key(PAGE, "pairs", *columns)
     then = "Receipt" if issubclass(scene.model, FlowModel) else ""
-    st.plotly_chart(
-        fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key, then),
+    chart(
+        st, fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key, then),
         alt=f"Pair plot of {', '.join(panels.tables.names)}, rows against samples. {finding}",
     )  # fmt: skip
     st.markdown(formatting.escaped(finding))

@@ -11,7 +11,7 @@ import streamlit as st
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, choose_row, present_row, row_choice
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import PLOT, spelled
+from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.plots import density as plots
 from flowlab.plots import receipt as receipt_plots
 from flowlab.views import ALL_LEVELS
@@ -37,7 +37,7 @@ def short_receipt(scene: Scene, layer: int) -> None:
         finding = f"**Data space**: row {formatting.count(row)} before the first layer, each column scaled."
     total = formatting.nats(float(bill.running[-1]))
     alt = f"{finding.replace('**', '')} All items add up to {total}"
-    st.plotly_chart(fig, theme=None, config=PLOT, key="explore.short_receipt", alt=alt)
+    chart(st, fig, theme=None, config=PLOT, key="explore.short_receipt", alt=alt)
     st.markdown(finding)
     st.caption("Bars: what each layer adds to the log-density of this row. Dots: a typical row.")
 
@@ -52,10 +52,11 @@ def receipt(scene: Scene) -> None:
     bill = scene.view(views.receipt, row=row)
     with right:
         st.latex(_formula(bill))
-        st.plotly_chart(
-            receipt_plots.receipt_bars(bill, scene.dark, height=330), theme=None, config=PLOT, key="explore.receipt",
-            alt=_finding(bill, row),
+        chart(
+            st, receipt_plots.receipt_bars(bill, scene.dark, height=330),
+            key="explore.receipt", theme=None, config=PLOT, alt=_finding(bill, row),
         )  # fmt: skip
+        st.markdown(f"{_finding(bill, row)}.")
     height = min(38 + 35 * (len(bill.log_det) + 2), 460)
     st.dataframe(spelled(_items(bill, scene)), hide_index=True, height=height, placeholder="")
     off = abs(bill.difference)
@@ -80,8 +81,8 @@ def _picker(scene: Scene, row: int) -> None:
     fig.update_layout(coloraxis_showscale=False)
     key = state.widget_key(PAGE, "picker")
     at = ", ".join(formatting.number(v) for v in here[1][-1])
-    st.plotly_chart(
-        fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key),
+    chart(
+        st, fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=choose_row(key),
         alt=f"Learned density and {formatting.plural(len(stage.rows), 'row')}; row {formatting.count(row)} at {at}",
     )  # fmt: skip
 

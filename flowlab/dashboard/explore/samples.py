@@ -10,7 +10,7 @@ import streamlit as st
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, linked
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.plots import samples as plots
 from flowlab.tables.export import to_csv_bytes
 
@@ -32,13 +32,11 @@ def samples(scene: Scene) -> None:
     sample = sample if 0 <= sample < n else -1
     drawn = scene.view(views.samples, n=n, seed=seed, temperature=temperature, nearest=sample, level=level)
     nearest = scene.stage.project(scene.dataset.X[[drawn.nearest_row]])[0] if drawn.nearest_row is not None else None
-    fig = plots.samples_scatter(
-        drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, sample, nearest, height=460
-    )
+    fig = plots.samples_scatter(drawn, scene.dark, beside, scene.stage.axes, scene.stage.window, sample, nearest)
     key = state.widget_key(PAGE, "samples")
-    st.plotly_chart(
-        fig, key=key, theme=None, config=PLOT, selection_mode="points", on_select=_choose_sample(key),
-        alt=_finding(scene, drawn.samples),
+    chart(
+        st, fig, key=key, height="stretch", theme=None, config=PLOT, selection_mode="points",
+        on_select=_choose_sample(key), alt=_finding(scene, drawn.samples),
     )  # fmt: skip
     if drawn.nearest_distance is not None and drawn.nearest_row is not None:
         st.markdown(
@@ -47,6 +45,7 @@ def samples(scene: Scene) -> None:
         )
     else:
         st.caption("Click a sample to find the training row nearest to it: a model that copies has distance zero.")
+    st.caption(f"{_finding(scene, drawn.samples)}.")
     _table(scene, drawn.samples)
 
 

@@ -16,7 +16,7 @@ from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
 from flowlab.dashboard.shell import headline, links, services, state
-from flowlab.dashboard.shell.widgets import DOWNLOADABLE
+from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
@@ -180,6 +180,6 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     with right:
         st.caption("Shift since training, per column and for the score")
         fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
-        st.plotly_chart(fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
+        chart(st, fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
     rate = round(summary.rows_per_second)
     st.caption(f"{formatting.seconds(summary.seconds)}{f', {formatting.count(rate)} rows/s' if rate else ''}.")

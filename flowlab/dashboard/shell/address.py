@@ -22,5 +22,5 @@ def write(page: str, place: str = "page", slides: bool = False) -> None:
     What `slides` leaves no step for Back.
     """
     link = state.next_link(page, slides)
-    with st.container(key=f"address_{place}"):
+    with st.container(height=1, border=False, key=f"address_{place}"):
         _bar(data={"query": urlencode(link.query), "change": link.change}, key=f"address.{place}")

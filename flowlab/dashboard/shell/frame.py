@@ -8,13 +8,16 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.app_folder import ASSETS
-from flowlab.dashboard.shell import address, links, services, sidebar, state
+from flowlab.dashboard.shell import address, links, presenter, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
 
 NEED_DATA = ("train", "explore", "compare", "detect")
 """Pages that have nothing to show without a data set."""
+
+CHOOSING = ("data", "train")
+"""Pages whose sidebar opens with the settings of data and model; elsewhere they are two closed cards."""
 
 GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
 """What a page says when an unexpected exception ends it; the traceback goes to the server's log alone."""
@@ -34,7 +37,6 @@ def run() -> None:
     """Draw the frame and the chosen page: all that `app.py` does."""
     st.set_page_config(page_title="FlowLab", page_icon=str(ASSETS / "logo.svg"), layout="wide")
     st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "logo.svg"))
-    st.html(ASSETS / "style.css")
     state.start()
     state.mark_framed()
     page = st.navigation(pages(), position="top")
@@ -64,9 +66,15 @@ def begin(name: str) -> None:
         st.navigation(pages(), position="hidden")
         st.rerun()
     state.return_to_link(name)
-    with st.sidebar:
-        sidebar.draw()
-    address.write(name)
+    with st.container(
+        height=1, border=False, gap=None, key="frame"
+    ):  # takes no room, before the style sheet is there too
+        st.html(ASSETS / "style.css")
+        presenter.draw()
+        address.write(name)
+    if not state.is_presenting():
+        with st.sidebar:
+            sidebar.draw(is_open=name in CHOOSING)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))
     if name in NEED_DATA:

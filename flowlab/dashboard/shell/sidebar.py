@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.catalog import Entry
 from flowlab.dashboard.shell import services, state, widgets
+from flowlab.records import Spec
 
 BUDGETS = (1, 5, 15)
 """Seconds of training one can ask for."""
 
 
-def draw() -> None:
-    """Two cards to change the data and the model of the present run, and the visitor's runs to go back to."""
+def draw(is_open: bool = True) -> None:
+    """Two cards to change the data and the model of the present run, and the visitor's runs to go back to.
+
+    A closed card says what it holds and what of that differs from the defaults.
+    """
     spec = state.spec()
-    with st.container(border=True):
+    with st.expander(_card("Data", catalog.DATASETS, spec.data), expanded=is_open):
         _choose("data", "Data", catalog.DATASETS, spec.data.name)
         widgets.entry_settings("data", catalog.DATASETS[spec.data.name], spec.data)
-    with st.container(border=True):
+    with st.expander(_card("Model", catalog.MODELS, spec.model), expanded=is_open):
         _choose("model", "Model", catalog.MODELS, spec.model.name)
         entry = catalog.MODELS[spec.model.name]
         if entry.blurb:
@@ -28,6 +34,18 @@ def draw() -> None:
             _budget()
         _seed(spec.seed)
     _runs()
+
+
+def _grouped(entry: Entry) -> str:
+    """A choice's name with its group behind it, where many stand in one list."""
+    return entry.label if entry.group in ("", entry.label) else f"{entry.label} · {entry.group.lower()}"
+
+
+def _card(part: str, entries: dict[str, Entry], spec: Spec) -> str:
+    """A card's name: what is chosen, and what differs from the defaults."""
+    entry = entries[spec.name]
+    words = [entry.label, *catalog.differences(entry, [spec, Spec(spec.name)])[:1]]
+    return formatting.escaped(f"{part}: {', '.join(word for word in words if word)}")
 
 
 def _choose(part: str, label: str, entries: dict[str, Entry], present: str) -> None:
@@ -41,11 +59,32 @@ def _choose(part: str, label: str, entries: dict[str, Entry], present: str) -> N
         label,
         names,
         index=names.index(present),
-        format_func=lambda name: entries[name].label,
+        format_func=lambda name: _grouped(entries[name]),
         key=key,
         on_change=state.on_widget(key, apply),
         help="An own table is uploaded on the Data page." if part == "data" else None,
     )
+    if st.button("What are these?", key=f"gallery.{part}", type="tertiary", help="Every choice with a sentence"):
+        _gallery(part, entries, present)
+
+
+@st.dialog("Choose", width="large")
+def _gallery(part: str, entries: dict[str, Entry], present: str) -> None:
+    """All data sets or models in their groups, each with a sentence."""
+    groups: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        if entry.group != catalog.UPLOADED:
+            groups.setdefault(entry.group, []).append(name)
+    for group, names in groups.items():
+        st.markdown(f"**{group}**")
+        for name in names:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                kind: Literal["primary", "secondary"] = "primary" if name == present else "secondary"
+                if st.button(entries[name].label, key=f"gallery.{part}.{name}", type=kind, width=220):
+                    state.change(part, name)
+                    state.refresh_widgets()
+                    st.rerun()
+                st.markdown(formatting.escaped(entries[name].blurb))
 
 
 def _budget() -> None:

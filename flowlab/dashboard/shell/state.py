@@ -22,6 +22,8 @@ from flowlab.records import RunSpec, Scalar, Spec
 
 RUN_KEYS = ("data", "model", "seed", "from")
 MAX_VIEW_TEXT = 300
+PRESENT = "present"
+""""1" in a link: the page is shown to a class (presenter mode)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def return_to_link(page: str) -> None:
     """Where the visitor has gone Back or Forward in the browser's history, the link leads and the session follows."""
     context = get_script_run_ctx()
     if context is not None and context.is_history_navigation and dict(st.query_params) != query(page):
-        st.session_state.view = {k: v for k, v in st.session_state.view.items() if not k.startswith(f"{page}.")}
+        st.session_state.view = {
+            k: v for k, v in st.session_state.view.items() if k != PRESENT and not k.startswith(f"{page}.")
+        }
         _read_link()
         st.session_state.revision += 1
         here = query(page)
@@ -83,7 +87,21 @@ def query(page: str = "") -> dict[str, str]:
     """The present run, and the settings of `page`'s view, as a query."""
     prefix = f"{page}."
     view = {k: v for k, v in st.session_state.view.items() if page and k.startswith(prefix)}
-    return {**spec().to_query(), **view}
+    shown = {PRESENT: "1"} if is_presenting() else {}
+    return {**spec().to_query(), **view, **shown}
+
+
+def is_presenting() -> bool:
+    """Whether the pages are shown to a class: large type, nothing around them."""
+    return st.session_state.view.get(PRESENT) == "1"
+
+
+def present(on: bool) -> None:
+    """Enter or leave presenter mode."""
+    if on:
+        st.session_state.view[PRESENT] = "1"
+    else:
+        st.session_state.view.pop(PRESENT, None)
 
 
 def mark_framed() -> None:

@@ -103,8 +103,9 @@ def _choose_beside() -> None:
         "Watch another model beside it",
         names,
         index=names.index(chosen) if chosen in names else 0,
-        format_func=lambda name: catalog.MODELS[name].label if name else "none",
+        format_func=lambda name: catalog.MODELS[name].label if name else "Watch another model beside it",
         key=key,
+        label_visibility="collapsed",
         width=320,
         on_change=state.on_widget(key, lambda name: state.set_view(PAGE, beside=name or None)),
     )
@@ -123,7 +124,7 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
     events = run.events if run else []
     if is_live(status):
         services.runner().watch(services.run_id(spec))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         _buttons(spec, status, run, place)
         st.markdown(WELCOME if place == PAGE and _is_first_visit(status) else _standing(spec, status, run, events))
         if status is not None and status.state is RunState.DONE and not status.settling and place == PAGE:
