@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from plotly.basedatatypes import BasePlotlyType
 
+    Figure = go.Figure
+
 FONT = '"Source Sans", "Source Sans 3", sans-serif'
 
 

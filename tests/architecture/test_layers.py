@@ -215,12 +215,16 @@ def test_no_pickle_crosses_a_border():
         assert "allow_pickle=True" not in text and "weights_only=False" not in text, path
 
 
-@pytest.mark.parametrize("call", ["plotly_chart", "image"])
+@pytest.mark.parametrize("call", ["plotly_chart", "chart", "image"])
 def test_every_picture_has_an_alternative_text(call):
     found = 0
     for path in (ROOT / "flowlab" / "dashboard").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == call:
+            called = getattr(node, "func", None)
+            if isinstance(called, ast.Attribute | ast.Name) and call in (
+                getattr(called, "attr", ""),
+                getattr(called, "id", ""),
+            ):
                 found += 1
                 alts = [keyword.value for keyword in node.keywords if keyword.arg == "alt"]
                 assert alts and not (isinstance(alts[0], ast.Constant) and not alts[0].value), f"{path}:{node.lineno}"

@@ -12,7 +12,7 @@ from flowlab import formatting, views
 from flowlab.catalog.sweeps import sweeps
 from flowlab.dashboard.compare import comparison
 from flowlab.dashboard.shell import links, services, state
-from flowlab.dashboard.shell.widgets import PLOT
+from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.evaluation.comparison import detection_measures, has_labels, held_out, held_out_labels, normal_mean
 from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec

@@ -7,7 +7,6 @@ from functools import partial, singledispatch
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from pandas.io.formats.style import Styler
 
@@ -140,17 +139,17 @@ PRESENTED = 1.85
 """How much larger than usual the letters of figures are in presenter mode: the smallest, 11 px, have 20."""
 
 
-def chart(where: Any, fig: go.Figure, key: str, height: str | int = "content", **settings: Any) -> Any:
+def chart(where: Any, fig: theme.Figure, key: str, alt: str, height: str | int = "content", **settings: Any) -> Any:
     """Draw a figure in a place (`st`, a column); in presenter mode its letters are larger, and it is higher.
 
-    `height="stretch"`: it grows with the window, by assets/style.css.
+    `alt` says what it shows. `height="stretch"`: it grows with the window, by assets/style.css.
     """
     if state.is_presenting():
         fig = theme.enlarged(fig, PRESENTED, state.is_dark())
     if height != "stretch":
-        return where.plotly_chart(fig, key=key, height=height, **settings)
+        return where.plotly_chart(fig, key=key, height=height, alt=alt, **settings)
     with where.container(key=f"picture_{key}"):
-        return st.plotly_chart(fig, key=key, height=height, **settings)
+        return st.plotly_chart(fig, key=key, height=height, alt=alt, **settings)
 
 
 DOWNLOADABLE = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg"}}
