@@ -189,7 +189,7 @@ X = np.random.default_rng(0).normal(size=(300, 2))
 detector = Detector(n_steps=5, random_state=0).fit(X)
 assert np.isfinite(detector.anomaly_score(X)).all()
 from flowlab.__main__ import main
-np.savetxt("plain.csv", np.random.default_rng(0).normal(size=(600, 2)), delimiter=",", header="a,b", comments="")
+np.savetxt("plain.csv", np.random.default_rng(0).normal(size=(2000, 2)), delimiter=",", header="a,b", comments="")
 assert main(["train", "plain.csv", "-o", "plain.detector", "--set", "n_steps=20", "n_flows=1"]) == 0
 assert main(["score", "plain.detector", "plain.csv", "-o", "plain_scored.csv"]) == 0
 print(main(["app", "--no-open"]))
