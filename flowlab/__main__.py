@@ -98,8 +98,10 @@ def train(options: argparse.Namespace) -> int:
     )
     _say("")
     dataset, scored = prepared.dataset, detection.scored
-    threshold = detection.choose(options.rule or "", **parameters)
-    print(f"{count(len(dataset.rows('train')))} rows trained on, {dataset.n_features} features. {threshold.sentence}")
+    threshold = detection.choose(options.rule or "", "rows", **parameters)
+    print(
+        f"{count(len(dataset.rows(Part.TRAIN)))} rows trained on, {dataset.n_features} features. {threshold.sentence}"
+    )
     for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
@@ -390,7 +392,7 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 def _quality(scored: ScoredTable, part: Part, threshold: float) -> str:
     curves = scored.curves(part)
     at = curves.at(threshold)
-    line = f"{part + ' rows:':<17}{count(at.flagged)} of {count(len(curves.ordered))} flagged"
+    line = f"{part + ' rows:':<17}{count(int(at.flagged))} of {count(len(curves.ordered))} flagged"
     if not curves.has_labels:
         return line
     judged = curves.labelled.at(threshold)

@@ -101,7 +101,7 @@ class Dispatcher:
                 try:
                     action()
                     while not self.closed and (lane := self._lanes.free()) and (job := self.turns.take()):
-                        self._submit(job, job.lane if self._lanes.is_free(job.lane) else lane)
+                        self._submit(job, job.lane if job.lane is not None and self._lanes.is_free(job.lane) else lane)
                 except Exception as error:
                     if _says_shutdown(error):
                         self._leave()
@@ -118,9 +118,7 @@ class Dispatcher:
         clicks, lane.work = job.clicks, (job, n_steps, now)
         try:
             dataset = self._load(job.slice_spec) if job.send_data else None
-            future = lane.executor.submit(
-                slices.run_slice, job.slice_spec, job.checkpoint, n_steps, dataset, with_frame
-            )
+            future = lane.worker.submit(slices.run_slice, job.slice_spec, job.checkpoint, n_steps, dataset, with_frame)
         except Exception as error:
             if _says_shutdown(error):
                 raise
@@ -232,10 +230,11 @@ class Dispatcher:
             job.in_flight = False
             if job.dropped:
                 return
-            if future.exception() is None:
+            error = future.exception()
+            if error is None:
                 job.send_data = True
             else:
-                self._fail(job, future.exception())
+                self._fail(job, error)
 
         self._loader.submit(self._load, job.slice_spec).add_done_callback(
             lambda future: self.post(partial(fetched, future))

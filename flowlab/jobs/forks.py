@@ -19,6 +19,8 @@ def parent_of(store: RunStore, spec: RunSpec) -> Run:
 
     RunNotFound if it is not here or has not reached the step; ValueError if the fork changes more than it may.
     """
+    if spec.branch is None:
+        raise ValueError("This run goes on from no other; name its parent and step.")
     run_id, step = spec.branch
     parent = store.load(run_id)
     if parent is None:

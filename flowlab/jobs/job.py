@@ -7,12 +7,16 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flowlab.jobs.slices import Arrays, weights
 from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.store.reading import Run
+
+if TYPE_CHECKING:
+    from flowlab.jobs.lanes import Lane
 
 FIRST_STEPS = 4
 FIRST_SECONDS = 0.1
@@ -71,7 +75,7 @@ class Job:
     frame_step: int = 0
     message: str = ""
     send_data: bool = False
-    lane: object = None
+    lane: Lane | None = None
     watched_until: float = 0.0
     turns: deque[float] = field(default_factory=lambda: deque(maxlen=6))
     unsaved: list[TrainEvent] = field(default_factory=list)

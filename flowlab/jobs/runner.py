@@ -75,7 +75,7 @@ class JobRunner:
     ) -> None:
         self.store = store
         self._jobs: dict[str, Job] = {}
-        self._datasets = Recent(12)
+        self._datasets: Recent[Dataset] = Recent(12)
         self._seen: dict[str, float] = {}
         self._closed = False
         for run in store.list():
@@ -367,7 +367,7 @@ class JobRunner:
         if run is not None and snapshot is not None:
             return self._answers.ask(run.spec, snapshot.weights, snapshot.key, view, kwargs, timeout)
         state = None if run is None else run.state or run.checkpoint
-        if state is None:
+        if run is None or state is None:
             raise JobError("Nothing has been learned yet; press train.")
         return self._answers.ask(run.spec, state, (run_id, run.updated), view, kwargs, timeout)
 
@@ -452,7 +452,8 @@ class JobRunner:
     def _rewind(self, job: Job) -> None:
         """Have a fork begin with its parent's training up to its step."""
         parent = forks.parent_of(self.store, job.spec)
-        job.step, job.checkpoint, job.replay = forks.lineage(self.store, parent, job.spec.branch[1])
+        step = job.spec.branch[1] if job.spec.branch else 0
+        job.step, job.checkpoint, job.replay = forks.lineage(self.store, parent, step)
         job.n_steps = parent.events[-1].n_steps
 
     def _find(self, run_id: str) -> Job | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -39,7 +40,7 @@ def canvas_component(name: str) -> Callable:
     carrier = st.components.v2.component(f"flowlab_{name}_code", js=join_modules(ASSETS / f"{name}.js"))
     view = st.components.v2.component(f"flowlab_{name}", js=_FINDER % name)
 
-    def mount(scene: tuple[dict, dict], change: tuple[dict, dict], key: str, **callbacks: Callable):
+    def mount(scene: tuple[dict, dict], change: tuple[dict, dict], key: str, **callbacks: Any) -> Any:
         body = pack(*scene)
         digest = hashlib.sha256(body).hexdigest()[:16]
         with st.container(gap=None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +37,7 @@ def density(scene: Scene) -> None:
     """Learned density beside the true one and their difference; points can be clicked for their receipt."""
     is_plane = len(scene.columns) == 2
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        quantity = segmented("Quantity", list(QUANTITIES), "quantity", "density", QUANTITIES.get)
+        quantity = segmented("Quantity", list(QUANTITIES), "quantity", "density", QUANTITIES.__getitem__)
         contours = with_points = False
         level = level_choice(scene)
         if is_plane:
@@ -82,7 +83,7 @@ def slices(scene: Scene) -> None:
         row = row_choice(scene, "At the values of row")
         first = column_choice("Across", scene, "col1", 0)
         second = column_choice("Up", scene, "col2", 1)
-        if scene.conditioned:
+        if scene.conditioned and scene.dataset.context is not None:
             level = int(scene.dataset.X[row, scene.dataset.context])
             st.caption(f"Given {scene.dataset.columns[scene.dataset.context]}: {scene.dataset.levels[level]}.")
         st.caption(
@@ -94,7 +95,7 @@ def slices(scene: Scene) -> None:
             st.info("Choose two different columns.")
             return
         cut = scene.view(views.density_slice, row=row, columns=(first, second))
-        names = tuple(str(scene.dataset.columns[c])[:60] for c in (first, second))
+        names = str(scene.dataset.columns[first])[:60], str(scene.dataset.columns[second])[:60]
         chart(
             st, plots.slice_heatmap(cut, names, scene.dark), key="explore.slice", theme=None, config=PLOT,
             alt=f"Conditional density of {names[0]} and {names[1]} at row {row}",
@@ -159,12 +160,13 @@ def _ends(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
             members = X[classes == name][:2000]
             middle = np.median(members, axis=0)
             middles.append(members[np.argmin(np.sum((members - middle) ** 2, axis=1))])
-        return tuple(tuple(float(round(v, 3)) for v in middle) for middle in middles)
+        (a, b), (c, d) = (map(float, np.round(middle, 3)) for middle in middles)
+        return (a, b), (c, d)
     x0, x1, y0, y1 = scene.stage.window
     return (0.8 * x0 + 0.2 * x1, (y0 + y1) / 2), (0.2 * x0 + 0.8 * x1, (y0 + y1) / 2)
 
 
-def _move_end(key: str, which: str, ends: tuple):
+def _move_end(key: str, which: str, ends: tuple) -> Callable[[], None]:
     def changed() -> None:
         event = state.widget_value(key)
         points = event["selection"]["points"] if event else []

@@ -23,10 +23,10 @@ def film(scene: Scene) -> None:
 def _film(scene: Scene) -> None:
     services.runner().watch(scene.run.run_id)  # a frame with each slice, as long as somebody looks
     run = services.run()
-    frames = run.frames
-    if not len(frames):
+    if run is None or not len(run.frames):
         st.markdown("The film begins with the first picture of the training.")
         return
+    frames = run.frames
     above = st.container(horizontal=True, vertical_alignment="center")
     start = state.view(PAGE, "step", -1)
     chosen = film_view(

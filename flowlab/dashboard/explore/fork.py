@@ -59,7 +59,8 @@ def _begin(fork: RunSpec) -> None:
 
 def _proposed(control: Number, value: Scalar, step: int) -> Scalar:
     """The run's own setting; from its last frame there must be further steps to take."""
-    return control.read(2 * step)[0] if control.name == "n_steps" and value <= step else value
+    too_few = control.name == "n_steps" and not isinstance(value, str) and value <= step
+    return control.read(2 * step)[0] if too_few else value
 
 
 def family(scene: Scene) -> list[Run]:
@@ -85,7 +86,13 @@ def _race(scene: Scene, was_live: bool) -> None:
         origin, step = run.spec.branch or ("", 0)
         curves[run.run_id] = loss_curve.own_losses(page.corrected(run.spec, run.events), step, curves.get(origin))
     racers = [
-        Racer(_name(run, specs), *curves[run.run_id], run.spec.branch[1] if run.spec.branch else 0, run is present)
+        Racer(
+            _name(run, specs),
+            curves[run.run_id][0].tolist(),
+            curves[run.run_id][1].tolist(),
+            run.spec.branch[1] if run.spec.branch else 0,
+            run is present,
+        )
         for run in drawn
     ]
     look = page.scene(scene.run.spec)

@@ -19,6 +19,7 @@ from flowlab.dashboard.shell import state
 from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
+from flowlab.plots import theme
 from flowlab.records import Scalar
 from flowlab.views import two_columns
 from flowlab.views.latent import LatentPaths, LatentPoint, LatentRows
@@ -97,10 +98,17 @@ def latent(scene: Scene) -> None:
     {"Points": rows, "Move z": move, "Between two rows": between}[play](scene)
 
 
+def _latent(pair: LatentRows) -> np.ndarray:
+    """The latent points of rows, for pages of models that have them; ValueError for others."""
+    if pair.latent is None:
+        raise ValueError("This model has no latent space; choose a flow or an autoencoder.")
+    return pair.latent
+
+
 def move(scene: Scene) -> None:
     """Sliders, or a click, set z; the picture of the data shows x, and a sentence says how usual both are."""
     pair = scene.view(views.rows, n=1500)
-    Z = pair.latent
+    Z = _latent(pair)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = _setting(st.selectbox, "Start at", "start", "row", options=["row", "zero"], width=110)
         row = -1
@@ -113,7 +121,7 @@ def move(scene: Scene) -> None:
         start = scene.view(views.latent_point, row=row)
         window = _latent_window(Z, axes, start.gaussian, start.z[None])
         values = [
-            _slider(f"z{axis + 1}", MOVED[i], float(start.z[axis]), window[2 * i : 2 * i + 2])
+            _slider(f"z{axis + 1}", MOVED[i], float(start.z[axis]), (window[2 * i], window[2 * i + 1]))
             for i, axis in enumerate(axes)
         ]
         if any(state.view(PAGE, name, "") for name in MOVED):
@@ -142,9 +150,9 @@ def between(scene: Scene) -> None:
     """Straight in latent space, along a great circle there, and straight in data space: three paths, one profile."""
     last = len(scene.dataset) - 1
     pair = scene.view(views.rows, n=1500)
-    Z = pair.latent
+    Z = _latent(pair)
     first, second = _two_rows(scene, pair)
-    limits = {"min_value": 0, "max_value": last, "step": 1, "width": 120}
+    limits: dict[str, Any] = {"min_value": 0, "max_value": last, "step": 1, "width": 120}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         start = int(linked(st.number_input, "From row", "row", first, noun="row", **limits))
         end = int(linked(st.number_input, "To row", "to", second, noun="row", **limits))
@@ -251,10 +259,11 @@ def _latent_window(
         low, high = min(low - margin, more[:, axis].min()), max(high + margin, more[:, axis].max())
         # To two digits: a link that was made on another machine then gives the same slider.
         limits += [math.floor(low * 20) / 20, math.ceil(high * 20) / 20]
-    return tuple(limits if len(axes) > 1 else [*limits, -1.0, 1.0])
+    left, right, bottom, top = limits if len(axes) > 1 else [*limits, -1.0, 1.0]
+    return left, right, bottom, top
 
 
-def _click(key: str, n_axes: int):
+def _click(key: str, n_axes: int) -> Callable[[], None]:
     def changed() -> None:
         event = state.widget_value(key)
         points = event["selection"]["points"] if event else []
@@ -266,7 +275,7 @@ def _click(key: str, n_axes: int):
     return changed
 
 
-def _data_picture(scene: Scene, pair: LatentRows, places: np.ndarray, **drawn: Any):
+def _data_picture(scene: Scene, pair: LatentRows, places: np.ndarray, **drawn: Any) -> theme.Figure:
     """The learned density where it can be drawn, else the rows; grown so that what is drawn lies inside."""
     can_draw = scene.planar and len(scene.columns) == 2 and is_density(scene)
     grid = scene.view(views.density_grid, n=GRID) if can_draw else None
@@ -321,7 +330,7 @@ def rows(scene: Scene) -> None:
     layer, title = n_layers, "Latent space"
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         names = [c for c in COLORS if c != "label" or _labelled(scene)]
-        by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.get)
+        by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.__getitem__)
         axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
         if n_layers:
             layer = int(
@@ -335,6 +344,7 @@ def rows(scene: Scene) -> None:
         title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
     row_numbers, scores = pair.rows, pair.anomaly_score
     color, kind = _coloring(scene, pair, by)
+    axis_word = "latent" if layer == n_layers else "feature"
     marked = brush_view(
         pair.points,
         scores,
@@ -342,13 +352,13 @@ def rows(scene: Scene) -> None:
         f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}",
         latent=None if Z is None else two_columns(Z, axes),
         latent_title=title,
-        latent_axes=tuple(f"{'latent' if layer == n_layers else 'feature'} {axis + 1}" for axis in axes),
+        latent_axes=(f"{axis_word} {axes[0] + 1}", f"{axis_word} {axes[1] + 1}"),
         labels=pair.labels,
         score_label="anomaly score (nats)" if scene.model.is_density else "anomaly score",
         axes=scene.stage.axes,
         color=color,
         color_kind=kind,
-        rows=np.flatnonzero(np.isin(row_numbers, state.recall(SELECTED, []))),
+        rows=np.flatnonzero(np.isin(row_numbers, state.recall(SELECTED, []))).tolist(),
     )
     state.keep(SELECTED, [int(r) for r in row_numbers[marked]])
     if marked:
@@ -365,7 +375,7 @@ def _chosen_latent_axes(n_latent: int) -> tuple[int, int]:
     for i, label in enumerate(("Latent across", "Latent up")):
         value = linked(st.number_input, label, f"z{i + 1}", i + 1, min_value=1, max_value=n_latent, step=1, width=120)
         axes.append(int(value) - 1)
-    return tuple(axes)
+    return axes[0], axes[1]
 
 
 def _labelled(scene: Scene) -> bool:

@@ -38,14 +38,14 @@ def _path_and_receipt(scene: Scene, columns: tuple[int, int] | None, level: int)
     if not 0 <= wanted <= last:
         st.caption(f"The link asks for layer {wanted}; this model has {formatting.plural(last, 'layer')}.")
     labelled = bool(path.labels.any())
-    names = scene.stage.axes if columns is None else tuple(str(scene.dataset.columns[c])[:60] for c in columns)
+    across, up = scene.stage.axes if columns is None else (str(scene.dataset.columns[c])[:60] for c in columns)
     left, right = st.columns([1.15, 1], gap="large")
     with left:
         choice = layers_view(
             path,
             f"explore.layers.{scene.run.run_id}.{columns}.{level}",
             names=[_changes(scene, moved) for moved in scene.view(views.masks).transformed],
-            axes=tuple(f"{name} (scaled)" for name in names),
+            axes=(f"{across} (scaled)", f"{up} (scaled)"),
             latent_axes=("latent 1", "latent 2"),
             color=path.labels if labelled else angle_color(path.points[0]),
             color_kind="label" if labelled else "angle",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -113,7 +114,7 @@ def _items(bill: Receipt, scene: Scene) -> pd.DataFrame:
     n = len(bill.log_det)
     features = scene.columns if len(scene.columns) <= TABLE_FEATURES else scene.columns[: TABLE_FEATURES - 1]
     position = bill.position
-    table = {"item": receipt_plots.item_names(n)}
+    table: dict[str, Sequence[str] | Sequence[float] | np.ndarray] = {"item": receipt_plots.item_names(n)}
     for j in features:
         table[f"position {j + 1}"] = [*position[:, j], np.nan]
     if len(scene.columns) > TABLE_FEATURES:

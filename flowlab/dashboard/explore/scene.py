@@ -11,7 +11,7 @@ import streamlit as st
 
 from flowlab import views
 from flowlab.dashboard.shell import links, services, state
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.models.base import DensityModel
 from flowlab.store.reading import Run
 from flowlab.views import Stage
@@ -60,9 +60,10 @@ def level_choice(scene: Scene) -> int:
     """The level of the context that pictures are given, or all of them; no choice where there is no context."""
     if not scene.conditioned:
         return views.ALL_LEVELS
-    levels = scene.dataset.levels
+    levels, context = scene.dataset.levels, scene.dataset.context
+    given = "" if context is None else str(scene.dataset.columns[context])[:30]
     return linked(
-        st.selectbox, f"Given {str(scene.dataset.columns[scene.dataset.context])[:30]}", "given", views.ALL_LEVELS,
+        st.selectbox, f"Given {given}", "given", views.ALL_LEVELS,
         options=range(views.ALL_LEVELS, len(levels)), noun="level", width=190,
         show=lambda i: "all, in their shares" if i == views.ALL_LEVELS else levels[i],
     )  # fmt: skip
@@ -119,5 +120,5 @@ def first_row(scene: Scene) -> int:
     dataset = scene.dataset
     if dataset.y is not None and (dataset.y == 1).any():
         return int((dataset.y == 1).argmax())
-    rows = dataset.rows("test")
+    rows = dataset.rows(Part.TEST)
     return int(rows[0]) if len(rows) else 0

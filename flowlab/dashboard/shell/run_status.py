@@ -31,6 +31,7 @@ def run_or_button(what: str, place: str, grows: bool = False) -> services.Traine
     """
     run = services.run()
     with st.container(key="standing", gap="small"):  # always there, so that what is below it stays in place
+        trained: services.Trained | None
         if run is not None and run.is_usable:
             trained = services.Trained(run)
         else:
@@ -49,7 +50,7 @@ def _unfinished(run: Run | None, what: str, place: str, grows: bool) -> Snapshot
         st.warning(formatting.escaped(error))
         seen = None
     live = is_live(services.status())
-    if seen is None:
+    if run is None or seen is None:
         st.fragment(_wait, run_every=0.5 if live else None)(what)
     else:
         st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, (live, run.status.is_live), grows)
@@ -153,7 +154,7 @@ def _wait(what: str) -> None:
         st.rerun()
     failed = run is not None and run.status is RunState.FAILED
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):  # in the place of the line above
-        if live:
+        if status is not None and live:
             if services.may_control():
                 act_button(
                     "Stop", "trained", services.runner().stop, (services.run_id(), state.visitor()), help="End here"
@@ -172,7 +173,7 @@ def _wait(what: str) -> None:
             if failed:
                 st.page_link(pages.path("train"), label="Change the settings")
         st.markdown(what)
-    if failed:
+    if run is not None and failed:
         st.warning(_failure(run))
 
 

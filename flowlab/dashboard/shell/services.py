@@ -128,7 +128,7 @@ class Trained:
     @property
     def weights(self) -> Mapping[str, np.ndarray]:
         """The state of its model."""
-        return self.run.state if self.snapshot is None else self.snapshot.weights
+        return (self.run.state or {}) if self.snapshot is None else self.snapshot.weights
 
     def view(self, compute: Callable[..., View], **kwargs: Any) -> View:
         """`compute(model, dataset, **kwargs)` of a room of `flowlab.views`, on the evaluation lane, and remembered."""
@@ -181,7 +181,7 @@ def distinct_words(specs: Sequence[RunSpec]) -> list[str]:
 
 def fork_words(spec: RunSpec) -> str:
     """Where a fork left its parent."""
-    return f"forked at step {formatting.count(spec.branch[1])}"
+    return f"forked at step {formatting.count(spec.branch[1])}" if spec.branch else ""
 
 
 def data_words(spec: RunSpec) -> str:

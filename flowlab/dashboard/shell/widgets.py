@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, singledispatch
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -37,7 +37,7 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
     key = state.widget_key("spec", part, entry.name, control.name)
 
     def apply(new: Scalar) -> None:
-        state.change(part, **{control.name: new})
+        state.change(part, None, **{control.name: new})
         if isinstance(control, Mask) and new not in control.choices:
             state.refresh_widgets()  # what was typed may have been refused
 
@@ -67,13 +67,14 @@ def _(control: Text, value: Scalar, **shared: Any) -> Scalar:
 @_widget.register
 def _(control: Choice, value: Scalar, **shared: Any) -> Scalar:
     options = list(control.choices) + [str(value)] * (str(value) not in control.choices)
-    return st.selectbox(
+    chosen = st.selectbox(
         options=options,
         index=options.index(str(value)),
         format_func=lambda name: control.choices.get(name, name),
         accept_new_options=isinstance(control, Mask),
         **shared,
     )
+    return value if chosen is None else chosen
 
 
 @_widget.register
@@ -95,9 +96,9 @@ def _box(control: Number, value: Scalar, **shared: Any) -> Scalar:
     return st.number_input(**_numbers(control, value), format="%d" if isinstance(control, Int) else "%.6g", **shared)
 
 
-def _numbers(control: Number, value: Scalar) -> dict[str, int | float]:
+def _numbers(control: Number, value: Scalar) -> dict[str, Any]:
     numbers = {"min_value": control.low, "max_value": control.high, "value": value, "step": control.step}
-    return {name: control.typed(number) for name, number in numbers.items()}
+    return {name: control.typed(float(number)) for name, number in numbers.items()}
 
 
 def decimals(step: float) -> int:
@@ -139,7 +140,14 @@ PRESENTED = 1.85
 """How much larger than usual the letters of figures are in presenter mode: the smallest, 11 px, have 20."""
 
 
-def chart(where: Any, fig: theme.Figure, key: str, alt: str, height: str | int = "content", **settings: Any) -> Any:
+def chart(
+    where: Any,
+    fig: theme.Figure,
+    key: str,
+    alt: str,
+    height: Literal["content", "stretch"] | int = "content",
+    **settings: Any,
+) -> Any:
     """Draw a figure in a place (`st`, a column); in presenter mode its letters are larger, and it is higher.
 
     `alt` says what it shows. `height="stretch"`: it grows with the window, by assets/style.css.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -165,8 +166,8 @@ def page_maker(run: Run) -> Callable[[], bytes]:
     is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
 
     def make() -> bytes:
-        layers = (trained.view(views.layers), trained.view(views.masks).transformed) if is_flow else ()
-        return film_of_run(run, dataset, *layers, link=link).to_html().encode()
+        layers, moved = (trained.view(views.layers), trained.view(views.masks).transformed) if is_flow else (None, None)
+        return film_of_run(run, dataset, layers, moved, link=link).to_html().encode()
 
     return make
 
@@ -179,14 +180,14 @@ def _buttons(spec: RunSpec, status: RunStatus | None, run: Run | None, place: st
     if now not in (None, RunState.DONE) and not services.may_control(spec):
         make_mine_button(place, run_id)
         return
-    first = {"type": "primary", "width": 112}
+    first: dict[str, Any] = {"type": "primary", "width": 112}
     longer = _longer(spec, run) if now is RunState.DONE else None
     if now in (RunState.QUEUED, RunState.RUNNING):
         button("Pause", act=runner.pause, args=(run_id, visitor), **first)
     elif now in RESUMABLE:
         button("Go on", act=runner.submit, args=(spec, visitor), **first)
     elif longer is not None and place == PAGE:
-        help = f"Go on from here to step {formatting.count(longer.model.params['n_steps'])}, as a run of its own"
+        help = f"Go on from here to step {formatting.count(int(longer.model.params['n_steps']))}, as a run of its own"
         button("Train longer", act=_train_longer, args=(longer,), help=help, **first)
     else:
         button("Train", act=runner.submit, args=(spec, visitor), disabled=now is RunState.DONE, **first)
@@ -211,7 +212,7 @@ def _longer(spec: RunSpec, run: Run | None) -> RunSpec | None:
     if run is None or not run.events or control is None:
         return None
     last = run.events[-1].step
-    n_steps = control.read(2 * last)[0]
+    n_steps = int(control.read(2 * last)[0])
     if n_steps <= last:
         return None
     model = Spec(spec.model.name, {**spec.model.params, "n_steps": n_steps})
@@ -269,8 +270,8 @@ def final_nats(run: Run | None) -> float | None:
 
 def corrected(spec: RunSpec, events: list[TrainEvent]) -> list[TrainEvent]:
     """Events of a run as they are drawn: `loss_curve.corrected`, where the exact density is known."""
-    exact = distance.exact_validation_loss(spec)
-    return events if exact is None else loss_curve.corrected(events, exact, services.dataset(spec).density.entropy())
+    exact, density = distance.exact_validation_loss(spec), services.dataset(spec).density
+    return events if exact is None or density is None else loss_curve.corrected(events, exact, density.entropy())
 
 
 def scene(spec: RunSpec) -> TrainingScene:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
+from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from flowlab.hashing import row_hashes
@@ -104,7 +105,7 @@ class BestSingleColumn(OneStepScorer):
         z = Z[:, self.column_]
         return -{"high": z, "low": -z, "far": np.abs(z)}[self.direction_]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags

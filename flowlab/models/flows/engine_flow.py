@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
@@ -287,6 +287,6 @@ class EngineFlow(LayerMasks, FlowModel):
             self.set_state({"parameters": self.parameters_, **self._scaling.to_arrays()})
         return self._scaling
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {key: value for key, value in state.items() if key not in ("_net", "_train_state")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,7 +126,7 @@ class NflowsModel(FlowModel):
                 self._note(event.note)
             yield replace(event, train_loss=event.train_loss + offset, val_loss=event.val_loss + val_offset)
 
-    def _nets(self):
+    def _nets(self) -> ModuleType:
         try:
             from flowlab.nets import nflows
         except ModuleNotFoundError as error:
@@ -272,7 +273,7 @@ class NflowsModel(FlowModel):
         check_is_fitted(self)
         return int(self.parameters_.size)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in super().__getstate__().items() if key not in ("_flow", "_train_state")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
