@@ -222,12 +222,12 @@ def what_to_look_for(grid: DensityGrid, is_density: bool = True) -> str:
 def _masses(scene: Scene, grid: DensityGrid) -> str:
     text = f"Probability inside the window: learned {formatting.fixed(grid.learned.mass)}"
     if grid.true is not None:
-        text += f", true {grid.true.mass:.4f}"
+        text += f", true {formatting.fixed(grid.true.mass)}"
     gap = distance.of_run(scene.run)
     if not keeps_density(state.spec().model):
         text += " · this flow is broken on purpose: what it calls a density is none"
     elif gap is not None:
-        text += f" · **{gap.words()}** (± {gap.error:.3f}, measured on fresh draws)"
+        text += f" · **{gap.words()}** (± {formatting.fixed(gap.error)}, measured on fresh draws)"
     return text
 
 

@@ -180,7 +180,7 @@ def _buttons(spec: RunSpec, status: RunStatus | None, run: Run | None, place: st
     if now not in (None, RunState.DONE) and not services.may_control(spec):
         make_mine_button(place, run_id)
         return
-    first: dict[str, Any] = {"type": "primary", "width": 112}
+    first: dict[str, Any] = {"type": "primary", "width": "content" if state.is_presenting() else 112}
     longer = _longer(spec, run) if now is RunState.DONE else None
     if now in (RunState.QUEUED, RunState.RUNNING):
         button("Pause", act=runner.pause, args=(run_id, visitor), **first)
