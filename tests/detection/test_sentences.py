@@ -10,14 +10,15 @@ from flowlab.datasets.dataset import Dataset
 from flowlab.detection import rules, unsupervised
 from flowlab.detection.conformal import FIXED, for_new_files
 from flowlab.detection.scored_table import ScoredTable
+from flowlab.formatting import THIN, count
 
 CASES = [
-    ("quantile", r": ([\d,]+) of [\d,]+ rows here"),
-    ("budget", r": ([\d,]+) of [\d,]+ rows here"),
-    ("mad", r"([\d,]+) of [\d,]+ rows lie there"),
-    ("iqr", r"([\d,]+) of [\d,]+ rows lie there"),
-    ("knee", r"; ([\d,]+) of [\d,]+ rows lie beyond"),
-    ("precision", r"rows: ([\d,]+) of them are flagged"),
+    ("quantile", r": ([\d\u2009]+) of [\d\u2009]+ rows here"),
+    ("budget", r": ([\d\u2009]+) of [\d\u2009]+ rows here"),
+    ("mad", r"([\d\u2009]+) of [\d\u2009]+ rows lie there"),
+    ("iqr", r"([\d\u2009]+) of [\d\u2009]+ rows lie there"),
+    ("knee", r"; ([\d\u2009]+) of [\d\u2009]+ rows lie beyond"),
+    ("precision", r"rows: ([\d\u2009]+) of them are flagged"),
 ]
 
 
@@ -31,7 +32,7 @@ def test_counts_are_those_above_the_threshold_also_with_ties(rule, pattern):
         chosen = rules.choose(rule, scores, y)
         if chosen.refused:
             continue
-        assert int(re.search(pattern, chosen.sentence)[1].replace(",", "")) == chosen.flag(scores).sum()
+        assert int(re.search(pattern, chosen.sentence)[1].replace(THIN, "")) == chosen.flag(scores).sum()
         n_told += 1
     assert n_told >= 10
 
@@ -42,7 +43,7 @@ def test_rules_for_normal_rows_count_those_alone():
         y = (rng.random(1500) < 0.1).astype(int)
         scores = np.round(rng.gamma(2.0, size=1500) + 4 * y, 1)
         chosen = rules.choose("conformal", scores, y, rate=0.05)
-        assert f"{(chosen.flag(scores) & (y == 0)).sum():,} of them lie above" in chosen.sentence
+        assert f"{count((chosen.flag(scores) & (y == 0)).sum())} of them lie above" in chosen.sentence
         tail = rules.choose("extreme_value", scores, y, rate=0.01)
         assert tail.refused or f"this value; {(tail.flag(scores) & (y == 0)).sum():,} are" in tail.sentence
 
@@ -78,7 +79,7 @@ def test_new_rows_do_worse_than_the_rows_that_chose_the_f_score():
 def test_a_refusal_names_how_many_rows_are_enough(rule, parameters):
     rng = np.random.default_rng(0)
     refused = rules.choose(rule, rng.normal(size=20), **parameters)
-    needed = int(re.search(r"at least ([\d,]+) (?:normal )?rows", refused.sentence)[1].replace(",", ""))
+    needed = int(re.search(r"at least ([\d\u2009]+) (?:normal )?rows", refused.sentence)[1].replace(THIN, ""))
     assert refused.refused
     assert not rules.choose(rule, rng.normal(size=needed), **parameters).refused
     assert rules.choose(rule, rng.normal(size=needed - 1), **parameters).refused

@@ -12,6 +12,7 @@ from flowlab.encoding.roles import ColumnRole
 from flowlab.encoding.sources import table_sources
 from flowlab.explain import Reference, anomaly_scores, explain, repair
 from flowlab.explain.typical_values import told
+from flowlab.formatting import fixed
 from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.classical.density import Gaussian
 from flowlab.models.flows.families import AffineCouplingFlow
@@ -78,7 +79,9 @@ def test_the_corrupted_column_comes_first_with_the_users_own_value(plant):
         reason, value = firsts[row], frame.loc[row, column]
         if reason.name != column:
             continue
-        shown = {"machine": str, "temperature": "{:.1f}".format, "load": "{:,.0f}".format}.get(column, str)(value)
+        shown = {"machine": str, "temperature": "{:.1f}".format, "load": lambda number: fixed(number, 0)}.get(
+            column, str
+        )(value)
         if column == "checked":
             shown = f"{value:%Y-%m-%d}"
         assert reason.sentence.startswith(f"{column} is missing, usually" if pd.isna(value) else f"{column} {shown} is")

@@ -12,6 +12,7 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.rules import manual
 from flowlab.detection.scored_table import ScoredTable
+from flowlab.formatting import count
 from flowlab.plots import threshold as plots
 from flowlab.plots.html import figures_html
 from flowlab.records import RunSpec, Spec
@@ -91,8 +92,8 @@ def test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what():
     scored = _scored()
     n, m = len(scored.dataset.rows("validation")), len(scored.dataset.rows("test"))
     by_rule, by_hand = meaning(scored, scored.choose("f_beta")), meaning(scored, manual(1.0))
-    assert by_rule.startswith(f"It was chosen on {n:,} validation rows") and f"on {m:,} test rows" in by_rule
-    assert by_hand.startswith(f"It was set by hand, is checked on {n:,} validation rows")
+    assert by_rule.startswith(f"It was chosen on {count(n)} validation rows") and f"on {count(m)} test rows" in by_rule
+    assert by_hand.startswith(f"It was set by hand, is checked on {count(n)} validation rows")
     above = 100 * float(np.mean(scored.calibration >= 1.0))
     assert f"{above:.2f} % lie above it" in by_hand and "not fitted to" not in by_hand
     unlabelled = _scored(labels=False)
