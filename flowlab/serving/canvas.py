@@ -51,7 +51,6 @@ class TrainingScene:
     window: tuple[float, float, float, float]
     n_steps: int
     entropy: float | None = None
-    gap_is_bound: bool = False
     color: np.ndarray | None = None
     color_kind: str = "angle"
     axes: tuple[str, str] = ("x", "y")
@@ -64,6 +63,7 @@ class TrainingScene:
     latent_is_gaussian: bool | None = None
     keeps_density: bool = True
     anomaly_share: float = 0.0
+    gap_is_bound: bool = False
     truth: np.ndarray | None = None
     truth_levels: Sequence[float] = ()
 

@@ -103,7 +103,7 @@ def test_a_crash_of_a_page_fails_the_test_with_its_traceback(monkeypatch):
         ("learn", {"lesson": "dreams"}, "There is no lesson “dreams” here; “"),
         ("score", {"source": "dreams"}, "There is no source “dreams” here; “"),
         ("detect", {"rule": "dreams"}, "There is no rule “dreams” here; “"),
-        ("detect", {"tab": "Dreams"}, "There is no tab “Dreams” here; “Curves” is shown."),
+        ("detect", {"tab": "Dreams"}, "There is no tab “Dreams” here; “Flagged rows” is shown."),
         ("compare", {"alarms": 99}, "There is no share of alarms “99” here; “50.0” is shown."),
     ],
 )

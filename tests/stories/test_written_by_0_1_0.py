@@ -88,7 +88,7 @@ LINKS = [
     (
         f"{SPLINE}&explore.view=Receipt&explore.row=17",
         {"View": "Receipt", "Row (or click a point)": 17},
-        "−0.9414 nats",
+        "−0.941 nats",
     ),
     (
         f"{SPLINE}&explore.view=Bridge&explore.line=-1,0,1,0&explore.end=end",
