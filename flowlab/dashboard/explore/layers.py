@@ -52,7 +52,7 @@ def _path_and_receipt(scene: Scene, columns: tuple[int, int] | None, level: int)
             layer=min(max(wanted, 0), last),
             row=present,
         )
-    _remember(choice.layer, choice.row)
+    _remember(choice.layer, None if choice.row == present else choice.row)
     with right:
         short_receipt(scene, choice.layer)
 
