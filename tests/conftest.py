@@ -189,6 +189,15 @@ def page(open_page):
     return open_page("about:blank")
 
 
+def train_in(browser, url: str) -> None:
+    """Open a page that has nothing to show before a model is trained, press its button, and wait for a figure."""
+    page = browser.new_page()
+    page.goto(url)
+    page.get_by_role("button", name="Train this model").click(timeout=60_000)
+    page.wait_for_selector("[data-testid=stPlotlyChart]", timeout=120_000)
+    page.close()
+
+
 def settled(page, timeout: float = 20_000) -> None:
     """Wait until the script of a Streamlit page has run to its end."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=timeout)

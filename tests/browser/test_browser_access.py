@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import settled
+from conftest import settled, train_in
 
 from flowlab.dashboard.shell.pages import PAGES
 
@@ -36,11 +36,7 @@ def axe() -> str:
 @pytest.fixture(scope="module")
 def trained(app_server, browser) -> str:
     """The address of an app in which QUERY is trained."""
-    page = browser.new_page()
-    page.goto(f"{app_server.url}/detect?{QUERY}")
-    page.get_by_role("button", name="Train this model").click(timeout=60_000)
-    page.wait_for_selector("[data-testid=stPlotlyChart]", timeout=120_000)
-    page.close()
+    train_in(browser, f"{app_server.url}/detect?{QUERY}")
     return app_server.url
 
 

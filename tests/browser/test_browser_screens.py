@@ -1,7 +1,7 @@
 """Pages fit the windows people have: a laptop, a large screen, a projector in presenter mode, narrow windows."""
 
 import pytest
-from conftest import settled
+from conftest import settled, train_in
 
 pytestmark = pytest.mark.browser
 
@@ -62,11 +62,7 @@ def arrive(page, url: str) -> None:
 @pytest.fixture(scope="module")
 def trained(app_server, browser) -> str:
     """The address of an app in which QUERY is trained."""
-    page = browser.new_page()
-    page.goto(f"{app_server.url}/detect?{QUERY}")
-    page.get_by_role("button", name="Train this model").click(timeout=60_000)
-    page.wait_for_selector("[data-testid=stPlotlyChart]", timeout=120_000)
-    page.close()
+    train_in(browser, f"{app_server.url}/detect?{QUERY}")
     return app_server.url
 
 
