@@ -4,7 +4,7 @@ import pytest
 from conftest import settled
 from playwright.sync_api import expect
 
-QUERY = "data=moons&data.n_samples=1000&model=affine&model.n_layers=3&model.n_steps=20&seed=32"
+QUERY = "data=moons&data.n_samples=1000&model=affine&model.n_layers=3&model.n_steps=50&seed=32"
 
 
 def arrive(page, **settings):

@@ -48,7 +48,7 @@ def test_the_teacher(warm_server, open_page, record_property):
     page.get_by_role("button", name="One step", exact=True).click()
     expect(page.get_by_text(f"step {_thin(paused_at + 1)} of").first).to_be_visible(timeout=15_000)
     page.get_by_role("button", name="Go on", exact=True).click()
-    headline = page.get_by_role("link", name=re.compile("nats above the truth"))
+    headline = page.get_by_role("link", name=re.compile("nats above the truth.*trained in"))
     expect(headline).to_be_visible(timeout=90_000)
     gap = float(re.search(r"([\d.]+) nats above", headline.inner_text()).group(1))
     print(f"moons, default model and settings: {gap:.3f} nats above the truth")
