@@ -113,7 +113,7 @@ MEANINGS: dict[tuple[str, str], Meaning] = {
         "assumption",
     ),
     ("compare", "Agreement"): Meaning(
-        r"Spearman's $\rho$, the correlation of ranks: 1 means that two scores order the rows alike, in whatever units.",
+        r"Spearman's $\rho$, the correlation of ranks: 1 means that two scores order rows alike, in whatever units.",
         (_AUROC,),
         "assumption",
     ),
