@@ -198,7 +198,7 @@ def _enlarge(part: BasePlotlyType, scale: float) -> None:
         if name == "template":
             continue
         value = part[name]
-        if name.endswith("font") and value.size is not None:
+        if name.endswith("font") and "size" in value and value.size is not None:
             value.size = np.multiply(value.size, scale).tolist()
         for inner in value if isinstance(value, tuple) else (value,):
             if isinstance(inner, BasePlotlyType) and not name.endswith("font"):
