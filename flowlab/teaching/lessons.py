@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,15 @@ class Lesson:
     title: str
     summary: str
     body: str
+
+    @property
+    def steps(self) -> list[str]:
+        """The body in parts that are shown one at a time: what stands before the numbered list, each of its items, the rest.
+
+        >>> parse("x", "# A\\n> B\\nBefore.\\n\\n1. One,\\n   more\\n2. Two\\n\\nAfter.").steps
+        ['Before.', '1. One,\\n   more', '2. Two', 'After.']
+        """
+        return [part.strip() for part in re.split(r"\n(?=\d+\. )|\n\n(?=\S)(?!\d+\. )", self.body) if part.strip()]
 
 
 def parse(key: str, text: str) -> Lesson:
