@@ -64,7 +64,8 @@ def density(scene: Scene) -> None:
         selection_mode="points",
         alt=_alt(grid),
     )
-    st.markdown(_masses(scene, grid))
+    if not state.is_presenting():
+        st.markdown(_masses(scene, grid))
     if told := what_to_look_for(grid, keeps_density(state.spec().model)):
         st.caption(told)
 

@@ -364,7 +364,7 @@ def rows(scene: Scene) -> None:
     if marked:
         table = _marked_rows(scene, row_numbers[marked], scores[marked])
         st.dataframe(spelled(table, **{"row": 0, "anomaly score": 3}), hide_index=True, height=240)
-    elif Z is not None and scene.model.is_density and layer == n_layers:
+    elif Z is not None and scene.model.is_density and layer == n_layers and not state.is_presenting():
         _normality(scene, Z)
 
 
