@@ -44,7 +44,7 @@ def test_an_ordinary_run_raises_no_question():
     assert answers([], 2) == []
 
 
-def test_a_negative_loss_is_answered_with_the_numbers_of_the_run():
+def test_row_39_a_negative_loss_is_answered_with_the_numbers_of_the_run():
     events = run(falling(-1.0, scatter=0), falling(-1.0, scatter=0))
     (answer,) = answers(events, 2)
     first = next(e for e in events if e.val_loss < 0)
@@ -92,7 +92,7 @@ def test_before_the_first_evaluation_the_training_loss_is_named():
     assert "training loss is \u22120.500 nats" in answer.text
 
 
-def test_a_spike_that_recovers_and_one_that_does_not():
+def test_row_39_a_spike_that_recovers_and_one_that_does_not():
     train = falling(1.0)
     train[20] += 3.0
     (answer,) = answers(run(train, falling(1.0, scatter=0.002)), 2)

@@ -39,8 +39,30 @@ def _draw(block: ExhibitBlock) -> None:
         st.error(formatting.escaped(error))
         return
     fig = block.exhibit.draw(result, state.is_dark(), HEIGHT)
-    widgets.chart(st, fig, f"exhibit.{block.name}", alt=result.finding, config=widgets.PLOT)
+    if block.exhibit.picks:
+        key = state.widget_key("exhibit", block.name)
+        picked = {"selection_mode": "points", "on_select": _picked(block, key)}
+        widgets.chart(st, fig, key, alt=result.finding, config=widgets.PLOT, theme=None, **picked)
+    else:
+        widgets.chart(st, fig, f"exhibit.{block.name}", alt=result.finding, config=widgets.PLOT)
     st.caption(formatting.escaped(result.finding))
+
+
+def _picked(block: ExhibitBlock, key: str) -> Callable[[], None]:
+    """A callback for a figure whose clicked point sets two controls."""
+
+    def changed() -> None:
+        event = state.widget_value(key)
+        points = event["selection"]["points"] if event else []
+        if not points or not block.exhibit.picks:
+            return
+        by_name = {control.name: control for control in block.exhibit.controls}
+        for name, axis in zip(block.exhibit.picks, "xy", strict=True):
+            value = by_name[name].read_or(round(float(points[0][axis]), 3), block.settings[name])
+            state.set_view(PAGE, **{f"{block.name}.{name}": None if value == block.settings[name] else value})
+        state.refresh_widgets()
+
+    return changed
 
 
 def _controls(block: ExhibitBlock) -> dict[str, Scalar]:
