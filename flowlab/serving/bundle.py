@@ -134,7 +134,7 @@ class DetectorBundle:
         return FlaggedRows(there, int(self.facts["validation_flagged"]), n_new, flagged_new)
 
     def row_scores(self, scores: np.ndarray) -> RowScores:
-        """Score, percentile and p-value of each row, from anomaly scores (n,); p-values nan without `gives_p_values`."""
+        """Score, percentile and p-value of each row, from anomaly scores (n,); see `gives_p_values`."""
         found = RowScores.of(scores, self.calibration)
         if not self.gives_p_values:
             found.p_value[:] = np.nan
@@ -142,7 +142,7 @@ class DetectorBundle:
 
     @property
     def gives_p_values(self) -> bool:
-        """Whether the calibration rows can promise anything of new rows."""
+        """Whether the calibration rows can promise anything of new rows; if not, p-values are nan."""
         return bool(self.facts.get("gives_p_values", True))
 
 

@@ -12,7 +12,7 @@ from benchmarks.trust import BAD, GOOD, judge
 from flowlab.datasets.dataset import Dataset
 from flowlab.evaluation import fit_quality
 from flowlab.evaluation.finding import Finding, with_power
-from flowlab.evaluation.known_gap import distance_to_the_truth
+from flowlab.evaluation.known_gap import AMBER, distance_to_the_truth
 from flowlab.evaluation.trust import audit
 from flowlab.models.classical.density import KDE, Gaussian
 
@@ -167,6 +167,7 @@ QUICK = [
     "case", [c for c in (*GOOD, *BAD) if any(c.name.startswith(word) for word in QUICK)], ids=lambda c: c.name
 )
 def test_no_good_model_is_red_and_no_bad_one_green(case):
-    """The quick ones of `benchmarks/trust.py`, which has twenty of each."""
-    levels, reasons = judge(case)
+    """The quick ones of `benchmarks/trust.py`, which has twenty of each and more."""
+    levels, reasons, above = judge(case)
     assert ("red" if case.is_good else "green") not in levels, (levels, reasons)
+    assert not case.is_good or above <= AMBER, "a good model stands near the truth"

@@ -123,9 +123,7 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     )
     _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):
-        st.dataframe(
-                scored.frame.iloc[list(explanation.similar)], placeholder="", column_config={"_index": "row"}
-            )
+        st.dataframe(scored.frame.iloc[list(explanation.similar)], placeholder="", column_config={"_index": "row"})
 
 
 def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
