@@ -261,7 +261,9 @@ def test_a_cost_with_a_tolerance_sees_the_rows_of_all_parts():
         whole = threshold_curves(scores, y, CostModel(tolerance=10)).costs.cost
         best = whole(np.unique(scores)).min()
         rows = scored.rows("validation")
-        excess["scattered"].append(whole(scored.choose("cost", tolerance=10.0).value) / best)
+        chosen = scored.choose("cost", tolerance=10.0)
+        assert "rows, judged beside their neighbours in all parts: " in chosen.sentence
+        excess["scattered"].append(whole(chosen.value) / best)
         alone = rules.choose("cost", scores[rows], y[rows], {"position": rows.astype(float)}, tolerance=10.0)
         excess["alone"].append(whole(alone.value) / best)
     print({name: np.mean(values) for name, values in excess.items()})

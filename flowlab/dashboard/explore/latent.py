@@ -43,9 +43,9 @@ def score(scene: Scene, here: LatentPoint) -> str:
     return f"{score_title(scene)}: {formatting.number(here.score)}"
 
 
-def typicality(scene: Scene, here: LatentPoint, pair: LatentRows) -> str:
-    """How typical the decoded row and the latent point are among the rows `pair`, in one line."""
-    text = f"**{score(scene, here)}**"
+def typicality(score: str, here: LatentPoint, pair: LatentRows) -> str:
+    """How typical the decoded row, with its `score` in words, and the latent point are beside the rows `pair`."""
+    text = f"**{score}**"
     if math.isfinite(here.score):
         more = float(np.mean(-pair.anomaly_score > here.score))
         text += f", less than that of {formatting.percent(more)} of the rows shown"
@@ -145,7 +145,7 @@ def move(scene: Scene) -> None:
     with right:
         fig = _data_picture(scene, pair, here.place[None], point=here.place)
         chart(st, fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
-    st.markdown(typicality(scene, here, pair))
+    st.markdown(typicality(score(scene, here), here, pair))
     decoded(scene, here.x)
 
 
