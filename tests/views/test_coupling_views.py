@@ -158,7 +158,7 @@ def test_the_editor_says_what_is_never_transformed_and_trains_another_mask(runs)
     button = at.button(key="explore.train_mask")
     assert button.disabled, "this mask is trained already"
     enter(at, labelled(at.toggle, "The same in each layer"), False)
-    assert "With this mask every column is transformed by some layer" in said(at)
+    assert "With this mask every column that varies is transformed by some layer" in said(at)
     enter(at, next(group for group in at.get("button_group") if "explore.mask" in group.proto.id), [0])
     assert in_link(at, "explore.mask") == "10", "the edited mask stands in the link"
     press(at, "explore.train_mask")
