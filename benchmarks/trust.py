@@ -42,7 +42,7 @@ class Exact(DensityModel):
     def __init__(self, density):
         self.density = density
 
-    def fit_iter(self, X, X_val=None, *, checkpoint=None, n_steps=None):
+    def _train(self, X, X_val, checkpoint, n_steps):
         """Nothing to do."""
         return iter(())
 
