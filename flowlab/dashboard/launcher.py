@@ -59,7 +59,7 @@ def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
 
 
 def around_pages() -> dict[str, Any]:
-    """Arguments of `st.App` that every server of the dashboard has: routes, headers, styles, the error sentence."""
+    """Arguments of `st.App` every server of the dashboard has: routes, headers, styles, the sentence for errors."""
     return {
         "routes": [Route("/healthz", health), Route("/metrics", metrics)],
         "middleware": [Middleware(SecurityHeaders), Middleware(FirstPaint)],

@@ -408,21 +408,25 @@ def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataF
 
 def _normality(scene: Scene, Z: np.ndarray) -> None:
     """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
+    worst, lengths = normality(Z)
     left, right = st.columns(2, gap="medium")
     with left:
         fig = plots.quantile_lines(Z, scene.dark, height=240)
-        spread = Z.std(axis=0)
-        axis = int(np.argmax(np.abs(np.log(np.maximum(spread, 1e-12)))))
-        worst = (
-            "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
-            f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}"
-        )
         chart(st, fig, theme=None, config=PLOT, key="explore.quantiles", alt=worst)
         st.caption(f"{worst}.")
     with right:
-        norms = np.linalg.norm(Z, axis=1)
-        fig = plots.norm_histogram(norms, Z.shape[1], scene.dark, height=240)
-        usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
-        lengths = f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}"
+        fig = plots.norm_histogram(np.linalg.norm(Z, axis=1), Z.shape[1], scene.dark, height=240)
         chart(st, fig, theme=None, config=PLOT, key="explore.norms", alt=lengths)
         st.caption(f"{lengths}.")
+
+
+def normality(Z: np.ndarray) -> tuple[str, str]:
+    """The axis of latent points (n, n_latent) whose spread is furthest from 1, and their lengths, in words."""
+    spread, norms = Z.std(axis=0), np.linalg.norm(Z, axis=1)
+    axis = int(np.argmax(np.abs(np.log(np.maximum(spread, 1e-12)))))
+    usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
+    return (
+        "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
+        f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}",
+        f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}",
+    )
