@@ -29,12 +29,13 @@ class Lesson:
 
     @property
     def steps(self) -> list[str]:
-        """The body in parts that are shown one at a time: what stands before the numbered list, each of its items, the rest.
+        """The body in parts that are shown one at a time: what stands before the numbered list, its items, the rest.
 
         >>> parse("x", "# A\\n> B\\nBefore.\\n\\n1. One,\\n   more\\n2. Two\\n\\nAfter.").steps
         ['Before.', '1. One,\\n   more', '2. Two', 'After.']
         """
-        return [part.strip() for part in re.split(r"\n(?=\d+\. )|\n\n(?=\S)(?!\d+\. )", self.body) if part.strip()]
+        *before, last = re.split(r"\n(?=\d+\. )", self.body)
+        return [part.strip() for part in (*before, *re.split(r"\n\n(?=\S)", last)) if part.strip()]
 
 
 def parse(key: str, text: str) -> Lesson:
