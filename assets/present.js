@@ -3,7 +3,9 @@
 // the keys of a presenter's remote control walk through the views of a page and on to the next page.
 
 const PAGE = '[data-testid="stMain"] ';
-const CHOICES = ["explore-view", "compare-section", "detect-tab", "table-tab", "learn-step"].map((name) => `[class*="${name}"]`);
+const CHOICES = ["explore-view", "compare-section", "detect-tab", "table-tab", "learn-step"].map(
+  (name) => `[class*="${name}"]`,
+);
 const VIEWS = `${PAGE}:is(${CHOICES.join(", ")}) [role="radio"]`;
 
 /** @type {{ on: boolean, report: (on: boolean) => void }} */

@@ -180,7 +180,15 @@ def _top(compared: Compared) -> None:
                 ("Likelihood of", "density", densities, flow),
             ):
                 links.linked(
-                    PAGE, st.selectbox, label, name, chosen, options=options, present=chosen, noun="model", width=260 if state.is_presenting() else 180
+                    PAGE,
+                    st.selectbox,
+                    label,
+                    name,
+                    chosen,
+                    options=options,
+                    present=chosen,
+                    noun="model",
+                    width=260 if state.is_presenting() else 180,
                 )
             share = alarm_share(compared.y)
             raw = links.segmented(PAGE, "Axes", ["ranks", "values"], "axes", "ranks") == "values"

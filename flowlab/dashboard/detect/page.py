@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -38,7 +38,9 @@ def page() -> None:
     axis = ScoreAxis.of(scored.scores[scored.rows(Part.UNSEEN)], _score_title(scored))
     grid = _grid(scored, axis)
     presents = state.is_presenting()
-    tabs: dict[str, Callable[..., None]] = {"Threshold": _stand, "Why there": _why} if presents else {}  # one at a time on the screen
+    tabs: dict[str, Callable[..., None]] = (
+        {"Threshold": _stand, "Why there": _why} if presents else {}
+    )  # one at a time on the screen
     choice = threshold.controls(scored, key)
     if not presents:
         _stand(scored, key, axis, grid, choice)
