@@ -187,15 +187,15 @@ def enlarged(fig: go.Figure, scale: float, dark: bool = False) -> go.Figure:
         _enlarge(part, scale)
     if drawn.layout.height:
         drawn.layout.height *= 1 + (scale - 1) / 3
-    for axis in drawn.select_yaxes():
+    for axis in (*drawn.select_yaxes(), *drawn.select_xaxes()):
         axis.title.text = _in_two_lines(axis.title.text)
     for bar in _level_bars(drawn):
         bar.update(yref="container", y=0, yanchor="bottom")
     return drawn
 
 
-LONGEST = 30
-"""Letters of an upright title that fit beside a figure when they are large."""
+LONGEST = 36
+"""Letters of a title that fit beside a figure when they are large."""
 
 
 def _in_two_lines(title: str | None) -> str | None:

@@ -164,7 +164,8 @@ def _picture(spec: RunSpec, run: Run | None, place: str) -> tuple[Frame | None, 
 
 def page_maker(run: Run) -> Callable[[], bytes]:
     """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
-    trained, dataset, link = services.Trained(run), services.dataset(run.spec), run_link(state.site(), run.spec)
+    trained, dataset, site = services.Trained(run), services.dataset(run.spec), state.site()
+    link = run_link(site, run.spec) if site else ""  # a file that is opened elsewhere has no use for half an address
     is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
 
     def make() -> bytes:
