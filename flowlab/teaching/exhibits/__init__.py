@@ -5,9 +5,27 @@ from __future__ import annotations
 from types import ModuleType
 
 from flowlab.teaching.exhibit import Exhibit
-from flowlab.teaching.exhibits import change_of_variables, kernel_density, likelihood, low_density, slips
+from flowlab.teaching.exhibits import (
+    change_of_variables,
+    clump,
+    codes,
+    kernel_density,
+    likelihood,
+    low_density,
+    reconstruction,
+    slips,
+)
 
-_MODULES: tuple[ModuleType, ...] = (change_of_variables, likelihood, low_density, kernel_density, slips)
+_MODULES: tuple[ModuleType, ...] = (
+    change_of_variables,
+    clump,
+    codes,
+    kernel_density,
+    likelihood,
+    low_density,
+    reconstruction,
+    slips,
+)
 
 EXHIBITS: dict[str, Exhibit] = {exhibit.key: exhibit for module in _MODULES for exhibit in module.EXHIBITS}
 """All exhibits by key. A module lists its own in `EXHIBITS`."""
