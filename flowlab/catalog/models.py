@@ -173,6 +173,14 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
         NFLOWS,
     ),
     Entry(
+        "glow",
+        "Glow for tables",
+        nflows.GlowFlow,
+        (LAYERS, STEPS, WIDTH, BLOCKS, BATCH, RATE),
+        "Couplings with an invertible linear map of all columns before each, in place of a fixed exchange of halves.",
+        NFLOWS,
+    ),
+    Entry(
         "lecture_realnvp",
         "RealNVP as in lecture 000",
         nflows.LectureRealNVP,
