@@ -121,7 +121,7 @@ def test_row_37_forty_nine_arrows_end_at_the_inverse_of_the_grid():
 def test_row_95_the_state_before_the_first_step_is_kept():
     history = trained()
     assert history.steps[0] == 0
-    untrained = next(iter([history.at(0)]))
+    untrained = history.at(0)
     assert np.abs(untrained.transform(history.X).std(axis=0) - 1).max() < 0.1, "the flow starts near the identity"
     result = learning.before_after(border=100)
     points = plane()[2]
@@ -135,7 +135,7 @@ def test_row_96_a_thousand_full_batch_steps_draw_like_the_rows():
     assert result.n_steps == 1000
     for j in range(2):
         assert ks_2samp(result.rows[:, j], result.draws[:, j]).pvalue > 0.01
-    assert learning.full_batch(0).lowest_p < 0.01
+    assert learning.full_batch(0).lowest_p < result.lowest_p
     batch, _ = next(c for c in catalog.MODELS["affine"].controls if c.name == "batch_size").read(20_000)
     assert batch == 20_000, "the page offers all rows of the default data in one batch"
 

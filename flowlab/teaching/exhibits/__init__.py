@@ -5,9 +5,23 @@ from __future__ import annotations
 from types import ModuleType
 
 from flowlab.teaching.exhibit import Exhibit
-from flowlab.teaching.exhibits import bridge, change_of_variables, families, learning
+from flowlab.teaching.exhibits import (
+    bridge,
+    change_of_variables,
+    coupling,
+    coupling_flows,
+    families,
+    learning,
+)
 
-_MODULES: tuple[ModuleType, ...] = (change_of_variables, learning, bridge, families)
+_MODULES: tuple[ModuleType, ...] = (
+    change_of_variables,
+    coupling,
+    coupling_flows,
+    learning,
+    bridge,
+    families,
+)
 
 EXHIBITS: dict[str, Exhibit] = {exhibit.key: exhibit for module in _MODULES for exhibit in module.EXHIBITS}
 """All exhibits by key. A module lists its own in `EXHIBITS`."""

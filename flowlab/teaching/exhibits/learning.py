@@ -151,8 +151,7 @@ class BeforeAfter:
     @property
     def shown(self) -> np.ndarray:
         """(n, n), what stands left and right of the border."""
-        edge = self.x[0] + self.border * (self.x[-1] - self.x[0])
-        return np.where(self.x < edge, self.before, self.after)
+        return np.where(np.arange(len(self.x)) < round(self.border * len(self.x)), self.before, self.after)
 
     @property
     def finding(self) -> str:
