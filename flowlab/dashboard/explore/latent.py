@@ -43,6 +43,15 @@ def score(scene: Scene, here: LatentPoint) -> str:
     return f"{score_title(scene)}: {formatting.number(here.score)}"
 
 
+def collection(log_density: np.ndarray) -> str:
+    """The log-likelihood of independent rows, (n,) in nats each, in words: the sum of their log-densities."""
+    total = float(np.sum(log_density))
+    return (
+        f"Together {formatting.plural(len(log_density), 'row')} have a log-likelihood of {formatting.nats(total)}, the "
+        f"sum of theirs: {formatting.nats(total / len(log_density))} a row."
+    )
+
+
 def typicality(score: str, here: LatentPoint, pair: LatentRows) -> str:
     """How typical the decoded row, with its `score` in words, and the latent point are beside the rows `pair`."""
     text = f"**{score}**"
@@ -367,6 +376,8 @@ def rows(scene: Scene) -> None:
     state.keep(SELECTED, [int(r) for r in row_numbers[marked]])
     if marked:
         table = _marked_rows(scene, row_numbers[marked], scores[marked])
+        if is_density(scene):
+            st.markdown(collection(-scores[marked]))
         st.dataframe(spelled(table, **{"row": 0, "anomaly score": 3}), hide_index=True, height=240)
     elif Z is not None and scene.model.is_density and layer == n_layers and not state.is_presenting():
         _normality(scene, Z)

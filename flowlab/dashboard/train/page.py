@@ -246,12 +246,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
         if gap is not None:
             parts.append(f"**{gap.words()}**")
         if status.state is RunState.RUNNING and last.rows_per_second > 0:
-            rate = last.rows_per_second
-            parts.append(
-                f"{formatting.count(round(rate / 1000))} thousand rows/s"
-                if rate >= 1000
-                else f"{formatting.number(rate)} rows/s"
-            )
+            parts.append(_speed(last, spec))
     if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)
     if run is not None and run.copy_of:
@@ -263,6 +258,21 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
     for sentence in ([status.message] if status.message else []) + notes[-1:]:
         line += f" · {formatting.escaped(sentence)}"
     return line
+
+
+def _speed(last: TrainEvent, spec: RunSpec) -> str:
+    """Rows a second, and steps where a step is a batch of so many rows."""
+    rate = last.rows_per_second
+    rows = (
+        f"{formatting.count(round(rate / 1000))} thousand rows/s"
+        if rate >= 1000
+        else f"{formatting.number(rate)} rows/s"
+    )
+    values = catalog.MODELS[spec.model.name].complete(spec.model).params
+    if "batch_size" not in values:
+        return rows
+    batch = min(int(values["batch_size"]), len(services.dataset(spec).fitting_rows()))
+    return f"{formatting.number(rate / batch)} steps/s, {rows}"
 
 
 def final_nats(run: Run | None) -> float | None:

@@ -6,10 +6,15 @@ from types import ModuleType
 
 from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits import (
+    bridge,
     change_of_variables,
     clump,
     codes,
+    coupling,
+    coupling_flows,
+    families,
     kernel_density,
+    learning,
     likelihood,
     low_density,
     reconstruction,
@@ -17,10 +22,15 @@ from flowlab.teaching.exhibits import (
 )
 
 _MODULES: tuple[ModuleType, ...] = (
+    bridge,
     change_of_variables,
     clump,
     codes,
+    coupling,
+    coupling_flows,
+    families,
     kernel_density,
+    learning,
     likelihood,
     low_density,
     reconstruction,
