@@ -5,9 +5,23 @@ from __future__ import annotations
 from types import ModuleType
 
 from flowlab.teaching.exhibit import Exhibit
-from flowlab.teaching.exhibits import change_of_variables
+from flowlab.teaching.exhibits import (
+    autoregressive,
+    change_of_variables,
+    code_scores,
+    divergences,
+    stopwatch,
+    variational,
+)
 
-_MODULES: tuple[ModuleType, ...] = (change_of_variables,)
+_MODULES: tuple[ModuleType, ...] = (
+    change_of_variables,
+    divergences,
+    variational,
+    code_scores,
+    autoregressive,
+    stopwatch,
+)
 
 EXHIBITS: dict[str, Exhibit] = {exhibit.key: exhibit for module in _MODULES for exhibit in module.EXHIBITS}
 """All exhibits by key. A module lists its own in `EXHIBITS`."""
