@@ -11,7 +11,7 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import lesson, links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
@@ -54,7 +54,9 @@ def page() -> None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
-    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB, noun="tab")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB, noun="tab")
+        lesson.meaning(PAGE, tab)
     tabs[tab](scored, key, axis, grid, choice)
 
 

@@ -70,7 +70,7 @@ PAGE = "train"
 TICK_SECONDS = 0.2
 SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
-WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn)."
+WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn?learn.lesson=change)."
 
 
 def page() -> None:
