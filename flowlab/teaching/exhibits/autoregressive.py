@@ -215,7 +215,8 @@ class OneUpdate:
             f"{fixed(self.z[i], 2)}"
             for i in range(3)
         )
-        return f"{parts}. The log-determinant is {fixed(self.log_det, 3)} nats; back from z the error is {self.error:.0e}."
+        return f"Column by column, {parts}. The log-determinant is {fixed(self.log_det, 3)} nats; "
+            f"back from z the error is {fixed(self.error, 6)}."
 
 
 def one_update(x1: float = 1.0, x2: float = -0.5, x3: float = 0.5) -> OneUpdate:
@@ -357,7 +358,7 @@ EXHIBITS = (
     ),
     Exhibit(
         "inverse_passes",
-        (Int("n_columns", "Columns", 1, 24), Int("n_passes", "Passes done", 0, 24, help="Step through the inverse")),
+        (Int("n_columns", "Columns", 1, 9), Int("n_passes", "Passes done", 0, 9, help="Step through the inverse")),
         inverse_passes,
         draw_inverse_passes,
         rows=(88,),

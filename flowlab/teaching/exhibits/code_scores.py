@@ -294,9 +294,7 @@ def draw_beta_trade_off(result: BetaTradeOff, dark: bool = False, height: int = 
 
 DRAWN: dict[str, Spec] = {
     "autoencoder": Spec("autoencoder", {"n_latent": 2, "n_steps": N_STEPS}),
-    "sparse autoencoder": Spec(
-        "autoencoder", {"n_latent": 8, "penalty": 0.05, "prior": "laplace", "n_steps": N_STEPS}
-    ),
+    "sparse autoencoder": Spec("autoencoder", {"n_latent": 8, "penalty": 0.05, "prior": "laplace", "n_steps": N_STEPS}),
     "VAE": Spec("vae", {"n_latent": 2, "n_steps": 2 * N_STEPS}),
     "VAE, code of 8": Spec("vae", {"n_latent": 8, "n_steps": 2 * N_STEPS}),
     "flow": Spec("spline", {"n_layers": 4, "n_steps": N_STEPS}),
@@ -550,7 +548,10 @@ EXHIBITS = (
         rows=(139,),
         is_slow=True,
     ),
-    Exhibit("vae_beta", (Choice("data", "Data", TRADED),), beta_trade_off, draw_beta_trade_off, rows=(138, 142), is_slow=True),
+    Exhibit(
+        "vae_beta", (Choice("data", "Data", TRADED),), beta_trade_off, draw_beta_trade_off, rows=(138, 142),
+        is_slow=True,
+    ),
     Exhibit(
         "sample_gallery", (Choice("data", "Data", GALLERY),), sample_gallery, draw_sample_gallery, rows=(141,),
         is_slow=True,

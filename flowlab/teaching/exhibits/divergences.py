@@ -63,15 +63,13 @@ class TwoHistograms:
         """See `Result.finding`."""
         there, back = (_bits(value) for value in (self.kl_p_q, self.kl_q_p))
         return (
-            f"H(p) is {fixed(self.entropy_p, 2)} bits and H(q) {fixed(self.entropy_q, 2)} bits. KL(p, q) is {there} and "
+            f"H(p) is {fixed(self.entropy_p, 2)} bits and H(q) {fixed(self.entropy_q, 2)} bits. KL(p, q) is {there}, "
             f"KL(q, p) {back}; Jensen-Shannon, {fixed(self.jensen_shannon, 2)} bits, is the same both ways and never "
             "above 1."
         )
 
 
-def two_histograms(
-    distance: float = 4.0, mean: float = 0.0, width: float = 2.0, n_bins: int = 24
-) -> TwoHistograms:
+def two_histograms(distance: float = 4.0, mean: float = 0.0, width: float = 2.0, n_bins: int = 24) -> TwoHistograms:
     """Histograms of p, two bumps of standard deviation 0.7 that lie `distance` apart, and of q, one Gaussian."""
     edges = np.linspace(-REACH, REACH, n_bins + 1)
     p = (_masses(edges, -distance / 2, 0.7) + _masses(edges, distance / 2, 0.7)) / 2

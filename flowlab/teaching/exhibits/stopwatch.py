@@ -305,7 +305,7 @@ class LinearCost:
         """See `Result.finding`."""
         return (
             f"Straight lines fit with R² {fixed(self.r2_rows, 3)} for rows, {fixed(self.r2_columns, 3)} for columns "
-            f"and {fixed(self.r2_layers, 3)} for layers: twice as many of any cost about twice as much."
+            f"and {fixed(self.r2_layers, 3)} for layers: each further one costs the same again."
         )
 
 
@@ -433,7 +433,7 @@ class FamilyCard:
     def finding(self) -> str:
         """See `Result.finding`."""
         return (
-            f"{self.n_exact} of {len(self.likelihood)} families have an exact likelihood. A sample costs the "
+            f"The likelihood is exact in {self.n_exact} of {len(self.likelihood)} families. A sample costs the "
             f"autoregressive one {fixed(self.autoregressive_ratio, 1)} times a density, the coupling flow "
             f"{fixed(self.coupling_ratio, 1)} times."
         )
