@@ -250,6 +250,7 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
                     "norm": "norm of the code's mean",
                 },
                 help="What makes a row strange. Only the first is a log-density in nats.",
+                later=True,
             ),
             Float(
                 "kl_warmup",

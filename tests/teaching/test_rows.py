@@ -9,7 +9,7 @@ from flowlab.teaching.lessons import lessons
 ROWS = {*range(1, 44), *range(82, 144)}
 """Rows of the lectures on density estimation, flows in practice, RealNVP and autoencoders."""
 
-MISSING = ROWS - {82, 83} - {*range(134, 144)}
+MISSING = ROWS - {82, 83} - {*range(134, 144)} - {45, *range(87, 95), 115, 120}
 """Rows that nothing shows yet."""
 
 NAMED = re.compile(r"^def (test_row_([0-9]+)_\w+)", re.M)

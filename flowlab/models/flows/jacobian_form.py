@@ -17,7 +17,7 @@ class LayerForm:
 
     Attributes
     ----------
-    kind : "coupling", "autoregressive", "rescaling", "planar", "radial"; "flow" for layers one after the other; ""
+    kind : "coupling", "autoregressive", "rescaling", "linear", "planar", "radial"; "flow" for layers one after the other; ""
         where nothing is known
     after, before : (n_features,) orders of its rows and of its columns in which the Jacobian is lower triangular;
         empty where it is triangular in none

@@ -215,8 +215,10 @@ class OneUpdate:
             f"{fixed(self.z[i], 2)}"
             for i in range(3)
         )
-        return f"Column by column, {parts}. The log-determinant is {fixed(self.log_det, 3)} nats; "
-            f"back from z the error is {fixed(self.error, 6)}."
+        return (
+            f"Column by column, {parts}. The log-determinant is {fixed(self.log_det, 3)} nats; back from z the error "
+            f"is {fixed(self.error, 6)}."
+        )
 
 
 def one_update(x1: float = 1.0, x2: float = -0.5, x3: float = 0.5) -> OneUpdate:
