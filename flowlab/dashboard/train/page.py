@@ -69,8 +69,8 @@ def _notes(run: Run) -> list[str]:
 
 PAGE = "train"
 ONE_ORDER = (
-    "With one column there is only one order: permutations and masks change nothing. Affine layers then shift and scale "
-    "a Gaussian and leave it one; the bins of a spline shape it."
+    "With one column there is only one order: permutations and masks change nothing. Affine layers then shift and "
+    "scale a Gaussian and leave it one; the bins of a spline shape it."
 )
 TICK_SECONDS = 0.2
 SAVED = "Film, layers, loss and settings in one file that opens without a server"
