@@ -27,6 +27,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowlab import __version__, app_folder
+from flowlab.dashboard.first_paint import FirstPaint
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -58,10 +59,10 @@ def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
 
 
 def around_pages() -> dict[str, Any]:
-    """Arguments of `st.App` that every server of the dashboard has: routes, headers, the sentence for errors."""
+    """Arguments of `st.App` that every server of the dashboard has: routes, headers, styles, the error sentence."""
     return {
         "routes": [Route("/healthz", health), Route("/metrics", metrics)],
-        "middleware": [Middleware(SecurityHeaders)],
+        "middleware": [Middleware(SecurityHeaders), Middleware(FirstPaint)],
         "on_script_error": _say_error,
     }
 

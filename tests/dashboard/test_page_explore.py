@@ -99,7 +99,7 @@ def test_the_bridge_follows_the_link():
     at = open_page(view="Bridge", line="-1,0,1,0")
     line = figures(at)[0]["data"][-1]
     assert numbers(line["x"]).tolist() == [-1, 1] and numbers(line["y"]).tolist() == [0, 0]
-    assert "Lowest log-density on the line" in said(at)
+    assert "Lowest log-density of 201 places on the line" in said(at)
 
 
 @pytest.mark.parametrize("view", ["Samples", "Latent", "Layers", "Coupling", "Margins", "Film", "Receipt", "Bridge"])
@@ -222,7 +222,7 @@ def test_what_a_fork_cannot_have_makes_it_a_new_run_and_is_said():
 def test_a_link_may_say_margins_or_marginals(word):
     at = open_page(view=word, column=1)
     assert at.get("button_group")[0].value == "Margins" and in_link(at, "explore.view") == word
-    assert "0 for equal marginals" in said(at) and "There is no" not in said(at)
+    assert "luck alone gives up to" in said(at) and "There is no" not in said(at)
 
 
 def test_another_view_by_the_buttons_goes_into_the_link():

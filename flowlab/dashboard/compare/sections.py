@@ -34,9 +34,13 @@ REASONED = 8
 N_DISPUTED = 4
 
 
-def sections(compared: Compared, train: Callable[[list[RunSpec]], None]) -> None:
-    """One of the sections, chosen above it; `train` queues runs."""
-    drawers = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
+def sections(
+    compared: Compared,
+    train: Callable[[list[RunSpec]], None],
+    first: dict[str, Callable[[Compared], None]] | None = None,
+) -> None:
+    """One of the sections, chosen above it; `train` queues runs; `first` are sections before the others."""
+    drawers = (first or {}) | {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
     if compared.dataset.n_features == 2 and (compared.reconstructors() or compared.densities()):
         drawers["Maps"] = maps
     if compared.reconstructors():

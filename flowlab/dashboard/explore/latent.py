@@ -43,12 +43,12 @@ def score(scene: Scene, here: LatentPoint) -> str:
     return f"{score_title(scene)}: {formatting.number(here.score)}"
 
 
-def typicality(scene: Scene, here: LatentPoint, anomaly_scores: np.ndarray) -> str:
-    """How typical the decoded row and the latent point are, in one line."""
-    text = f"**{score(scene, here)}**"
+def typicality(score: str, here: LatentPoint, pair: LatentRows) -> str:
+    """How typical the decoded row, with its `score` in words, and the latent point are beside the rows `pair`."""
+    text = f"**{score}**"
     if math.isfinite(here.score):
-        more = float(np.mean(-anomaly_scores > here.score))
-        text += f", less than that of {formatting.percent(more)} of the rows"
+        more = float(np.mean(-pair.anomaly_score > here.score))
+        text += f", less than that of {formatting.percent(more)} of the rows shown"
     norm, nearer, k = here.norm, here.nearer, len(here.z)
     if not here.gaussian:
         return (
@@ -63,11 +63,14 @@ def typicality(scene: Scene, here: LatentPoint, anomaly_scores: np.ndarray) -> s
     if low <= norm <= high:
         return f"{text}: typical, {usual}."
     if norm > high:
-        return f"{text}: not typical, {usual}. The model had few rows to learn from out there."
+        beyond = int(np.count_nonzero(np.linalg.norm(_latent(pair), axis=1) >= norm))
+        shown = formatting.plural(len(pair.rows), "row")
+        return f"{text}: not typical, {usual}. As far out lie {formatting.count(beyond)} of {shown}."
     if k <= 2:
         return f"{text}: near the centre, where the density of z is highest."
     return (
-        f"{text}: not typical, {usual}. The density of z is highest here, but the room is so small that no draw comes."
+        f"{text}: not typical, {usual}. The density of z is highest in the centre, but the room there is so small that "
+        "hardly a draw falls into it."
     )
 
 
@@ -142,7 +145,7 @@ def move(scene: Scene) -> None:
     with right:
         fig = _data_picture(scene, pair, here.place[None], point=here.place)
         chart(st, fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
-    st.markdown(typicality(scene, here, pair.anomaly_score))
+    st.markdown(typicality(score(scene, here), here, pair))
     decoded(scene, here.x)
 
 
@@ -364,7 +367,7 @@ def rows(scene: Scene) -> None:
     if marked:
         table = _marked_rows(scene, row_numbers[marked], scores[marked])
         st.dataframe(spelled(table, **{"row": 0, "anomaly score": 3}), hide_index=True, height=240)
-    elif Z is not None and scene.model.is_density and layer == n_layers:
+    elif Z is not None and scene.model.is_density and layer == n_layers and not state.is_presenting():
         _normality(scene, Z)
 
 

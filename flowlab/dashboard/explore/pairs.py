@@ -28,7 +28,7 @@ def pairs(scene: Scene) -> None:
     if len(columns) < 2:
         st.info("Choose at least two columns.")
         return
-    panels = views.pair_panels(tables.of(columns))
+    panels = views.pair_panels(tables, columns, are_telling=tuple(columns) == telling.columns)
     finding = _finding(panels)
     row = int(state.view(PAGE, "row", -1))
     fig = pair_matrix(panels, drawn.rows, scene.dark, row, height=520 if len(columns) <= 4 else 680)

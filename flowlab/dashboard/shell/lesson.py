@@ -138,7 +138,12 @@ def _texts(lesson: Lesson, at: int, parts: tuple[Part, ...]) -> None:
 
 
 def meaning(page: str, view: str) -> None:
-    """The button that says what a view of a page shows, with the present run's numbers, and leads to its lesson."""
+    """The button that says what a view of a page shows, with the present run's numbers, and leads to its lesson.
+
+    A class sees the page without it.
+    """
+    if state.is_presenting():
+        return
     found = MEANINGS[page, view]
     popover = st.popover(
         "What am I looking at?",

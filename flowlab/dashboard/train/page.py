@@ -88,9 +88,14 @@ def page() -> None:
             with column:
                 st.markdown(f"**{formatting.escaped(catalog.describe(catalog.MODELS[spec.model.name], spec.model))}**")
                 _watch(spec, place)
+<<<<<<< HEAD
     if _has_one_order(state.spec()):
         st.caption(ONE_ORDER)
     _choose_beside()
+=======
+    if not state.is_presenting():
+        _choose_beside()
+>>>>>>> main
 
 
 def _beside() -> RunSpec | None:
@@ -142,7 +147,8 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         _buttons(spec, status, run, place)
         st.markdown(WELCOME if place == PAGE and _is_first_visit(status) else _standing(spec, status, run, events))
-        if status is not None and status.state is RunState.DONE and not status.settling and place == PAGE:
+        is_over = status is not None and status.state is RunState.DONE and not status.settling
+        if is_over and place == PAGE and not state.is_presenting():
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
             if run is not None and run.is_usable:
@@ -152,7 +158,7 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
     frame, ghost_of = _picture(spec, run, place)
     key = "live" if place == PAGE else place
     live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of)
-    if place == PAGE:
+    if place == PAGE and not state.is_presenting():
         _loss_notes(spec, run, shown, is_live(status))
 
 

@@ -10,12 +10,14 @@ from flowlab.teaching.exhibits import (
     change_of_variables,
     code_scores,
     divergences,
+    likelihood,
     stopwatch,
     variational,
 )
 
 _MODULES: tuple[ModuleType, ...] = (
     change_of_variables,
+    likelihood,
     divergences,
     variational,
     code_scores,
