@@ -11,6 +11,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
+from flowlab.catalog.models import NFLOWS
 from flowlab.controls import Number
 from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.shell import distance, pages, services, state
@@ -67,6 +68,10 @@ def _notes(run: Run) -> list[str]:
 
 
 PAGE = "train"
+ONE_ORDER = (
+    "With one column there is only one order: permutations and masks change nothing. Affine layers then shift and "
+    "scale a Gaussian and leave it one; the bins of a spline shape it."
+)
 TICK_SECONDS = 0.2
 SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
@@ -83,8 +88,14 @@ def page() -> None:
             with column:
                 st.markdown(f"**{formatting.escaped(catalog.describe(catalog.MODELS[spec.model.name], spec.model))}**")
                 _watch(spec, place)
+<<<<<<< HEAD
+    if _has_one_order(state.spec()):
+        st.caption(ONE_ORDER)
+    _choose_beside()
+=======
     if not state.is_presenting():
         _choose_beside()
+>>>>>>> main
 
 
 def _beside() -> RunSpec | None:
@@ -94,6 +105,13 @@ def _beside() -> RunSpec | None:
         return None
     spec = state.spec()
     return catalog.tidy(RunSpec(spec.data, Spec(name), spec.seed))[0]
+
+
+def _has_one_order(spec: RunSpec) -> bool:
+    """Whether a flow that takes columns in turn, or in an order, has a single one."""
+    entry = catalog.MODELS[spec.model.name]
+    ordered = entry.group == NFLOWS or {"permutation", "mask"} & {control.name for control in entry.controls}
+    return bool(ordered) and len(services.dataset(spec).judged) == 1
 
 
 def _choose_beside() -> None:

@@ -6,12 +6,15 @@ from types import ModuleType
 
 from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits import (
+    autoregressive,
     bridge,
     change_of_variables,
     clump,
+    code_scores,
     codes,
     coupling,
     coupling_flows,
+    divergences,
     families,
     kernel_density,
     learning,
@@ -19,15 +22,20 @@ from flowlab.teaching.exhibits import (
     low_density,
     reconstruction,
     slips,
+    stopwatch,
+    variational,
 )
 
 _MODULES: tuple[ModuleType, ...] = (
+    autoregressive,
     bridge,
     change_of_variables,
     clump,
+    code_scores,
     codes,
     coupling,
     coupling_flows,
+    divergences,
     families,
     kernel_density,
     learning,
@@ -35,6 +43,8 @@ _MODULES: tuple[ModuleType, ...] = (
     low_density,
     reconstruction,
     slips,
+    stopwatch,
+    variational,
 )
 
 EXHIBITS: dict[str, Exhibit] = {exhibit.key: exhibit for module in _MODULES for exhibit in module.EXHIBITS}
