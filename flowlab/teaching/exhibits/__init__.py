@@ -47,5 +47,15 @@ _MODULES: tuple[ModuleType, ...] = (
     variational,
 )
 
-EXHIBITS: dict[str, Exhibit] = {exhibit.key: exhibit for module in _MODULES for exhibit in module.EXHIBITS}
+
+def _by_key() -> dict[str, Exhibit]:
+    found: dict[str, Exhibit] = {}
+    for exhibit in (exhibit for module in _MODULES for exhibit in module.EXHIBITS):
+        if exhibit.key in found:
+            raise ValueError(f"two exhibits are called {exhibit.key!r}")
+        found[exhibit.key] = exhibit
+    return found
+
+
+EXHIBITS = _by_key()
 """All exhibits by key. A module lists its own in `EXHIBITS`."""

@@ -536,7 +536,8 @@ def draw_passes(result: Passes, dark: bool = False, height: int = 420) -> go.Fig
     for name, passes_of, color in (("MAF", values[0], c.model), ("IAF", values[1], c.second)):
         fig.add_bar(
             x=["density of a row", "a sample"], y=passes_of, text=[f"{name} {v}" for v in passes_of],
-            marker={"color": color}, textposition="outside", cliponaxis=False, hovertemplate=f"{name}: %{{y}} passes<extra></extra>",
+            marker={"color": color}, textposition="outside", cliponaxis=False,
+            hovertemplate=f"{name}: %{{y}} passes<extra></extra>",
         )  # fmt: skip
     fig.update_layout(showlegend=False, barmode="group", yaxis={"range": [0, 1.15 * max(result.unknown, 2)]})
     return fig
