@@ -43,6 +43,15 @@ def score(scene: Scene, here: LatentPoint) -> str:
     return f"{score_title(scene)}: {formatting.number(here.score)}"
 
 
+def collection(log_density: np.ndarray) -> str:
+    """The log-likelihood of independent rows, (n,) in nats each, in words: the sum of their log-densities."""
+    total = float(np.sum(log_density))
+    return (
+        f"Together {formatting.plural(len(log_density), 'row')} have a log-likelihood of {formatting.nats(total)}, the "
+        f"sum of theirs: {formatting.nats(total / len(log_density))} a row."
+    )
+
+
 def typicality(score: str, here: LatentPoint, pair: LatentRows) -> str:
     """How typical the decoded row, with its `score` in words, and the latent point are beside the rows `pair`."""
     text = f"**{score}**"
@@ -367,6 +376,8 @@ def rows(scene: Scene) -> None:
     state.keep(SELECTED, [int(r) for r in row_numbers[marked]])
     if marked:
         table = _marked_rows(scene, row_numbers[marked], scores[marked])
+        if is_density(scene):
+            st.markdown(collection(-scores[marked]))
         st.dataframe(spelled(table, **{"row": 0, "anomaly score": 3}), hide_index=True, height=240)
     elif Z is not None and scene.model.is_density and layer == n_layers and not state.is_presenting():
         _normality(scene, Z)
@@ -433,21 +444,25 @@ def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataF
 
 def _normality(scene: Scene, Z: np.ndarray) -> None:
     """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
+    worst, lengths = normality(Z)
     left, right = st.columns(2, gap="medium")
     with left:
         fig = plots.quantile_lines(Z, scene.dark, height=240)
-        spread = Z.std(axis=0)
-        axis = int(np.argmax(np.abs(np.log(np.maximum(spread, 1e-12)))))
-        worst = (
-            "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
-            f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}"
-        )
         chart(st, fig, theme=None, config=PLOT, key="explore.quantiles", alt=worst)
         st.caption(f"{worst}.")
     with right:
-        norms = np.linalg.norm(Z, axis=1)
-        fig = plots.norm_histogram(norms, Z.shape[1], scene.dark, height=240)
-        usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
-        lengths = f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}"
+        fig = plots.norm_histogram(np.linalg.norm(Z, axis=1), Z.shape[1], scene.dark, height=240)
         chart(st, fig, theme=None, config=PLOT, key="explore.norms", alt=lengths)
         st.caption(f"{lengths}.")
+
+
+def normality(Z: np.ndarray) -> tuple[str, str]:
+    """The axis of latent points (n, n_latent) whose spread is furthest from 1, and their lengths, in words."""
+    spread, norms = Z.std(axis=0), np.linalg.norm(Z, axis=1)
+    axis = int(np.argmax(np.abs(np.log(np.maximum(spread, 1e-12)))))
+    usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
+    return (
+        "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
+        f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}",
+        f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}",
+    )
