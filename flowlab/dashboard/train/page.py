@@ -88,14 +88,10 @@ def page() -> None:
             with column:
                 st.markdown(f"**{formatting.escaped(catalog.describe(catalog.MODELS[spec.model.name], spec.model))}**")
                 _watch(spec, place)
-<<<<<<< HEAD
     if _has_one_order(state.spec()):
         st.caption(ONE_ORDER)
-    _choose_beside()
-=======
     if not state.is_presenting():
         _choose_beside()
->>>>>>> main
 
 
 def _beside() -> RunSpec | None:
