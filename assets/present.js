@@ -47,6 +47,7 @@ function key(e, now) {
 function presented(name, target, now) {
   const holds = target.matches?.('[type="range"], [role="slider"], canvas');
   const presses = target.matches?.("button, a, summary, [type=radio], [type=checkbox]");
+  if (name === "Escape" && document.fullscreenElement) return () => document.exitFullscreen();
   if (name === "Escape" || name === "p") return () => now.report(false);
   if (name === "s") return () => press(`${PAGE}[class*="st-key-"][class*="-One-step"] button`);
   if (name === " " && !presses) return () => play() || press(`${PAGE}[class*="st-key-train-"] button[kind="primary"]`);

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from scipy.stats import chi, norm
 from simulations import N_SIMULATIONS, is_above
 
 from flowlab import formatting, views
-from flowlab.dashboard.explore import coupling, density, latent, marginals, pairs, receipt
+from flowlab.dashboard.explore import coupling, density, latent, marginals, pairs, receipt, samples
 from flowlab.datasets.dataset import Dataset
 from flowlab.models.classical.density import Gaussian
 from flowlab.models.flows.families import AffineCouplingFlow, MaskedAutoregressiveFlow, PlanarFlow, RadialFlow
@@ -224,3 +225,21 @@ def test_the_typical_row_has_the_median_of_up_to_2000_training_rows(n):
     row = typical_row(model, data)
     scores = np.sort(model.score_samples(data.part("train")[:2000]))
     assert model.score_samples(data.X[[row]])[0] == scores[len(scores) // 2]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_samples_in_the_window_are_counted(share):
+    stage = views.stage(DATA)
+    inside = np.median(X, axis=0)
+    drawn = np.where(np.arange(400)[:, None] < 400 * share, inside, inside + 1e3 * stage.basis.sum(axis=1))
+    told = samples._finding(SimpleNamespace(stage=stage), drawn)
+    assert told.startswith("400 samples") and f"; {formatting.percent(share)} lie in the window" in told
+
+
+@pytest.mark.parametrize("far", [0, 2])
+def test_the_axis_and_the_lengths_told_are_those_of_the_latent_points(far):
+    Z = np.random.default_rng(far).normal(size=(1000, 3))
+    Z[:, far] *= 0.2 if far else 3.0
+    axis, lengths = latent.normality(Z)
+    assert f"is {Z[:, far].std():.3f}, of axis {far + 1}" in axis
+    assert f"median {np.median(np.linalg.norm(Z, axis=1)):.3f}, a Gaussian's {chi(3).median():.3f}" in lengths

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowlab.constraints import POSITIVE, YES_OR_NO, Interval, Matching, OneOf
+from flowlab.constraints import COUNT, POSITIVE, YES_OR_NO, Interval, Matching, OneOf
 from flowlab.models.flows.conditional import ConditionalFlow
 from flowlab.models.flows.engine_flow import EngineFlow
 
@@ -183,7 +183,7 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
     `ConditionalFlow` for the other parameters.
     """
 
-    valid = {**AFFINE, "permutation": OneOf("none", "reverse", "random", "lu")}
+    valid = {**AFFINE, "n_hidden": COUNT, "permutation": OneOf("none", "reverse", "random", "lu")}
 
     def __init__(
         self,
