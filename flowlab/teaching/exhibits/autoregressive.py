@@ -15,7 +15,7 @@ from flowlab.teaching.exhibit import Exhibit
 
 N_COLUMNS = 4
 """Columns of the network whose masks are shown."""
-ORDERS = {"".join(map(str, order)): " then ".join(f"x{i}" for i in order) for order in permutations((1, 2, 3, 4))}
+ORDERS = {"".join(map(str, order)): ", ".join(f"x{i}" for i in order) for order in permutations((1, 2, 3, 4))}
 KNOWN = 1e-12
 """Error below which a value counts as known."""
 
@@ -172,7 +172,7 @@ def draw_mask_matrices(result: MaskMatrices, dark: bool = False, height: int = 4
         )  # fmt: skip
         fig.add_annotation(
             x=i * width + 0.01 + width / 2, y=0.92, xref="paper", yref="paper", text=title, showarrow=False,
-            yanchor="bottom",
+            xanchor="center", yanchor="bottom",
         )  # fmt: skip
     return fig
 

@@ -293,10 +293,10 @@ def draw_beta_trade_off(result: BetaTradeOff, dark: bool = False, height: int = 
 
 
 DRAWN: dict[str, Spec] = {
-    "autoencoder": Spec("autoencoder", {"n_latent": 2, "n_steps": N_STEPS}),
-    "sparse autoencoder": Spec("autoencoder", {"n_latent": 8, "penalty": 0.05, "prior": "laplace", "n_steps": N_STEPS}),
+    "AE": Spec("autoencoder", {"n_latent": 2, "n_steps": N_STEPS}),
+    "sparse AE": Spec("autoencoder", {"n_latent": 8, "penalty": 0.05, "prior": "laplace", "n_steps": N_STEPS}),
     "VAE": Spec("vae", {"n_latent": 2, "n_steps": 2 * N_STEPS}),
-    "VAE, code of 8": Spec("vae", {"n_latent": 8, "n_steps": 2 * N_STEPS}),
+    "wide VAE": Spec("vae", {"n_latent": 8, "n_steps": 2 * N_STEPS}),
     "flow": Spec("spline", {"n_layers": 4, "n_steps": N_STEPS}),
 }
 """Models that draw, in the order of the gallery."""
@@ -407,7 +407,7 @@ def draw_sample_gallery(result: SampleGallery, dark: bool = False, height: int =
             }
         )  # fmt: skip
         fig.add_annotation(
-            x=x0 + 0.155, y=y0 + 0.41, xref="paper", yref="paper", showarrow=False, yanchor="bottom",
+            x=x0 + 0.155, y=y0 + 0.41, xref="paper", yref="paper", showarrow=False, yanchor="bottom", xanchor="center",
             text=f"{name} {fixed(100 * share, 0)} %", font={"color": color},
         )  # fmt: skip
     return fig.update_layout(showlegend=False)

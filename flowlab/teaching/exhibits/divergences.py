@@ -108,7 +108,7 @@ def draw_two_histograms(result: TwoHistograms, dark: bool = False, height: int =
     top = 1.15 * float(max(result.p.max(), result.q.max()))
     for name, y, color in (("p", top * 0.9, c.truth), ("q", -top * 0.9, c.model)):
         fig.add_annotation(x=-REACH, y=y, text=name, showarrow=False, xanchor="left", font={"size": 18, "color": color})
-    names = ["H(p)", "H(q)", "KL(p, q)", "KL(q, p)", "JS"]
+    names = ["H(p)", "H(q)", "KL(p,q)", "KL(q,p)", "JS"]
     values = [result.entropy_p, result.entropy_q, result.kl_p_q, result.kl_q_p, result.jensen_shannon]
     highest = max([value for value in values if np.isfinite(value)] + [1.0])
     fig.add_bar(
@@ -120,9 +120,9 @@ def draw_two_histograms(result: TwoHistograms, dark: bool = False, height: int =
     ticks = np.linspace(-1, 1, 5) * round(top * 0.8, 2)
     fig.update_layout(
         barmode="overlay", showlegend=False, bargap=0.35,
-        xaxis={"domain": [0, 0.52], "range": [-REACH, REACH]},
+        xaxis={"domain": [0, 0.47], "range": [-REACH, REACH]},
         yaxis={"range": [-top, top], "tickvals": ticks, "ticktext": [fixed(abs(t), 2) for t in ticks]},
-        xaxis2={"domain": [0.62, 1], "anchor": "y2"},
+        xaxis2={"domain": [0.57, 1], "tickangle": 0, "anchor": "y2"},
         yaxis2={"anchor": "x2", "title": {"text": "bits"}, "range": [0, highest * 1.35]},
     )  # fmt: skip
     return fig

@@ -369,7 +369,7 @@ def draw_linear_cost(result: LinearCost, dark: bool = False, height: int = 420) 
         )  # fmt: skip
         fig.add_annotation(
             x=i * 0.36 + 0.14, y=0.96, xref="paper", yref="paper", showarrow=False, text=f"R² {fixed(r2, 3)}",
-            yanchor="bottom",
+            xanchor="center", yanchor="bottom",
         )  # fmt: skip
     return fig.update_layout(showlegend=False)
 
