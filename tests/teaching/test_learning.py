@@ -58,7 +58,7 @@ def test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types():
             "fraud": rng.choice(["no", "yes"], 300, p=[0.95, 0.05]),
         }
     )
-    dataset = make_table_dataset(table)
+    dataset, _ = make_table_dataset(table)
     flow = AffineCouplingFlow(2, 8, n_steps=50, random_state=0).configured_for(dataset).fit(dataset.fitting_rows())
     drawn = in_columns_of(dataset.table(flow.sample(200, random_state=0), drawn=True), table)
     assert list(drawn.columns) == list(table.columns) and len(drawn) == 200
