@@ -172,7 +172,6 @@ def script_problem(spec: RunSpec) -> str:
     unlike = {
         "scale map": values["scale_map"] in SCALES,
         "mask": values["mask"] in MASKS,
-        "activation normalisation": not values["activation_norm"],
         "fault": values["fault"] == "none",
         "patience": values["patience"] == 0,
         "standardisation": bool(values["standardize"]),
