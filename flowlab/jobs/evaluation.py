@@ -15,6 +15,8 @@ from flowlab.records import RunSpec
 MAX_TRIES = 4
 """One call may report what the worker lacks and one sends it; both again if the worker was lost."""
 
+_LOST = "The worker that computes pictures was lost; try again in a few seconds."
+
 
 class Answers:
     """Computes views on the evaluation lane, sends data or weights it lacks, and replaces its worker when that dies.
@@ -53,28 +55,42 @@ class Answers:
         needs = slices.Needs()
         for _ in range(MAX_TRIES):
             dataset = self._load(spec) if needs.data else None
+            arguments = (spec, state if needs.state else None, view, kwargs, dataset, key)
+            answer = self._again(slices.run_view, arguments, timeout)
+            if not isinstance(answer, slices.Needs):
+                return answer
+            needs = answer
+        raise JobError(_LOST)
+
+    def compute(self, function: Callable[..., Any], kwargs: Mapping[str, Any], timeout: float) -> Any:
+        """`function(**kwargs)` of a module, for what needs no run. JobError as `ask`."""
+        return self._again(_apply, (function, kwargs), timeout)
+
+    def _again(self, function: Callable[..., Any], arguments: tuple, timeout: float) -> Any:
+        """As `_once`; once more where the worker was lost."""
+        for _ in range(MAX_TRIES):
             try:
-                answer = self._once((spec, state if needs.state else None, view, kwargs, dataset, key), timeout)
+                return self._once(function, arguments, timeout)
             except Exception as error:
                 if not is_lost_worker(error):
                     raise
                 with self._dispatcher.lock:
                     self._lane.reopen(self._dispatcher.post)
-                continue
-            if not isinstance(answer, slices.Needs):
-                return answer
-            needs = answer
-        raise JobError("The worker that computes pictures was lost; try again in a few seconds.")
+        raise JobError(_LOST)
 
-    def _once(self, arguments: tuple, timeout: float) -> Any:
+    def _once(self, function: Callable[..., Any], arguments: tuple, timeout: float) -> Any:
         with self._dispatcher.lock:
             if self._dispatcher.closed:
                 raise JobError("The server is shutting down.")
             if self._lane.state == "closed":
                 self._lane.open(self._dispatcher.post)
-            future = self._lane.worker.submit(slices.run_view, *arguments)
+            future = self._lane.worker.submit(function, *arguments)
         try:
             return future.result(timeout)
         except FutureTimeout:
             future.cancel()
             raise JobError(f"This took longer than {timeout:g} s; ask for fewer rows or points.") from None
+
+
+def _apply(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> Any:
+    return function(**kwargs)

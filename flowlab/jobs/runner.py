@@ -371,6 +371,10 @@ class JobRunner:
             raise JobError("Nothing has been learned yet; press train.")
         return self._answers.ask(run.spec, state, (run_id, run.updated), view, kwargs, timeout)
 
+    def compute(self, function: Callable[..., Any], timeout: float = CALL_SECONDS, **kwargs: Any) -> Any:
+        """`function(**kwargs)` of a module on the lane that answers, for what needs no run. JobError as `call`."""
+        return self._answers.compute(function, kwargs, timeout)
+
     def dataset(self, spec: RunSpec) -> Dataset:
         """The Dataset of a run, made once for all who ask: never change it. ValueError as `catalog.make_dataset`."""
         key = catalog.dataset_key(spec)

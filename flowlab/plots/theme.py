@@ -227,3 +227,17 @@ def _enlarge(part: BasePlotlyType, scale: float) -> None:
         for inner in value if isinstance(value, tuple) else (value,):
             if isinstance(inner, BasePlotlyType) and not name.endswith("font"):
                 _enlarge(inner, scale)
+
+
+def write_at(fig: go.Figure, x: float, y: float, text: str, color: str, **where: object) -> None:
+    """Write on the figure, in a colour, at a place of its first axes: a label on a line in place of a legend.
+
+    The text ends at x and stands above y; `where` are further properties of a Plotly annotation.
+
+    >>> fig = figure()
+    >>> write_at(fig, 1, 2, "truth", LIGHT.truth)
+    >>> fig.layout.annotations[0].text
+    'truth'
+    """
+    place = {"xanchor": "right", "yanchor": "bottom", "showarrow": False, "font": {"color": color, "size": 14}}
+    fig.add_annotation(**{"x": x, "y": y, "text": text, **place, **where})

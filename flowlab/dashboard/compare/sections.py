@@ -13,7 +13,7 @@ from flowlab.dashboard.compare import sweeps
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
 from flowlab.dashboard.compare.reconstruction import maps
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import lesson, links, services, state
 from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.datasets.dataset import Part
 from flowlab.evaluation.comparison import (
@@ -46,7 +46,9 @@ def sections(
     if compared.reconstructors():
         drawers["Error as likelihood"] = _reading
     drawers["Sweeps"] = lambda compared: sweeps.section(train)
-    section = links.segmented(PAGE, "Section", list(drawers), "section", next(iter(drawers)))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        section = links.segmented(PAGE, "Section", list(drawers), "section", next(iter(drawers)))
+        lesson.meaning(PAGE, section)
     drawers[section](compared)
 
 

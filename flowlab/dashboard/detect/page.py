@@ -11,7 +11,7 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import lesson, links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
@@ -38,11 +38,11 @@ def page() -> None:
     axis = ScoreAxis.of(scored.scores[scored.rows(Part.UNSEEN)], _score_title(scored))
     grid = _grid(scored, axis)
     presents = state.is_presenting()
-    tabs: dict[str, Callable[..., None]] = (
-        {"Threshold": _stand, "Why there": _why} if presents else {}
-    )  # one at a time on the screen
     choice = threshold.controls(scored, key)
-    if not presents:
+    tabs: dict[str, Callable[..., None]] = {}
+    if presents:  # one thing at a time on the screen
+        tabs = {"Threshold": _stand, "Why there": _why}
+    else:
         _stand(scored, key, axis, grid, choice)
         _why(scored, key, axis, grid, choice)
     tabs |= {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
@@ -52,7 +52,10 @@ def page() -> None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
-    tab = links.segmented(PAGE, "Show", list(tabs), "tab", "Threshold" if presents else FIRST_TAB, noun="tab")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        first = "Threshold" if presents else FIRST_TAB
+        tab = links.segmented(PAGE, "Show", list(tabs), "tab", first, noun="tab")
+        lesson.meaning(PAGE, tab)
     tabs[tab](scored, key, axis, grid, choice)
 
 

@@ -1,46 +1,97 @@
-"""The Learn page: short lessons whose links open the app in the state they speak of."""
+"""The Learn page: a gallery of lessons, and a lesson step by step, each one screen."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from flowlab.dashboard.shell import links, state
-from flowlab.teaching.lessons import Lesson, lessons
+from flowlab import formatting
+from flowlab.dashboard.learn import exhibits
+from flowlab.dashboard.shell import lesson as shell
+from flowlab.dashboard.shell import links, share, state
+from flowlab.teaching.lessons import ExhibitBlock, Lesson, Part, RunBlock
 
 PAGE = "learn"
+CARDS = 3
+"""Cards in a row of the gallery."""
 
 
 def page() -> None:
-    """The list of lessons, and the chosen one beside it."""
-    by_key = {lesson.key: lesson for lesson in lessons()}
-    if state.is_presenting():
-        _present(by_key)
+    """The step the link names, or the gallery."""
+    key = state.view(PAGE, "lesson", "")
+    lesson = shell.find(key) if key else None
+    if lesson is not None:
+        _step(lesson)
         return
-    left, right = st.columns([1, 2.4], gap="large")
+    if key:
+        links.note_absent(PAGE, "lesson", "lesson", "", "all lessons")
+    _gallery()
+
+
+def _gallery() -> None:
+    """All lessons: a picture, a sentence, how long it takes and what one needs to know."""
+    lessons = list(shell.by_key().values())
+    st.header("Lessons")
+    for start in range(0, len(lessons), CARDS):
+        for column, lesson in zip(st.columns(CARDS), lessons[start : start + CARDS], strict=False):
+            with column.container(border=True, height="stretch", key=f"lesson-{lesson.key}"):
+                if lesson.picture.is_file():
+                    st.html(lesson.picture.read_text("utf-8"))
+                st.markdown(f"#### {lesson.title}")
+                st.markdown(lesson.summary)
+                needs = f" · needs {lesson.needs}" if lesson.needs else ""
+                st.caption(f"{lesson.minutes} min · {len(lesson.steps)} steps{needs}")
+                if st.button("Open", key=f"open.{lesson.key}"):
+                    _show(lesson, 0)
+
+
+def _show(lesson: Lesson | None, at: int = 0) -> None:
+    """Look at a step of a lesson, or at the gallery."""
+    state.set_view(PAGE, lesson=lesson.key if lesson else None, step=at + 1 if lesson else None)
+    exhibits.forget()
+    st.rerun()
+
+
+def _step(lesson: Lesson) -> None:
+    """One step: its heading and the way on above, its text and beside it its exhibit."""
+    last = len(lesson.steps)
+    wanted = state.view(PAGE, "step", 1)
+    at = min(max(wanted, 1), last) - 1
+    links.note_absent(PAGE, "step", "step", at + 1)
+    step = lesson.steps[at]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="learn-steps"):
+        if st.button("All lessons", icon=":material/apps:", type="tertiary"):
+            _show(None)
+        st.markdown(f"{formatting.escaped(lesson.title)} · step {at + 1} of {last}", width="stretch")
+        if st.button("Back", key="learn-back", icon=":material/arrow_back:", disabled=at == 0):
+            _show(lesson, at - 1)
+        if st.button("On", key="learn-on", icon=":material/arrow_forward:", type="primary", disabled=at + 1 == last):
+            _show(lesson, at + 1)
+        share.draw(PAGE)
+    st.subheader(step.title)
+    figures = [part for part in step.parts if isinstance(part, ExhibitBlock)]
+    if figures:
+        left, right = st.columns([1, 1.45], gap="large")
+    else:
+        left = st.container(key="learn-text")
     with left:
-        present = links.linked(
-            PAGE,
-            st.radio,
-            "Lessons",
-            "lesson",
-            next(iter(by_key)),
-            options=list(by_key),
-            noun="lesson",
-            show=lambda name: by_key[name].title,
-            captions=[lesson.summary for lesson in by_key.values()],
-        )
-    with right:
-        st.header(by_key[present].title)
-        st.markdown(by_key[present].body)
+        _words(lesson, at, step.parts)
+        if step.question:
+            with st.expander(
+                f"**Ask the class:** {shell.text(lesson, step.question)}", key=state.widget_key("ask", lesson.key, at)
+            ):
+                _words(lesson, at, step.answer)
+                for block in step.answer:
+                    if isinstance(block, ExhibitBlock):
+                        exhibits.draw(block)
+    if figures:
+        with right, st.container(key="exhibits"):
+            for block in figures:
+                exhibits.draw(block)
 
 
-def _present(by_key: dict[str, Lesson]) -> None:
-    """One step of a lesson at a time, in letters for the back row."""
-    asked = state.view(PAGE, "lesson", "")
-    lesson = by_key.get(asked) or next(iter(by_key.values()))
-    st.header(lesson.title)
-    steps = lesson.steps
-    numbers = [str(i + 1) for i in range(len(steps))]
-    step = links.segmented(PAGE, "Step", numbers, "step", "1")
-    with st.container(key="learn_step"):
-        st.markdown(steps[int(step) - 1])
+def _words(lesson: Lesson, at: int, parts: tuple[Part, ...]) -> None:
+    for part in parts:
+        if isinstance(part, str):
+            st.markdown(shell.text(lesson, part))
+        elif isinstance(part, RunBlock):
+            shell.run_button(lesson, at, part, PAGE)

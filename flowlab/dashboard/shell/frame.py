@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.app_folder import ASSETS
-from flowlab.dashboard.shell import address, links, presenter, services, sidebar, state
+from flowlab.dashboard.shell import address, lesson, links, presenter, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 
 _log = logging.getLogger(__name__)
@@ -70,8 +70,9 @@ def begin(name: str) -> None:
     with st.container(height=1, border=False, gap=None, key="frame"):
         presenter.draw()
         address.write(name)
-    if not state.is_presenting():
+    if not state.is_presenting() and name != "learn":
         with st.sidebar:
+            lesson.beside()
             sidebar.draw(is_open=name in CHOOSING)
     for problem in state.take_problems():
         st.warning(formatting.escaped(problem))

@@ -24,6 +24,8 @@ RUN_KEYS = ("data", "model", "seed", "from")
 MAX_VIEW_TEXT = 300
 PRESENT = "present"
 """"1" in a link: the page is shown to a class (presenter mode)."""
+LESSON = "lesson"
+""""change.2" in a link: the second step of a lesson stands beside the page."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ def return_to_link(page: str) -> None:
     context = get_script_run_ctx()
     if context is not None and context.is_history_navigation and dict(st.query_params) != query(page):
         st.session_state.view = {
-            k: v for k, v in st.session_state.view.items() if k != PRESENT and not k.startswith(f"{page}.")
+            k: v
+            for k, v in st.session_state.view.items()
+            if k not in (PRESENT, LESSON) and not k.startswith(f"{page}.")
         }
         _read_link()
         st.session_state.revision += 1
@@ -88,7 +92,21 @@ def query(page: str = "") -> dict[str, str]:
     prefix = f"{page}."
     view = {k: v for k, v in st.session_state.view.items() if page and k.startswith(prefix)}
     shown = {PRESENT: "1"} if is_presenting() else {}
-    return {**spec().to_query(), **view, **shown}
+    beside = {LESSON: lesson()} if lesson() and page and page != "learn" else {}
+    return {**spec().to_query(), **view, **shown, **beside}
+
+
+def lesson() -> str:
+    """The lesson and step that stand beside the pages, as in "change.2"; "" without."""
+    return st.session_state.view.get(LESSON, "")
+
+
+def set_lesson(place: str) -> None:
+    """Let a step of a lesson stand beside the pages from now on; "" takes it away."""
+    if place:
+        st.session_state.view[LESSON] = place
+    else:
+        st.session_state.view.pop(LESSON, None)
 
 
 def is_presenting() -> bool:
@@ -215,6 +233,11 @@ def view(page: str, name: str, default: Scalar) -> Scalar:
 def asked(page: str, name: str) -> str | None:
     """What the link says of a view setting, whether it makes sense or not; None if nothing."""
     return st.session_state.view.get(f"{page}.{name}")
+
+
+def names(page: str) -> list[str]:
+    """The view settings of a page that the link says."""
+    return [key.removeprefix(f"{page}.") for key in st.session_state.view if key.startswith(f"{page}.")]
 
 
 def set_view(page: str, **values: Scalar | None) -> None:

@@ -1,0 +1,65 @@
+"""Every exhibit draws something and says what it shows at its defaults and at the ends of its controls."""
+
+import re
+from itertools import product
+
+import numpy as np
+import pytest
+
+from flowlab.controls import Choice, Flag, Number
+from flowlab.teaching.exhibit import numbers
+from flowlab.teaching.exhibits import EXHIBITS
+
+
+def ends(control):
+    """The extreme values of a control."""
+    if isinstance(control, Number):
+        return [control.typed(control.low), control.typed(control.high)]
+    if isinstance(control, Choice):
+        return list(control.choices)
+    assert isinstance(control, Flag)
+    return [False, True]
+
+
+def corners(exhibit):
+    """The defaults, each control at its ends with the others as they are, and all at their first or last ends."""
+    base = exhibit.defaults
+    found = [base]
+    for control in exhibit.controls:
+        found += [base | {control.name: value} for value in ends(control)]
+    if not exhibit.is_slow:
+        for pick in product((0, -1), repeat=min(len(exhibit.controls), 4)):
+            found.append(base | {c.name: ends(c)[i] for c, i in zip(exhibit.controls, pick, strict=False)})
+    return found
+
+
+@pytest.mark.parametrize("key", [key for key, exhibit in EXHIBITS.items() if not exhibit.is_slow])
+def test_an_exhibit_draws_and_speaks_at_the_ends_of_its_controls(key):
+    exhibit = EXHIBITS[key]
+    for settings in corners(exhibit):
+        with np.errstate(all="ignore"):
+            result = exhibit.compute(**settings)
+        for dark in (False, True):
+            fig = exhibit.draw(result, dark, 400)
+            assert len(fig.data) > 0, settings
+        assert result.finding[:1].isupper() and result.finding.rstrip().endswith("."), settings
+        assert not re.search(r"\b(nan|inf)\b", result.finding), (settings, result.finding)
+        titles = [axis.title.text for axis in (*fig.select_xaxes(), *fig.select_yaxes()) if axis.visible is not False]
+        assert any(titles), "axes have names"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", [key for key, exhibit in EXHIBITS.items() if exhibit.is_slow])
+def test_a_slow_exhibit_draws_and_speaks(key):
+    exhibit = EXHIBITS[key]
+    result = exhibit.compute(**exhibit.defaults)
+    assert len(exhibit.draw(result, False, 400).data) > 0
+    assert result.finding[:1].isupper() and result.finding.rstrip().endswith(".")
+    assert numbers(result)
+
+
+@pytest.mark.parametrize("key", EXHIBITS)
+def test_the_defaults_of_an_exhibit_are_allowed(key):
+    exhibit = EXHIBITS[key]
+    assert exhibit.settings({name: str(value) for name, value in exhibit.defaults.items()}) == exhibit.defaults
+    assert exhibit.rows, "it makes a row of the lectures true"
