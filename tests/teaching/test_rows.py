@@ -9,7 +9,9 @@ from flowlab.teaching.lessons import lessons
 ROWS = {*range(1, 44), *range(82, 144)}
 """Rows of the lectures on density estimation, flows in practice, RealNVP and autoencoders."""
 
-MISSING = ROWS - {82, 83} - {97, 98, 99, 100, 103, 108} - {4, 5, 6, 7, *range(121, 134)}
+MISSING = (
+    ROWS - {82, 83} - {97, 98, 99, 100, 103, 108} - {4, 5, 6, 7, *range(121, 134)} - {38, 39, 40, 41, 42, 102, 106}
+)
 """Rows that nothing shows yet."""
 
 NAMED = re.compile(r"^def (test_row_([0-9]+)_\w+)", re.M)
