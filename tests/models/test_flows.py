@@ -62,7 +62,7 @@ def test_training_beats_one_gaussian(moons):
         assert make(name, n_steps=n_steps).fit(moons).score(moons) > gaussian - 0.05, name
 
 
-def test_round_trip(fitted, moons):
+def test_row_14_round_trip(fitted, moons):
     assert np.abs(fitted.inverse_transform(fitted.transform(moons)) - moons).max() < 1e-6
     far = moons[:5] * 1e4
     assert fitted.inverse_transform(fitted.transform(far)) == pytest.approx(far, rel=1e-5)
@@ -88,7 +88,7 @@ def test_readout_of_affine_layers_is_what_they_did(moons):
 
 
 @pytest.mark.parametrize("name", ["maf", "iaf", "planar", "normalised"])
-def test_readouts_of_other_layers(name, moons):
+def test_row_92_readouts_of_other_layers(name, moons):
     flow = make(name).fit(moons)
     log_scale, shift = flow.layer_readout(moons[:50])
     before, after = flow.transform_path(moons[:50])[:-1], flow.transform_path(moons[:50])[1:]
