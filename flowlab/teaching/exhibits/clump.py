@@ -199,7 +199,7 @@ def draw_paradox(result: Paradox, dark: bool = False, height: int = 420) -> go.F
         font={"color": c.anomaly}, yshift=12, yanchor="bottom",
     )  # fmt: skip
     fig.add_annotation(
-        x=0, y=np.log10(2.6e-5), text="red ticks: flagged", showarrow=False, font={"color": c.anomaly}, yanchor="bottom"
+        x=0, y=np.log10(2.6e-5), text="red: flagged", showarrow=False, font={"color": c.anomaly}, yanchor="bottom"
     )
     fig.update_layout(showlegend=False, bargap=0)
     fig.update_xaxes(range=[result.x[0], result.x[-1]])
