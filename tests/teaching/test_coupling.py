@@ -54,6 +54,17 @@ def test_row_16_the_loss_falls_with_layers_then_flattens():
     assert offered["Layers"].values[-1] == 16 and list(offered["Network depth"].values) == [0, 1, 2, 3]
 
 
+def test_row_16_without_a_hidden_layer_scale_and_shift_are_linear():
+    rows = MOONS.sample(300, 0)
+    for depth, is_linear in ((0, True), (1, False)):
+        flow = AffineCouplingFlow(1, 8, depth, scale_map="exp", n_steps=100, regularize="none").fit(rows)
+        kept = flow.transform_path(rows)[0, :, 0]
+        s, t = (values[0, :, 1] for values in flow.layer_readout(rows))
+        for values in (s, t):
+            line = np.polyval(np.polyfit(kept, values, 1), kept)
+            assert (np.abs(values - line).max() < 1e-6) == is_linear
+
+
 def test_row_22_weights_are_those_of_the_formula():
     rows = MOONS.sample(100, 0)
     flow = LectureRealNVP(n_layers=2, hidden_features=64, n_blocks=2, n_steps=1).fit(rows)

@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
 from flowlab import catalog
 from flowlab.datasets.dataset import Part
+from flowlab.datasets.from_table import make_table_dataset
 from flowlab.models.flows.families import AffineCouplingFlow
 from flowlab.models.flows.mixture_base import TwoGaussianFlow
 from flowlab.records import RunSpec, Spec
@@ -15,6 +17,7 @@ from flowlab.teaching import measures
 from flowlab.teaching.exhibits import bridge, families, learning
 from flowlab.teaching.exhibits.moons import MOONS, plane, trained
 from flowlab.toys.class_conditional import GivenClass
+from flowlab.views.samples import in_columns_of
 
 
 def test_row_8_every_family_of_the_cards_trains():
@@ -42,6 +45,28 @@ def test_row_18_the_parts_add_to_the_loss_at_every_recorded_step():
     assert len(result.steps) > 10 and result.steps[0] == 0
     assert result.square + result.constant - result.log_det == pytest.approx(result.loss, abs=1e-5)
     assert result.loss[-1] + trained().unit_shift == pytest.approx(-trained().flow.score_samples(trained().X).mean())
+
+
+def test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "id": np.arange(300),
+            "amount": rng.gamma(2, 3, 300).round(2),
+            "items": rng.integers(1, 9, 300),
+            "kind": rng.choice(["card", "cash"], 300),
+            "fraud": rng.choice(["no", "yes"], 300, p=[0.95, 0.05]),
+        }
+    )
+    dataset, _ = make_table_dataset(table)
+    flow = AffineCouplingFlow(2, 8, n_steps=50, random_state=0).configured_for(dataset).fit(dataset.fitting_rows())
+    drawn = in_columns_of(dataset.table(flow.sample(200, random_state=0), drawn=True), table)
+    assert list(drawn.columns) == list(table.columns) and len(drawn) == 200
+    for name in ("amount", "items", "kind"):
+        assert drawn[name].dtype == table[name].dtype, name
+    assert drawn["amount"].between(table["amount"].min(), table["amount"].max()).all()
+    assert drawn["items"].between(1, 8).all() and set(drawn["kind"]) <= {"card", "cash"}
+    assert drawn["id"].isna().all() and drawn["fraud"].isna().all()
 
 
 def test_row_21_draws_of_a_class_are_of_that_class():
