@@ -470,7 +470,8 @@ def draw_family_card(result: FamilyCard, dark: bool = False, height: int = 420) 
     for name, seconds, color in (("density or score", result.density, c.model), ("sample", result.sample, c.second)):
         fig.add_bar(
             y=names, x=1000 * seconds, name=name, orientation="h", marker={"color": color},
-            text=[fixed(1000 * s, 1) for s in seconds], textposition="outside", cliponaxis=False, hovertemplate="%{x:.2f} ms<extra></extra>",
+            text=[fixed(1000 * s, 1) for s in seconds], textposition="outside", cliponaxis=False,
+            hovertemplate="%{x:.2f} ms<extra></extra>",
         )  # fmt: skip
     fig.update_xaxes(type="log", dtick=1)
     fig.update_yaxes(autorange="reversed")
