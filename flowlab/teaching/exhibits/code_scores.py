@@ -143,7 +143,7 @@ def _roc(anomaly_score: np.ndarray, y: np.ndarray) -> np.ndarray:
 def draw_five_scores(result: FiveScores, dark: bool = False, height: int = 420) -> go.Figure:
     """All ROC curves, the chosen one strongly."""
     c = theme.colors(dark)
-    fig = theme.figure(dark, height, "normal rows flagged", "anomalies caught", square=True)
+    fig = theme.figure(dark, height, "normal rows flagged", "anomalies caught")
     fig.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", hoverinfo="skip", showlegend=False, line={"color": c.muted, "dash": "dot"}
     )
@@ -158,7 +158,7 @@ def draw_five_scores(result: FiveScores, dark: bool = False, height: int = 420) 
         )  # fmt: skip
     for axis in (fig.update_xaxes, fig.update_yaxes):
         axis(tickformat=".0%", range=[-0.01, 1.01])
-    return fig.update_layout(legend={"orientation": "v", "x": 1.02, "y": 0.5, "yanchor": "middle"})
+    return fig.update_layout(legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.03, "yanchor": "bottom"})
 
 
 @dataclass(frozen=True, eq=False)

@@ -359,7 +359,7 @@ def draw_linear_cost(result: LinearCost, dark: bool = False, height: int = 420) 
             {
                 f"xaxis{tail}": {
                     "domain": [i * 0.36, i * 0.36 + 0.28], "anchor": f"y{tail}", "title": {"text": name},
-                    "range": [0, float(x[-1]) * 1.06],
+                    "nticks": 4, "range": [0, float(x[-1]) * 1.06],
                 },
                 f"yaxis{tail}": {
                     "anchor": f"x{tail}", "range": [0, float(y.max()) * 1.25], "domain": [0, 0.95],
@@ -462,17 +462,19 @@ def family_card(n_columns: int = 16) -> FamilyCard:
 def draw_family_card(result: FamilyCard, dark: bool = False, height: int = 420) -> go.Figure:
     """Bars of both costs for each family; what it offers stands under its name."""
     c = theme.colors(dark)
-    fig = theme.figure(dark, height, "", "processor time of 1,000 rows (ms)")
+    fig = theme.figure(dark, height, "processor time of 1,000 rows (ms)")
     names = [
-        f"{name}<br>likelihood: {kind}<br>latent: {size} of {result.n_columns}"
+        f"{name}<br>likelihood {kind}<br>latent {size} of {result.n_columns}"
         for name, kind, size in zip(CARD, result.likelihood, result.n_latent, strict=True)
     ]
     for name, seconds, color in (("density or score", result.density, c.model), ("sample", result.sample, c.second)):
         fig.add_bar(
-            x=names, y=1000 * seconds, name=name, marker={"color": color}, text=[fixed(1000 * s, 1) for s in seconds],
-            textposition="outside", cliponaxis=False, hovertemplate="%{y:.2f} ms<extra></extra>",
+            y=names, x=1000 * seconds, name=name, orientation="h", marker={"color": color},
+            text=[fixed(1000 * s, 1) for s in seconds], textposition="outside", cliponaxis=False,
+            hovertemplate="%{x:.2f} ms<extra></extra>",
         )  # fmt: skip
-    fig.update_yaxes(type="log", dtick=1)
+    fig.update_xaxes(type="log", dtick=1)
+    fig.update_yaxes(autorange="reversed")
     return fig.update_layout(barmode="group", bargap=0.25)
 
 
