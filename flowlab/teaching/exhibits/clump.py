@@ -320,6 +320,7 @@ def draw_learned(result: Learned, dark: bool = False, height: int = 420) -> go.F
     )  # fmt: skip
     fig.update_layout(
         showlegend=False,
+        xaxis={"anchor": "y2"},
         yaxis={"domain": [0.56, 1], "title": {"text": "nats above<br>the truth"}, "rangemode": "tozero"},
         yaxis2={"domain": [0, 0.44], "title": {"text": "clump<br>caught (%)"}, "range": [-3, 108]},
     )
