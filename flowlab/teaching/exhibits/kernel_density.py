@@ -97,8 +97,7 @@ RULES = ("scott", "silverman", "cv")
 def _rules(n_rows: int) -> tuple[list[float], np.ndarray]:
     """The bandwidths of the rules, and the losses with them and with all of `BANDWIDTHS`."""
     rows = humped_rows(n_rows, 1)
-    # One row has no other to be judged by: every rule is then as wide as a standard deviation.
-    found = [1.0] * len(RULES) if n_rows == 1 else [float(KDE(rule).fit(rows).bandwidth_) for rule in RULES]
+    found = [float(KDE(rule).fit(rows).bandwidth_) for rule in RULES]
     return found, np.array([_loss(rows, width) for width in (*found, *BANDWIDTHS)])
 
 
@@ -163,7 +162,7 @@ BANDWIDTH = Exhibit(
     "bandwidth",
     (
         Float("h", "Bandwidth h", 0.02, 2, 0.02, help="Width of each kernel, in standard deviations of the rows"),
-        Int("n_rows", "Rows", 1, 500, help="Of the estimate; the loss is of 300 others"),
+        Int("n_rows", "Rows", 2, 500, help="Of the estimate; the loss is of 300 others"),
     ),
     bandwidth,
     draw_bandwidth,

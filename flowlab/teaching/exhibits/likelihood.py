@@ -179,7 +179,7 @@ def draw_loss_surface(result: LossSurface, dark: bool = False, height: int = 420
         )  # fmt: skip
         fig.add_scatter(
             x=[x], y=[y], xaxis="x2", yaxis="y2", mode="markers+text", text=[name],
-            textposition="top center" if y == ys.max() else "bottom center",
+            textposition="top center" if y == ys.max() else "middle right" if name == "exact" else "bottom center",
             marker={"size": 13, "color": color, "symbol": symbol}, textfont={"color": color}, cliponaxis=False,
             hovertemplate=f"{name}<br>mu %{{x:.4f}}, sigma %{{y:.4f}}<extra></extra>",
         )  # fmt: skip

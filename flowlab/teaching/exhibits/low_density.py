@@ -98,7 +98,7 @@ def draw_alarm(result: Alarm, dark: bool = False, height: int = 420) -> go.Figur
             hovertemplate="x %{x:.2f}: %{y:.2f} nats<extra></extra>",
         )  # fmt: skip
     fig.add_annotation(
-        x=0, xref="paper", xanchor="left", y=result.theta, yanchor="bottom", showarrow=False,
+        x=1, xanchor="center", y=result.theta, yanchor="bottom", showarrow=False,
         text=f"alarm from θ = {fixed(result.theta, 1)}", font={"color": c.threshold},
     )  # fmt: skip
     fig.update_layout(
