@@ -7,6 +7,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.pages import path
+from flowlab.jobs import JobError
 from flowlab.records import Scalar
 from flowlab.teaching import measures
 from flowlab.teaching.claims import NAMED, fill
@@ -51,7 +52,10 @@ def text(lesson: Lesson, words: str) -> str:
 
 def _numbers(block: ExhibitBlock | RunBlock) -> dict[str, float] | None:
     if isinstance(block, ExhibitBlock):
-        return numbers(result(block))
+        try:
+            return numbers(result(block))
+        except JobError:  # the exhibit itself says so, where its figure would be
+            return None
     run = services.run(block.spec)
     if run is None or not run.is_usable or not run.events:
         return None
