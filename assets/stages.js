@@ -436,12 +436,13 @@ export class Stages {
     const plane = this.plane.loss;
     const x = plane.x0 + plane.pw + 9;
     const [top, bottom] = [plane.y0, plane.y0 + plane.ph];
-    let yVal = clamp(plane.y(val), top + 6, bottom - 6);
-    let yTrain = clamp(plane.y(train), top + 6, bottom - 6);
+    const half = 6 * plane.type;
+    let yVal = clamp(plane.y(val), top + half, bottom - half);
+    let yTrain = clamp(plane.y(train), top + half, bottom - half);
     const [hasVal, hasTrain] = [Number.isFinite(val), Number.isFinite(train)];
     if (hasVal && hasTrain && Math.abs(yVal - yTrain) < 15 * plane.type) {
       const apart = 7.5 * plane.type;
-      const middle = clamp((yVal + yTrain) / 2, top + apart + 6, bottom - apart - 6);
+      const middle = clamp((yVal + yTrain) / 2, top + apart + half, bottom - apart - half);
       const up = yVal <= yTrain ? -apart : apart;
       [yVal, yTrain] = [middle + up, middle - up];
     }

@@ -60,8 +60,13 @@ LAYERS_FOLDED = Int("n_layers", "Layers", 1, 32, help="Invertible layers of each
 PERMUTATION = Choice(
     "permutation",
     "Order of columns",
-    {"reverse": "reversed after each layer", "random": "shuffled after each layer", "none": "always the same"},
-    help="Which columns come first in the next layer.",
+    {
+        "reverse": "reversed after each layer",
+        "random": "shuffled after each layer",
+        "none": "always the same",
+        "lu": "reversed and mixed (LU)",
+    },
+    help="Which columns come first in the next layer. LU: a learned linear map mixes all columns between the layers.",
 )
 NORM = Flag("activation_norm", "Activation normalisation", help="A learned scale and shift before each layer.")
 MASK = Mask(

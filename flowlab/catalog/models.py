@@ -248,6 +248,19 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
                 help="The noise the decoder assumes around its output.",
             ),
             Float("sigma", "Fixed output noise", 0.01, 2.0, 0.01, help="In standard deviations."),
+            Choice(
+                "score_by",
+                "Score",
+                {
+                    "log_likelihood": "log-density, by importance sampling",
+                    "elbo": "evidence lower bound",
+                    "reconstruction": "reconstruction error",
+                    "kl": "divergence of the code from the prior",
+                    "norm": "norm of the code's mean",
+                },
+                help="What makes a row strange. Only the first is a log-density in nats.",
+                later=True,
+            ),
             Float(
                 "kl_warmup",
                 "Warm-up of beta",

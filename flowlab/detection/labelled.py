@@ -66,8 +66,9 @@ def least_cost(
         value, plateau = float(candidates[np.argmin(cost(candidates))]), None
     never, everything = float(cost(np.inf)), float(cost(-np.inf))
     least = float(cost(value))
+    beside = "" if judged is None else ", judged beside their neighbours in all parts"
     sentence = (
-        f"Least cost on {count(len(curves.ordered))} rows: {plain(least)}, from "
+        f"Least cost on {count(len(curves.ordered))} rows{beside}: {plain(least)}, from "
         f"{count(int(costs.false_alarms(value)))} "
         f"false alarms at {plain(c_alarm)} and {count(int(costs.missed(value)))} missed at {plain(c_missed)}"
     )

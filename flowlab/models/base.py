@@ -83,7 +83,6 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
             pass
         return self
 
-    @abstractmethod
     def fit_iter(
         self,
         X: np.ndarray,
@@ -103,6 +102,15 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
 
         Tables that cannot be fitted raise ValueError here, at the call, not at the first event.
         """
+        self._check_parameters()
+        X, X_val = self._check_training_rows(X, X_val)
+        return self._train(X, X_val, checkpoint, n_steps)
+
+    @abstractmethod
+    def _train(
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
+    ) -> Iterator[TrainEvent]:
+        """What `fit_iter` does once parameters and rows are valid; what it refuses, it refuses at the call."""
 
     def film(self, data: Any) -> Film:
         """Fit to `data` from the start, keep a picture of each stretch of training, and return the film.

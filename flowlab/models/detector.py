@@ -127,19 +127,6 @@ class Detector(OutlierDetector):
         knows_normal = dataset.y is not None and dataset.train_on == "normal"
         return super().configured_for(dataset).set_params(trained_on="normal" if knows_normal else "all")
 
-    def fit_iter(
-        self,
-        X: np.ndarray,
-        X_val: np.ndarray | None = None,
-        *,
-        checkpoint: State | None = None,
-        n_steps: int | None = None,
-    ) -> Iterator[TrainEvent]:
-        """See `DensityModel.fit_iter`; steps count over all flows in turn, and `X_val` only gives `val_loss`."""
-        X, X_val = self._check_training_rows(X, X_val)
-        self._check_parameters()
-        return self._steps(X, X_val, checkpoint, n_steps)
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
         if self.n_flows == 0 and self.classical == "none":
@@ -176,7 +163,7 @@ class Detector(OutlierDetector):
             return {name: IsolationForestModel(random_state=self.random_state)}
         return {name: NearestNeighbours(N_NEIGHBOURS, max_rows=NEIGHBOUR_ROWS, random_state=self.random_state)}
 
-    def _steps(
+    def _train(
         self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         _, steps_each, trim = self._plan(len(X))

@@ -187,7 +187,31 @@ def enlarged(fig: go.Figure, scale: float, dark: bool = False) -> go.Figure:
         _enlarge(part, scale)
     if drawn.layout.height:
         drawn.layout.height *= 1 + (scale - 1) / 3
+    for axis in (*drawn.select_yaxes(), *drawn.select_xaxes()):
+        axis.title.text = _in_two_lines(axis.title.text)
+    for bar in _level_bars(drawn):
+        bar.update(yref="container", y=0, yanchor="bottom")
     return drawn
+
+
+LONGEST = 36
+"""Letters of a title that fit beside a figure when they are large."""
+
+
+def _in_two_lines(title: str | None) -> str | None:
+    """A long title with a break at the space nearest to its middle."""
+    if not title or len(title) <= LONGEST or "<br>" in title:
+        return title
+    spaces = [i for i, letter in enumerate(title) if letter == " "]
+    at = min(spaces, key=lambda i: abs(i - len(title) / 2), default=None)
+    return title if at is None else f"{title[:at]}<br>{title[at + 1 :]}"
+
+
+def _level_bars(fig: go.Figure) -> list:
+    """Colour bars that lie below the pictures, under the titles of their axes."""
+    bars = [axis.colorbar for axis in fig.select_coloraxes()]
+    bars += [trace.colorbar for trace in fig.data if "colorbar" in trace]
+    return [bar for bar in bars if bar.orientation == "h" and bar.y is not None and bar.y < 0]
 
 
 def _enlarge(part: BasePlotlyType, scale: float) -> None:
@@ -198,7 +222,7 @@ def _enlarge(part: BasePlotlyType, scale: float) -> None:
         if name == "template":
             continue
         value = part[name]
-        if name.endswith("font") and value.size is not None:
+        if name.endswith("font") and "size" in value and value.size is not None:
             value.size = np.multiply(value.size, scale).tolist()
         for inner in value if isinstance(value, tuple) else (value,):
             if isinstance(inner, BasePlotlyType) and not name.endswith("font"):

@@ -134,8 +134,16 @@ class DetectorBundle:
         return FlaggedRows(there, int(self.facts["validation_flagged"]), n_new, flagged_new)
 
     def row_scores(self, scores: np.ndarray) -> RowScores:
-        """Score, percentile and p-value of each row, from anomaly scores (n,)."""
-        return RowScores.of(scores, self.calibration)
+        """Score, percentile and p-value of each row, from anomaly scores (n,); see `gives_p_values`."""
+        found = RowScores.of(scores, self.calibration)
+        if not self.gives_p_values:
+            found.p_value[:] = np.nan
+        return found
+
+    @property
+    def gives_p_values(self) -> bool:
+        """Whether the calibration rows can promise anything of new rows; if not, p-values are nan."""
+        return bool(self.facts.get("gives_p_values", True))
 
 
 def make_detector(
@@ -165,6 +173,7 @@ def make_detector(
         "training_rows": len(rows),
         "validation_rows": len(validation),
         "validation_flagged": int(threshold.flag(validation).sum()),
+        "gives_p_values": not scored.no_promise(),
         "flowlab": flowlab.__version__,
         "numpy": np.__version__,
     }
@@ -348,6 +357,7 @@ def _checked_facts(fields: Mapping[str, Any]) -> dict[str, Any]:
     if flagged > rows:
         raise ValueError("more rows are flagged than there are")
     _whole(facts.get("training_rows", 0))
+    _choice(facts.get("gives_p_values", True), (False, True))
     _text(facts.get("data") or "")
     return facts
 

@@ -18,6 +18,8 @@ from flowlab.tables.notes import Note
 from flowlab.tables.schema import ColumnSchema, Violation, as_schema, breaches, read_frame
 from flowlab.tables.text import TextTable
 
+NO_P_VALUES = "This detector gives no p-values: the rows its threshold was chosen on promise nothing of new rows."
+
 
 class Scorer:
     """A detector ready to score tables: columns are matched by name and read by the detector's schema."""
@@ -93,6 +95,8 @@ class Scorer:
     def notes(self, frame: pd.DataFrame) -> list[Note]:
         """What the frame holds that the features cannot show: new categories, constants that changed."""
         notes = [] if self.encoder is None else self.encoder.unfamiliar(frame)
+        if not self.detector.gives_p_values:
+            notes.append(Note(NO_P_VALUES))
         calibration = self.detector.level_calibration
         if calibration is not None:
             sentences = calibration.small_levels() + calibration.unseen_levels(self._levels(frame, calibration))

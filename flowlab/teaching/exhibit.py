@@ -36,6 +36,7 @@ class Exhibit:
     draw : `draw(result, dark, height)`, the figure
     rows : of the catalogue of lectures that it makes true
     is_slow : it trains or measures, so it is computed in a worker while the page shows a bar
+    picks : the two controls that a click on a point of the figure sets to its place, across and up; none without
     """
 
     key: str
@@ -44,6 +45,7 @@ class Exhibit:
     draw: Callable[[Any, bool, int], Figure]
     rows: tuple[int, ...]
     is_slow: bool = False
+    picks: tuple[str, str] | None = None
 
     @property
     def defaults(self) -> dict[str, Scalar]:

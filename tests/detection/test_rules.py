@@ -44,7 +44,7 @@ labelled_scores = st.lists(
 
 
 @given(labelled_scores, FLOATS | st.integers(-3, 3).map(float))
-def test_counts_equal_their_definition(rows, threshold):
+def test_row_1_counts_equal_their_definition(rows, threshold):
     scores, y = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
     curves = threshold_curves(scores, y)
     at, confusion = curves.at(threshold), curves.confusion(threshold)

@@ -40,8 +40,7 @@ class Walk(DensityModel):
         self.n_steps, self.pause, self.patience, self.fail, self.stride = n_steps, pause, patience, fail, stride
         self.random_state = random_state
 
-    def fit_iter(self, X, X_val=None, *, checkpoint=None, n_steps=None):
-        X, X_val = self._check_training_rows(X, X_val)
+    def _train(self, X, X_val, checkpoint, n_steps):
         if self.fail == "table":
             raise ValueError("column 'a' is constant; leave it out")
         self.weight_, self.step_ = float(X[0, 0]), 0

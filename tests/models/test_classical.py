@@ -57,7 +57,7 @@ def test_scikit_learns_contract(estimator, check):
     check(estimator)
 
 
-def test_kde_equals_scikit_learns(table):
+def test_row_2_kde_equals_scikit_learns(table):
     Z = (table - table.mean(0)) / table.std(0)
     volume = np.log(table.std(0)).sum()
     for bandwidth in ("scott", "silverman", 0.3):
@@ -76,13 +76,13 @@ def test_kde_cross_validation_finds_a_bandwidth_that_no_rule_knows():
     assert KDE("cv").fit(X).score(fresh) > KDE("scott").fit(X).score(fresh) + 0.5
 
 
-def test_gaussian_equals_scipys(table):
+def test_row_44_gaussian_equals_scipys(table):
     Z = (table - table.mean(0)) / table.std(0)  # SciPy calls the covariance of the unscaled columns singular
     expected = multivariate_normal(cov=np.cov(Z.T, bias=True)).logpdf(Z) - np.log(table.std(0)).sum()
     np.testing.assert_allclose(Gaussian().fit(table).score_samples(table), expected, rtol=1e-7)
 
 
-def test_mixture_equals_scikit_learns(table):
+def test_row_44_mixture_equals_scikit_learns(table):
     Z = (table - table.mean(0)) / table.std(0)
     for n_components in (1, 3):
         expected = mixture.GaussianMixture(n_components, reg_covar=1e-4, random_state=0).fit(Z).score_samples(Z)

@@ -62,7 +62,7 @@ def test_training_beats_one_gaussian(moons):
         assert make(name, n_steps=n_steps).fit(moons).score(moons) > gaussian - 0.05, name
 
 
-def test_round_trip(fitted, moons):
+def test_row_14_round_trip(fitted, moons):
     assert np.abs(fitted.inverse_transform(fitted.transform(moons)) - moons).max() < 1e-6
     far = moons[:5] * 1e4
     assert fitted.inverse_transform(fitted.transform(far)) == pytest.approx(far, rel=1e-5)
@@ -88,7 +88,7 @@ def test_readout_of_affine_layers_is_what_they_did(moons):
 
 
 @pytest.mark.parametrize("name", ["maf", "iaf", "planar", "normalised"])
-def test_readouts_of_other_layers(name, moons):
+def test_row_92_readouts_of_other_layers(name, moons):
     flow = make(name).fit(moons)
     log_scale, shift = flow.layer_readout(moons[:50])
     before, after = flow.transform_path(moons[:50])[:-1], flow.transform_path(moons[:50])[1:]
@@ -190,6 +190,19 @@ def test_the_log_density_belongs_to_the_units_of_the_data(moons):
     flow = make("spline").fit(moons)
     scaled = make("spline").fit(moons * 1000)
     assert np.allclose(scaled.score_samples(moons * 1000), flow.score_samples(moons) - 2 * np.log(1000), atol=1e-3)
+
+
+def test_row_28_without_standardisation_the_fit_is_worse_in_the_same_units(moons):
+    X = moons * [100.0, 0.1]
+    on, off = (make("affine", n_steps=150, standardize=standardize).fit(X).score(X) for standardize in (True, False))
+    assert -on < -off - 0.1
+
+
+def test_row_32_the_loss_curve_ends_in_the_loss_of_the_model(moons):
+    train, validation = moons[::2], moons[1::2]
+    flow = make("affine", n_steps=150)
+    events = list(flow.fit_iter(train, validation))
+    assert -flow.score(validation) == pytest.approx(min(event.val_loss for event in events), abs=1e-3)
 
 
 def test_squash_is_reversible_and_its_derivative_known():

@@ -39,7 +39,7 @@ def test_a_long_tail_is_compressed_and_a_bulk_is_not():
     assert np.all(np.diff(axis.place(np.sort(SCORES["long tail"]))) >= 0)
 
 
-def test_gaps_in_time_are_not_joined_and_no_peak_is_lost():
+def test_row_40_gaps_in_time_are_not_joined_and_no_peak_is_lost():
     time = np.datetime64("2024-01-01", "ns") + np.r_[np.arange(5000), np.arange(9000, 14000)] * np.timedelta64(1, "m")
     scores = RNG.normal(size=10_000)
     scores[1234] = 99.0

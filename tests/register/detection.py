@@ -189,8 +189,13 @@ ENTRIES = (
     entry(
         "it is the cost of these rows",
         "tests/detection/test_sentences.py::test_costs_and_f_scores_are_those_of_the_rows",
-        "Least cost on {} rows: {}, from {} false alarms at {} and {} missed at {}",
+        "Least cost on {} rows{}: {}, from {} false alarms at {} and {} missed at {}",
         ". Never alarming would cost {}.",
+    ),
+    entry(
+        "the rows are scattered, and alarms on the rows beside them count as the tolerance says, whatever their part",
+        "tests/detection/test_coverage.py::test_a_cost_with_a_tolerance_sees_the_rows_of_all_parts",
+        ", judged beside their neighbours in all parts",
     ),
     entry(
         "flagging all of these rows costs less than the threshold",

@@ -141,7 +141,7 @@ BADGE = (
 ANSWERS = (
     entry(
         "the loss is a mean negative log-density, no bound, and below 0",
-        LOSS + "test_a_negative_loss_is_answered_with_the_numbers_of_the_run",
+        LOSS + "test_row_39_a_negative_loss_is_answered_with_the_numbers_of_the_run",
         "No: a density is not a probability. It is probability per unit of volume and exceeds 1 wherever the rows are "
         "dense; the loss, its mean negative logarithm, is then below 0, here since step {}. The {} is {} nats, or {} bits "
         "per dimension.{}",
@@ -168,7 +168,7 @@ ANSWERS = (
     ),
     entry(
         "a training loss jumped above the level and the scatter of the stretches before it",
-        LOSS + "test_a_spike_that_recovers_and_one_that_does_not",
+        LOSS + "test_row_39_a_spike_that_recovers_and_one_that_does_not",
         "In the stretch {} the training loss jumped by {} {}, to {}. {}",
         "By step {} it was back where it had been: one unlucky batch or one step too long.",
         "It is the newest stretch; whether it recovers will show.",
@@ -267,7 +267,7 @@ SWEEPS = (
     ),
     entry(
         "true of every kernel density estimate",
-        "tests/models/test_classical.py::test_kde_equals_scikit_learns",
+        "tests/models/test_classical.py::test_row_2_kde_equals_scikit_learns",
         "Kernel density needs more rows as columns are added, and scoring costs it a look at each of them.",
     ),
 )

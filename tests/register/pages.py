@@ -7,7 +7,6 @@ from register.entry import entry
 
 SPEAKERS = (
     "flowlab/dashboard/shell/headline.py",
-    "flowlab/dashboard/explore/trust.py",
     "flowlab/dashboard/compare/*.py",
     "flowlab/dashboard/train/*.py",
 )
@@ -21,7 +20,7 @@ NO_STATEMENTS: tuple[str, ...] = (
     "From step 0, beside this one, which it replaces when done",
     "Give up your own copy and see the run that all share",
     "Go on from here to step {}, as a run of its own",
-    "Watch a flow learn data: press **Train**, or take the [first lesson](/learn).",
+    "Watch a flow learn data: press **Train**, or take the [first lesson](/learn?learn.lesson=change).",
     "Watch another model beside it",
     # the Compare page: invitations, tooltips and titles
     "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line rivals, and the rows they disagree on. Train the set first; it takes about half a minute.",
@@ -63,19 +62,6 @@ ENTRIES = (
         "so many runs of other visitors stand before this one in the queue",
         "tests/jobs/test_jobs.py::test_lanes_are_shared_fairly_over_users",
         "{} ahead of you, your turn every {}",
-    ),
-    entry(
-        "the worst level of the findings is that one: green with the power to have seen a bad fit, grey without",
-        "tests/evaluation/test_badge_power.py::test_no_good_model_is_red_and_no_bad_one_green",
-        "Everything that could be measured is as it should be.",
-        "Nothing wrong is seen, but there are too few held-out rows to call this model good.",
-        "Usable, with a reservation.",
-        "Do not trust this model's numbers before the red finding is understood.",
-    ),
-    entry(
-        "no training row stands in for a held-out one",
-        "tests/evaluation/test_badge_power.py::test_training_rows_never_stand_in_for_held_out_ones",
-        "Green ●, too few rows to tell ○, amber ▲, red ■. Measured from the model's outputs alone; the fit on validation and test rows.",
     ),
     entry(
         "some compared model's log-density is a bound, under a context, or of a table with a constant column",

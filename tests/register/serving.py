@@ -1,11 +1,11 @@
 # ruff: noqa: E501
-"""What the report says; see `test_register`."""
+"""What the report and a scored file say; see `test_register`."""
 
 from __future__ import annotations
 
 from register.entry import entry
 
-SPEAKERS = ("flowlab/serving/report.py",)
+SPEAKERS = ("flowlab/serving/report.py", "flowlab/serving/scorer.py", "flowlab/serving/scoring.py")
 
 NO_STATEMENTS: tuple[str, ...] = (
     '\nbody { font: 15px/1.5 "Source Sans 3", "Helvetica Neue", Arial, sans-serif; color: #1B2333; max-width: 60rem;\n  margin: 2rem auto; padding: 0 1rem; }\nh1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }\ntable { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }\nth, td { padding: 2px 10px; border-bottom: 1px solid #E3E7EE; text-align: right; }\nth:first-child, td:first-child { text-align: left; } figcaption { color: #5B6678; }\npre { background: #F4F6F9; padding: 0.75rem; white-space: pre-wrap; }\n',
@@ -21,6 +21,11 @@ NO_STATEMENTS: tuple[str, ...] = (
 """Names of things, markup and invitations to act, which cannot be false."""
 
 ENTRIES = (
+    entry(
+        "there were no validation rows, or rows of a series had been divided at random",
+        "tests/serving/test_bundle.py::test_a_detector_of_which_nothing_can_be_promised_gives_no_p_values",
+        "This detector gives no p-values: the rows its threshold was chosen on promise nothing of new rows.",
+    ),
     entry(
         "it is the definition of a threshold",
         "tests/detection/test_sentences.py::test_counts_are_those_above_the_threshold_also_with_ties",

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from register import datasets, detection, evaluation, explain, pages, serving
+from register import datasets, detection, evaluation, explain, explore, pages, serving
 from register.sentences import sentences_of
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {
-    module.__name__.rpartition(".")[2]: module for module in (datasets, detection, evaluation, explain, pages, serving)
+    module.__name__.rpartition(".")[2]: module
+    for module in (datasets, detection, evaluation, explain, explore, pages, serving)
 }
 """A module of entries for each room: SPEAKERS, patterns of files; NO_STATEMENTS; ENTRIES."""
 

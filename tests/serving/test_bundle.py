@@ -14,13 +14,14 @@ import pytest
 import flowlab.__main__ as command_line
 from flowlab import catalog
 from flowlab.__main__ import main
+from flowlab.datasets.dataset import Dataset
 from flowlab.datasets.from_table import make_table_dataset
 from flowlab.detection.drift import baseline
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.records import Spec
 from flowlab.serving import blocks
 from flowlab.serving.bundle import DetectorFileError, from_bytes, make_detector, to_bytes
-from flowlab.serving.scorer import Scorer
+from flowlab.serving.scorer import NO_P_VALUES, Scorer
 from flowlab.serving.scoring import score_file
 from flowlab.tables.limits import TableError
 
@@ -387,3 +388,25 @@ def test_columns_of_numbers_need_no_encoder():
     frame = pd.DataFrame(dataset.X, columns=list(dataset.columns))
     found, _ = Scorer(bare).score(frame)
     np.testing.assert_allclose(found.score, scored.scores, rtol=1e-9)
+
+
+@pytest.mark.parametrize("trouble", ["no validation rows", "a series divided at random"])
+def test_a_detector_of_which_nothing_can_be_promised_gives_no_p_values(trouble):
+    """The p-values of a new file rest on the same rows as those of the table that the detector was made of."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2))
+    if trouble == "a series divided at random":
+        dataset = Dataset(X.cumsum(axis=0), ("a", "b"))
+    else:
+        dataset = Dataset(X, ("a", "b"), split=np.zeros(600, np.int8))
+    model = catalog.make_model(Spec("gaussian"), 0, dataset).fit(dataset.part("train"))
+    scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))
+    detector = make_detector(Spec("gaussian"), 0, model.get_state(), scored, scored.choose("quantile"))
+    summary, found = _score(from_bytes(to_bytes(detector)), _csv(pd.DataFrame(X, columns=["a", "b"])))
+    assert np.isnan(scored.row_scores.p_value).all() and found["p_value"].isna().all()
+    assert found["percentile"].notna().all() and NO_P_VALUES in summary.notes
+
+
+def test_a_detector_that_can_promise_gives_p_values(saved):
+    summary, found = _score(saved[0], _csv(_table()))
+    assert found["p_value"].notna().all() and NO_P_VALUES not in summary.notes

@@ -204,7 +204,7 @@ def test_the_exercise_of_the_lecture():
     assert np.bincount(data.y).tolist() == [49_950, 50]
 
 
-def test_moons_have_the_geometry_of_scikit_learn():
+def test_row_27_moons_have_the_geometry_of_scikit_learn():
     X, y = make_moons(4000, noise=0.05, random_state=0)
     log_p = Moons(0.05).log_density(X)
     assert -log_p.mean() == pytest.approx(Moons(0.05).entropy(), abs=4 * log_p.std() / np.sqrt(4000))

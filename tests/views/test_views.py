@@ -26,8 +26,7 @@ class ExactBanana(FlowModel):
         self.curvature = curvature
         self.noise = noise
 
-    def fit_iter(self, X, X_val=None, *, checkpoint=None, n_steps=None):
-        self.n_features_in_ = 2
+    def _train(self, X, X_val, checkpoint, n_steps):
         return iter(())
 
     def score_samples(self, X):
@@ -142,6 +141,14 @@ def test_the_grid_shows_the_model_where_it_says():
     assert views.density_grid(EXACT, BANANA, n=10_000).x.shape == (400,)
 
 
+def test_row_34_the_mass_in_the_window_is_told_and_about_one():
+    grid = views.density_grid(EXACT, BANANA, n=100)
+    assert grid.learned.log_density.shape == (100, 100)
+    cell = (grid.x[1] - grid.x[0]) * (grid.y[1] - grid.y[0])
+    assert grid.learned.mass == pytest.approx(np.exp(grid.learned.log_density).sum() * cell, abs=0.02)
+    assert grid.learned.mass == pytest.approx(1, abs=0.03)
+
+
 def test_densities_of_one_feature_are_curves():
     data = make_toy(Clump1D(), 2000)
     grid = views.density_grid(KDE().fit(data.X), data, n=300)
@@ -196,7 +203,7 @@ def test_the_grid_stretches_as_the_log_determinants_say():
     assert np.log(area[1] / area[0]) == pytest.approx(np.log(2 / 0.3), abs=2e-2)
 
 
-def test_a_receipt_with_a_known_answer():
+def test_row_114_a_receipt_with_a_known_answer():
     bill = views.receipt(EXACT, BANANA, (1.0, 0.3))
     assert bill.scaling == pytest.approx(-np.log(2), abs=1e-6)
     np.testing.assert_allclose(bill.log_det, [0, np.log(2 / 0.3)])
@@ -207,7 +214,7 @@ def test_a_receipt_with_a_known_answer():
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_receipts_add_up(flows, name):
+def test_row_9_receipts_add_up(flows, name):
     model, data = flows[name]
     for row in range(25):
         bill = views.receipt(model, data, row)
@@ -234,7 +241,7 @@ def test_receipts_add_up_for_every_flow_of_the_catalog(name):
 
 
 @pytest.mark.parametrize("name", ["affine on moons", "shift then scale"])
-def test_the_scale_and_shift_of_a_receipt_reproduce_the_next_position(flows, name):
+def test_row_12_the_scale_and_shift_of_a_receipt_reproduce_the_next_position(flows, name):
     model, data = flows[name]
     bill = views.receipt(model, data, 11)
     for before, after, s, t in zip(bill.position, bill.position[1:], bill.log_scale, bill.shift):
@@ -259,7 +266,7 @@ def test_the_way_through_the_layers_ends_in_latent_space(flows, name):
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_jacobians_have_the_determinants_that_layers_report(flows, name):
+def test_row_15_jacobians_have_the_determinants_that_layers_report(flows, name):
     model, data = flows[name]
     for layer in (0, 1, len(model.log_det_path(data.X[:1]))):
         found = views.jacobian(model, data, 3, layer)
@@ -324,9 +331,10 @@ def test_final_holds_the_scores_of_all_rows(flows):
     assert list(again) == list(stored) and all(np.array_equal(again[key], stored[key]) for key in stored)
 
 
-def test_samples_know_their_nearest_training_row():
+def test_row_36_samples_have_a_count_and_a_seed_and_know_their_nearest_training_row():
     model = KDE().fit(BANANA.part("train"))
     drawn = views.samples(model, BANANA, n=200, seed=3, nearest=7)
+    assert drawn.samples.shape == (200, 2)
     train = BANANA.rows("train")
     distances = np.linalg.norm((BANANA.X[train] - drawn.samples[7]) / BANANA.X[train].std(axis=0), axis=1)
     assert drawn.nearest_row == train[distances.argmin()]

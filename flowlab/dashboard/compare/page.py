@@ -28,7 +28,8 @@ def page() -> None:
     comparable = comparison.comparable_runs()
     runs = comparison.chosen_runs(comparable)
     headline.draw(PAGE, _headline(len(runs)))
-    _choice(runs, comparable)
+    if not (runs and state.is_presenting()):
+        _choice(runs, comparable)
     sweeping = bool(runs) and state.view(PAGE, "section", "") == "Sweeps"
     if not sweeping:
         _queue()
@@ -41,8 +42,11 @@ def page() -> None:
     try:
         with st.spinner("Scoring the held-out rows"):
             compared = comparison.gather(runs)
-        _top(compared)
-        sections.sections(compared, _submit)
+        if state.is_presenting():  # one at a time on the screen
+            sections.sections(compared, _submit, {"Models": _top})
+        else:
+            _top(compared)
+            sections.sections(compared, _submit)
         if sweeping:
             _queue()
     except (ValueError, RuntimeError) as error:
@@ -159,11 +163,15 @@ def _is_live(spec: RunSpec) -> bool:
     return standing is not None and standing.is_live
 
 
+def _top_height() -> int:
+    return TOP_HEIGHT - 20 if state.is_presenting() else TOP_HEIGHT
+
+
 def _top(compared: Compared) -> None:
     """The verdict, the scatter with its quadrants, the leaderboard as dots and as a table."""
     st.markdown(f"**{formatting.escaped(verdict(compared.board))}**")
     coders, densities = compared.reconstructors(), compared.densities()
-    dots = plots.leaderboard_dots(compared.board, state.is_dark(), TOP_HEIGHT)
+    dots = plots.leaderboard_dots(compared.board, state.is_dark(), _top_height())
     if coders and densities:
         coder, flow = pair(compared)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -172,7 +180,15 @@ def _top(compared: Compared) -> None:
                 ("Likelihood of", "density", densities, flow),
             ):
                 links.linked(
-                    PAGE, st.selectbox, label, name, chosen, options=options, present=chosen, noun="model", width=180
+                    PAGE,
+                    st.selectbox,
+                    label,
+                    name,
+                    chosen,
+                    options=options,
+                    present=chosen,
+                    noun="model",
+                    width=260 if state.is_presenting() else 180,
                 )
             share = alarm_share(compared.y)
             raw = links.segmented(PAGE, "Axes", ["ranks", "values"], "axes", "ranks") == "values"
@@ -186,6 +202,8 @@ def _top(compared: Compared) -> None:
     if sum(math.isfinite(s.auroc.mean) or math.isfinite(s.log_likelihood.mean) for s in compared.board) > 1:
         # one dot would be no picture
         chart(right, dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
+    if state.is_presenting():
+        return
     st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
     other = {s.name: s.likelihood_of for s in compared.board if s.likelihood_of}
     if other:
@@ -204,7 +222,7 @@ def _scatter(compared: Compared, coder: str, flow: str, share: float, raw: bool)
     error, nll = compared.reconstruction(coder), compared.models[flow].anomaly_score
     fig = plots.quadrant_scatter(
         error, nll, compared.rows, (coder, flow), share, compared.y, raw, state.recall("compare.selected", []),
-        state.is_dark(), TOP_HEIGHT,
+        state.is_dark(), _top_height(),
     )  # fmt: skip
     key = state.widget_key(PAGE, "scatter", coder, flow, share, raw)
     kinds = np.bincount(quadrants(error, nll, share), minlength=4)

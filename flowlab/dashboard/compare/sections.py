@@ -13,7 +13,7 @@ from flowlab.dashboard.compare import sweeps
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
 from flowlab.dashboard.compare.reconstruction import maps
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import lesson, links, services, state
 from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.datasets.dataset import Part
 from flowlab.evaluation.comparison import (
@@ -34,15 +34,21 @@ REASONED = 8
 N_DISPUTED = 4
 
 
-def sections(compared: Compared, train: Callable[[list[RunSpec]], None]) -> None:
-    """One of the sections, chosen above it; `train` queues runs."""
-    drawers = {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
+def sections(
+    compared: Compared,
+    train: Callable[[list[RunSpec]], None],
+    first: dict[str, Callable[[Compared], None]] | None = None,
+) -> None:
+    """One of the sections, chosen above it; `train` queues runs; `first` are sections before the others."""
+    drawers = (first or {}) | {"Rows in dispute": _disputed, "Agreement": _agreement, "Samples": _samples}
     if compared.dataset.n_features == 2 and (compared.reconstructors() or compared.densities()):
         drawers["Maps"] = maps
     if compared.reconstructors():
         drawers["Error as likelihood"] = _reading
     drawers["Sweeps"] = lambda compared: sweeps.section(train)
-    section = links.segmented(PAGE, "Section", list(drawers), "section", next(iter(drawers)))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        section = links.segmented(PAGE, "Section", list(drawers), "section", next(iter(drawers)))
+        lesson.meaning(PAGE, section)
     drawers[section](compared)
 
 

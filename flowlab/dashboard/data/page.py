@@ -200,7 +200,7 @@ def _rows(dataset: Dataset, frame: pd.DataFrame) -> None:
     head = frame.head(200)
     if state.spec().data.name != "upload" and dataset.y is not None:
         head = head.assign(label=dataset.y[: len(head)])
-    st.dataframe(head, height=420)
+    st.dataframe(head, height=420, placeholder="")
     st.caption(f"The first {formatting.plural(len(head), 'row')} of {formatting.count(len(frame))}.")
 
 

@@ -83,6 +83,7 @@ def _select(scored: ScoredTable, rows: np.ndarray) -> None:
         key=widget,
         on_select=choose,
         selection_mode="single-row",
+        placeholder="",
         column_config={
             "row": st.column_config.NumberColumn(format="%d", help="Row number of the table, the first is 0"),
             "anomaly score": st.column_config.NumberColumn(format="%.4g"),
@@ -92,7 +93,8 @@ def _select(scored: ScoredTable, rows: np.ndarray) -> None:
             "p-value": st.column_config.NumberColumn(
                 format="%.4f",
                 help="Share of normal validation rows that score as high, itself counted: smallest 1/(n+1). "
-                "Empty for rows that the model was fitted to: they score lower than new ones.",
+                "Empty for rows that the model was fitted to, which score lower than new ones, and for all rows where "
+                "nothing can be promised of new rows.",
             ),
         },
     )
@@ -121,7 +123,7 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     )
     _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):
-        st.dataframe(scored.frame.iloc[list(explanation.similar)], column_config={"_index": "row"})
+        st.dataframe(scored.frame.iloc[list(explanation.similar)], placeholder="", column_config={"_index": "row"})
 
 
 def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:

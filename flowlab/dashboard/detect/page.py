@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -11,7 +11,7 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
-from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell import lesson, links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
@@ -37,25 +37,43 @@ def page() -> None:
     scored = scored_table(trained)
     axis = ScoreAxis.of(scored.scores[scored.rows(Part.UNSEEN)], _score_title(scored))
     grid = _grid(scored, axis)
+    presents = state.is_presenting()
     choice = threshold.controls(scored, key)
-    left, right = st.columns([2.6, 1], gap="medium")
-    with left:
-        _histogram(scored, axis, choice)
-        threshold.slider(choice.threshold, axis, grid)
-    with right:
-        _measures(scored, key, choice)
-    threshold.sentence(choice)
-    if notes := scored.notes():
-        st.caption(formatting.escaped(" ".join(notes)))
-    tabs = {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
+    tabs: dict[str, Callable[..., None]] = {}
+    if presents:  # one thing at a time on the screen
+        tabs = {"Threshold": _stand, "Why there": _why}
+    else:
+        _stand(scored, key, axis, grid, choice)
+        _why(scored, key, axis, grid, choice)
+    tabs |= {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
     if scored.dataset.y is None:
         del tabs["ROC and precision-recall"]
     if scored.dataset.time is not None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
-    tab = links.segmented(PAGE, "Show", list(tabs), "tab", FIRST_TAB, noun="tab")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        first = "Threshold" if presents else FIRST_TAB
+        tab = links.segmented(PAGE, "Show", list(tabs), "tab", first, noun="tab")
+        lesson.meaning(PAGE, tab)
     tabs[tab](scored, key, axis, grid, choice)
+
+
+def _stand(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    """The scores with the threshold among them, and what it does."""
+    left, right = st.columns([2.6, 1], gap="medium")
+    with left:
+        _histogram(scored, axis, choice)
+        threshold.slider(choice.threshold, axis, grid)
+    with right:
+        _measures(scored, key, choice)
+
+
+def _why(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    """Why the threshold stands there, how sure it is, and what the rows say about it."""
+    threshold.sentence(choice)
+    if notes := scored.notes():
+        st.caption(formatting.escaped(" ".join(notes)))
 
 
 def scored_table(trained: services.Trained) -> ScoredTable:

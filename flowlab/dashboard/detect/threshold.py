@@ -122,7 +122,7 @@ def _rule(scored: ScoredTable, run_key: str) -> str:
         key=key,
         on_change=state.on_widget(key, apply),
         help=None if rule_name == MANUAL else rules.RULES[rule_name].blurb,
-        width=205,
+        width=300 if state.is_presenting() else 205,
     )
     return rule_name
 

@@ -64,7 +64,7 @@ def _form(found: Jacobian) -> str:
     if found.above > AGREE:
         return (
             f"The part above the diagonal should be empty and holds up to {formatting.number(found.above)}: "
-            "this layer breaks its own rule, and the diagonal alone does not give the determinant."
+            "the masks are broken, and the diagonal alone does not give the determinant."
         )
     if form.kind == "planar":
         return (
@@ -76,11 +76,16 @@ def _form(found: Jacobian) -> str:
             "A radial layer is a multiple of the identity plus a product of two vectors: triangular in no order, but "
             "its determinant is known in closed form."
         )
+    if form.kind == "linear":
+        return (
+            "A linear map L U mixes all columns: triangular in no order, but its determinant is the product of the "
+            "diagonal of U, for L has ones on its own."
+        )
     if form.kind == "flow" and not form.is_triangular:
         if not _agrees(found):
             return "The layers report something else: look at them one by one for the one that breaks its rule."
         return (
-            "Each layer is easy, all of them together are full: layers that take turns are triangular in no common "
+            "Each layer's determinant is easy, that of all of them together is not: they are triangular in no common "
             "order. The determinant of the product is the product of their determinants, so logarithms add up."
         )
     if not form.is_triangular:
@@ -122,10 +127,10 @@ def made(scene: Scene, masks: MadeMasks, layer: int) -> None:
     order = ", ".join(str(j + 1) for j in masks.order[:MOST_NAMES])
     more = ", .." if len(masks.order) > MOST_NAMES else ""
     reach = (
-        "It is filled on and above the diagonal: a feature's s and t depend on the feature itself, so the Jacobian is "
-        "not triangular."
+        "It has cells on or above the diagonal: s and t of some feature depend on itself or on later ones, so the "
+        "Jacobian is not triangular."
         if np.triu(masks.paths).any()
-        else "It is empty on and above the diagonal, so each feature depends only on those before it."
+        else "It is empty on and above the diagonal, so a feature's s and t depend only on those before it."
     )
     st.caption(
         f"Masks of layer {layer}, whose features come in the order {order}{more}: "
@@ -153,7 +158,7 @@ def editor(scene: Scene, transformed: np.ndarray) -> None:
         st.caption(
             never_words(scene, never, len(transformed))
             if len(never)
-            else "With this mask every column is transformed by some layer."
+            else "With this mask every column that varies is transformed by some layer."
         )
         new = replace(spec, model=Spec(spec.model.name, {**spec.model.params, "mask": mask}), parent="")
         known = np.array_equal(planned.transformed, transformed)
@@ -236,7 +241,7 @@ def coupling(scene: Scene) -> None:
         pair = _read_and_moved(opened.moved[layer - 1], scene, order) if told else None
     left, right = st.columns([1, 2], gap="medium")
     with left:
-        _scale_and_shift(scene, opened, pair, layer, row)
+        _scale_and_shift(scene, opened, pair, layer, row, masks.made)
     with right:
         jacobian(scene, layer, row)
     if masks.transformed.all():
@@ -244,7 +249,7 @@ def coupling(scene: Scene) -> None:
     else:
         fig = plots.moved_features(masks.transformed, scene.dark, layer, 70 + min(22 * last, 260))
         chart(st, fig, theme=None, config=PLOT, key="explore.moved", alt="Which layer changes which feature")
-        st.caption("Blue: the layer changes the feature; grey: it keeps it and reads it.")
+        st.caption("Blue: the layer changes the feature; grey: it keeps it, and reads it where it varies.")
     if len(masks.never):
         st.warning(never_words(scene, masks.never, last))
     if masks.made is not None:
@@ -260,10 +265,13 @@ def _read_and_moved(moved: np.ndarray, scene: Scene, order: np.ndarray | None = 
     kept, changed = np.flatnonzero(~moved), np.flatnonzero(moved)
     if not len(changed):
         return None
+    if order is not None:
+        sources, first, last = np.sort(order), order[0], order[-1]
+    else:
+        sources = kept if len(kept) else np.arange(len(moved))
+        first, last = sources[0], changed[0]
     if scene.dataset.n_features <= 2:
-        return (int(kept[0]) if len(kept) else 0, int(changed[-1]))
-    sources = kept if len(kept) else np.arange(len(moved))
-    first, last = (sources[0], changed[0]) if order is None else (order[0], order[-1])
+        return int(first), int(last)
     chosen = []
     for label, name, options, default in (
         ("Reads feature", "reads", sources, first),
@@ -289,7 +297,14 @@ def _reach(opened: CouplingLayer, feature: int, layer: int) -> str:
     return f"Layer {layer} scales and shifts feature {feature + 1}: {', '.join(ends)} over the rows shown"
 
 
-def _scale_and_shift(scene: Scene, opened: CouplingLayer, pair: tuple[int, int] | None, layer: int, row: int) -> None:
+def _scale_and_shift(
+    scene: Scene,
+    opened: CouplingLayer,
+    pair: tuple[int, int] | None,
+    layer: int,
+    row: int,
+    made: MadeMasks | None,
+) -> None:
     if opened.log_scale is None:
         st.info(
             "This model does not tell the scale and shift of its layers; the Jacobian on the right shows what they do."
@@ -300,10 +315,19 @@ def _scale_and_shift(scene: Scene, opened: CouplingLayer, pair: tuple[int, int] 
         return
     fig = plots.scale_and_shift(opened, pair[0], pair[1], scene.dark, row, height=340)
     chart(st, fig, theme=None, config=PLOT, key="explore.coupling", alt=_reach(opened, pair[1], layer))
-    if pair[0] == pair[1]:
-        st.caption(f"What layer {layer} does to feature {pair[1] + 1} of every row, against that feature before it.")
-        return
-    st.caption(
-        f"Layer {layer} reads feature {pair[0] + 1} and sets s and t of feature {pair[1] + 1} for every row. "
-        "An affine layer draws curves; a spline's slope also depends on the changed feature itself."
+    st.caption(_reading(layer, *pair, made))
+
+
+def _reading(layer: int, read: int, changed: int, made: MadeMasks | None) -> str:
+    """What the picture of s and t shows; `made` are the masks of an autoregressive layer."""
+    if read == changed:
+        return f"What layer {layer} does to feature {changed + 1} of every row, against that feature before it."
+    if made is not None and not made.paths[list(made.order).index(changed), list(made.order).index(read)]:
+        return (
+            f"Layer {layer} does not read feature {read + 1} for s and t of feature {changed + 1}: a pattern comes "
+            "from features on which both depend."
+        )
+    return (
+        f"Layer {layer} reads feature {read + 1} and sets s and t of feature {changed + 1} for every row. An affine "
+        "layer that reads no other feature draws curves; a spline's slope also depends on the changed feature itself."
     )

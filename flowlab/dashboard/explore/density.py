@@ -64,7 +64,8 @@ def density(scene: Scene) -> None:
         selection_mode="points",
         alt=_alt(grid),
     )
-    st.markdown(_masses(scene, grid))
+    if not state.is_presenting():
+        st.markdown(_masses(scene, grid))
     if told := what_to_look_for(grid, keeps_density(state.spec().model)):
         st.caption(told)
 
@@ -190,7 +191,8 @@ def _profile(line: Profile, scene: Scene, height: int) -> None:
 
 
 def _lowest(line: Profile) -> str:
-    text = f"Lowest log-density on the line: **{formatting.nats(float(line.log_density[line.lowest]))}**"
+    places, lowest = formatting.count(len(line.log_density)), formatting.nats(float(line.log_density[line.lowest]))
+    text = f"Lowest log-density of {places} places on the line: **{lowest}**"
     if line.true_log_density is not None:
         true = float(line.true_log_density[line.lowest])
         if math.isfinite(true):
@@ -212,10 +214,10 @@ def what_to_look_for(grid: DensityGrid, is_density: bool = True) -> str:
         at = [grid.x[place[-1]], *([] if grid.y is None else [grid.y[place[0]]])]
         return f"Look for mass where no rows are; the density is highest at {', '.join(map(formatting.number, at))}."
     cell = (grid.x[1] - grid.x[0]) * (1.0 if grid.y is None else grid.y[1] - grid.y[0])
-    misplaced = 0.5 * float(np.nansum(np.abs(grid.difference))) * cell
+    too_much, too_little = (float(np.nansum(np.maximum(sign * grid.difference, 0.0))) * cell for sign in (1, -1))
     return (
-        f"Look at the difference: {formatting.percent(misplaced)} of the probability would have to be moved within "
-        "this window: from where the difference is positive to where it is negative."
+        f"Look at the difference: at least {formatting.percent(max(too_much, too_little))} of the probability would "
+        "have to be moved, from where the difference is positive to where it is negative."
     )
 
 

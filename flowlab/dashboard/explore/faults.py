@@ -38,7 +38,7 @@ def panel(scene: Scene, measured: list[str]) -> None:
     broken = breaks(spec.model, len(moved), moved.tolist())
     present = {fault.name for fault in faults_of(spec.model)}
     st.markdown("**Break it on purpose**")
-    st.caption("The same data, seed and settings with one fault, trained anew in a few seconds: does the badge tell?")
+    st.caption("The same data, seed and settings with one fault, trained anew: does the badge tell?")
     for name, model in broken.items():
         fault = FAULTS[name]
         if not set(fault.caught_by) & set(measured):

@@ -17,7 +17,8 @@ def film(scene: Scene) -> None:
     """Every kept frame of the training, on one slider; any of them can be forked. It grows while the run trains."""
     live = run_status.is_live(services.status())
     st.fragment(_film, run_every=FILM_TICK_SECONDS if live else None)(scene)
-    fork.race(scene, fork.family(scene))
+    if not state.is_presenting():
+        fork.race(scene, fork.family(scene))
 
 
 def _film(scene: Scene) -> None:
@@ -43,5 +44,6 @@ def _film(scene: Scene) -> None:
     if chosen != opened:
         state.set_view(PAGE, step=chosen if chosen < frames.steps[-1] else None)
         address.write(PAGE, "film", slides=True)
-    with above:
-        fork.panel(scene, chosen)
+    if not state.is_presenting():
+        with above:
+            fork.panel(scene, chosen)

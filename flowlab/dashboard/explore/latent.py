@@ -23,7 +23,7 @@ from flowlab.plots import theme
 from flowlab.records import Scalar
 from flowlab.views import two_columns
 from flowlab.views.latent import LatentPaths, LatentPoint, LatentRows
-from flowlab.views.projection import angle_color
+from flowlab.views.projection import Window, angle_color, column_window
 
 
 def is_density(scene: Scene) -> bool:
@@ -52,12 +52,12 @@ def collection(log_density: np.ndarray) -> str:
     )
 
 
-def typicality(scene: Scene, here: LatentPoint, anomaly_scores: np.ndarray) -> str:
-    """How typical the decoded row and the latent point are, in one line."""
-    text = f"**{score(scene, here)}**"
+def typicality(score: str, here: LatentPoint, pair: LatentRows) -> str:
+    """How typical the decoded row, with its `score` in words, and the latent point are beside the rows `pair`."""
+    text = f"**{score}**"
     if math.isfinite(here.score):
-        more = float(np.mean(-anomaly_scores > here.score))
-        text += f", less than that of {formatting.percent(more)} of the rows"
+        more = float(np.mean(-pair.anomaly_score > here.score))
+        text += f", less than that of {formatting.percent(more)} of the rows shown"
     norm, nearer, k = here.norm, here.nearer, len(here.z)
     if not here.gaussian:
         return (
@@ -72,11 +72,14 @@ def typicality(scene: Scene, here: LatentPoint, anomaly_scores: np.ndarray) -> s
     if low <= norm <= high:
         return f"{text}: typical, {usual}."
     if norm > high:
-        return f"{text}: not typical, {usual}. The model had few rows to learn from out there."
+        beyond = int(np.count_nonzero(np.linalg.norm(_latent(pair), axis=1) >= norm))
+        shown = formatting.plural(len(pair.rows), "row")
+        return f"{text}: not typical, {usual}. As far out lie {formatting.count(beyond)} of {shown}."
     if k <= 2:
         return f"{text}: near the centre, where the density of z is highest."
     return (
-        f"{text}: not typical, {usual}. The density of z is highest here, but the room is so small that no draw comes."
+        f"{text}: not typical, {usual}. The density of z is highest in the centre, but the room there is so small that "
+        "hardly a draw falls into it."
     )
 
 
@@ -151,7 +154,7 @@ def move(scene: Scene) -> None:
     with right:
         fig = _data_picture(scene, pair, here.place[None], point=here.place)
         chart(st, fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
-    st.markdown(typicality(scene, here, pair.anomaly_score))
+    st.markdown(typicality(score(scene, here), here, pair))
     decoded(scene, here.x)
 
 
@@ -340,6 +343,7 @@ def rows(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         names = [c for c in COLORS if c != "label" or _labelled(scene)]
         by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.__getitem__)
+        plane, window, titles = _data_plane(scene, pair)
         axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
         if n_layers:
             layer = int(
@@ -352,19 +356,19 @@ def rows(scene: Scene) -> None:
         Z = scene.view(views.rows, n=1500, layer=layer).latent
         title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
     row_numbers, scores = pair.rows, pair.anomaly_score
-    color, kind = _coloring(scene, pair, by)
+    color, kind = _coloring(plane, pair, by)
     axis_word = "latent" if layer == n_layers else "feature"
     marked = brush_view(
-        pair.points,
+        plane,
         scores,
-        scene.stage.window,
-        f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}",
+        window,
+        f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}.{titles}",
         latent=None if Z is None else two_columns(Z, axes),
         latent_title=title,
         latent_axes=(f"{axis_word} {axes[0] + 1}", f"{axis_word} {axes[1] + 1}"),
         labels=pair.labels,
         score_label="anomaly score (nats)" if scene.model.is_density else "anomaly score",
-        axes=scene.stage.axes,
+        axes=titles,
         color=color,
         color_kind=kind,
         rows=np.flatnonzero(np.isin(row_numbers, state.recall(SELECTED, []))).tolist(),
@@ -375,8 +379,32 @@ def rows(scene: Scene) -> None:
         if is_density(scene):
             st.markdown(collection(-scores[marked]))
         st.dataframe(spelled(table, **{"row": 0, "anomaly score": 3}), hide_index=True, height=240)
-    elif Z is not None and scene.model.is_density and layer == n_layers:
+    elif Z is not None and scene.model.is_density and layer == n_layers and not state.is_presenting():
         _normality(scene, Z)
+
+
+PRINCIPAL = -1
+"""In place of a column's number: the principal axes of the stage."""
+
+
+def _data_plane(scene: Scene, pair: LatentRows) -> tuple[np.ndarray, Window, tuple[str, str]]:
+    """Places (m, 2), window and titles of the rows: on the stage, or by two columns that the reader chooses."""
+    columns, options = scene.dataset.columns, [PRINCIPAL, *scene.columns]
+    if len(scene.columns) < 3:
+        return pair.points, scene.stage.window, scene.stage.axes
+
+    def name(j: int) -> str:
+        return "principal axes" if j == PRINCIPAL else str(columns[j])[:60]
+
+    across = linked(
+        st.selectbox, "Rows drawn by", "across", PRINCIPAL, options=options, noun="column", show=name, width=190
+    )
+    if across == PRINCIPAL:
+        return pair.points, scene.stage.window, scene.stage.axes
+    others = [j for j in scene.columns if j != across]
+    up = linked(st.selectbox, "and by", "up", others[0], options=others, noun="column", show=name, width=190)
+    ends = (*column_window(scene.dataset, across), *column_window(scene.dataset, up))
+    return scene.dataset.X[np.ix_(pair.rows, [across, up])], ends, (name(across), name(up))
 
 
 def _chosen_latent_axes(n_latent: int) -> tuple[int, int]:
@@ -393,14 +421,14 @@ def _labelled(scene: Scene) -> bool:
     return scene.dataset.y is not None and bool((scene.dataset.y == 1).any())
 
 
-def _coloring(scene: Scene, pair: LatentRows, by: str) -> tuple[np.ndarray, str]:
+def _coloring(plane: np.ndarray, pair: LatentRows, by: str) -> tuple[np.ndarray, str]:
     """(m,) uint8 and what it means, for the canvas."""
     if by == "label":
         return pair.labels, "label"
     if by == "score":
         order = np.argsort(np.argsort(pair.anomaly_score))
         return (255 * order / max(1, len(order) - 1)).astype(np.uint8), "value"
-    return angle_color(pair.points), "angle"
+    return angle_color(plane), "angle"
 
 
 def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
@@ -416,21 +444,25 @@ def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataF
 
 def _normality(scene: Scene, Z: np.ndarray) -> None:
     """Is the latent space normal? Quantiles of each axis, and lengths of the latent vectors."""
+    worst, lengths = normality(Z)
     left, right = st.columns(2, gap="medium")
     with left:
         fig = plots.quantile_lines(Z, scene.dark, height=240)
-        spread = Z.std(axis=0)
-        axis = int(np.argmax(np.abs(np.log(np.maximum(spread, 1e-12)))))
-        worst = (
-            "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
-            f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}"
-        )
         chart(st, fig, theme=None, config=PLOT, key="explore.quantiles", alt=worst)
         st.caption(f"{worst}.")
     with right:
-        norms = np.linalg.norm(Z, axis=1)
-        fig = plots.norm_histogram(norms, Z.shape[1], scene.dark, height=240)
-        usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
-        lengths = f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}"
+        fig = plots.norm_histogram(np.linalg.norm(Z, axis=1), Z.shape[1], scene.dark, height=240)
         chart(st, fig, theme=None, config=PLOT, key="explore.norms", alt=lengths)
         st.caption(f"{lengths}.")
+
+
+def normality(Z: np.ndarray) -> tuple[str, str]:
+    """The axis of latent points (n, n_latent) whose spread is furthest from 1, and their lengths, in words."""
+    spread, norms = Z.std(axis=0), np.linalg.norm(Z, axis=1)
+    axis = int(np.argmax(np.abs(np.log(np.maximum(spread, 1e-12)))))
+    usual = formatting.fixed(math.sqrt(chi2.median(Z.shape[1])))
+    return (
+        "Quantiles of each latent axis against a Gaussian's; the standard deviation furthest from 1 is "
+        f"{formatting.fixed(float(spread[axis]))}, of axis {axis + 1}",
+        f"Lengths of latent vectors: median {formatting.fixed(float(np.median(norms)))}, a Gaussian's {usual}",
+    )

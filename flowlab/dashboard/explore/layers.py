@@ -39,7 +39,8 @@ def _path_and_receipt(scene: Scene, columns: tuple[int, int] | None, level: int)
         st.caption(f"The link asks for layer {wanted}; this model has {formatting.plural(last, 'layer')}.")
     labelled = bool(path.labels.any())
     across, up = scene.stage.axes if columns is None else (str(scene.dataset.columns[c])[:60] for c in columns)
-    left, right = st.columns([1.15, 1], gap="large")
+    # a class sees the picture alone
+    left, right = (st.container(), None) if state.is_presenting() else st.columns([1.15, 1], gap="large")
     with left:
         choice = layers_view(
             path,
@@ -53,8 +54,9 @@ def _path_and_receipt(scene: Scene, columns: tuple[int, int] | None, level: int)
             row=present,
         )
     _remember(choice.layer, None if choice.row == present else choice.row)
-    with right:
-        short_receipt(scene, choice.layer)
+    if right is not None:
+        with right:
+            short_receipt(scene, choice.layer)
 
 
 def _changes(scene: Scene, moved: np.ndarray) -> str:

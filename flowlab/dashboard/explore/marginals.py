@@ -10,6 +10,7 @@ from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import Scene, column_choice
 from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.plots import marginals as plots
+from flowlab.views.marginals import Marginals
 
 
 def marginals(scene: Scene) -> None:
@@ -25,15 +26,25 @@ def marginals(scene: Scene) -> None:
             key="explore.margin",
             alt=f"Distribution of {name}: the samples are {formatting.fixed(found.distance[column])} from the data",
         )  # fmt: skip
-    widest = f"{scene.dataset.columns[worst]} differs most, by {formatting.fixed(float(found.distance[worst]))}."
     with right:
         order = np.argsort(-found.distance)
         table = pd.DataFrame(
             {"column": [str(scene.dataset.columns[j]) for j in order], "distance": found.distance[order]}
         )
         st.dataframe(spelled(table), hide_index=True, height=340)
-    st.markdown(formatting.escaped(widest))
+    st.markdown(formatting.escaped(_finding(found, worst, str(scene.dataset.columns[worst])[:60])))
     st.caption(
-        "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), "
-        "0 for equal marginals."
+        "Distance: largest difference between the two distribution functions (Kolmogorov-Smirnov), from 0 for equal "
+        "ones to 1."
     )
+
+
+def _finding(found: Marginals, worst: int, name: str) -> str:
+    """The column that differs most, by how much, and the largest difference expected by chance."""
+    distance, luck = (formatting.fixed(float(value)) for value in (found.distance[worst], found.chance))
+    if found.distance[worst] <= found.chance:
+        return (
+            f"No column differs by more than luck: the largest distance is {distance}, of {name}; "
+            f"luck alone gives up to {luck}."
+        )
+    return f"{name} differs most, by {distance}; luck alone gives up to {luck}."

@@ -23,7 +23,7 @@ from flowlab.dashboard.explore import (
     trust,
 )
 from flowlab.dashboard.explore.scene import PAGE, Scene, segmented
-from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell import lesson, services, state
 from flowlab.dashboard.shell.run_status import pictures_drawn, run_or_button
 from flowlab.dashboard.train import page as train
 from flowlab.models.base import FlowModel, LatentModel
@@ -67,7 +67,9 @@ def page() -> None:
     if state.spec().model.name == "affine":
         drawers["Code"] = code.code
     drawers["Trust"] = trust.panel
-    name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))
+        lesson.meaning(PAGE, name)
     missing = _missing(scene)
     began = time.monotonic()
     try:

@@ -28,7 +28,7 @@ def pairs(scene: Scene) -> None:
     if len(columns) < 2:
         st.info("Choose at least two columns.")
         return
-    panels = views.pair_panels(tables.of(columns))
+    panels = views.pair_panels(tables, columns, are_telling=tuple(columns) == telling.columns)
     finding = _finding(panels)
     row = int(state.view(PAGE, "row", -1))
     fig = pair_matrix(panels, drawn.rows, scene.dark, row, height=520 if len(columns) <= 4 else 680)
@@ -42,7 +42,7 @@ def pairs(scene: Scene) -> None:
     part = f"{formatting.plural(len(drawn.rows), 'row')} of the {drawn.part} part"
     opens = " Click a dot to open the receipt of its row." if then else ""
     st.caption(
-        f"Dots and filled steps: {part}, over the central 98 % of each column. Crosses and dashes: "
+        f"Dots and filled steps: {part}, over at least the central 98 % of each column. Crosses and dashes: "
         f"{formatting.count(len(drawn.samples))} samples, as many crosses as dots. Above the diagonal: blue where "
         "they are too many, vermilion where they are too few; Δ is the largest difference between their shares in any "
         f"quadrant, bold where it is beyond luck, ρ the rank correlation of rows / samples.{opens}"

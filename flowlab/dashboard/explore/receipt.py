@@ -16,7 +16,7 @@ from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.plots import density as plots
 from flowlab.plots import receipt as receipt_plots
 from flowlab.views import ALL_LEVELS
-from flowlab.views.receipt import Receipt
+from flowlab.views.receipt import TYPICAL_ROWS, Receipt
 
 TABLE_FEATURES = 3
 DECIMALS = 3
@@ -65,7 +65,8 @@ def receipt(scene: Scene) -> None:
     st.caption(
         f"Sum of the items: {total} nats; the model's own log p(x): {own} nats; they differ "
         f"by {formatting.number(off)}. The dotted line is the receipt of a typical row, "
-        f"number {formatting.count(bill.typical_row)}: its log p is the median of the training rows."
+        f"number {formatting.count(bill.typical_row)}: its log p is the median of up to "
+        f"{formatting.count(TYPICAL_ROWS)} training rows."
     )
 
 
@@ -95,7 +96,7 @@ def _finding(bill: Receipt, row: int) -> str:
     own, typical = (formatting.nats(float(value)) for value in (bill.log_density, bill.typical_running[-1]))
     return (
         f"Items that add up to a log-density of {own} for row {formatting.count(row)}; a typical row has {typical}. "
-        f"The largest is {names[most]} with {formatting.nats(float(terms[most]))}"
+        f"The largest in size is {names[most]} with {formatting.nats(float(terms[most]))}"
     )
 
 

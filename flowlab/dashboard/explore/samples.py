@@ -44,10 +44,11 @@ def samples(scene: Scene) -> None:
             f"Sample {formatting.count(sample)}: nearest training row {formatting.count(drawn.nearest_row)}, "
             f"{formatting.fixed(drawn.nearest_distance)} standard deviations away."
         )
-    else:
+    elif not state.is_presenting():
         st.caption("Click a sample to find the training row nearest to it: a model that copies has distance zero.")
     st.caption(f"{_finding(scene, drawn.samples)}.")
-    _table(scene, drawn.samples)
+    if not state.is_presenting():
+        _table(scene, drawn.samples)
 
 
 def _finding(scene: Scene, drawn: np.ndarray) -> str:

@@ -176,7 +176,8 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
         st.caption("The highest scoring rows")
         highest = summary.highest
         cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
-        st.dataframe(pd.concat([highest.scores, cells], axis=1), height=360, column_config={"_index": "row"})
+        shown = pd.concat([highest.scores, cells], axis=1)
+        st.dataframe(shown, height=360, placeholder="", column_config={"_index": "row"})
     with right:
         st.caption("Shift since training, per column and for the score")
         fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())

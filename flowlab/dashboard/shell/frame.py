@@ -66,9 +66,8 @@ def begin(name: str) -> None:
         st.navigation(pages(), position="hidden")
         st.rerun()
     state.return_to_link(name)
-    # It takes no room, also before the style sheet is there.
+    # It takes no room.
     with st.container(height=1, border=False, gap=None, key="frame"):
-        st.html(ASSETS / "style.css")
         presenter.draw()
         address.write(name)
     if not state.is_presenting() and name != "learn":

@@ -8,12 +8,13 @@ from flowlab import formatting
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.pages import path
 from flowlab.jobs import JobError
-from flowlab.records import Scalar
+from flowlab.records import RunSpec, Scalar
 from flowlab.teaching import measures
 from flowlab.teaching.claims import NAMED, fill
 from flowlab.teaching.exhibit import Result, numbers
 from flowlab.teaching.exhibits import EXHIBITS
-from flowlab.teaching.lessons import ExhibitBlock, Lesson, Part, RunBlock, Step, lessons
+from flowlab.teaching.lessons import ExhibitBlock, Lesson, Part, RunBlock, lessons
+from flowlab.teaching.meanings import MEANINGS
 
 SLOW_SECONDS = 120.0
 
@@ -54,9 +55,14 @@ def _numbers(block: ExhibitBlock | RunBlock) -> dict[str, float] | None:
     if isinstance(block, ExhibitBlock):
         try:
             return numbers(result(block))
-        except JobError:  # the exhibit itself says so, where its figure would be
+        except JobError:  # the exhibit itself says why, in its own place
             return None
-    run = services.run(block.spec)
+    return _run_numbers(block.spec)
+
+
+def _run_numbers(spec: RunSpec) -> dict[str, float] | None:
+    """The numbers of a run that a text may name; None before it is trained here."""
+    run = services.run(spec)
     if run is None or not run.is_usable or not run.events:
         return None
     return numbers(measures.of_run(services.Trained(run).view(measures.measure), run.events))
@@ -135,6 +141,24 @@ def _texts(lesson: Lesson, at: int, parts: tuple[Part, ...]) -> None:
             run_button(lesson, at, part, "beside")
 
 
-def first_exhibit(step: Step) -> ExhibitBlock | None:
-    """The first exhibit of a step, which stands beside its text."""
-    return next((block for block in step.parts if isinstance(block, ExhibitBlock)), None)
+def meaning(page: str, view: str) -> None:
+    """The button that says what a view of a page shows, with the present run's numbers, and leads to its lesson.
+
+    A class sees the page without it.
+    """
+    if state.is_presenting():
+        return
+    found = MEANINGS[page, view]
+    popover = st.popover(
+        "What am I looking at?",
+        type="tertiary",
+        icon=":material/help:",
+        on_change="rerun",
+        key=f"meaning.{page}.{view}",
+    )
+    if popover.open:
+        with popover:
+            st.markdown(found.text(_run_numbers(state.spec())))
+            lesson = find(found.lesson)
+            if lesson is not None and st.button(f"Lesson: {lesson.title}", key="meaning.lesson"):
+                read(lesson, 0)

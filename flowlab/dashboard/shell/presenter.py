@@ -11,9 +11,7 @@ _keys = st.components.v2.component("flowlab_present", js=(ASSETS / "present.js")
 
 
 def draw() -> None:
-    """The look of presenter mode where it is on, and the keys that enter and leave it."""
-    if state.is_presenting():
-        st.html(ASSETS / "present.css")
+    """The keys that enter and leave presenter mode; the look of the page follows them."""
     _keys(data={"on": state.is_presenting()}, key="presenter.keys", on_present_change=_changed)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
+from flowlab.catalog.models import NFLOWS
 from flowlab.controls import Number
 from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.shell import distance, pages, services, state
@@ -67,10 +68,14 @@ def _notes(run: Run) -> list[str]:
 
 
 PAGE = "train"
+ONE_ORDER = (
+    "With one column there is only one order: permutations and masks change nothing. Affine layers then shift and "
+    "scale a Gaussian and leave it one; the bins of a spline shape it."
+)
 TICK_SECONDS = 0.2
 SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
-WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn)."
+WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn?learn.lesson=change)."
 
 
 def page() -> None:
@@ -83,6 +88,10 @@ def page() -> None:
             with column:
                 st.markdown(f"**{formatting.escaped(catalog.describe(catalog.MODELS[spec.model.name], spec.model))}**")
                 _watch(spec, place)
+    if state.is_presenting():
+        return
+    if _has_one_order(state.spec()):
+        st.caption(ONE_ORDER)
     _choose_beside()
 
 
@@ -93,6 +102,13 @@ def _beside() -> RunSpec | None:
         return None
     spec = state.spec()
     return catalog.tidy(RunSpec(spec.data, Spec(name), spec.seed))[0]
+
+
+def _has_one_order(spec: RunSpec) -> bool:
+    """Whether a flow that takes columns in turn, or in an order, has a single one."""
+    entry = catalog.MODELS[spec.model.name]
+    ordered = entry.group == NFLOWS or {"permutation", "mask"} & {control.name for control in entry.controls}
+    return bool(ordered) and len(services.dataset(spec).judged) == 1
 
 
 def _choose_beside() -> None:
@@ -128,7 +144,8 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         _buttons(spec, status, run, place)
         st.markdown(WELCOME if place == PAGE and _is_first_visit(status) else _standing(spec, status, run, events))
-        if status is not None and status.state is RunState.DONE and not status.settling and place == PAGE:
+        is_over = status is not None and status.state is RunState.DONE and not status.settling
+        if is_over and place == PAGE and not state.is_presenting():
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
             if run is not None and run.is_usable:
@@ -138,7 +155,7 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
     frame, ghost_of = _picture(spec, run, place)
     key = "live" if place == PAGE else place
     live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of)
-    if place == PAGE:
+    if place == PAGE and not state.is_presenting():
         _loss_notes(spec, run, shown, is_live(status))
 
 
@@ -162,7 +179,8 @@ def _picture(spec: RunSpec, run: Run | None, place: str) -> tuple[Frame | None, 
 
 def page_maker(run: Run) -> Callable[[], bytes]:
     """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
-    trained, dataset, link = services.Trained(run), services.dataset(run.spec), run_link(state.site(), run.spec)
+    trained, dataset, site = services.Trained(run), services.dataset(run.spec), state.site()
+    link = run_link(site, run.spec) if site else ""  # a file that is opened elsewhere has no use for half an address
     is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
 
     def make() -> bytes:

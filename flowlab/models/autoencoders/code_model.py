@@ -49,17 +49,10 @@ class CodeModel(LatentModel, GenerativeModel, Generic[CodeNet]):
     def _n_features_out(self) -> int:
         return self.n_latent
 
-    def fit_iter(
-        self,
-        X: np.ndarray,
-        X_val: np.ndarray | None = None,
-        *,
-        checkpoint: State | None = None,
-        n_steps: int | None = None,
+    def _train(
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; without validation rows the loss is watched on training rows."""
-        self._check_parameters()
-        X, X_val = self._check_training_rows(X, X_val)
         if checkpoint is None:
             self.mean_, self.scale_ = X.mean(0), spread_of(X)
         else:

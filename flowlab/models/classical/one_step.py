@@ -29,17 +29,10 @@ class OneStepModel(DensityModel):
     def _fit(self, X: np.ndarray) -> None:
         """Learn from validated rows; sets every attribute named in `_learned`."""
 
-    def fit_iter(
-        self,
-        X: np.ndarray,
-        X_val: np.ndarray | None = None,
-        *,
-        checkpoint: State | None = None,
-        n_steps: int | None = None,
+    def _train(
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; a checkpoint means that nothing is left to do."""
-        self._check_parameters()
-        X, X_val = self._check_training_rows(X, X_val)
         if checkpoint is not None:
             self.set_state(checkpoint)
             return iter(())

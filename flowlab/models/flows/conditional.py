@@ -144,14 +144,7 @@ class FlowGivenLevel(FlowModel):
         matrix = self.flow.layer_jacobian(self._whole(np.asarray(x)[None], self.level)[0], layer)
         return matrix[np.ix_(self._judged, self._judged)]
 
-    def fit_iter(
-        self,
-        X: np.ndarray,
-        X_val: np.ndarray | None = None,
-        *,
-        checkpoint: State | None = None,
-        n_steps: int | None = None,
-    ) -> NoReturn:
+    def _train(self, *_: object) -> NoReturn:
         """Not possible: train the flow under its context."""
         raise NotImplementedError("a flow given one level is a view of a trained one; train that")
 

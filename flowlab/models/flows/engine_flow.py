@@ -70,17 +70,10 @@ class EngineFlow(LayerMasks, FlowModel):
     def _build(self, n_features: int, exact: bool = False) -> Stack:
         """A new `nets.engine` stack over `n_features` columns; in float64 if `exact`."""
 
-    def fit_iter(
-        self,
-        X: np.ndarray,
-        X_val: np.ndarray | None = None,
-        *,
-        checkpoint: State | None = None,
-        n_steps: int | None = None,
+    def _train(
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; without `X_val`, validation rows are set aside as `regularize` says."""
-        self._check_parameters()
-        X, X_val = self._check_training_rows(X, X_val)
         X, X_val = self._set_aside(X, X_val)
         self._scaling = self._fit_scaling(X) if checkpoint is None else scaling_from(checkpoint)
         net = self._net = self._build(int(self._scaling.varies.sum()))

@@ -66,17 +66,10 @@ class NflowsModel(FlowModel):
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def fit_iter(
-        self,
-        X: np.ndarray,
-        X_val: np.ndarray | None = None,
-        *,
-        checkpoint: State | None = None,
-        n_steps: int | None = None,
+    def _train(
+        self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`."""
-        X, X_val = self._check_training_rows(X, X_val)
-        self._check_parameters()
         if X.shape[1] < self._min_features:
             raise ValueError(
                 f"{type(self).__name__} changes one half of the columns at a time and needs at least 2, "

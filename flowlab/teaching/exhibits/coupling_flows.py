@@ -617,7 +617,7 @@ def draw_depth_sweep(result: DepthSweep, dark: bool = False, height: int = 420) 
 
 EXHIBITS = (
     Exhibit(
-        "chain",
+        "linear_chain",
         (Int("n_rows", "Rows", 50, 1500, 50, help="Of the moons"),),
         chain,
         draw_chain,
