@@ -91,8 +91,8 @@ from nflows.transforms import AffineCouplingTransform, CompositeTransform
 
 
 class Coupling(AffineCouplingTransform):
-    def _coupling_transform_forward(self, x, raw):
-        r, t = raw.chunk(2, dim=1)
+    def _coupling_transform_forward(self, inputs, transform_params):
+        r, t = transform_params.chunk(2, dim=1)
         s = {scale}
         return {nflows_formula}, s.sum(1)
 
@@ -217,7 +217,7 @@ def pytorch_script(spec: RunSpec, n_rows: int, library: str = "PyTorch", rows: s
         "scale": SCALES[str(values["scale_map"])],
         "mask": MASKS[str(values["mask"])],
         "formula": f"{moved} * s.exp() + t" if first else f"({moved} + t) * s.exp()",
-        "nflows_formula": "x * s.exp() + t" if first else "(x + t) * s.exp()",
+        "nflows_formula": "inputs * s.exp() + t" if first else "(inputs + t) * s.exp()",
     }
     return (_HEAD + (_TORCH if library == "PyTorch" else _NFLOWS)).format(**fill) + _LOOP
 

@@ -105,7 +105,7 @@ def test_row_104_steps_a_second_stand_beside_the_batch(monkeypatch):
     assert train_page._speed(event, small).startswith("40")
     whole = RunSpec(Spec("moons"), Spec("affine", {"batch_size": 100_000}))
     rows = len(DATA.fitting_rows())
-    assert train_page._speed(event, whole).startswith(f"{2560 / rows:.1f}"[:3])
+    assert train_page._speed(event, whole).startswith(f"{2560 / rows:.3f}")
     assert "steps/s" in train_page._speed(event, small)
     assert "steps/s" not in train_page._speed(event, RunSpec(Spec("moons"), Spec("kde")))
 

@@ -109,11 +109,11 @@ class Masked:
         """See `Result.finding`."""
         digits = "".join(str(int(v)) for v in self.b)
         if self.n_kept == len(self.b):
-            return f"Mask {digits}: everything stays, so the layer is the identity and its log-determinant is 0."
+            return f"Mask {digits}: everything stays, so the layer is the identity and changes no volume."
         if self.n_kept == 0:
             return (
                 f"Mask {digits}: nothing stays, so s and t are constants and the layer scales and shifts each column; "
-                f"log-determinant {fixed(self.log_det)} nats."
+                f"the sum of s is {fixed(self.log_det)} nats."
             )
         return (
             f"Mask {digits}: {self.n_kept} columns stay, {len(self.b) - self.n_kept} change. Sorted so, the Jacobian "

@@ -639,7 +639,7 @@ class Collections:
     def finding(self) -> str:
         """See `Result.finding`."""
         return (
-            f"{len(self.moons)} rows of the moons: {fixed(self.sum_moons, 1)} nats. {len(self.spread)} rows spread "
+            f"The {len(self.moons)} rows of the moons: {fixed(self.sum_moons, 1)} nats. {len(self.spread)} rows spread "
             f"over the window: {fixed(self.sum_spread, 1)} nats. Together: {fixed(self.log_union, 1)} nats, their sum."
         )
 
