@@ -17,7 +17,6 @@ SCALES = {
     "clamp": "4 / math.pi * torch.atan(r / 2)",
     "exp": "r",
     "sigmoid": "torch.log(torch.sigmoid(r + 2) + 1e-3)",
-    "additive": "torch.zeros_like(r)",
 }
 """How the network's output r becomes the log-scale, by scale map."""
 MASKS = {"alternate": "(torch.arange(d) + i) % 2 == 1", "half": "(torch.arange(d) >= d // 2) ^ (i % 2 == 1)"}
@@ -37,21 +36,40 @@ from torch import nn
 N_LAYERS, WIDTH, N_HIDDEN = {n_layers}, {hidden_features}, {n_hidden}
 N_STEPS, BATCH, RATE, DECAY = {n_steps}, {batch_size}, {learning_rate}, {weight_decay}
 NOISE, NOISE_END = {noise}, {noise_end}  # standard deviations, at the first and the last step
-torch.manual_seed({seed})
+SEED = {seed}
+START = torch.Generator().manual_seed(SEED)
 
 table = pd.read_csv("{rows}")
-parts = {{p: torch.tensor(g.drop(columns="part").to_numpy(), dtype=torch.float32) for p, g in table.groupby("part")}}
+parts = {{p: torch.tensor(g.drop(columns="part").to_numpy()) for p, g in table.groupby("part")}}
 train = parts["train"]
 d, mean, scale = train.shape[1], train.mean(0), train.std(0, correction=0)
 
 
 def network(n_in, n_out):
     sizes = [n_in] + [WIDTH] * N_HIDDEN + [n_out]
-    layers = [layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]
+    layers = []
+    for a, b in zip(sizes, sizes[1:]):
+        drawn = torch.empty(b, a + 1).uniform_(-1 / math.sqrt(a), 1 / math.sqrt(a), generator=START)
+        layers += [nn.Linear(a, b), nn.ReLU()]
+        with torch.no_grad():
+            layers[-2].bias.copy_(drawn[:, 0])
+            layers[-2].weight.copy_(drawn[:, 1:])
     with torch.no_grad():
-        layers[-1].weight.mul_(0.01)  # the flow begins near the identity
-        layers[-1].bias.mul_(0.01)
-    return nn.Sequential(*layers)
+        layers[-2].weight.mul_(0.01)  # the flow begins near the identity
+        layers[-2].bias.mul_(0.01)
+    return nn.Sequential(*layers[:-1])
+
+
+def mixed(z):  # splitmix64, so that order and noise are a function of seed and step
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = ((z ^ z >> shift) * factor) % 2**64
+    return z ^ z >> 31
+
+
+def stream(number, index):
+    seed = SEED * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + index * 0x94D049BB133111EB
+    return torch.Generator().manual_seed(mixed(seed % 2**64) >> 1)
+
 
 '''
 _TORCH = """
@@ -117,22 +135,23 @@ log_density = layers.log_prob
 _LOOP = """
 def nll(rows, log_density):
     with torch.no_grad():  # in the units of the data: the columns were scaled
-        return (scale.log().sum() - log_density((rows - mean) / scale).mean()).item()
+        return (scale.log().sum() - log_density(((rows - mean) / scale).float()).mean()).item()
 
 
 weights = list(layers.parameters())
 adam = torch.optim.Adam(weights, betas=(0.9, 0.99))
-x = (train - mean) / scale
+x = ((train - mean) / scale).float()
 size = min(BATCH, len(x))
 average = [w.detach().clone() for w in weights]
 best, best_loss = average, math.inf
 for step in range(N_STEPS):
     position = step % (len(x) // size)
     if position == 0:
-        order = torch.randperm(len(x))
+        order = torch.randperm(len(x), generator=stream(1, step // (len(x) // size)))
     batch = x[order[position * size : (position + 1) * size]]
     if NOISE:
-        batch = batch + torch.randn_like(batch) * NOISE * (NOISE_END / NOISE) ** (step / N_STEPS)
+        noise = torch.randn((d, size), generator=stream(2, step)).T
+        batch = batch + noise * NOISE * (NOISE_END / NOISE) ** (step / N_STEPS)
     done = step / N_STEPS
     rate = RATE * (max(done / 0.05, 0.02) if done < 0.05 else 1 - (done - 0.05) / 0.95 + 1e-3)
     loss = -log_density(batch).mean()
@@ -184,8 +203,8 @@ def script_problem(spec: RunSpec) -> str:
 def pytorch_script(spec: RunSpec, n_rows: int, library: str = "PyTorch", rows: str = "rows.csv") -> str:
     """A program that trains the same flow on the same rows by the same rule, without FlowLab.
 
-    Its weights and batches come from another stream of random numbers, so its loss is the run's up to a few hundredths
-    of a nat, not to the bit.
+    It begins with the run's weights, batches and noise, which are a function of the seed; what is left is rounding,
+    which training may enlarge.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ def code(scene: Scene) -> None:
     program = pytorch_script(state.spec(), len(scene.dataset.fitting_rows()), library)
     loss = formatting.nats(scene.view(measures.measure).loss)
     st.markdown(
-        f"Put both files into one folder and run the program: it ends within a few hundredths of this run's **{loss}** "
-        "on held-out rows. Weights and batches are drawn by another generator, so not to the bit."
+        f"Put both files into one folder and run the program. This run has **{loss}** on held-out rows; the program "
+        "begins with the same weights, batches and noise, and differs by what training makes of rounding."
     )
     with st.container(horizontal=True):
         st.download_button("Download the program", program, "flow.py", "text/x-python", on_click="ignore")
