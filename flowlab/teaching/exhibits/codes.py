@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -442,7 +443,7 @@ class PriorSamples:
 def prior_samples(n_steps: int = 600, penalty: float = 0.1) -> PriorSamples:
     """Trains a plain, a sparse and a variational autoencoder on half moons and samples from each one's prior."""
     X = Moons().sample(2000, 0)
-    settings = {"n_latent": 2, "n_steps": n_steps, "width": 48}
+    settings: dict[str, Any] = {"n_latent": 2, "n_steps": n_steps, "width": 48}
     models = {
         "plain": Autoencoder(**settings),
         "sparse, Laplace prior": Autoencoder(**settings, penalty=penalty, weight_decay=0.1, prior="laplace"),

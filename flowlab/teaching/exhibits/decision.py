@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -89,11 +90,11 @@ def selected(alpha: float = -9.0) -> Selected:
 
     theta = -alpha
     at_x1, at_x2 = shares(x1, alpha), shares(x2, alpha)
-    thousandth = [float(np.mean(x2[i] <= np.quantile(x1[i], 0.001))) for i in (0, 1)]
+    bulk, mixture = (float(np.mean(x2[i] <= np.quantile(x1[i], 0.001))) for i in (0, 1))
     differ = int(np.sum((x2 <= alpha) != (-x2 >= theta)))
     return Selected(
         alpha, theta, grid, shares(x1, grid), shares(x2, grid), float(at_x1[0]), float(at_x2[0]), float(at_x1[1]),
-        float(at_x2[1]), *thousandth, differ,
+        float(at_x2[1]), bulk, mixture, differ,
     )  # fmt: skip
 
 
@@ -209,7 +210,7 @@ def costs(score: str = "kde", c_missed: float = 5.0, tolerance: int = 12, n_step
     parts = {part: data.rows(part) for part in (Part.VALIDATION, Part.TEST)}
     curves = {part: cost_curve(found[rows], y[rows], model, rows) for part, rows in parts.items()}
     rows = parts[Part.VALIDATION]
-    prices = {"c_missed": c_missed, "tolerance": float(tolerance), "position": rows}
+    prices: dict[str, Any] = {"c_missed": c_missed, "tolerance": float(tolerance), "position": rows}
     best = least_cost(found[rows], y[rows], **prices)
     few = np.linspace(found[rows].min(), found[rows].max(), n_steps)
     coarse = least_cost(found[rows], y[rows], candidates=few, **prices)

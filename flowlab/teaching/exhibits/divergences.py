@@ -109,12 +109,12 @@ def draw_two_histograms(result: TwoHistograms, dark: bool = False, height: int =
     for name, y, color in (("p", top * 0.9, c.truth), ("q", -top * 0.9, c.model)):
         fig.add_annotation(x=-REACH, y=y, text=name, showarrow=False, xanchor="left", font={"size": 18, "color": color})
     names = ["H(p)", "H(q)", "KL(p,q)", "KL(q,p)", "JS"]
-    values = [result.entropy_p, result.entropy_q, result.kl_p_q, result.kl_q_p, result.jensen_shannon]
-    highest = max([value for value in values if np.isfinite(value)] + [1.0])
+    sizes = [result.entropy_p, result.entropy_q, result.kl_p_q, result.kl_q_p, result.jensen_shannon]
+    highest = max([value for value in sizes if np.isfinite(value)] + [1.0])
     fig.add_bar(
-        x=names, y=[value if np.isfinite(value) else highest * 1.2 for value in values], xaxis="x2", yaxis="y2",
+        x=names, y=[value if np.isfinite(value) else highest * 1.2 for value in sizes], xaxis="x2", yaxis="y2",
         marker={"color": [c.truth, c.model, c.anomaly, c.anomaly, c.second], "opacity": 0.8}, cliponaxis=False,
-        text=[fixed(value, 2) if np.isfinite(value) else "∞" for value in values], textposition="outside",
+        text=[fixed(value, 2) if np.isfinite(value) else "∞" for value in sizes], textposition="outside",
         hoverinfo="skip",
     )  # fmt: skip
     ticks = np.linspace(-1, 1, 5) * round(top * 0.8, 2)

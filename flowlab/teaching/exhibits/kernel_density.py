@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -81,12 +82,12 @@ class Bandwidth:
 def bandwidth(h: float = 0.5, n_rows: int = 200) -> Bandwidth:
     """KDE of `n_rows` rows of two humps, with bandwidth h and with those that rules and cross-validation choose."""
     rows, fresh = humped_rows(n_rows, 1), humped_rows(N_FRESH, 2)
-    found, losses = _rules(n_rows)
+    (scott, silverman, cv), losses = _rules(n_rows)
     x = np.linspace(-2.5, 2.5, 201)
     density = np.exp(KDE(h).fit(rows).score_samples(x[:, None]))
     return Bandwidth(
-        h, *found, rows, x, density, two_humps(x), BANDWIDTHS, losses[len(RULES) :], _loss(rows, h),
-        *losses[: len(RULES)], -float(np.log(two_humps(fresh)).mean()),
+        h, scott, silverman, cv, rows, x, density, two_humps(x), BANDWIDTHS, losses[len(RULES) :], _loss(rows, h),
+        losses[0], losses[1], losses[2], -float(np.log(two_humps(fresh)).mean()),
     )  # fmt: skip
 
 
@@ -170,7 +171,7 @@ BANDWIDTH = Exhibit(
 )
 
 DIMENSIONS = (1, 2, 4, 8)
-FLOW = {"n_layers": 3, "n_steps": 300, "hidden_features": 32, "learning_rate": 5e-3}
+FLOW: dict[str, Any] = {"n_layers": 3, "n_steps": 300, "hidden_features": 32, "learning_rate": 5e-3}
 FIRST_WIDTH, SPREAD = 0.4, 0.5
 N_SCORED = 1000
 

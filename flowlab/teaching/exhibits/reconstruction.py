@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from scipy.stats import norm
 
 from flowlab.controls import Float, Int
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.simulated import make_cluster
 from flowlab.formatting import count, fixed, percent, plain
 from flowlab.models.autoencoders.autoencoder import Autoencoder, gaussian_reading
@@ -143,7 +143,7 @@ def rulers(noise: float = 0.2, widening: float = 1.0, share: float = 0.05) -> Ru
         top[np.argsort(-score, kind="stable")[:n]] = True
         flagged.append(top)
     return Rulers(
-        X, y, *flagged, auroc(distance, y), auroc(density, y),
+        X, y, flagged[0], flagged[1], auroc(distance, y), auroc(density, y),
         float(y[flagged[0]].mean()), float(y[flagged[1]].mean()),
     )  # fmt: skip
 
@@ -304,7 +304,7 @@ N_ROWS = 1000
 @lru_cache(maxsize=1)
 def _cluster() -> tuple[Dataset, np.ndarray]:
     dataset = make_cluster(n_rows=N_ROWS, seed=1)
-    model = Autoencoder(n_latent=16, n_layers=1, n_steps=400, random_state=0).fit(dataset.part("train"))
+    model = Autoencoder(n_latent=16, n_layers=1, n_steps=400, random_state=0).fit(dataset.part(Part.TRAIN))
     return dataset, model.feature_errors(dataset.X)
 
 

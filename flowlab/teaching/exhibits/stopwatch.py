@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -47,6 +47,15 @@ def processor_seconds(*work: Callable[[], object], repeats: int = REPEATS) -> np
 
 
 @lru_cache(maxsize=128)
+def _many_determinants(matrix: np.ndarray, times: int) -> None:
+    for _ in range(times):
+        np.linalg.slogdet(matrix)
+
+
+def _log_sums(diagonals: np.ndarray) -> np.ndarray:
+    return np.log(diagonals).sum(1)
+
+
 def _model(spec: Spec, n_columns: int) -> DensityModel:
     """A model of so many columns, after one step of training on random rows."""
     X = np.random.default_rng(0).standard_normal((200, n_columns))
@@ -141,8 +150,8 @@ def cost_of_columns(n_rows: int = 500, most: str = "64") -> CostOfColumns:
             assert isinstance(model, GenerativeModel)
             is_slow = name == "MAF of nflows" and d > 16
             pair = processor_seconds(
-                lambda m=model, X=X: m.score_samples(X),
-                lambda m=model: m.sample(n_rows, 0),
+                partial(model.score_samples, X),
+                partial(model.sample, n_rows, 0),
                 repeats=2 if is_slow else REPEATS,
             )
             density[i, j], sample[i, j] = pair * 1000 / n_rows
@@ -238,8 +247,8 @@ def cost_of_determinants(largest: str = "512") -> CostOfDeterminants:
         times = max(1, 2**20 // d**3 // 8)
         diagonals = np.abs(rng.standard_normal((1000, d))) + 0.1
         whole, diagonal = processor_seconds(
-            lambda m=matrix, n=times: [np.linalg.slogdet(m) for _ in range(n)],
-            lambda a=diagonals: np.log(a).sum(1),
+            partial(_many_determinants, matrix, times),
+            partial(_log_sums, diagonals),
         )
         full.append(whole / times)
         triangular.append(diagonal / 1000)
@@ -325,9 +334,9 @@ def linear_cost(model: str = "maf") -> LinearCost:
         rows,
         columns,
         layers,
-        processor_seconds(*(density(n, 8, 4) for n in rows)),
-        processor_seconds(*(density(1000, d, 4) for d in columns)),
-        processor_seconds(*(density(1000, 8, n) for n in layers)),
+        processor_seconds(*(density(int(n), 8, 4) for n in rows)),
+        processor_seconds(*(density(1000, int(d), 4) for d in columns)),
+        processor_seconds(*(density(1000, 8, int(n)) for n in layers)),
     )
 
 
@@ -451,7 +460,7 @@ def family_card(n_columns: int = 16) -> FamilyCard:
         lines.append(
             (
                 Z.shape[1],
-                *2 * processor_seconds(lambda m=model: m.score_samples(X), lambda m=model: m.sample(500, 0)),
+                *2 * processor_seconds(partial(model.score_samples, X), partial(model.sample, 500, 0)),
                 np.abs(model.inverse_transform(Z) - X).max(),
             )
         )  # fmt: skip

@@ -302,7 +302,7 @@ def loss_parts(beta: float = 1.0, n_steps: int = N_STEPS) -> LossParts:
     vae = catalog.make_model(Spec("vae", {"n_latent": 2, "beta": beta, "n_steps": n_steps}), 0, dataset)
     assert isinstance(vae, VariationalAutoencoder)
     X = dataset.fitting_rows(Part.MONITOR)
-    lines = []
+    lines: list[tuple[float, float, float, float]] = []
     for event in vae.fit_iter(dataset.fitting_rows(), X):
         if event.step >= n_steps / 10 * len(lines) or event.step == n_steps:
             lines.append((event.step, event.val_loss, _reconstruction(vae, X), float(vae.kl(X).mean())))
