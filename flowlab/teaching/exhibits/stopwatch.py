@@ -468,7 +468,8 @@ def draw_family_card(result: FamilyCard, dark: bool = False, height: int = 420) 
     for (name, seconds, color), offered in zip(bars, offers, strict=True):
         fig.add_bar(
             y=list(CARD), x=1000 * seconds, name=name, orientation="h", marker={"color": color},
-            text=[f"{fixed(1000 * s, 1)} · {words}" for s, words in zip(seconds, offered, strict=True)], textposition="auto",
+            text=[f"{fixed(1000 * s, 1)} · {words}" for s, words in zip(seconds, offered, strict=True)],
+            textposition="auto",
             hovertemplate="%{x:.2f} ms<extra></extra>",
         )  # fmt: skip
     most = float(np.log10(1000 * max(result.density.max(), result.sample.max())))
