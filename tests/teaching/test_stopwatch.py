@@ -49,4 +49,4 @@ def test_row_45_the_card_says_what_each_family_has():
     assert found.n_latent.tolist() == [8, 8, 8, 4, 4]
     assert found.flow_error < 1e-3 < found.vae_error
     assert found.autoregressive_ratio > found.coupling_ratio
-    assert "likelihood lower bound" in stopwatch.draw_family_card(found).data[0].y[3]
+    assert "likelihood lower bound" in stopwatch.draw_family_card(found).data[0].text[3]

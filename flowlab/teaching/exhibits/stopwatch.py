@@ -469,20 +469,20 @@ def family_card(n_columns: int = 16) -> FamilyCard:
 
 
 def draw_family_card(result: FamilyCard, dark: bool = False, height: int = 420) -> go.Figure:
-    """Bars of both costs for each family; what it offers stands under its name."""
+    """Bars of both costs for each family; what it offers stands on them."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "processor time of 1,000 rows (ms)")
-    names = [
-        f"{name}<br>likelihood {kind}<br>latent {size} of {result.n_columns}"
-        for name, kind, size in zip(CARD, result.likelihood, result.n_latent, strict=True)
-    ]
-    for name, seconds, color in (("density or score", result.density, c.model), ("sample", result.sample, c.second)):
+    offers = [f"likelihood {kind}" for kind in result.likelihood], [f"latent {size}" for size in result.n_latent]
+    bars = (("density or score", result.density, c.model), ("sample", result.sample, c.second))
+    for (name, seconds, color), offered in zip(bars, offers, strict=True):
         fig.add_bar(
-            y=names, x=1000 * seconds, name=name, orientation="h", marker={"color": color},
-            text=[fixed(1000 * s, 1) for s in seconds], textposition="outside", cliponaxis=False,
+            y=list(CARD), x=1000 * seconds, name=name, orientation="h", marker={"color": color},
+            text=[f"{fixed(1000 * s, 1)} · {words}" for s, words in zip(seconds, offered, strict=True)],
+            textposition="auto",
             hovertemplate="%{x:.2f} ms<extra></extra>",
         )  # fmt: skip
-    fig.update_xaxes(type="log", dtick=1)
+    most = float(np.log10(1000 * max(result.density.max(), result.sample.max())))
+    fig.update_xaxes(type="log", dtick=1, range=[-0.5, most + 0.9])
     fig.update_yaxes(autorange="reversed")
     return fig.update_layout(barmode="group", bargap=0.25)
 
