@@ -203,11 +203,6 @@ class OneUpdate:
         return float(np.abs(self.x - self.rebuilt).max())
 
     @property
-    def first_mu(self) -> float:
-        """mu of the first column, which sees no other: a constant."""
-        return float(self.mu[0])
-
-    @property
     def finding(self) -> str:
         """See `Result.finding`."""
         parts = "; ".join(

@@ -267,11 +267,6 @@ class Learned:
         return float(self.nats[-1])
 
     @property
-    def last_auroc(self) -> float:
-        """AUROC at the end."""
-        return float(self.auroc[-1])
-
-    @property
     def finding(self) -> str:
         """See `Result.finding`."""
         return (

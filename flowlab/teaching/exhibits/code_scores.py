@@ -199,11 +199,6 @@ class BetaTradeOff:
         return float(self.distortion[-1])
 
     @property
-    def low_auroc(self) -> float:
-        """Detection at the lowest beta."""
-        return float(self.auroc[0])
-
-    @property
     def high_auroc(self) -> float:
         """Detection at the highest beta."""
         return float(self.auroc[-1])
@@ -212,11 +207,6 @@ class BetaTradeOff:
     def low_told_apart(self) -> float:
         """Samples at the lowest beta."""
         return float(self.told_apart[0])
-
-    @property
-    def high_told_apart(self) -> float:
-        """Samples at the highest beta."""
-        return float(self.told_apart[-1])
 
     @property
     def best_auroc(self) -> float:

@@ -178,7 +178,6 @@ class Directions:
     y: float
     back: float
     convention: str
-    right_gate: bool
 
     @property
     def error(self) -> float:
@@ -212,7 +211,7 @@ def directions(
     forward_gate, back_gate = (0, -1) if first else (1, 0)
     y = directed(x, s, t, 1, forward_gate)
     back = directed(y, s, t, -1, back_gate if gate else 0 if first else -1)
-    return Directions(x, s, t, y, back, convention, gate)
+    return Directions(x, s, t, y, back, convention)
 
 
 def draw_directions(result: Directions, dark: bool = False, height: int = 420) -> go.Figure:

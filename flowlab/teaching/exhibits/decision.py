@@ -182,11 +182,6 @@ class Costs:
     never_on_test: float
 
     @property
-    def regret(self) -> float:
-        """How much more the threshold costs on test rows than the best one there."""
-        return self.on_test - self.best_on_test
-
-    @property
     def plateau_width(self) -> float:
         """Length of the plateau, in units of the score."""
         return self.plateau[1] - self.plateau[0]

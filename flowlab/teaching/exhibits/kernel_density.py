@@ -238,11 +238,6 @@ class Dimensions:
         return float(self.dimensions[from_here.index(True)]) if any(from_here) else 0.0
 
     @property
-    def slower(self) -> float:
-        """How many times as long the kernel density scores rows of most columns."""
-        return float(self.kde_seconds[-1] / self.flow_seconds[-1])
-
-    @property
     def finding(self) -> str:
         """See `Result.finding`."""
         where = (

@@ -46,7 +46,6 @@ def processor_seconds(*work: Callable[[], object], repeats: int = REPEATS) -> np
     return np.maximum(found.min(0), 1e-7)
 
 
-@lru_cache(maxsize=128)
 def _many_determinants(matrix: np.ndarray, times: int) -> None:
     for _ in range(times):
         np.linalg.slogdet(matrix)
@@ -56,6 +55,7 @@ def _log_sums(diagonals: np.ndarray) -> np.ndarray:
     return np.log(diagonals).sum(1)
 
 
+@lru_cache(maxsize=128)
 def _model(spec: Spec, n_columns: int) -> DensityModel:
     """A model of so many columns, after one step of training on random rows."""
     X = np.random.default_rng(0).standard_normal((200, n_columns))
