@@ -9,5 +9,5 @@ if (typeof document !== "undefined") {
   try {
     folded = localStorage.getItem("stSidebarCollapsed-") === "true";
   } catch {} // a browser that keeps nothing
-  classList.toggle("folded", folded);
+  classList.toggle("folded", folded || location.pathname.endsWith("/learn")); // lessons have no sidebar
 }

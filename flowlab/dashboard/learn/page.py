@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from flowlab import formatting
 from flowlab.dashboard.learn import exhibits
 from flowlab.dashboard.shell import lesson as shell
 from flowlab.dashboard.shell import links, share, state
+from flowlab.plots import theme
 from flowlab.teaching.lessons import ExhibitBlock, Lesson, Part, RunBlock
 
 PAGE = "learn"
@@ -17,6 +20,11 @@ CARDS = 3
 
 def page() -> None:
     """The step the link names, or the gallery."""
+    with st.container(key="learn-page"):
+        _page()
+
+
+def _page() -> None:
     key = state.view(PAGE, "lesson", "")
     lesson = shell.find(key) if key else None
     if lesson is not None:
@@ -35,13 +43,26 @@ def _gallery() -> None:
         for column, lesson in zip(st.columns(CARDS), lessons[start : start + CARDS], strict=False):
             with column.container(border=True, height="stretch", key=f"lesson-{lesson.key}"):
                 if lesson.picture.is_file():
-                    st.html(lesson.picture.read_text("utf-8"))
+                    _picture(lesson)
                 st.markdown(f"#### {lesson.title}")
                 st.markdown(lesson.summary)
                 needs = f" · needs {lesson.needs}" if lesson.needs else ""
                 st.caption(f"{lesson.minutes} min · {len(lesson.steps)} steps{needs}")
                 if st.button("Open", key=f"open.{lesson.key}"):
                     _show(lesson, 0)
+
+
+def _picture(lesson: Lesson) -> None:
+    """A lesson's drawing in the colours of the theme."""
+    drawing = lesson.picture.read_text("utf-8")
+    alt = re.search(r'aria-label="([^"]*)"', drawing)
+    c = theme.colors(state.is_dark())
+    classes = f".model{{stroke:{c.model}}}.truth{{stroke:{c.truth}}}.anomaly{{stroke:{c.anomaly}}}"
+    start = drawing.index(">") + 1
+    drawing = f"{drawing[:start]}<style>svg{{color:{c.text}}}{classes}</style>{drawing[start:]}"
+    if "xmlns" not in drawing:
+        drawing = drawing.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    st.image(drawing.replace('width="100%"', 'width="320" height="120"'), width="stretch", alt=alt[1] if alt else "")
 
 
 def _show(lesson: Lesson | None, at: int = 0) -> None:
