@@ -86,7 +86,7 @@ class Stack:
             energy = 0.5 * torch.dot(w.flat_x, w.flat_x)
             torch.mul(w.x, 1 / batch, out=w.g)
         else:
-            joint = self._joint_energies(w.x)
+            joint = _joint_energies(w.x, self.centers)
             energy = -torch.logsumexp(-joint, 0).sum()
             # d/dz -log sum_k exp(-E_k) = z - sum_k r_k mu_k, with r the share each normal has in the density at z
             torch.sub(w.x, self.centers.t() @ torch.softmax(-joint, 0), out=w.g).mul_(1 / batch)
@@ -113,7 +113,7 @@ class Stack:
             if self.centers is None:
                 result[columns] = torch.sub(log_det, (w.x * w.x).sum(0), alpha=0.5)[used]
             else:
-                result[columns] = (log_det + torch.logsumexp(-self._joint_energies(w.x), 0))[used]
+                result[columns] = (log_det + torch.logsumexp(-_joint_energies(w.x, self.centers), 0))[used]
         return result.sub_(0.5 * self.n_features * LOG_2PI)
 
     @torch.inference_mode()
@@ -211,10 +211,6 @@ class Stack:
                 layer.start_from(w.x)
             layer.forward(part)
 
-    def _joint_energies(self, z: Tensor) -> Tensor:
-        """-log of each normal's share times its density at z (n_features, n), without the constant: (k, n)."""
-        return 0.5 * (z.unsqueeze(0) - self.centers.unsqueeze(2)).square().sum(1) + math.log(len(self.centers))
-
     def _chunks(self, x: Tensor) -> Iterator[tuple[slice, slice, SimpleNamespace]]:
         """Workspaces filled with up to CHUNK columns of x at a time: (columns of x, columns of the workspace, it).
 
@@ -271,6 +267,11 @@ class Stack:
                 whole = torch.ones(rows, columns, dtype=self.dtype)
                 parts.append((whole if mask is None else mask[i].to(self.dtype)).reshape(-1))
         return torch.cat(parts)
+
+
+def _joint_energies(z: Tensor, centers: Tensor) -> Tensor:
+    """-log of each normal's share times its density at z (n_features, n), without the constant: (k, n)."""
+    return 0.5 * (z.unsqueeze(0) - centers.unsqueeze(2)).square().sum(1) + math.log(len(centers))
 
 
 def _views(flat: Tensor, shapes: list[tuple[int, int]]) -> list[Tensor]:
