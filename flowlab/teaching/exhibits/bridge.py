@@ -93,8 +93,9 @@ def bridge(base: str = "one", distance: float = 10.0) -> Bridge:
     shown = {"one": one, "truth": exact}.get(base)
     if shown is None:
         shown = _two_gaussians(distance).score_samples(points)
-    heights = [lowest_on_best_way(each.reshape(GRID, GRID), *cells) for each in (shown, exact, one)]
-    return Bridge(x, y, shown.reshape(GRID, GRID), *heights, base)
+    start, end = cells
+    height, truth, other = (lowest_on_best_way(each.reshape(GRID, GRID), start, end) for each in (shown, exact, one))
+    return Bridge(x, y, shown.reshape(GRID, GRID), height, truth, other, base)
 
 
 def draw_bridge(result: Bridge, dark: bool = False, height: int = 420) -> go.Figure:

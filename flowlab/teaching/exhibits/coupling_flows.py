@@ -596,8 +596,8 @@ def depth_sweep(what: str = "layers") -> DepthSweep:
     values = np.array([1, 2, 4, 8, 16] if what == "layers" else [0, 1, 2, 3])
     gaps = []
     for value in values:
-        sizes = {"n_layers": int(value)} if what == "layers" else {"n_layers": 6, "n_hidden": int(value)}
-        flow = AffineCouplingFlow(**{"hidden_features": 16} | sizes, n_steps=400, regularize="none", random_state=0)
+        n_layers, n_hidden = (int(value), 2) if what == "layers" else (6, int(value))
+        flow = AffineCouplingFlow(n_layers, 16, n_hidden, n_steps=400, regularize="none", random_state=0)
         gaps.append(float(truth - flow.fit(rows).score_samples(new).mean()))
     return DepthSweep(values, np.array(gaps), what)
 

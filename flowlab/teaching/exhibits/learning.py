@@ -649,9 +649,9 @@ def collections(n_moons: int = 20, n_spread: int = 5) -> Collections:
     x0, x1, y0, y1 = MOONS.window()
     moons = MOONS.sample(n_moons, 3)
     spread = np.random.default_rng(4).uniform([x0, y0], [x1, y1], (n_spread, 2))
-    log_p = [MOONS.log_density(rows) if len(rows) else np.zeros(0) for rows in (moons, spread)]
+    log_moons, log_spread = (MOONS.log_density(rows) if len(rows) else np.zeros(0) for rows in (moons, spread))
     union = MOONS.log_density(np.vstack([moons, spread])).sum() if n_moons + n_spread else 0.0
-    return Collections(moons, spread, *log_p, float(union))
+    return Collections(moons, spread, log_moons, log_spread, float(union))
 
 
 def draw_collections(result: Collections, dark: bool = False, height: int = 420) -> go.Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,7 +32,7 @@ class History:
 
     flow: AffineCouplingFlow
     steps: np.ndarray
-    states: list[Mapping[str, np.ndarray]]
+    states: Sequence[Mapping[str, np.ndarray]]
     X: np.ndarray
     X_new: np.ndarray
     train_loss: np.ndarray
