@@ -6,6 +6,7 @@ from scipy.stats import ks_2samp, kstest
 from sklearn.datasets import make_moons
 
 from flowlab import catalog, views
+from flowlab.dashboard.explore.latent import collection
 from flowlab.dashboard.train import page as train_page
 from flowlab.datasets.dataset import Part
 from flowlab.evaluation.trust import audit
@@ -96,6 +97,13 @@ def test_row_36_as_many_samples_as_asked_for_by_seed(flow):
     drawn = views.samples(flow, DATA, n=3000, seed=5)
     assert drawn.samples.shape == (3000, 2)
     assert np.array_equal(drawn.samples, flow.sample(3000, random_state=5))
+
+
+def test_row_119_the_sentence_of_a_lasso_is_the_sum(flow):
+    log_density = flow.score_samples(DATA.X[:4])
+    said = collection(log_density)
+    assert f"{log_density.sum():.3f} nats".replace("-", "\u2212") in said
+    assert said.startswith("Together 4 rows") and f"{log_density.mean():.3f} nats".replace("-", "\u2212") in said
 
 
 def test_row_104_steps_a_second_stand_beside_the_batch(monkeypatch):

@@ -58,13 +58,9 @@ class TwoGaussianFlow(AffineCouplingFlow):
         self.distance = distance
 
     def _build(self, n_features: int, exact: bool = False) -> Stack:
-        import torch
+        from flowlab.nets.engine.build import with_two_centers
 
-        stack = super()._build(n_features, exact)
-        centers = torch.zeros(2, n_features, dtype=stack.dtype)
-        centers[:, -1] = torch.tensor([-0.5, 0.5]) * self.distance
-        stack.centers = centers
-        return stack
+        return with_two_centers(super()._build(n_features, exact), self.distance)
 
     def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Draws, (n_samples, n_features); `temperature` scales the latent points about their centre."""

@@ -79,6 +79,15 @@ def affine_or_additive(scale_map: str, convention: str) -> Affine | Additive:
     return Additive() if scale_map == "additive" else Affine(scale_map, convention)
 
 
+def with_two_centers(stack: Stack, distance: float) -> Stack:
+    """The stack over an even mixture of two unit normals, `distance` apart along the last feature."""
+    centers = torch.zeros(2, stack.n_features, dtype=stack.dtype)
+    if stack.n_features:
+        centers[:, -1] = torch.tensor([-0.5, 0.5]) * distance
+    stack.centers = centers
+    return stack
+
+
 def real(exact: bool) -> torch.dtype:
     """float64 for exact round trips, float32 for training."""
     return torch.float64 if exact else torch.float32

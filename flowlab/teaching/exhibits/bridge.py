@@ -93,7 +93,8 @@ def bridge(base: str = "one", distance: float = 10.0) -> Bridge:
     shown = {"one": one, "truth": exact}.get(base)
     if shown is None:
         shown = _two_gaussians(distance).score_samples(points)
-    height, truth, other = (lowest_on_best_way(each.reshape(GRID, GRID), *cells) for each in (shown, exact, one))
+    start, end = cells
+    height, truth, other = (lowest_on_best_way(each.reshape(GRID, GRID), start, end) for each in (shown, exact, one))
     return Bridge(x, y, shown.reshape(GRID, GRID), height, truth, other, base)
 
 

@@ -22,7 +22,7 @@ LOWEST = -12.0
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class LayerChain:
     """Rows on their way through the layers.
 
     Attributes
@@ -55,14 +55,14 @@ class Chain:
         )
 
 
-def chain(n_rows: int = 600) -> Chain:
+def chain(n_rows: int = 600) -> LayerChain:
     """Rows of the moons through every layer of their flow."""
     rows, classes = MOONS.sample_with_components(n_rows, 0)
     flow = trained().flow
-    return Chain(flow.transform_path(rows), classes, flow.log_det_path(rows).mean(axis=1))
+    return LayerChain(flow.transform_path(rows), classes, flow.log_det_path(rows).mean(axis=1))
 
 
-def draw_chain(result: Chain, dark: bool = False, height: int = 420) -> go.Figure:
+def draw_chain(result: LayerChain, dark: bool = False, height: int = 420) -> go.Figure:
     """Five thumbnails in a row."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height)
@@ -596,8 +596,8 @@ def depth_sweep(what: str = "layers") -> DepthSweep:
     values = np.array([1, 2, 4, 8, 16] if what == "layers" else [0, 1, 2, 3])
     gaps = []
     for value in values:
-        n_layers, n_hidden = (int(value), 1) if what == "layers" else (6, int(value))
-        flow = AffineCouplingFlow(n_layers, 16, n_hidden=n_hidden, n_steps=400, regularize="none", random_state=0)
+        n_layers, n_hidden = (int(value), 2) if what == "layers" else (6, int(value))
+        flow = AffineCouplingFlow(n_layers, 16, n_hidden, n_steps=400, regularize="none", random_state=0)
         gaps.append(float(truth - flow.fit(rows).score_samples(new).mean()))
     return DepthSweep(values, np.array(gaps), what)
 

@@ -23,7 +23,7 @@ HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
-class LossParts:
+class LikelihoodParts:
     """The loss at steps of a training, mean per row in nats, for standardised columns.
 
     Attributes
@@ -80,7 +80,7 @@ class LossParts:
         )
 
 
-def loss_parts(step: int = 800) -> LossParts:
+def loss_parts(step: int = 800) -> LikelihoodParts:
     """The loss of the moons' flow, divided; at the recorded step nearest to `step`."""
     history = trained()
     square, log_det = np.empty((2, len(history.steps)))
@@ -91,10 +91,10 @@ def loss_parts(step: int = 800) -> LossParts:
     shift = history.unit_shift
     at = int(np.abs(history.steps - step).argmin())
     loss = history.train_loss - shift
-    return LossParts(history.steps, square, log_det, 2 * HALF_LOG_2PI, loss, MOONS.entropy() - shift, at)
+    return LikelihoodParts(history.steps, square, log_det, 2 * HALF_LOG_2PI, loss, MOONS.entropy() - shift, at)
 
 
-def draw_loss_parts(result: LossParts, dark: bool = False, height: int = 420) -> go.Figure:
+def draw_loss_parts(result: LikelihoodParts, dark: bool = False, height: int = 420) -> go.Figure:
     """Loss and parts over the steps, the floor, and the step that is looked at."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "step", "mean per row (nats)")
