@@ -100,6 +100,11 @@ MEANINGS: dict[tuple[str, str], Meaning] = {
         ),
         "learning",
     ),
+    ("explore", "Code"): Meaning(
+        "The run as a program in plain PyTorch, or with nflows, and the rows it reads: nothing of FlowLab is needed.",
+        (_LOSS,),
+        "coupling",
+    ),
     ("explore", "Trust"): Meaning(
         r"Questions that a good model passes. A flow's: does $f^{-1}(f(x))$ give $x$ back, is $\int p = 1$, are latent "
         r"points standard normal, can samples be told from rows?",

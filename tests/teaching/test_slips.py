@@ -36,7 +36,8 @@ def test_divergences_are_those_of_scipy_and_formulas(apart, sigma):
     result = divergences(apart, sigma)
     p, q = result.p / result.p.sum(), result.q / result.q.sum()
     assert result.jensen_shannon == pytest.approx(jensenshannon(p, q) ** 2, abs=1e-5)
-    assert result.forward == pytest.approx(entropy(p, q), abs=1e-4)
+    if q.all():  # else a bin of q has underflowed, and the sum is infinite where the integral is not
+        assert result.forward == pytest.approx(entropy(p, q), abs=1e-4)
     assert result.forward == pytest.approx(np.log(sigma) + (1 + apart**2) / (2 * sigma**2) - 0.5, abs=1e-6)
     assert 0 < result.jensen_shannon <= result.bound
 

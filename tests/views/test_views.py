@@ -227,7 +227,7 @@ def test_row_9_receipts_add_up(flows, name):
 
 
 @pytest.mark.parametrize("name", [n for n, e in catalog.MODELS.items() if issubclass(e.make, FlowModel)])
-def test_receipts_add_up_for_every_flow_of_the_catalog(name):
+def test_row_116_receipts_add_up_for_every_flow_of_the_catalog(name):
     data = make_toy(Moons(), 1000)
     steps = {"n_steps": 20} if "n_steps" in catalog.MODELS[name].defaults else {}
     model = catalog.make_model(Spec(name, steps)).fit(data.part("train"))

@@ -269,11 +269,6 @@ class Stack:
         return torch.cat(parts)
 
 
-def _joint_energies(z: Tensor, centers: Tensor) -> Tensor:
-    """-log of each normal's share times its density at z (n_features, n), without the constant: (k, n)."""
-    return 0.5 * (z.unsqueeze(0) - centers.unsqueeze(2)).square().sum(1) + math.log(len(centers))
-
-
 def _views(flat: Tensor, shapes: list[tuple[int, int]]) -> list[Tensor]:
     views, start = [], 0
     for rows, columns in shapes:
