@@ -1,9 +1,10 @@
 // @ts-check
 // The keys of presenter mode: p enters it, Esc leaves it; space trains, pauses and plays, s makes one step, arrows and
-// the keys of a presenter's remote control walk through the views of a page and on to the next page.
+// the keys of a presenter's remote control walk through the views of a page and on to the next page, or the steps of
+// a lesson.
 
 const PAGE = '[data-testid="stMain"] ';
-const CHOICES = ["explore-view", "compare-section", "detect-tab", "table-tab", "learn-step"].map((name) => `[class*="${name}"]`);
+const CHOICES = ["explore-view", "compare-section", "detect-tab", "table-tab"].map((name) => `[class*="${name}"]`);
 const VIEWS = `${PAGE}:is(${CHOICES.join(", ")}) [role="radio"]`;
 
 /** @type {{ on: boolean, report: (on: boolean) => void }} */
@@ -46,6 +47,7 @@ function key(e, now) {
 function presented(name, target, now) {
   const holds = target.matches?.('[type="range"], [role="slider"], canvas');
   const presses = target.matches?.("button, a, summary, [type=radio], [type=checkbox]");
+  if (name === "Escape" && document.fullscreenElement) return () => document.exitFullscreen();
   if (name === "Escape" || name === "p") return () => now.report(false);
   if (name === "s") return () => press(`${PAGE}[class*="st-key-"][class*="-One-step"] button`);
   if (name === " " && !presses) return () => play() || press(`${PAGE}[class*="st-key-train-"] button[kind="primary"]`);
@@ -75,6 +77,13 @@ function play() {
 
 /** The next or previous view, at the last one the next page. @param {1 | -1} by */
 function walk(by) {
+  const step = /** @type {HTMLButtonElement | null} */ (
+    document.querySelector(`${PAGE}.st-key-learn-${by > 0 ? "on" : "back"} button`)
+  );
+  if (step) {
+    step.click();
+    return;
+  }
   const views = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(VIEWS)]);
   const at = views.findIndex((view) => view.getAttribute("aria-checked") === "true");
   const next = views[at + by];

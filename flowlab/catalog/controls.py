@@ -18,10 +18,20 @@ STEPS = Int(
     learning=True,
 )
 WIDTH = Int("hidden_features", "Network width", 4, 256, 4, help="Units in each hidden layer of a layer's network.")
-HIDDEN = Int("n_hidden", "Network depth", 1, 4, help="Hidden layers of a layer's network.")
+HIDDEN = Int("n_hidden", "Network depth", 0, 4, help="Hidden layers of a layer's network; 0: s and t are linear.")
+HIDDEN_MASKED = Int("n_hidden", "Network depth", 1, 4, help="Hidden layers of a layer's network.")
 BLOCKS = Int("n_blocks", "Network blocks", 1, 4, help="Residual blocks of a layer's network.")
 BINS = Int("n_bins", "Bins", 2, 32, help="Pieces of each spline.", main=True)
-BATCH = Int("batch_size", "Batch size", 16, 4096, 16, help="Rows per step.", learning=True)
+BATCH = Int(
+    "batch_size",
+    "Batch size",
+    16,
+    1_000_000,
+    16,
+    help="Rows per step; more than there are training rows: all of them in each step.",
+    log=True,
+    learning=True,
+)
 BOUND = Float(
     "tail_bound",
     "Tail bound",
@@ -50,8 +60,13 @@ LAYERS_FOLDED = Int("n_layers", "Layers", 1, 32, help="Invertible layers of each
 PERMUTATION = Choice(
     "permutation",
     "Order of columns",
-    {"reverse": "reversed after each layer", "random": "shuffled after each layer", "none": "always the same"},
-    help="Which columns come first in the next layer.",
+    {
+        "reverse": "reversed after each layer",
+        "random": "shuffled after each layer",
+        "none": "always the same",
+        "lu": "reversed and mixed (LU)",
+    },
+    help="Which columns come first in the next layer. LU: a learned linear map mixes all columns between the layers.",
 )
 NORM = Flag("activation_norm", "Activation normalisation", help="A learned scale and shift before each layer.")
 MASK = Mask(

@@ -98,8 +98,10 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
 
     sizes = sorted({k for k in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if k <= max(4, n_features)})[:8]
     betas = [0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 20.0]
-    depths = [1, 2, 4, 8, 12]
+    depths = [1, 2, 4, 8, 16]
+    hidden = [0, 1, 2, 3]
     flow = present.model.name if present.model.name in SWEPT_FLOWS else SWEPT_FLOWS[0]
+    coupled = flow if flow != "maf" else "affine"
     flow_name = catalog.MODELS[flow].label
     found = {
         "Code size": Sweep(
@@ -122,6 +124,11 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
             _WHAT_LAYERS_DO[flow],
             "layers", depths, {flow_name: runs(flow, "n_layers", depths)},
             charts(Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})),
+        ),
+        "Network depth": Sweep(
+            "Without a hidden layer a coupling's scale and shift are linear in what it reads.",
+            "hidden layers", hidden, {catalog.MODELS[coupled].label: runs(coupled, "n_hidden", hidden)},
+            charts(Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})), logarithmic=False,
         ),
     }  # fmt: skip
     if "n_samples" in catalog.DATASETS[present.data.name].defaults:

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowlab.app_folder import ASSETS
 
@@ -20,47 +18,6 @@ WIDGETS = (
     "Slider",
 )  # fmt: skip
 """Parts of Streamlit's frontend that nearly every page needs, and that it fetches when the first one is drawn."""
-
-
-class FirstPaint:
-    """ASGI middleware that adds `additions` to every HTML page of the dashboard."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.head, self.body = additions()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; a page's answer comes back with the additions."""
-        if scope["type"] != "http" or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
-            await self.app(scope, receive, send)
-            return
-        # as it is, not packed: there is something to be put into it
-        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
-        start: Message | None = None  # of an answer that is a page; it waits for the length of its body
-        page = bytearray()
-
-        async def send_dressed(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    start = message
-                    return
-            if start is None or message["type"] != "http.response.body":
-                await send(message)
-                return
-            page.extend(message.get("body", b""))
-            if message.get("more_body"):
-                return
-            dressed = page.replace(b"</head>", self.head + b"</head>", 1).replace(b"</body>", self.body + b"</body>", 1)
-            headers = MutableHeaders(scope=start)
-            headers["content-length"] = str(len(dressed))
-            for name in ("etag", "last-modified"):  # of the page without the additions
-                del headers[name]
-            await send(start)
-            await send({"type": "http.response.body", "body": bytes(dressed)})
-
-        await self.app(scope, receive, send_dressed)
 
 
 def additions(folder: Path | None = None, widgets: Sequence[str] = WIDGETS) -> tuple[bytes, bytes]:

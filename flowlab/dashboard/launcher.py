@@ -27,7 +27,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowlab import __version__, app_folder
-from flowlab.dashboard.first_paint import FirstPaint
+from flowlab.dashboard import first_paint
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -59,7 +59,7 @@ def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
 
 
 def around_pages() -> dict[str, Any]:
-    """Arguments of `st.App` every server of the dashboard has: routes, headers, styles, the sentence for errors."""
+    """Arguments of `st.App` that every server of the dashboard has: routes, headers, styles, a sentence for errors."""
     return {
         "routes": [Route("/healthz", health), Route("/metrics", metrics)],
         "middleware": [Middleware(SecurityHeaders), Middleware(FirstPaint)],
@@ -139,6 +139,47 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class FirstPaint:
+    """ASGI middleware that adds `first_paint.additions` to every HTML page of the dashboard."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.head, self.body = first_paint.additions()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; a page's answer comes back with the additions."""
+        if scope["type"] != "http" or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
+            await self.app(scope, receive, send)
+            return
+        # as it is, not packed: there is something to be put into it
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
+        start: Message | None = None  # of an answer that is a page; it waits for the length of its body
+        page = bytearray()
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    start = message
+                    return
+            if start is None or message["type"] != "http.response.body":
+                await send(message)
+                return
+            page.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            dressed = page.replace(b"</head>", self.head + b"</head>", 1).replace(b"</body>", self.body + b"</body>", 1)
+            headers = MutableHeaders(scope=start)
+            headers["content-length"] = str(len(dressed))
+            for name in ("etag", "last-modified"):  # of the page without the additions
+                del headers[name]
+            await send(start)
+            await send({"type": "http.response.body", "body": bytes(dressed)})
+
+        await self.app(scope, receive, send_dressed)
 
 
 async def health(_: Request) -> JSONResponse:

@@ -334,6 +334,11 @@ class VariationalNet(_CodeNet):
         log_w = self.importance_log_weights(self.to_tensor(X), torch.from_numpy(eps))
         return (torch.logsumexp(log_w, 0) - math.log(len(log_w))).numpy(), log_w.mean(0).numpy()
 
+    @torch.inference_mode()
+    def log_weights(self, X: np.ndarray, eps: np.ndarray) -> np.ndarray:
+        """See `importance_log_weights`, for standardised rows: (n_draws, n_rows)."""
+        return self.importance_log_weights(self.to_tensor(X), torch.from_numpy(eps)).numpy()
+
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
         heads = self.encoder.forward(x)
         return heads[: self.n_latent], torch.tanh(heads[self.n_latent :] * (1 / LOG_STD_BOUND))

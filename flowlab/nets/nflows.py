@@ -161,6 +161,17 @@ class TanhCoupling(transforms.AffineCouplingTransform):
         return inputs * torch.exp(log_scale) + shift, log_scale.sum(1)
 
 
+class LinearMap(transforms.LULinear):
+    """An invertible linear map by its LU decomposition; its inverse is nflows' own in terms that torch still has."""
+
+    def inverse_no_cache(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows (n, n_features) of their images, and the log-determinant of the inverse (n,)."""
+        lower, upper = self._create_lower_upper()
+        outputs = torch.linalg.solve_triangular(lower, (inputs - self.bias).t(), upper=False, unitriangular=True)
+        outputs = torch.linalg.solve_triangular(upper, outputs, upper=True)
+        return outputs.t(), -self.logabsdet() * inputs.new_ones(len(inputs))
+
+
 class ShiftAndScaleNets(nn.Module):
     """Shift and log-scale with networks of their own, as in the lecture; Glorot weights, zero biases, as in Keras."""
 
@@ -198,7 +209,7 @@ def build(
 ) -> Flow:
     """A new flow, its weights drawn from `seed` without touching torch's global generator.
 
-    `kind` is "coupling", "tanh coupling", "spline coupling", "autoregressive" or "spline autoregressive".
+    `kind` is "coupling", "tanh coupling", "spline coupling", "glow", "autoregressive" or "spline autoregressive".
     Couplings alternate which half of the columns they change; autoregressive layers come after a permutation of the
     columns, "reverse" or "random". `n_blocks` counts residual blocks, or hidden layers where `kind` is "tanh coupling".
     """
@@ -206,6 +217,9 @@ def build(
         torch.manual_seed(seed)
         layers = []
         for i in range(n_layers):
+            if kind == "glow":
+                layers.append(_glow_step(n_features, i, hidden_features, n_blocks))
+                continue
             if kind.endswith("coupling"):
                 mask = (torch.arange(n_features) + i) % 2
                 layers.append(_coupling(kind, mask, hidden_features, n_blocks, n_bins, tail_bound))
@@ -220,6 +234,19 @@ def build(
                 )
             layers.append(transforms.CompositeTransform([transforms.Permutation(order), step]))
         return Flow(layers)
+
+
+def _glow_step(n_features: int, i: int, hidden_features: int, n_hidden: int) -> nn.Module:
+    """Activation normalisation, an invertible linear map, a coupling (Kingma & Dhariwal 2018, arXiv:1807.03039).
+
+    The linear map is the one of a 1 x 1 convolution where each row is one pixel. The normalisation starts as the
+    identity, not from a first batch: columns are standardised already.
+    """
+    norm = transforms.ActNorm(n_features)
+    norm.initialized.fill_(True)
+    mask = (torch.arange(n_features) + i) % 2
+    coupling = _coupling("tanh coupling", mask, hidden_features, n_hidden, 0, 0.0)
+    return transforms.CompositeTransform([norm, LinearMap(n_features, identity_init=True), coupling])
 
 
 def _coupling(

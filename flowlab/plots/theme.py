@@ -187,15 +187,15 @@ def enlarged(fig: go.Figure, scale: float, dark: bool = False) -> go.Figure:
         _enlarge(part, scale)
     if drawn.layout.height:
         drawn.layout.height *= 1 + (scale - 1) / 3
-    for axis in drawn.select_yaxes():
+    for axis in (*drawn.select_yaxes(), *drawn.select_xaxes()):
         axis.title.text = _in_two_lines(axis.title.text)
     for bar in _level_bars(drawn):
         bar.update(yref="container", y=0, yanchor="bottom")
     return drawn
 
 
-LONGEST = 30
-"""Letters of an upright title that fit beside a figure when they are large."""
+LONGEST = 36
+"""Letters of a title that fit beside a figure when they are large."""
 
 
 def _in_two_lines(title: str | None) -> str | None:
@@ -227,3 +227,17 @@ def _enlarge(part: BasePlotlyType, scale: float) -> None:
         for inner in value if isinstance(value, tuple) else (value,):
             if isinstance(inner, BasePlotlyType) and not name.endswith("font"):
                 _enlarge(inner, scale)
+
+
+def write_at(fig: go.Figure, x: float, y: float, text: str, color: str, **where: object) -> None:
+    """Write on the figure, in a colour, at a place of its first axes: a label on a line in place of a legend.
+
+    The text ends at x and stands above y; `where` are further properties of a Plotly annotation.
+
+    >>> fig = figure()
+    >>> write_at(fig, 1, 2, "truth", LIGHT.truth)
+    >>> fig.layout.annotations[0].text
+    'truth'
+    """
+    place = {"xanchor": "right", "yanchor": "bottom", "showarrow": False, "font": {"color": color, "size": 14}}
+    fig.add_annotation(**{"x": x, "y": y, "text": text, **place, **where})

@@ -28,6 +28,7 @@ class Measured:
     gap, gap_error : nats above the exact density, with its standard error
     entropy : of the exact density, which no mean loss can pass
     loss : mean negative score of the held-out normal rows
+    standard_loss, standard_entropy : loss and entropy as they are for columns of mean 0 and standard deviation 1
     auroc, average_precision : on the held-out rows
     caught : share of the held-out anomalies among the 1 % of the held-out rows with the highest scores
     truth_auroc, truth_caught : the same of the exact density
@@ -37,6 +38,8 @@ class Measured:
     gap_error: float = math.nan
     entropy: float = math.nan
     loss: float = math.nan
+    standard_loss: float = math.nan
+    standard_entropy: float = math.nan
     auroc: float = math.nan
     average_precision: float = math.nan
     caught: float = math.nan
@@ -51,11 +54,13 @@ class RunNumbers(Measured):
     Attributes
     ----------
     first_loss, train_loss, val_loss : the first report's training loss, the last one's, the last validation loss
+    standard_first_loss : the first one for columns of mean 0 and standard deviation 1
     best_loss, best_step : the lowest validation loss and its step
     steps, seconds : of training
     """
 
     first_loss: float = math.nan
+    standard_first_loss: float = math.nan
     train_loss: float = math.nan
     val_loss: float = math.nan
     best_loss: float = math.nan
@@ -71,10 +76,14 @@ def measure(model: DensityModel, dataset: Dataset) -> Measured:
     values: dict[str, float] = {}
     normal = slice(None) if dataset.y is None else dataset.y[rows] != 1
     values["loss"] = float(scores[normal].mean())
+    spread = dataset.fitting_rows()[:, dataset.judged].std(axis=0)
+    unit_shift = float(np.log(spread).sum()) if (spread > 0).all() else math.nan
+    values["standard_loss"] = values["loss"] - unit_shift
     truth = dataset.truth_for(model)
     if truth is not None:
         known = known_gap.gap(model, dataset)
         values |= {"gap": known.nats, "gap_error": known.error, "entropy": float(truth.entropy())}
+        values["standard_entropy"] = values["entropy"] - unit_shift
     if has_labels(dataset) and dataset.y is not None:
         y = dataset.y[rows]
         values |= {
@@ -96,6 +105,7 @@ def of_run(measured: Measured, events: Sequence[TrainEvent]) -> RunNumbers:
     return RunNumbers(
         **vars(measured),
         first_loss=first.train_loss,
+        standard_first_loss=first.train_loss - measured.loss + measured.standard_loss,
         train_loss=last.train_loss,
         val_loss=judged[-1].val_loss if judged else math.nan,
         best_loss=best.val_loss,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from flowlab.columns import spread_of
 from flowlab.datasets.dataset import Dataset, Part
@@ -33,6 +34,16 @@ class Samples:
     data: np.ndarray
     nearest_row: int | None = None
     nearest_distance: float | None = None
+
+
+def in_columns_of(drawn: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Drawn rows in the columns of a table, in its order; columns that no model draws (names, times, labels) are empty.
+
+    >>> table = pd.DataFrame({"id": [7, 8], "x": [0.5, 1.5], "fraud": ["no", "no"]})
+    >>> in_columns_of(pd.DataFrame({"x": [1.25]}), table).to_csv(index=False).split()
+    ['id,x,fraud', ',1.25,']
+    """
+    return drawn.reindex(columns=list(table.columns))
 
 
 def samples(

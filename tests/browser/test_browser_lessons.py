@@ -31,7 +31,7 @@ def test_every_step_fits_a_presenters_screen(app_server, open_page, lesson):
         expect(heading(page, step)).to_be_visible(timeout=60_000)
         settled(page, 60_000)
         if any(isinstance(part, ExhibitBlock) for part in step.parts):
-            expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=90_000)
+            expect(page.get_by_test_id("stPlotlyChart").filter(visible=True).first).to_be_visible(timeout=90_000)
         expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
         if (over := page.evaluate(OVERFLOW)) > 4:
             too_high[step.title] = over

@@ -50,6 +50,29 @@ CANVAS_TYPE = """() => {
   });
 }"""
 
+FITS = (
+    "(({ scrollHeight, clientHeight }) => scrollHeight <= clientHeight)(document.querySelector('[data-testid=stMain]'))"
+)
+
+# what a canvas has written of another model than the present one
+LABELS = """() => {
+  window.ghosts = [];
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+    if (text.startsWith("before: ")) ghosts.push(text);
+    return write.call(this, text, ...where);
+  };
+}"""
+
+# the cumulative layout shift, as a sum from the first picture on
+SHIFTS = """() => {
+  window.shifts = 0;
+  const add = (list) => {
+    for (const { value, hadRecentInput } of list.getEntries()) shifts += hadRecentInput ? 0 : value;
+  };
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+}"""
+
 
 def arrive(page, url: str) -> None:
     """Open a page and wait until it is drawn."""
@@ -87,14 +110,17 @@ def test_nothing_scrolls_on_a_laptop_and_a_large_screen_is_used(trained, open_pa
 
 
 def test_letters_of_presenter_mode_are_read_from_the_back_row_and_keys_lead_through_it(trained, open_page):
-    page = open_page("about:blank", viewport={"width": 1920, "height": 1080})
+    page = open_page("about:blank")
     page.add_init_script(f"({CANVAS_TYPE})()")
-    for path in ("train?", "explore?", "explore?explore.view=Layers&", "detect?"):
+    views = (f"explore?explore.view={name}&" for name in ("Density", "Samples", "Latent", "Layers", "Film"))
+    for path in ("train?", *views, "detect?", "compare?", "learn?"):
         arrive(page, f"{trained}/{path}{QUERY}&present=1")
         page.wait_for_timeout(800)
         size, text = page.evaluate(SMALLEST)
         assert size >= 20, f"{path}: {text!r} has {size} px"
         assert page.evaluate("letters") >= 20, path
+        assert not page.evaluate(CUT), path
+        page.wait_for_function(FITS, timeout=20_000)
         assert not page.locator("[data-testid=stSidebar]").is_visible()
         assert not page.get_by_test_id("stTopNavLink").first.is_visible()
     arrive(page, f"{trained}/explore?{QUERY}")
@@ -108,6 +134,40 @@ def test_letters_of_presenter_mode_are_read_from_the_back_row_and_keys_lead_thro
     page.wait_for_url(lambda url: "present=1" not in url, timeout=30_000)
     page.go_back()
     page.wait_for_url("**present=1*", timeout=30_000)
+
+
+def test_a_class_is_shown_training_by_keys_and_a_stage_on_the_whole_screen(app_server, open_page):
+    link = "/train?data=moons&model=affine&model.n_steps=100000&seed=19&present=1"
+    page = open_page(app_server.url + link)
+    button = {name: page.get_by_role("button", name=name, exact=True) for name in ("Train", "Go on", "Pause")}
+    button["Train"].wait_for(timeout=60_000)
+    settled(page)
+    for key, then in (("s", "Go on"), (" ", "Pause"), (" ", "Go on")):
+        page.keyboard.press(key)
+        button[then].wait_for(timeout=30_000)
+    page.locator("canvas").first.click(position={"x": 150, "y": 120})
+    page.wait_for_function("document.fullscreenElement !== null")
+    page.mouse.click(600, 400)
+    page.wait_for_function("document.fullscreenElement === null")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/explore?*", timeout=30_000)
+
+
+def test_a_changed_setting_leaves_the_last_model_as_a_ghost_and_a_link_settles_without_jumps(trained, open_page):
+    page = open_page("about:blank")
+    page.add_init_script(f"({LABELS})(); ({SHIFTS})()")
+    arrive(page, f"{trained}/train?{QUERY}")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("shifts") < 0.15
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the first stop leads past the sidebar
+    assert page.evaluate("document.activeElement.dataset.testid") == "stMain"
+    assert page.evaluate("ghosts.length") == 0
+    layers = page.get_by_role("slider", name="Layers").first
+    layers.focus()
+    layers.press("ArrowRight")
+    page.wait_for_function("ghosts.length", timeout=30_000)
+    assert page.evaluate("ghosts.at(-1)") == "before: Affine coupling flow, layers 3, step 60"
 
 
 @pytest.mark.parametrize("width", [800, 390])

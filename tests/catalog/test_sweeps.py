@@ -38,8 +38,10 @@ def test_more_seeds_change_the_seed_alone():
 @pytest.mark.parametrize("present, n_features", [(MOONS, 2), (WINE, 13)])
 def test_each_sweep_varies_one_setting_inside_the_ranges_of_the_catalog(present, n_features, has_labels):
     offered = sweeps(present, n_features, has_labels)
-    assert list(offered) == ["Code size", "Beta", "Layers"] + ["Rows"] * (present is MOONS)
-    settings = {"Code size": "n_latent", "Beta": "beta", "Layers": "n_layers", "Rows": "n_samples"}
+    assert list(offered) == ["Code size", "Beta", "Layers", "Network depth"] + ["Rows"] * (present is MOONS)
+    settings = {
+        "Code size": "n_latent", "Beta": "beta", "Layers": "n_layers", "Network depth": "n_hidden", "Rows": "n_samples",
+    }  # fmt: skip
     for name, sweep in offered.items():
         measures = [measure for chart in sweep.charts for measure in chart.measures.values()]
         assert set(measures) <= set(MEASURES) and ("auroc" in measures) == (has_labels and name != "Rows")

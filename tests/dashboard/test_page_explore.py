@@ -9,6 +9,7 @@ import pytest
 from pages_driver import enter, in_link, labelled, press, said, train, wait_for_run
 from streamlit.testing.v1 import AppTest
 
+from flowlab import catalog
 from flowlab.records import RunSpec, Spec
 
 MOONS = RunSpec(Spec("moons", {"n_samples": 1000}), Spec("affine", {"n_layers": 3, "n_steps": 60}))
@@ -246,3 +247,17 @@ def test_a_flow_under_a_context_is_shown_given_a_level_or_all(view, given):
 def test_a_model_that_cannot_be_conditioned_says_how_it_reads_the_context():
     words = said(open_page("unconditioned"))
     assert "Kernel density cannot be conditioned: it reads class as a number." in words
+
+
+def test_row_107_rows_are_drawn_by_any_two_columns_and_coloured_by_their_score():
+    at = open_page("wide", view="Latent", color="score", across=3, up=10)
+    header, arrays = packed(at, "brush_code")
+    dataset = catalog.make_dataset(RUNS["wide"].data, RUNS["wide"].seed)
+    X = dataset.X
+    assert header["axes"] == [dataset.columns[3], dataset.columns[10]]
+    drawn = arrays["points"]
+    distance = np.abs(drawn[:, None, 0] - X[None, :, 3]) + np.abs(drawn[:, None, 1] - X[None, :, 10])
+    assert distance.min(axis=1).max() < 1e-3, "every point is a row in these two columns"
+    order = np.argsort(arrays["score"], kind="stable")
+    assert (np.diff(arrays["color"][order].astype(int)) >= 0).all(), "the colour follows the score"
+    assert len(np.unique(arrays["color"])) > 100

@@ -50,6 +50,20 @@ def test_a_link_with_nonsense_is_answered_in_words():
     assert "Half moons" in said(at)
 
 
+@pytest.mark.parametrize(
+    "data, model, is_said",
+    [
+        ("clump_1d", "maf", True),
+        ("clump_1d", "notebook_maf", True),
+        ("clump_1d", "kde", False),
+        ("moons", "maf", False),
+    ],
+)
+def test_row_94_with_one_column_the_page_says_that_there_is_one_order(data, model, is_said):
+    at = open_page("train", {"data": data, "model": model})
+    assert ("there is only one order" in said(at)) is is_said
+
+
 @pytest.mark.slow
 def test_every_data_set_and_model_of_the_catalog_can_be_shown():
     from flowlab import catalog

@@ -192,6 +192,19 @@ def test_the_log_density_belongs_to_the_units_of_the_data(moons):
     assert np.allclose(scaled.score_samples(moons * 1000), flow.score_samples(moons) - 2 * np.log(1000), atol=1e-3)
 
 
+def test_row_28_without_standardisation_the_fit_is_worse_in_the_same_units(moons):
+    X = moons * [100.0, 0.1]
+    on, off = (make("affine", n_steps=150, standardize=standardize).fit(X).score(X) for standardize in (True, False))
+    assert -on < -off - 0.1
+
+
+def test_row_32_the_loss_curve_ends_in_the_loss_of_the_model(moons):
+    train, validation = moons[::2], moons[1::2]
+    flow = make("affine", n_steps=150)
+    events = list(flow.fit_iter(train, validation))
+    assert -flow.score(validation) == pytest.approx(min(event.val_loss for event in events), abs=1e-3)
+
+
 def test_squash_is_reversible_and_its_derivative_known():
     v = np.concatenate([np.linspace(-30, 30, 601), [-1e9, 1e9]])
     assert np.allclose(unsquash(squash(v)), v)

@@ -33,6 +33,7 @@ STACKS = {
     "spline random mask": lambda d, c: coupling_stack(d, Spline(5, 3.0), 4, 16, mask="random", n_context=c, dtype=F64),
     "maf": lambda d, c: autoregressive_stack(d, Affine(), 3, 16, n_context=c, dtype=F64),
     "maf random": lambda d, c: autoregressive_stack(d, Affine("clamp"), 3, 16, 3, "random", n_context=c, dtype=F64),
+    "maf lu": lambda d, c: autoregressive_stack(d, Affine(), 3, 16, permutation="lu", n_context=c, dtype=F64),
     "maf spline": lambda d, c: autoregressive_stack(d, Spline(), 2, 16, n_context=c, dtype=F64),
     "iaf": lambda d, c: autoregressive_stack(d, Affine(), 3, 16, 2, "random", True, n_context=c, dtype=F64),
     "iaf shift first": lambda d, c: autoregressive_stack(

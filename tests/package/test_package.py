@@ -125,7 +125,7 @@ def test_wheel_holds_the_dashboard_and_nothing_else(wheel):
     app = {name.removeprefix("flowlab/_app/") for name in names if name.startswith("flowlab/_app/")}
     assert {"app.py", ".streamlit/config.toml", "assets/stages.js"} <= app
     assert {f"pages/{page.file}" for page in PAGES} == {name for name in app if name.startswith("pages/")}
-    assert len([name for name in app if name.startswith("assets/lessons/")]) == len(lessons())
+    assert len([name for name in app if re.fullmatch(r"assets/lessons/.*\.md", name)]) == len(lessons())
     assert {name.split("/")[0] for name in names} == {"flowlab", f"flowlab-{__version__}.dist-info"}
     assert wheel.stat().st_size < 1e6, "it holds no picture"
 

@@ -245,6 +245,11 @@ COMPARISONS = (
 )
 SWEEPS = (
     entry(
+        "the networks of a coupling have no hidden layer",
+        "tests/teaching/test_coupling.py::test_row_16_without_a_hidden_layer_scale_and_shift_are_linear",
+        "Without a hidden layer a coupling's scale and shift are linear in what it reads.",
+    ),
+    entry(
         "the swept model is of couplings, or autoregressive",
         "tests/catalog/test_sweeps.py::test_the_sweep_of_layers_speaks_of_the_family_that_is_swept",
         "One coupling layer leaves half of the columns as they were: two at least are needed to shape them all.",

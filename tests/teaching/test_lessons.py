@@ -10,6 +10,7 @@ from flowlab.records import RunSpec
 from flowlab.teaching import measures
 from flowlab.teaching.claims import NAMED, fill, holds, written
 from flowlab.teaching.exhibit import numbers
+from flowlab.teaching.exhibits import EXHIBITS as EXHIBITS_BY_KEY
 from flowlab.teaching.lessons import ExhibitBlock, RunBlock, lessons, parse
 
 LESSONS = {lesson.key: lesson for lesson in lessons()}
@@ -29,13 +30,19 @@ def numbers_of_run(spec: RunSpec) -> dict[str, float]:
     return numbers(measures.of_run(measures.measure(model, dataset), events))
 
 
+@lru_cache
+def numbers_of_exhibit(key, settings):
+    """What an exhibit computes; several claims and numbers share it."""
+    return numbers(EXHIBITS_BY_KEY[key].compute(**dict(settings)))
+
+
 def names(blocks):
     return [f"{key}-{block.name}" for key, block in blocks]
 
 
 @pytest.mark.parametrize("key, block", EXHIBITS, ids=names(EXHIBITS))
 def test_what_a_lesson_claims_of_an_exhibit_is_so(key, block):
-    values = numbers(block.exhibit.compute(**block.settings))
+    values = numbers_of_exhibit(block.exhibit.key, tuple(block.settings.items()))
     for claim in block.claims:
         assert holds(claim, values), f"{claim}: {values}"
 
@@ -58,7 +65,7 @@ def test_every_number_of_a_lesson_exists_and_is_claimed(key):
             block = kinds[match[1]]
             known = vars(measures.RunNumbers()) if isinstance(block, RunBlock) else None
             if known is None:
-                known = numbers(block.exhibit.compute(**block.settings))
+                known = numbers_of_exhibit(block.exhibit.key, tuple(block.settings.items()))
             assert match[2] in known, f"{match[0]} of lesson {key}"
             assert block.claims, f"{match[0]} of lesson {key} is of a block that claims nothing"
             written(1.0, match[3] or "")

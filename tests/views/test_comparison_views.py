@@ -64,7 +64,7 @@ def test_map_of_reconstructions_agrees_with_the_model(moons, autoencoder, vae):
         views.reconstruction_map(Autoencoder(n_steps=5).fit(table.X), table)
 
 
-def test_two_samples_of_one_distribution_and_of_two(moons, autoencoder):
+def test_row_19_two_samples_of_one_distribution_and_of_two(moons, autoencoder):
     same = views.two_samples(autoencoder, moons, Part.TRAIN, Part.TEST)
     assert same[3].effect == pytest.approx(0.5, abs=0.08)
     other = views.two_samples(autoencoder, moons)

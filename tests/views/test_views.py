@@ -141,6 +141,14 @@ def test_the_grid_shows_the_model_where_it_says():
     assert views.density_grid(EXACT, BANANA, n=10_000).x.shape == (400,)
 
 
+def test_row_34_the_mass_in_the_window_is_told_and_about_one():
+    grid = views.density_grid(EXACT, BANANA, n=100)
+    assert grid.learned.log_density.shape == (100, 100)
+    cell = (grid.x[1] - grid.x[0]) * (grid.y[1] - grid.y[0])
+    assert grid.learned.mass == pytest.approx(np.exp(grid.learned.log_density).sum() * cell, abs=0.02)
+    assert grid.learned.mass == pytest.approx(1, abs=0.03)
+
+
 def test_densities_of_one_feature_are_curves():
     data = make_toy(Clump1D(), 2000)
     grid = views.density_grid(KDE().fit(data.X), data, n=300)
@@ -323,9 +331,10 @@ def test_final_holds_the_scores_of_all_rows(flows):
     assert list(again) == list(stored) and all(np.array_equal(again[key], stored[key]) for key in stored)
 
 
-def test_samples_know_their_nearest_training_row():
+def test_row_36_samples_have_a_count_and_a_seed_and_know_their_nearest_training_row():
     model = KDE().fit(BANANA.part("train"))
     drawn = views.samples(model, BANANA, n=200, seed=3, nearest=7)
+    assert drawn.samples.shape == (200, 2)
     train = BANANA.rows("train")
     distances = np.linalg.norm((BANANA.X[train] - drawn.samples[7]) / BANANA.X[train].std(axis=0), axis=1)
     assert drawn.nearest_row == train[distances.argmin()]

@@ -6,17 +6,20 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowlab import formatting, views
-from flowlab.catalog.sweeps import sweeps
+from flowlab.catalog.sweeps import Sweep, sweeps
 from flowlab.dashboard.compare import comparison
 from flowlab.dashboard.shell import links, services, state
-from flowlab.dashboard.shell.widgets import PLOT, chart
+from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.evaluation.comparison import detection_measures, has_labels, held_out, held_out_labels, normal_mean
 from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec
 from flowlab.store.reading import Run
+from flowlab.tables.export import to_csv_bytes
 
 
 def section(train: Callable[[list[RunSpec]], None]) -> None:
@@ -54,6 +57,22 @@ def section(train: Callable[[list[RunSpec]], None]) -> None:
             for name, v in series.items()
         )
         chart(column, fig, key=f"compare.sweep.{plot.title}", config=PLOT, theme=None, alt=best)
+        _table(column, chosen, plot.title, series)
+
+
+def _table(place: DeltaGenerator, chosen: Sweep, title: str, series: dict[str, list[float]]) -> None:
+    """The numbers of a chart, and a file of them."""
+    table = pd.DataFrame({chosen.axis: chosen.values, **series})
+    with place.expander("As a table"):
+        st.dataframe(spelled(table, **dict.fromkeys(series, 3)), hide_index=True)
+        st.download_button(
+            "Download the table",
+            lambda: to_csv_bytes(table),
+            file_name="sweep.csv",
+            mime="text/csv",
+            key=f"compare.sweep_table.{title}",
+            on_click="ignore",
+        )
 
 
 def _usable(spec: RunSpec) -> Run | None:

@@ -39,7 +39,8 @@ def report_maker(
     scored: ScoredTable, trained: services.Trained, threshold: Threshold, ask: Callable[[], Reasons]
 ) -> Callable[[], bytes]:
     """A function that gives the HTML report of the present state, which only a page knows."""
-    run, title, link = trained.run, headline.sentence().replace("\\", ""), state.site() + state.link_to("detect")
+    run, title, site = trained.run, headline.sentence().replace("\\", ""), state.site()
+    link = site + state.link_to("detect") if site else ""
 
     def make() -> bytes:
         rows = scored_rows(scored, threshold, ask(), scored.flagged(threshold)[:MAX_ROWS])

@@ -76,6 +76,11 @@ def _form(found: Jacobian) -> str:
             "A radial layer is a multiple of the identity plus a product of two vectors: triangular in no order, but "
             "its determinant is known in closed form."
         )
+    if form.kind == "linear":
+        return (
+            "A linear map L U mixes all columns: triangular in no order, but its determinant is the product of the "
+            "diagonal of U, for L has ones on its own."
+        )
     if form.kind == "flow" and not form.is_triangular:
         if not _agrees(found):
             return "The layers report something else: look at them one by one for the one that breaks its rule."

@@ -23,7 +23,7 @@ from flowlab.plots import theme
 from flowlab.records import Scalar
 from flowlab.views import two_columns
 from flowlab.views.latent import LatentPaths, LatentPoint, LatentRows
-from flowlab.views.projection import angle_color
+from flowlab.views.projection import Window, angle_color, column_window
 
 
 def is_density(scene: Scene) -> bool:
@@ -41,6 +41,15 @@ def score(scene: Scene, here: LatentPoint) -> str:
     if is_density(scene):
         return f"log p(x) = {formatting.nats(here.score)}"
     return f"{score_title(scene)}: {formatting.number(here.score)}"
+
+
+def collection(log_density: np.ndarray) -> str:
+    """The log-likelihood of independent rows, (n,) in nats each, in words: the sum of their log-densities."""
+    total = float(np.sum(log_density))
+    return (
+        f"Together {formatting.plural(len(log_density), 'row')} have a log-likelihood of {formatting.nats(total)}, the "
+        f"sum of theirs: {formatting.nats(total / len(log_density))} a row."
+    )
 
 
 def typicality(score: str, here: LatentPoint, pair: LatentRows) -> str:
@@ -334,6 +343,7 @@ def rows(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         names = [c for c in COLORS if c != "label" or _labelled(scene)]
         by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.__getitem__)
+        plane, window, titles = _data_plane(scene, pair)
         axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
         if n_layers:
             layer = int(
@@ -346,19 +356,19 @@ def rows(scene: Scene) -> None:
         Z = scene.view(views.rows, n=1500, layer=layer).latent
         title = f"After layer {layer} of {n_layers}" if layer else "Scaled data"
     row_numbers, scores = pair.rows, pair.anomaly_score
-    color, kind = _coloring(scene, pair, by)
+    color, kind = _coloring(plane, pair, by)
     axis_word = "latent" if layer == n_layers else "feature"
     marked = brush_view(
-        pair.points,
+        plane,
         scores,
-        scene.stage.window,
-        f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}",
+        window,
+        f"explore.rows.{scene.run.run_id}.{by}.{axes}.{layer}.{titles}",
         latent=None if Z is None else two_columns(Z, axes),
         latent_title=title,
         latent_axes=(f"{axis_word} {axes[0] + 1}", f"{axis_word} {axes[1] + 1}"),
         labels=pair.labels,
         score_label="anomaly score (nats)" if scene.model.is_density else "anomaly score",
-        axes=scene.stage.axes,
+        axes=titles,
         color=color,
         color_kind=kind,
         rows=np.flatnonzero(np.isin(row_numbers, state.recall(SELECTED, []))).tolist(),
@@ -366,9 +376,35 @@ def rows(scene: Scene) -> None:
     state.keep(SELECTED, [int(r) for r in row_numbers[marked]])
     if marked:
         table = _marked_rows(scene, row_numbers[marked], scores[marked])
+        if is_density(scene):
+            st.markdown(collection(-scores[marked]))
         st.dataframe(spelled(table, **{"row": 0, "anomaly score": 3}), hide_index=True, height=240)
     elif Z is not None and scene.model.is_density and layer == n_layers and not state.is_presenting():
         _normality(scene, Z)
+
+
+PRINCIPAL = -1
+"""In place of a column's number: the principal axes of the stage."""
+
+
+def _data_plane(scene: Scene, pair: LatentRows) -> tuple[np.ndarray, Window, tuple[str, str]]:
+    """Places (m, 2), window and titles of the rows: on the stage, or by two columns that the reader chooses."""
+    columns, options = scene.dataset.columns, [PRINCIPAL, *scene.columns]
+    if len(scene.columns) < 3:
+        return pair.points, scene.stage.window, scene.stage.axes
+
+    def name(j: int) -> str:
+        return "principal axes" if j == PRINCIPAL else str(columns[j])[:60]
+
+    across = linked(
+        st.selectbox, "Rows drawn by", "across", PRINCIPAL, options=options, noun="column", show=name, width=190
+    )
+    if across == PRINCIPAL:
+        return pair.points, scene.stage.window, scene.stage.axes
+    others = [j for j in scene.columns if j != across]
+    up = linked(st.selectbox, "and by", "up", others[0], options=others, noun="column", show=name, width=190)
+    ends = (*column_window(scene.dataset, across), *column_window(scene.dataset, up))
+    return scene.dataset.X[np.ix_(pair.rows, [across, up])], ends, (name(across), name(up))
 
 
 def _chosen_latent_axes(n_latent: int) -> tuple[int, int]:
@@ -385,14 +421,14 @@ def _labelled(scene: Scene) -> bool:
     return scene.dataset.y is not None and bool((scene.dataset.y == 1).any())
 
 
-def _coloring(scene: Scene, pair: LatentRows, by: str) -> tuple[np.ndarray, str]:
+def _coloring(plane: np.ndarray, pair: LatentRows, by: str) -> tuple[np.ndarray, str]:
     """(m,) uint8 and what it means, for the canvas."""
     if by == "label":
         return pair.labels, "label"
     if by == "score":
         order = np.argsort(np.argsort(pair.anomaly_score))
         return (255 * order / max(1, len(order) - 1)).astype(np.uint8), "value"
-    return angle_color(pair.points), "angle"
+    return angle_color(plane), "angle"
 
 
 def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:

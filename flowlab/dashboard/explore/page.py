@@ -10,6 +10,7 @@ import streamlit as st
 from flowlab import catalog, formatting, views
 from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.explore import (
+    code,
     coupling,
     density,
     film,
@@ -63,6 +64,8 @@ def page() -> None:
             drawers["Pairs"] = pairs.pairs
     if len(scene.run.frames) > 1 or not scene.run.is_usable:
         drawers["Film"] = film.film
+    if state.spec().model.name == "affine":
+        drawers["Code"] = code.code
     drawers["Trust"] = trust.panel
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = segmented("View", list(drawers), "view", next(iter(drawers)), lambda view: WORDS.get(view, view))

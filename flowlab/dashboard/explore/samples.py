@@ -9,10 +9,11 @@ import streamlit as st
 
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, linked
-from flowlab.dashboard.shell import state
+from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.plots import samples as plots
 from flowlab.tables.export import to_csv_bytes
+from flowlab.views.samples import in_columns_of
 
 
 def samples(scene: Scene) -> None:
@@ -61,8 +62,13 @@ def _finding(scene: Scene, drawn: np.ndarray) -> str:
 def _table(scene: Scene, drawn: np.ndarray) -> None:
     """The samples in the user's columns, and a file of them."""
     table = scene.dataset.table(drawn, drawn=True)
+    uploaded = services.table()
+    if uploaded is not None:
+        table = in_columns_of(table, uploaded)
     with st.expander("Samples as a table"):
         st.dataframe(table.head(1000), height=260, hide_index=False)
+        if uploaded is not None:
+            st.caption("The columns of the file, in its order; those that no model draws, such as a time, are empty.")
         st.download_button(
             f"Download {formatting.plural(len(table), 'synthetic row')}",
             lambda: to_csv_bytes(table),

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.controls import Control, Flag
-from flowlab.dashboard.shell import lesson, state, widgets
+from flowlab.controls import Choice, Control, Flag
+from flowlab.dashboard.shell import address, lesson, state, widgets
 from flowlab.jobs import JobError
 from flowlab.records import Scalar
 from flowlab.teaching.lessons import ExhibitBlock
 
 PAGE = "learn"
-HEIGHT = 440
-"""Of a figure, in pixels: with heading, controls and sentence it fits a screen of 800."""
+HEIGHT, PRESENTED_HEIGHT = 440, 350
+"""Of a figure, in pixels, the second before it is enlarged for a class: with its controls it fits a screen of 800."""
+
+MOST_IN_A_ROW, WIDER = 4, 1.7
+"""Controls in a row, and how much wider than another a choice is."""
 
 
 def draw(block: ExhibitBlock) -> None:
@@ -38,14 +42,16 @@ def _draw(block: ExhibitBlock) -> None:
     except JobError as error:
         st.error(formatting.escaped(error))
         return
-    fig = block.exhibit.draw(result, state.is_dark(), HEIGHT)
+    presents = state.is_presenting()
+    fig = block.exhibit.draw(result, state.is_dark(), PRESENTED_HEIGHT if presents else HEIGHT)
+    key = state.widget_key("exhibit", block.name)
+    picked: dict[str, Any] = {}
     if block.exhibit.picks:
-        key = state.widget_key("exhibit", block.name)
         picked = {"selection_mode": "points", "on_select": _picked(block, key)}
-        widgets.chart(st, fig, key, alt=result.finding, config=widgets.PLOT, theme=None, **picked)
-    else:
-        widgets.chart(st, fig, f"exhibit.{block.name}", alt=result.finding, config=widgets.PLOT)
-    st.caption(formatting.escaped(result.finding))
+    widgets.chart(st, fig, key, alt=result.finding, config=widgets.PLOT, theme=None, **picked)
+    if not presents:
+        st.caption(formatting.escaped(result.finding))
+    address.write(PAGE, f"exhibit_{block.name}", slides=True)
 
 
 def _picked(block: ExhibitBlock, key: str) -> Callable[[], None]:
@@ -69,12 +75,17 @@ def _controls(block: ExhibitBlock) -> dict[str, Scalar]:
     """The controls' values, in a row of widgets; they stand in the link where they differ from the lesson's."""
     values: dict[str, Scalar] = {}
     controls = block.exhibit.controls
-    columns = st.columns(min(len(controls), 4)) if controls else []
+    widths = [WIDER if isinstance(control, Choice) else 1.0 for control in controls]
+    columns = [
+        column
+        for start in range(0, len(controls), MOST_IN_A_ROW)
+        for column in st.columns(widths[start : start + MOST_IN_A_ROW], vertical_alignment="bottom")
+    ]
     for i, control in enumerate(controls):
         name = f"{block.name}.{control.name}"
         default = block.settings[control.name]
         present = control.read_or(state.asked(PAGE, name), default)
-        with columns[i % len(columns)]:
+        with columns[i]:
             key = state.widget_key(PAGE, name)
             values[control.name] = widgets.edit(control, present, key, _changed(name, control, default, key))
     return values

@@ -84,7 +84,7 @@ def _step(lesson: Lesson) -> None:
                     if isinstance(block, ExhibitBlock):
                         exhibits.draw(block)
     if figures:
-        with right:
+        with right, st.container(key="exhibits"):
             for block in figures:
                 exhibits.draw(block)
 

@@ -7,6 +7,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.pages import path
+from flowlab.jobs import JobError
 from flowlab.records import RunSpec, Scalar
 from flowlab.teaching import measures
 from flowlab.teaching.claims import NAMED, fill
@@ -52,7 +53,10 @@ def text(lesson: Lesson, words: str) -> str:
 
 def _numbers(block: ExhibitBlock | RunBlock) -> dict[str, float] | None:
     if isinstance(block, ExhibitBlock):
-        return numbers(result(block))
+        try:
+            return numbers(result(block))
+        except JobError:  # the exhibit itself says why, in its own place
+            return None
     return _run_numbers(block.spec)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
+from flowlab.catalog.models import NFLOWS
 from flowlab.controls import Number
 from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.shell import distance, pages, services, state
@@ -67,6 +68,10 @@ def _notes(run: Run) -> list[str]:
 
 
 PAGE = "train"
+ONE_ORDER = (
+    "With one column there is only one order: permutations and masks change nothing. Affine layers then shift and "
+    "scale a Gaussian and leave it one; the bins of a spline shape it."
+)
 TICK_SECONDS = 0.2
 SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
@@ -83,8 +88,11 @@ def page() -> None:
             with column:
                 st.markdown(f"**{formatting.escaped(catalog.describe(catalog.MODELS[spec.model.name], spec.model))}**")
                 _watch(spec, place)
-    if not state.is_presenting():
-        _choose_beside()
+    if state.is_presenting():
+        return
+    if _has_one_order(state.spec()):
+        st.caption(ONE_ORDER)
+    _choose_beside()
 
 
 def _beside() -> RunSpec | None:
@@ -94,6 +102,13 @@ def _beside() -> RunSpec | None:
         return None
     spec = state.spec()
     return catalog.tidy(RunSpec(spec.data, Spec(name), spec.seed))[0]
+
+
+def _has_one_order(spec: RunSpec) -> bool:
+    """Whether a flow that takes columns in turn, or in an order, has a single one."""
+    entry = catalog.MODELS[spec.model.name]
+    ordered = entry.group == NFLOWS or {"permutation", "mask"} & {control.name for control in entry.controls}
+    return bool(ordered) and len(services.dataset(spec).judged) == 1
 
 
 def _choose_beside() -> None:
@@ -164,7 +179,8 @@ def _picture(spec: RunSpec, run: Run | None, place: str) -> tuple[Frame | None, 
 
 def page_maker(run: Run) -> Callable[[], bytes]:
     """A function that gives the run as one HTML page; what only a page knows is asked here, before a click."""
-    trained, dataset, link = services.Trained(run), services.dataset(run.spec), run_link(state.site(), run.spec)
+    trained, dataset, site = services.Trained(run), services.dataset(run.spec), state.site()
+    link = run_link(site, run.spec) if site else ""  # a file that is opened elsewhere has no use for half an address
     is_flow = issubclass(catalog.MODELS[run.spec.model.name].make, FlowModel)
 
     def make() -> bytes:
@@ -245,12 +261,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
         if gap is not None:
             parts.append(f"**{gap.words()}**")
         if status.state is RunState.RUNNING and last.rows_per_second > 0:
-            rate = last.rows_per_second
-            parts.append(
-                f"{formatting.count(round(rate / 1000))} thousand rows/s"
-                if rate >= 1000
-                else f"{formatting.number(rate)} rows/s"
-            )
+            parts.append(_speed(last, spec))
     if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)
     if run is not None and run.copy_of:
@@ -262,6 +273,21 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
     for sentence in ([status.message] if status.message else []) + notes[-1:]:
         line += f" · {formatting.escaped(sentence)}"
     return line
+
+
+def _speed(last: TrainEvent, spec: RunSpec) -> str:
+    """Rows a second, and steps where a step is a batch of so many rows."""
+    rate = last.rows_per_second
+    rows = (
+        f"{formatting.count(round(rate / 1000))} thousand rows/s"
+        if rate >= 1000
+        else f"{formatting.number(rate)} rows/s"
+    )
+    values = catalog.MODELS[spec.model.name].complete(spec.model).params
+    if "batch_size" not in values:
+        return rows
+    batch = min(int(values["batch_size"]), len(services.dataset(spec).fitting_rows()))
+    return f"{formatting.number(rate / batch)} steps/s, {rows}"
 
 
 def final_nats(run: Run | None) -> float | None:

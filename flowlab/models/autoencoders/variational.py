@@ -143,6 +143,15 @@ class VariationalAutoencoder(CodeModel["VariationalNet"]):
         log_scale = np.log(self.scale_).sum()
         return log_likelihood - log_scale, elbo - log_scale
 
+    def log_weights(self, X: np.ndarray, n_draws: int) -> np.ndarray:
+        """log p(x, z) - log q(z|x) at draws of z from q(z|x), in nats of the data, (n_draws, n_samples).
+
+        Their mean estimates the ELBO, the logarithm of the mean of their exponentials log p(x).
+        """
+        X = self._check_rows(X)
+        log_weights = self._scoring_net().log_weights(self._standardise(X), _draws_of_rows(X, n_draws, self.n_latent))
+        return log_weights - np.log(self.scale_).sum()
+
     def posterior(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of q(z|x), (n_samples, n_latent) each."""
         return self._scoring_net().posterior_rows(self._standardise(self._check_rows(X)))

@@ -214,7 +214,8 @@ class PCAResidual(OutlierDetector, OneStepScorer, LatentModel):
         values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))
         shares = np.cumsum(values[::-1]) / max(values.sum(), 1e-300)
         n_components = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
-        self.components_ = vectors[:, ::-1][:, :n_components].T
+        # Contiguous, as it is read back from a file: products of a reversed view round otherwise.
+        self.components_ = np.ascontiguousarray(vectors[:, ::-1][:, :n_components].T)
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the squared reconstruction error, (n_samples,), in squared standard deviations if `standardize`."""

@@ -35,7 +35,7 @@ class ConditionalFlow(EngineFlow):
 
     valid = {
         "hidden_features": COUNT,
-        "n_hidden": COUNT,
+        "n_hidden": Interval(int, 0),
         "context_column": OneOf(None) | Interval(int),
         "fault": OneOf("none", "no log-determinant", "no mask"),
     }

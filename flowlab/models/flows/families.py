@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowlab.constraints import POSITIVE, YES_OR_NO, Interval, Matching, OneOf
+from flowlab.constraints import COUNT, POSITIVE, YES_OR_NO, Interval, Matching, OneOf
 from flowlab.models.flows.conditional import ConditionalFlow
 from flowlab.models.flows.engine_flow import EngineFlow
 
@@ -177,12 +177,13 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
     """MAF (Papamakarios et al. 2017, arXiv:1705.07057): each column scaled and shifted given those before it.
 
     Density and latent points cost one pass; so does sampling here (see `nets.engine.autoregressive`). `permutation`
-    of the column order between layers: "none", "reverse", "random". `scale_map`, `convention`, `activation_norm` and
+    of the column order between layers: "none", "reverse", "random", or "lu": reversed, and mixed by a learned linear
+    map L U (Kingma & Dhariwal 2018, arXiv:1807.03039). `scale_map`, `convention`, `activation_norm` and
     `fault` are as in `AffineCouplingFlow`. The default for tables with many columns. See `EngineFlow` and
     `ConditionalFlow` for the other parameters.
     """
 
-    valid = {**AFFINE, "permutation": OneOf("none", "reverse", "random")}
+    valid = {**AFFINE, "n_hidden": COUNT, "permutation": OneOf("none", "reverse", "random", "lu")}
 
     def __init__(
         self,

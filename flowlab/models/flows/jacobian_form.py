@@ -17,8 +17,8 @@ class LayerForm:
 
     Attributes
     ----------
-    kind : "coupling", "autoregressive", "rescaling", "planar", "radial"; "flow" for layers one after the other; ""
-        where nothing is known
+    kind : "coupling", "autoregressive", "rescaling", "linear", "planar", "radial"; "flow" for layers one after the
+        other; "" where nothing is known
     after, before : (n_features,) orders of its rows and of its columns in which the Jacobian is lower triangular;
         empty where it is triangular in none
     n_kept : so many features, the first in that order, leave the layer as they entered it

@@ -168,3 +168,27 @@ class NotebookMAF(NflowsModel):
         random_state: int = 0,
     ):
         super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)
+
+
+class GlowFlow(NflowsModel):
+    """Glow for tables (Kingma & Dhariwal 2018, arXiv:1807.03039), of the parts of nflows.
+
+    Each of `n_layers` steps is an activation normalisation, an invertible linear map of all columns (by its LU
+    decomposition) in place of a fixed permutation, and a coupling with tanh-bounded scale. `n_blocks` counts hidden
+    layers. The other parameters are those of `NflowsCoupling`.
+    """
+
+    _kind = "glow"
+    _min_features = 2
+
+    def __init__(
+        self,
+        n_layers: int = 8,
+        hidden_features: int = 32,
+        n_blocks: int = 2,
+        n_steps: int = 2000,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        random_state: int = 0,
+    ):
+        super().__init__(n_layers, hidden_features, n_blocks, n_steps, batch_size, learning_rate, random_state)

@@ -202,6 +202,10 @@ class NflowsModel(FlowModel):
     def layer_form(self, layer: int = 0) -> LayerForm:
         """In which order of the features `layer_jacobian` is triangular, and why."""
         check_is_fitted(self)
+        if self._kind == "glow":  # its linear maps mix all columns
+            if layer:
+                check_layer(layer, self.n_layers)
+            return LayerForm("flow")
         kind = "coupling" if self._kind.endswith("coupling") else "autoregressive"
         forms = [LayerForm(kind, *self._nets().triangular_orders(self._flow, i)) for i in range(self.n_layers)]
         return forms[check_layer(layer, len(forms)) - 1] if layer else form_of_flow(forms)

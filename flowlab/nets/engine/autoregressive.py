@@ -212,13 +212,16 @@ class MaskedAutoregressive:
 
 
 def layer_orders(n_features: int, n_layers: int, permutation: str, seed: int) -> list[list[int]]:
-    """Orders of successive layers: "none" all the same, "reverse" every other one reversed, "random" all drawn."""
-    if permutation not in ("none", "reverse", "random"):
-        raise ValueError(f"permutation must be 'none', 'reverse' or 'random', not {permutation!r}")
+    """Orders of successive layers: "none" all the same, "reverse" every other one reversed, "random" all drawn.
+
+    "lu" is as "reverse"; between the layers stands a linear map.
+    """
+    if permutation not in ("none", "reverse", "random", "lu"):
+        raise ValueError(f"permutation must be 'none', 'reverse', 'random' or 'lu', not {permutation!r}")
     if n_features == 0:
         return []
     generator = torch.Generator().manual_seed(seed)
     forward = list(range(n_features))
     if permutation == "random":
         return [torch.randperm(n_features, generator=generator).tolist() for _ in range(n_layers)]
-    return [forward[::-1] if permutation == "reverse" and i % 2 else forward for i in range(n_layers)]
+    return [forward[::-1] if permutation in ("reverse", "lu") and i % 2 else forward for i in range(n_layers)]

@@ -11,7 +11,7 @@ import torch
 from flowlab.nets.engine.affine import Additive, Affine
 from flowlab.nets.engine.autoregressive import MaskedAutoregressive, layer_orders
 from flowlab.nets.engine.coupling import Coupling, alternating_masks
-from flowlab.nets.engine.elementary import ActivationNorm, Planar, Radial
+from flowlab.nets.engine.elementary import ActivationNorm, LinearLU, Planar, Radial
 from flowlab.nets.engine.spline import Spline
 from flowlab.nets.engine.stack import Stack
 
@@ -55,12 +55,14 @@ def autoregressive_stack(
     dtype: torch.dtype = torch.float32,
     fault: str = "none",
 ) -> Stack:
-    """Masked autoregressive layers: MAF, or with `inverted` IAF."""
-    layers = [
+    """Masked autoregressive layers: MAF, or with `inverted` IAF; with `permutation` "lu" a linear map between them."""
+    layers: list = [
         MaskedAutoregressive(order, transformer, hidden_features, n_hidden, n_context, inverted, fault != NO_MASK)
         for order in layer_orders(n_features, n_layers, permutation, seed)
     ]
     layers = _with_norms(layers, n_features, activation_norm)
+    if permutation == "lu":
+        layers = [part for i, layer in enumerate(layers) for part in ([LinearLU(n_features)] * bool(i) + [layer])]
     return Stack(n_features, layers, n_context, seed, dtype, log_det_weight=float(fault != NO_LOG_DET))
 
 

@@ -1,4 +1,4 @@
-"""Small layers: activation normalisation, permutation, and the planar and radial flows of Rezende & Mohamed.
+"""Small layers: activation normalisation, permutation, a linear map, planar and radial flows of Rezende & Mohamed.
 
 Planar and radial layers (2015, arXiv:1505.05770) have few parameters and suit densities in two dimensions; the
 inverse of each solves a one-dimensional equation.
@@ -103,6 +103,67 @@ class Permutation:
     def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """Log-scale and shift, both 0, each (n_features, batch)."""
         return torch.zeros_like(before), torch.zeros_like(before)
+
+
+class LinearLU:
+    """y = L U x, L with ones on its diagonal and U with exp(s) on its: a mixture of all features that is learned.
+
+    Kingma & Dhariwal 2018, arXiv:1807.03039, section 3.2. It begins as the identity; the log-determinant is sum s.
+    With G = sum g x^T over the batch: dL = G U^T below the diagonal, dU = L^T G above it, dx = (L U)^T g.
+    """
+
+    kind = "linear"
+
+    def __init__(self, n_features: int):
+        self.n_log_det = n_features
+        self.shapes = [(n_features, n_features), (n_features, n_features), (n_features, 1)]
+        whole = torch.ones(n_features, n_features)
+        self.mask = [whole.tril(-1), whole.triu(1), whole[:, :1]]
+
+    def attach(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
+        """Take views of the stack's flat parameters and gradient, one matrix for each of `shapes`."""
+        self.below, self.above, self.log_diagonal = weights
+        self.gradients = gradients
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Nothing to draw: the identity."""
+
+    def buffers(self, w: SimpleNamespace, batch: int, take: Take, training: bool) -> None:
+        """Put into `w` the features before, which `backward` needs."""
+        w.before = take("before", tuple(w.x.shape))
+
+    def forward(self, w: SimpleNamespace) -> None:
+        """Data to latent, in place of `w.x`; s goes into `w.log_det`."""
+        w.before.copy_(w.x)
+        lower, upper = self._factors()
+        torch.mm(lower, upper @ w.before, out=w.x)
+        w.log_det.copy_(self.log_diagonal.expand_as(w.log_det))
+
+    def inverse(self, w: SimpleNamespace) -> None:
+        """Latent to data, in place of `w.x`; -s goes into `w.log_det`."""
+        lower, upper = self._factors()
+        inner = torch.linalg.solve_triangular(lower, w.x, upper=False, unitriangular=True)
+        w.x.copy_(torch.linalg.solve_triangular(upper, inner, upper=True))
+        w.log_det.copy_(-self.log_diagonal.expand_as(w.log_det))
+
+    def backward(self, w: SimpleNamespace) -> None:
+        """Turn `w.g` from d loss / d y into d loss / d x; fill the gradients of L, U and s."""
+        lower, upper = self._factors()
+        outer = w.g @ w.before.t()
+        by_upper = lower.t() @ outer
+        torch.mm(outer, upper.t(), out=self.gradients[0])
+        self.gradients[1].copy_(by_upper)
+        self.gradients[2].copy_((by_upper.diagonal() * upper.diagonal())[:, None]).sub_(w.log_det_weight)
+        w.g.copy_(upper.t() @ (lower.t() @ w.g))
+
+    def readout(self, w: SimpleNamespace, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-diagonal of U, and the displacement as shift, each (n_features, batch)."""
+        return self.log_diagonal.expand_as(before), after - before
+
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        """L and U, (n_features, n_features) each."""
+        eye = torch.eye(len(self.below), dtype=self.below.dtype)
+        return self.below + eye, self.above + torch.diag(self.log_diagonal[:, 0].exp())
 
 
 class PointLayer:

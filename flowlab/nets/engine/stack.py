@@ -38,6 +38,7 @@ class Stack:
     seed : initialises the weights
     dtype : float32, or float64 for checks
     log_det_weight : of the log-determinant in loss and score; 0 leaves it out, a fault for demonstration
+    centers : (k, n_features) of a base that is the even mixture of k normals of unit variance, or None: one at 0
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class Stack:
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         log_det_weight: float = 1.0,
+        centers: Tensor | None = None,
     ):
         self.n_features, self.n_context, self.layers, self.dtype = n_features, n_context, layers, dtype
         self.log_det_weight = log_det_weight
+        self.centers = None if centers is None else centers.to(dtype)
         shapes = [shape for layer in layers for shape in layer.shapes]
         n_parameters = sum(rows * columns for rows, columns in shapes)
         self.parameters = torch.zeros(n_parameters, dtype=dtype)
@@ -79,10 +82,16 @@ class Stack:
         for layer, part in zip(self.layers, w.parts):
             layer.forward(part)
         batch = x.shape[1]
-        square = torch.dot(w.flat_x, w.flat_x)
-        loss = torch.sub(0.5 * square, w.log_det.sum(), alpha=self.log_det_weight).item() / batch
+        if self.centers is None:
+            energy = 0.5 * torch.dot(w.flat_x, w.flat_x)
+            torch.mul(w.x, 1 / batch, out=w.g)
+        else:
+            joint = _joint_energies(w.x, self.centers)
+            energy = -torch.logsumexp(-joint, 0).sum()
+            # d/dz -log sum_k exp(-E_k) = z - sum_k r_k mu_k, with r the share each normal has in the density at z
+            torch.sub(w.x, self.centers.t() @ torch.softmax(-joint, 0), out=w.g).mul_(1 / batch)
+        loss = torch.sub(energy, w.log_det.sum(), alpha=self.log_det_weight).item() / batch
         loss += 0.5 * self.n_features * LOG_2PI
-        torch.mul(w.x, 1 / batch, out=w.g)
         for layer, part in zip(reversed(self.layers), reversed(w.parts)):
             layer.backward(part)
         if self._gradient_mask is not None:
@@ -101,7 +110,10 @@ class Stack:
             for layer, part in zip(self.layers, w.parts):
                 layer.forward(part)
             log_det = w.log_det.sum(0).mul_(self.log_det_weight)
-            result[columns] = torch.sub(log_det, (w.x * w.x).sum(0), alpha=0.5)[used]
+            if self.centers is None:
+                result[columns] = torch.sub(log_det, (w.x * w.x).sum(0), alpha=0.5)[used]
+            else:
+                result[columns] = (log_det + torch.logsumexp(-_joint_energies(w.x, self.centers), 0))[used]
         return result.sub_(0.5 * self.n_features * LOG_2PI)
 
     @torch.inference_mode()
@@ -282,3 +294,11 @@ def _take_shared(dtype: torch.dtype) -> Take:
         return pool[name, shape]
 
     return take
+
+
+def _joint_energies(z: Tensor, centers: Tensor) -> Tensor:
+    """-log of each normal's share times its density at z (n_features, n), without the constant: (k, n).
+
+    `centers`: (k, n_features) of normals of unit variance, each with the same share.
+    """
+    return 0.5 * (z.unsqueeze(0) - centers.unsqueeze(2)).square().sum(1) + math.log(len(centers))

@@ -5,9 +5,61 @@ from __future__ import annotations
 from types import ModuleType
 
 from flowlab.teaching.exhibit import Exhibit
-from flowlab.teaching.exhibits import change_of_variables, likelihood
+from flowlab.teaching.exhibits import (
+    autoregressive,
+    bridge,
+    change_of_variables,
+    clump,
+    code_scores,
+    codes,
+    coupling,
+    coupling_flows,
+    decision,
+    divergences,
+    families,
+    kernel_density,
+    learning,
+    likelihood,
+    low_density,
+    malware,
+    reconstruction,
+    slips,
+    stopwatch,
+    variational,
+)
 
-_MODULES: tuple[ModuleType, ...] = (change_of_variables, likelihood)
+_MODULES: tuple[ModuleType, ...] = (
+    autoregressive,
+    bridge,
+    change_of_variables,
+    clump,
+    code_scores,
+    codes,
+    coupling,
+    coupling_flows,
+    decision,
+    divergences,
+    families,
+    kernel_density,
+    learning,
+    likelihood,
+    low_density,
+    malware,
+    reconstruction,
+    slips,
+    stopwatch,
+    variational,
+)
 
-EXHIBITS: dict[str, Exhibit] = {exhibit.key: exhibit for module in _MODULES for exhibit in module.EXHIBITS}
+
+def _by_key() -> dict[str, Exhibit]:
+    found: dict[str, Exhibit] = {}
+    for exhibit in (exhibit for module in _MODULES for exhibit in module.EXHIBITS):
+        if exhibit.key in found:
+            raise ValueError(f"two exhibits are called {exhibit.key!r}")
+        found[exhibit.key] = exhibit
+    return found
+
+
+EXHIBITS = _by_key()
 """All exhibits by key. A module lists its own in `EXHIBITS`."""

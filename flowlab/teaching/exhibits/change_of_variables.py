@@ -280,12 +280,17 @@ def draw_two_forms(result: TwoForms, dark: bool = False, height: int = 420) -> g
         x=0.3, y=0.98, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False, align="left",
         text=f"{result.label}<br>slope {fixed(result.slope, 3)}",
     )  # fmt: skip
+    for name, x, y, color in (("p(x)", 0.01, 0.98, c.model), ("p(z)", 0.99, 0.01, c.data)):
+        fig.add_annotation(
+            x=x, y=y, xref="paper", yref="paper", xanchor="left" if x < 0.5 else "right",
+            yanchor="top" if y > 0.5 else "bottom", showarrow=False, text=name, font={"color": color},
+        )  # fmt: skip
     fig.update_layout(
         showlegend=False,
         xaxis={"domain": [0.28, 1], "range": [-SHOWN, SHOWN], "title": {"text": "z"}, "anchor": "y2"},
         yaxis={"domain": [0.3, 1], "range": [low, high], "title": {"text": "x = f(z)"}, "anchor": "x2"},
-        xaxis2={"domain": [0, 0.24], "title": {"text": "p(x)"}, "autorange": "reversed", "anchor": "y", "nticks": 3},
-        yaxis2={"domain": [0, 0.26], "title": {"text": "p(z)"}, "anchor": "x", "range": [0.45, 0], "nticks": 3},
+        xaxis2={"domain": [0, 0.24], "autorange": "reversed", "anchor": "y", "nticks": 2},
+        yaxis2={"domain": [0, 0.22], "anchor": "x", "range": [0.45, 0], "tickvals": [0.2, 0.4]},
     )
     return fig
 

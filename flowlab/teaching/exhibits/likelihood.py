@@ -141,8 +141,7 @@ def draw_loss_surface(result: LossSurface, dark: bool = False, height: int = 420
         x=result.mu, y=result.sigma, z=above, colorscale=scale, hoverinfo="skip",
         zmin=-3, zmax=1.5,
         colorbar={
-            "title": {"text": "loss above the best node (nats)", "side": "right"}, "tickvals": ticks,
-            "ticktext": [f"{10.0**t:g}" for t in ticks], "thickness": 12, "x": 0.58, "xpad": 2,
+            "tickvals": ticks, "ticktext": [f"+{10.0**t:g}" for t in ticks], "thickness": 12, "x": 0.53, "xpad": 2,
         },
     )  # fmt: skip
     every = slice(1, None, 3)
@@ -153,7 +152,7 @@ def draw_loss_surface(result: LossSurface, dark: bool = False, height: int = 420
     )  # fmt: skip
     spots = [
         ("truth", TRUE_MU, TRUE_SIGMA, c.truth, "cross"),
-        ("exact optimum", result.mean, result.sd, c.model, "diamond"),
+        ("exact", result.mean, result.sd, c.model, "diamond"),
         ("best node", result.grid_mu, result.grid_sigma, c.anomaly, "square"),
     ]
     xs, ys = np.array([s[1] for s in spots]), np.array([s[2] for s in spots])
@@ -173,28 +172,26 @@ def draw_loss_surface(result: LossSurface, dark: bool = False, height: int = 420
         x=[result.path[0, 0]], y=[result.path[0, 1]], mode="markers+text", text=["start"], textposition="top center",
         marker={"size": 11, "color": c.second}, hoverinfo="skip",
     )  # fmt: skip
-    for at, (name, x, y, color, symbol) in enumerate(spots):
+    for name, x, y, color, symbol in spots:
         fig.add_scatter(
             x=[x], y=[y], mode="markers", hoverinfo="skip",
             marker={"size": 11, "color": color, "symbol": symbol, "line": {"color": c.background, "width": 1}},
         )  # fmt: skip
         fig.add_scatter(
             x=[x], y=[y], xaxis="x2", yaxis="y2", mode="markers+text", text=[name],
-            textposition=("bottom center", "top center", "top center" if at != 1 and y > zoom[1] else "bottom center")[
-                at
-            ],
+            textposition="top center" if y == ys.max() else "middle right" if name == "exact" else "bottom center",
             marker={"size": 13, "color": color, "symbol": symbol}, textfont={"color": color}, cliponaxis=False,
             hovertemplate=f"{name}<br>mu %{{x:.4f}}, sigma %{{y:.4f}}<extra></extra>",
         )  # fmt: skip
     fig.update_layout(
         showlegend=False,
-        xaxis={"domain": [0, 0.56], "range": [0, 2], "title": {"text": "mu"}},
+        xaxis={"domain": [0, 0.52], "range": [0, 2], "title": {"text": "mu (colour: nats)"}},
         yaxis={"range": [0.1, 1.5], "title": {"text": "sigma"}},
         xaxis2={
-            "domain": [0.76, 1], "range": [zoom[0] - half, zoom[0] + half], "anchor": "y2", "nticks": 3,
-            "title": {"text": "mu near the optimum"},
+            "domain": [0.75, 1], "range": [zoom[0] - half, zoom[0] + half], "anchor": "y2", "nticks": 3,
+            "title": {"text": "mu, enlarged"},
         },
-        yaxis2={"range": [zoom[1] - half, zoom[1] + half], "anchor": "x2", "nticks": 5},
+        yaxis2={"range": [zoom[1] - half, zoom[1] + half], "anchor": "x2", "nticks": 4},
     )  # fmt: skip
     return fig
 
@@ -303,9 +300,9 @@ def draw_unseen(result: Unseen, dark: bool = False, height: int = 420) -> go.Fig
 UNSEEN = Exhibit(
     "unseen",
     (
-        Float("mu", "Shift mu", -1, 3, 0.05, help="Of the model"),
-        Float("sigma", "Stretch sigma", 0, 2, 0.05, help="Of the model; 0 has no inverse"),
-        Choice("story", "The rows were made by", STORIES, help="Both make the same rows"),
+        Float("mu", "mu", -1, 3, 0.05, help="Of the model"),
+        Float("sigma", "sigma", 0, 2, 0.05, help="Of the model; 0 has no inverse"),
+        Choice("story", "Rows made by", STORIES, help="Both make the same rows"),
         Flag("reveal", "Reveal z", help="Show the z that made each row; the loss does not change"),
     ),
     unseen,
