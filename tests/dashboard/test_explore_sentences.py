@@ -47,6 +47,7 @@ def is_triangular_somehow(matrix):
         (fitted(PlanarFlow), 1),
         (fitted(PlanarFlow), 0),
         (fitted(RadialFlow), 1),
+        (fitted(MaskedAutoregressiveFlow, permutation="lu"), 2),
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "fit") else f"layer {value}",
 )
@@ -68,6 +69,10 @@ def test_the_form_that_is_told_is_that_of_the_jacobian(model, layer):
     if "A planar layer is the identity" in told:
         assert np.linalg.matrix_rank(found.matrix - np.eye(4), tol=1e-9) <= 1
         assert np.exp(found.log_det) == pytest.approx(abs(1 + np.trace(found.matrix - np.eye(4))))
+    if "A linear map L U" in told:
+        layer_before, layer_after = model.transform_path(X[:50])[layer - 1 : layer + 1]
+        step = np.linalg.lstsq(layer_before - layer_before[0], layer_after - layer_after[0], rcond=None)[0]
+        np.testing.assert_allclose(step.T, found.matrix, atol=1e-5)
     if "multiple of the identity" in told:
         # the multiple is the eigenvalue that all but one direction share
         values = np.sort(np.linalg.eigvals(found.matrix).real)
@@ -243,3 +248,10 @@ def test_the_axis_and_the_lengths_told_are_those_of_the_latent_points(far):
     axis, lengths = latent.normality(Z)
     assert f"is {Z[:, far].std():.3f}, of axis {far + 1}" in axis
     assert f"median {np.median(np.linalg.norm(Z, axis=1)):.3f}, a Gaussian's {chi(3).median():.3f}" in lengths
+
+
+def test_the_log_likelihood_of_rows_is_the_sum_of_theirs():
+    told = latent.collection(norm.logpdf(np.arange(4.0))).replace("\u2212", "-")
+    total = norm.logpdf(np.arange(4.0)).sum()
+    assert told.startswith(f"Together 4 rows have a log-likelihood of {total:.3f} nats")
+    assert f": {total / 4:.3f} nats a row." in told

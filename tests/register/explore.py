@@ -55,6 +55,7 @@ JACOBIAN = (
         SAID + "test_the_form_that_is_told_is_that_of_the_jacobian",
         "The part above the diagonal should be empty and holds up to {}: the masks are broken, and the diagonal alone does not give the determinant.",
         "A planar layer is the identity plus a product of two vectors: triangular in no order, but its determinant is one plus the product's trace.",
+        "A linear map L U mixes all columns: triangular in no order, but its determinant is the product of the diagonal of U, for L has ones on its own.",
         "A radial layer is a multiple of the identity plus a product of two vectors: triangular in no order, but its determinant is known in closed form.",
         "Each layer's determinant is easy, that of all of them together is not: they are triangular in no common order. The determinant of the product is the product of their determinants, so logarithms add up.",
         "Kept features leave as they entered and do not look at the moved ones: the block framed by dots is empty. Each moved feature is stretched by itself alone: what is left counts nothing, the outlined diagonal all.",
@@ -193,6 +194,11 @@ LATENT_SPACE = (
 )
 LAYERS = (
     entry(
+        "the rows are independent draws",
+        SAID + "test_the_log_likelihood_of_rows_is_the_sum_of_theirs",
+        "Together {} have a log-likelihood of {}, the sum of theirs: {} a row.",
+    ),
+    entry(
         "the link names a layer that the model has not",
         PAGE + "test_nonsense_in_the_link_is_harmless",
         "The link asks for layer {}; this model has {}.",
@@ -219,8 +225,13 @@ LAYERS = (
 )
 SAMPLES = (
     entry(
+        "the table was uploaded, and has columns beside those that the model learned",
+        "tests/teaching/test_learning.py::test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types",
+        "The columns of the file, in its order; those that no model draws, such as a time, are empty.",
+    ),
+    entry(
         "the distance is between the sample and its nearest training row, in the spread of the training rows",
-        VIEWS + "test_samples_know_their_nearest_training_row",
+        VIEWS + "test_row_36_samples_have_a_count_and_a_seed_and_know_their_nearest_training_row",
         "Sample {}: nearest training row {}, {} standard deviations away.",
         "Click a sample to find the training row nearest to it: a model that copies has distance zero.",
     ),
@@ -268,6 +279,11 @@ SAMPLES = (
     ),
 )
 RUNS = (
+    entry(
+        "the program can say all settings of the run",
+        "tests/serving/test_pytorch_script.py::test_row_26_the_exported_program_reproduces_the_loss",
+        "Put both files into one folder and run the program. This run has **{}** on held-out rows; the program begins with the same weights, batches and noise, and differs by what training makes of rounding.",
+    ),
     entry(
         "the fault is in no setting of this model, but in one of that other",
         "tests/dashboard/test_page_trust.py::test_splines_are_given_the_scale_of_nflows_as_an_affine_flow_and_come_back_as_splines",

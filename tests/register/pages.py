@@ -39,6 +39,11 @@ ONE_GAP = "tests/dashboard/test_one_gap.py::"
 COMPARE = "tests/dashboard/test_page_compare.py::"
 ENTRIES = (
     entry(
+        "the data have one column, and the model has masks or permutations",
+        "tests/dashboard/test_page_train.py::test_row_94_with_one_column_the_page_says_that_there_is_one_order",
+        "With one column there is only one order: permutations and masks change nothing. Affine layers then shift and scale a Gaussian and leave it one; the bins of a spline shape it.",
+    ),
+    entry(
         "the two scores of the least rank correlation are named",
         "tests/dashboard/test_alternative_texts.py::test_the_scores_named_are_those_that_agree_least",
         "Rank correlations of all scores; there is only one",

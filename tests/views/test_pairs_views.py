@@ -7,6 +7,7 @@ import pages_driver
 import pandas as pd
 import pytest
 from pages_driver import enter, in_link, said, train
+from simulations import is_below
 from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog, views
@@ -70,9 +71,9 @@ def test_luck_covers_equal_samples_and_not_unequal_ones():
         quadrant_distances(A, B)[np.triu_indices(3, 1)].max() <= distance_by_chance(A, B)
         for A, B in ((RNG.normal(size=(300, 3)), RNG.normal(size=(600, 3))) for _ in range(40))
     ]
-    assert np.mean(covered) >= 0.8
+    assert not is_below(sum(covered), 0.95, len(covered))
     A, B = correlated(600, 0.9, 3), correlated(600, 0.0, 3)
-    assert quadrant_distances(A, B).max() > 2 * distance_by_chance(A, B)
+    assert quadrant_distances(A, B).max() > 1.5 * distance_by_chance(A, B)
 
 
 def test_rank_correlations_are_spearmans():
