@@ -334,20 +334,5 @@ RUNS = (
     ),
 )
 OF_RUNS = (
-    entry(
-        "marked rows have log-densities, which add because rows are independent",
-        "tests/teaching/test_rows_of_flows.py::test_row_119_the_sentence_of_a_lasso_is_the_sum",
-        "Together {} have a log-likelihood of {}, the sum of theirs: {} a row.",
-    ),
-    entry(
-        "the run is of the affine coupling flow, with settings the program is written for",
-        "tests/serving/test_pytorch_script.py::test_row_26_the_exported_program_reproduces_the_loss",
-        "Put both files into one folder and run the program. This run has **{}** on held-out rows; the program begins with the same weights, batches and noise, and differs by what training makes of rounding.",
-    ),
-    entry(
-        "the data are an uploaded table",
-        "tests/teaching/test_learning.py::test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types",
-        "The columns of the file, in its order; those that no model draws, such as a time, are empty.",
-    ),
 )
 ENTRIES = (*OF_RUNS, *JACOBIAN, *MASKS, *DENSITY, *LATENT_SPACE, *LAYERS, *SAMPLES, *RUNS)
