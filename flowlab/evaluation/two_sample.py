@@ -119,6 +119,7 @@ def classifier_auroc(A: np.ndarray, B: np.ndarray, random_state: int = 0, folds:
     pooled, is_a = _pool(A, B)
     fold = np.r_[rng.permutation(len(A)) % folds, rng.permutation(len(B)) % folds]
     weight = np.where(is_a, len(B) / len(A), 1.0)
+    pooled = _binned(pooled)  # scikit-learn does so too, but with weights at a hundred times the cost
     found = []
     for i in range(folds):
         seen = fold != i
@@ -133,6 +134,12 @@ def _trees(random_state: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
         max_iter=50, max_leaf_nodes=15, min_samples_leaf=10, early_stopping=False, random_state=random_state
     )
+
+
+def _binned(X: np.ndarray, n_bins: int = 200) -> np.ndarray:
+    """The number of the bin of each value (n, d), with about as many rows in each bin of a column."""
+    edges = np.quantile(X, np.linspace(0, 1, n_bins + 1)[1:-1], axis=0)
+    return np.column_stack([np.searchsorted(edges[:, j], X[:, j], side="right") for j in range(X.shape[1])])
 
 
 def _quadratic_test(kernel: np.ndarray, n_a: int, rng: np.random.Generator, n_permutations: int) -> tuple[float, float]:
