@@ -333,6 +333,4 @@ RUNS = (
         "column {} alone (best on validation rows)",
     ),
 )
-OF_RUNS = (
-)
-ENTRIES = (*OF_RUNS, *JACOBIAN, *MASKS, *DENSITY, *LATENT_SPACE, *LAYERS, *SAMPLES, *RUNS)
+ENTRIES = (*JACOBIAN, *MASKS, *DENSITY, *LATENT_SPACE, *LAYERS, *SAMPLES, *RUNS)
