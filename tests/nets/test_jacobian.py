@@ -76,7 +76,9 @@ def test_in_the_order_told_the_jacobian_is_triangular_and_its_diagonal_is_the_de
         found = views.jacobian(flows[name], DATA, 9, layer)
         assert found.log_det == pytest.approx(found.reported, abs=1e-6)
         if name in ("planar", "radial"):
-            assert found.form.kind == name and not len(found.form.after)
+            assert found.form.kind == name
+        if name in ("planar", "radial", "glow"):  # a layer of Glow mixes all columns, then couples them
+            assert not len(found.form.after), "triangular in no order"
             continue
         ordered = found.matrix[np.ix_(found.form.after, found.form.before)]
         assert np.abs(np.triu(ordered, 1)).max() == found.above < 1e-12 < np.abs(np.tril(ordered, -1)).max()

@@ -83,7 +83,7 @@ LINKS = [
     (
         f"{TABLE}&explore.view=Coupling&explore.layer=2&explore.reads=2&explore.changes=3",
         {"View": "Coupling", "Layer": 2, "Reads feature": 2, "Changes feature": 3},
-        "Layer 2 reads feature 2 and sets s and t of feature 3",
+        "Layer 2 does not read feature 2 for s and t of feature 3",
     ),
     (
         f"{SPLINE}&explore.view=Receipt&explore.row=17",
@@ -193,7 +193,7 @@ LINKS = [
         "Detector trained on 187 rows of orders.csv; rows with a score of at least",
     ),
     (f"{MOONS}&score.source=A detector file", {"Detector": "A detector file"}, ""),
-    ("learn.lesson=clump", {"Lessons": "clump"}, "A perfect density misses the anomaly"),
+    ("learn.lesson=clump", {}, "A perfect density misses the anomaly"),
 ]
 """A link, what its controls then hold, and words on the page."""
 

@@ -423,7 +423,7 @@ class ScaleMaps:
     def finding(self) -> str:
         """See `Result.finding`."""
         return (
-            f"exp met numbers that are not finite in {percent(self.failed_exp)} of its reports, tanh in "
+            f"The map exp met numbers that are not finite in {percent(self.failed_exp)} of its reports, tanh in "
             f"{percent(self.failed_tanh)}. The sigmoid of nflows 0.14 cannot stretch: {fixed(self.loss_sigmoid)} nats, "
             f"its floor is {fixed(self.floor)}; tanh has {fixed(self.loss_tanh)}."
         )
