@@ -1,5 +1,6 @@
 """Every lesson can be read, and every claim it makes is true of its exhibits and of the runs its links lead to."""
 
+import re
 from functools import lru_cache
 
 import pytest
@@ -31,9 +32,13 @@ def numbers_of_run(spec: RunSpec) -> dict[str, float]:
 
 
 @lru_cache
-def numbers_of_exhibit(key, settings):
+def result_of(key, settings):
     """What an exhibit computes; several claims and numbers share it."""
-    return numbers(EXHIBITS_BY_KEY[key].compute(**dict(settings)))
+    return EXHIBITS_BY_KEY[key].compute(**dict(settings))
+
+
+def numbers_of_exhibit(key, settings):
+    return numbers(result_of(key, settings))
 
 
 def names(blocks):
@@ -45,6 +50,9 @@ def test_what_a_lesson_claims_of_an_exhibit_is_so(key, block):
     values = numbers_of_exhibit(block.exhibit.key, tuple(block.settings.items()))
     for claim in block.claims:
         assert holds(claim, values), f"{claim}: {values}"
+    result = result_of(block.exhibit.key, tuple(block.settings.items()))
+    assert len(block.exhibit.draw(result, False, 400).data) > 0
+    assert re.fullmatch(r"(?s)[A-Z0-9].*\.", result.finding), "the figure in a sentence"
 
 
 @pytest.mark.slow
