@@ -58,7 +58,7 @@ def test_a_step_comes_along_to_its_run_and_back(app_server, open_page):
     expect(panel).to_contain_text(f"step {at + 1} of {len(lesson.steps)}", timeout=30_000)
     for key, value in block.spec.to_query().items():
         assert f"{key}={value}" in page.url
-    panel.get_by_role("button", name="Lesson").click()
+    panel.get_by_role("button", name="Lesson", exact=True).click()
     expect(heading(page, lesson.steps[at])).to_be_visible(timeout=60_000)
     assert f"learn.step={at + 1}" in page.url and "lesson=" + lesson.key + "." not in page.url
 

@@ -32,7 +32,8 @@ SMALLEST = """() => {
       const text = [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.textContent.trim()).join("");
       const icon = e.matches("[data-testid=stIconMaterial], style, script, title");
       if (!text || icon || !e.checkVisibility({ opacityProperty: true }) || !e.getBoundingClientRect().width) continue;
-      const size = parseFloat(getComputedStyle(e).fontSize);
+      // a formula's letters; its fractions and indices are smaller by rule
+      const size = parseFloat(getComputedStyle(e.closest(".katex") ?? e).fontSize);
       if (size < least[0]) least = [size, text];
     }
   };
@@ -113,7 +114,7 @@ def test_letters_of_presenter_mode_are_read_from_the_back_row_and_keys_lead_thro
     page = open_page("about:blank")
     page.add_init_script(f"({CANVAS_TYPE})()")
     views = (f"explore?explore.view={name}&" for name in ("Density", "Samples", "Latent", "Layers", "Film"))
-    for path in ("train?", *views, "detect?", "compare?", "learn?"):
+    for path in ("train?", *views, "detect?", "compare?", "learn?learn.lesson=change&"):
         arrive(page, f"{trained}/{path}{QUERY}&present=1")
         page.wait_for_timeout(800)
         size, text = page.evaluate(SMALLEST)
