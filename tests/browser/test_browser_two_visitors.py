@@ -8,8 +8,8 @@ from conftest import settled
 pytestmark = pytest.mark.browser
 
 LINK = "/train?data=moons&model=affine&model.n_steps=100000&seed=77"
-WITHIN = 1500
-"""A second, in ms, and what a busy machine adds to it."""
+WITHIN = 5000
+"""Time to see what the other did, in ms: a second, and what a busy machine adds to it."""
 
 
 def button(page, label):
