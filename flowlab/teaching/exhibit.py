@@ -35,7 +35,7 @@ class Exhibit:
         unless `is_slow`. At any allowed setting it gives something to draw, and says so where mathematics ends.
     draw : `draw(result, dark, height)`, the figure
     rows : of the catalogue of lectures that it makes true
-    is_slow : it trains or measures, so it is computed in a worker while the page shows a bar
+    is_slow : it trains or measures, so it is computed in a worker while the page counts the seconds
     picks : the two controls that a click on a point of the figure sets to its place, across and up; none without
     """
 

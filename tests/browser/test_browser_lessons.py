@@ -76,3 +76,7 @@ def test_a_control_of_an_exhibit_answers_and_stands_in_the_link(app_server, open
     slider.press("ArrowRight")
     expect(page.get_by_test_id("stCaptionContainer").last).not_to_have_text(before, timeout=30_000)
     page.wait_for_url("**learn.narrow.sigma=0.55*", timeout=30_000)
+    charts = page.get_by_test_id("stPlotlyChart")
+    expect(charts).to_have_count(1)
+    page.get_by_text("Ask the class:").click()
+    expect(charts).to_have_count(2, timeout=30_000)

@@ -97,13 +97,17 @@ def _step(lesson: Lesson) -> None:
     with left:
         _words(lesson, at, step.parts)
         if step.question:
-            with st.expander(
-                f"**Ask the class:** {shell.text(lesson, step.question)}", key=state.widget_key("ask", lesson.key, at)
-            ):
-                _words(lesson, at, step.answer)
-                for block in step.answer:
-                    if isinstance(block, ExhibitBlock):
-                        exhibits.draw(block)
+            answer = st.expander(
+                f"**Ask the class:** {shell.text(lesson, step.question)}",
+                key=state.widget_key("ask", lesson.key, at),
+                on_change="rerun",
+            )
+            if answer.open:  # a closed answer computes nothing
+                with answer:
+                    _words(lesson, at, step.answer)
+                    for block in step.answer:
+                        if isinstance(block, ExhibitBlock):
+                            exhibits.draw(block)
     if figures:
         with right, st.container(key="exhibits"):
             for block in figures:

@@ -17,6 +17,7 @@ from flowlab.teaching.lessons import ExhibitBlock, Lesson, Part, RunBlock, lesso
 from flowlab.teaching.meanings import MEANINGS
 
 SLOW_SECONDS = 120.0
+"""How long a page waits for an exhibit that trains or measures."""
 
 
 @st.cache_resource(show_spinner=False)
