@@ -17,6 +17,7 @@ from flowlab.models.flows.families import AffineCouplingFlow
 from flowlab.plots import theme
 from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits.moons import MOONS, N_LAYERS, plane, trained
+from flowlab.toys.base import LOG_2PI
 
 LOWEST = -12.0
 
@@ -448,7 +449,7 @@ def scale_maps(far: int = 1000, n_steps: int = 300) -> ScaleMaps:
         notes = [bool(event.note) for event in flow.fit_iter(with_far)]
         failed.append(float(np.mean(notes)))
         losses.append(float(np.clip(-flow.score_samples(rows).mean(), -50, 50)))
-    floor = float(np.log(2 * np.pi) - 10 * np.log(1.001))
+    floor = float(LOG_2PI - 10 * np.log(1.001))
     return ScaleMaps(list(MAPS), np.array(failed), np.array(losses), floor, far)
 
 

@@ -25,6 +25,7 @@ from flowlab.plots.score_axis import ScoreAxis
 from flowlab.plots.threshold import score_over_time
 from flowlab.ranking import auroc
 from flowlab.teaching.exhibit import Exhibit
+from flowlab.toys.base import LOG_2PI, LOG_2PI_E
 from flowlab.toys.contaminated import Clump2D
 
 LOG_ROWS = 16
@@ -144,7 +145,7 @@ def _scores(score: str) -> tuple[np.ndarray, float]:
         known = S[data.rows(Part.TRAIN)]
         d = S.shape[1]
         log_kernel = -0.5 * cdist(S, known, "sqeuclidean") / BANDWIDTH**2
-        constant = d * (np.log(BANDWIDTH) + 0.5 * np.log(2 * np.pi)) + np.log(len(known))
+        constant = d * (np.log(BANDWIDTH) + 0.5 * LOG_2PI) + np.log(len(known))
         found = constant - logsumexp(log_kernel, axis=1)
     return found, time.perf_counter() - began
 
@@ -415,7 +416,7 @@ class NegativeLoss:
 def negative_loss(sd: float = 0.1, n_features: int = 159) -> NegativeLoss:
     """Entropy of independent Gaussians, n (log sd + log(2 pi e) / 2): the loss of the exact density."""
     spreads = np.geomspace(0.01, 3, 120)
-    half = 0.5 * np.log(2 * np.pi * np.e)
+    half = 0.5 * LOG_2PI_E
     return NegativeLoss(
         sd, n_features, spreads, n_features * (np.log(spreads) + half), n_features * float(np.log(sd) + half),
         float(np.exp(-half)),

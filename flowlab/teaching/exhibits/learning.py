@@ -15,11 +15,11 @@ from flowlab.models.flows.families import AffineCouplingFlow
 from flowlab.plots import theme
 from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits.moons import MOONS, plane, trained
+from flowlab.toys.base import LOG_2PI
 from flowlab.toys.class_conditional import GivenClass
 
 LOWEST = -12.0
 """Log-densities below this are drawn as this, so that colours tell the moons apart."""
-HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def loss_parts(step: int = 800) -> LikelihoodParts:
     shift = history.unit_shift
     at = int(np.abs(history.steps - step).argmin())
     loss = history.train_loss - shift
-    return LikelihoodParts(history.steps, square, log_det, 2 * HALF_LOG_2PI, loss, MOONS.entropy() - shift, at)
+    return LikelihoodParts(history.steps, square, log_det, LOG_2PI, loss, MOONS.entropy() - shift, at)
 
 
 def draw_loss_parts(result: LikelihoodParts, dark: bool = False, height: int = 420) -> go.Figure:

@@ -12,9 +12,9 @@ from flowlab.controls import Choice, Flag, Float, Int
 from flowlab.formatting import fixed, plural
 from flowlab.plots import theme
 from flowlab.teaching.exhibit import Exhibit
+from flowlab.toys.base import LOG_2PI
 
 TRUE_MU, TRUE_SIGMA = 1.0, 0.5
-LOG_2PI = float(np.log(2 * np.pi))
 N_GRID = 100
 GRID_MU, GRID_SIGMA = np.linspace(0, 2, N_GRID), np.linspace(0.1, 1.5, N_GRID)
 """Nodes of the grid search; neither 1.0 nor 0.5 is one."""

@@ -18,6 +18,7 @@ from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.plots import theme
 from flowlab.records import Spec
 from flowlab.teaching.exhibit import Exhibit
+from flowlab.toys.base import LOG_2PI
 
 N_STEPS = 500
 N_ROWS = 1000
@@ -202,7 +203,7 @@ def log_density_by_grid(vae: VariationalAutoencoder, X: np.ndarray, reach: float
     Z = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
     log_mass = norm.logpdf(Z).sum(1) + 2 * np.log(side[1] - side[0])
     centres, std = vae.inverse_transform(Z), vae.output_std()
-    constant = np.log(std).sum() + 0.5 * X.shape[1] * np.log(2 * np.pi)
+    constant = np.log(std).sum() + 0.5 * X.shape[1] * LOG_2PI
     squares = (centres / std) ** 2
     found = np.empty(len(X))
     for i, x in enumerate(X / std):
