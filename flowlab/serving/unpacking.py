@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from flowlab.store.arrays import array_of
+
 PIECE = 2**20
 MAX_BYTES = 256 * 2**20
 """Unpacked bytes of an archive, all members together."""
@@ -23,16 +25,12 @@ MAX_ARRAYS = 10_000
 MAX_JSON_BYTES = 32 * 2**20
 MAX_JSON_VALUES = 2_000_000
 MAX_JSON_DEPTH = 32
-MAX_DIMENSIONS = 8
 MAX_TEXT = 4096
 """Characters of one text in an array."""
 
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 """One text, closed or cut off by the end, so that each byte is looked at once."""
 _BRACKETS = re.compile(rb"[\[\]{}]")
-_HEADER = re.compile(
-    rb"\{'descr': '([<|])([biufU])([1-9]\d{0,5})', 'fortran_order': (True|False), 'shape': \(([\d, ]{0,200})\), \} *\n"
-)
 
 
 class DetectorFileError(ValueError):
@@ -128,24 +126,12 @@ def read_arrays(data: bytes) -> dict[str, np.ndarray]:
 
 
 def _array(data: bytes) -> np.ndarray:
-    size = {b"\x01\x00": 2, b"\x02\x00": 4}.get(data[6:8], 0)
-    start = 8 + size + int.from_bytes(data[8 : 8 + size], "little")
-    header = _HEADER.fullmatch(data[8 + size : start]) if data[:6] == b"\x93NUMPY" and size and start < 2**16 else None
-    if header is None:
-        raise DetectorFileError("The detector file holds arrays of an unknown kind; save it again.")
-    kind, width = header[2].decode(), int(header[3])
-    shape = tuple(int(length) for length in header[5].replace(b" ", b"").split(b",") if length)
-    is_known = width in {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8)}.get(kind, range(MAX_TEXT + 1))
-    n_bytes = len(data) - start
-    size_said = math.prod(shape) * width * (4 if kind == "U" else 1)
-    longest = max(n_bytes, PIECE)  # of an axis beside an axis of length 0
-    if not is_known or len(shape) > MAX_DIMENSIONS or size_said != n_bytes or max(shape, default=0) > longest:
-        raise DetectorFileError("The arrays in the detector file do not have the size they say; save it again.")
-    cells = np.frombuffer(data, np.dtype(f"<{kind}{width}"), offset=start)
-    if kind == "b":
-        cells = cells.view(np.uint8) != 0
-    elif kind == "U" and cells.size and int(cells.view("<u4").max()) > 0x10FFFF:
-        raise DetectorFileError("The detector file holds texts that are none; save it again.")
-    elif kind == "f" and np.isnan(cells).any():
+    try:
+        cells = array_of(data)
+    except (ValueError, KeyError) as error:
+        raise DetectorFileError("The detector file holds arrays of an unknown kind or size; save it again.") from error
+    if cells.dtype.kind == "U" and cells.dtype.itemsize > 4 * MAX_TEXT:
+        raise DetectorFileError("The detector file holds a text that is too long; save it again.")
+    if cells.dtype.kind == "f" and np.isnan(cells).any():
         raise DetectorFileError("The detector file holds numbers that are none (NaN); train the detector again.")
-    return cells.reshape(shape, order="F" if header[4] == b"True" else "C").copy()
+    return cells

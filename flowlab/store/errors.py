@@ -9,3 +9,11 @@ class StoreError(RuntimeError):
 
 class RunNotFound(StoreError):
     """There is no run, or no table, of this name here."""
+
+
+class DamagedRun(StoreError):
+    """The record of a run cannot be understood; the run is left as it is until somebody sets it aside."""
+
+
+class NewerRun(StoreError):
+    """A newer FlowLab wrote the run; it is whole, and this one cannot read it."""

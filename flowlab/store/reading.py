@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import re
 import sys
 import threading
@@ -22,7 +23,8 @@ import numpy as np
 
 from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.store.arrays import read_npz
-from flowlab.store.errors import RunNotFound, StoreError
+from flowlab.store.atomic import steps_in
+from flowlab.store.errors import DamagedRun, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,14 +32,18 @@ if TYPE_CHECKING:
 
 RUN_ID = re.compile(r"[0-9a-f]{16}\Z")
 EXTRA_NAME = re.compile(r"[a-z_]{1,32}\Z")
+MAX_STEPS = 10**9
+MAX_SECONDS = 10**11
+MAX_RECORD_BYTES = 4 * 2**20
+"""The record of a run that failed holds a traceback."""
 
 
 class Frames(Sequence[dict[str, np.ndarray]]):
     """The film of a run: a sequence of dicts of arrays, each read on access; `steps` are their steps."""
 
-    def __init__(self, folder: Path) -> None:
-        self._paths = sorted(folder.glob("[0-9]*.npz"))
-        self.steps = [int(path.stem) for path in self._paths]
+    def __init__(self, folder: Path, is_empty: bool = False) -> None:
+        self.steps = [] if is_empty else steps_in(folder)
+        self._paths = [folder / f"{step:08d}.npz" for step in self.steps]
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -87,12 +93,22 @@ class _EventLog:
 
     def _add(self, line: bytes) -> None:
         self._end, self._last_line = self._end + len(line), line
-        with contextlib.suppress(ValueError, TypeError, AttributeError):
-            event = TrainEvent.from_json(line.decode())
+        with contextlib.suppress(Exception):  # a damaged line: it is passed over, in whatever way it is damaged
+            event = _checked_event(TrainEvent.from_json(line.decode()))
             # After a crash training goes on from a checkpoint that may be older than the last line.
             while self._events and self._events[-1].step >= event.step:
                 self._events.pop()
             self._events.append(event)
+
+
+def _checked_event(event: TrainEvent) -> TrainEvent:
+    numbers = (event.epoch, event.train_loss, event.val_loss, event.seconds, event.rows_per_second)
+    steps = (event.step, event.n_steps)
+    if not all(type(number) in (int, float) for number in numbers) or not isinstance(event.note, str):
+        raise ValueError("an event holds numbers and a note")
+    if not all(type(step) is int and 0 <= step <= MAX_STEPS for step in steps):
+        raise ValueError("an event holds steps")
+    return event
 
 
 _log_of = lru_cache(maxsize=100)(_EventLog)
@@ -113,6 +129,9 @@ class Run:
     user : who began it, and so controls it; "" for a run without an owner
     pid : process that wrote the status
     copy_of : of a visitor's own copy the id of the run that all share, else ""
+    is_fresh : begun, and what an earlier run of this id left in the directory is not removed yet; it does not count
+    fence : number of the server that wrote the record last (`Lease.number`)
+    n_adopted : how often a restarted server went on with it, since somebody last asked for it
     """
 
     path: Path
@@ -126,31 +145,38 @@ class Run:
     user: str
     pid: int
     copy_of: str = ""
+    is_fresh: bool = False
+    fence: int = 0
+    n_adopted: int = 0
 
     @classmethod
     def from_record(cls, path: Path, record: Mapping[str, Any]) -> Run:
-        """The run whose run.json says `record`; RunNotFound where that cannot be understood."""
+        """The run whose run.json says `record`; DamagedRun where that cannot be understood."""
         try:
+            copy_of = str(record.get("copy_of", ""))
             return cls(
                 path=path,
                 run_id=path.name,
-                spec=RunSpec.from_json(json.dumps(record["spec"])),
+                spec=_checked_spec(record["spec"]),
                 status=RunState(record["status"]),
                 error=str(record["error"]),
                 details=str(record["details"]),
-                versions=dict(record["versions"]),
-                created=float(record["created"]),
+                versions={str(name): str(version) for name, version in record["versions"].items()},
+                created=_within(float(record["created"]), MAX_SECONDS),
                 user=str(record["user"]),
-                pid=int(record["pid"]),
-                copy_of=str(record.get("copy_of", "")),
+                pid=_within(int(record["pid"]), 2**31),
+                copy_of="" if copy_of == path.name else copy_of,
+                is_fresh=bool(record.get("fresh", False)),
+                fence=_within(int(record.get("fence", 0)), 2**31),
+                n_adopted=_within(int(record.get("adopted", 0)), 2**31),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunNotFound(f"The record of run {path.name} is damaged; train it again.") from error
+        except Exception as error:  # whatever stands in the file: absurd numbers, deep nesting, other kinds of values
+            raise damaged(path) from error
 
     @cached_property
     def events(self) -> list[TrainEvent]:
         """What training reported, by strictly rising step. A torn last line is ignored, a repeated step read once."""
-        return _log_of(self.path / "events.jsonl").read()
+        return [] if self.is_fresh else _log_of(self.path / "events.jsonl").read()
 
     @property
     def is_usable(self) -> bool:
@@ -166,7 +192,7 @@ class Run:
     @cached_property
     def frames(self) -> Frames:
         """The film: what was kept to draw the run at some of its steps."""
-        return Frames(self.path / "frames")
+        return Frames(self.path / "frames", self.is_fresh)
 
     @cached_property
     def checkpoint(self) -> dict[str, np.ndarray] | None:
@@ -176,7 +202,7 @@ class Run:
     @property
     def kept_steps(self) -> list[int]:
         """Steps whose checkpoints were kept, so that a fork need not begin at the beginning."""
-        return sorted(int(path.stem) for path in (self.path / "checkpoints").glob("[0-9]*.npz"))
+        return [] if self.is_fresh else steps_in(self.path / "checkpoints")
 
     def kept_checkpoint(self, step: int) -> dict[str, np.ndarray]:
         """The checkpoint kept at one of `kept_steps`."""
@@ -199,12 +225,35 @@ class Run:
         """
         try:
             return json.loads(read_bytes(self.path / f"{checked(EXTRA_NAME, name, 'name')}.json") or b"null")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StoreError(f"{name}.json of run {self.run_id} cannot be read; restart the run.") from error
 
     def _arrays(self, name: str) -> dict[str, np.ndarray] | None:
         path = self.path / name
-        return read_npz(path) if path.exists() else None
+        return read_npz(path) if path.exists() and not self.is_fresh else None
+
+
+def damaged(path: Path) -> DamagedRun:
+    """The error of a run whose record cannot be understood."""
+    return DamagedRun(f"The record of run {path.name} is damaged; set the run aside, then train it again.")
+
+
+def _checked_spec(fields: Any) -> RunSpec:
+    spec = RunSpec.from_json(json.dumps(fields))
+    for part in (spec.data, spec.model):
+        values = part.params.values()
+        if not isinstance(part.name, str) or not all(isinstance(value, int | float | str | bool) for value in values):
+            raise ValueError("a spec holds names, numbers and texts")
+        if not all(math.isfinite(value) for value in values if isinstance(value, int | float)):
+            raise ValueError("a spec holds finite numbers")
+    _within(spec.seed, 2**63)
+    return spec
+
+
+def _within(number: Any, high: float) -> Any:
+    if not 0 <= number <= high:
+        raise ValueError(f"{number} is not from 0 to {high}")
+    return number
 
 
 def read_bytes(path: Path) -> bytes:

@@ -5,38 +5,84 @@ How runs are read is in `reading.py`.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import re
 import shutil
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowlab.records import RunSpec, RunState, TrainEvent
+from flowlab.records import RunSpec, RunState, Spec, TrainEvent
 from flowlab.store.arrays import npz_bytes, storable
-from flowlab.store.atomic import append_lines, changed_at, children, keep, on_disk, thin, write_whole
-from flowlab.store.errors import RunNotFound, StoreError
-from flowlab.store.reading import EXTRA_NAME, RUN_ID, Frames, Run, checked, read_bytes, table_digest, versions
+from flowlab.store.atomic import (
+    OWNERS_FILE,
+    OWNERS_FOLDER,
+    append_lines,
+    changed_at,
+    children,
+    keep,
+    make_folder,
+    on_disk,
+    remove_temporary,
+    steps_in,
+    sync_folder,
+    thin,
+    write_whole,
+)
+from flowlab.store.errors import DamagedRun, NewerRun, RunNotFound, StoreError
+from flowlab.store.lease import Lease
+from flowlab.store.reading import (
+    EXTRA_NAME,
+    MAX_RECORD_BYTES,
+    RUN_ID,
+    Frames,
+    Run,
+    checked,
+    damaged,
+    read_bytes,
+    table_digest,
+    versions,
+)
 from flowlab.store.recent import Recent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Frames", "Run", "RunNotFound", "RunStore", "StoreError"]
+__all__ = ["DamagedRun", "Frames", "NewerRun", "Run", "RunNotFound", "RunStore", "StoreError"]
 
 MAX_FRAMES = 60
 MAX_FILM_BYTES = 2_000_000
 MAX_KEPT = 6
 MAX_KEPT_BYTES = 16_000_000
 FORMAT = 1
+HOUR = 3600.0
 
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_RESULTS = ("checkpoint.npz", "model.npz", "views.npz", "events.jsonl")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What of a run can be read and what cannot, in the words of a page.
+
+    Attributes
+    ----------
+    unreadable : names of its files that are damaged; empty for a run that is whole
+    readable : in words, such as "its curve up to step 400" and "12 pictures"
+    step : of the newest checkpoint that can be read, from which training can go on; None without one
+    """
+
+    unreadable: tuple[str, ...]
+    readable: tuple[str, ...]
+    step: int | None
 
 
 class RunStore:
@@ -44,15 +90,23 @@ class RunStore:
 
     One process writes a run; any number may read it meanwhile. Every method raises StoreError when the disk is
     full or not writable, and leaves what was there before as it was; ValueError for an id or name that is malformed.
+    A process that is killed in any of them leaves each run as it was before or as it is afterwards; what else it
+    left is removed by `mend`. A run whose record is damaged is never overwritten: DamagedRun, until `set_aside`.
 
     Parameters
     ----------
-    root : the folder; it is created by the first write
+    root : the folder; it is created by the first write, for its owner alone
+
+    Attributes
+    ----------
+    lease : of the server that writes runs, None where nobody else can; without it being held, no run is written
     """
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        self.lease: Lease | None = None
         self._tables: Recent = Recent(4)
+        self._records: Recent[tuple[tuple[int, int], dict[str, Any]]] = Recent(2000)
 
     def create(self, run_id: str, spec: RunSpec, user: str = "", copy_of: str = "") -> Run:
         """Create a run, queued and empty, and return it. What an earlier run of this id left is removed.
@@ -61,15 +115,10 @@ class RunStore:
 
         A fork begins with its parent's events, film and kept checkpoints up to the step it goes on from.
         """
-        folder = self._folder(run_id)
-        with on_disk(f"run {run_id} could not be begun"):
-            if folder.exists():
-                # The record goes last, so that a crash in between leaves a run without results, not rubbish.
-                for name in ("checkpoint.npz", "model.npz", "views.npz", "events.jsonl"):
-                    (folder / name).unlink(missing_ok=True)
-                shutil.rmtree(folder / "frames", ignore_errors=True)
-                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            (folder / "frames").mkdir(parents=True, exist_ok=True)
+        folder, what = self._folder(run_id), f"run {run_id} could not be begun"
+        self._may_write()
+        with contextlib.suppress(RunNotFound):
+            self._record(run_id)
         record = {
             "format": FORMAT,
             "run_id": run_id,
@@ -81,54 +130,177 @@ class RunStore:
             "created": time.time(),
             "user": user,
             "pid": os.getpid(),
+            # From here on the earlier run's files do not count; they are removed below, or before the first result.
+            "fresh": True,
         }
         if copy_of:
             record["copy_of"] = checked(RUN_ID, copy_of, "copy_of")
-        self._write(folder / "run.json", _to_json(record), f"run {run_id} could not be begun")
-        run = Run.from_record(folder, record)
-        if spec.branch:
-            self._inherit(run, *spec.branch)
-        return run
+        with on_disk(what):
+            make_folder(folder)
+        self._write_record(run_id, record, what)
+        with contextlib.suppress(StoreError):
+            self._begin(run_id, record)
+        return Run.from_record(folder, self._record(run_id))
 
     def copy(self, run_id: str, other_id: str, user: str) -> Run:
         """Copy a run as it stands on disk to `other_id`, owned by `user`, and return the copy.
 
         A run in training is copied as a paused one. RunNotFound if there is no such run.
         """
-        run = Run.from_record(self._folder(run_id), self._record(run_id))
-        copy = self.create(other_id, replace(run.spec, parent=""), user, run.copy_of or run_id)
-        what = f"run {run_id} could not be copied"
-        with on_disk(what):
-            for name in ("events.jsonl", "checkpoint.npz", "model.npz", "views.npz"):
-                data = read_bytes(run.path / name)
-                if data:
-                    write_whole(copy.path / name, data)
-            for path in [*run.path.glob("frames/[0-9]*.npz"), *run.path.glob("checkpoints/[0-9]*.npz")]:
-                keep(path, copy.path / path.parent.name / path.name)
-        status = run.status if run.is_usable else RunState.PAUSED
-        self._change(other_id, what, spec=json.loads(run.spec.to_json()), status=status, versions=dict(run.versions))
-        return Run.from_record(copy.path, self._record(other_id))
+        self._may_write()
+        record = self._record(run_id)
+        run = Run.from_record(self._folder(run_id), record)
+        folder = self._folder(other_id)
+        new = folder.with_name(f".{other_id}.{uuid.uuid4().hex}")
+        try:
+            with on_disk(f"run {run_id} could not be copied"):
+                make_folder(new / "frames")
+                if not run.is_fresh:
+                    for name in _RESULTS:
+                        data = read_bytes(run.path / name)
+                        if data:
+                            write_whole(new / name, data, sync=False)
+                    for kept in ("frames", "checkpoints"):
+                        for step in steps_in(run.path / kept):
+                            keep(run.path / kept / f"{step:08d}.npz", new / kept / f"{step:08d}.npz")
+                record = {
+                    **record,
+                    "run_id": other_id,
+                    "status": run.status if run.is_usable else RunState.PAUSED,
+                    "created": time.time(),
+                    "user": user,
+                    "copy_of": run.copy_of or run_id,
+                    "pid": os.getpid(),
+                    "error": "",
+                    "details": "",
+                }
+                write_whole(new / "run.json", _to_json(record))
+                self._put_in_place(new, folder)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        return Run.from_record(folder, self._record(other_id))
 
     def replace(self, run_id: str, copy_id: str) -> None:
         """Let a finished copy take the place of the run `run_id`, which is removed only then."""
-        folder, copy = self._folder(run_id), self._folder(copy_id)
+        self._may_write()
         what = f"run {run_id} could not be replaced"
-        self._change(copy_id, what, run_id=run_id, copy_of="")
-        old = folder.with_name(f".{run_id}.old")
+        self._record(copy_id)
         with on_disk(what):
-            shutil.rmtree(old, ignore_errors=True)
-            if folder.exists():
-                os.replace(folder, old)
-            os.replace(copy, folder)
-        shutil.rmtree(old, ignore_errors=True)
+            self._put_in_place(self._folder(copy_id), self._folder(run_id))
+        self._change(run_id, what, run_id=run_id, copy_of="")
 
     def remove_copy(self, copy_id: str) -> None:
         """Remove a visitor's own copy of a run; ValueError for a run that all share, which is never removed."""
-        if not self._record(copy_id).get("copy_of"):
+        if not Run.from_record(self._folder(copy_id), self._record(copy_id)).copy_of:
             raise ValueError(f"{copy_id} is no copy, and is not removed")
-        with on_disk(f"the copy {copy_id} could not be removed"):
-            (self._folder(copy_id) / "run.json").unlink(missing_ok=True)
-        shutil.rmtree(self._folder(copy_id), ignore_errors=True)
+        self.remove(copy_id)
+
+    def remove(self, run_id: str) -> None:
+        """Remove a run; nothing happens if there is none."""
+        self._may_write()
+        folder = self._folder(run_id)
+        gone = folder.with_name(f".{run_id}.{uuid.uuid4().hex}")
+        with on_disk(f"the run {run_id} could not be removed"), contextlib.suppress(FileNotFoundError):
+            os.replace(folder, gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def set_aside(self, run_id: str) -> Path:
+        """Move a run that is damaged out of the way, to the folder "damaged" of the store, and return where it is."""
+        self._may_write()
+        place = self.root / "damaged" / f"{run_id}-{time.time_ns()}"
+        with on_disk(f"run {run_id} could not be set aside"):
+            make_folder(place.parent)
+            os.replace(self._folder(run_id), place)
+            sync_folder(place.parent)
+        return place
+
+    def damage(self, run_id: str) -> Damage:
+        """What of a run can be read: every file of it is opened. RunNotFound if there is no such run."""
+        folder = self._folder(run_id)
+        unreadable, readable, step, n_frames = [], [], None, 0
+        try:
+            run = Run.from_record(folder, self._record(run_id))
+        except DamagedRun:
+            unreadable.append("run.json")
+            run = _bare(folder)
+        if run.events:
+            readable.append(f"its curve up to step {run.events[-1].step}")
+        for place in (*run.kept_steps, -1):
+            try:
+                checkpoint = run.checkpoint if place < 0 else run.kept_checkpoint(place)
+                if checkpoint is not None:
+                    step = int(checkpoint["train.step"])
+            except Exception:  # unreadable, or no checkpoint
+                unreadable.append("checkpoint.npz" if place < 0 else f"checkpoints/{place:08d}.npz")
+        for i, place in enumerate(run.frames.steps):
+            try:
+                run.frames[i]
+                n_frames += 1
+            except StoreError:
+                unreadable.append(f"frames/{place:08d}.npz")
+        for name, words in (("model", "its trained model"), ("views", "its scores")):
+            try:
+                part = run.state if name == "model" else run.views
+                if part is not None:
+                    readable.append(words)
+                elif name == "model" and run.is_usable and run.path.exists() and "run.json" not in unreadable:
+                    unreadable.append("model.npz")
+            except StoreError:
+                unreadable.append(f"{name}.npz")
+        if n_frames:
+            readable.append(f"{n_frames} pictures")
+        if step is not None:
+            readable.append(f"the checkpoint of step {step}")
+        return Damage(tuple(unreadable), tuple(readable), step if "run.json" not in unreadable else None)
+
+    def go_back(self, run_id: str) -> int:
+        """Have a damaged run go on from its newest readable checkpoint, and return that one's step.
+
+        Damaged pictures and checkpoints are removed; the model, which training makes again, counts no longer.
+        StoreError where no checkpoint can be read.
+        """
+        run = Run.from_record(self._folder(run_id), self._record(run_id))
+        found = self.damage(run_id)
+        if found.step is None:
+            raise StoreError(f"No checkpoint of run {run_id} can be read; set the run aside, then train it again.")
+        what = f"run {run_id} could not be mended"
+        self._change(run_id, what, status=RunState.INTERRUPTED, error="", details="")
+        with self._writing(run_id, what) as folder:
+            if "checkpoint.npz" in found.unreadable:
+                write_whole(folder / "checkpoint.npz", npz_bytes(run.kept_checkpoint(found.step)))
+            for name in found.unreadable:
+                if "/" in name:
+                    (folder / name).unlink(missing_ok=True)
+        return found.step
+
+    def mend(self) -> None:
+        """Remove what killed processes left, and finish what they had begun: for the one server that writes runs.
+
+        What cannot be removed stays; nothing is raised.
+        """
+        folders = self.root / "runs"
+        with contextlib.suppress(StoreError, OSError):
+            for old in folders.glob(".*.old"):
+                name = old.name[1:-4]
+                if RUN_ID.match(name) and not (folders / name).exists():
+                    os.replace(old, folders / name)
+                else:
+                    shutil.rmtree(old, ignore_errors=True)
+        remove_temporary(folders)
+        for folder in children(folders):
+            for place in (folder, folder / "frames", folder / "checkpoints"):
+                remove_temporary(place)
+            with contextlib.suppress(StoreError, ValueError):
+                record = self._record(folder.name)
+                if record.get("fresh"):
+                    self._begin(folder.name, record)
+        # Others may be writing here: a server that looks on takes uploads.
+        for place in (self.root, self.root / "tables"):
+            remove_temporary(place, older_than_seconds=HOUR)
+        for place in (folders, self.root / "tables", self.root / "visitors"):
+            with contextlib.suppress(OSError):
+                os.chmod(place, OWNERS_FOLDER)
 
     def set_owner(self, run_id: str, user: str) -> None:
         """Say who controls a run from now on; RunNotFound if there is no such run."""
@@ -147,34 +319,39 @@ class RunStore:
     ) -> None:
         """Add the result of a slice. The frame is filed under the last event's step, and the film kept small.
 
+        Where it fails the events may be written; given again they are read once.
+
         Parameters
         ----------
         events : further ones, in order
         frame : arrays of one picture of the film
         checkpoint : replaces the last; some earlier ones are kept by step
         """
-        folder, what = self._folder(run_id), f"the progress of run {run_id} could not be saved"
         events = list(events)
-        if checkpoint is not None:
-            self._write(folder / "checkpoint.npz", npz_bytes(checkpoint), what)
-            if events:
-                keep(folder / "checkpoint.npz", folder / "checkpoints" / f"{events[-1].step:08d}.npz")
-                thin(folder / "checkpoints", MAX_KEPT, MAX_KEPT_BYTES)
-        if frame and events:
-            self._write(folder / "frames" / f"{events[-1].step:08d}.npz", npz_bytes(frame, compress=True), what)
-            thin(folder / "frames", MAX_FRAMES, MAX_FILM_BYTES)
-        if events:
-            text = "".join(event.to_json() + "\n" for event in events)
-            with on_disk(what):
-                append_lines(folder / "events.jsonl", text.encode())
+        with self._writing(run_id, f"the progress of run {run_id} could not be saved") as folder:
+            # The checkpoint goes last: where it is older than the events its steps are trained again, to the same bits.
+            if events or checkpoint is not None:
+                text = "".join(event.to_json() + "\n" for event in events)
+                append_lines(folder / "events.jsonl", text.encode(), sync=checkpoint is not None)
+            if frame and events:
+                write_whole(
+                    folder / "frames" / f"{events[-1].step:08d}.npz", npz_bytes(frame, compress=True), sync=False
+                )
+                thin(folder / "frames", MAX_FRAMES, MAX_FILM_BYTES)
+            if checkpoint is not None:
+                write_whole(folder / "checkpoint.npz", npz_bytes(checkpoint))
+                if events:
+                    keep(folder / "checkpoint.npz", folder / "checkpoints" / f"{events[-1].step:08d}.npz")
+                    thin(folder / "checkpoints", MAX_KEPT, MAX_KEPT_BYTES)
 
     def set_status(self, run_id: str, status: RunState, error: str = "", details: str = "") -> None:
         """Change the status; `error` is a sentence for people, `details` a traceback.
 
         Where nothing changes nothing is written. RunNotFound if there is no such run.
         """
-        what = f"the status of run {run_id} could not be saved"
-        self._change(run_id, what, status=RunState(status), error=error, details=details, pid=os.getpid())
+        what, status = f"the status of run {run_id} could not be saved", RunState(status)
+        more = {} if status.is_live or status is RunState.INTERRUPTED else {"adopted": 0}
+        self._change(run_id, what, status=status, error=error, details=details, pid=os.getpid(), **more)
 
     def finish(
         self,
@@ -194,22 +371,23 @@ class RunStore:
         views : the arrays that pages draw
         error, details : as for `set_status`
         """
-        folder, what = self._folder(run_id), f"the result of run {run_id} could not be saved"
-        if state is not None:
-            self._write(folder / "model.npz", npz_bytes(state), what)
-        if views is not None:
-            self._write(folder / "views.npz", npz_bytes(views), what)
+        with self._writing(run_id, f"the result of run {run_id} could not be saved") as folder:
+            if state is not None:
+                write_whole(folder / "model.npz", npz_bytes(state), sync=False)
+            if views is not None:
+                write_whole(folder / "views.npz", npz_bytes(views), sync=False)
+            sync_folder(folder)
         self.set_status(run_id, status, error, details)
 
     def load(self, run_id: str) -> Run | None:
-        """The run of this id, or None if there is none that can be read."""
+        """The run of this id, or None if there is none; DamagedRun or NewerRun where its record cannot be read."""
         try:
             return Run.from_record(self._folder(run_id), self._record(run_id))
         except RunNotFound:
             return None
 
     def list(self, visitor: str | None = None) -> list[Run]:
-        """All runs, or those `visitor` saw, newest first. Directories that are no readable run are passed over."""
+        """All runs, or those `visitor` saw, newest first. What is no run that can be read is passed over."""
         if visitor is None:
             names = (path.name for path in children(self.root / "runs"))
             return sorted(self._readable(names), key=lambda run: run.created, reverse=True)
@@ -221,8 +399,8 @@ class RunStore:
         checked(RUN_ID, run_id, "run_id")
         folder = self.root / "visitors" / checked(_VISITOR, visitor, "visitor")
         with on_disk("your list of runs could not be saved"):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / run_id).touch()
+            make_folder(folder)
+            (folder / run_id).touch(OWNERS_FILE)
 
     def put_json(self, run_id: str, name: str, value: Any) -> None:
         """Keep a small extra beside the run, such as its "encoder"; `Run.extra(name)` reads it."""
@@ -242,16 +420,17 @@ class RunStore:
         frame = storable(frame)
         digest = table_digest(frame)
         path = self.root / "tables" / f"{digest}.parquet"
-        if not path.exists():
-            buffer = io.BytesIO()
-            frame.to_parquet(buffer, index=False)
-            self._write(path, buffer.getvalue(), "the uploaded table could not be stored")
+        # The table goes last: where it is, all of it is.
         if story:
             self._write(path.with_suffix(".json"), story.encode(), "how the table was read could not be stored")
         if cells is not None:
             buffer = io.BytesIO()
             cells.to_parquet(buffer, index=False, compression="zstd")
             self._write(path.with_suffix(".cells"), buffer.getvalue(), "the cells of the table could not be stored")
+        if not path.exists():
+            buffer = io.BytesIO()
+            frame.to_parquet(buffer, index=False)
+            self._write(path, buffer.getvalue(), "the uploaded table could not be stored")
         return digest
 
     def get_cells(self, digest: str) -> pd.DataFrame:
@@ -288,37 +467,127 @@ class RunStore:
         return self.root / "runs" / checked(RUN_ID, run_id, "run_id")
 
     def _record(self, run_id: str) -> dict[str, Any]:
+        """What run.json says, parsed once as long as the file stays; never change it."""
+        path = self._folder(run_id) / "run.json"
         try:
-            record = json.loads(read_bytes(self._folder(run_id) / "run.json") or b"null")
-        except ValueError:
-            record = None
-        if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("status") not in [*RunState]:
-            raise RunNotFound(f"There is no run {run_id} on this server; train it, and its link will lead here.")
+            stat = path.stat()
+        except OSError:
+            if any((path.parent / name).exists() for name in _RESULTS):
+                raise damaged(path.parent) from None
+            raise RunNotFound(
+                f"There is no run {run_id} on this server; train it, and its link will lead here."
+            ) from None
+        known = self._records.get(run_id)
+        if known is not None and known[0] == (stat.st_mtime_ns, stat.st_ino):
+            return known[1]
+        try:
+            if stat.st_size > MAX_RECORD_BYTES:
+                raise ValueError("a record of this length")
+            record = json.loads(path.read_bytes())
+            version = record.get("format")
+        except Exception as error:  # no JSON, too deep, no object
+            raise damaged(path.parent) from error
+        if type(version) is int and version > FORMAT:
+            raise NewerRun(
+                f"Run {run_id} was written by a newer FlowLab (format {str(version)[:9]}, this one reads {FORMAT}); "
+                "update FlowLab to open it."
+            )
+        if version != FORMAT:
+            raise damaged(path.parent)
+        Run.from_record(path.parent, record)
+        self._records.put(run_id, ((stat.st_mtime_ns, stat.st_ino), record))
         return record
 
     def _change(self, run_id: str, what: str, /, **values: Any) -> None:
         """Write new values into a run's record, if they are new."""
+        self._may_write()
         record = self._record(run_id)
         if {**record, **values} != record:
-            self._write(self._folder(run_id) / "run.json", _to_json({**record, **values}), what)
+            self._write_record(run_id, {**record, **values}, what)
+
+    def _write_record(self, run_id: str, record: dict[str, Any], what: str) -> None:
+        if self.lease is not None:
+            record = {**record, "fence": self.lease.number}
+        self._write(self._folder(run_id) / "run.json", _to_json(record), what)
+
+    def _may_write(self) -> None:
+        """StoreError where another server holds the lease of this store."""
+        if self.lease is not None:
+            self.lease.check()
+
+    @contextlib.contextmanager
+    def _writing(self, run_id: str, what: str) -> Iterator[Path]:
+        """The folder of a run to write results to; RunNotFound if it is not there any more."""
+        self._may_write()
+        record = self._record(run_id)
+        if self.lease is not None and record.get("fence", 0) > self.lease.number:
+            raise StoreError(f"Another server has taken over run {run_id}; this one only shows it.")
+        if record.get("fresh"):
+            self._begin(run_id, record)
+        with on_disk(what):
+            yield self._folder(run_id)
+
+    def _begin(self, run_id: str, record: dict[str, Any]) -> None:
+        """Remove what an earlier run left and give a fork its parent's past; then the directory's files count."""
+        folder, what = self._folder(run_id), f"run {run_id} could not be begun"
+        with on_disk(what):
+            for name in _RESULTS:
+                (folder / name).unlink(missing_ok=True)
+            for name in ("frames", "checkpoints"):
+                if (folder / name).exists():
+                    shutil.rmtree(folder / name)
+            make_folder(folder / "frames")
+            branch = Run.from_record(folder, record).spec.branch
+            if branch:
+                self._inherit(folder, *branch)
+        self._write_record(run_id, {key: value for key, value in record.items() if key != "fresh"}, what)
+
+    def _put_in_place(self, new: Path, folder: Path) -> None:
+        """Let the folder `new` be `folder`; where a crash comes between, `mend` puts the old one back."""
+        old = folder.with_name(f".{folder.name}.old")
+        if folder.exists():
+            if old.exists():
+                shutil.rmtree(old)
+            os.replace(folder, old)
+        try:
+            os.replace(new, folder)
+        except OSError:
+            if old.exists():
+                os.replace(old, folder)
+            raise
+        sync_folder(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
 
     def _readable(self, names: Iterable[str]) -> Iterator[Run]:
         for name in names:
-            run = self.load(name) if RUN_ID.match(name) else None
-            if run is not None:
-                yield run
+            with contextlib.suppress(StoreError):
+                run = self.load(name) if RUN_ID.match(name) else None
+                if run is not None:
+                    yield run
 
     def _write(self, path: Path, data: bytes, what: str) -> None:
         with on_disk(what):
             write_whole(path, data)
 
-    def _inherit(self, run: Run, parent_id: str, step: int) -> None:
-        parent = self.load(parent_id)
-        if parent is not None:
-            self.append(run.run_id, [event for event in parent.events if event.step <= step])
-            for path in [*parent.path.glob("frames/[0-9]*.npz"), *parent.path.glob("checkpoints/[0-9]*.npz")]:
-                if int(path.stem) <= step:
-                    keep(path, run.path / path.parent.name / path.name)
+    def _inherit(self, folder: Path, parent_id: str, step: int) -> None:
+        try:
+            parent = self.load(parent_id)
+        except StoreError:
+            return
+        if parent is None:
+            return
+        events = [event for event in parent.events if event.step <= step]
+        append_lines(folder / "events.jsonl", "".join(event.to_json() + "\n" for event in events).encode(), sync=True)
+        for kept, steps in (("frames", parent.frames.steps), ("checkpoints", parent.kept_steps)):
+            for at in steps:
+                if at <= step:
+                    keep(parent.path / kept / f"{at:08d}.npz", folder / kept / f"{at:08d}.npz")
+
+
+def _bare(folder: Path) -> Run:
+    """A run of which only the files beside its record are known."""
+    spec = RunSpec(Spec(""), Spec(""))
+    return Run(folder, folder.name, spec, RunState.STOPPED, "", "", {}, 0.0, "", 0)
 
 
 def _to_json(value: Any) -> bytes:
