@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import math
 import os
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -30,6 +33,8 @@ from flowlab.jobs.lanes import (
 )
 from flowlab.jobs.saving import Saver
 from flowlab.records import RunSpec, RunState
+from flowlab.store.errors import StoreError
+from flowlab.store.lease import RENEW_SECONDS, Lease
 from flowlab.store.reading import Run
 from flowlab.store.recent import Recent
 from flowlab.store.runs import RunStore
@@ -39,8 +44,14 @@ CALL_SECONDS = 60.0
 """How long `JobRunner.call` waits for a view, unless told otherwise."""
 WATCH_SECONDS = 3.0
 """How long after `JobRunner.watch` a run counts as watched."""
+MAX_ADOPTIONS = 3
+"""How often servers go on by themselves with a run during which they were killed."""
+MAX_REST_SECONDS = 86_400.0
+"""A restarted server goes on by itself with runs that were interrupted within this time."""
 AWAY_SECONDS = 90.0
 """How long after its owner was last seen a run is there for others. Browsers wake a hidden page once a minute."""
+
+_log = logging.getLogger("flowlab.jobs")
 
 
 class JobRunner:
@@ -57,6 +68,9 @@ class JobRunner:
     holds or would hold, so it replaces that of the same owner, and gives way to a finished one of somebody else. A
     run without an owner, and a caller without a name (the command line), are held to nothing; a run whose owner
     has not been seen for AWAY_SECONDS is there for whoever goes on with it.
+
+    Of several servers on one store the one that holds its lease trains; the others show what is there, refuse to train
+    in a sentence, and take over when the lease ends. Who takes over goes on with what the last one was training.
 
     Parameters
     ----------
@@ -78,9 +92,8 @@ class JobRunner:
         self._datasets: Recent[Dataset] = Recent(12)
         self._seen: dict[str, float] = {}
         self._closed = False
-        for run in store.list():
-            if run.status.is_live and not _alive_elsewhere(run.pid):
-                store.set_status(run.run_id, RunState.INTERRUPTED, "The server was restarted; press train to go on.")
+        self.lease = store.lease = Lease(store.root)
+        self._why_not = ""
         scheduler = os.environ.get("FLOWLAB_SCHEDULER", "") if scheduler is None else scheduler
         if executor_factory is not None:
             self._lanes = Lanes(lambda: Lane(executor_factory, warm=False), lanes or 2)
@@ -95,6 +108,11 @@ class JobRunner:
         self._answers = Answers(self._lanes.evaluation, self._dispatcher, self.dataset)
         self._saver.on_finished = lambda job, status: self._dispatcher.post(partial(self._finished, job, status))
         self._saver.on_error = lambda job, sentence: self._dispatcher.post(partial(self._not_saved, job, sentence))
+        self._saver.on_gone = lambda job: self._dispatcher.post(partial(self._gone, job))
+        self._keep_lease()
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True, name="flowlab-lease")
+        self._keeper.start()
 
     def run_id(self, spec: RunSpec, user: str = "") -> str:
         """The id of the run that `user` sees of a spec: their own copy if they have one, else the one all share."""
@@ -159,8 +177,8 @@ class JobRunner:
         is not here; ValueError if it does not fit.
         """
         run_id = self.run_id(spec, user)
-        with self._lock:
-            job = self._jobs.get(run_id)
+        with self._writing():
+            job = self._job(run_id)
             if job is None or job.mode in (Mode.DONE, Mode.FAILED):
                 run = self.store.load(run_id)
                 if run is None:
@@ -197,8 +215,8 @@ class JobRunner:
 
     def pause(self, run_id: str, user: str = "") -> None:
         """Pause a running run; the result of the slice under way is kept. JobError for another user's run."""
-        with self._lock:
-            job = self._jobs.get(run_id)
+        with self._writing():
+            job = self._job(run_id)
             if job is not None and job.mode is Mode.RUNNING:
                 self._check(run_id, user)
                 self._dispatcher.halt(job, Mode.PAUSED)
@@ -208,7 +226,7 @@ class JobRunner:
 
         JobError if there is no such run, or it is another user's.
         """
-        with self._lock:
+        with self._writing():
             job = self._find(run_id)
             if job is not None:
                 self._claim(run_id, user)
@@ -221,7 +239,7 @@ class JobRunner:
         """
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, not {n_steps}")
-        with self._lock:
+        with self._writing():
             job = self._find(run_id)
             if job is not None:
                 self._claim(run_id, user)
@@ -233,7 +251,7 @@ class JobRunner:
 
         JobError if there is no such run, or it is another user's.
         """
-        with self._lock:
+        with self._writing():
             job = self._find(run_id)
             if job is None or job.mode not in (Mode.RUNNING, Mode.PAUSED):
                 return
@@ -251,7 +269,7 @@ class JobRunner:
         done: nothing is lost before. Any other run is begun anew in its place, and so is every run where the
         caller has no name. JobError if there is no such run, or it is another user's and not over.
         """
-        with self._lock:
+        with self._writing():
             run = self.store.load(run_id)
             if run is None:
                 raise JobError("There is no such run to start again; press train.")
@@ -273,7 +291,7 @@ class JobRunner:
         run itself goes on for the others. A run whose owner is away is handed over instead; of a finished one there
         is nothing to control, and it is returned as it is. JobError if there is no such run.
         """
-        with self._lock:
+        with self._writing():
             run = self.store.load(run_id)
             if run is None:
                 raise JobError("There is no such run to copy; press train.")
@@ -295,7 +313,7 @@ class JobRunner:
 
     def drop_copy(self, run_id: str, user: str) -> None:
         """Give up a user's own copy of a run: they see the one that all share again. JobError if it is not theirs."""
-        with self._lock:
+        with self._writing():
             run = self.store.load(run_id)
             if run is not None and run.copy_of:
                 self._check(run_id, user)
@@ -305,7 +323,7 @@ class JobRunner:
     def status(self, run_id: str) -> RunStatus | None:
         """The status of a run; None if there is no such run."""
         with self._lock:
-            job = self._jobs.get(run_id)
+            job = self._job(run_id)
             if job is not None:
                 return RunStatus(
                     state=self._state(job),
@@ -322,8 +340,8 @@ class JobRunner:
             return None
         last = run.events[-1] if run.events else None
         step, n_steps = (last.step, last.n_steps) if last else (0, 0)
-        # No job of this process; the command line may be training it.
-        lost = run.status.is_live and not _alive_elsewhere(run.pid)
+        # No job of this process; the server that holds the lease may be training it.
+        lost = run.status.is_live and (self.lease.is_held or not self.lease.is_anybodys())
         return RunStatus(RunState.INTERRUPTED if lost else run.status, step, n_steps, message=run.error)
 
     def watch(self, run_id: str) -> RunStatus | None:
@@ -397,11 +415,96 @@ class JobRunner:
         if self._closed:
             return
         self._closed = True
+        self._closing.set()
+        self._keeper.join()
         self._dispatcher.close()
         for job in self._jobs.values():
             if job.mode in (Mode.RUNNING, Mode.STOPPING):
                 self._saver.save(job, None, RunState.INTERRUPTED)
         self._saver.close()
+        self.lease.release()
+        if self.store.lease is self.lease:
+            self.store.lease = None
+
+    def set_aside(self, run_id: str) -> None:
+        """Move a damaged run out of the way, so that it can be trained again; what can be read of it is kept."""
+        with self._writing():
+            self._forget(run_id)
+            self._saver.now(self.store.set_aside, run_id)
+
+    def go_back(self, run_id: str, user: str = "") -> None:
+        """Have a damaged run train on from its newest checkpoint that can be read. JobError for another user's run."""
+        with self._writing():
+            self._check(run_id, user)
+            self._forget(run_id)
+            self._saver.now(self.store.go_back, run_id)
+            self.resume(run_id, user)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The lock, for what changes runs; JobError, a sentence, where this server may not write them."""
+        with self._lock:
+            if not self.lease.is_held and not self.lease.renew():
+                raise JobError(self._why_not or self.lease.sentence())
+            yield
+
+    def _keep(self) -> None:
+        """Renew the lease, or try to get it, until the runner is closed."""
+        while not self._closing.wait(RENEW_SECONDS):
+            try:
+                self._keep_lease()
+            except Exception:
+                _log.exception("the lease of the store could not be kept")
+
+    def _keep_lease(self) -> None:
+        had = self.lease.number
+        if had and self.lease.renew():
+            return
+        if had:
+            with self._lock:
+                for run_id in list(self._jobs):
+                    self._forget(run_id)
+        try:
+            has, self._why_not = self.lease.acquire(), ""
+        except StoreError as error:
+            has, self._why_not = False, str(error)
+        if has:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Go on with what the last server on this store was training."""
+        self.store.mend()
+        for run in reversed(self.store.list()):
+            rested = time.time() - self.store.changed(run.run_id) / 1e9
+            was_cut_off = run.status is RunState.INTERRUPTED and rested < MAX_REST_SECONDS
+            if not run.status.is_live and not was_cut_off:
+                continue
+            with self._lock, contextlib.suppress(StoreError):
+                if run.n_adopted >= MAX_ADOPTIONS:
+                    sentence = f"The server ended {MAX_ADOPTIONS} times while this trained; press train to go on."
+                    self._saver.now(self.store.set_status, run.run_id, RunState.INTERRUPTED, sentence)
+                    continue
+                try:
+                    self._saver.now(self.store.note_adopted, run.run_id)
+                    job = self._adopt(run, run.user)
+                except Exception as error:  # a damaged checkpoint, or a parent that is gone: this run alone rests
+                    sentence = f"The server was restarted, and this run could not go on by itself: {error}"
+                    self._saver.now(self.store.set_status, run.run_id, RunState.INTERRUPTED, sentence)
+                    continue
+                self._dispatcher.go(job, front=False)
+                job.message = f"The server was restarted; training goes on from step {job.step}."
+
+    def _job(self, run_id: str) -> Job | None:
+        """The job of a run; None, and it is forgotten, where its directory was deleted."""
+        job = self._jobs.get(run_id)
+        if job is not None and not self.store.changed(run_id):
+            self._forget(run_id)
+            return None
+        return job
+
+    def _gone(self, job: Job) -> None:
+        if self._jobs.get(job.run_id) is job:
+            self._forget(job.run_id)
 
     def _is_away(self, user: str) -> bool:
         return time.monotonic() - self._seen.get(user, -math.inf) > AWAY_SECONDS
@@ -462,8 +565,9 @@ class JobRunner:
 
     def _find(self, run_id: str) -> Job | None:
         """The job of a run, taken up from disk if need be; None if the run is over."""
-        if run_id in self._jobs:
-            return self._jobs[run_id]
+        job = self._job(run_id)
+        if job is not None:
+            return job
         run = self.store.load(run_id)
         if run is None:
             raise JobError("There is no such run on this server; press train.")
@@ -508,16 +612,3 @@ class JobRunner:
 def copy_id(run_id: str, user: str) -> str:
     """The id of a user's own copy of a run: 16 hex digits of both, so that it is found again without a list."""
     return hashlib.sha256(f"{run_id} {user}".encode()).hexdigest()[:16]
-
-
-def _alive_elsewhere(pid: int) -> bool:
-    """Whether another process than this one, with this id, is alive."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -28,6 +28,7 @@ class Saver:
     ----------
     on_finished : called with (job, status) when a run is closed on disk
     on_error : called with (job, sentence) when a write failed
+    on_gone : called with (job) when its run is not on disk any more
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -35,6 +36,7 @@ class Saver:
         self._thread = ThreadPoolExecutor(1, "flowlab-save")
         self.on_finished: Callable[[Job, RunState], None] = lambda job, status: None
         self.on_error: Callable[[Job, str], None] = lambda job, sentence: None
+        self.on_gone: Callable[[Job], None] = lambda job: None
 
     def now(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Carry out a write after those that are queued, and return its result."""
@@ -69,7 +71,10 @@ class Saver:
         try:
             write()
         except StoreError as error:
-            self.on_error(job, str(error))
+            if self._store.changed(job.run_id):
+                self.on_error(job, str(error))
+            else:
+                self.on_gone(job)
         except Exception as error:
             _log.exception("a run could not be saved")
             self.on_error(job, f"The run could not be saved ({type(error).__name__}: {error}); start it again.")

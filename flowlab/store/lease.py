@@ -15,7 +15,7 @@ from pathlib import Path
 from flowlab.store.atomic import children, make_folder, on_disk, sync_folder
 from flowlab.store.errors import StoreError
 
-LEASE_SECONDS = 6.0
+LEASE_SECONDS = 8.0
 """A lease that was not renewed for so long has ended; its holder stops writing two seconds earlier."""
 MARGIN_SECONDS = 2.0
 RENEW_SECONDS = 1.0
@@ -122,8 +122,8 @@ class Lease:
         return time.monotonic() < self._valid_until
 
     def check(self) -> None:
-        """StoreError, a sentence, unless the lease is held."""
-        if not self.is_held:
+        """StoreError, a sentence, unless the lease is held, or can still be renewed."""
+        if not self.is_held and not self.renew():
             raise StoreError(self.sentence())
 
     def sentence(self) -> str:
@@ -143,7 +143,7 @@ class Lease:
         if self.is_held and self._content(self.number).get("token") == self._token:
             with contextlib.suppress(OSError):
                 os.utime(self._path(self.number), (0, 0))
-        self._valid_until = 0.0
+        self.number, self._valid_until = 0, 0.0
 
     def is_anybodys(self) -> bool:
         """Whether a server holds the lease now, this one or another."""

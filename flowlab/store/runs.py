@@ -302,6 +302,11 @@ class RunStore:
             with contextlib.suppress(OSError):
                 os.chmod(place, OWNERS_FOLDER)
 
+    def note_adopted(self, run_id: str) -> None:
+        """Count that a restarted server goes on with a run; a status that is not live sets the count back."""
+        count = self._record(run_id).get("adopted", 0) + 1
+        self._change(run_id, f"the status of run {run_id} could not be saved", adopted=count)
+
     def set_owner(self, run_id: str, user: str) -> None:
         """Say who controls a run from now on; RunNotFound if there is no such run."""
         self._change(run_id, f"the owner of run {run_id} could not be saved", user=user)
