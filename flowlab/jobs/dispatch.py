@@ -131,7 +131,9 @@ class Dispatcher:
         error = RuntimeError("the slice was cancelled") if future.cancelled() else future.exception()
         lost = error is not None and (future.cancelled() or is_lost_worker(error))
         if lost:
-            lane.reopen(self.post)
+            # Its job goes to a free lane before the new worker competes with that.
+            lane.close()
+            self.post(lambda: self._reopen(lane))
         else:
             lane.state = "free"
         job.in_flight = False
@@ -145,6 +147,10 @@ class Dispatcher:
             self._fetch_data(job)
         else:
             self._advance(job, future.result(), n_steps, counts=clicks == job.clicks)
+
+    def _reopen(self, lane: Lane) -> None:
+        if not self.closed and lane.state == "closed":
+            lane.open(self.post, gently=any(other.state in ("free", "busy") for other in self._lanes.training))
 
     def _leave(self) -> None:
         """Kill the workers, so that an interpreter that is ending need not wait. Runs stay resumable on disk."""
@@ -210,7 +216,7 @@ class Dispatcher:
         is_permanent = isinstance(error, ValueError | StoreError)
         if job.failures < MAX_FAILURES and not is_permanent:
             incident = "A worker was lost; training goes on" if lost else "A slice failed and is tried again"
-            job.message = f"{incident} from step {job.step}."
+            job.message, job.urgent = f"{incident} from step {job.step}.", lost or job.urgent
             return
         if lost:
             job.message = f"The worker was lost {MAX_FAILURES} times in a row; try fewer rows or a smaller model."

@@ -54,7 +54,9 @@ def lineage(store: RunStore, parent: Run, step: int) -> tuple[int, dict[str, np.
 
 def fork_spec(store: RunStore, run: Run, step: int, spec: RunSpec) -> RunSpec:
     """`spec` as the fork of `run` at `step`, or of the run among its ancestors that trained this step."""
-    while run.spec.branch and step <= run.spec.branch[1]:
+    seen = set()
+    while run.spec.branch and step <= run.spec.branch[1] and run.run_id not in seen:
+        seen.add(run.run_id)
         origin = store.load(run.spec.branch[0])
         if origin is None:
             break
@@ -70,9 +72,10 @@ def family(store: RunStore, run: Run) -> list[Run]:
     runs = {other.run_id: other for other in store.list() if not other.copy_of or other.run_id == run.run_id}
     if run.copy_of:
         runs.pop(run.copy_of, None)
-    root = run
-    while root.spec.branch and root.spec.branch[0] in runs:
+    root, seen = run, {run.run_id}
+    while root.spec.branch and root.spec.branch[0] in runs and root.spec.branch[0] not in seen:
         root = runs[root.spec.branch[0]]
+        seen.add(root.run_id)
     children: dict[str, list[Run]] = {}
     for other in sorted(runs.values(), key=lambda other: other.created):
         if other.spec.branch:
@@ -80,7 +83,8 @@ def family(store: RunStore, run: Run) -> list[Run]:
     related, waiting = [], [root]
     while waiting:
         related.append(waiting.pop(0))
-        waiting = children.get(related[-1].run_id, []) + waiting
+        # A damaged record may name a run as its own ancestor.
+        waiting = [child for child in children.pop(related[-1].run_id, []) if child is not root] + waiting
     return related
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -34,10 +35,11 @@ class Lane:
     ----------
     make_executor : makes the executor of one worker
     warm : whether to take two dummy steps before the lane is free
+    nice : niceness of the worker process, once it works, and from its first moment where it is opened `gently`
     """
 
-    def __init__(self, make_executor: Callable[[], Executor], warm: bool) -> None:
-        self._make_executor, self._warm = make_executor, warm
+    def __init__(self, make_executor: Callable[[], Executor], warm: bool, nice: int = 0) -> None:
+        self._make_executor, self._warm, self._nice = make_executor, warm, nice
         self.executor: Executor | None = None
         self.state = "closed"
         self._starts = 0
@@ -45,13 +47,19 @@ class Lane:
         """Job, number of steps and begin (`time.monotonic`) of the slice that the lane works on."""
         self.when_warm: Callable[[], None] = lambda: None
 
-    def open(self, post: Post) -> None:
-        """Begin to start the worker; its warm-up, when done, is taken in by an action given to `post`."""
+    def open(self, post: Post, gently: bool = False) -> None:
+        """Begin to start the worker; its warm-up, when done, is taken in by an action given to `post`.
+
+        `gently`: its start takes no processor time from lanes that train.
+        """
         self._starts += 1
         self.executor = executor = self._make_executor()
         self.state = "starting" if self._warm else "free"
         if self._warm:
             warm = executor.submit(slices.warm_up)
+            for process in list(getattr(executor, "_processes", {}).values()) if gently else ():
+                with contextlib.suppress(OSError):
+                    slices.be_nice(process.pid, self._nice)
             warm.add_done_callback(lambda future: post(lambda: self._settle(executor, future, post)))
 
     @property
@@ -133,6 +141,7 @@ def process_lane(nice: int = TRAINING_NICE) -> Lane:
     return Lane(
         lambda: ProcessPoolExecutor(1, mp_context=context, initializer=slices.start_worker, initargs=(nice,)),
         warm=True,
+        nice=nice,
     )
 
 

@@ -149,7 +149,7 @@ def run_view(
 def start_worker(nice: int = 10) -> None:
     """Initialise a worker process: lower its priority by `nice`, use one thread, and exit when the server does."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    os.nice(nice)
+    be_nice(0, nice)
     # Not os.getppid(): a server that ended while this process was starting has left it to another parent by now.
     server = multiprocessing.parent_process()
     parent = os.getppid() if server is None else server.pid
@@ -161,6 +161,11 @@ def start_worker(nice: int = 10) -> None:
         os._exit(3)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def be_nice(pid: int, nice: int) -> None:
+    """Have a process (0: this one) run at niceness `nice`, or as it does where that is higher."""
+    os.setpriority(os.PRIO_PROCESS, pid, max(nice, os.getpriority(os.PRIO_PROCESS, pid)))
 
 
 def warm_up() -> None:

@@ -154,10 +154,13 @@ class Run:
         """The run whose run.json says `record`; DamagedRun where that cannot be understood."""
         try:
             copy_of = str(record.get("copy_of", ""))
+            spec = _checked_spec(record["spec"])
+            if spec.branch and spec.branch[0] == path.name:
+                raise ValueError("a run that goes on from itself")
             return cls(
                 path=path,
                 run_id=path.name,
-                spec=_checked_spec(record["spec"]),
+                spec=spec,
                 status=RunState(record["status"]),
                 error=str(record["error"]),
                 details=str(record["details"]),

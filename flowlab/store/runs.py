@@ -563,6 +563,10 @@ class RunStore:
         sync_folder(folder.parent)
         shutil.rmtree(old, ignore_errors=True)
 
+    def named(self, names: Iterable[str]) -> list[Run]:
+        """The runs of these ids, in their order, without those that are not here or cannot be read."""
+        return list(self._readable(names))
+
     def _readable(self, names: Iterable[str]) -> Iterator[Run]:
         for name in names:
             with contextlib.suppress(StoreError):

@@ -25,7 +25,11 @@ FAILED, FAILED_AT_ONCE, INTERRUPTED, PAUSED = (spec(seed) for seed in (1, 2, 3, 
 
 @pytest.fixture(scope="module", autouse=True)
 def runs(own_server):
-    """Runs that ended before their last step, as a server that died or failed leaves them, and a runner."""
+    """Runs that ended before their last step, as a server that died or failed leaves them, and a runner.
+
+    It is there first: one that starts later would go on with what was interrupted.
+    """
+    own_server.runner()
     leave(FAILED, 100, "failed", "The worker was lost 3 times in a row; try fewer rows.")
     leave(FAILED_AT_ONCE, 0, "failed", "Training failed (ValueError: <b>no rows</b>); change a setting.")
     leave(INTERRUPTED, 150, "interrupted", "The server was restarted; press train to go on.")

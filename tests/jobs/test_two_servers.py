@@ -7,11 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from test_jobs import catalogue, in_one_go, wait, walk  # noqa: F401
 
 from flowlab.jobs import JobError, JobRunner, runner
 from flowlab.store import lease
 from flowlab.store.runs import RunStore
-from test_jobs import catalogue, in_one_go, wait, walk  # noqa: F401
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -199,10 +200,8 @@ def test_every_file_operation_leaves_each_run_as_before_or_as_after(way, rooms, 
             faults = Faults(root, way, at)
             with monkeypatch.context() as patch:
                 faults.install(patch)
-                try:
+                with contextlib.suppress(Killed, StoreError):
                     act(RunStore(root))
-                except (Killed, StoreError):
-                    pass
             where = f"{name}, operation {at} ({operation}), {way}"
             store = RunStore(root)
             store.mend()

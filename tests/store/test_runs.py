@@ -182,7 +182,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(store, monkeypatc
                 write()
     run = store.load(ID)
     assert run.status == "stopped" and run.checkpoint["w"].tolist() == [1, 1, 1] and run.state["w"].sum() == 3
-    assert [e.step for e in run.events][0] == 10 and run.frames.steps == [10]
+    assert run.events[0].step == 10 and run.frames.steps == [10]
     left = [path for path in store.root.rglob("*") if path.name.startswith(".")]
     assert not left, "temporary files stay behind"
 

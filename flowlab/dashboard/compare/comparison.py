@@ -86,8 +86,8 @@ def chosen_runs(comparable: list[Run]) -> list[Run]:
     if not ids:
         wanted = {catalog.run_id(spec) for spec in set_specs()}
         return [run for run in comparable if run.run_id in wanted]
-    loaded = [services.store().load(i) for i in ids if len(i) == 16 and set(i) <= set("0123456789abcdef")]
-    return [run for run in loaded if run is not None and run.is_usable]
+    loaded = services.store().named(i for i in ids if len(i) == 16)
+    return [run for run in loaded if run.is_usable and services.is_known(run)]
 
 
 def run_names(runs: list[Run]) -> dict[str, str]:

@@ -8,8 +8,9 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.app_folder import ASSETS
-from flowlab.dashboard.shell import address, lesson, links, presenter, services, sidebar, state
+from flowlab.dashboard.shell import address, damage, lesson, links, presenter, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
+from flowlab.store.errors import StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -46,13 +47,29 @@ def run() -> None:
         with absent:
             links.say_absent()
     except Exception as error:  # the outermost border under `streamlit run`, which has no on_script_error
-        _log.exception("the page %s failed", page.title)
-        say_error(error)
+        cause = _of_store(error)
+        if cause is None:
+            _log.exception("the page %s failed", page.title)
+            say_error(error)
+        else:
+            _log.warning("the page %s needs what cannot be read: %s", page.title, cause)
+            damage.draw(cause)
 
 
-def say_error(_: Exception) -> bool:
-    """End in a sentence what nobody foresaw, as `st.App` asks it; True: Streamlit shows nothing of the exception."""
-    st.error(GENERAL_ERROR)
+def _of_store(error: Exception) -> StoreError | None:
+    """The error of the store that an exception is, or that a fragment wrapped in one of its own; else None."""
+    for each in (error, error.__context__):
+        if isinstance(each, StoreError):
+            return each
+    return None
+
+
+def say_error(error: Exception) -> bool:
+    """End in a sentence what nobody foresaw, as `st.App` asks it; True: Streamlit shows nothing of the exception.
+
+    The store's errors are sentences themselves.
+    """
+    st.error(formatting.escaped(error) if isinstance(error, StoreError) else GENERAL_ERROR)
     return True
 
 

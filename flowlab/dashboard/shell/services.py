@@ -154,9 +154,14 @@ def anomaly_scores(trained: Trained) -> np.ndarray:
 
 def visitor_runs() -> list[Run]:
     """This visitor's runs, newest first."""
-    runs = store().list(state.visitor())
+    runs = [run for run in store().list(state.visitor()) if is_known(run)]
     copied = {run.copy_of for run in runs}
     return [run for run in runs if run.run_id not in copied]
+
+
+def is_known(run: Run) -> bool:
+    """Whether this FlowLab has the data set and the model of a run; a newer one may have written it."""
+    return run.spec.data.name in catalog.DATASETS and run.spec.model.name in catalog.MODELS
 
 
 def spec_words(spec: RunSpec) -> str:
