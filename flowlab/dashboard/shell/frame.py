@@ -95,6 +95,10 @@ def begin(name: str) -> None:
         st.warning(formatting.escaped(problem))
     if name in NEED_DATA:
         _see_that_data_are_there()
+        run = services.run()
+        if run is not None and run.is_usable:
+            # Here, so that what is damaged ends the page in one sentence, and not each of its fragments in its own.
+            _ = run.state
 
 
 def _see_that_data_are_there() -> None:
