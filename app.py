@@ -16,7 +16,7 @@ def __getattr__(name: str) -> object:
 
     from flowlab.dashboard import launcher
 
-    app = st.App(__file__, **launcher.around_pages())
+    app = st.App(__file__, lifespan=launcher.closing, **launcher.around_pages())
     return app
 
 

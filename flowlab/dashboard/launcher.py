@@ -58,6 +58,15 @@ def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
     return st.App(app_folder.APP, lifespan=lifespan, **around_pages())
 
 
+@contextlib.asynccontextmanager
+async def closing(_: st.App) -> AsyncIterator[None]:
+    """The lifespan of a server whose lanes start with the first page: what trains is saved when the server ends."""
+    from flowlab.dashboard.shell import services
+
+    yield
+    await asyncio.to_thread(services.close)
+
+
 def around_pages() -> dict[str, Any]:
     """Arguments of `st.App` that every server of the dashboard has: routes, headers, styles, a sentence for errors."""
     return {

@@ -40,7 +40,18 @@ def store() -> RunStore:
 @st.cache_resource(show_spinner=False)
 def runner() -> JobRunner:
     """The one dispatcher of this server."""
-    return JobRunner(store())
+    made = JobRunner(store())
+    _made.append(made)
+    return made
+
+
+_made: list[JobRunner] = []
+
+
+def close() -> None:
+    """Save what trains and end the workers, if any were started."""
+    for made in _made:
+        made.close()
 
 
 def dataset(spec: RunSpec | None = None) -> Dataset:
