@@ -18,9 +18,21 @@ SMALL, LARGE = 1e-3, 1e7
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
 
+_LIVE = re.compile(r"(?:https?|ftp|mailto|xmpp)(?=:)|www(?=\.)|@|:(?=[a-z+-][\w+/-]*:)", re.IGNORECASE)
+"""What Markdown makes a link or a symbol of also where it is escaped."""
+JOINER = "\u2060"
+"""No letter, and takes no room: what it parts is not read as one word."""
+
+
 def escaped(text: object) -> str:
-    """The text with its Markdown escaped and line breaks as blanks: for names and values of the user's."""
-    return _SPECIAL.sub(r"\\\1", str(text)).replace("\n", " ")
+    r"""The text as Markdown that reads as this text: no markup, no link, no picture; line breaks are blanks.
+
+    For names, values and file names of users, and for every sentence that may hold one.
+
+    >>> escaped("![x](http://a.b)").replace(JOINER, "|")
+    '\\!\\[x\\]\\(http|\\://a\\.b\\)'
+    """
+    return _SPECIAL.sub(r"\\\1", _LIVE.sub(lambda found: found[0] + JOINER, str(text))).replace("\n", " ")
 
 
 def count(n: int) -> str:

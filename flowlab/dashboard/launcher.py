@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
+import os
 import socket
 import sys
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -28,14 +31,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowlab import __version__, app_folder
 from flowlab.dashboard import first_paint
+from flowlab.dashboard.shell import visitors
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "SAMEORIGIN",
-    "Content-Security-Policy": "frame-ancestors 'self'",
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "media-src 'self' data: blob:; "
+        "connect-src 'self' ws: wss: data: blob:; worker-src 'self' blob:; frame-src 'self' blob: data:; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    ),
 }
-"""Every answer of the server carries these: contents are what they are called, links stay here, no foreign frame."""
+"""Every answer carries these: contents are what they are called, links stay here, no foreign frame, picture or script.
+
+Streamlit's own pages need scripts and styles within the page."""
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
@@ -71,7 +85,7 @@ def around_pages() -> dict[str, Any]:
     """Arguments of `st.App` that every server of the dashboard has: routes, headers, styles, a sentence for errors."""
     return {
         "routes": [Route("/healthz", health), Route("/metrics", metrics)],
-        "middleware": [Middleware(SecurityHeaders), Middleware(FirstPaint)],
+        "middleware": [Middleware(KnownHosts), Middleware(SecurityHeaders), Middleware(FirstPaint)],
         "on_script_error": _say_error,
     }
 
@@ -131,20 +145,68 @@ def _announce(opens_browser: bool) -> None:
         webbrowser.open(url)
 
 
+def is_known_host(host: str, known: str | None = None) -> bool:
+    """Whether the server answers to the name in a Host header: numbers, this machine's names, those in FLOWLAB_HOSTS.
+
+    A page of another site that has its own name lead here (DNS rebinding) is refused so. `known` stands for
+    FLOWLAB_HOSTS: names with commas between, "*" for any.
+
+    >>> [is_known_host(host, "lab.org") for host in ("localhost:8501", "192.168.0.7:80", "[::1]", "lab.org")]
+    [True, True, True, True]
+    >>> is_known_host("evil.example", "lab.org")
+    False
+    """
+    name = urlsplit(f"//{host}").hostname or ""
+    listed = (os.environ.get("FLOWLAB_HOSTS", "") if known is None else known).lower().replace(" ", "").split(",")
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name)
+        return True
+    own = socket.gethostname().lower()
+    return (
+        name in LOOPBACK
+        or "*" in listed
+        or name in (own, f"{own.partition('.')[0]}.local", socket.getfqdn().lower(), *listed)
+    )
+
+
+class KnownHosts:
+    """ASGI middleware that refuses requests for a host that is not this server's (`is_known_host`), in a sentence."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        if not host or is_known_host(host):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            text = "FlowLab does not answer to this name. If it should, start it with the name in FLOWLAB_HOSTS."
+            await PlainTextResponse(text, status_code=421)(scope, receive, send)
+
+
 class SecurityHeaders:
-    """ASGI middleware that adds SECURITY_HEADERS to answers which do not have them."""
+    """ASGI middleware that adds SECURITY_HEADERS to answers, and to a page the cookie of a visitor who has none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its answer back with the headers."""
+        is_new = scope["type"] == "http" and not visitors.of_cookies(Request(scope).cookies)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if is_new and headers.get("content-type", "").startswith("text/html"):
+                    headers.append("set-cookie", visitors.new_cookie(scope.get("scheme") == "https"))
             await send(message)
 
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)

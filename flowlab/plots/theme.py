@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -170,6 +171,27 @@ def figure(
         x |= {"constrain": "domain"}
         y |= {"constrain": "domain", "scaleanchor": "x", "scaleratio": 1}
     return go.Figure({"layout": {"template": template(dark), "height": height, "xaxis": x, "yaxis": y}})
+
+
+_FOREIGN = re.compile(
+    r"(?:<|\\u003c)(?!(?:/|\\u002f)?(?:b|i|br|em|sub|sup|extra|span)(?:>|\\u003e)"
+    r"|span style='color:#?\w{1,20}'(?:>|\\u003e))",
+    re.IGNORECASE,
+)
+"""The beginning of a tag that FlowLab's own figures do not use, in the JSON of a figure."""
+
+
+def without_foreign_tags(fig: go.Figure) -> go.Figure:
+    """The figure with every tag but FlowLab's own shown as the characters it is written with.
+
+    Plotly reads `<a href=...>` in titles, ticks and hover texts as a link; in the name of a column it must be none.
+    """
+    text = fig.to_json()
+    if text is None or not _FOREIGN.search(text):
+        return fig
+    from plotly.io import from_json
+
+    return from_json(_FOREIGN.sub("&lt;", text))
 
 
 def enlarged(fig: go.Figure, scale: float, dark: bool = False) -> go.Figure:

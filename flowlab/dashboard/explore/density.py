@@ -86,7 +86,8 @@ def slices(scene: Scene) -> None:
         second = column_choice("Up", scene, "col2", 1)
         if scene.conditioned and scene.dataset.context is not None:
             level = int(scene.dataset.X[row, scene.dataset.context])
-            st.caption(f"Given {scene.dataset.columns[scene.dataset.context]}: {scene.dataset.levels[level]}.")
+            column, name = scene.dataset.columns[scene.dataset.context], scene.dataset.levels[level]
+            st.caption(f"Given {formatting.escaped(column)}: {formatting.escaped(name)}.")
         st.caption(
             f"With {len(scene.columns)} features a density cannot be drawn whole. This is the density of two "
             "columns when all others are held at this row's values."

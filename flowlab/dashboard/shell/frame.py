@@ -20,6 +20,9 @@ NEED_DATA = ("train", "explore", "compare", "detect")
 CHOOSING = ("data", "train")
 """Pages whose sidebar opens with the settings of data and model; elsewhere they are two closed cards."""
 
+MAX_PROBLEMS = 3
+"""So many sentences about parts of a link stand on the page; the others are one line."""
+
 GENERAL_ERROR = "Something went wrong on this page. Your data and runs are kept; reload, or choose another setting."
 """What a page says when an unexpected exception ends it; the traceback goes to the server's log alone."""
 
@@ -91,8 +94,11 @@ def begin(name: str) -> None:
         with st.sidebar:
             lesson.beside()
             sidebar.draw(is_open=name in CHOOSING)
-    for problem in state.take_problems():
+    problems = state.take_problems()
+    for problem in problems[:MAX_PROBLEMS]:
         st.warning(formatting.escaped(problem))
+    if len(problems) > MAX_PROBLEMS:
+        st.warning(f"The link has {formatting.count(len(problems) - MAX_PROBLEMS)} more parts that were ignored.")
     if name in NEED_DATA:
         _see_that_data_are_there()
         run = services.run()

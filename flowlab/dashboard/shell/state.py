@@ -17,7 +17,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from flowlab import catalog
-from flowlab.dashboard.shell import pages
+from flowlab.dashboard.shell import pages, visitors
 from flowlab.records import RunSpec, Scalar, Spec
 
 RUN_KEYS = ("data", "model", "seed", "from")
@@ -43,7 +43,7 @@ def start() -> None:
     if "spec" in st.session_state:
         return
     st.session_state.view = {}
-    st.session_state.visitor = uuid.uuid4().hex[:16]
+    st.session_state.visitor = visitors.of_cookies(st.context.cookies) or uuid.uuid4().hex
     st.session_state.revision = 0
     st.session_state.slides = False
     st.session_state.link = None
@@ -138,7 +138,10 @@ def spec() -> RunSpec:
 
 
 def visitor() -> str:
-    """A random name for this session: who controls a run, whose runs are listed, whose turn it is; "" outside one."""
+    """A name for this browser, or for the session where it takes no cookie; "" outside a session.
+
+    It says who controls a run, whose runs are listed, and whose turn it is.
+    """
     return st.session_state.get("visitor", "")
 
 

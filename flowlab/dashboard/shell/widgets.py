@@ -154,6 +154,7 @@ def chart(
     """
     if state.is_presenting():
         fig = theme.enlarged(fig, PRESENTED, state.is_dark())
+    fig = theme.without_foreign_tags(fig)
     if height != "stretch":
         return where.plotly_chart(fig, key=key, height=height, alt=alt, **settings)
     with where.container(key=f"picture_{key}"):
