@@ -42,6 +42,7 @@ class Dispatcher:
     def __init__(self, lanes: Lanes, saver: Saver, load: Callable[[RunSpec], Dataset]) -> None:
         self.lock = threading.RLock()
         self.turns = Turns()
+        self._slice_seconds = 0.0
         self._lanes, self._saver, self._load = lanes, saver, load
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._loader = ThreadPoolExecutor(1, "flowlab-load")
@@ -78,6 +79,10 @@ class Dispatcher:
         self.turns.remove(job)
         self._saver.save(job, result, mode.state)
 
+    def wait_seconds(self, job: Job) -> float:
+        """How long until a job's turn, by what slices take now."""
+        return self.turns.ahead(job) * self._slice_seconds / len(self._lanes.training)
+
     def drop(self, job: Job) -> None:
         """Forget a job; the result of a slice still under way is discarded."""
         job.dropped = True
@@ -111,7 +116,7 @@ class Dispatcher:
 
     def _submit(self, job: Job, lane: Lane) -> None:
         now = time.monotonic()
-        n_steps, with_frame = job.next_slice(now)
+        n_steps, with_frame = job.next_slice(now, self.turns.n_users / len(self._lanes.training))
         job.turns.append(now)
         # Its last lane still holds its data set, so it is asked again.
         job.in_flight, job.urgent, job.lane, lane.state = True, False, lane, "busy"
@@ -128,6 +133,9 @@ class Dispatcher:
 
     def _settle(self, job: Job, lane: Lane, n_steps: int, clicks: int, future: Future) -> None:
         """Take in the result of a slice of `n_steps`; `clicks` was the job's count when it was submitted."""
+        took = time.monotonic() - lane.work[2]
+        self.turns.charge(job.user, took)
+        self._slice_seconds = 0.8 * self._slice_seconds + 0.2 * took if self._slice_seconds else took
         error = RuntimeError("the slice was cancelled") if future.cancelled() else future.exception()
         lost = error is not None and (future.cancelled() or is_lost_worker(error))
         if lost:

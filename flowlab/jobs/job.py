@@ -22,6 +22,10 @@ FIRST_STEPS = 4
 FIRST_SECONDS = 0.1
 WATCHED_SECONDS = 0.2
 UNWATCHED_SECONDS = 0.5
+SHORTEST_SECONDS = 0.1
+"""Slices become shorter, down to this, where many users wait for each lane."""
+PATIENT = 2.0
+"""So many users wait for a lane before its slices become shorter."""
 FILM_LENGTH = 40
 """Pictures in the film of an unwatched run; a watched run has one with each slice."""
 
@@ -94,8 +98,13 @@ class Job:
         """The spec of the next slice: the run's own, or its parent's while a fork repeats that."""
         return self.replay[0][0] if self.replay else self.spec
 
-    def next_slice(self, now: float) -> tuple[int, bool]:
-        """How many steps the next slice takes, and whether it gives a picture; `now` is `time.monotonic()`.
+    def next_slice(self, now: float, crowd: float = 0.0) -> tuple[int, bool]:
+        """How many steps the next slice takes, and whether it gives a picture.
+
+        Parameters
+        ----------
+        now : `time.monotonic()`
+        crowd : how many users wait for each lane; slices are shorter where they are many
 
         A slice has a number of steps and is never cut off by the clock; the measured rate only sets that number.
         """
@@ -106,6 +115,7 @@ class Job:
             n_steps = FIRST_STEPS
         else:
             seconds = FIRST_SECONDS if self.urgent else WATCHED_SECONDS if watched else UNWATCHED_SECONDS
+            seconds = min(seconds, max(SHORTEST_SECONDS, seconds * PATIENT / max(crowd, PATIENT)))
             n_steps = max(1, min(round(self.rate * seconds), 8 * self.last_slice))
         if self.replay:
             return min(n_steps, self.replay[0][1] - self.step), False
@@ -126,16 +136,38 @@ class Job:
 
 
 class Turns:
-    """Round robin over users; of each user's runs only the first is live, the others wait behind it."""
+    """Whose turn it is: the user who has had the least time of lanes; of their runs only the first is live.
+
+    Who joins begins with the time of whoever has had least, so that nobody makes up for having been away.
+    """
 
     def __init__(self) -> None:
         self._queues: OrderedDict[str, list[Job]] = OrderedDict()
+        self._seconds: dict[str, float] = {}
 
     def add(self, job: Job, front: bool = True) -> None:
         """Put a job before its user's other jobs (`front`) or behind them, also if it is queued already."""
+        if not self._queues:
+            self._seconds.clear()
+        least = min((self._seconds[user] for user in self._queues), default=0.0)
+        self._seconds[job.user] = max(self._seconds.get(job.user, 0.0), least)
         self.remove(job)
         queue = self._queues.setdefault(job.user, [])
         queue.insert(0 if front else len(queue), job)
+
+    def charge(self, user: str, seconds: float) -> None:
+        """Count the time of a slice against its user."""
+        if user in self._seconds:
+            self._seconds[user] += seconds
+
+    def n_runs(self, user: str) -> int:
+        """How many runs of a user have turns or wait for them."""
+        return len(self._queues.get(user, ()))
+
+    @property
+    def n_users(self) -> int:
+        """How many users have turns."""
+        return len(self._queues)
 
     def remove(self, job: Job) -> None:
         """Take a job out; nothing happens if it is not queued."""
@@ -155,7 +187,8 @@ class Turns:
 
     def live(self) -> Iterator[Job]:
         """The live run of each user, in the order of their turns."""
-        return (queue[0] for queue in self._queues.values())
+        order = sorted(self._queues, key=self._seconds.__getitem__)  # of equal time the one who waits longest
+        return (self._queues[user][0] for user in order)
 
     def take(self) -> Job | None:
         """The job to serve now, an urgent one or the first in turn; None if all are under way. Its user goes last."""
@@ -187,6 +220,7 @@ class RunStatus:
     state : where it stands
     step, n_steps : steps taken, and steps in all; 0 while unknown
     ahead : how many runs have their turn before this one
+    wait_seconds : how long until its turn, by what slices take now; 0 where none is ahead
     turn_every_seconds : mean time from one of its turns to the next; 0 while unknown
     steps_per_second : measured rate of training; 0 while unknown
     message : a sentence for the user where something failed or was repeated, else ""
@@ -198,6 +232,7 @@ class RunStatus:
     step: int = 0
     n_steps: int = 0
     ahead: int = 0
+    wait_seconds: float = 0.0
     turn_every_seconds: float = 0.0
     message: str = ""
     lost_workers: int = 0

@@ -44,6 +44,10 @@ CALL_SECONDS = 60.0
 """How long `JobRunner.call` waits for a view, unless told otherwise."""
 WATCH_SECONDS = 3.0
 """How long after `JobRunner.watch` a run counts as watched."""
+HERE_SECONDS = 5.0
+"""How long after they were last seen a user counts as one for whom pages are drawn."""
+MAX_RUNS = 100
+"""How many runs of one user may train or wait at a time."""
 MAX_ADOPTIONS = 3
 """How often servers go on by themselves with a run during which they were killed."""
 MAX_REST_SECONDS = 86_400.0
@@ -135,7 +139,15 @@ class JobRunner:
 
     def greet(self, user: str) -> None:
         """Note that `user` is here: their runs stay theirs for the next AWAY_SECONDS."""
-        self._seen[user] = time.monotonic()
+        now = time.monotonic()
+        self._seen[user] = now
+        if len(self._seen) > 1000:
+            self._seen = {name: at for name, at in self._seen.copy().items() if now - at < AWAY_SECONDS}
+
+    def n_here(self) -> int:
+        """How many users have a page open now."""
+        now = time.monotonic()
+        return sum(now - at < HERE_SECONDS for at in list(self._seen.values()))
 
     def owner(self, run_id: str) -> str:
         """Who controls a run; "" for one without an owner, or that is not here."""
@@ -173,12 +185,14 @@ class JobRunner:
         queued : whether the run waits behind the user's other runs, instead of going before them
         n_steps : pause after so many steps; None for all
 
-        JobError if it rests and another user controls it. StoreError if the run cannot be written, or a fork's parent
-        is not here; ValueError if it does not fit.
+        JobError if it rests and another user controls it, or MAX_RUNS of the user's train or wait. StoreError if the
+        run cannot be written, or a fork's parent is not here; ValueError if it does not fit.
         """
         run_id = self.run_id(spec, user)
         with self._writing():
             job = self._job(run_id)
+            if user and self._dispatcher.turns.n_runs(user) >= MAX_RUNS:
+                raise JobError(f"{MAX_RUNS} of your runs train or wait, which is the limit; stop some of them first.")
             if job is None or job.mode in (Mode.DONE, Mode.FAILED):
                 run = self.store.load(run_id)
                 if run is None:
@@ -330,6 +344,7 @@ class JobRunner:
                     step=job.step,
                     n_steps=job.n_steps,
                     ahead=self._dispatcher.turns.ahead(job),
+                    wait_seconds=self._dispatcher.wait_seconds(job),
                     turn_every_seconds=job.turn_every(),
                     message=job.message,
                     lost_workers=job.lost_workers,

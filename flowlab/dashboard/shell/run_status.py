@@ -53,7 +53,9 @@ def _unfinished(run: Run | None, what: str, place: str, grows: bool) -> Snapshot
     if run is None or seen is None:
         st.fragment(_wait, run_every=0.5 if live else None)(what)
     else:
-        st.fragment(_follow, run_every=TICK_SECONDS if live else None)(seen, place, (live, run.status.is_live), grows)
+        st.fragment(_follow, run_every=services.tick_seconds(TICK_SECONDS) if live else None)(
+            seen, place, (live, run.status.is_live), grows
+        )
     return seen
 
 
@@ -141,9 +143,15 @@ def say_trouble() -> None:
 
 def _standing(status: RunStatus) -> str:
     n_steps = f" of {formatting.count(status.n_steps)}" if status.n_steps else ""
-    doing = f"{status.ahead} ahead of it" if status.ahead else STANDING.get(status.state, status.state)
+    doing = waiting(status, "it") if status.ahead else STANDING.get(status.state, status.state)
     whose = "" if services.may_control() else " · somebody else's"
     return f"step {formatting.count(status.step)}{n_steps}, {doing}{whose}"
+
+
+def waiting(status: RunStatus, whom: str) -> str:
+    """The place of a run in the queue, and how long until its turn: "3 ahead of you, about 2.1 s"."""
+    seconds = f", about {formatting.seconds(status.wait_seconds)}" if status.wait_seconds else ""
+    return f"{status.ahead} ahead of {whom}{seconds}"
 
 
 def _wait(what: str) -> None:
@@ -161,7 +169,7 @@ def _wait(what: str) -> None:
                 )
             else:
                 make_mine_button("trained", services.run_id())
-            st.markdown(f"{status.ahead} ahead of you" if status.ahead else "starting")
+            st.markdown(waiting(status, "you") if status.ahead else "starting")
         else:
             label = "Train this model" if status is None else "Train again" if failed else "Go on training"
             if status is not None and not services.may_control():

@@ -54,6 +54,15 @@ def close() -> None:
         made.close()
 
 
+AT_FULL_RATE = 6
+"""So many visitors have pages that follow the training at their full rate."""
+
+
+def tick_seconds(usual: float) -> float:
+    """How often a page that follows the training is drawn anew: more seldom where many visitors are here."""
+    return usual * max(1.0, runner().n_here() / AT_FULL_RATE)
+
+
 def dataset(spec: RunSpec | None = None) -> Dataset:
     """The Dataset of a RunSpec (the present one by default); shared between visitors, so never change it."""
     return runner().dataset(spec or state.spec())

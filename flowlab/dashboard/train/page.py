@@ -15,7 +15,7 @@ from flowlab.catalog.models import NFLOWS
 from flowlab.controls import Number
 from flowlab.dashboard.canvas.live import live_view
 from flowlab.dashboard.shell import distance, pages, services, state
-from flowlab.dashboard.shell.run_status import act_button, is_live, make_mine_button, say_trouble
+from flowlab.dashboard.shell.run_status import act_button, is_live, make_mine_button, say_trouble, waiting
 from flowlab.evaluation import loss_curve
 from flowlab.evaluation.loss_curve import Answer, answers
 from flowlab.jobs import RunStatus, forks
@@ -130,7 +130,9 @@ def _choose_beside() -> None:
 
 def _watch(spec: RunSpec, place: str) -> None:
     live = is_live(services.status(spec))
-    st.fragment(_tick, run_every=TICK_SECONDS if live else None)(spec, services.version(spec), place)
+    st.fragment(_tick, run_every=services.tick_seconds(TICK_SECONDS) if live else None)(
+        spec, services.version(spec), place
+    )
 
 
 def _tick(spec: RunSpec, version: tuple, place: str) -> None:
@@ -250,7 +252,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
     parts = []
     if status.state is RunState.QUEUED:
         parts.append(
-            f"{status.ahead} ahead of you, your turn every {formatting.seconds(status.turn_every_seconds)}"
+            f"{waiting(status, 'you')}, your turn every {formatting.seconds(status.turn_every_seconds)}"
             if status.ahead
             else "starting"
         )
