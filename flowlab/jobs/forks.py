@@ -67,8 +67,11 @@ def fork_spec(store: RunStore, run: Run, step: int, spec: RunSpec) -> RunSpec:
     return spec.forked(run.run_id, step)
 
 
-def family(store: RunStore, run: Run) -> list[Run]:
-    """The first ancestor of a run and all its forks, theirs and so on, each after its parent, older before younger."""
+def family(store: RunStore, run: Run, user: str = "") -> list[Run]:
+    """The first ancestor of a run and all its forks, theirs and so on, each after its parent, older before younger.
+
+    With `user` without the forks that other users began, unless the run goes on from them.
+    """
     runs = {other.run_id: other for other in store.list() if not other.copy_of or other.run_id == run.run_id}
     if run.copy_of:
         runs.pop(run.copy_of, None)
@@ -80,12 +83,12 @@ def family(store: RunStore, run: Run) -> list[Run]:
     for other in sorted(runs.values(), key=lambda other: other.created):
         if other.spec.branch:
             children.setdefault(other.spec.branch[0], []).append(other)
-    related, waiting = [], [root]
+    related, waiting, is_own = [], [root], {"", user} if user else None
     while waiting:
         related.append(waiting.pop(0))
         # A damaged record may name a run as its own ancestor.
         waiting = [child for child in children.pop(related[-1].run_id, []) if child is not root] + waiting
-    return related
+    return [each for each in related if is_own is None or each.run_id in seen or each.user in is_own]
 
 
 def differences(parent: RunSpec, fork: RunSpec) -> str:

@@ -48,6 +48,7 @@ HERE_SECONDS = 5.0
 """How long after they were last seen a user counts as one for whom pages are drawn."""
 MAX_RUNS = 100
 """How many runs of one user may train or wait at a time."""
+EXPIRE_SECONDS = 3600.0
 MAX_ADOPTIONS = 3
 """How often servers go on by themselves with a run during which they were killed."""
 MAX_REST_SECONDS = 86_400.0
@@ -455,6 +456,30 @@ class JobRunner:
             self._saver.now(self.store.go_back, run_id)
             self.resume(run_id, user)
 
+    def remove_table(self, digest: str, user: str) -> None:
+        """Delete an uploaded table and every run on it. JobError unless `user` uploaded it."""
+        with self._writing():
+            if not user or self.store.table_owner(digest) != user:
+                raise JobError("Only who uploaded this table can delete it.")
+            self._remove_table(digest)
+
+    def _remove_table(self, digest: str) -> None:
+        for run in self.store.runs_on(digest):
+            self._forget(run.run_id)
+        self._saver.now(self.store.remove_table, digest)
+        self._datasets.clear()
+
+    def expire(self, days: float, max_bytes: float) -> None:
+        """Remove what `RunStore.expired` and `unused_tables` name, as the settings of the server ask for."""
+        with self._writing():
+            for run in self.store.expired(days, max_bytes):
+                job = self._jobs.get(run.run_id)
+                if job is None or job.mode not in (Mode.RUNNING, Mode.STOPPING, Mode.FINISHING):
+                    self._forget(run.run_id)
+                    self._saver.now(self.store.remove, run.run_id)
+            for digest in self.store.unused_tables(days):
+                self._remove_table(digest)
+
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """The lock, for what changes runs; JobError, a sentence, where this server may not write them."""
@@ -464,12 +489,18 @@ class JobRunner:
             yield
 
     def _keep(self) -> None:
-        """Renew the lease, or try to get it, until the runner is closed."""
+        """Renew the lease, or try to get it, and now and then remove what is old, until the runner is closed."""
+        expire_at = time.monotonic()
         while not self._closing.wait(RENEW_SECONDS):
             try:
                 self._keep_lease()
+                if self.lease.is_held and time.monotonic() > expire_at:
+                    expire_at = time.monotonic() + EXPIRE_SECONDS
+                    days, max_bytes = kept_for()
+                    if min(days, max_bytes) < math.inf:
+                        self.expire(days, max_bytes)
             except Exception:
-                _log.exception("the lease of the store could not be kept")
+                _log.exception("the store could not be kept")
 
     def _keep_lease(self) -> None:
         had = self.lease.number
@@ -622,6 +653,22 @@ class JobRunner:
     def _not_saved(self, job: Job, sentence: str) -> None:
         job.mode, job.message = Mode.PAUSED, sentence
         self._dispatcher.turns.remove(job)
+
+
+def kept_for() -> tuple[float, float]:
+    """For how many days runs and tables are kept, and how many bytes of runs: FLOWLAB_KEEP_DAYS and FLOWLAB_KEEP_GB.
+
+    Without them, or where they are no numbers, infinity: everything is kept.
+    """
+
+    def number(name: str) -> float:
+        try:
+            value = float(os.environ.get(name, ""))
+        except ValueError:
+            return math.inf
+        return value if value > 0 else math.inf
+
+    return number("FLOWLAB_KEEP_DAYS"), number("FLOWLAB_KEEP_GB") * 1e9
 
 
 def copy_id(run_id: str, user: str) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 RUN_ID = re.compile(r"[0-9a-f]{16}\Z")
+TABLE_ID = re.compile(r"[0-9a-f]{16}(?:[0-9a-f]{16})?\Z")
 EXTRA_NAME = re.compile(r"[a-z_]{1,32}\Z")
 MAX_STEPS = 10**9
 MAX_SECONDS = 10**11

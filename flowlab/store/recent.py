@@ -35,6 +35,16 @@ class Recent(Generic[Value]):
                 self._values.popitem(last=False)
         return value
 
+    def drop(self, key: Hashable) -> None:
+        """Forget the value of this key."""
+        with self._lock:
+            self._values.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            self._values.clear()
+
     def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The value of this key, made if it is not here; others who ask for the same key wait."""
         with self._lock:

@@ -6,10 +6,13 @@ How runs are read is in `reading.py`.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import io
 import json
+import math
 import os
 import re
+import secrets
 import shutil
 import time
 import uuid
@@ -43,6 +46,7 @@ from flowlab.store.reading import (
     EXTRA_NAME,
     MAX_RECORD_BYTES,
     RUN_ID,
+    TABLE_ID,
     Frames,
     Run,
     checked,
@@ -414,8 +418,13 @@ class RunStore:
         path = self._folder(run_id) / f"{checked(EXTRA_NAME, name, 'name')}.json"
         self._write(path, _to_json(value), f"{name} of run {run_id} could not be saved")
 
-    def put_table(self, frame: pd.DataFrame, story: str = "", cells: pd.DataFrame | None = None) -> str:
-        """Store a pandas DataFrame once as Parquet and return its content digest, 16 hex digits.
+    def put_table(
+        self, frame: pd.DataFrame, story: str = "", cells: pd.DataFrame | None = None, owner: str = ""
+    ) -> str:
+        """Store a pandas DataFrame once as Parquet and return its name: its content digest, 16 hex digits.
+
+        Of a table with an `owner` the name is 32 hex digits that only this store can make from owner and content: who
+        has the table cannot guess it, and the same table of another owner is another.
 
         `story` is JSON text that says how the table was read, for later visitors of its link; the last one is kept.
         `cells` is a DataFrame of the same rows as they were written, for what leaves again.
@@ -424,8 +433,12 @@ class RunStore:
         """
         frame = storable(frame)
         digest = table_digest(frame)
+        if owner:
+            digest = hmac.new(self._secret(), f"{owner} {digest}".encode(), "sha256").hexdigest()[:32]
         path = self.root / "tables" / f"{digest}.parquet"
         # The table goes last: where it is, all of it is.
+        if owner:
+            self._write(path.with_suffix(".owner"), owner.encode(), "the uploaded table could not be stored")
         if story:
             self._write(path.with_suffix(".json"), story.encode(), "how the table was read could not be stored")
         if cells is not None:
@@ -442,7 +455,7 @@ class RunStore:
         """The cells of a table as they were written, as a DataFrame of texts; the table itself where none are kept."""
         import pandas as pd
 
-        path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.cells"
+        path = self.root / "tables" / f"{checked(TABLE_ID, digest, 'digest')}.cells"
         try:
             return pd.read_parquet(path) if path.exists() else self.get_table(digest)
         except (OSError, ValueError):
@@ -450,8 +463,51 @@ class RunStore:
 
     def table_story(self, digest: str) -> str:
         """The JSON text that came with a table; "" if there is none."""
-        path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.json"
+        path = self.root / "tables" / f"{checked(TABLE_ID, digest, 'digest')}.json"
         return (read_bytes(path) or b"").decode(errors="replace")
+
+    def table_owner(self, digest: str) -> str:
+        """Who uploaded a table; "" for one without an owner, or that is not here."""
+        path = self.root / "tables" / f"{checked(TABLE_ID, digest, 'digest')}.owner"
+        return (read_bytes(path) or b"").decode(errors="replace")
+
+    def runs_on(self, digest: str) -> list[Run]:
+        """All runs on an uploaded table."""
+        return [run for run in self.list() if run.spec.data.params.get("digest") == digest]
+
+    def remove_table(self, digest: str) -> None:
+        """Remove an uploaded table, the runs on it, and how it was read; nothing happens if it is not here."""
+        path = self.root / "tables" / f"{checked(TABLE_ID, digest, 'digest')}.parquet"
+        self._may_write()
+        for run in self.runs_on(digest):
+            self.remove(run.run_id)
+        with on_disk("the table could not be removed"):
+            for end in (".parquet", ".cells", ".json", ".owner"):
+                path.with_suffix(end).unlink(missing_ok=True)
+        self._tables.drop(digest)
+
+    def expired(self, days: float = math.inf, max_bytes: float = math.inf) -> list[Run]:
+        """The runs that have not changed for so many days, and the oldest while all together are larger than that.
+
+        Runs in training, and those with a file named "pinned" in their directory, are never among them.
+        """
+        oldest_first = sorted(self.list(), key=lambda run: run.updated)
+        sizes = {run.run_id: _size(run.path) for run in oldest_first} if max_bytes < math.inf else {}
+        total, found = sum(sizes.values()), []
+        for run in oldest_first:
+            if run.status.is_live or (run.path / "pinned").exists():
+                continue
+            if time.time() - run.updated > days * 24 * HOUR or total > max_bytes:
+                found.append(run)
+                total -= sizes.get(run.run_id, 0)
+        return found
+
+    def unused_tables(self, days: float) -> list[str]:
+        """The uploaded tables without a run that were not read or written for so many days."""
+        used = {run.spec.data.params.get("digest") for run in self.list()}
+        paths = [path for path in children(self.root / "tables") if path.suffix == ".parquet"]
+        old = [path for path in paths if time.time() - changed_at(path) / 1e9 > days * 24 * HOUR]
+        return [path.stem for path in old if path.stem not in used and TABLE_ID.match(path.stem)]
 
     def get_table(self, digest: str) -> pd.DataFrame:
         """The DataFrame that `put_table` stored, the same for all who ask: never change it.
@@ -460,13 +516,20 @@ class RunStore:
         """
         import pandas as pd
 
-        path = self.root / "tables" / f"{checked(RUN_ID, digest, 'digest')}.parquet"
+        path = self.root / "tables" / f"{checked(TABLE_ID, digest, 'digest')}.parquet"
         if not path.exists():
             raise RunNotFound("The uploaded table is not on this server; upload the file again.")
         try:
             return self._tables.get_or_make(digest, lambda: pd.read_parquet(path))
         except Exception as error:
             raise StoreError("The stored table cannot be read; upload the file again.") from error
+
+    def _secret(self) -> bytes:
+        """What only this store knows, made when it is first needed."""
+        path = self.root / "secret"
+        if not path.exists():
+            self._write(path, secrets.token_bytes(32), "the secret of this store could not be stored")
+        return path.read_bytes()
 
     def _folder(self, run_id: str) -> Path:
         return self.root / "runs" / checked(RUN_ID, run_id, "run_id")
@@ -591,6 +654,17 @@ class RunStore:
             for at in steps:
                 if at <= step:
                     keep(parent.path / kept / f"{at:08d}.npz", folder / kept / f"{at:08d}.npz")
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder, also where one of them has several names."""
+    sizes = {}
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            if path.is_file():
+                sizes[stat.st_ino] = stat.st_size
+    return sum(sizes.values())
 
 
 def _bare(folder: Path) -> Run:

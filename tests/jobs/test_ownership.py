@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_jobs import catalogue, open_runner, runner, store, walk  # noqa: F401
 
 from flowlab import catalog
 from flowlab.jobs import JobError, forks
-from flowlab.jobs.runner import AWAY_SECONDS
+from flowlab.jobs.runner import AWAY_SECONDS, kept_for
+from flowlab.records import RunSpec, Spec
+from flowlab.store.errors import RunNotFound
 
 LONG = 10**6
 
@@ -176,3 +179,26 @@ def test_a_set_is_trained_with_copies_of_what_others_have_paused(runner, store):
     wait(lambda: runner.status(copy).state == "done")
     assert copy != run_id and np.isfinite(weights_of(store.load(copy)))
     assert runner.status(run_id).state == "paused"
+
+
+def test_only_who_uploaded_a_table_deletes_it_and_its_runs_stop(runner, store):  # noqa: F811
+    frame = pd.DataFrame({"a": np.arange(50.0), "b": np.arange(50.0)})
+    digest = store.put_table(frame, owner="anna")
+    run_id = runner.submit(RunSpec(Spec("table", {"digest": digest}), Spec("walk", {"n_steps": 5000})), "anna")
+    reaches(runner, run_id, 5)
+    for user in ("bert", ""):
+        with pytest.raises(JobError, match="Only who uploaded this table can delete it"):
+            runner.remove_table(digest, user)
+    runner.remove_table(digest, "anna")
+    assert runner.status(run_id) is None and store.list() == []
+    with pytest.raises(RunNotFound):
+        store.get_table(digest)
+
+
+def test_what_is_old_goes_by_the_servers_settings_and_what_trains_stays(runner, store, monkeypatch):  # noqa: F811
+    old, live = runner.submit(walk(), "anna"), runner.submit(walk(seed=1, n_steps=5000), "bert")
+    wait(lambda: runner.status(old).state == "done" and runner.status(live).step > 0)
+    monkeypatch.setenv("FLOWLAB_KEEP_DAYS", "0.0000001")
+    monkeypatch.setenv("FLOWLAB_KEEP_GB", "no number")
+    runner.expire(*kept_for())
+    assert runner.status(old) is None and runner.status(live).state.is_live

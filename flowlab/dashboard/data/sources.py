@@ -14,6 +14,7 @@ from flowlab import catalog, formatting
 from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
 from flowlab.dashboard.canvas.paint import paint_view
 from flowlab.dashboard.shell import links, pages, services, state
+from flowlab.dashboard.shell.run_status import act_button, say_trouble
 from flowlab.datasets import drawing
 from flowlab.datasets.dataset import Dataset
 from flowlab.plots import table as plots
@@ -132,7 +133,7 @@ def _upload() -> None:
     file = left.file_uploader(
         "CSV, TSV, gzip of them, or Parquet",
         key=state.widget_key("data.file"),
-        help="The file is read once and kept as Parquet on this server under the digest of its content.",
+        help="The file is read once and kept as Parquet on this server; who has the link can open it.",
     )
     if file is not None:
         options = {
@@ -152,7 +153,7 @@ def _read(file: UploadedFile, options: dict, columns: list[str]) -> None:
     try:
         table = read_table(data, file.name, **options, **column_readings(columns))
         cells = None if table.text is None else table.text.frame()
-        digest = services.store().put_table(table.frame, table.report.to_json(), cells)
+        digest = services.store().put_table(table.frame, table.report.to_json(), cells, state.visitor())
     except (TableError, RuntimeError, ValueError) as error:
         st.error(formatting.escaped(error))
         return
@@ -178,6 +179,21 @@ def _report() -> None:
     if report.changes:
         with st.expander(f"What was changed while reading ({len(report.changes)})"):
             st.markdown("\n".join(f"- {formatting.escaped(c)}" for c in report.changes[:200]))
+    _deletion(services.table_digest())
+
+
+def _deletion(digest: str) -> None:
+    """The way to have an uploaded table forgotten, for who uploaded it."""
+    if services.store().table_owner(digest) == state.visitor() != "":
+        with st.popover("Delete"):
+            st.caption("The table, all runs trained on it, and what was made from them, for everybody with the link.")
+            act_button("Delete this table and everything made from it", "data", _delete, (digest,))
+    say_trouble()
+
+
+def _delete(digest: str) -> None:
+    services.runner().remove_table(digest, state.visitor())
+    state.show(catalog.DEFAULT)
 
 
 def stored_table() -> pd.DataFrame | None:

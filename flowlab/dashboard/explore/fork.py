@@ -64,8 +64,8 @@ def _proposed(control: Number, value: Scalar, step: int) -> Scalar:
 
 
 def family(scene: Scene) -> list[Run]:
-    """This run and all it is related to by forks."""
-    return forks.family(services.store(), scene.run)
+    """This run and what it is related to by forks of this visitor's."""
+    return forks.family(services.store(), scene.run, state.visitor())
 
 
 def race(scene: Scene, family: list[Run]) -> None:

@@ -1,4 +1,4 @@
-"""The sidebar: the data and the model of the present run as two cards, and the runs of this visit."""
+"""The sidebar: the data and the model of the present run as two cards, and the visitor's runs."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _runs() -> None:
     runs = services.visitor_runs()
     if not runs:
         return
-    with st.expander(f"Runs of this visit ({len(runs)})"):
+    with st.expander(f"Your runs ({len(runs)})"):
         shown = runs[:20]
         for run, words in zip(shown, services.distinct_words([run.spec for run in shown]), strict=True):
             label = f"{words} · {run.status}"
