@@ -38,6 +38,9 @@ def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
             f"The table has {count(facts.num_rows)} rows of {count(len(schema.names))} columns, too many; take "
             "a sample."
         )
+    repeated = [name for i, name in enumerate(schema.names) if name in schema.names[:i]]
+    if repeated:
+        raise TableError(f"Two columns of the Parquet file are called {repeated[0][:80]!r}; rename one of them.")
     changes: list[str] = []
     kept = [name for name in schema.names if _is_plain(schema.field(name).type)]
     left = [name for name in schema.names if name not in kept]
