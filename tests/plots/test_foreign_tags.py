@@ -24,7 +24,7 @@ def hostile(name: str):
     fig = theme.figure(x_title=name, y_title=f"<b>{name}</b>")
     theme.write_at(fig, 0, 0, name, "#000000")
     fig.add_scatter(x=[name, "b"], y=[1, 2], name=name, text=np.array([name, "c"], object), customdata=[[name]])
-    fig.data[0].hovertemplate = f"{name} %{{y}}<br>x<extra>{name}</extra>"
+    fig.update_traces(hovertemplate=f"{name} %{{y}}<br>x<extra>{name}</extra>")
     fig.update_xaxes(ticktext=[name], tickvals=[0])
     return fig
 

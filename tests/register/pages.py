@@ -64,11 +64,6 @@ ENTRIES = (
         "Broken on purpose: {}.",
     ),
     entry(
-        "so many runs of other visitors stand before this one in the queue",
-        "tests/jobs/test_jobs.py::test_lanes_are_shared_fairly_over_users",
-        "{} ahead of you, your turn every {}",
-    ),
-    entry(
         "some compared model's log-density is a bound, under a context, or of a table with a constant column",
         "tests/evaluation/test_comparison.py::test_what_a_likelihood_is_of_is_said_by_model_and_table",
         "Log-likelihoods of different things are not ranked together. {}.",

@@ -30,5 +30,5 @@ def of_cookies(cookies: Mapping[str, str]) -> str:
     >>> of_cookies({COOKIE: "somebody"})
     ''
     """
-    value = cookies.get(COOKIE, "")
+    value = str(cookies.get(COOKIE, ""))
     return hashlib.sha256(value.encode()).hexdigest()[:32] if _VALUE.fullmatch(value) else ""
