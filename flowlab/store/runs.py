@@ -16,7 +16,7 @@ import secrets
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -471,7 +471,7 @@ class RunStore:
         path = self.root / "tables" / f"{checked(TABLE_ID, digest, 'digest')}.owner"
         return (read_bytes(path) or b"").decode(errors="replace")
 
-    def runs_on(self, digest: str) -> list[Run]:
+    def runs_on(self, digest: str) -> Sequence[Run]:
         """All runs on an uploaded table."""
         return [run for run in self.list() if run.spec.data.params.get("digest") == digest]
 
@@ -486,7 +486,7 @@ class RunStore:
                 path.with_suffix(end).unlink(missing_ok=True)
         self._tables.drop(digest)
 
-    def expired(self, days: float = math.inf, max_bytes: float = math.inf) -> list[Run]:
+    def expired(self, days: float = math.inf, max_bytes: float = math.inf) -> Sequence[Run]:
         """The runs that have not changed for so many days, and the oldest while all together are larger than that.
 
         Runs in training, and those with a file named "pinned" in their directory, are never among them.
@@ -502,7 +502,7 @@ class RunStore:
                 total -= sizes.get(run.run_id, 0)
         return found
 
-    def unused_tables(self, days: float) -> list[str]:
+    def unused_tables(self, days: float) -> Sequence[str]:
         """The uploaded tables without a run that were not read or written for so many days."""
         used = {run.spec.data.params.get("digest") for run in self.list()}
         paths = [path for path in children(self.root / "tables") if path.suffix == ".parquet"]
@@ -626,7 +626,7 @@ class RunStore:
         sync_folder(folder.parent)
         shutil.rmtree(old, ignore_errors=True)
 
-    def named(self, names: Iterable[str]) -> list[Run]:
+    def named(self, names: Iterable[str]) -> Sequence[Run]:
         """The runs of these ids, in their order, without those that are not here or cannot be read."""
         return list(self._readable(names))
 
