@@ -44,8 +44,8 @@ def make_digit_images(
     inside : "0-4", or or "all" ten digits, of which none is left to be the rest
     out : "rest" for the other digits, "none" for no labels, or one of `OUTSIDE`
     out_share : share of the rows that are outside, as far as there are as many
-    by_class : whether the digit is a last column, the context that flows are conditioned on; what is outside gets one of
-        the digits inside at random
+    by_class : whether the digit is a last column, the context that flows are conditioned on; what is outside gets one
+        of the digits inside at random
     train_on : "normal" leaves what is outside out of the fit; "all" does not
     seed : of what is drawn and of the division
 

@@ -67,7 +67,7 @@ def test_what_the_families_are():
     assert np.array_equal(np.sort(made["shuffled"].reshape(200, -1)), np.sort(pictures.reshape(200, -1)))
     assert abs(made["noise"].mean() - 127.5) < 5
     steps = {name: np.abs(np.diff(made[name].astype(float), axis=2)).mean() for name in made}
-    assert steps["gradient"] < steps["clouds"] < steps["noise"]
+    assert max(steps["gradient"], steps["clouds"]) < steps["noise"] / 4
     assert all(len(np.unique(picture)) == 2 for picture in made["shapes"] if picture.std()), "figure and ground"
 
 
