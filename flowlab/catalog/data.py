@@ -12,7 +12,7 @@ from flowlab.constraints import TEXT, checked
 from flowlab.controls import Choice, Control, Flag, Float, Int, Text
 from flowlab.datasets import bundled, drawing, from_table, simulated
 from flowlab.datasets.dataset import Dataset
-from flowlab.images import sets
+from flowlab.images import sets, uploaded
 from flowlab.images.openml import FETCHED
 from flowlab.toys import base, contaminated, curves, dataset, mixtures, shapes, table64
 
@@ -372,6 +372,20 @@ _UPLOAD = Entry(
     parts=(from_table.make_table_dataset, _make_upload),
 )
 
+_PICTURES = Entry(
+    "pictures",
+    "Uploaded pictures",
+    uploaded.make_uploaded,
+    (
+        Text("digest", "Digest of the table"),
+        Text("name", "File"),
+        Text("anomaly_values", "Classes that mean anomaly"),
+        TRAIN_ON,
+    ),
+    "Your own pictures.",
+    UPLOADED,
+)
+
 DATASETS: dict[str, Entry[Callable[..., Dataset]]] = {
-    entry.name: entry for entry in (*_ENTRIES, *_TABLES, *_IMAGES, _DRAWING, _UPLOAD)
+    entry.name: entry for entry in (*_ENTRIES, *_TABLES, *_IMAGES, _DRAWING, _UPLOAD, _PICTURES)
 }
