@@ -18,14 +18,17 @@ LETTER = 7
 """Width of a letter of the heads."""
 
 
-def picture_sheet(sheet: PictureSheet, dark: bool = False, size: int = 56, width: int = 960) -> go.Figure:
+def picture_sheet(
+    sheet: PictureSheet, dark: bool = False, size: int = 56, width: int = 960, across: int = 0
+) -> go.Figure:
     """Pictures in lines, one image for all; a picture's number of its row is `customdata` of a point upon it.
 
     Parameters
     ----------
     sheet : from `views.pictures`
     size : longer side of a picture on the screen, about, in pixels; pixels are repeated a whole number of times
-    width : of the sheet at most: longer lines are broken
+    width : of the sheet at most, in pixels of the screen: longer lines are broken
+    across : pictures in a line, instead of as many as fit
     """
     c = theme.colors(dark)
     if not len(sheet):
@@ -36,7 +39,7 @@ def picture_sheet(sheet: PictureSheet, dark: bool = False, size: int = 56, width
         GAP if sheet.heads else 0
     )
     below = CAPTION if any(sheet.captions) else 0
-    across = max(1, (width - gutter) // (wide + GAP))
+    across = across or max(1, (width - gutter) // (wide + GAP))
     left, top, lines = _places(sheet.heads or ("",) * n, across)
     x, y = gutter + left * (wide + GAP), top * (high + GAP + below)
     total = gutter + int(left.max() + 1) * (wide + GAP), lines * (high + GAP + below)

@@ -146,8 +146,7 @@ def between_four(model: LatentModel, dataset: Dataset, corners: tuple[int, int, 
         lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
         mixed *= (weights @ np.linalg.norm(z, axis=1))[:, None] / np.maximum(lengths, 1e-12)
     X = decoded(model, dataset, mixed, levels)
-    heads = [f"{i + 1}" for i in range(n) for _ in range(n)]
-    return PictureSheet.of(dataset.pictures(X), heads)
+    return PictureSheet.of(dataset.pictures(X))
 
 
 def latent_sheet(model: LatentModel, dataset: Dataset, rows: tuple[int, ...]) -> PictureSheet:

@@ -52,8 +52,8 @@ SIZES = (AS_THEY_ARE, "8 x 8", "16 x 16", "28 x 28", "32 x 32")
 MOST_PIXELS = Limits(columns=4_100)
 """Of a table of pixels: more columns than a table of other things may have."""
 EMBEDDINGS = (
-    "Embeddings of pictures, made elsewhere, are a table: a row for each picture, a column for each number. Upload them "
-    "as CSV or Parquet."
+    "Embeddings of pictures, made elsewhere, are a table: a row for each picture, a column for each number. Upload "
+    "them as CSV or Parquet."
 )
 
 

@@ -193,7 +193,7 @@ def between(scene: Scene) -> None:
     lowest = _lowest(paths, title)
     told = lowest.replace("**", "")
     if scene.dataset.image_shape is not None:
-        sheet = path_sheet(scene.dataset, paths, {name: words for name, words in plots.PATH_NAMES.items()})
+        sheet = path_sheet(scene.dataset, paths, plots.PATH_NAMES)
         draw_sheet(sheet, "explore.waypictures", f"Pictures on the ways between two rows. {told}", size=64)
         st.caption(f"Under each picture: its {title}.")
         fig = plots.path_profiles(paths, title, scene.dark, height=190)
@@ -244,10 +244,10 @@ def between_four(scene: Scene) -> None:
         )
         n = int(linked(st.slider, "Pictures a side", "side", 8, min_value=3, max_value=12, step=1, width=190))
     sheet = scene.view(views.between_four, corners=corners, n=n)
-    draw_sheet(replace(sheet, heads=()), "explore.four", "Pictures decoded between four rows", width=n * 64 + 8)
+    draw_sheet(sheet, "explore.four", "Pictures decoded between four rows", across=n)
     st.caption(
-        "Latent points are mixed evenly from the four corners, and have the mixture of their lengths where the prior is "
-        "Gaussian."
+        "Latent points are mixed evenly from the four corners, and get the mixture of their lengths where the prior "
+        "is Gaussian."
     )
 
 
@@ -261,8 +261,8 @@ def latent_pictures(scene: Scene) -> None:
         return
     draw_sheet(sheet, "explore.zpictures", "Pictures above their latent points", size=64)
     st.caption(
-        "Below, each latent variable at its pixel, as the share of a Gaussian below it: a map that keeps nothing of the "
-        "picture gives uniform noise. Where the outline of the picture is still seen, the flow has not used it up."
+        "Below, each latent variable at its pixel, as the share of a Gaussian below it: a map that keeps nothing of "
+        "the picture gives uniform noise. Where the outline of the picture is still seen, the flow has not used it up."
     )
 
 

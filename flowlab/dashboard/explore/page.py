@@ -32,8 +32,8 @@ WORDS = {"Margins": "Marginals"}
 """What the page calls a view, where links have another word for it."""
 
 PIXELS = (
-    "Density, margins, pairs, the bridge, layers and couplings are not drawn for pictures: they show one or two columns "
-    "at a time, and a single pixel says little. "
+    "Density, margins, pairs, the bridge, layers and couplings are not drawn for pictures: they show one or two "
+    "columns at a time, and a single pixel says little. "
 )
 
 

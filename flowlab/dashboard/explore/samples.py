@@ -19,7 +19,7 @@ from flowlab.views.samples import in_columns_of
 
 
 def samples(scene: Scene) -> None:
-    """Draws over the data or beside them; a clicked sample shows its nearest training row. Pictures are drawn as such."""
+    """Draws over the data or beside them; a clicked one shows its nearest training row. Pictures are drawn as such."""
     are_pictures = scene.dataset.image_shape is not None
     usual, most, step = (68, MAX_PICTURES, 12) if are_pictures else (2000, 20_000, 500)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -64,8 +64,8 @@ def _as_pictures(scene: Scene, drawn: np.ndarray) -> None:
     told = f"{formatting.plural(len(drawn), 'picture')} drawn by the model, the first above their nearest training rows"
     draw_sheet(drawn_sheet(scene.dataset, drawn), "explore.drawn", told)
     st.caption(
-        f"Below the first draws stand the training rows nearest to them, with the root mean square difference of their "
-        f"pixels: a model that copies has zero. {formatting.percent(beyond)} of the drawn pixels lie beyond black or white."
+        "Below the first draws stand the training rows nearest to them, with the root mean square difference of their "
+        f"pixels: a model that copies has zero. {formatting.percent(beyond)} of all pixels lie beyond black or white."
     )
     if not state.is_presenting():
         _table(scene, drawn)

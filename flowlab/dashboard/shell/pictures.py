@@ -27,11 +27,12 @@ def draw_sheet(
     alt: str,
     size: int = 56,
     width: int = PAGE_WIDTH,
+    across: int = 0,
     where: Any = st,
     on_select: Callable[[], None] | None = None,
 ) -> None:
-    """A sheet as a figure; `on_select` is called when a picture is clicked, whose row is the point's `customdata`."""
-    fig = plots.picture_sheet(sheet, state.is_dark(), size, width)
+    """A sheet as a figure, see `plots.picture_sheet`; `on_select` is called when a picture is clicked, whose row is the point's `customdata`."""
+    fig = plots.picture_sheet(sheet, state.is_dark(), size, width, across)
     selecting: dict[str, Any] = {}
     if on_select is not None:
         selecting = {"on_select": on_select, "selection_mode": "points"}
