@@ -56,7 +56,7 @@ class PictureLimits:
     depth: int = 8
     pixels: int = 25_000_000
     values_each: int = 4096
-    values: int = 30_000_000
+    values: int = 20_000_000
 
 
 LIMITS = PictureLimits()

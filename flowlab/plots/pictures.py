@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from flowlab.images.pixels import as_bytes
 from flowlab.images.png import data_uri, enlarged
 from flowlab.plots import theme
+from flowlab.plots.panels import color_steps, colorbar
 from flowlab.plots.table import label
 from flowlab.views.pictures import PictureSheet
 
@@ -89,6 +90,24 @@ def picture_sheet(
         shapes=shapes,
         xaxis={**plain, "range": [-1, max(total[0], width) - 1], "constrain": "domain"},
         yaxis={**plain, "range": [total[1], -1], "scaleanchor": "x", "scaleratio": 1, "constrain": "domain"},
+    )
+    return fig
+
+
+def pixel_map(values: np.ndarray, unit: str, dark: bool = False, height: int = 300) -> go.Figure:
+    """Numbers (height, width) at their pixels, on a scale symmetric around zero; what adds is vermilion."""
+    c = theme.colors(dark)
+    top = float(np.abs(values).max()) or 1.0
+    fig = theme.figure(dark, height)
+    fig.add_trace(
+        go.Heatmap(
+            z=values, zmin=-top, zmax=top, colorscale=color_steps(c.diverging, reverse=True), colorbar=colorbar(unit),
+            hovertemplate="row %{y}, column %{x}: %{z:.3g}<extra></extra>",
+        )
+    )  # fmt: skip
+    fig.update_layout(
+        xaxis={"visible": False, "constrain": "domain"},
+        yaxis={"visible": False, "autorange": "reversed", "scaleanchor": "x", "scaleratio": 1, "constrain": "domain"},
     )
     return fig
 

@@ -12,12 +12,14 @@ from flowlab.datasets.dataset import Dataset, Part
 from flowlab.formatting import count
 from flowlab.images.pixels import as_bytes
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
-from flowlab.models.base import FlowModel, LatentModel
+from flowlab.models.base import DensityModel, FlowModel, LatentModel
+from flowlab.views.attribution import reasons
 from flowlab.views.context import decoded, judged, latent
 from flowlab.views.density import check_row
 from flowlab.views.latent import LatentPaths
 
 MAX_PICTURES = 1000
+MAX_EXPLAINED_PIXELS = 1024
 N_ON_PATH = 11
 """Pictures on a path between two rows, its ends included."""
 
@@ -147,6 +149,35 @@ def between_four(model: LatentModel, dataset: Dataset, corners: tuple[int, int, 
         mixed *= (weights @ np.linalg.norm(z, axis=1))[:, None] / np.maximum(lengths, 1e-12)
     X = decoded(model, dataset, mixed, levels)
     return PictureSheet.of(dataset.pictures(X))
+
+
+@dataclass(frozen=True, eq=False)
+class PixelContributions:
+    """What each pixel of a picture adds to its anomaly score.
+
+    Attributes
+    ----------
+    contributions : (height, width) in the score's unit, channels summed; see `explain`
+    similar : (n,) numbers of the training rows that resemble the picture most, the nearest first
+    """
+
+    contributions: np.ndarray
+    similar: np.ndarray
+
+
+def pixel_contributions(model: DensityModel, dataset: Dataset, row: int) -> PixelContributions:
+    """How far the anomaly score of a picture falls when a pixel gets the value it has in pictures like it.
+
+    ValueError where rows are no pictures, or have more than `MAX_EXPLAINED_PIXELS` columns, each of which is tried.
+    """
+    if dataset.image_shape is None or dataset.n_features > MAX_EXPLAINED_PIXELS:
+        raise ValueError(f"Contributions are found for pictures of up to {MAX_EXPLAINED_PIXELS} numbers.")
+    explanation = reasons(model, dataset, row, n_reasons=dataset.n_features)
+    values = np.zeros((1, dataset.n_features))
+    for reason in explanation.reasons:
+        values[0, reason.column] = reason.contribution
+    similar = np.array(explanation.similar, np.int64)
+    return PixelContributions(dataset.pictures(values)[0].sum(axis=-1), similar)
 
 
 def latent_sheet(model: LatentModel, dataset: Dataset, rows: tuple[int, ...]) -> PictureSheet:

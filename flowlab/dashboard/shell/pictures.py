@@ -31,7 +31,10 @@ def draw_sheet(
     where: Any = st,
     on_select: Callable[[], None] | None = None,
 ) -> None:
-    """A sheet as a figure, see `plots.picture_sheet`; `on_select` is called when a picture is clicked, whose row is the point's `customdata`."""
+    """A sheet as a figure, see `plots.picture_sheet`.
+
+    `on_select` is called when a picture is clicked, whose row is the `customdata` of the point.
+    """
     fig = plots.picture_sheet(sheet, state.is_dark(), size, width, across)
     selecting: dict[str, Any] = {}
     if on_select is not None:
