@@ -39,11 +39,12 @@ def picture_sheet(
     gutter = min(170, LETTER * max((len(label(head, 24)) for head in sheet.heads), default=0)) + (
         GAP if sheet.heads else 0
     )
-    below = CAPTION if any(sheet.captions) else 0
     across = across or max(1, (width - gutter) // (wide + GAP))
     left, top, lines = _places(sheet.heads or ("",) * n, across)
-    x, y = gutter + left * (wide + GAP), top * (high + GAP + below)
-    total = gutter + int(left.max() + 1) * (wide + GAP), lines * (high + GAP + below)
+    told = {line for line, text in zip(top.tolist(), sheet.captions) if text}
+    heights = [high + GAP + CAPTION * (line in told) for line in range(lines)]
+    x, y = gutter + left * (wide + GAP), np.cumsum([0, *heights])[top]
+    total = gutter + int(left.max() + 1) * (wide + GAP), sum(heights)
     canvas = np.zeros((total[1], total[0], 4), np.uint8)
     edge = [int(c.grid[i : i + 2], 16) for i in (1, 3, 5)]
     for picture, i, j in zip(pictures, y, x):

@@ -19,7 +19,7 @@ from flowlab.views.density import check_row
 from flowlab.views.latent import LatentPaths
 
 MAX_PICTURES = 1000
-MAX_EXPLAINED_PIXELS = 1024
+MAX_EXPLAINED_PIXELS = 800
 N_ON_PATH = 11
 """Pictures on a path between two rows, its ends included."""
 
@@ -99,7 +99,7 @@ def mean_sheet(dataset: Dataset) -> PictureSheet:
     return PictureSheet.of(dataset.pictures(np.array(pictures)), heads, captions)
 
 
-def drawn_sheet(dataset: Dataset, drawn: np.ndarray, n_nearest: int = 10) -> PictureSheet:
+def drawn_sheet(dataset: Dataset, drawn: np.ndarray, n_nearest: int = 12) -> PictureSheet:
     """Rows that a model has drawn (n, n_features); under the first `n_nearest` the training rows nearest to them.
 
     A model that copies draws pictures equal to those below. Captions are the root mean square difference of a pair.

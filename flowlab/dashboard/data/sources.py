@@ -18,7 +18,15 @@ from flowlab.dashboard.shell import links, pages, services, state
 from flowlab.datasets import drawing
 from flowlab.datasets.dataset import Dataset
 from flowlab.images.pixels import as_bytes, shape_of_columns
-from flowlab.images.reading import FILE, LABEL, PictureReport, holds_pictures, pictures_of_table, read_pictures
+from flowlab.images.reading import (
+    FILE,
+    LABEL,
+    MOST_PIXELS,
+    PictureReport,
+    holds_pictures,
+    pictures_of_table,
+    read_pictures,
+)
 from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
 from flowlab.plots import table as plots
@@ -49,8 +57,6 @@ LABELS = {
 }  # fmt: skip
 AS_THEY_ARE = "as they are"
 SIZES = (AS_THEY_ARE, "8 x 8", "16 x 16", "28 x 28", "32 x 32")
-MOST_PIXELS = Limits(columns=4_100)
-"""Of a table of pixels: more columns than a table of other things may have."""
 EMBEDDINGS = (
     "Embeddings of pictures, made elsewhere, are a table: a row for each picture, a column for each number. Upload "
     "them as CSV or Parquet."

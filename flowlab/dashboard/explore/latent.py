@@ -180,7 +180,7 @@ def between(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         start = int(linked(st.number_input, "From row", "row", first, noun="row", **limits))
         end = int(linked(st.number_input, "To row", "to", second, noun="row", **limits))
-        axes = _axes(Z.shape[1])
+        axes = _axes(Z.shape[1] if scene.dataset.image_shape is None else 2)
         with_arc = Z.shape[1] > 1 and linked(
             st.toggle, "Great circle", "arc", False,
             help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
