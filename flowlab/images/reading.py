@@ -25,7 +25,7 @@ from flowlab.images.sources import grey
 from flowlab.tables.filetype import refuse_foreign
 from flowlab.tables.limits import Limits, TableError
 
-PNG, JPEG, ZIP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"PK"
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 MIN_PICTURES = 10
 FILE, LABEL = "file", "label"
 """Columns of the table of pictures beside the pixels."""

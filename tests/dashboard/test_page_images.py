@@ -15,18 +15,18 @@ from flowlab.images.sets import make_digit_images
 
 DIGITS = {"data": "digit_images"}
 FLOW = {**DIGITS, "model": "affine", "model.n_layers": "2", "model.n_steps": "50", "model.hidden_features": "8"}
-GAUSSIAN = {**DIGITS, "model": "gaussian"}
+
 CODER = {**DIGITS, "model": "autoencoder", "model.n_steps": "50"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def runs(own_server):
-    """One store with three short runs; files are read and scored in this process."""
+    """One store with two short runs; files are read and scored in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "confined", lambda function, item: function(item))
         patch.setattr(score, "confined", lambda function, item: function(item))
         patch.setattr(score, "LANES", 0)
-        yield train(FLOW, GAUSSIAN, CODER)
+        yield train(FLOW, CODER)
 
 
 def n_figures(at: AppTest) -> int:
@@ -140,24 +140,24 @@ def test_a_code_is_no_picture_and_says_so():
 
 
 def test_flagged_rows_stand_beside_their_pictures():
-    at = open_page("detect", GAUSSIAN, rule="quantile")
+    at = open_page("detect", FLOW, rule="quantile")
     table = at.dataframe[0].value
     assert table["picture"].str.startswith("data:image/png;base64,").all() and "r0c0" not in table
     assert "when a pixel gets the value" in said(at)
 
 
 def test_rows_in_dispute_and_draws_are_pictures(runs):
-    at = open_page("compare", GAUSSIAN, runs=".".join(runs))
+    at = open_page("compare", FLOW, runs=".".join(runs))
     table = at.dataframe[1].value
     assert table["picture"].str.startswith("data:image/png").all() and not [c for c in table if c.startswith("why")]
     figures = n_figures(at)
-    assert n_figures(open_page("compare", GAUSSIAN, runs=".".join(runs), section="Samples")) == figures + 1
+    assert n_figures(open_page("compare", FLOW, runs=".".join(runs), section="Samples")) == figures + 1
 
 
 def test_a_picture_or_an_archive_of_them_is_scored():
     data = make_digit_images()
     five = np.rint(data.pictures(data.X[data.y == 1][:1])[0, :, :, 0] * 255).astype(np.uint8)
-    at = open_page("score", GAUSSIAN)
+    at = open_page("score", FLOW)
     assert "Choose a picture, a ZIP or NPZ" in said(at)
     enter(at, at.file_uploader(key="score.file"), ("five.png", png(five), "image/png"))
     press(at, "Score this file")
@@ -171,3 +171,11 @@ def test_a_picture_or_an_archive_of_them_is_scored():
     bad = at
     enter(bad, bad.file_uploader(key="score.file"), ("x.png", b"\x89PNG\r\n\x1a\nxx", "image/png"))
     assert "damaged or cut off" in bad.error[0].value.replace("\\", "")
+
+
+def test_a_table_of_other_pixels_is_refused():
+    at = open_page("score", FLOW)
+    lines = [",".join(f"p{i}" for i in range(16))]
+    lines += [",".join(str(i * j % 256) for j in range(16)) for i in range(12)]
+    enter(at, at.file_uploader(key="score.file"), ("x.csv", "\n".join(lines).encode(), "text/csv"))
+    assert "4 x 4 pixels; the detector has learned 8 x 8" in at.error[0].value.replace("\\", "")
