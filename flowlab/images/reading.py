@@ -193,7 +193,7 @@ def read_pictures(
                     f"size; {SCALE_HINT}."
                 )
             if not pictures:
-                _check_values(*picture.shape[:2], picture.shape[2], len(members), limits)
+                _check_values(picture.shape, len(members), limits)
             pictures.append(picture)
         left_out = len(names) - len(members)
     if any(picture.shape[2] == 3 for picture in pictures):
@@ -431,14 +431,15 @@ def _picture_file(
         changes.append("Colours became grey, by their luminance.")
     if side:
         changes.append(f"Pictures were cut to a square and scaled to {side} x {side} pixels.")
-    _check_values(*pixels.shape[1:], len(pixels), limits)
+    _check_values(pixels.shape[1:], len(pixels), limits)
     if to_learn and bool((pixels == pixels[:1]).all()):
         raise TableError(f"All {count(len(pixels))} pictures are equal, so there is nothing to learn; choose others.")
     names = tuple(sorted(set(labels))) if any(labels) else ()
     if len(names) > 1000:
         raise TableError(f"There are {count(len(names))} classes; put the pictures into fewer folders.")
     names = names if len(names) > 1 else ()
-    report = PictureReport(name, kind, n_bytes, len(pixels), *pixels.shape[1:], names, tuple(changes))
+    n, height, width, channels = pixels.shape
+    report = PictureReport(name, kind, n_bytes, n, height, width, channels, names, tuple(changes))
     return PictureFile(np.ascontiguousarray(pixels), tuple(files), tuple(labels), report)
 
 
@@ -449,7 +450,8 @@ def _enough(n: int) -> None:
         )
 
 
-def _check_values(height: int, width: int, channels: int, n: int, limits: PictureLimits) -> None:
+def _check_values(shape: tuple[int, ...], n: int, limits: PictureLimits) -> None:
+    height, width, channels = shape
     each = height * width * channels
     if each > limits.values_each:
         raise TableError(

@@ -120,7 +120,7 @@ def test_rows_of_a_table_can_be_pictures():
     assert "have no classes" in said(at)
 
 
-def test_explore_has_only_views_that_mean_something_for_pictures():
+def test_row_110_draws_are_a_gallery_of_pictures_and_no_view_is_of_single_pixels():
     at = open_page("explore", FLOW)
     views = [option.content for option in at.get("button_group")[0].proto.options]
     assert views[:3] == ["Samples", "Latent", "Receipt"] and not {"Density", "Margins", "Pairs", "Bridge"} & set(views)

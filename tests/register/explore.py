@@ -50,7 +50,7 @@ PICTURES = (
     ),
     entry(
         "rows are pictures",
-        "tests/dashboard/test_page_images.py::test_explore_has_only_views_that_mean_something_for_pictures",
+        "tests/dashboard/test_page_images.py::test_row_110_draws_are_a_gallery_of_pictures_and_no_view_is_of_single_pixels",
         "Density, margins, pairs, the bridge, layers and couplings are not drawn for pictures: they show one or two columns at a time, and a single pixel says little. ",
     ),
     entry(
