@@ -70,7 +70,7 @@ class PictureReport:
 
     Attributes
     ----------
-    name, kind, n_bytes : of the file; kind is "ZIP", "NPZ" or "table of pixels"
+    name, kind, n_bytes : of the file; kind is "ZIP", "NPZ", "table of pixels" or "one file"
     n_pictures, height, width, channels : of the pictures
     labels : their classes, if there are any
     changes : what was done, one sentence each
@@ -160,7 +160,7 @@ def read_pictures(
     """
     if data.startswith((PNG, JPEG)) and not to_learn:
         alone = decode(data, name, side, limits)[None]
-        return _picture_file(alone, [name], [""], name, "picture", len(data), side, as_grey, [], limits, False)
+        return _picture_file(alone, [name], [""], name, "one file", len(data), side, as_grey, [], limits, False)
     if data.startswith((PNG, JPEG)):
         raise TableError(
             f"This is one picture; at least {MIN_PICTURES} are needed to learn from; pack them into a ZIP."
@@ -172,7 +172,7 @@ def read_pictures(
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except Exception as error:  # zipfile and struct have a dozen ways to say that bytes are no archive
-        raise TableError("The ZIP archive is damaged or cut off; pack or download it again.") from error
+        raise TableError("The zip archive is damaged or cut off; pack or download it again.") from error
     with archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         if names and all(member.endswith(".npy") for member in names):

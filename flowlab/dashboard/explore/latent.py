@@ -419,7 +419,8 @@ def rows(scene: Scene) -> None:
         by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.__getitem__)
         plane, window, titles = _data_plane(scene, pair)
         if Z is not None and scene.dataset.image_shape is not None:  # no axis says more than others but by its spread
-            axes = tuple(int(j) for j in np.sort(np.argsort(-Z.std(axis=0), kind="stable")[:2]))
+            first, second = np.sort(np.argsort(-Z.std(axis=0), kind="stable")[:2])
+            axes = int(first), int(second)
         else:
             axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
         if n_layers:
