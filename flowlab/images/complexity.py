@@ -9,8 +9,6 @@ import numpy as np
 
 from flowlab.images.png import png_bytes
 
-CODERS = ("png", "zlib")
-
 
 def coded_bits(pictures: np.ndarray, coder: str = "png") -> np.ndarray:
     """Size in bits (n,) of each picture (n, height, width, channels) uint8, as a PNG file or packed by zlib.
