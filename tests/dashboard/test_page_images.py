@@ -23,6 +23,7 @@ CODER = {**DIGITS, "model": "autoencoder", "model.n_steps": "50"}
 def runs(own_server):
     """One store with two short runs; files are read and scored in this process."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWLAB_LANES", "1")
         patch.setattr(sources, "confined", lambda function, item: function(item))
         patch.setattr(score, "confined", lambda function, item: function(item))
         patch.setattr(score, "LANES", 0)
