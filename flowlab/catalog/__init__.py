@@ -26,6 +26,7 @@ __all__ = [
     "DATASETS",
     "DEFAULT",
     "MODELS",
+    "TABLE",
     "UPLOADED",
     "Entry",
     "dataset_key",
@@ -41,6 +42,8 @@ __all__ = [
     "tidy",
 ]
 
+TABLE = "upload"
+"""Name of the uploaded table in `DATASETS`: the one that an encoder turns into numbers."""
 DEFAULT = RunSpec(Spec("moons"), Spec("spline"))
 """What a visitor without a link sees first."""
 
@@ -65,7 +68,7 @@ def tidy(spec: RunSpec) -> tuple[RunSpec, list[str]]:
 def run_id(spec: RunSpec) -> str:
     """Identifier of a run: the digest of the spec with its defaults written out, 16 hex digits."""
     data, model = DATASETS[spec.data.name].identity(spec.data), MODELS[spec.model.name].identity(spec.model)
-    if DATASETS[data.name].group == UPLOADED:
+    if data.name == TABLE:
         data = replace(data, params={**data.params, "encoding": ENCODING})
     return replace(spec, data=data, model=model).digest()
 
@@ -100,8 +103,7 @@ def learner(model: Spec) -> str:
 
 def dataset_key(spec: RunSpec) -> tuple[str, int, str]:
     """What the Dataset of a run depends on: data, seed, and for an uploaded table who learns from it."""
-    is_table = DATASETS[spec.data.name].group == UPLOADED
-    return spec.data.to_json(), spec.seed, learner(spec.model) if is_table else ""
+    return spec.data.to_json(), spec.seed, learner(spec.model) if spec.data.name == TABLE else ""
 
 
 def dataset_of(spec: RunSpec, load_table: Callable[[str], Any] | None = None) -> Dataset:
@@ -124,7 +126,7 @@ def make_dataset(
     Raises
     ------
     ValueError
-        Where the spec is of an uploaded table but names none, or `load_table` is None.
+        Where the spec is of something uploaded but names none, or `load_table` is None.
     """
     entry = DATASETS[spec.name]
     arguments = dict(entry.complete(spec).params)
@@ -132,8 +134,11 @@ def make_dataset(
         return entry.make(seed=seed, **arguments)
     digest = str(arguments.pop("digest"))
     if not digest or load_table is None:
-        raise ValueError("This link names no uploaded table; upload the file on the Data page.")
-    return entry.make(load_table(digest), seed=seed, learner=learner, **arguments)
+        what = "table" if spec.name == TABLE else "pictures"
+        raise ValueError(f"This link names no uploaded {what}; upload the file on the Data page.")
+    if spec.name == TABLE:
+        arguments["learner"] = learner
+    return entry.make(load_table(digest), seed=seed, **arguments)
 
 
 def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> DensityModel:

@@ -1,4 +1,4 @@
-"""The data sets of the catalog: toy densities, tables that ship with scikit-learn, simulated tables, uploads."""
+"""The data sets of the catalog: toy densities, tables that ship with scikit-learn, simulated ones, images, uploads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from flowlab.constraints import TEXT, checked
 from flowlab.controls import Choice, Control, Flag, Float, Int, Text
 from flowlab.datasets import bundled, drawing, from_table, simulated
 from flowlab.datasets.dataset import Dataset
+from flowlab.images import sets, uploaded
+from flowlab.images.openml import FETCHED
 from flowlab.toys import base, contaminated, curves, dataset, mixtures, shapes, table64
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 TOYS = "Toy densities"
 BUNDLED = "Tables that ship with scikit-learn"
 SIMULATED = "Simulated tables"
+IMAGES = "Images"
 DRAWN = "Your own drawing"
 UPLOADED = "Uploaded table"
 
@@ -224,6 +227,99 @@ _TABLES = (
     ),
 )
 
+_OUT_WORDS = {
+    sets.NONE: "nothing, no labels",
+    sets.REST: "the digits 5 to 9",
+    "china": "patches of china.jpg",
+    "flower": "patches of flower.jpg",
+    "digits": "digits",
+    "constant": "one colour, the mean of each",
+    "gradient": "slopes of grey",
+    "blurred": "the same, blurred",
+    "noise": "uniform noise",
+    "shuffled": "the same, pixels shuffled",
+    "half_contrast": "the same, half the contrast",
+    "shapes": "discs, bars and frames",
+    "clouds": "clouds: noise of slow waves",
+    "mnist": "MNIST, fetched",
+    "fashion_mnist": "Fashion-MNIST, fetched",
+}
+_FAMILY_WORDS = {
+    name: words.replace("the same", "china.jpg") for name, words in _OUT_WORDS.items() if name in sets.FAMILIES
+}
+
+
+def _out(*left_out: str) -> Choice:
+    words = {name: words for name, words in _OUT_WORDS.items() if name not in left_out}
+    return Choice("out", "Outside", words, main=True, help="Pictures that are labelled as anomalies.")
+
+
+_OUT_SHARE = Float("out_share", "Share outside", 0.02, 0.5, 0.02, help="Share of the pictures that are outside.")
+_SIDE = Choice("side", "Size", {"8": "8 x 8 pixels", "16": "16 x 16 pixels"})
+_COLOR = Choice("color", "Colour", {"grey": "grey", "colour": "colour"})
+_N_IMAGES = Int("n_images", "Pictures inside", 200, 60_000, 1000, log=True)
+
+_IMAGES: tuple[Entry[Callable[..., Dataset]], ...] = (
+    Entry(
+        "digit_images",
+        "Digit images",
+        sets.make_digit_images,
+        (
+            Choice("inside", "Inside", {"0-4": "the digits 0 to 4", "all": "all ten digits"}, main=True),
+            _out(),
+            _OUT_SHARE,
+            BY_CLASS,
+            TRAIN_ON,
+        ),
+        "Handwritten digits of 8 x 8 pixels: 0 to 4 are learned, 5 to 9 are the anomalies.",
+        IMAGES,
+    ),
+    Entry(
+        "patches",
+        "Photo patches",
+        sets.make_patches,
+        (
+            Choice("photo", "Inside", {"china": "china.jpg", "flower": "flower.jpg"}, main=True),
+            _out(sets.REST),
+            _SIDE,
+            _COLOR,
+            _N_IMAGES,
+            _OUT_SHARE,
+            TRAIN_ON,
+        ),
+        "Small squares of one photograph are learned; those of another, or blurred ones, are the anomalies.",
+        IMAGES,
+    ),
+    Entry(
+        "synthetic_images",
+        "Synthetic images",
+        sets.make_synthetic,
+        (
+            Choice("family", "Inside", _FAMILY_WORDS, main=True),
+            _out(sets.REST),
+            _SIDE,
+            _COLOR,
+            _N_IMAGES,
+            _OUT_SHARE,
+            TRAIN_ON,
+        ),
+        "One colour, slopes, shapes, clouds, noise: families whose pictures are simple or complex by construction.",
+        IMAGES,
+    ),
+    *(
+        Entry(
+            name,
+            words,
+            partial(sets.make_fetched, name),
+            (_out(sets.REST, name), _N_IMAGES, _OUT_SHARE, BY_CLASS, TRAIN_ON),
+            f"{words}, 28 x 28 pixels, fetched from OpenML: this computer must reach it.",
+            IMAGES,
+            needs_network=True,
+        )
+        for name, (words, *_) in FETCHED.items()
+    ),
+)
+
 
 _DRAWING = Entry(
     "drawing",
@@ -276,6 +372,20 @@ _UPLOAD = Entry(
     parts=(from_table.make_table_dataset, _make_upload),
 )
 
+_PICTURES = Entry(
+    "pictures",
+    "Uploaded pictures",
+    uploaded.make_uploaded,
+    (
+        Text("digest", "Digest of the table"),
+        Text("name", "File"),
+        Text("anomaly_values", "Classes that mean anomaly"),
+        TRAIN_ON,
+    ),
+    "Your own pictures.",
+    UPLOADED,
+)
+
 DATASETS: dict[str, Entry[Callable[..., Dataset]]] = {
-    entry.name: entry for entry in (*_ENTRIES, *_TABLES, _DRAWING, _UPLOAD)
+    entry.name: entry for entry in (*_ENTRIES, *_TABLES, *_IMAGES, _DRAWING, _UPLOAD, _PICTURES)
 }

@@ -20,7 +20,7 @@ class Entry(Generic[Make]):
     """One data set or model of the catalog.
 
     `make` is called with the parameters by name and hands them on to its `parts`, if it has any: their signatures say
-    the defaults, and their constraints what is valid.
+    the defaults, and their constraints what is valid. `needs_network`: it is fetched when it is first made.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Entry(Generic[Make]):
     blurb: str = ""
     group: str = ""
     parts: tuple[Callable[..., Any], ...] = ()
+    needs_network: bool = False
 
     @cached_property
     def defaults(self) -> dict[str, Scalar]:

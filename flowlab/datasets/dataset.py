@@ -16,6 +16,7 @@ from flowlab.encoding.sources import Source, feature_sources, table_sources
 if TYPE_CHECKING:
     from flowlab.encoding.encoder import TableEncoder
     from flowlab.encoding.spread import Cells
+    from flowlab.images.shape import ImageShape
 
 MONITOR_ROWS = 2000
 """Validation rows that training evaluates on; the exact loss of `Part.MONITOR` is then over the same rows."""
@@ -77,11 +78,13 @@ class Dataset:
     split : (n_rows,) int8; 0 training, 1 validation, 2 test
     train_on : "all" or "normal": whether training rows marked as anomalies are left out of the fit
     classes : (n_rows,) int or None; class of each row, for colours
+    class_names : names of the classes, from 0 on; empty where they have none
     context : which column conditions the others instead of being modelled, or None; it holds the numbers of `levels`
     levels : names of the context's values, from 0 on
     encoder : what made the features from a table of the user's, or None where they are its columns
     silent_holes : column name to the numbers of its rows that were missing, where no feature says so
     cells : how far each value is spread while an expansive density trains, or None; X itself is never spread
+    image_shape : the shape of the pictures that the judged columns of a row are, in [0, 1]; None where rows are none
     """
 
     X: np.ndarray
@@ -93,11 +96,13 @@ class Dataset:
     split: np.ndarray = None  # type: ignore[assignment]  # of one that is built, never None: see __post_init__
     train_on: str = "all"
     classes: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
     context: int | None = None
     levels: tuple[str, ...] = ()
     encoder: TableEncoder | None = None
     silent_holes: Mapping[str, np.ndarray] = field(default_factory=dict)
     cells: Cells | None = None
+    image_shape: ImageShape | None = None
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.X.shape[1] != len(self.columns):
@@ -120,6 +125,12 @@ class Dataset:
         """Numbers of the columns that a density is over, (n,): all but the context."""
         columns = np.arange(self.n_features)
         return columns if self.context is None else np.delete(columns, self.context)
+
+    def pictures(self, X: np.ndarray) -> np.ndarray:
+        """The pictures (n, height, width, channels) of rows X (n, n_features); ValueError where rows are none."""
+        if self.image_shape is None:
+            raise ValueError("These rows are not pictures.")
+        return self.image_shape.of(X if self.context is None else X[:, self.judged])
 
     def sources(self) -> tuple[Source, ...]:
         """The columns of the user's table, each with its features."""

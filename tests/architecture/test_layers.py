@@ -17,8 +17,9 @@ HEAVY = {
     "numba": ("flowlab/nets/",),
     "sklearn": (
         "flowlab/models/", "flowlab/datasets/", "flowlab/encoding/", "flowlab/detection/", "flowlab/evaluation/",
-        "flowlab/explain/",
+        "flowlab/explain/", "flowlab/images/",
     ),
+    "PIL": ("flowlab/images/",),
     "plotly": ("flowlab/plots/", "flowlab/teaching/"),
     "starlette": ("flowlab/dashboard/launcher.py",),
     "streamlit": ("app.py", "pages/", "flowlab/dashboard/"),
@@ -44,6 +45,7 @@ LAYERS = [
     ("flowlab.encoding",),
     ("flowlab.datasets",),
     ("flowlab.toys",),
+    ("flowlab.images",),
     ("flowlab.store",),
     ("flowlab.nets",),
     ("flowlab.models",),

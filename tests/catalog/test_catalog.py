@@ -10,7 +10,9 @@ from flowlab.catalog.faults import breaks, faults_of, mended
 from flowlab.records import RunSpec, Spec
 
 
-@pytest.mark.parametrize("name", [n for n, e in catalog.DATASETS.items() if e.group != catalog.UPLOADED])
+@pytest.mark.parametrize(
+    "name", [n for n, e in catalog.DATASETS.items() if e.group != catalog.UPLOADED and not e.needs_network]
+)
 def test_every_data_set_can_be_made_and_is_the_same_again(name):
     a, b = (catalog.make_dataset(Spec(name), seed=3) for _ in range(2))
     assert np.isfinite(a.X).all() and len(a.columns) == a.X.shape[1]
