@@ -195,14 +195,14 @@ def score(options: argparse.Namespace) -> int:
         _say(f"{100 * share:.0f} %, {how_far(n_rows, share, time.perf_counter() - began)}")
 
     with open(options.file, "rb") as source, replacing(Path(options.output)) as sink:
-        summary = score_file(detector, source, sink, _lanes(options.lanes, size), progress=progress, reading=reading)
+        summary = score_file(detector, source, sink, _lanes(options.lanes, size), 0, progress, reading, options.reasons)
     _say("")
     share, rate = 100 * summary.n_flagged / summary.n_rows, round(summary.rows_per_second)
     print(
         f"{count(summary.n_rows)} rows scored, {count(summary.n_flagged)} flagged ({share:.2f} %)"
         f"{f', {count(rate)} rows/s' if rate else ''}; written to {options.output}"
     )
-    for sentence in (*summary.drift, *summary.notes):
+    for sentence in (*summary.drift, *summary.notes, *(kind.sentence for kind in summary.kinds)):
         print(sentence)
     if options.violations:
         with replacing(Path(options.violations)) as file:
@@ -295,6 +295,9 @@ def _add_score(commands: argparse._SubParsersAction) -> None:
     command.add_argument("file", help="table with the columns the detector was trained on")
     command.add_argument("-o", "--output", required=True, help="the CSV to write")
     command.add_argument("--violations", metavar="FILE", help="a CSV to write: cells that do not fit their column")
+    command.add_argument(
+        "--reasons", action=argparse.BooleanOptionalAction, default=True, help="say why each flagged row is flagged"
+    )
     command.add_argument("--lanes", type=int, help="processes; 0 this one; by default one per core for long files")
     _add_reading(command)
     command.set_defaults(command=score)

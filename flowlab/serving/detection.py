@@ -23,7 +23,7 @@ from flowlab.store.atomic import on_disk, write_whole
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import Table
 
-MAX_EXPLAINED = 50
+MAX_EXPLAINED = 500
 """Flagged rows that get reasons, the highest scores first."""
 
 
@@ -58,7 +58,7 @@ class Detection:
     def flagged(self, threshold: Threshold, n_explained: int = MAX_EXPLAINED) -> pd.DataFrame:
         """The flagged rows as they were read, the highest score first, with score, percentile and p-value.
 
-        The first `n_explained` have reasons, up to three sentences, the strongest first.
+        The first `n_explained` have up to three reasons, the strongest first, each with column, value and usual values.
         """
         rows = self.scored.flagged(threshold)
         explained = tuple(int(row) for row in rows[:n_explained])

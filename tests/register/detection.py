@@ -50,11 +50,18 @@ NO_STATEMENTS: tuple[str, ...] = (
     "Flagged among normal rows at the choice",
     "Cells that do not fit their column ({})",
     "All rows with scores (CSV)",
+    "Each row is judged together with rows before it, so a row alone cannot be tried out.",
+    "This detector holds no rows to compare with, so it gives no reasons; save it again.",
     "Shift since training, per column and for the score",
 )
 """Names of things, markup and invitations to act, which cannot be false."""
 
 ENTRIES = (
+    entry(
+        "the edited row's own score against the threshold that stands",
+        "tests/dashboard/test_page_detect.py::test_what_if_judges_the_edited_row",
+        "{} the score is **{}** (was {}): **{}**.",
+    ),
     entry(
         "no rule could choose a threshold on the validation rows",
         "tests/dashboard/test_alternative_texts.py::test_the_rules_named_are_those_at_the_ends",

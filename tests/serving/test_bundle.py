@@ -386,7 +386,7 @@ def test_columns_of_numbers_need_no_encoder():
     bare = from_bytes(to_bytes(detector))
     bare = type(bare)(**{**bare.__dict__, "encoder": ""})
     frame = pd.DataFrame(dataset.X, columns=list(dataset.columns))
-    found, _ = Scorer(bare).score(frame)
+    found, *_ = Scorer(bare).score(frame)
     np.testing.assert_allclose(found.score, scored.scores, rtol=1e-9)
 
 

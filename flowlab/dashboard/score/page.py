@@ -22,12 +22,13 @@ from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
 from flowlab.serving.scored_rows import free_names
-from flowlab.serving.scoring import Summary, how_far, score_file
+from flowlab.serving.scoring import Highest, Summary, how_far, score_file
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.limits import TableError
 
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
+ALL_KINDS = "all kinds"
 LANES = 2
 KEPT_SECONDS = 900
 """How long the answer to an uploaded detector file is kept."""
@@ -149,10 +150,11 @@ def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
 
 def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: str) -> None:
     share = summary.n_flagged / summary.n_rows
-    first, second, third = st.columns(3)
+    first, second, third, fourth = st.columns(4)
     first.metric("Rows", formatting.count(summary.n_rows))
     second.metric("Flagged", f"{formatting.count(summary.n_flagged)} ({formatting.percent(share)})")
     third.metric("Flagged among normal rows at the choice", formatting.percent(detector["expected"]))
+    fourth.metric("With something new", formatting.count(summary.n_novel))
     if summary.drift:
         st.warning("\n\n".join(formatting.escaped(sentence) for sentence in summary.drift))
     for note in summary.notes:
@@ -173,14 +175,27 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     )
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        st.caption("The highest scoring rows")
-        highest = summary.highest
+        highest = _of_kind(summary)
         cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
         shown = pd.concat([highest.scores, cells], axis=1)
         st.dataframe(shown, height=360, placeholder="", column_config={"_index": "row"})
+        if "reason_1" not in highest.scores:
+            st.caption("This detector holds no rows to compare with, so it gives no reasons; save it again.")
     with right:
         st.caption("Shift since training, per column and for the score")
         fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
         chart(st, fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
     rate = round(summary.rows_per_second)
     st.caption(f"{formatting.seconds(summary.seconds)}{f', {formatting.count(rate)} rows/s' if rate else ''}.")
+
+
+def _of_kind(summary: Summary) -> Highest:
+    """The highest scoring rows, those of one kind where that is chosen; the kinds of all flagged rows in words."""
+    names = [ALL_KINDS, *(kind.name for kind in summary.kinds)]
+    chosen = ALL_KINDS
+    if summary.kinds:
+        chosen = links.linked(PAGE, st.selectbox, "Show only", "kind", ALL_KINDS, options=names, noun="kind")
+        for kind in summary.kinds if chosen == ALL_KINDS else [k for k in summary.kinds if k.name == chosen]:
+            st.caption(formatting.escaped(kind.sentence))
+    st.caption("The highest scoring rows")
+    return next((summary.highest.of_kind(kind) for kind in summary.kinds if kind.name == chosen), summary.highest)
