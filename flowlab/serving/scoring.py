@@ -84,6 +84,7 @@ class ScoredBlock:
     violations: tuple[Violation, ...]
     traits: TraitCounts
     n_novel: int
+    flagged_rows: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,7 @@ class Summary:
     highest : the 100 highest scoring rows
     kinds : kinds of anomaly among the flagged rows, the largest first
     n_novel : rows in which something is new
+    flagged_rows : (n_flagged,) numbers of the flagged rows, ascending
     violations : the first cells that did not fit the detector's schema
     broken : (column, rule) -> how many such cells the file has
     """
@@ -111,6 +113,7 @@ class Summary:
     highest: Highest
     kinds: tuple[Kind, ...] = ()
     n_novel: int = 0
+    flagged_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     violations: tuple[Violation, ...] = ()
     broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
@@ -184,6 +187,7 @@ def score_file(
         return _drain(opened, results, sink, progress, began)
 
 
+@lru_cache(maxsize=2)
 def _opened(detector: bytes) -> tuple[DetectorBundle, list[str], int]:
     """The detector, the columns it needs, and how many earlier rows stand beside each row."""
     opened = from_bytes(detector)
@@ -202,7 +206,7 @@ def _drain(
     broken: Counter[tuple[str, str]] = Counter()
     violations: list[Violation] = []
     highest: Highest | None = None
-    traits, n_novel = TraitCounts(), 0
+    traits, n_novel, flagged = TraitCounts(), 0, []
     for scored in results:
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
@@ -211,6 +215,7 @@ def _drain(
         broken.update(scored.broken)
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
         traits.add(scored.traits)
+        flagged.append(scored.flagged_rows)
         n_novel += scored.n_novel
         highest = scored.highest if highest is None else highest.joined(scored.highest)
         progress(n_rows, n_bytes)
@@ -224,7 +229,7 @@ def _drain(
     notes = (*(*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES], *seen)
     return Summary(
         n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(kinds_of(traits)), n_novel,
-        tuple(violations), dict(broken),
+        np.concatenate(flagged), tuple(violations), dict(broken),
     )  # fmt: skip
 
 
@@ -298,6 +303,7 @@ def _scored(
         violations=tuple(typed.violations),
         traits=TraitCounts.of(first_row + flagged, row_scores.score[flagged], reasons) if reasons else TraitCounts(),
         n_novel=int(np.count_nonzero(columns["novelty"])),
+        flagged_rows=first_row + flagged,
     )
 
 

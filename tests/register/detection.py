@@ -50,6 +50,7 @@ NO_STATEMENTS: tuple[str, ...] = (
     "Flagged among normal rows at the choice",
     "Cells that do not fit their column ({})",
     "All rows with scores (CSV)",
+    "Add answers from a file",
     "Each row is judged together with rows before it, so a row alone cannot be tried out.",
     "This detector holds no rows to compare with, so it gives no reasons; save it again.",
     "Shift since training, per column and for the score",
@@ -57,6 +58,24 @@ NO_STATEMENTS: tuple[str, ...] = (
 """Names of things, markup and invitations to act, which cannot be false."""
 
 ENTRIES = (
+    entry(
+        "calibration rows are normal and independent, or counted as fewer; the threshold is any",
+        "tests/detection/test_certificate.py::test_no_threshold_exceeds_its_bound_in_the_stated_share_of_calibration_sets",
+        "Whichever threshold is picked after looking: at this one at most {} of normal rows are flagged, with {} "
+        "confidence at all thresholds together.",
+    ),
+    entry(
+        "the bet against the promised share has reached one over the stated error",
+        "tests/detection/test_monitor.py::test_a_doubled_share_is_found_soon_and_placed_where_it_began",
+        "The promise of at most {} flagged rows has been broken since about row {}, found at row {}; {}; {}.",
+    ),
+    entry(
+        "the bet against the promised share has not reached one over the stated error",
+        "tests/detection/test_monitor.py::test_streams_that_keep_the_promise_are_called_broken_no_more_often_than_stated",
+        "The promise of at most {} flagged rows is in keeping with what was seen: {}; {}.",
+        "a promise that holds is called broken, ever, with a chance of at most {}",
+        "{} of {} rows so far are flagged",
+    ),
     entry(
         "the edited row's own score against the threshold that stands",
         "tests/dashboard/test_page_detect.py::test_what_if_judges_the_edited_row",

@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting, views
-from flowlab.dashboard.detect import downloads, reasons, what_if
+from flowlab.dashboard.detect import answers, downloads, reasons, what_if
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
+from flowlab.detection.answers import Answer
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.explain import RowReasons, not_flagged
@@ -41,7 +42,7 @@ def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) 
                 f"The {MAX_SHOWN} highest of {formatting.count(len(flagged))} flagged rows; the download has all."
             )
         rows, why = reasons.kinds(scored, trained, rows)
-        _select(scored, rows, why)
+        _select(scored, rows, why, answers.kept(trained, len(scored.scores)).answers)
         _downloads(scored, trained, flagged, threshold)
     with right:
         row = state.view(PAGE, "row", int(rows[0]))
@@ -57,7 +58,9 @@ def _cells_maker() -> Callable[[], pd.DataFrame | None]:
     return lambda: store.get_cells(digest) if digest else None
 
 
-def _select(scored: ScoredTable, rows: np.ndarray, why: Mapping[int, RowReasons]) -> None:
+def _select(
+    scored: ScoredTable, rows: np.ndarray, why: Mapping[int, RowReasons], answered: Mapping[int, Answer]
+) -> None:
     frame, of_rows = scored.frame.iloc[rows], scored.row_scores.take(rows)
     facts: dict[str, Any] = {
         "row": rows,
@@ -73,6 +76,9 @@ def _select(scored: ScoredTable, rows: np.ndarray, why: Mapping[int, RowReasons]
     if encoder is not None:
         novelty = row_novelty(encoder, frame)
         facts |= {"new": novelty} if novelty.any() else {}
+    if any(int(row) in answered for row in rows):
+        given = [answered.get(int(row)) for row in rows]
+        facts["answer"] = [f"{a.word}{f': {a.note}' if a.note else ''}" if a else "" for a in given]
     if why:
         facts["reason"] = ["; ".join(why[int(row)].sentences) for row in rows]
     frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
