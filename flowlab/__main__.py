@@ -33,6 +33,7 @@ from flowlab import __version__, catalog
 from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles
+from flowlab.detection.flag_rules import VERDICTS, flag_rule
 from flowlab.detection.monitor import ERROR, Monitor
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
@@ -98,6 +99,9 @@ def train(options: argparse.Namespace) -> int:
     label = NONE if options.no_label else options.label or ""
     asked = asked_roles(frame, label, options.time or "", options.context or "")
     _say_roles(frame, asked)
+    for verdict, conditions in (("never", options.never), ("always", options.always)):
+        for condition in conditions:
+            flag_rule(verdict, condition, list(map(str, frame)))
     prepared = prepare(table, asked, options.train_on, spec, options.seed)
     for sentence in prepared.findings:
         print(sentence)
@@ -115,7 +119,7 @@ def train(options: argparse.Namespace) -> int:
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
         print(_quality(scored, part, threshold.value))
-    _write(options.output, detection.to_bytes(threshold))
+    _write(options.output, detection.to_bytes(threshold, options.never, options.always))
     return 0
 
 
@@ -395,6 +399,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the model")
     command.add_argument("--rule", choices=list(RULES), help="how the threshold is chosen")
     command.add_argument("--rule-set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the rule")
+    for verdict in VERDICTS:
+        command.add_argument(
+            f"--{verdict}",
+            action="append",
+            default=[],
+            metavar="CONDITION",
+            help=f"rows that are {verdict} flagged: 'city = Rome and price > 100', 'load is missing'; repeat",
+        )
     command.add_argument(
         "--column",
         nargs="*",

@@ -13,7 +13,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.conformal import for_new_files
 from flowlab.detection.drift import N_BINS, Baseline, FlaggedRows, baseline
+from flowlab.detection.flag_rules import MAX_RULES, FlagRule, flag_rule
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import RowScores, ScoredTable
@@ -64,6 +65,7 @@ class DetectorBundle:
     level_calibration : what makes scores within a level of the model's scores, None without a context
     reference : (m, n_features) normal rows of training, with which strange rows are compared; None in older files
     ranges : (2, n_features) least and largest value of each feature in training; None in older files
+    flag_rules : which rows are never, or always, flagged, whatever their score; the first that fits decides
     """
 
     spec: Spec
@@ -79,6 +81,18 @@ class DetectorBundle:
     level_calibration: LevelCalibration | None = None
     reference: np.ndarray | None = None
     ranges: np.ndarray | None = None
+    flag_rules: tuple[FlagRule, ...] = ()
+
+    def rule_columns(self) -> list[str]:
+        """The columns that a flag rule may ask for."""
+        encoder = self.table_encoder()
+        return list(self.columns) if encoder is None else [name for name in encoder.order_ if name in encoder.needed_]
+
+    def with_flag_rules(self, never: Sequence[str] = (), always: Sequence[str] = ()) -> DetectorBundle:
+        """The same detector with rules in words such as "city = Rome"; ValueError, one sentence, where one is none."""
+        columns = self.rule_columns()
+        texts = [*(("never", text) for text in never), *(("always", text) for text in always)]
+        return replace(self, flag_rules=tuple(flag_rule(verdict, text, columns) for verdict, text in texts))
 
     def model(self) -> DensityModel:
         """The fitted estimator; DetectorFileError where its arrays do not fit it or it cannot score typical rows."""
@@ -222,6 +236,8 @@ def to_bytes(detector: DetectorBundle) -> bytes:
         "trained_on": detector.trained_on,
         "facts": dict(detector.facts),
     }
+    if detector.flag_rules:
+        description["flag_rules"] = [[rule.verdict, rule.condition] for rule in detector.flag_rules]
     statistics = {"calibration": detector.calibration, **detector.baseline.to_arrays()}
     if detector.level_calibration is not None:
         statistics |= detector.level_calibration.to_arrays()
@@ -276,7 +292,12 @@ def from_bytes(data: bytes) -> DetectorBundle:
         if detector.encoder:
             read_json(detector.encoder.encode())  # within its budgets, before the encoder is made of it
         detector.table_encoder()
-        return detector
+        rules = list(description.get("flag_rules", []))
+        if len(rules) > MAX_RULES:
+            raise ValueError("so many rules")
+        columns = detector.rule_columns() if rules else []
+        found = tuple(flag_rule(_text(verdict), _text(condition), columns) for verdict, condition in rules)
+        return replace(detector, flag_rules=found)
     except DetectorFileError:
         raise
     except Exception as error:  # KeyError, TypeError, OverflowError, MemoryError ...: anybody may have made the file
@@ -293,7 +314,7 @@ def describe_detector(data: bytes) -> dict[str, Any]:
     -------
     dict of model (its label), data, training_rows, threshold, sentence (why that threshold), unit (of a
     score that is calibrated within levels, else ""), expected (share of normal
-    rows outside training that it flags), columns (names of the features)
+    rows outside training that it flags), columns (names of the features), flag_rules (in words)
     """
     detector = from_bytes(data)
     detector.check()
@@ -311,6 +332,7 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
         "unit": detector.level_calibration.score_label if detector.level_calibration else "",
         "expected": float(np.mean(detector.calibration >= detector.threshold.value)),
         "columns": list(detector.columns),
+        "flag_rules": [rule.sentence for rule in detector.flag_rules],
     }
 
 

@@ -19,6 +19,7 @@ import pyarrow.csv as pa_csv
 
 from flowlab import formatting
 from flowlab.detection.drift import drift_sentences, visible_shift
+from flowlab.detection.flag_rules import decided_by
 from flowlab.explain.kinds import Kind, TraitCounts, kinds_of
 from flowlab.explain.many_rows import RowReasons
 from flowlab.jobs.pool import pool
@@ -273,12 +274,18 @@ def _scored(
     row_scores, counts, X = scorer.score(frame)
     columns = row_scores.columns(scorer.detector.threshold)
     columns["novelty"] = scorer.novelty(frame)
+    rules = scorer.detector.flag_rules
+    decided = decided_by(rules, frame)
+    for i, rule in enumerate(rules):
+        columns["flagged"][decided == i] = rule.verdict == "always"
     flagged = np.flatnonzero(columns["flagged"])
     reasons = scorer.reasons(frame, X, flagged) if with_reasons else []
     told: dict[int, RowReasons] = {}
     if with_reasons and scorer.detector.reference is not None:
         told = dict(zip(flagged.tolist(), reasons, strict=True))
         columns |= reason_columns([told.get(row) for row in range(len(frame))])
+    if rules:
+        columns["rule"] = np.array([*(rule.sentence for rule in rules), ""], dtype=object)[decided]
     top = np.argsort(-row_scores.score, kind="stable")[:N_HIGHEST]
     shown = pd.DataFrame(
         {

@@ -373,10 +373,8 @@ def test_options_of_reading_reach_the_reader(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command_line, "score_file", score_file)
     assert main(["score", "d", "plant.txt", "-o", "out.csv", *options]) == 1
-    assert asked == {
-        "reading": {
-            "delimiter": "|", "encoding": "utf-16", "decimal": ".", "header": False, "missing_codes": ("-999",)
-        }
+    assert asked["reading"] == {
+        "delimiter": "|", "encoding": "utf-16", "decimal": ".", "header": False, "missing_codes": ("-999",)
     }  # fmt: skip
     assert main(["score", "d", "plant.txt", "-o", "out.csv"]) == 1
 

@@ -94,6 +94,26 @@ def test_what_cannot_be_watched_is_said_in_a_sentence(folder, capsys):
     assert capsys.readouterr().err.count("flowlab: ") == 3
 
 
+def test_rules_of_people_travel_with_the_detector_and_are_the_reason(folder, capsys):
+    detector, file, out = (str(folder / name) for name in ("ruled.detector", "ruled.csv", "ruled_out.csv"))
+    given = ["--never", "city = Rome", "--always", "a > 1 and c < 0"]
+    assert main(["train", str(folder / "train.csv"), "-o", detector, *TRAIN, *given]) == 0
+    new = table(400, 6)
+    new.loc[0, ["a", "city"]], new.loc[1, ["a", "city"]] = [30.0, "Rome"], [30.0, "Kyiv"]
+    new.to_csv(file, index=False)
+    assert main(["score", detector, file, "-o", out]) == 0
+    scored = pd.read_csv(out)
+    always = (scored["city"] != "Rome") & (scored["a"] > 1) & (scored["c"] < 0)
+    assert scored["flagged"][0] == 0 and scored["rule"][0] == "never flagged when city = Rome"
+    assert scored["flagged"][1] == 1 and (scored.loc[scored["city"] == "Rome", "flagged"] == 0).all()
+    assert always.sum() > 10 and (scored.loc[always, "flagged"] == 1).all()
+    assert (scored.loc[always, "rule"] == "always flagged when a > 1 and c < 0").all()
+    assert scored.loc[(scored["city"] != "Rome") & ~always, "rule"].isna().all()
+    capsys.readouterr()
+    assert main(["train", str(folder / "train.csv"), "-o", detector, *TRAIN, "--never", "town = Rome"]) == 1
+    assert "asks for the column 'town'" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def service(folder):
     """The address of a service that asks for a token and takes 100 kB."""

@@ -125,7 +125,8 @@ def _describe(detector: Mapping[str, Any]) -> None:
     what = f"{detector['model']} trained on {rows} of {detector['data']}"
     unit = f" ({detector['unit']})" if detector["unit"] else ""
     flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])} are flagged"
-    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}"))
+    rules = "".join(f" Rows are {sentence}." for sentence in detector["flag_rules"])
+    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}"))
 
 
 def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
