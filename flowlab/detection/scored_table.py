@@ -336,8 +336,8 @@ class ScoredTable:
             return ""
         bound = float(self.certificate.at(threshold.value))
         return (
-            f"Whichever threshold is picked after looking: at this one at most {short_percent(bound)} of normal rows "
-            f"are flagged, with {short_percent(self.certificate.confidence)} confidence at all thresholds together."
+            f"Even if it was picked after looking, this threshold flags at most {short_percent(bound)} of normal rows, "
+            f"with {short_percent(self.certificate.confidence)} confidence for all thresholds together."
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ class Watched:
 
     def to_json(self) -> str:
         """The line of the history file."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(to_record(self), sort_keys=True)
 
 
 def begin(detector: DetectorBundle, error: float = ERROR) -> Monitor:
@@ -91,8 +91,17 @@ def read_history(lines: Iterable[bytes]) -> list[Watched]:
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            fields = json.loads(line)
-            found.append(Watched(**fields | {"drift": tuple(fields["drift"])}))
+            found.append(from_record(json.loads(line)))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"line {number} of the history cannot be read; give another --history") from error
     return found
+
+
+def to_record(line: Watched) -> dict[str, Any]:
+    """A line of history as JSON."""
+    return asdict(line)
+
+
+def from_record(record: Mapping[str, Any]) -> Watched:
+    """What `to_record` gave; KeyError or TypeError for anything else."""
+    return Watched(**{**record, "drift": tuple(record["drift"])})

@@ -240,3 +240,31 @@ def test_reasons_are_computed_once_and_files_have_them(uploaded, monkeypatch):
     pd.testing.assert_frame_equal(there[added], page_file[added])
     assert there.loc[there["flagged"] == 1, "reason_1_column"].notna().all()
     assert there.loc[there["flagged"] == 0, "reason_1"].isna().all()
+
+
+def test_answers_stay_with_the_run_and_stand_beside_the_row(uploaded, monkeypatch):
+    import json
+
+    from flowlab.dashboard.detect import audit
+    from flowlab.dashboard.shell import services
+
+    query, _ = uploaded
+    settings = {"rule": "manual", "threshold": "12"}
+
+    def answer(frame, **_):
+        edited = frame.copy()
+        edited.loc[[0, len(edited) - 1], "anomaly?"] = ["yes", "no"]
+        edited.iloc[0, 1] = "valve stuck"
+        return edited
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit.st, "data_editor", answer)
+        at = open_page("detect", query, tab="Audit without labels", **settings)
+    assert "From 2 answers." in said(at)
+    run = next(run for run in services.store().list() if run.extra("answers"))
+    kept = json.loads((run.path / "answers.json").read_text())["answers"]
+    row = next(entry[0] for entry in kept if entry[1] == "yes")
+    table = open_page("detect", query, **settings).dataframe[0].value.set_index("row")
+    assert table.loc[row, "answer"] == "yes: valve stuck"
+    later = open_page("detect", query, tab="Audit without labels", rule="manual", threshold="11")
+    assert "From 2 answers." in said(later), "in a new session, at another threshold"

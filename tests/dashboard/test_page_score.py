@@ -61,6 +61,18 @@ def test_flagged_rows_of_a_new_file_have_reasons_kinds_and_what_is_new_in_them()
     assert 0 < len(only) < len(flagged) and 502 in only.index
 
 
+def test_files_are_watched_a_line_for_each_and_a_broken_promise_is_said():
+    at = open_page("score", QUERY)
+    for seed in (1, 2):
+        upload(at, _csv(400 + seed), f"month{seed}.csv")
+    upload(at, _csv(401), "again.csv")
+    lines = next(d.value for d in at.dataframe if "scored" in d.value)
+    assert lines["file"].tolist()[-2:] == ["month1.csv", "month2.csv"] and lines["rows"].tolist()[-2:] == [401, 402]
+    assert "is in keeping with what was seen" in said(at)
+    upload(at, _csv(600, shift=6.0), "month3.csv")
+    assert any("has been broken since about row" in warning.value for warning in at.warning)
+
+
 def test_one_row_gives_no_rate_of_nought():
     at = upload(open_page("score", QUERY), b"x1,x2\n0.5,0.1\n")
     assert "0 rows/s" not in said(at).replace("00 rows", "")

@@ -61,8 +61,8 @@ ENTRIES = (
     entry(
         "calibration rows are normal and independent, or counted as fewer; the threshold is any",
         "tests/detection/test_certificate.py::test_no_threshold_exceeds_its_bound_in_the_stated_share_of_calibration_sets",
-        "Whichever threshold is picked after looking: at this one at most {} of normal rows are flagged, with {} "
-        "confidence at all thresholds together.",
+        "Even if it was picked after looking, this threshold flags at most {} of normal rows, with {} confidence for "
+        "all thresholds together.",
     ),
     entry(
         "the bet against the promised share has reached one over the stated error",

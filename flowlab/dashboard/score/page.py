@@ -15,6 +15,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
+from flowlab.dashboard.score import history
 from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.jobs import JobError
@@ -49,6 +50,7 @@ def page() -> None:
         st.error(formatting.escaped(found))
         return
     _describe(found)
+    own = services.run() if state.view(PAGE, "source", PRESENT) != UPLOADED else None
     if upload is None:
         st.markdown("Choose a file with the same columns; it gets a score, percentile, p-value and flag for every row.")
         return
@@ -62,6 +64,10 @@ def page() -> None:
             return
         done = (key, *result)
         state.keep("score.done", done)
+        if own is not None:
+            history.add(own, detector, upload.getvalue(), upload.name, done[1])
+    if own is not None:
+        history.draw(own, detector)
     _show(found, done[1], done[2], upload.name)
 
 
