@@ -43,24 +43,18 @@ def kinds(scored: ScoredTable, trained: services.Trained, rows: np.ndarray) -> t
 
     Nothing is computed until it is asked for: then all rows come back, without reasons.
     """
-    wanted = links.linked(
-        PAGE, st.toggle, "Reasons and kinds", "kinds", False, help="Why each row is flagged, and rows alike in that"
-    )
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    why = "Why each row is flagged, and rows alike in that"
+    with controls:
+        wanted = links.linked(PAGE, st.toggle, "Reasons and kinds", "kinds", False, help=why)
     if not wanted:
         return rows, {}
     with st.spinner("Finding the reasons"):
         reasons = asker(trained, rows)()
     found = kinds_of(TraitCounts.of(rows, scored.scores[rows], (reasons[int(row)] for row in rows)))
     names = [ALL_KINDS, *(kind.name for kind in found)]
-    chosen = links.linked(
-        PAGE,
-        st.selectbox,
-        "Show only",
-        "kind",
-        ALL_KINDS,
-        options=names,
-        noun="kind",
-    )
+    with controls:
+        chosen = links.linked(PAGE, st.selectbox, "Show only", "kind", ALL_KINDS, options=names, noun="kind", width=330)
     for kind in found if chosen == ALL_KINDS else [kind for kind in found if kind.name == chosen]:
         st.caption(formatting.escaped(kind.sentence))
     name_of = kind_of_rows(found, reasons)
