@@ -1,20 +1,24 @@
 """Requests of 100 rows to `flowlab serve` from several clients: latency and errors.
 
-python -m benchmarks.service --requests 2000 --clients 16
+python benchmarks/service.py --requests 2000 --clients 16
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import sys
 import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import uvicorn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import flowlab
 from flowlab.serving.http import make_service

@@ -14,6 +14,8 @@ from flowlab.explain import RowReasons, TraitCounts, kind_of_rows, kinds_of
 
 PAGE = "detect"
 ALL_KINDS = "all kinds"
+TOGETHER = 50
+"""Rows whose reasons are asked for at once."""
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -30,9 +32,10 @@ def asker(trained: services.Trained, rows: np.ndarray) -> Callable[[], dict[int,
     wanted = [int(row) for row in rows]
 
     def ask() -> dict[int, RowReasons]:
-        new = tuple(row for row in wanted if row not in kept)
-        if new:
-            kept.update(runner.call(run_id, views.top_reasons, snapshot=snapshot, rows=new))
+        new = [row for row in wanted if row not in kept]
+        for start in range(0, len(new), TOGETHER):  # what is found before the time is over stays
+            some = tuple(new[start : start + TOGETHER])
+            kept.update(runner.call(run_id, views.top_reasons, snapshot=snapshot, rows=some))
         return {row: kept[row] for row in wanted}
 
     return ask
@@ -49,8 +52,12 @@ def kinds(scored: ScoredTable, trained: services.Trained, rows: np.ndarray) -> t
         wanted = links.linked(PAGE, st.toggle, "Reasons and kinds", "kinds", False, help=why)
     if not wanted:
         return rows, {}
-    with st.spinner("Finding the reasons"):
-        reasons = asker(trained, rows)()
+    try:
+        with st.spinner("Finding the reasons"):
+            reasons = asker(trained, rows)()
+    except RuntimeError as error:
+        st.warning(formatting.escaped(error))
+        return rows, {}
     found = kinds_of(TraitCounts.of(rows, scored.scores[rows], (reasons[int(row)] for row in rows)))
     names = [ALL_KINDS, *(kind.name for kind in found)]
     with controls:
