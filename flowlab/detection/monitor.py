@@ -131,7 +131,7 @@ class Monitor:
     def from_record(cls, record: Mapping[str, Any]) -> Monitor:
         """What `to_record` gave; ValueError for anything else."""
         try:
-            fields = {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
+            fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in record.items()}
             fields["log_wealth"] = tuple(-np.inf if w is None else float(w) for w in fields["log_wealth"])
             found = cls(**fields)
             if {len(part) for part in (found.log_ratio, found.log_wealth, found.lowest, found.since)} != {len(RATIOS)}:

@@ -94,7 +94,8 @@ def kinds_of(found: TraitCounts, most: int = MAX_KINDS) -> list[Kind]:
     The trait that most rows share makes the first kind of them, the trait that most of the remaining rows share the
     next one; a kind that would hold fewer than two rows is none, unless there is but one row.
     """
-    left, kinds = dict(found.counts), []
+    left = dict(found.counts)
+    kinds: list[Kind] = []
     while left and len(kinds) < most - 1:
         rows_with: dict[str, int] = {}
         for traits, n_rows in left.items():

@@ -61,14 +61,13 @@ def _findings(encoder: TableEncoder, frame: pd.DataFrame) -> Iterator[Finding]:
             continue
         is_new = plan.codes(column) == len(plan.levels)
         yield is_new & missing, _fixed(f"{plan.name} is missing, never before")
-        yield is_new & ~missing, lambda i, name=plan.name, column=column: f"{name} {_short(column.iloc[i])} is new"
+        yield is_new & ~missing, _with_cell(column, f"{plan.name} ", " is new")
     for name, constant in encoder.constants_.items():
         if name in frame:
             value = pd.Series([constant["value"]]).astype(constant["dtype"]).iloc[0]
             column = frame[name].reset_index(drop=True)
             changed = (column != value).fillna(True).to_numpy(bool)
-            words = f"instead of {_short(value)}, as always before"
-            yield changed, lambda i, name=name, column=column, words=words: f"{name} is {_cell(column.iloc[i])} {words}"
+            yield changed, _with_cell(column, f"{name} is ", f" instead of {_short(value)}, as always before")
     for name, copy in encoder.copies_.items():
         if name in frame and copy["of"] in frame:
             size = ranges.get(copy["of"], 0.0) * abs(copy.get("slope", 0.0)) + abs(copy.get("offset", 0.0))
@@ -98,8 +97,9 @@ def _fixed(text: str) -> Callable[[int], str]:
     return lambda _: text
 
 
-def _cell(value: Any) -> str:
-    return "missing" if pd.isna(value) else _short(value)
+def _with_cell(column: pd.Series, before: str, after: str) -> Callable[[int], str]:
+    """The words around the row's cell."""
+    return lambda i: f"{before}{'missing' if pd.isna(column.iloc[i]) else _short(column.iloc[i])}{after}"
 
 
 def _short(value: Any) -> str:

@@ -9,7 +9,9 @@ import pytest
 from pages_driver import enter, labelled, open_page, press, said, train
 from streamlit.testing.v1 import AppTest
 
+from flowlab import catalog
 from flowlab.__main__ import main
+from flowlab.records import Spec
 
 ROOT = Path(__file__).parents[2]
 QUERY = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
@@ -62,11 +64,12 @@ def test_flagged_rows_of_a_new_file_have_reasons_kinds_and_what_is_new_in_them()
 
 
 def test_files_are_watched_a_line_for_each_and_a_broken_promise_is_said():
-    at = open_page("score", QUERY)
-    for seed in (1, 2):
-        upload(at, _csv(400 + seed), f"month{seed}.csv")
-    upload(at, _csv(401), "again.csv")
-    lines = next(d.value for d in at.dataframe if "scored" in d.value)
+    at, X = open_page("score", QUERY), catalog.make_dataset(Spec("moons", {"n_samples": 2000}), 5).X
+    months = [pd.DataFrame(X[:n], columns=["x1", "x2"]).to_csv(index=False).encode() for n in (401, 402)]
+    for i, month in enumerate(months, 1):
+        upload(at, month, f"month{i}.csv")
+    upload(at, months[0], "again.csv")
+    lines = next(table.value for table in at.dataframe if "scored" in table.value)
     assert lines["file"].tolist()[-2:] == ["month1.csv", "month2.csv"] and lines["rows"].tolist()[-2:] == [401, 402]
     assert "is in keeping with what was seen" in said(at)
     upload(at, _csv(600, shift=6.0), "month3.csv")

@@ -66,9 +66,9 @@ def page() -> None:
         state.keep("score.done", done)
         if own is not None:
             history.add(own, detector, upload.getvalue(), upload.name, done[1])
+    _show(found, done[1], done[2], upload.name)
     if own is not None:
         history.draw(own, detector)
-    _show(found, done[1], done[2], upload.name)
 
 
 def _detector() -> bytes | None:
@@ -160,7 +160,7 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     first, second, third, fourth = st.columns(4)
     first.metric("Rows", formatting.count(summary.n_rows))
     second.metric("Flagged", f"{formatting.count(summary.n_flagged)} ({formatting.percent(share)})")
-    third.metric("Flagged among normal rows at the choice", formatting.percent(detector["expected"]))
+    third.metric("Expected of normal rows", formatting.percent(detector["expected"]))
     fourth.metric("With something new", formatting.count(summary.n_novel))
     if summary.drift:
         st.warning("\n\n".join(formatting.escaped(sentence) for sentence in summary.drift))
@@ -183,15 +183,16 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
         highest = _of_kind(summary)
-        cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
-        shown = pd.concat([highest.scores, cells], axis=1)
-        st.dataframe(shown, height=360, placeholder="", column_config={"_index": "row"})
         if "reason_1" not in highest.scores:
             st.caption("This detector holds no rows to compare with, so it gives no reasons; save it again.")
     with right:
         st.caption("Shift since training, per column and for the score")
         fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
         chart(st, fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
+    st.caption("The highest scoring rows")
+    cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
+    shown = pd.concat([highest.scores, cells], axis=1)
+    st.dataframe(shown, height=360, placeholder="", column_config={"_index": "row"})
     rate = round(summary.rows_per_second)
     st.caption(f"{formatting.seconds(summary.seconds)}{f', {formatting.count(rate)} rows/s' if rate else ''}.")
 
@@ -204,5 +205,4 @@ def _of_kind(summary: Summary) -> Highest:
         chosen = links.linked(PAGE, st.selectbox, "Show only", "kind", ALL_KINDS, options=names, noun="kind")
         for kind in summary.kinds if chosen == ALL_KINDS else [k for k in summary.kinds if k.name == chosen]:
             st.caption(formatting.escaped(kind.sentence))
-    st.caption("The highest scoring rows")
     return next((summary.highest.of_kind(kind) for kind in summary.kinds if kind.name == chosen), summary.highest)
