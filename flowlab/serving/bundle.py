@@ -295,8 +295,8 @@ def from_bytes(data: bytes) -> DetectorBundle:
         rules = list(description.get("flag_rules", []))
         if len(rules) > MAX_RULES:
             raise ValueError("so many rules")
-        columns = detector.rule_columns() if rules else []
-        found = tuple(flag_rule(_text(verdict), _text(condition), columns) for verdict, condition in rules)
+        known = detector.rule_columns() if rules else []
+        found = tuple(flag_rule(_text(verdict), _text(condition), known) for verdict, condition in rules)
         return replace(detector, flag_rules=found)
     except DetectorFileError:
         raise

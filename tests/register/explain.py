@@ -26,7 +26,7 @@ ENTRIES = (
     entry(
         "no row that the encoding was learned from holds this",
         "tests/explain/test_novelty.py::test_each_change_is_named_in_its_row_alone",
-        "instead of {}, as always before",
+        " instead of {}, as always before",
         "{} does not follow from {}, as always before",
         "{} is infinite, or as good as",
         "{} {} is {} than all learned, to {}",
