@@ -3,6 +3,8 @@
 flowlab app
 flowlab train orders.csv --label fraud -o orders.detector
 flowlab score orders.detector new.csv -o scored.csv
+flowlab watch orders.detector month/*.csv
+flowlab serve orders.detector
 flowlab runs
 flowlab export 3f9a0c1d -o film.html
 """
@@ -13,10 +15,14 @@ import argparse
 import codecs
 import contextlib
 import datetime
+import glob
+import hashlib
 import io
+import json
 import os
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,16 +33,20 @@ from flowlab import __version__, catalog
 from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles
+from flowlab.detection.flag_rules import VERDICTS, flag_rule
+from flowlab.detection.monitor import ERROR, Monitor
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.formatting import count
 from flowlab.jobs import JobError
 from flowlab.records import Scalar, Spec
 from flowlab.serving.blocks import Reading
+from flowlab.serving.bundle import from_bytes
 from flowlab.serving.detection import asked_roles, prepare
 from flowlab.serving.film import stored_film
-from flowlab.serving.scoring import how_far, score_file
-from flowlab.store.atomic import replacing
+from flowlab.serving.scoring import Summary, how_far, score_file
+from flowlab.serving.watch import begin, read_history, watched
+from flowlab.store.atomic import append_lines, replacing
 from flowlab.store.runs import RunStore
 from flowlab.tables.dialect import DELIMITERS
 from flowlab.tables.export import to_csv_bytes
@@ -89,6 +99,9 @@ def train(options: argparse.Namespace) -> int:
     label = NONE if options.no_label else options.label or ""
     asked = asked_roles(frame, label, options.time or "", options.context or "")
     _say_roles(frame, asked)
+    for verdict, conditions in (("never", options.never), ("always", options.always)):
+        for condition in conditions:
+            flag_rule(verdict, condition, list(map(str, frame)))
     prepared = prepare(table, asked, options.train_on, spec, options.seed)
     for sentence in prepared.findings:
         print(sentence)
@@ -106,7 +119,7 @@ def train(options: argparse.Namespace) -> int:
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
         print(_quality(scored, part, threshold.value))
-    _write(options.output, detection.to_bytes(threshold))
+    _write(options.output, detection.to_bytes(threshold, options.never, options.always))
     return 0
 
 
@@ -181,33 +194,142 @@ def _check_rule(dataset: Dataset, rule: str | None, parameters: Mapping[str, flo
 
 
 def score(options: argparse.Namespace) -> int:
-    """Score a table with a saved detector."""
-    _check_output(options.output, options.file)
-    _check_output(options.output, options.detector)
+    """Score tables with a saved detector: one to a file, or several to a folder."""
+    files = _files(options.files)
+    if len(files) == 1 and not Path(options.output).is_dir():
+        _check_output(options.output, files[0])
+        outputs = [options.output]
+    else:
+        outputs = _outputs(files, options.output)
+    _check_output(outputs[0], options.detector)
     detector = Path(options.detector).read_bytes()
-    reading = _reading(options)
-    size = Path(options.file).stat().st_size
+    violations = []
+    for file, output in zip(files, outputs, strict=True):
+        summary = _score_one(options, detector, file, output)
+        share, rate = 100 * summary.n_flagged / summary.n_rows, round(summary.rows_per_second)
+        print(
+            f"{count(summary.n_rows)} rows scored, {count(summary.n_flagged)} flagged ({share:.2f} %)"
+            f"{f', {count(rate)} rows/s' if rate else ''}; written to {output}"
+        )
+        for sentence in (*summary.drift, *summary.notes, *(kind.sentence for kind in summary.kinds)):
+            print(sentence)
+        violations.append(summary.violation_table.assign(**({"file": file} if len(files) > 1 else {})))
+    if options.violations:
+        with replacing(Path(options.violations)) as sink:
+            sink.write(to_csv_bytes(pd.concat(violations)))
+        print(f"{count(sum(map(len, violations)))} cells that do not fit written to {options.violations}")
+    return 0
 
-    began = time.perf_counter()
+
+def _files(patterns: Sequence[str]) -> list[str]:
+    """The files that names and patterns such as data/*.csv stand for, each once."""
+    found: list[str] = []
+    for pattern in patterns:
+        matches = sorted(glob.glob(pattern)) if glob.has_magic(pattern) and not Path(pattern).exists() else [pattern]
+        if not matches:
+            raise ValueError(f"no file is named {pattern}")
+        found += [match for match in matches if match not in found]
+    return found
+
+
+def _outputs(files: Sequence[str], folder: str) -> list[str]:
+    """A file for each in a folder, which is made; ValueError where two would have one name."""
+    if Path(folder).is_file():
+        raise ValueError(f"{folder} is a file; {len(files)} tables are scored to a folder")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    outputs = [str(Path(folder) / f"{Path(file).name.partition('.')[0]}_scored.csv") for file in files]
+    twice = [name for name in outputs if outputs.count(name) > 1]
+    if twice:
+        raise ValueError(f"two tables would be written to {twice[0]}; score them to two folders")
+    return outputs
+
+
+def _score_one(options: argparse.Namespace, detector: bytes, file: str, output: str | None) -> Summary:
+    """Score one file, to nowhere where there is no output."""
+    size, began = Path(file).stat().st_size, time.perf_counter()
 
     def progress(n_rows: int, n_bytes: int) -> None:
         share = min(n_bytes / max(size, 1), 1)
         _say(f"{100 * share:.0f} %, {how_far(n_rows, share, time.perf_counter() - began)}")
 
-    with open(options.file, "rb") as source, replacing(Path(options.output)) as sink:
-        summary = score_file(detector, source, sink, _lanes(options.lanes, size), progress=progress, reading=reading)
+    sink = open(os.devnull, "wb") if output is None else replacing(Path(output))  # noqa: SIM115
+    with open(file, "rb") as source, sink as out:
+        summary = score_file(
+            detector,
+            source,
+            out,
+            _lanes(options.lanes, size),
+            progress=progress,
+            reading=_reading(options),
+            with_reasons=options.reasons,
+        )
     _say("")
-    share, rate = 100 * summary.n_flagged / summary.n_rows, round(summary.rows_per_second)
-    print(
-        f"{count(summary.n_rows)} rows scored, {count(summary.n_flagged)} flagged ({share:.2f} %)"
-        f"{f', {count(rate)} rows/s' if rate else ''}; written to {options.output}"
-    )
-    for sentence in (*summary.drift, *summary.notes):
-        print(sentence)
-    if options.violations:
-        with replacing(Path(options.violations)) as file:
-            file.write(to_csv_bytes(summary.violation_table))
-        print(f"{count(len(summary.violations))} cells that do not fit written to {options.violations}")
+    return summary
+
+
+BROKEN = 3
+"""Exit status of `flowlab watch` where a promise is broken."""
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Score new files, add them to the detector's history and say whether its promise holds; status 3 if not."""
+    data = Path(options.detector).read_bytes()
+    detector, name = from_bytes(data), hashlib.sha256(data).hexdigest()[:16]
+    if not 0 < options.error < 1:
+        raise ValueError(f"--error must lie between 0 and 1, not {options.error:g}")
+    if options.webhook and not options.webhook.startswith(("http://", "https://")):
+        raise ValueError("--webhook is an address that begins with http:// or https://")
+    history = Path(options.history or f"{options.detector}.history.jsonl")
+    lines = read_history(history.read_bytes().splitlines()) if history.exists() else []
+    own = [line for line in lines if line.detector == name]
+    seen = {line.digest for line in own}
+    monitor = Monitor.from_record(own[-1].monitor) if own and not options.restart else begin(detector, options.error)
+    for file in _files(options.files):
+        content = Path(file).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        if digest in seen:
+            print(f"{file}: seen before")
+            continue
+        output = None if options.output is None else _outputs([file], options.output)[0]
+        summary = _score_one(options, data, file, output)
+        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        monitor, line = watched(monitor, detector, summary, file, digest, name, when)
+        append_lines(history, line.to_json().encode() + b"\n")
+        seen.add(digest)
+        for sentence in (line.line, *summary.drift):
+            print(sentence)
+    print(monitor.sentence)
+    if not monitor.is_broken:
+        return 0
+    if options.webhook:
+        _post(options.webhook, {"detector": options.detector, "broken": monitor.sentence, **monitor.to_record()})
+    return BROKEN
+
+
+def _post(address: str, message: Mapping[str, object]) -> None:
+    """Send a message as JSON; a failure is said and changes nothing else."""
+    body = json.dumps(message).encode()
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except OSError as error:
+        print(f"flowlab: the webhook did not take the message ({error})", file=sys.stderr)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve a detector over HTTP until it is stopped."""
+    try:
+        import uvicorn
+
+        from flowlab.serving.http import make_service
+    except ModuleNotFoundError as error:
+        raise ImportError(f'the service needs {error.name}; install it with: pip install "flowlab[serve]"') from error
+    token = os.environ.get("FLOWLAB_TOKEN", "")
+    if not token and options.address not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError(f"others reach {options.address}: set a token in FLOWLAB_TOKEN, which requests must carry")
+    service = make_service(Path(options.detector).read_bytes(), token, options.max_mb * 2**20)
+    print(f"http://{options.address}:{options.port}/score takes rows; /health and /version answer", flush=True)
+    uvicorn.run(service, host=options.address, port=options.port, log_level="warning", server_header=False)
     return 0
 
 
@@ -245,7 +367,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"flowlab {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_app, _add_train, _add_score, _add_runs, _add_export):
+    for add in (_add_app, _add_train, _add_score, _add_watch, _add_serve, _add_runs, _add_export):
         add(commands)
     return parser
 
@@ -277,6 +399,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the model")
     command.add_argument("--rule", choices=list(RULES), help="how the threshold is chosen")
     command.add_argument("--rule-set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the rule")
+    for verdict in VERDICTS:
+        command.add_argument(
+            f"--{verdict}",
+            action="append",
+            default=[],
+            metavar="CONDITION",
+            help=f"rows that are {verdict} flagged: 'city = Rome and price > 100', 'load is missing'; repeat",
+        )
     command.add_argument(
         "--column",
         nargs="*",
@@ -290,14 +420,43 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_score(commands: argparse._SubParsersAction) -> None:
-    command = commands.add_parser("score", help="score a table with a detector, in bounded memory")
+    command = commands.add_parser("score", help="score tables with a detector, in bounded memory")
     command.add_argument("detector", help="a detector file")
-    command.add_argument("file", help="table with the columns the detector was trained on")
-    command.add_argument("-o", "--output", required=True, help="the CSV to write")
+    command.add_argument("files", nargs="+", help="tables with the columns it was trained on, or a pattern of names")
+    command.add_argument("-o", "--output", required=True, help="the CSV to write, or a folder for several")
     command.add_argument("--violations", metavar="FILE", help="a CSV to write: cells that do not fit their column")
+    _add_scoring(command)
+    command.set_defaults(command=score)
+
+
+def _add_watch(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("watch", help="score new files and say whether the detector's promise still holds")
+    command.add_argument("detector", help="a detector file")
+    command.add_argument("files", nargs="+", help="tables, or a pattern of names; a file seen before is passed over")
+    command.add_argument("-o", "--output", help="a folder for the scored tables; by default they are not kept")
+    command.add_argument("--history", metavar="FILE", help="a line for each file; by default beside the detector")
+    command.add_argument("--error", type=float, default=ERROR, help="chance of ever crying wolf; default %(default)s")
+    command.add_argument("--restart", action="store_true", help="forget what the monitor saw, not the history")
+    command.add_argument("--webhook", metavar="URL", help="address to send a message to when the promise is broken")
+    _add_scoring(command)
+    command.set_defaults(command=watch)
+
+
+def _add_serve(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("serve", help="score rows over HTTP; FLOWLAB_TOKEN is the token requests must carry")
+    command.add_argument("detector", help="a detector file")
+    command.add_argument("--port", type=_port, default=8600, help="by default %(default)s")
+    command.add_argument("--address", default="127.0.0.1", help="to listen on; by default only this machine reaches it")
+    command.add_argument("--max-mb", type=int, default=64, help="longest request in MB; by default %(default)s")
+    command.set_defaults(command=serve)
+
+
+def _add_scoring(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reasons", action=argparse.BooleanOptionalAction, default=True, help="say why each flagged row is flagged"
+    )
     command.add_argument("--lanes", type=int, help="processes; 0 this one; by default one per core for long files")
     _add_reading(command)
-    command.set_defaults(command=score)
 
 
 def _add_runs(commands: argparse._SubParsersAction) -> None:

@@ -12,11 +12,13 @@ import pandas as pd
 from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.datasets.order import LOCAL, independent_share, is_series, local_autocorrelation
 from flowlab.detection import resampling, rules
+from flowlab.detection.certificate import Certificate, certify
 from flowlab.detection.conformal import conformal_p_values
 from flowlab.detection.cost import CostModel
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.metrics import ThresholdCurves, percentiles, threshold_curves
 from flowlab.detection.threshold import HIGHEST, Threshold, refusal
+from flowlab.formatting import short_percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,6 +324,21 @@ class ScoredTable:
         rows, labels = self.rows(Part.VALIDATION), self.labels(Part.VALIDATION)
         normal = rows if labels is None else rows[labels == 0]
         return normal if len(normal) else rows
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """What bounds the false-alarm rate of every threshold at once; None where nothing can be promised."""
+        return None if self.no_promise() else certify(self.calibration, worth=self.worth)
+
+    def certified(self, threshold: Threshold) -> str:
+        """A sentence on the false-alarm rate at a threshold that may have been picked after looking; "" without one."""
+        if self.certificate is None:
+            return ""
+        bound = float(self.certificate.at(threshold.value))
+        return (
+            f"Even if it was picked after looking, this threshold flags at most {short_percent(bound)} of normal rows, "
+            f"with {short_percent(self.certificate.confidence)} confidence for all thresholds together."
+        )
 
     @property
     def calibration(self) -> np.ndarray:

@@ -48,12 +48,20 @@ def decode_copy(original: pd.Series, copy: dict[str, Any]) -> pd.Series:
 
 def n_deviating(original: pd.Series, column: pd.Series, copy: dict[str, Any]) -> int:
     """Number of rows in which the column does not follow from the original."""
+    sizes = np.abs(numbers(original)) if "pairs" not in copy else np.zeros(1)
+    largest = float(np.nanmax(sizes, initial=0.0)) * abs(copy.get("slope", 0.0)) + abs(copy.get("offset", 0.0))
+    return int(deviating(original, column, copy, largest).sum())
+
+
+def deviating(original: pd.Series, column: pd.Series, copy: dict[str, Any], size: float) -> np.ndarray:
+    """In which rows the column does not follow from the original, (n_rows,) bool; numbers are as large as `size`."""
     expected = decode_copy(original.reset_index(drop=True), copy)
     column = column.reset_index(drop=True)
     if "pairs" in copy:
-        return int((as_levels(expected).fillna("") != as_levels(column).fillna("")).sum())
-    allowed = 1e-6 * (np.abs(numbers(expected)) + np.nanmax(np.abs(numbers(expected)), initial=0.0) * 1e-3)
-    return int((np.abs(numbers(expected) - numbers(column)) > allowed).sum())
+        return (as_levels(expected).fillna("") != as_levels(column).fillna("")).to_numpy(bool)
+    allowed = 1e-6 * (np.abs(numbers(expected)) + size * 1e-3)
+    with np.errstate(invalid="ignore"):  # infinity of infinity is no deviation
+        return np.abs(numbers(expected) - numbers(column)) > allowed
 
 
 def _is_date(column: pd.Series) -> bool:

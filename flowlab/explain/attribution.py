@@ -130,26 +130,22 @@ def not_flagged(score: float, threshold: float) -> str:
     return f"The row is not flagged: its score {plain(score)} lies below the threshold {plain(threshold)}."
 
 
-def top_sentences(explanation: Explanation) -> tuple[str, ...]:
-    """The reasons in words: of columns that raise the score by values that similar rows do not have.
-
-    Where every value is usual, one sentence on their combination.
-    """
-    unusual = [reason.sentence for reason in explanation.reasons if reason.contribution > 0 and not reason.is_usual]
-    return tuple(unusual) or (explanation.sentence.rstrip("."),)
-
-
 def _summarise(reasons: Sequence[Reason], positive: float, score: float, threshold: float | None) -> str:
     """One sentence; `positive` is the sum of all contributions that raise the score."""
     if threshold is not None and score < threshold:
         return not_flagged(score, threshold)
     raising = [reason for reason in reasons if reason.contribution > 0]
-    if not raising:
-        return "No single column raises the score above that of rows alike in all others."
     unusual = [reason for reason in raising if not reason.is_usual]
-    if raising[0].is_usual:
-        names = ", ".join(reason.name for reason in raising[:3])
-        return f"The value that raises the score most is no unusual one; the combination counts, mostly {names}."
+    if not raising or raising[0].is_usual:
+        return combination([reason.name for reason in raising])
     if raising[0].contribution < 0.5 * positive and len(unusual) > 1:
         return f"{unusual[0].sentence}; then {unusual[1].sentence}."
     return f"{unusual[0].sentence}."
+
+
+def combination(names: Sequence[str]) -> str:
+    """What is said where no unusual value raises the score most; `names` are columns that raise it, strongest first."""
+    if not names:
+        return "No single column raises the score above that of rows alike in all others."
+    mostly = ", ".join(names[:3])
+    return f"The value that raises the score most is no unusual one; the combination counts, mostly {mostly}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from flowlab.columns import exceeds_rounding, spread_of
 from flowlab.encoding.sources import Source, feature_sources
@@ -42,9 +43,7 @@ class Reference:
         X = np.asarray(X, np.float64)
         if X.ndim != 2 or len(X) < 2:
             raise ValueError(f"X must be a matrix of at least 2 rows; its shape is {X.shape}")
-        self.rows = np.arange(len(X))
-        if len(X) > MAX_REFERENCE:
-            self.rows = np.sort(np.random.default_rng(random_state).choice(len(X), MAX_REFERENCE, replace=False))
+        self.rows = part_of(len(X), random_state)
         self.X = X[self.rows]
         if columns is None:
             columns = [f"x{i + 1}" for i in range(X.shape[1])]
@@ -54,6 +53,8 @@ class Reference:
         if n_named != X.shape[1]:
             raise ValueError(f"columns must name {X.shape[1]} features, not {n_named}")
         self.starts = np.array([source.start for source in self.sources])
+        self._column_of = np.repeat(np.arange(len(self.sources)), [s.stop - s.start for s in self.sources])
+        self._values: dict[int, pd.Series] = {}
         self._settled = self.settled(self.X)
         self.scale = robust_scale(self._settled)
         of_features = _correlation(self._settled)
@@ -95,24 +96,52 @@ class Reference:
         Differences count up to three robust standard deviations, so that one corrupted column of `x` does not decide
         which rows are similar.
         """
+        return self.nearest_but(self.capped_squares(x), np.arange(self.n_columns), n_values)
+
+    def capped_squares(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Squared distances of all rows from `x`, (n_used, n_columns), each at most 9, and their sums (n_used,)."""
         squares = self._squares(x)
         if self.n_columns < self.n_features:
             squares = np.add.reduceat(squares, self.starts, axis=1)
         np.minimum(squares, FAR**2, out=squares)
         total = squares.sum(axis=1)
         self._leave_out(x, total)
+        return squares, total
+
+    def nearest_but(
+        self, distances: tuple[np.ndarray, np.ndarray], columns: np.ndarray, n_values: int = N_SIMILAR
+    ) -> np.ndarray:
+        """For each of `columns` the positions of the rows nearest in all other columns, (len(columns), n_values)."""
+        squares, total = distances
         n_values = min(n_values, len(self.X))
-        nearest = np.empty((self.n_columns, n_values), int)
-        for k in range(self.n_columns):
-            nearest[k] = np.argpartition(total - squares[:, k], n_values - 1)[:n_values]
+        nearest = np.empty((len(columns), n_values), int)
+        for i, k in enumerate(columns):
+            nearest[i] = np.argpartition(total - squares[:, k], n_values - 1)[:n_values]
         return nearest
 
-    def exchanged(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The row `x` with column k as it is in the reference rows rows[k], (n_columns, n_values, n_features)."""
+    def exchanged(self, x: np.ndarray, rows: np.ndarray, columns: np.ndarray | None = None) -> np.ndarray:
+        """The row `x` with column columns[i] as it is in the reference rows rows[i], (len(rows), n_values, n_features).
+
+        None for all columns, in their order.
+        """
         batch = np.tile(x, (*rows.shape, 1))
-        for k, source in enumerate(self.sources):
-            batch[k, :, source.features] = self.X[rows[k], source.features]
+        for i, k in enumerate(range(self.n_columns) if columns is None else columns):
+            features = self.sources[k].features
+            batch[i, :, features] = self.X[rows[i], features]
         return batch
+
+    def exchanged_once(self, x: np.ndarray, distances: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """The row `x` with each column as it is in the middle of the rows nearest to it, (n_columns, n_features)."""
+        near = self.X[np.argpartition(distances[1], min(N_SIMILAR, len(self.X)) - 1)[:N_SIMILAR]]
+        off = np.add.reduceat(np.abs(near - np.median(near, axis=0)) / self.scale, self.starts, axis=1)
+        middle = near[off.argmin(axis=0)[self._column_of], np.arange(self.n_features)]
+        return np.where(self._column_of == np.arange(self.n_columns)[:, None], middle, x)
+
+    def values(self, k: int) -> pd.Series:
+        """Column `k` of all rows, in the user's type; read once."""
+        if k not in self._values:
+            self._values[k] = self.sources[k].read(self.X)
+        return self._values[k]
 
     def _squares(self, x: np.ndarray) -> np.ndarray:
         return ((self._settled - self.settled(x[None])) / self.scale) ** 2
@@ -120,6 +149,13 @@ class Reference:
     def _leave_out(self, x: np.ndarray, distance: np.ndarray) -> None:
         same = np.flatnonzero(distance == 0)
         distance[same[(self.X[same] == x).all(axis=1)]] = np.inf
+
+
+def part_of(n_rows: int, random_state: int = 0) -> np.ndarray:
+    """Numbers of the rows that are compared with: all, or 4,000 of them drawn at random, in their order."""
+    if n_rows <= MAX_REFERENCE:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(random_state).choice(n_rows, MAX_REFERENCE, replace=False))
 
 
 def robust_scale(X: np.ndarray) -> np.ndarray:

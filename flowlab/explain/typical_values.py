@@ -45,7 +45,7 @@ class Usual:
     sentence: str
 
 
-def compare(reference: Reference, k: int, x: np.ndarray, rows: np.ndarray) -> Usual:
+def compare(reference: Reference, k: int, x: np.ndarray, rows: np.ndarray, own: Any = None) -> Usual:
     """Column `k` of a row against similar rows.
 
     Parameters
@@ -54,9 +54,11 @@ def compare(reference: Reference, k: int, x: np.ndarray, rows: np.ndarray) -> Us
     k : number of the column
     x : (n_features,) the row, in data units
     rows : (n_similar,) positions of the similar rows in `reference.X`
+    own : the row's value of the column, where it has been read already
     """
     source = reference.sources[k]
-    value, held = source.read(x[None]).iloc[0], source.read(reference.X[rows])
+    value = source.read(x[None]).iloc[0] if own is None else own
+    held = reference.values(k).take(rows).reset_index(drop=True)
     if source.kind == "category":
         return _category(reference, k, x, value, held, rows)
     known = held.notna().to_numpy()
@@ -189,9 +191,10 @@ def _central(source: Source, known: pd.Series) -> tuple[Any, Any, Any]:
     if source.plan is None:
         low, middle, high = np.quantile(known, [0.1, 0.5, 0.9], method="weibull").tolist()
         return low, middle, high
-    ordered, n = known.sort_values(), len(known)
+    n = len(known)
+    ordered = np.sort(known.to_numpy()) if source.kind == "number" else known.sort_values().to_list()
     below = max(int(0.1 * (n + 1)) - 1, 0)  # of n + 1 rows in random order each is as likely to take each place
-    return ordered.iloc[below], ordered.iloc[round(0.5 * (n - 1))], ordered.iloc[n - 1 - below]
+    return ordered[below], ordered[round(0.5 * (n - 1))], ordered[n - 1 - below]
 
 
 def _counts(texts: pd.Series) -> dict[str, int]:

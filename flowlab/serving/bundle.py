@@ -13,7 +13,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,19 +24,24 @@ from flowlab import catalog
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.conformal import for_new_files
 from flowlab.detection.drift import N_BINS, Baseline, FlaggedRows, baseline
+from flowlab.detection.flag_rules import MAX_RULES, FlagRule, flag_rule
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import RowScores, ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.encoding.encoder import TableEncoder
+from flowlab.explain.reference import MAX_REFERENCE, part_of
 from flowlab.models.base import DensityModel
 from flowlab.records import Spec
 from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
 from flowlab.store.arrays import npz_bytes
+from flowlab.views.attribution import reference_rows
 
 FORMAT, VERSION = "flowlab detector", 2
 MEMBERS = ("detector.json", "model.npz", "statistics.npz")
 MAX_CALIBRATION = 50_000
+MAX_REFERENCE_NUMBERS = 2_000_000
+"""Numbers of the reference rows that a file holds, at most."""
 MAX_COLUMNS = 100_000
 MAX_SENTENCE = 4000
 DAMAGED = "The detector file is damaged inside; save it again."
@@ -58,6 +63,9 @@ class DetectorBundle:
     trained_on : "normal" where the training rows were known to be, else "all"
     facts : data set's name, number of training rows and versions, for display
     level_calibration : what makes scores within a level of the model's scores, None without a context
+    reference : (m, n_features) normal rows of training, with which strange rows are compared; None in older files
+    ranges : (2, n_features) least and largest value of each feature in training; None in older files
+    flag_rules : which rows are never, or always, flagged, whatever their score; the first that fits decides
     """
 
     spec: Spec
@@ -71,6 +79,20 @@ class DetectorBundle:
     trained_on: str = "all"
     facts: Mapping[str, Any] = field(default_factory=dict)
     level_calibration: LevelCalibration | None = None
+    reference: np.ndarray | None = None
+    ranges: np.ndarray | None = None
+    flag_rules: tuple[FlagRule, ...] = ()
+
+    def rule_columns(self) -> list[str]:
+        """The columns that a flag rule may ask for."""
+        encoder = self.table_encoder()
+        return list(self.columns) if encoder is None else [name for name in encoder.order_ if name in encoder.needed_]
+
+    def with_flag_rules(self, never: Sequence[str] = (), always: Sequence[str] = ()) -> DetectorBundle:
+        """The same detector with rules in words such as "city = Rome"; ValueError, one sentence, where one is none."""
+        columns = self.rule_columns()
+        texts = [*(("never", text) for text in never), *(("always", text) for text in always)]
+        return replace(self, flag_rules=tuple(flag_rule(verdict, text, columns) for verdict, text in texts))
 
     def model(self) -> DensityModel:
         """The fitted estimator; DetectorFileError where its arrays do not fit it or it cannot score typical rows."""
@@ -190,7 +212,17 @@ def make_detector(
         "normal" if dataset.y is not None and dataset.train_on == "normal" else "all",
         facts,
         scored.level_calibration,
+        _reference(dataset),
+        np.stack([dataset.X[rows].min(axis=0), dataset.X[rows].max(axis=0)]),
     )
+
+
+def _reference(dataset: Dataset) -> np.ndarray | None:
+    """The rows that the Detect page compares with, fewer where they have many features."""
+    X = dataset.X[reference_rows(dataset)]
+    if len(X) < 2:
+        return None
+    return X[part_of(len(X))][: max(MAX_REFERENCE_NUMBERS // dataset.n_features, 2)].astype(np.float64)
 
 
 def to_bytes(detector: DetectorBundle) -> bytes:
@@ -204,9 +236,15 @@ def to_bytes(detector: DetectorBundle) -> bytes:
         "trained_on": detector.trained_on,
         "facts": dict(detector.facts),
     }
+    if detector.flag_rules:
+        description["flag_rules"] = [[rule.verdict, rule.condition] for rule in detector.flag_rules]
     statistics = {"calibration": detector.calibration, **detector.baseline.to_arrays()}
     if detector.level_calibration is not None:
         statistics |= detector.level_calibration.to_arrays()
+    if detector.reference is not None:
+        statistics["reference"] = detector.reference
+    if detector.ranges is not None:
+        statistics["ranges"] = detector.ranges
     members = {
         "detector.json": json.dumps(description, sort_keys=True, allow_nan=False).encode(),
         "model.npz": npz_bytes(dict(sorted(detector.state.items()))),
@@ -248,11 +286,18 @@ def from_bytes(data: bytes) -> DetectorBundle:
             _choice(description["trained_on"], ("normal", "all")),
             _checked_facts(description["facts"]),
             LevelCalibration.from_arrays(statistics, len(columns)),
+            _checked_rows(statistics.get("reference"), len(columns)),
+            _checked_rows(statistics.get("ranges"), len(columns), 2),
         )
         if detector.encoder:
             read_json(detector.encoder.encode())  # within its budgets, before the encoder is made of it
         detector.table_encoder()
-        return detector
+        rules = list(description.get("flag_rules", []))
+        if len(rules) > MAX_RULES:
+            raise ValueError("so many rules")
+        known = detector.rule_columns() if rules else []
+        found = tuple(flag_rule(_text(verdict), _text(condition), known) for verdict, condition in rules)
+        return replace(detector, flag_rules=found)
     except DetectorFileError:
         raise
     except Exception as error:  # KeyError, TypeError, OverflowError, MemoryError ...: anybody may have made the file
@@ -269,7 +314,7 @@ def describe_detector(data: bytes) -> dict[str, Any]:
     -------
     dict of model (its label), data, training_rows, threshold, sentence (why that threshold), unit (of a
     score that is calibrated within levels, else ""), expected (share of normal
-    rows outside training that it flags), columns (names of the features)
+    rows outside training that it flags), columns (names of the features), flag_rules (in words)
     """
     detector = from_bytes(data)
     detector.check()
@@ -287,6 +332,7 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
         "unit": detector.level_calibration.score_label if detector.level_calibration else "",
         "expected": float(np.mean(detector.calibration >= detector.threshold.value)),
         "columns": list(detector.columns),
+        "flag_rules": [rule.sentence for rule in detector.flag_rules],
     }
 
 
@@ -368,6 +414,17 @@ def _checked_calibration(scores: np.ndarray) -> np.ndarray:
     if (np.diff(scores) < 0).any():
         raise ValueError("ascending scores were expected")
     return scores
+
+
+def _checked_rows(rows: np.ndarray | None, n_columns: int, n_rows: int = 0) -> np.ndarray | None:
+    """Rows of finite numbers, 2 to 4,000 of them or as many as are said; None stays None."""
+    if rows is None:
+        return None
+    if rows.ndim != 2 or rows.shape[1] != n_columns or rows.dtype != np.float64 or not np.isfinite(rows).all():
+        raise ValueError("rows of finite numbers were expected")
+    if not (n_rows or 2) <= len(rows) <= (n_rows or MAX_REFERENCE):
+        raise ValueError("another number of rows was expected")
+    return rows
 
 
 def _checked_baseline(found: Baseline, n_columns: int) -> Baseline:

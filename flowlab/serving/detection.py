@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from flowlab.store.atomic import on_disk, write_whole
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import Table
 
-MAX_EXPLAINED = 50
+MAX_EXPLAINED = 500
 """Flagged rows that get reasons, the highest scores first."""
 
 
@@ -58,21 +58,28 @@ class Detection:
     def flagged(self, threshold: Threshold, n_explained: int = MAX_EXPLAINED) -> pd.DataFrame:
         """The flagged rows as they were read, the highest score first, with score, percentile and p-value.
 
-        The first `n_explained` have reasons, up to three sentences, the strongest first.
+        The first `n_explained` have up to three reasons, the strongest first, each with column, value and usual values.
         """
         rows = self.scored.flagged(threshold)
         explained = tuple(int(row) for row in rows[:n_explained])
         reasons = views.top_reasons(self.model, self.scored.dataset, explained) if explained else None
         return scored_rows(self.scored, threshold, reasons, rows)
 
-    def save(self, path: str | Path, threshold: Threshold) -> None:
-        """Write the detector file, which `flowlab score` and the Score page read. StoreError where that fails."""
-        with on_disk(f"{path} could not be written"):
-            write_whole(Path(path), self.to_bytes(threshold))
+    def save(
+        self, path: str | Path, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()
+    ) -> None:
+        """Write the detector file, which `flowlab score` and the Score page read. StoreError where that fails.
 
-    def to_bytes(self, threshold: Threshold) -> bytes:
-        """The detector file's content."""
-        return to_bytes(make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold))
+        Rows that meet a condition such as "city = Rome and price > 100" are `never`, or `always`, flagged, whatever
+        their score; ValueError, one sentence, where a condition is none.
+        """
+        with on_disk(f"{path} could not be written"):
+            write_whole(Path(path), self.to_bytes(threshold, never, always))
+
+    def to_bytes(self, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()) -> bytes:
+        """The detector file's content; see `save`."""
+        detector = make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold)
+        return to_bytes(detector.with_flag_rules(never, always))
 
 
 @dataclass(frozen=True, eq=False)

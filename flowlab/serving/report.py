@@ -92,7 +92,7 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     if threshold.interval is not None:
         low, high = map(plain, threshold.interval)
         text += f" {SPREAD.format(low=low, high=high)}"
-    text = " ".join([text, *scored.notes()])
+    text = " ".join([text, *filter(None, [scored.certified(threshold)]), *scored.notes()])
     return text + " All of this holds for rows from the same source; after a change there, choose it again."
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
+from flowlab.explain.many_rows import N_REASONS, RowReasons
+from flowlab.explain.novelty import row_novelty
 from flowlab.tables.export import to_csv_bytes
 
-N_REASONS = 3
-Reasons = Mapping[int, Sequence[str]]
-"""Row number -> up to three sentences, the strongest first."""
+Reasons = Mapping[int, RowReasons]
+"""Row number -> why it scores high."""
 
 
 def free_names(taken: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -39,7 +40,10 @@ def scored_rows(
     rows: np.ndarray | None = None,
     cells: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The user's columns, then score, percentile, p-value and flag, then `reason_1` to `reason_3` if there are any.
+    """The user's columns, then score, percentile, p-value and flag, novelty, and reasons if there are any.
+
+    `novelty` says what the rows that the encoding was learned from never showed. `reason_1` is a sentence,
+    `reason_1_column`, `_value` and `_usual` say it in parts, and so on to the third; see `reason_columns`.
 
     Parameters
     ----------
@@ -52,12 +56,34 @@ def scored_rows(
     rows = np.arange(len(scored.scores)) if rows is None else rows
     frame = (scored.frame if cells is None else cells).iloc[rows].reset_index(drop=True)
     added: dict[str, np.ndarray] = scored.row_scores.take(rows).columns(threshold)
-    told = reasons or {}
-    for i in range(N_REASONS if told else 0):
-        texts = [(*told.get(int(row), ()), "", "", "")[i] for row in rows]
-        added[f"reason_{i + 1}"] = np.array(texts, dtype=object)
+    if scored.table is not None and scored.dataset.encoder is not None:
+        added["novelty"] = row_novelty(scored.dataset.encoder, scored.table.iloc[rows].reset_index(drop=True))
+    if reasons:
+        added |= reason_columns([reasons.get(int(row)) for row in rows])
     names = free_names(list(frame.columns), list(added))
     return pd.concat([frame, pd.DataFrame(dict(zip(names, added.values())))], axis=1)
+
+
+def reason_columns(reasons: Sequence[RowReasons | None]) -> dict[str, np.ndarray]:
+    """The columns that reasons get in a file, texts (n_rows,): a sentence, and its column, value and usual values.
+
+    Rows without reasons have empty cells; where no single value is unusual, the first sentence says so alone.
+    """
+    columns: dict[str, np.ndarray] = {}
+    for i in range(N_REASONS):
+        parts = [_parts(why, i) for why in reasons]
+        for part, name in enumerate(("", "_column", "_value", "_usual")):
+            columns[f"reason_{i + 1}{name}"] = np.array([texts[part] for texts in parts], dtype=object)
+    return columns
+
+
+def _parts(why: RowReasons | None, i: int) -> tuple[str, str, str, str]:
+    if why is None or i >= max(len(why.reasons), 1):
+        return "", "", "", ""
+    if not why.reasons:
+        return why.sentence.rstrip("."), "", "", ""
+    reason = why.reasons[i]
+    return reason.sentence, reason.name, reason.told, reason.usual
 
 
 def to_csv(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +14,10 @@ import pandas as pd
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored_table import RowScores
 from flowlab.encoding.plans import column_as_learned
+from flowlab.encoding.sources import feature_sources, silent_holes, table_sources
+from flowlab.explain.many_rows import RowReasons, reasons_of_rows
+from flowlab.explain.novelty import range_novelty, row_novelty
+from flowlab.explain.reference import Reference
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError
 from flowlab.tables.limits import TableError
 from flowlab.tables.notes import Note
@@ -81,16 +87,64 @@ class Scorer:
             raise DetectorFileError(f"The column {name} has cells that are no numbers; fill them in first.")
         return numbers
 
-    def score(self, frame: pd.DataFrame) -> tuple[RowScores, np.ndarray]:
-        """Scores of the rows, and their counts (`Baseline.count`)."""
-        try:
+    def score(self, frame: pd.DataFrame) -> tuple[RowScores, np.ndarray, np.ndarray]:
+        """Scores of the rows, their counts (`Baseline.count`) and their features (n, n_features)."""
+        with _refusing():
             X = self.matrix(frame)
-            scores = self.detector.row_scores(self.detector.anomaly_score(self.model, X))
-            return scores, self.detector.baseline.count(X, scores.score)
-        except (TableError, DetectorFileError):
-            raise
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise DetectorFileError("The detector in this file cannot score these rows; train it again.") from error
+            scores = self.detector.row_scores(self.anomaly_score(X))
+            return scores, self.detector.baseline.count(X, scores.score), X
+
+    def novelty(self, frame: pd.DataFrame) -> np.ndarray:
+        """What is new in each row, (n_rows,) of text, "" where nothing is; see `explain.novelty`."""
+        with _refusing():
+            if self.encoder is not None:
+                return row_novelty(self.encoder, frame)
+            if self.detector.ranges is None:
+                return np.full(len(frame), "", dtype=object)
+            return range_novelty(self.detector.columns, self.matrix(frame), *self.detector.ranges)
+
+    def reasons(self, frame: pd.DataFrame, X: np.ndarray, rows: np.ndarray) -> list[RowReasons]:
+        """Why some rows of a typed frame, by number, score as they do; empty for a detector without reference rows.
+
+        X (n, n_features) are the features of the frame. The reasons are those of the Detect page: rows are compared
+        with the same rows of training.
+        """
+        with _refusing():
+            if self.reference is None:
+                return []
+            told = X.copy()
+            holes = {} if self.encoder is None else silent_holes(self.encoder, frame)
+            for source in self.reference.sources:
+                told[holes.get(source.name, []), source.features] = np.nan
+            return reasons_of_rows(self, X[rows], self.reference, told[rows])
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """The rows of training that others are compared with."""
+        detector = self.detector
+        if detector.reference is None:
+            return None
+        calibration = detector.level_calibration
+        if self.encoder is not None:
+            sources = table_sources(self.encoder)
+        elif calibration is not None:
+            sources = feature_sources(detector.columns, calibration.column, calibration.level_names)
+        else:
+            sources = feature_sources(detector.columns)
+        return Reference(detector.reference, sources)
+
+    @property
+    def scores_by_reconstruction(self) -> bool:
+        """Whether the score is the sum of `feature_errors`."""
+        return self.model.scores_by_reconstruction
+
+    def anomaly_score(self, X: np.ndarray) -> np.ndarray:
+        """Anomaly scores (n,) of features X (n, n_features), as they stand in a scored file."""
+        return self.detector.anomaly_score(self.model, X)
+
+    def feature_errors(self, X: np.ndarray) -> np.ndarray:
+        """Squared reconstruction errors (n, n_features)."""
+        return self.model.feature_errors(X)
 
     def notes(self, frame: pd.DataFrame) -> list[Note]:
         """What the frame holds that the features cannot show: new categories, constants that changed."""
@@ -119,6 +173,17 @@ class Scorer:
                 f"The detector was trained on columns that the file lacks: {', '.join(missing[:5])}{more}. "
                 f"The file has {', '.join(map(str, names[:8]))}."
             )
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Whatever a file of unknown origin breaks is said in one sentence."""
+    try:
+        yield
+    except (TableError, DetectorFileError):
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DetectorFileError("The detector in this file cannot score these rows; train it again.") from error
 
 
 class Typed(NamedTuple):

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import IO, BinaryIO
 
 import numpy as np
@@ -19,10 +19,13 @@ import pyarrow.csv as pa_csv
 
 from flowlab import formatting
 from flowlab.detection.drift import drift_sentences, visible_shift
+from flowlab.detection.flag_rules import decided_by
+from flowlab.explain.kinds import Kind, TraitCounts, kinds_of
+from flowlab.explain.many_rows import RowReasons
 from flowlab.jobs.pool import pool
 from flowlab.serving.blocks import Block, Reading, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
-from flowlab.serving.scored_rows import free_names
+from flowlab.serving.scored_rows import free_names, reason_columns
 from flowlab.serving.scorer import Scorer, Typed
 from flowlab.tables.cells import text_cells
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
@@ -42,16 +45,26 @@ WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, eq=False)
 class Highest:
-    """The highest scoring rows, highest first: their cells, and beside them what scoring says of each."""
+    """The highest scoring rows, highest first: their cells, and beside them what scoring says of each.
+
+    `traits` are those of its reasons (`RowReasons.traits`), empty for a row that has none.
+    """
 
     cells: pd.DataFrame
     scores: pd.DataFrame
+    traits: tuple[tuple[str, ...], ...]
 
     def joined(self, other: Highest) -> Highest:
         """The highest of both."""
         cells, scores = pd.concat([self.cells, other.cells]), pd.concat([self.scores, other.scores])
         top = np.argsort(-scores["anomaly_score"].to_numpy(), kind="stable")[:N_HIGHEST]
-        return Highest(cells.iloc[top], scores.iloc[top])
+        traits = (*self.traits, *other.traits)
+        return Highest(cells.iloc[top], scores.iloc[top], tuple(traits[i] for i in top))
+
+    def of_kind(self, kind: Kind) -> Highest:
+        """Those of one kind of anomaly."""
+        rows = [i for i, traits in enumerate(self.traits) if traits in kind.members]
+        return Highest(self.cells.iloc[rows], self.scores.iloc[rows], tuple(self.traits[i] for i in rows))
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -70,6 +83,9 @@ class ScoredBlock:
     n_bytes: int
     broken: Mapping[tuple[str, str], int]
     violations: tuple[Violation, ...]
+    traits: TraitCounts
+    n_novel: int
+    flagged_rows: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +98,9 @@ class Summary:
     shift : (n_features + 1,) stability index of each feature and of the score
     drift, notes : sentences
     highest : the 100 highest scoring rows
+    kinds : kinds of anomaly among the flagged rows, the largest first
+    n_novel : rows in which something is new
+    flagged_rows : (n_flagged,) numbers of the flagged rows, ascending
     violations : the first cells that did not fit the detector's schema
     broken : (column, rule) -> how many such cells the file has
     """
@@ -93,6 +112,9 @@ class Summary:
     drift: tuple[str, ...]
     notes: tuple[str, ...]
     highest: Highest
+    kinds: tuple[Kind, ...] = ()
+    n_novel: int = 0
+    flagged_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     violations: tuple[Violation, ...] = ()
     broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
@@ -108,7 +130,7 @@ class Summary:
         return self.n_rows / max(self.seconds, 1e-9)
 
 
-def score_block(block: Block) -> ScoredBlock:
+def score_block(block: Block, with_reasons: bool = True) -> ScoredBlock:
     """Read, score and write one block: a function of its own bytes, for any worker."""
     scorer = _scorer(hashlib.sha256(block.detector).digest(), block.detector)
     text = read_text(block.body, block.dialect, Limits())
@@ -117,7 +139,7 @@ def score_block(block: Block) -> ScoredBlock:
     as_written = block.dialect.delimiter == "," and b'"' not in block.body and not text.cautions
     lines = block.body.splitlines() if as_written else []
     text = replace(text, cautions=(*block.cautions, *text.cautions))
-    return _scored(scorer, text, typed, block.first_row, lines, len(block.body))
+    return _scored(scorer, text, typed, block.first_row, lines, len(block.body), with_reasons)
 
 
 def score_file(
@@ -128,8 +150,11 @@ def score_file(
     nice: int = 0,
     progress: Progress = lambda n_rows, n_bytes: None,
     reading: Reading | None = None,
+    with_reasons: bool = True,
 ) -> Summary:
-    """Score a table from `source` and write its cells, as they are, with score, percentile, p-value and flag to `sink`.
+    """Score a table from `source` and write its cells, as they are, with what is said of each row to `sink`.
+
+    That is score, percentile, p-value, flag, novelty, and for flagged rows up to three reasons (`reason_columns`).
 
     Parameters
     ----------
@@ -140,6 +165,7 @@ def score_file(
     nice : how far these processes stand back for others
     progress : called after each block with rows scored and bytes read so far
     reading : delimiter, decimal, encoding, header and missing_codes of the text, where the user gives them
+    with_reasons : whether flagged rows get their reasons, which takes about as long as scoring a hundred rows
     """
     start = source.read(4096)
     source.seek(0)
@@ -155,12 +181,14 @@ def score_file(
         # a file of unknown origin is opened where the work is done, not in a server that called this
         opened, wanted, n_lags = next(imap(_opened, [detector]))
         if start.startswith(PARQUET):
-            results = imap(score_whole, [(detector, source.read())])
+            results = imap(partial(score_whole, with_reasons=with_reasons), [(detector, source.read())])
         else:
-            results = imap(score_block, cut_blocks(detector, source, wanted, n_lags, **(reading or {})))
+            blocks = cut_blocks(detector, source, wanted, n_lags, **(reading or {}))
+            results = imap(partial(score_block, with_reasons=with_reasons), blocks)
         return _drain(opened, results, sink, progress, began)
 
 
+@lru_cache(maxsize=2)
 def _opened(detector: bytes) -> tuple[DetectorBundle, list[str], int]:
     """The detector, the columns it needs, and how many earlier rows stand beside each row."""
     opened = from_bytes(detector)
@@ -179,6 +207,7 @@ def _drain(
     broken: Counter[tuple[str, str]] = Counter()
     violations: list[Violation] = []
     highest: Highest | None = None
+    traits, n_novel, flagged = TraitCounts(), 0, []
     for scored in results:
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
@@ -186,6 +215,9 @@ def _drain(
         noted += scored.notes
         broken.update(scored.broken)
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
+        traits.add(scored.traits)
+        flagged.append(scored.flagged_rows)
+        n_novel += scored.n_novel
         highest = scored.highest if highest is None else highest.joined(scored.highest)
         progress(n_rows, n_bytes)
     if highest is None or n_rows == 0:
@@ -197,8 +229,9 @@ def _drain(
     seen = () if drift else (visible_shift(detector.baseline, n_rows),)
     notes = (*(*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES], *seen)
     return Summary(
-        n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(violations), dict(broken)
-    )
+        n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(kinds_of(traits)), n_novel,
+        np.concatenate(flagged), tuple(violations), dict(broken),
+    )  # fmt: skip
 
 
 def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequence[Violation]) -> list[str]:
@@ -217,23 +250,42 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
     return sentences
 
 
-def score_whole(work: tuple[bytes, bytes]) -> ScoredBlock:
+def score_whole(work: tuple[bytes, bytes], with_reasons: bool = True) -> ScoredBlock:
     """Read, score and write a Parquet file: `work` is the detector's and the file's content."""
     detector, data = work
     scorer = _scorer(hashlib.sha256(detector).digest(), detector)
     frame = read_table(data).frame
     names = tuple(map(str, frame))
     cells = [pc.fill_null(text_cells(frame[name].astype("str")), "") for name in frame]
-    return _scored(scorer, TextTable(names, tuple(cells)), scorer.typed(frame), 0, [], len(data))
+    return _scored(scorer, TextTable(names, tuple(cells)), scorer.typed(frame), 0, [], len(data), with_reasons)
 
 
 def _scored(
-    scorer: Scorer, text: TextTable, typed: Typed, first_row: int, lines: list[bytes], n_bytes: int
+    scorer: Scorer,
+    text: TextTable,
+    typed: Typed,
+    first_row: int,
+    lines: list[bytes],
+    n_bytes: int,
+    with_reasons: bool = True,
 ) -> ScoredBlock:
     """`lines` are the rows as they stand in the file, where they can be passed on so."""
     frame, cells = typed.frame, text.columns
-    row_scores, counts = scorer.score(frame)
+    row_scores, counts, X = scorer.score(frame)
     columns = row_scores.columns(scorer.detector.threshold)
+    columns["novelty"] = scorer.novelty(frame)
+    rules = scorer.detector.flag_rules
+    decided = decided_by(rules, frame)
+    for i, rule in enumerate(rules):
+        columns["flagged"][decided == i] = rule.verdict == "always"
+    flagged = np.flatnonzero(columns["flagged"])
+    reasons = scorer.reasons(frame, X, flagged) if with_reasons else []
+    told: dict[int, RowReasons] = {}
+    if with_reasons and scorer.detector.reference is not None:
+        told = dict(zip(flagged.tolist(), reasons, strict=True))
+        columns |= reason_columns([told.get(row) for row in range(len(frame))])
+    if rules:
+        columns["rule"] = np.array([*(rule.sentence for rule in rules), ""], dtype=object)[decided]
     top = np.argsort(-row_scores.score, kind="stable")[:N_HIGHEST]
     shown = pd.DataFrame(
         {
@@ -248,10 +300,17 @@ def _scored(
         n_flagged=int(columns["flagged"].sum()),
         counts=counts,
         notes=(*text.cautions, *(c for c in text.changes if isinstance(c, Note)), *scorer.notes(frame)),
-        highest=Highest(shown, pd.DataFrame({name: values[top] for name, values in columns.items()}, shown.index)),
+        highest=Highest(
+            shown,
+            pd.DataFrame({name: values[top] for name, values in columns.items()}, shown.index),
+            tuple(told[row].traits if row in told else () for row in top.tolist()),
+        ),
         n_bytes=n_bytes,
         broken=typed.counts,
         violations=tuple(typed.violations),
+        traits=TraitCounts.of(first_row + flagged, row_scores.score[flagged], reasons) if reasons else TraitCounts(),
+        n_novel=int(np.count_nonzero(columns["novelty"])),
+        flagged_rows=first_row + flagged,
     )
 
 

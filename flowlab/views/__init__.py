@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowlab.evaluation.known_gap import gap
-from flowlab.views.attribution import reasons, repaired, top_reasons
+from flowlab.views.attribution import reasons, repaired, top_reasons, what_if
 from flowlab.views.comparison import cost, steps_within, trivial_rivals, two_samples
 from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
 from flowlab.views.coupling import coupling, jacobian, masks
@@ -57,6 +57,7 @@ __all__ = [
     "stage",
     "steps_within",
     "top_reasons",
+    "what_if",
     "trivial_rivals",
     "trust",
     "truth",

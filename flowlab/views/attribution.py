@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.levels import LevelCalibration
-from flowlab.explain import Explanation, Reference, Repair, explain, repair, top_sentences
+from flowlab.encoding.sources import silent_holes
+from flowlab.explain import Explanation, Reference, Repair, RowReasons, anomaly_scores, explain, reasons_of_rows, repair
+from flowlab.explain.novelty import row_novelty
 from flowlab.models.base import DensityModel
+from flowlab.tables.schema import ColumnSchema, as_schema
 from flowlab.views.density import check_row
 
 
@@ -29,13 +34,20 @@ def reasons(model: DensityModel, dataset: Dataset, row: int, n_reasons: int = 20
 
 def top_reasons(
     model: DensityModel, dataset: Dataset, rows: tuple[int, ...], n_reasons: int = 3
-) -> dict[int, tuple[str, ...]]:
-    """By row number: sentences on the columns, at most `n_reasons`, that add most to the anomaly score.
+) -> dict[int, RowReasons]:
+    """By row number: the columns, at most `n_reasons`, that add most to the anomaly score.
 
-    A value that similar rows have, too, is no reason (`explain.top_sentences`).
+    A value that similar rows have, too, is no reason.
+
+    Raises
+    ------
+    ValueError
+        If the data set has no such row.
     """
-    judge = _judge(model, dataset)
-    return {row: top_sentences(_explain(judge, dataset, row, n_reasons)) for row in rows}
+    numbers = [check_row(dataset, row) for row in rows]
+    told = np.array([dataset.told_row(row) for row in numbers]).reshape(-1, dataset.n_features)
+    found = reasons_of_rows(_judge(model, dataset), dataset.X[numbers], _reference(dataset), told, n_reasons)
+    return dict(zip(rows, found, strict=True))
 
 
 def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) -> Repair:
@@ -49,6 +61,43 @@ def repaired(model: DensityModel, dataset: Dataset, row: int, threshold: float) 
     row = check_row(dataset, row)
     told = dataset.told_row(row)
     return repair(_judge(model, dataset), dataset.X[row], _reference(dataset), float(threshold), told_row=told)
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What a freely edited row would be judged: its score, why, and what is new in it ("" for nothing)."""
+
+    score: float
+    reasons: RowReasons
+    novelty: str
+
+
+def what_if(model: DensityModel, dataset: Dataset, cells: tuple[tuple[str, Any], ...]) -> WhatIf:
+    """The judgement of a row with these cells, (column, value) each; None is a missing one.
+
+    Raises
+    ------
+    ValueError
+        Where a column is absent, or a cell is none that the detector can read; one sentence.
+    """
+    row = pd.DataFrame({name: [value] for name, value in cells})
+    if dataset.encoder is None:
+        absent = [name for name, value in cells if value is None]
+        if absent:
+            raise ValueError(f"{absent[0]} has no value; every column of these data has one.")
+        X = row[list(dataset.columns)].to_numpy(np.float64)
+        told, novelty = X.copy(), ""
+    else:
+        schemas = {schema["name"]: ColumnSchema.from_dict(schema) for schema in dataset.encoder.schema_}
+        row = pd.DataFrame({name: as_schema(row[name], schemas[name]).values for name in row if name in schemas})
+        X = dataset.encoder.transform(row)
+        told, novelty = X.copy(), str(row_novelty(dataset.encoder, row)[0])
+        holes = silent_holes(dataset.encoder, row)
+        for source in dataset.sources():
+            told[holes.get(source.name, []), source.features] = np.nan
+    judge = _judge(model, dataset)
+    why = reasons_of_rows(judge, X, _reference(dataset), told)[0]
+    return WhatIf(float(anomaly_scores(judge, X)[0]), why, novelty)
 
 
 def _explain(judge: DensityModel | _WithinLevels, dataset: Dataset, row: int, n_reasons: int) -> Explanation:

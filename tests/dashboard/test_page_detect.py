@@ -167,3 +167,105 @@ def test_under_a_context_every_score_of_the_page_is_calibrated_within_its_level(
 def test_an_untrained_model_is_offered_with_one_button():
     at = open_page("detect", {**UNLABELLED, "seed": "77"})
     assert any(b.label == "Train this model" for b in at.button)
+
+
+@pytest.fixture(scope="module")
+def uploaded():
+    """A run on a table of two machines in which two kinds of anomaly were planted, and the table."""
+    import pandas as pd
+
+    from flowlab.dashboard.shell import services
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(600, 3)).round(3), columns=["pressure", "flow", "load"])
+    frame["machine"] = rng.choice(["mill", "saw"], 600)
+    frame.loc[:11, "pressure"] += 9
+    frame.loc[12:17, "load"] -= 9
+    query = {"data": "upload", "data.digest": services.store().put_table(frame), "model": "gaussian"}
+    train(query)
+    return query, frame
+
+
+def test_kinds_group_the_flagged_rows_and_show_only_one(uploaded):
+    query, _ = uploaded
+    at = open_page("detect", query, rule="manual", threshold="12", kinds="true")
+    everything, shown = flagged(at), labelled(at.selectbox, "Show only")
+    high, low = (next(kind for kind in shown.options if name in kind) for name in ("pressure high", "load low"))
+    assert f" rows: {high}. Typical is row" in said(at) and f" rows: {low}. Typical is row" in said(at)
+    enter(at, shown, low)
+    assert set(flagged(at)) <= set(range(12, 18)) and 4 <= len(flagged(at)) < len(everything)
+    assert at.dataframe[0].value["reason"].str.contains("load").all()
+
+
+def test_what_if_judges_the_edited_row(uploaded, monkeypatch):
+    from flowlab.dashboard.detect import what_if
+
+    query, frame = uploaded
+    settings = {"rule": "manual", "threshold": "12", "row": 3, "what_if": "true"}
+    text = said(open_page("detect", query, **settings)).replace("\\", "")
+    assert "As it is the score is" in text and "): **flagged**" in text
+    edited = frame[["pressure", "flow", "load", "machine"]].iloc[[3]].assign(pressure=0.0, machine="lathe")
+    monkeypatch.setattr(what_if.st, "data_editor", lambda *_, **__: edited)
+    text = said(open_page("detect", query, **settings)).replace("\\", "")
+    assert "With 2 cells edited" in text and "): **not flagged**" in text and "machine lathe is new" in text
+
+
+def test_reasons_are_computed_once_and_files_have_them(uploaded, monkeypatch):
+    import io
+
+    import pandas as pd
+
+    from flowlab.dashboard.detect import page, reasons
+    from flowlab.dashboard.shell import services
+    from flowlab.detection.rules import manual
+    from flowlab.serving.bundle import make_detector, to_bytes
+    from flowlab.serving.scored_rows import to_csv
+    from flowlab.serving.scoring import score_file
+
+    at = open_page("detect", uploaded[0], rule="manual", threshold="12")
+    spec = services.store().list()[0].spec
+    trained = services.Trained(services.run(spec))
+    scored = page.scored_table(trained)
+    rows = scored.flagged(manual(12.0))
+    assert sorted(flagged(at)) == sorted(rows.tolist())
+    first = reasons.asker(trained, rows)()
+    monkeypatch.setattr(services.runner(), "call", None)
+    assert reasons.asker(trained, rows[:3])() == {row: first[row] for row in rows[:3].tolist()}
+    page_file = pd.read_csv(io.BytesIO(to_csv(scored, manual(12.0), first)))
+    detector = make_detector(spec.model, spec.seed, trained.weights, scored, manual(12.0))
+    scored_file = io.BytesIO()
+    score_file(to_bytes(detector), io.BytesIO(uploaded[1].to_csv(index=False).encode()), scored_file)
+    there = pd.read_csv(io.BytesIO(scored_file.getvalue()))
+    added = [name for name in page_file if name.startswith("reason")] + ["flagged"]
+    pd.testing.assert_frame_equal(there[added], page_file[added])
+    assert there.loc[there["flagged"] == 1, "reason_1"].notna().all()
+    assert there.loc[there["flagged"] == 1, "reason_1_column"].notna().mean() > 0.8
+    assert there.loc[there["flagged"] == 0, "reason_1"].isna().all()
+
+
+def test_answers_stay_with_the_run_and_stand_beside_the_row(uploaded, monkeypatch):
+    import json
+
+    from flowlab.dashboard.detect import audit
+    from flowlab.dashboard.shell import services
+
+    query, _ = uploaded
+    settings = {"rule": "manual", "threshold": "12"}
+
+    def answer(frame, **_):
+        edited = frame.copy()
+        edited.loc[[0, len(edited) - 1], "anomaly?"] = ["yes", "no"]
+        edited.iloc[0, 1] = "valve stuck"
+        return edited
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit.st, "data_editor", answer)
+        at = open_page("detect", query, tab="Audit without labels", **settings)
+    assert "From 2 answers." in said(at)
+    run = next(run for run in services.store().list() if run.extra("answers"))
+    kept = json.loads((run.path / "answers.json").read_text())["answers"]
+    row = next(entry[0] for entry in kept if entry[1] == "yes")
+    table = open_page("detect", query, **settings).dataframe[0].value.set_index("row")
+    assert table.loc[row, "answer"] == "yes: valve stuck"
+    later = open_page("detect", query, tab="Audit without labels", rule="manual", threshold="11")
+    assert "From 2 answers." in said(later), "in a new session, at another threshold"

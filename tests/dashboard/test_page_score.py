@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pages_driver import enter, open_page, press, said, train
+from pages_driver import enter, labelled, open_page, press, said, train
 from streamlit.testing.v1 import AppTest
 
+from flowlab import catalog
 from flowlab.__main__ import main
+from flowlab.records import Spec
 
 ROOT = Path(__file__).parents[2]
 QUERY = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
@@ -46,6 +48,32 @@ def test_the_present_run_scores_a_file():
     upload(at, _csv())
     assert {m.label: m.value for m in at.metric}["Rows"] == "500"
     assert at.dataframe[0].value["anomaly_score"].is_monotonic_decreasing
+
+
+def test_flagged_rows_of_a_new_file_have_reasons_kinds_and_what_is_new_in_them():
+    at = upload(open_page("score", QUERY), _csv() + b"9.0,0.2\n9.5,0.1\n0.5,9.0\n0.4,9.5\n")
+    rows = at.dataframe[0].value
+    flagged = rows[rows["flagged"] == 1]
+    assert (flagged["reason_1"] != "").all() and (rows.loc[rows["flagged"] == 0, "reason_1"] == "").all()
+    assert rows["novelty"][500].startswith("x1 9 is higher than all learned")
+    assert int({m.label: m.value for m in at.metric}["With something new"]) >= 3
+    shown = labelled(at.selectbox, "Show only")
+    enter(at, shown, next(kind for kind in shown.options if kind.startswith("x2 high")))
+    only = at.dataframe[0].value
+    assert 0 < len(only) < len(flagged) and 502 in only.index
+
+
+def test_files_are_watched_a_line_for_each_and_a_broken_promise_is_said():
+    at, X = open_page("score", QUERY), catalog.make_dataset(Spec("moons", {"n_samples": 2000}), 5).X
+    months = [pd.DataFrame(X[:n], columns=["x1", "x2"]).to_csv(index=False).encode() for n in (401, 402)]
+    for i, month in enumerate(months, 1):
+        upload(at, month, f"month{i}.csv")
+    upload(at, months[0], "again.csv")
+    lines = next(table.value for table in at.dataframe if "scored" in table.value)
+    assert lines["file"].tolist()[-2:] == ["month1.csv", "month2.csv"] and lines["rows"].tolist()[-2:] == [401, 402]
+    assert "is in keeping with what was seen" in said(at)
+    upload(at, _csv(600, shift=6.0), "month3.csv")
+    assert any("has been broken since about row" in warning.value for warning in at.warning)
 
 
 def test_one_row_gives_no_rate_of_nought():

@@ -159,7 +159,7 @@ def test_a_file_without_calibration_scores_by_the_model_as_before(trained):
     model, scored, detector = trained
     old = from_bytes(to_bytes(replace(detector, level_calibration=None)))
     assert old.level_calibration is None
-    found, _ = Scorer(old).score(_machines(6000))
+    found, *_ = Scorer(old).score(_machines(6000))
     np.testing.assert_allclose(found.score, model.anomaly_score(scored.dataset.X), rtol=1e-6)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flowlab.explain import Reference, explain, not_flagged, repair, top_sentences
+from flowlab.explain import Reference, explain, not_flagged, reasons_of_rows, repair
 from flowlab.explain.typical_values import compare
 from flowlab.models.classical.density import Gaussian
 
@@ -32,13 +32,34 @@ def test_a_row_that_is_not_flagged_is_never_called_unusual(plant):
 
 def test_a_reason_is_a_value_that_similar_rows_do_not_have(plant):
     model, reference, fresh, scores, threshold = plant
-    for x in fresh[scores >= threshold]:
-        told = explain(model, x, reference, n_reasons=3, threshold=threshold)
-        sentences = top_sentences(told)
-        assert 1 <= len(sentences) <= 3
+    strange = fresh[scores >= threshold]
+    for x, why in zip(strange, reasons_of_rows(model, strange, reference), strict=True):
+        told = explain(model, x, reference, threshold=threshold)
+        assert 1 <= len(why.sentences) <= 3
         usual = {reason.sentence for reason in told.reasons if reason.is_usual}
-        assert not usual & set(sentences) and not any("lies within" in sentence for sentence in sentences)
+        assert not usual & set(why.sentences) and not any("lies within" in sentence for sentence in why.sentences)
         assert "lies within" not in told.sentence
+
+
+def test_reasons_of_many_rows_are_those_of_each_by_itself(plant):
+    """Same columns, contributions, sentences and order: with so few columns the screening leaves none out."""
+    model, reference, fresh, scores, threshold = plant
+    strange = fresh[scores >= threshold]
+    for x, why in zip(strange, reasons_of_rows(model, strange, reference), strict=True):
+        alone = [r for r in explain(model, x, reference).reasons if r.contribution > 0 and not r.is_usual]
+        assert [reason.sentence for reason in why.reasons] == [reason.sentence for reason in alone[:3]]
+        np.testing.assert_allclose([r.contribution for r in why.reasons], [r.contribution for r in alone[:3]])
+        assert why == reasons_of_rows(model, x[None], reference)[0]
+
+
+def test_the_screening_finds_the_column_that_was_moved_among_many():
+    rng = np.random.default_rng(5)
+    X, mix = rng.normal(size=(2000, 24)), np.eye(24) + rng.normal(size=(24, 24)) / 10
+    model, reference = Gaussian().fit(X @ mix), Reference(X @ mix, [f"c{j}" for j in range(24)])
+    rows, moved = rng.normal(size=(60, 24)) @ mix, rng.integers(0, 24, 60)
+    rows[np.arange(60), moved] += np.where(rng.random(60) < 0.5, -8.0, 8.0)
+    found = reasons_of_rows(model, rows, reference)
+    assert np.mean([why.reasons[0].column == column for why, column in zip(found, moved, strict=True)]) >= 0.95
 
 
 def test_the_usual_range_holds_the_share_it_states():
@@ -64,7 +85,7 @@ def test_where_every_value_is_usual_the_combination_is_named():
             found.add("none")
         elif told.reasons[0].is_usual:
             assert told.sentence.startswith("The value that raises the score most is no unusual one")
-            assert top_sentences(told)
+            assert reasons_of_rows(model, x[None], reference)[0].sentences
             found.add("combination")
     assert "none" in found and "combination" in found
 

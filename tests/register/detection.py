@@ -51,10 +51,16 @@ NO_STATEMENTS: tuple[str, ...] = (
     "A detector file comes from the Detect page or from `python -m flowlab train`.",
     "The present run is not trained yet: [train it]({}), or choose a detector file.",
     "This is not a detector file; choose one that FlowLab saved.",
-    "Flagged among normal rows at the choice",
     "Cells that do not fit their column ({})",
     "All rows with scores (CSV)",
     "Shift since training, per {} and for the score",
+    "Add answers from a file",
+    "Why each row is flagged, and rows alike in that",
+    "cells that do not fit",
+    "\\s*(?P<column>.+?)\\s*(?P<sign><=|>=|!=|=|<|>)\\s*(?P<value>.+?)\\s*",
+    "\\s*(?P<column>.+?)\\s+is\\s+(?P<not>not\\s+)?missing\\s*",
+    "Each row is judged together with rows before it, so a row alone cannot be tried out.",
+    "This detector holds no rows to compare with, so it gives no reasons; save it again.",
 )
 """Names of things, markup and invitations to act, which cannot be false."""
 
@@ -68,6 +74,29 @@ ENTRIES = (
         "pictures are of another shape than those that the detector was trained on, and were not scaled",
         "tests/dashboard/test_page_images.py::test_a_table_of_other_pixels_is_refused",
         "These pictures have {}; the detector has learned {} x {}.",
+    ),
+    entry(
+        "calibration rows are normal and independent, or counted as fewer; the threshold is any",
+        "tests/detection/test_certificate.py::test_no_threshold_exceeds_its_bound_in_the_stated_share_of_calibration_sets",
+        "Even if it was picked after looking, this threshold flags at most {} of normal rows, with {} confidence for "
+        "all thresholds together.",
+    ),
+    entry(
+        "the bet against the promised share has reached one over the stated error",
+        "tests/detection/test_monitor.py::test_a_doubled_share_is_found_soon_and_placed_where_it_began",
+        "The promise of at most {} flagged rows has been broken since about row {}, found at row {}; {}; {}.",
+    ),
+    entry(
+        "the bet against the promised share has not reached one over the stated error",
+        "tests/detection/test_monitor.py::test_streams_that_keep_the_promise_are_called_broken_no_more_often_than_stated",
+        "The promise of at most {} flagged rows is in keeping with what was seen: {}; {}.",
+        "a promise that holds is called broken, ever, with a chance of at most {}",
+        "{} of {} rows so far are flagged",
+    ),
+    entry(
+        "the edited row's own score against the threshold that stands",
+        "tests/dashboard/test_page_detect.py::test_what_if_judges_the_edited_row",
+        "{} the score is **{}** (was {}): **{}**.",
     ),
     entry(
         "no rule could choose a threshold on the validation rows",

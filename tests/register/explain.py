@@ -14,6 +14,24 @@ NO_STATEMENTS: tuple[str, ...] = (
 
 ENTRIES = (
     entry(
+        "no value of the row that raises its score is unusual among similar rows",
+        "tests/explain/test_kinds.py::test_every_row_is_of_one_kind_however_many_there_are",
+        "a combination of usual values",
+    ),
+    entry(
+        "rows counted by what is unusual in them, with a row that is among those counted",
+        "tests/explain/test_kinds.py::test_two_planted_kinds_are_found_with_their_rows_and_a_typical_one",
+        "{}: {}. Typical is row {}: {}.",
+    ),
+    entry(
+        "no row that the encoding was learned from holds this",
+        "tests/explain/test_novelty.py::test_each_change_is_named_in_its_row_alone",
+        " instead of {}, as always before",
+        "{} does not follow from {}, as always before",
+        "{} is infinite, or as good as",
+        "{} {} is {} than all learned, to {}",
+    ),
+    entry(
         "the score lies below the threshold",
         "tests/explain/test_reasons_hold.py::test_a_row_that_is_not_flagged_is_never_called_unusual",
         "The row is not flagged: its score {} lies below the threshold {}.",

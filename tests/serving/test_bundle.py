@@ -373,10 +373,8 @@ def test_options_of_reading_reach_the_reader(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command_line, "score_file", score_file)
     assert main(["score", "d", "plant.txt", "-o", "out.csv", *options]) == 1
-    assert asked == {
-        "reading": {
-            "delimiter": "|", "encoding": "utf-16", "decimal": ".", "header": False, "missing_codes": ("-999",)
-        }
+    assert asked["reading"] == {
+        "delimiter": "|", "encoding": "utf-16", "decimal": ".", "header": False, "missing_codes": ("-999",)
     }  # fmt: skip
     assert main(["score", "d", "plant.txt", "-o", "out.csv"]) == 1
 
@@ -386,7 +384,7 @@ def test_columns_of_numbers_need_no_encoder():
     bare = from_bytes(to_bytes(detector))
     bare = type(bare)(**{**bare.__dict__, "encoder": ""})
     frame = pd.DataFrame(dataset.X, columns=list(dataset.columns))
-    found, _ = Scorer(bare).score(frame)
+    found, *_ = Scorer(bare).score(frame)
     np.testing.assert_allclose(found.score, scored.scores, rtol=1e-9)
 
 

@@ -52,7 +52,7 @@ def test_the_saved_detector_scores_as_the_trained_one(detection, frame, tmp_path
     threshold = detection.choose("quantile", share=0.02)
     detection.save(tmp_path / "parts.detector", threshold)
     scorer = Scorer(from_bytes((tmp_path / "parts.detector").read_bytes()))
-    scores, _ = scorer.score(scorer.typed(frame).frame)
+    scores, *_ = scorer.score(scorer.typed(frame).frame)
     np.testing.assert_array_equal(scores.score, detection.scored.scores)
 
 

@@ -109,7 +109,7 @@ def _reasons(compared: Compared, name: str, rows: np.ndarray) -> list[str]:
     """The strongest reason of each row in the eyes of one model; for the first few rows, since it takes a while."""
     explained = tuple(int(r) for r in rows[:REASONED])
     found = services.Trained(compared.runs[name]).view(views.top_reasons, rows=explained, n_reasons=1)
-    return ["".join(found.get(int(row), ())) for row in rows]
+    return [found[int(row)].sentences[0] if int(row) in found else "" for row in rows]
 
 
 def _agreement(compared: Compared) -> None:

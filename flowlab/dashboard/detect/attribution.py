@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting, views
-from flowlab.dashboard.detect import downloads
+from flowlab.dashboard.detect import answers, downloads, reasons, what_if
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.pictures import COLUMN, HALF_WIDTH, ROW_HEIGHT, draw_sheet, picture_column, thumbnails
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
+from flowlab.detection.answers import Answer
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
-from flowlab.explain import not_flagged
+from flowlab.explain import RowReasons, not_flagged
+from flowlab.explain.novelty import row_novelty
 from flowlab.plots import attribution as plots
 from flowlab.plots import pictures as picture_plots
 from flowlab.serving.scored_rows import to_csv, to_parquet
@@ -23,7 +26,7 @@ from flowlab.views.pictures import row_sheet
 
 PAGE = "detect"
 MAX_SHOWN = 500
-MAX_EXPLAINED = 100
+MAX_EXPLAINED = 500
 PARTS = np.array(["train", "validation", "test"])
 
 
@@ -41,7 +44,8 @@ def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) 
             st.caption(
                 f"The {MAX_SHOWN} highest of {formatting.count(len(flagged))} flagged rows; the download has all."
             )
-        _select(scored, rows)
+        rows, why = reasons.kinds(scored, trained, rows)
+        _select(scored, rows, why, answers.kept(trained, len(scored.scores)).answers)
         _downloads(scored, trained, flagged, threshold)
     with right:
         row = state.view(PAGE, "row", int(rows[0]))
@@ -57,22 +61,31 @@ def _cells_maker() -> Callable[[], pd.DataFrame | None]:
     return lambda: store.get_cells(digest) if digest else None
 
 
-def _select(scored: ScoredTable, rows: np.ndarray) -> None:
+def _select(
+    scored: ScoredTable, rows: np.ndarray, why: Mapping[int, RowReasons], answered: Mapping[int, Answer]
+) -> None:
     frame, of_rows = scored.frame.iloc[rows], scored.row_scores.take(rows)
-    facts = pd.DataFrame(
-        {
-            "row": rows,
-            "part": PARTS[scored.dataset.split[rows]],
-            "anomaly score": of_rows.score,
-            "percentile": of_rows.percentile,
-            "p-value": of_rows.p_value,
-        }
-    )
+    facts: dict[str, Any] = {
+        "row": rows,
+        "part": PARTS[scored.dataset.split[rows]],
+        "anomaly score": of_rows.score,
+        "percentile": of_rows.percentile,
+        "p-value": of_rows.p_value,
+    }
     if scored.dataset.y is not None:
         facts["labelled"] = np.where(scored.dataset.y[rows] == 1, "anomaly", "normal")
     frame = frame.reset_index(drop=True)
+    encoder = scored.dataset.encoder
+    if encoder is not None:
+        novelty = row_novelty(encoder, frame)
+        facts |= {"new": novelty} if novelty.any() else {}
+    if any(int(row) in answered for row in rows):
+        given = [answered.get(int(row)) for row in rows]
+        facts["answer"] = [f"{a.word}{f': {a.note}' if a.note else ''}" if a else "" for a in given]
+    if why:
+        facts["reason"] = ["; ".join(why[int(row)].sentences) for row in rows]
     if scored.dataset.image_shape is not None:
-        facts.insert(0, COLUMN, thumbnails(scored.dataset, rows))
+        facts = {COLUMN: thumbnails(scored.dataset, rows), **facts}
         frame = frame.drop(columns=[c for c in frame if c in scored.dataset.columns])
     frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
     widget = state.widget_key(PAGE, "rows")
@@ -83,7 +96,7 @@ def _select(scored: ScoredTable, rows: np.ndarray) -> None:
             state.set_view(PAGE, row=int(rows[picked[0]]))
 
     st.dataframe(
-        pd.concat([facts, frame], axis=1),
+        pd.concat([pd.DataFrame(facts), frame], axis=1),
         height=400,
         hide_index=True,
         key=widget,
@@ -133,6 +146,7 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
         "training rows that resemble it most in all other columns."
     )
     _repair(trained, row, threshold)
+    what_if.editor(scored, trained, row, threshold)
     with st.expander("Most similar training rows"):
         st.dataframe(scored.frame.iloc[list(explanation.similar)], placeholder="", column_config={"_index": "row"})
 
@@ -182,7 +196,7 @@ def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
 def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarray, threshold: Threshold) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (scored.dataset.name or "rows"))[:40]
     n_explained = MAX_EXPLAINED if scored.dataset.image_shape is None else 0  # a pixel by its name is no reason
-    ask, cells = _asker(trained, flagged[:n_explained]), _cells_maker()
+    ask, cells = reasons.asker(trained, flagged[:n_explained]), _cells_maker()
     in_order = np.sort(flagged)
     with st.container(horizontal=True):
         st.download_button(
@@ -191,7 +205,7 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
             file_name=f"{name}_scored.csv",
             mime="text/csv",
             on_click="ignore",
-            help="Original columns, then score, percentile, p-value and flag, and the reasons of the highest rows",
+            help="Original columns, then score, percentile, p-value, flag and novelty, and reasons of the flagged rows",
         )
         st.download_button(
             "Flagged rows (CSV)",
@@ -231,15 +245,3 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
             on_click="ignore",
             help="Pictures, settings, versions and what the threshold means, in one file",
         )
-
-
-def _asker(trained: services.Trained, rows: np.ndarray) -> Callable[[], dict[int, tuple[str, ...]]]:
-    """A function that gets the reasons of these rows when the download is pressed, not before."""
-    runner, run_id, snapshot = services.runner(), trained.run.run_id, trained.snapshot
-
-    def ask() -> dict[int, tuple[str, ...]]:
-        if not len(rows):
-            return {}
-        return runner.call(run_id, views.top_reasons, snapshot=snapshot, rows=tuple(rows.tolist()))
-
-    return ask

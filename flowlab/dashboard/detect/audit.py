@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.shell import state
+from flowlab.dashboard.detect import answers
+from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
+from flowlab.detection.answers import WORDS, Answer
 from flowlab.detection.audit import Audit, estimate, plan_audit
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.plots import threshold as plots
 from flowlab.plots.score_axis import ScoreAxis
 
-ANSWERS = {"yes": True, "no": False, "unsure": None}
 
-
-def panel(scored: ScoredTable, key: str, axis: ScoreAxis, threshold: Threshold) -> None:
+def panel(scored: ScoredTable, trained: services.Trained, axis: ScoreAxis, threshold: Threshold) -> None:
     """Rows to answer on the left, estimates on the right."""
-    rows = scored.rows(Part.UNSEEN)
+    key, rows = trained.key, scored.rows(Part.UNSEEN)
     st.markdown(
         "Nobody labelled these rows? Look at about twenty, chosen near the threshold and at random, and say whether "
         "each is an anomaly. The estimates then hold for every threshold, with intervals. Labels are not used here."
     )
-    answers = state.recall(f"audit.{key}.answers", {})
-    more = state.recall(f"audit.{key}.more", [])
+    kept = answers.kept(trained, len(scored.scores))
     # the plan stays with the threshold of the first answer: what was drawn for another would be no random sample
-    began = state.recall(f"audit.{key}.began", threshold.value) if answers else threshold.value
+    began = kept.began.get(key, threshold.value)
     plan = _plan(key, began, scored)
-    first = [int(r) for r in plan.first_rows()]
+    asked = [int(r) for r in dict.fromkeys([*plan.first_rows(), *kept.more.get(key, [])])]
+    judged = {place: kept.answers[row].anomaly for place in asked if (row := int(rows[place])) in kept.answers}
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        _ask(scored, key, rows, [*first, *more], answers, began)
-        following = plan.next_row(dict.fromkeys([*first, *more]) | answers)
-        if set(first) <= set(answers) and following is not None:
-            _one_more(key, [*more, following])
+        _ask(scored, trained, kept, rows[asked], began)
+        following = plan.next_row(dict.fromkeys(asked) | judged)
+        if set(asked) <= set(judged) and following is not None:
+            _one_more(trained, kept, following)
+        answers.files(trained, kept, scored)
     with right:
-        _estimates(plan, answers, axis, threshold)
+        _estimates(plan, judged, axis, threshold)
 
 
-def _one_more(key: str, more: list[int]) -> None:
+def _one_more(trained: services.Trained, kept: answers.Kept, following: int) -> None:
     if st.button("One more row", help="The row whose answer narrows the intervals most"):
-        state.keep(f"audit.{key}.more", more)
+        more = [*kept.more.get(trained.key, []), following]
+        answers.keep(trained, replace(kept, more=kept.more | {trained.key: more}))
         st.rerun()
 
 
@@ -52,36 +56,41 @@ def _plan(key: str, value: float, _scored: ScoredTable) -> Audit:
     return plan_audit(_scored.scores[_scored.rows(Part.UNSEEN)], value)
 
 
-def _ask(scored: ScoredTable, key: str, rows: np.ndarray, asked: list[int], answers: dict, began: float) -> None:
-    texts = {True: "yes", False: "no", None: "unsure"}
-    frame = scored.frame.iloc[rows[asked]].reset_index(drop=True)
+def _ask(scored: ScoredTable, trained: services.Trained, kept: answers.Kept, rows: np.ndarray, began: float) -> None:
+    frame = scored.frame.iloc[rows].reset_index(drop=True)
     if scored.dataset.y is not None:
         frame = frame.drop(columns="label", errors="ignore")
-    frame.insert(0, "anomaly?", [texts[answers[r]] if r in answers else "" for r in asked])
-    frame.insert(1, "row", rows[asked], allow_duplicates=True)
-    options = st.column_config.SelectboxColumn(options=list(ANSWERS), help="Is this row an anomaly?")
+    given = [kept.answers.get(int(row)) for row in rows]
+    frame.insert(0, "anomaly?", [answer.word if answer else "" for answer in given])
+    frame.insert(1, "note", [answer.note if answer else "" for answer in given], allow_duplicates=True)
+    frame.insert(2, "row", rows, allow_duplicates=True)
+    options = st.column_config.SelectboxColumn(options=list(WORDS), help="Is this row an anomaly?")
     edited = st.data_editor(
         frame,
-        key=state.widget_key("audit", began, len(asked)),
+        key=state.widget_key("audit", began, len(rows)),
         hide_index=True,
         height=400,
-        disabled=[c for c in frame.columns if c != "anomaly?"],
+        disabled=[c for c in frame.columns if c not in ("anomaly?", "note")],
         column_config={"anomaly?": options},
         placeholder="answer",
     )
-    new_answers = {row: ANSWERS[text] for row, text in zip(asked, edited["anomaly?"], strict=True) if text in ANSWERS}
-    if new_answers != answers:
-        state.keep(f"audit.{key}.answers", new_answers)
-        state.keep(f"audit.{key}.began", began)
+    new = {
+        int(row): Answer(WORDS[word], str(note or ""))
+        for row, word, note in zip(rows, edited["anomaly?"], edited.iloc[:, 1], strict=True)
+        if word in WORDS
+    }
+    others = {row: answer for row, answer in kept.answers.items() if row not in set(rows.tolist())}
+    if others | new != kept.answers:
+        answers.keep(trained, replace(kept, answers=others | new, began=kept.began | {trained.key: began}))
         st.rerun()
 
 
-def _estimates(plan: Audit, answers: dict, axis: ScoreAxis, threshold: Threshold) -> None:
-    if not any(answer is not None for answer in answers.values()):
+def _estimates(plan: Audit, judged: dict[int, bool | None], axis: ScoreAxis, threshold: Threshold) -> None:
+    if not any(answer is not None for answer in judged.values()):
         st.markdown("Precision, recall and the rate of anomalies will stand here after the first answer.")
         return
     grid = np.unique(np.quantile(plan.scores, np.linspace(0.2, 1, 120)))
-    rates = estimate(plan, answers, np.r_[grid, threshold.value])
+    rates = estimate(plan, judged, np.r_[grid, threshold.value])
     fig = plots.audit_curve(
         axis, grid, {"precision": rates.precision[:, :-1], "recall": rates.recall[:, :-1]}, threshold.value,
         state.is_dark(), height=260,

@@ -51,7 +51,7 @@ def page() -> None:
     if scored.dataset.time is not None:
         tabs["Over time"] = _time
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
-    tabs["Audit without labels"] = lambda *_: audit.panel(scored, key, axis, choice.threshold)
+    tabs["Audit without labels"] = lambda *_: audit.panel(scored, trained, axis, choice.threshold)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first = "Threshold" if presents else FIRST_TAB
         tab = links.segmented(PAGE, "Show", list(tabs), "tab", first, noun="tab")
@@ -72,7 +72,7 @@ def _stand(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
 def _why(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
     """Why the threshold stands there, how sure it is, and what the rows say about it."""
     threshold.sentence(choice)
-    if notes := scored.notes():
+    if notes := [*filter(None, [scored.certified(choice.threshold)]), *scored.notes()]:
         st.caption(formatting.escaped(" ".join(notes)))
 
 

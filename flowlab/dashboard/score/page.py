@@ -18,6 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
+from flowlab.dashboard.score import history
 from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.dashboard.shell.pictures import COLUMN, ROW_HEIGHT, picture_column
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
@@ -37,6 +38,7 @@ from flowlab.tables.read import PARQUET, read_table
 
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
+ALL_KINDS = "all kinds"
 LANES = 2
 FIRST_PIXEL = column_names(ImageShape(2, 2))[0].encode()
 KEPT_SECONDS = 900
@@ -60,6 +62,7 @@ def page() -> None:
         return
     _describe(found)
     shape = shape_of_columns(found["columns"])
+    own = services.run() if state.view(PAGE, "source", PRESENT) != UPLOADED else None
     if upload is None:
         what = "Choose a file with the same columns"
         if shape is not None:
@@ -79,7 +82,11 @@ def page() -> None:
             return
         done = (key, *result)
         state.keep("score.done", done)
+        if own is not None:
+            history.add(own, detector, data, upload.name, done[1])
     _show(found, done[1], done[2], upload.name)
+    if own is not None:
+        history.draw(own, detector)
 
 
 def _rows_of_pictures(upload: UploadedFile, shape: ImageShape) -> bytes | None:
@@ -179,7 +186,8 @@ def _describe(detector: Mapping[str, Any]) -> None:
     what = f"{detector['model']} trained on {rows} of {detector['data']}"
     unit = f" ({detector['unit']})" if detector["unit"] else ""
     flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])} are flagged"
-    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}"))
+    rules = "".join(f" Rows are {sentence}." for sentence in detector["flag_rules"])
+    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}"))
 
 
 def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
@@ -207,15 +215,16 @@ def _with_pictures(highest: Highest, shape: ImageShape, columns: list[str]) -> H
     values = highest.cells[columns].apply(pd.to_numeric, errors="coerce").to_numpy(float)
     scores = highest.scores.copy()
     scores.insert(0, COLUMN, [thumbnail(picture) for picture in shape.of(values)])
-    return Highest(highest.cells.drop(columns=columns), scores)
+    return replace(highest, cells=highest.cells.drop(columns=columns), scores=scores)
 
 
 def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: str) -> None:
     share = summary.n_flagged / summary.n_rows
-    first, second, third = st.columns(3)
+    first, second, third, fourth = st.columns(4)
     first.metric("Rows", formatting.count(summary.n_rows))
     second.metric("Flagged", f"{formatting.count(summary.n_flagged)} ({formatting.percent(share)})")
-    third.metric("Flagged among normal rows at the choice", formatting.percent(detector["expected"]))
+    third.metric("Expected of normal rows", formatting.percent(detector["expected"]))
+    fourth.metric("With something new", formatting.count(summary.n_novel))
     if summary.drift:
         st.warning("\n\n".join(formatting.escaped(sentence) for sentence in summary.drift))
     for note in summary.notes:
@@ -236,15 +245,10 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     )
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        st.caption("The highest scoring rows")
-        highest, shape = summary.highest, shape_of_columns(detector["columns"])
-        if shape is not None:
-            highest = _with_pictures(highest, shape, detector["columns"])
-        cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
-        shown = pd.concat([highest.scores, cells], axis=1)
-        settings = {"_index": "row", COLUMN: picture_column()}
-        row_height = None if shape is None else ROW_HEIGHT
-        st.dataframe(shown, height=360, placeholder="", row_height=row_height, column_config=settings)
+        shape = shape_of_columns(detector["columns"])
+        highest = _of_kind(summary) if shape is None else _with_pictures(summary.highest, shape, detector["columns"])
+        if shape is None and "reason_1" not in highest.scores:
+            st.caption("This detector holds no rows to compare with, so it gives no reasons; save it again.")
     with right:
         st.caption(f"Shift since training, per {'column' if shape is None else 'pixel'} and for the score")
         if shape is None:
@@ -254,5 +258,22 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
             fig = pixel_map(shifts, "stability index", state.is_dark())
             st.caption(f"Stability index of the score: {formatting.fixed(float(summary.shift[-1]))}")
         chart(st, fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
+    st.caption("The highest scoring rows")
+    cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
+    shown = pd.concat([highest.scores, cells], axis=1)
+    settings = {"_index": "row", COLUMN: picture_column()}
+    row_height = None if shape is None else ROW_HEIGHT
+    st.dataframe(shown, height=360, placeholder="", row_height=row_height, column_config=settings)
     rate = round(summary.rows_per_second)
     st.caption(f"{formatting.seconds(summary.seconds)}{f', {formatting.count(rate)} rows/s' if rate else ''}.")
+
+
+def _of_kind(summary: Summary) -> Highest:
+    """The highest scoring rows, those of one kind where that is chosen; the kinds of all flagged rows in words."""
+    names = [ALL_KINDS, *(kind.name for kind in summary.kinds)]
+    chosen = ALL_KINDS
+    if summary.kinds:
+        chosen = links.linked(PAGE, st.selectbox, "Show only", "kind", ALL_KINDS, options=names, noun="kind")
+        for kind in summary.kinds if chosen == ALL_KINDS else [k for k in summary.kinds if k.name == chosen]:
+            st.caption(formatting.escaped(kind.sentence))
+    return next((summary.highest.of_kind(kind) for kind in summary.kinds if kind.name == chosen), summary.highest)

@@ -1,0 +1,54 @@
+"""What if: a row edited freely; its score, flag and reasons follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from flowlab import formatting, views
+from flowlab.dashboard.shell import links, services, state
+from flowlab.detection.scored_table import ScoredTable
+from flowlab.detection.threshold import Threshold
+from flowlab.jobs import JobError
+
+PAGE = "detect"
+
+
+def editor(scored: ScoredTable, trained: services.Trained, row: int, threshold: Threshold) -> None:
+    """The row's cells to edit, and what the detector says of them."""
+    encoder = scored.dataset.encoder
+    wanted = links.linked(
+        PAGE, st.toggle, "What if", "what_if", False, help="Edit the row's cells; score, flag and reasons follow"
+    )
+    if not wanted:
+        return
+    if encoder is not None and encoder.lags:
+        st.caption("Each row is judged together with rows before it, so a row alone cannot be tried out.")
+        return
+    names = list(scored.dataset.columns) if encoder is None else [n for n in encoder.order_ if n in encoder.needed_]
+    before = scored.frame[names].iloc[[row]].reset_index(drop=True)
+    edited = st.data_editor(before, hide_index=True, key=state.widget_key(PAGE, "what_if", row), placeholder="missing")
+    cells = tuple((name, _cell(edited[name].iloc[0])) for name in names)
+    try:
+        found = trained.view(views.what_if, cells=cells)
+    except (JobError, RuntimeError, ValueError) as error:
+        st.warning(formatting.escaped(error))
+        return
+    is_flagged = found.score >= threshold.value
+    n_edited = sum(_cell(before[name].iloc[0]) != value for name, value in cells)
+    edits = f"With {formatting.plural(n_edited, 'cell')} edited" if n_edited else "As it is"
+    flag = "flagged" if is_flagged else "not flagged"
+    was = formatting.plain(float(scored.scores[row]))
+    st.markdown(f"{edits} the score is **{formatting.plain(found.score)}** (was {was}): **{flag}**.")
+    if is_flagged:
+        st.markdown("\n".join(f"- {formatting.escaped(text.rstrip('.'))}" for text in found.reasons.sentences))
+    if found.novelty:
+        st.caption(formatting.escaped(f"New: {found.novelty}."))
+
+
+def _cell(value: Any) -> Any:
+    if value is None or pd.isna(value):
+        return None
+    return value.item() if hasattr(value, "item") else value
