@@ -1,0 +1,321 @@
+"""The multi-scale convolutional flow over pictures as an estimator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from flowlab.constraints import COUNT, YES_OR_NO, Constraint, Interval, OneOf
+from flowlab.images.shape import ImageShape
+from flowlab.models.base import FlowModel
+from flowlab.models.images.base import CELL, ImageModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from flowlab.nets.images.flow import MultiscaleFlow
+
+MASKS = ("checkerboard", "channel", "half", "cycle")
+
+
+class PixelMask(Constraint):
+    """The name of a mask, or one drawn: a 0 or 1 for each pixel."""
+
+    def accepts(self, value: object) -> bool:
+        """See `Constraint.accepts`."""
+        return isinstance(value, str) and (value in MASKS or (value != "" and set(value) <= {"0", "1"}))
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(MASKS)} or a 0 or 1 for each pixel"
+
+
+class ImageFlow(ImageModel, FlowModel):
+    """A multi-scale coupling flow over small pictures: RealNVP for images, and with three settings a small Glow.
+
+    Latent pictures have the pixels' layout: each latent variable stands at the pixels it came from.
+
+    Parameters
+    ----------
+    n_scales : scales at most; after each but the last half of the variables is factored out
+    n_couplings : couplings of pixels in each scale, and as many of channels after the squeeze
+    hidden_channels : width of the couplings' networks
+    mask : "checkerboard" couples pixels and then channels, "channel" channels alone (Glow), "half" the upper and the
+        lower half, "cycle" each quarter by the one before; or a text with a 0 or 1 for each pixel, 1 changed first
+    network : "convolutional", "local" (sees the eight neighbours alone) or "dense" (sees all)
+    equal_size : choose the width of local and dense networks so that they have as many weights as convolutional ones
+    bottleneck : channels of the narrowest layer of each network; 0 for none
+    convention : "shift then scale", y = (x + t) e^s, or "scale then shift", y = x e^s + t
+    activation_norm : a learned scale and shift of each channel before each coupling, started from the first batch
+    mix_channels : an invertible 1 x 1 convolution before each coupling of channels
+    squash : "none", or the "logit" or the normal quantile ("probit") of pixels before the first layer
+    dequantize, context_column, corruption, n_steps, batch_size, learning_rate, weight_decay, device, random_state,
+    height, width, channels : see `ImageModel`
+    """
+
+    valid = {
+        "n_scales": Interval(int, 1, 5),
+        "n_couplings": COUNT,
+        "hidden_channels": COUNT,
+        "mask": PixelMask(),
+        "network": OneOf("convolutional", "local", "dense"),
+        "equal_size": YES_OR_NO,
+        "bottleneck": Interval(int, 0, 256),
+        "convention": OneOf("shift then scale", "scale then shift"),
+        "activation_norm": YES_OR_NO,
+        "mix_channels": YES_OR_NO,
+        "squash": OneOf("none", "logit", "probit"),
+    }
+
+    def __init__(
+        self,
+        n_scales: int = 2,
+        n_couplings: int = 4,
+        hidden_channels: int = 32,
+        mask: str = "checkerboard",
+        network: str = "convolutional",
+        equal_size: bool = True,
+        bottleneck: int = 0,
+        convention: str = "shift then scale",
+        activation_norm: bool = False,
+        mix_channels: bool = False,
+        squash: str = "none",
+        dequantize: str = "uniform",
+        context_column: int | None = None,
+        corruption: float = 0.0,
+        n_steps: int = 800,
+        batch_size: int = 128,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.0,
+        height: int = 0,
+        width: int = 0,
+        channels: int = 0,
+        device: str = "auto",
+        random_state: int = 0,
+    ):
+        self.n_scales = n_scales
+        self.n_couplings = n_couplings
+        self.hidden_channels = hidden_channels
+        self.mask = mask
+        self.network = network
+        self.equal_size = equal_size
+        self.bottleneck = bottleneck
+        self.convention = convention
+        self.activation_norm = activation_norm
+        self.mix_channels = mix_channels
+        self.squash = squash
+        self.dequantize = dequantize
+        self.context_column = context_column
+        self.corruption = corruption
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.height = height
+        self.width = width
+        self.channels = channels
+        self.device = device
+        self.random_state = random_state
+
+    def _shape_of(self, n_pixels: int) -> ImageShape:
+        shape = super()._shape_of(n_pixels)
+        drawn = self.mask not in MASKS
+        if drawn and (len(self.mask) != shape.height * shape.width or set(self.mask) != {"0", "1"}):
+            raise ValueError(
+                f"mask must hold 0 and 1 for each of {shape.height} x {shape.width} pixels, not {self.mask[:40]!r}"
+            )
+        if self.mask == "channel" and (shape.height % 2 or shape.width % 2):
+            raise ValueError(
+                f"channels can be coupled where height and width are even, not {shape.height} x {shape.width}; "
+                "choose mask='checkerboard'"
+            )
+        if shape.height * shape.width < 2:
+            raise ValueError("a picture of one pixel has nothing to couple; choose a model for tables")
+        return shape
+
+    def _set_entry(self, pixels: np.ndarray) -> None:
+        if self.squash == "none":
+            super()._set_entry(pixels)
+            return
+        self.center_, self.spread_ = 0.0, 1.0
+        if self.squash == "logit":
+            inside = np.clip(0.05 + 0.9 * pixels, 1e-6, 1 - 1e-6)
+            super()._set_entry(np.log(inside) - np.log1p(-inside))
+
+    def _module(self) -> MultiscaleFlow:
+        from flowlab.nets.images.flow import MultiscaleFlow, Sizes
+
+        shape = self.shape_
+        sizes = Sizes(
+            shape.height, shape.width, shape.channels,
+            self.n_scales if self.mask in MASKS else 1,
+            self.n_couplings, self.hidden_channels, self.mask, self.network, self.equal_size, self.bottleneck,
+            self.convention, self.activation_norm, self.mix_channels, len(self.levels_), self.random_state,
+        )  # fmt: skip
+        # Squashed pixels lie in [0, 1]: cells of 1/255 reach up to 256/255.
+        unit = 255 / 256 if self.squash != "none" and self.dequantize == "uniform" else 1.0
+        return MultiscaleFlow(sizes, self.center_, self.spread_, self.squash, unit)
+
+    def _start(self, module: Any, rows: np.ndarray) -> None:
+        import torch
+
+        if self.activation_norm:
+            pixels = rows[:, : self.shape_.n_pixels]
+            module.start(torch.tensor(pixels + CELL / 2 * (self.dequantize == "uniform"), dtype=torch.float32))
+
+    def _log_density(self, module: Any, pixels: Tensor, context: Tensor | None) -> Tensor:
+        return module.contributions(pixels, context).sum(1)
+
+    def scale_contributions(self, X: np.ndarray) -> np.ndarray:
+        """What each scale adds to the log-density, in nats, (n_samples, n_scales): the sum is `score_samples`.
+
+        Each is the log-density of the scale's latent variables and the log-determinants of its couplings; what is done
+        to pixels before the first coupling counts in the first scale.
+        """
+        return self._evaluate(lambda net, a, b: net.contributions(a, b), self._check_rows(X))
+
+    def latent_sizes(self) -> list[int]:
+        """How many latent variables each scale has."""
+        return list(self._net().latent_sizes)
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Latent pictures, (n_samples, n_features), flat; a context column holds the number of its class."""
+        return self.transform_path(X)[-1]
+
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
+        """Pictures (n_samples, n_features) of latent ones, as points of cells; `quantized` brings them to 8 bits."""
+        return self._to_pictures(Z, exact=True)
+
+    def _to_pictures(self, Z: np.ndarray, exact: bool = False) -> np.ndarray:
+        self._net()
+        Z = np.array(Z, np.float64)
+        if Z.ndim != 2 or Z.shape[1] != self.n_features_in_:
+            raise ValueError(f"Z must be (n_samples, {self.n_features_in_}), not {Z.shape}")
+        if self.column_ >= 0:
+            codes = np.clip(np.rint(Z[:, self.column_]).astype(int), 0, len(self.levels_) - 1)
+            Z[:, self.column_] = self.levels_[codes]
+        pixels = self._evaluate(lambda net, a, b: net.inverse(a, b), Z, exact, filled=False)
+        return self._with_levels(pixels, Z[:, self.column_] if self.column_ >= 0 else None)
+
+    def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
+        """8-bit pictures, (n_samples, n_features); `temperature` scales the latent points."""
+        self._net()
+        rng = check_random_state(random_state)
+        return self._sampled(self._drawn_levels(n_samples, rng), n_samples, rng, temperature)
+
+    def sample_given(
+        self, level: float, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0
+    ) -> np.ndarray:
+        """8-bit pictures of one class of `levels_`, (n_samples, n_features). ValueError if it is unknown."""
+        self._net()
+        if level not in self.levels_:
+            raise ValueError(f"no training row was of class {level!r}; choose one of {self.levels_.tolist()}")
+        return self._sampled(np.full(n_samples, level), n_samples, check_random_state(random_state), temperature)
+
+    def _sampled(
+        self, levels: np.ndarray | None, n_samples: int, rng: np.random.RandomState, temperature: float
+    ) -> np.ndarray:
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, not {n_samples}")
+        if not temperature >= 0:
+            raise ValueError(f"temperature must be 0 or more, not {temperature}")
+        latent = temperature * rng.standard_normal((n_samples, self.shape_.n_pixels))
+        codes = None if levels is None else np.searchsorted(self.levels_, levels)
+        rows = self._to_pictures(self._with_levels(latent, codes))
+        return self._with_levels(self.quantized(self._pixels(rows)), levels)
+
+    def transform_path(self, X: np.ndarray) -> np.ndarray:
+        """Pictures after each coupling, (n_layers + 1, n_samples, n_features): the scaled row first, latent last."""
+        X = self._check_rows(X)
+
+        def path(net: MultiscaleFlow, pixels: Tensor, context: Tensor | None) -> Tensor:
+            z = net.enter(pixels)[0]
+            return _stacked([z, *(step[0] for step in net.steps(z, context))])
+
+        codes = np.searchsorted(self.levels_, X[:, self.column_]) if self.column_ >= 0 else None
+        found = np.moveaxis(self._evaluate(path, X, exact=True), 1, 0)
+        return found if codes is None else np.stack([self._with_levels(part, codes) for part in found])
+
+    def log_det_path(self, X: np.ndarray) -> np.ndarray:
+        """Log-determinant of each coupling in nats, (n_layers, n_samples)."""
+
+        def path(net: MultiscaleFlow, pixels: Tensor, context: Tensor | None) -> Tensor:
+            import torch
+
+            return torch.stack([step[3] for step in net.steps(net.enter(pixels)[0], context)], 1)
+
+        return self._evaluate(path, self._check_rows(X), exact=True).T
+
+    def scaling_log_det(self, X: np.ndarray) -> np.ndarray:
+        """Log-determinant in nats (n_samples,) of what is done to pixels before the first coupling."""
+        return self._evaluate(lambda net, a, b: net.enter(a)[1], self._check_rows(X), exact=True)
+
+    def layer_readout(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-scale and shift of each coupling at each pixel, each (n_layers, n_samples, n_features); 0 where kept."""
+        X = self._check_rows(X)
+
+        def maps(index: int) -> np.ndarray:
+            def path(net: MultiscaleFlow, pixels: Tensor, context: Tensor | None) -> Tensor:
+                return _stacked([step[index] for step in net.steps(net.enter(pixels)[0], context)])
+
+            found = np.moveaxis(self._evaluate(path, X, exact=True), 1, 0)
+            zeros = None if self.column_ < 0 else np.zeros(len(X))
+            return np.stack([self._with_levels(part, zeros) for part in found])
+
+        return maps(1), maps(2)
+
+    def layer_masks(self) -> np.ndarray:
+        """Which pixels each coupling changes, (n_layers, n_pixels) bool, in the pixels' layout."""
+        import torch
+
+        net = self._net(exact=True)
+        changed = []
+        for scale_number, scale in enumerate(net.scales):
+            for kind, layers in (("pixels", scale.pixels), ("channels", scale.channels)):
+                for layer in layers:
+                    blank = torch.zeros(1, self.shape_.height, self.shape_.width, self.shape_.channels)
+                    parts, inner = net._down(blank, scale_number, kind)
+                    moved = layer.changed.float().expand(inner.shape) if layer.is_masked else inner.clone()
+                    if not layer.is_masked:
+                        n = layer.n_first
+                        moved[..., slice(None, n) if layer.reads_second else slice(n, None)] = 1.0
+                    changed.append(net._up(moved, parts, scale_number, kind).reshape(-1).numpy() > 0)
+        return np.array(changed)
+
+    def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
+        """Jacobian of one coupling (1 the first), or of all (0), at a row x, by autograd in float64.
+
+        See `FlowModel.layer_jacobian`. ValueError for a layer that does not exist. Models with classes have none.
+        """
+        from flowlab.models.flows.jacobian_form import check_layer
+        from flowlab.nets.images.training import jacobian_of
+
+        net = self._net(exact=True)
+        if self.column_ >= 0:
+            raise ValueError("the Jacobian of a flow with classes is not offered; train one without them")
+        if layer:
+            check_layer(layer, net.n_layers)
+        before = self.transform_path(np.asarray(x)[None])[max(layer - 1, 0), 0]
+        first, last = (layer - 1, layer) if layer else (0, net.n_layers)
+        picture = (-1, self.shape_.height, self.shape_.width, self.shape_.channels)
+        return jacobian_of(lambda rows: net.steps(rows.reshape(picture), None, first, last)[-1][0].flatten(1), before)
+
+    def maximized(self, X: np.ndarray, scale: int, n_steps: int = 100, step_size: float = 0.02) -> np.ndarray:
+        """Pictures that start at X and climb the contribution of one scale (0 the first), within [0, 1].
+
+        Each step follows the sign of the gradient, `step_size` of the range of a pixel.
+        """
+        rows = np.array(self._check_rows(X))
+        if not 0 <= scale < len(self.latent_sizes()):
+            raise ValueError(f"scale must be from 0 to {len(self.latent_sizes()) - 1}, not {scale}")
+        for i in range(n_steps):
+            slope = self._gradient(lambda net, a, b: net.contributions(a, b)[:, scale], rows)
+            rows = np.clip(rows + step_size * (1 - i / n_steps) * np.sign(slope), 0, 1)
+        return rows
+
+
+def _stacked(pictures: list[Tensor]) -> Tensor:
+    import torch
+
+    return torch.stack([picture.flatten(1) for picture in pictures], 1)
