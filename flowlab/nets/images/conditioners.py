@@ -11,7 +11,7 @@ from torch.nn import functional
 KINDS = ("convolutional", "local", "dense")
 
 
-class Layer(nn.Module):
+class PixelLayer(nn.Module):
     """An affine map of the channels around each pixel: a convolution of side `side`, channels last."""
 
     def __init__(self, n_in: int, n_out: int, side: int, generator: torch.Generator | None) -> None:
@@ -31,7 +31,7 @@ class Layer(nn.Module):
         return y.permute(0, 2, 3, 1)
 
 
-class Conditioner(nn.Module):
+class ImageConditioner(nn.Module):
     """Layers with ReLU between them, from the pixels a coupling reads to the numbers it needs of each pixel.
 
     "convolutional" looks 3 x 3 pixels wide twice, "local" once and then at each pixel alone, "dense" at the whole
@@ -60,9 +60,9 @@ class Conditioner(nn.Module):
         made = generator or torch.Generator().manual_seed(0)
         self.layers = nn.ModuleList(
             [
-                Layer(n_in, width, first, made),
-                *(Layer(a, b, 1, made) for a, b in middle),
-                Layer(width, n_out, last, None),
+                PixelLayer(n_in, width, first, made),
+                *(PixelLayer(a, b, 1, made) for a, b in middle),
+                PixelLayer(width, n_out, last, None),
             ]
         )
         self.context = nn.Parameter(torch.zeros(n_context, width)) if n_context else None

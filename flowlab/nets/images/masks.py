@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 PIXEL_MASKS = ("checkerboard", "half", "cycle")
-"""Masks of pixels; "channel" couples channels after a squeeze instead, and a text of 0 and 1 is a mask drawn by hand."""
+"""Masks of pixels; "channel" couples channels after a squeeze instead, a text of 0 and 1 is a mask drawn by hand."""
 
 
 def pixel_masks(name: str, height: int, width: int, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -14,7 +14,8 @@ def pixel_masks(name: str, height: int, width: int, number: int) -> tuple[np.nda
     "checkerboard": every other pixel, in turn (Dinh et al. 2017, arXiv:1605.08803). "half": the upper half and the
     lower one. "cycle": of the four quarters, clockwise, each is changed by what stands in the one before alone, so that
     no neighbouring pixel can be copied (after Kirichenko et al. 2020, arXiv:2006.08545). Else a 0 or 1 for each pixel,
-    row by row: 1 is changed first, then the others. ValueError for a drawn mask that does not fit.
+    row by row: 1 is changed first, then the others; with "=" before it, 1 is changed each time. ValueError for a drawn
+    mask that does not fit.
     """
     row, column = np.indices((height, width))
     if name == "cycle":
@@ -25,9 +26,8 @@ def pixel_masks(name: str, height: int, width: int, number: int) -> tuple[np.nda
     elif name == "half":
         changed = row >= height // 2
     else:
-        if len(name) != height * width or set(name) != {"0", "1"}:
-            raise ValueError(
-                f"mask must name a kind or hold 0 and 1 for each of {height} x {width} pixels, not {name[:40]!r}"
-            )
-        changed = np.array([digit == "1" for digit in name]).reshape(height, width)
-    return (changed, ~changed) if number % 2 else (~changed, changed)
+        digits = name.removeprefix("=")
+        if len(digits) != height * width or set(digits) != {"0", "1"}:
+            raise ValueError(f"mask must hold 0 and 1 for each of {height} x {width} pixels, not {name[:40]!r}")
+        changed = np.array([digit == "1" for digit in digits]).reshape(height, width)
+    return (changed, ~changed) if number % 2 and not name.startswith("=") else (~changed, changed)

@@ -10,12 +10,12 @@ from sklearn.utils import check_random_state
 from flowlab.constraints import COUNT, YES_OR_NO, Constraint, Interval, OneOf
 from flowlab.images.shape import ImageShape
 from flowlab.models.base import FlowModel
-from flowlab.models.images.base import CELL, ImageModel
+from flowlab.models.images.image_model import CELL, ImageModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from flowlab.nets.images.flow import MultiscaleFlow
+    from flowlab.nets.images.multiscale import MultiscaleFlow
 
 MASKS = ("checkerboard", "channel", "half", "cycle")
 
@@ -25,14 +25,14 @@ class PixelMask(Constraint):
 
     def accepts(self, value: object) -> bool:
         """See `Constraint.accepts`."""
-        return isinstance(value, str) and (value in MASKS or (value != "" and set(value) <= {"0", "1"}))
+        return isinstance(value, str) and (value in MASKS or set(value.removeprefix("=")) == {"0", "1"})
 
     def __str__(self) -> str:
         return f"one of {', '.join(MASKS)} or a 0 or 1 for each pixel"
 
 
 class ImageFlow(ImageModel, FlowModel):
-    """A multi-scale coupling flow over small pictures: RealNVP for images, and with three settings a small Glow.
+    """A multi-scale coupling flow over small pictures: a small Glow, or RealNVP for pictures.
 
     Latent pictures have the pixels' layout: each latent variable stands at the pixels it came from.
 
@@ -73,13 +73,13 @@ class ImageFlow(ImageModel, FlowModel):
         n_scales: int = 2,
         n_couplings: int = 4,
         hidden_channels: int = 32,
-        mask: str = "checkerboard",
+        mask: str = "channel",
         network: str = "convolutional",
         equal_size: bool = True,
         bottleneck: int = 0,
         convention: str = "shift then scale",
-        activation_norm: bool = False,
-        mix_channels: bool = False,
+        activation_norm: bool = True,
+        mix_channels: bool = True,
         squash: str = "none",
         dequantize: str = "uniform",
         context_column: int | None = None,
@@ -120,11 +120,10 @@ class ImageFlow(ImageModel, FlowModel):
 
     def _shape_of(self, n_pixels: int) -> ImageShape:
         shape = super()._shape_of(n_pixels)
-        drawn = self.mask not in MASKS
-        if drawn and (len(self.mask) != shape.height * shape.width or set(self.mask) != {"0", "1"}):
-            raise ValueError(
-                f"mask must hold 0 and 1 for each of {shape.height} x {shape.width} pixels, not {self.mask[:40]!r}"
-            )
+        if self.mask not in MASKS:
+            from flowlab.nets.images.masks import pixel_masks
+
+            pixel_masks(self.mask, shape.height, shape.width, 0)
         if self.mask == "channel" and (shape.height % 2 or shape.width % 2):
             raise ValueError(
                 f"channels can be coupled where height and width are even, not {shape.height} x {shape.width}; "
@@ -144,7 +143,7 @@ class ImageFlow(ImageModel, FlowModel):
             super()._set_entry(np.log(inside) - np.log1p(-inside))
 
     def _module(self) -> MultiscaleFlow:
-        from flowlab.nets.images.flow import MultiscaleFlow, Sizes
+        from flowlab.nets.images.multiscale import MultiscaleFlow, Sizes
 
         shape = self.shape_
         sizes = Sizes(
@@ -158,11 +157,9 @@ class ImageFlow(ImageModel, FlowModel):
         return MultiscaleFlow(sizes, self.center_, self.spread_, self.squash, unit)
 
     def _start(self, module: Any, rows: np.ndarray) -> None:
-        import torch
-
         if self.activation_norm:
             pixels = rows[:, : self.shape_.n_pixels]
-            module.start(torch.tensor(pixels + CELL / 2 * (self.dequantize == "uniform"), dtype=torch.float32))
+            module.start(pixels + CELL / 2 * (self.dequantize == "uniform"))
 
     def _log_density(self, module: Any, pixels: Tensor, context: Tensor | None) -> Tensor:
         return module.contributions(pixels, context).sum(1)
@@ -228,24 +225,15 @@ class ImageFlow(ImageModel, FlowModel):
     def transform_path(self, X: np.ndarray) -> np.ndarray:
         """Pictures after each coupling, (n_layers + 1, n_samples, n_features): the scaled row first, latent last."""
         X = self._check_rows(X)
-
-        def path(net: MultiscaleFlow, pixels: Tensor, context: Tensor | None) -> Tensor:
-            z = net.enter(pixels)[0]
-            return _stacked([z, *(step[0] for step in net.steps(z, context))])
-
-        codes = np.searchsorted(self.levels_, X[:, self.column_]) if self.column_ >= 0 else None
-        found = np.moveaxis(self._evaluate(path, X, exact=True), 1, 0)
-        return found if codes is None else np.stack([self._with_levels(part, codes) for part in found])
+        path = self._path("positions", X)
+        if self.column_ < 0:
+            return path
+        codes = np.searchsorted(self.levels_, X[:, self.column_])
+        return np.stack([self._with_levels(part, codes) for part in path])
 
     def log_det_path(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of each coupling in nats, (n_layers, n_samples)."""
-
-        def path(net: MultiscaleFlow, pixels: Tensor, context: Tensor | None) -> Tensor:
-            import torch
-
-            return torch.stack([step[3] for step in net.steps(net.enter(pixels)[0], context)], 1)
-
-        return self._evaluate(path, self._check_rows(X), exact=True).T
+        return self._path("log_det", self._check_rows(X))
 
     def scaling_log_det(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant in nats (n_samples,) of what is done to pixels before the first coupling."""
@@ -254,34 +242,18 @@ class ImageFlow(ImageModel, FlowModel):
     def layer_readout(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log-scale and shift of each coupling at each pixel, each (n_layers, n_samples, n_features); 0 where kept."""
         X = self._check_rows(X)
+        maps = [self._path(name, X) for name in ("log_scale", "shift")]
+        if self.column_ >= 0:
+            maps = [np.stack([self._with_levels(part, np.zeros(len(X))) for part in each]) for each in maps]
+        return maps[0], maps[1]
 
-        def maps(index: int) -> np.ndarray:
-            def path(net: MultiscaleFlow, pixels: Tensor, context: Tensor | None) -> Tensor:
-                return _stacked([step[index] for step in net.steps(net.enter(pixels)[0], context)])
-
-            found = np.moveaxis(self._evaluate(path, X, exact=True), 1, 0)
-            zeros = None if self.column_ < 0 else np.zeros(len(X))
-            return np.stack([self._with_levels(part, zeros) for part in found])
-
-        return maps(1), maps(2)
+    def _path(self, name: str, X: np.ndarray) -> np.ndarray:
+        """One of the net's paths of valid rows, layers first."""
+        return np.moveaxis(self._evaluate(lambda net, a, b: net.path(name, a, b), X, exact=True), 1, 0)
 
     def layer_masks(self) -> np.ndarray:
         """Which pixels each coupling changes, (n_layers, n_pixels) bool, in the pixels' layout."""
-        import torch
-
-        net = self._net(exact=True)
-        changed = []
-        for scale_number, scale in enumerate(net.scales):
-            for kind, layers in (("pixels", scale.pixels), ("channels", scale.channels)):
-                for layer in layers:
-                    blank = torch.zeros(1, self.shape_.height, self.shape_.width, self.shape_.channels)
-                    parts, inner = net._down(blank, scale_number, kind)
-                    moved = layer.changed.float().expand(inner.shape) if layer.is_masked else inner.clone()
-                    if not layer.is_masked:
-                        n = layer.n_first
-                        moved[..., slice(None, n) if layer.reads_second else slice(n, None)] = 1.0
-                    changed.append(net._up(moved, parts, scale_number, kind).reshape(-1).numpy() > 0)
-        return np.array(changed)
+        return self._net(exact=True).changed_pixels()
 
     def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
         """Jacobian of one coupling (1 the first), or of all (0), at a row x, by autograd in float64.
@@ -289,7 +261,7 @@ class ImageFlow(ImageModel, FlowModel):
         See `FlowModel.layer_jacobian`. ValueError for a layer that does not exist. Models with classes have none.
         """
         from flowlab.models.flows.jacobian_form import check_layer
-        from flowlab.nets.images.training import jacobian_of
+        from flowlab.nets.images.image_training import jacobian_of
 
         net = self._net(exact=True)
         if self.column_ >= 0:
@@ -313,9 +285,3 @@ class ImageFlow(ImageModel, FlowModel):
             slope = self._gradient(lambda net, a, b: net.contributions(a, b)[:, scale], rows)
             rows = np.clip(rows + step_size * (1 - i / n_steps) * np.sign(slope), 0, 1)
         return rows
-
-
-def _stacked(pictures: list[Tensor]) -> Tensor:
-    import torch
-
-    return torch.stack([picture.flatten(1) for picture in pictures], 1)

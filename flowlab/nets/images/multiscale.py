@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from flowlab.nets.images.conditioners import Conditioner, equal_width
+from flowlab.nets.images.conditioners import ImageConditioner, equal_width
 from flowlab.nets.images.derived import LOG_SCALE_BOUND, AffineMap, ChannelMap
 from flowlab.nets.images.masks import pixel_masks
 
@@ -23,7 +24,7 @@ LOGIT_MARGIN = 0.05
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a `MultiscaleFlow` is made of; see `models.images.flow.ImageFlow` for the meaning of each."""
+    """What a `MultiscaleFlow` is made of; see `models.images.image_flow.ImageFlow` for the meaning of each."""
 
     height: int
     width: int
@@ -54,7 +55,7 @@ def unsqueeze(x: Tensor) -> Tensor:
     return x.reshape(n, h, w, 2, 2, c // 4).permute(0, 1, 3, 2, 4, 5).reshape(n, 2 * h, 2 * w, c // 4)
 
 
-class Coupling(nn.Module):
+class ImageCoupling(nn.Module):
     """What is read sets a shift t and a log-scale s, within +-2, of what is changed.
 
     A pixel coupling has the masks `read` and `changed`, (h, w); a channel coupling reads half of the channels.
@@ -82,7 +83,7 @@ class Coupling(nn.Module):
         if sizes.activation_norm or (sizes.mix_channels and not self.is_masked):
             mixes = sizes.mix_channels and not self.is_masked
             self.mixing = Mixing(c, sizes.activation_norm, mixes, generator)
-        self.net = Conditioner(sizes.network, of, n_out, width, sizes.bottleneck, sizes.n_context, generator)
+        self.net = ImageConditioner(sizes.network, of, n_out, width, sizes.bottleneck, sizes.n_context, generator)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The picture after, and the log-determinant (n,)."""
@@ -203,11 +204,11 @@ class Scale(nn.Module):
         numbers = range(sizes.n_couplings)
         self.squeezes = can_squeeze
         self.pixels = nn.ModuleList(
-            [Coupling(sizes, shape, i, generator, sizes.mask) for i in numbers] if couples_pixels else []
+            [ImageCoupling(sizes, shape, i, generator, sizes.mask) for i in numbers] if couples_pixels else []
         )
         squeezed = (h // 2, w // 2, 4 * c)
         self.channels = nn.ModuleList(
-            [Coupling(sizes, squeezed, i, generator, "channel") for i in numbers] if couples_channels else []
+            [ImageCoupling(sizes, squeezed, i, generator, "channel") for i in numbers] if couples_channels else []
         )
 
 
@@ -351,10 +352,37 @@ class MultiscaleFlow(nn.Module):
                     found.append((z, *maps, log_scale.flatten(1).sum(1) + gained))
         return found
 
-    @torch.no_grad()
-    def start(self, x: Tensor) -> None:
-        """Start the activation normalisations from a first batch of rows (n, h w c)."""
+    def path(self, name: str, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Of rows x, layer by layer: "positions", (n, n_layers + 1, h w c), the picture from `enter` first;
+        "log_scale" or "shift", (n, n_layers, h w c); or "log_det", (n, n_layers)."""
         z = self.enter(x)[0]
+        steps = self.steps(z, context)
+        if name == "log_det":
+            return torch.stack([step[3] for step in steps], 1)
+        pictures = [step[{"positions": 0, "log_scale": 1, "shift": 2}[name]] for step in steps]
+        return torch.stack([p.flatten(1) for p in ([z] if name == "positions" else []) + pictures], 1)
+
+    def changed_pixels(self) -> np.ndarray:
+        """Which pixels each coupling changes, (n_layers, h w c) bool, in the pixels' layout."""
+        changed = []
+        for k, scale in enumerate(self.scales):
+            for kind, layers in (("pixels", scale.pixels), ("channels", scale.channels)):
+                for layer in layers:
+                    blank = torch.zeros(1, self.sizes.height, self.sizes.width, self.sizes.channels)
+                    parts, inner = self._down(blank, k, kind)
+                    moved = torch.zeros_like(inner)
+                    if layer.is_masked:
+                        moved += layer.changed.float()
+                    else:
+                        n = layer.n_first
+                        moved[..., slice(None, n) if layer.reads_second else slice(n, None)] = 1.0
+                    changed.append(self._up(moved, parts, k, kind).reshape(-1).numpy() > 0)
+        return np.array(changed)
+
+    @torch.no_grad()
+    def start(self, rows: np.ndarray) -> None:
+        """Start the activation normalisations from a first batch of rows (n, h w c)."""
+        z = self.enter(torch.tensor(rows, dtype=next(self.parameters()).dtype))[0]
         context = z.new_zeros(len(z), self.sizes.n_context) if self.sizes.n_context else None
         for k, scale in enumerate(self.scales):
             for layers in (scale.pixels, scale.channels):

@@ -36,6 +36,14 @@ class Contrast:
     temperature: float = 1.0
     margin: float = 0.0
 
+    @classmethod
+    def of_arrays(
+        cls, rows: np.ndarray, log_density: np.ndarray, loss: str, weight: float, temperature: float, margin: float
+    ) -> Contrast:
+        """From background rows (n, n_pixels) and their log-densities (n,)."""
+        kept = (torch.tensor(a, dtype=torch.float32) for a in (rows, log_density))
+        return cls(*kept, loss, weight, temperature, margin)
+
     def of(self, in_batch: Tensor, background: Tensor, general: Tensor) -> Tensor:
         """What is added to the loss of each row, (n,), from log-densities (n,) in nats."""
         if self.loss == "outlier":
@@ -160,10 +168,13 @@ def in_blocks(
     return np.concatenate(parts) if parts else np.empty((0, 0))
 
 
-def gradient_of(function: Callable[[Tensor], Tensor], rows: np.ndarray) -> np.ndarray:
-    """Gradient of the sum of `function` (n,) by rows (n, .), in float64."""
+def gradient_of(
+    function: Callable[[Tensor, Tensor | None], Tensor], rows: np.ndarray, context: np.ndarray | None
+) -> np.ndarray:
+    """Gradient of the sum of `function` (n,) of rows (n, .) and their context by the rows, in float64."""
     x = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
-    return torch.autograd.grad(function(x).sum(), x)[0].numpy()
+    beside = None if context is None else torch.tensor(context, dtype=torch.float64)
+    return torch.autograd.grad(function(x, beside).sum(), x)[0].numpy()
 
 
 def jacobian_of(function: Callable[[Tensor], Tensor], row: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from flowlab.datasets.dataset import Dataset
-    from flowlab.nets.images.training import Contrast
+    from flowlab.nets.images.image_training import Contrast
 
 CELL = 1 / 255
 VALIDATION_SHARE = 0.1
@@ -115,7 +115,7 @@ class ImageModel(DensityModel):
             weight max(0, margin + log p(background) - log p(X))
         weight, temperature, margin : of the loss; the last two in nats
 
-        See `nets.images.training.Contrast` for where they come from.
+        See `nets.images.image_training.Contrast` for where they come from.
         """
         for _ in self.fit_against_iter(X, background, general, loss, weight, temperature, margin):
             pass
@@ -132,9 +132,7 @@ class ImageModel(DensityModel):
         margin: float = 0.0,
     ) -> Iterator[TrainEvent]:
         """`fit_against` step by step: an iterator of TrainEvents, between which the model can be used."""
-        import torch
-
-        from flowlab.nets.images.training import Contrast
+        from flowlab.nets.images.image_training import Contrast
 
         self._check_parameters()
         if loss not in ("outlier", "margin"):
@@ -145,10 +143,7 @@ class ImageModel(DensityModel):
         if self.context_column is not None:
             raise ValueError("a background has no classes; set context_column to None")
         log_density = np.zeros(len(background)) if general is None else general.score_samples(background)
-        contrast = Contrast(
-            torch.tensor(background, dtype=torch.float32), torch.tensor(log_density, dtype=torch.float32),
-            loss, weight, temperature, margin,
-        )  # fmt: skip
+        contrast = Contrast.of_arrays(background, log_density, loss, weight, temperature, margin)
         return self._train_against(X, None, None, None, contrast)
 
     def _train_against(
@@ -159,7 +154,7 @@ class ImageModel(DensityModel):
         n_steps: int | None,
         contrast: Contrast | None,
     ) -> Iterator[TrainEvent]:
-        from flowlab.nets.images.training import device_of
+        from flowlab.nets.images.image_training import device_of
 
         if X_val is None and len(X) >= 50:
             order = np.random.default_rng([self.random_state, 1]).permutation(len(X))
@@ -214,7 +209,7 @@ class ImageModel(DensityModel):
         contrast: Contrast | None,
     ) -> Iterator[TrainEvent]:  # fmt: skip
         from flowlab.nets.engine.build import feature_major
-        from flowlab.nets.images.training import DeviceModule, ImageLoss, device_of
+        from flowlab.nets.images.image_training import DeviceModule, ImageLoss, device_of
         from flowlab.nets.process import use_one_thread
         from flowlab.nets.training import Settings, TrainState, train
 
@@ -252,7 +247,7 @@ class ImageModel(DensityModel):
 
     def _net(self, exact: bool = False) -> Any:
         """The trained network: in float32 on its device, or `exact` in float64 on the CPU."""
-        from flowlab.nets.images.training import device_of, load
+        from flowlab.nets.images.image_training import device_of, load
 
         check_is_fitted(self, "parameters_")
         ready = self.__dict__.setdefault("_ready", {})
@@ -275,7 +270,7 @@ class ImageModel(DensityModel):
 
     def _evaluate(self, function: Any, X: np.ndarray, exact: bool = False, filled: bool = True) -> np.ndarray:
         """`function(net, pixels, context)` of rows in the net's precision, as float64."""
-        from flowlab.nets.images.training import device_of, in_blocks
+        from flowlab.nets.images.image_training import device_of, in_blocks
 
         net = self._net(exact)
         pixels = self._pixels(self.dequantized(X) if filled else X)
@@ -332,14 +327,10 @@ class ImageModel(DensityModel):
         return self._gradient(self._log_density, self._check_rows(X))
 
     def _gradient(self, function: Any, X: np.ndarray) -> np.ndarray:
-        import torch
+        from flowlab.nets.images.image_training import gradient_of
 
-        from flowlab.nets.images.training import gradient_of
-
-        context = self._context(X)
-        beside = None if context is None else torch.tensor(context)
-        net = self._net(exact=True)
-        gradient = gradient_of(lambda pixels: function(net, pixels, beside), self._pixels(self.dequantized(X)))
+        net, pixels = self._net(exact=True), self._pixels(self.dequantized(X))
+        gradient = gradient_of(lambda a, b: function(net, a, b), pixels, self._context(X))
         return gradient if self.column_ < 0 else np.insert(gradient, self.column_, 0.0, axis=1)
 
     def _drawn_levels(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray | None:
