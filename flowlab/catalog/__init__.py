@@ -26,6 +26,7 @@ __all__ = [
     "DATASETS",
     "DEFAULT",
     "MODELS",
+    "TABLE",
     "UPLOADED",
     "Entry",
     "dataset_key",

@@ -41,8 +41,8 @@ def shape_of_columns(names: Sequence[str]) -> ImageShape | None:
 
 
 def rows_of(pictures: np.ndarray) -> np.ndarray:
-    """Rows (n, n_pixels) float32 in [0, 1], multiples of 1/255, of pictures (n, height, width, channels) uint8."""
-    return pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(LEVELS - 1)
+    """Rows (n, n_pixels) float64 in [0, 1], multiples of 1/255, of pictures (n, height, width, channels) uint8."""
+    return pictures.reshape(len(pictures), -1) / (LEVELS - 1.0)
 
 
 def as_bytes(values: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from flowlab.images.pixels import column_names, rows_of, shape_of_columns
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import grey
 from flowlab.tables.filetype import refuse_foreign
-from flowlab.tables.limits import TableError
+from flowlab.tables.limits import Limits, TableError
 
 PNG, JPEG, ZIP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"PK"
 MIN_PICTURES = 10
@@ -56,10 +56,12 @@ class PictureLimits:
     depth: int = 8
     pixels: int = 25_000_000
     values_each: int = 4096
-    values: int = 30_000_000
+    values: int = 20_000_000
 
 
 LIMITS = PictureLimits()
+MOST_PIXELS = Limits(columns=LIMITS.values_each + 10)
+"""Of a table of pixels, which may have more columns than others."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,12 @@ def holds_pictures(data: bytes) -> bool:
 
 
 def read_pictures(
-    data: bytes, name: str = "", side: int = 0, as_grey: bool = False, limits: PictureLimits = LIMITS
+    data: bytes,
+    name: str = "",
+    side: int = 0,
+    as_grey: bool = False,
+    limits: PictureLimits = LIMITS,
+    to_learn: bool = True,
 ) -> PictureFile:
     """The pictures of a ZIP of PNG and JPEG files, whose folders are their classes, or of an NPZ.
 
@@ -143,12 +150,17 @@ def read_pictures(
     side : pictures are cut to a square and scaled to so many pixels a side; 0 to leave them as they are
     as_grey : whether colours become grey
     limits : the most that is read
+    to_learn : whether they are to be learned from, so that there must be ten, and not all equal; otherwise one will do,
+        also as a file of its own
 
     Raises
     ------
     TableError
         For everything that cannot be read: one sentence with the cause and a next step.
     """
+    if data.startswith((PNG, JPEG)) and not to_learn:
+        alone = decode(data, name, side, limits)[None]
+        return _picture_file(alone, [name], [""], name, "picture", len(data), side, as_grey, [], limits, False)
     if data.startswith((PNG, JPEG)):
         raise TableError(
             f"This is one picture; at least {MIN_PICTURES} are needed to learn from; pack them into a ZIP."
@@ -164,12 +176,13 @@ def read_pictures(
     with archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         if names and all(member.endswith(".npy") for member in names):
-            return _of_arrays(archive, name, len(data), side, as_grey, limits)
+            return _of_arrays(archive, name, len(data), side, as_grey, limits, to_learn)
         members = _picture_members(archive, limits)
         if not members:
             refuse_foreign(data)  # an Excel workbook, or a packed table
             raise TableError("The archive holds no PNG or JPEG picture; pack pictures, or unpack it and choose a CSV.")
-        _enough(len(members))
+        if to_learn:
+            _enough(len(members))
         pictures: list[np.ndarray] = []
         for info, content in zip(members, _contents(archive, members, limits)):
             picture = decode(content, info.filename, side, limits)
@@ -187,7 +200,9 @@ def read_pictures(
         pictures = [picture if picture.shape[2] == 3 else picture.repeat(3, axis=2) for picture in pictures]
     changes = [f"{plural(left_out, 'file')} that are no PNG or JPEG picture were left out."] if left_out else []
     files, labels = _files_and_labels([info.filename for info in members])
-    return _picture_file(np.stack(pictures), files, labels, name, "ZIP", len(data), side, as_grey, changes, limits)
+    return _picture_file(
+        np.stack(pictures), files, labels, name, "ZIP", len(data), side, as_grey, changes, limits, to_learn
+    )
 
 
 def pictures_of_table(frame: pd.DataFrame, name: str = "", n_bytes: int = 0, as_grey: bool = False) -> PictureFile:
@@ -303,7 +318,13 @@ def _contents(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], limi
 
 
 def _of_arrays(
-    archive: zipfile.ZipFile, name: str, n_bytes: int, side: int, as_grey: bool, limits: PictureLimits
+    archive: zipfile.ZipFile,
+    name: str,
+    n_bytes: int,
+    side: int,
+    as_grey: bool,
+    limits: PictureLimits,
+    to_learn: bool,
 ) -> PictureFile:
     """The pictures of an NPZ: its array of three or four axes, or of two whose rows are square, and one of classes."""
     arrays: dict[str, np.ndarray] = {}
@@ -331,7 +352,7 @@ def _of_arrays(
         resized = [ImageOps.fit(_image(p), (side, side), Image.Resampling.BOX) for p in pixels]
         pixels = np.stack([np.asarray(p, np.uint8).reshape(side, side, -1) for p in resized])
     files = [f"{chosen} {i}" for i in range(n)]
-    return _picture_file(pixels, files, labels, name, "NPZ", n_bytes, side, as_grey, [], limits)
+    return _picture_file(pixels, files, labels, name, "NPZ", n_bytes, side, as_grey, [], limits, to_learn)
 
 
 def _image(pixels: np.ndarray) -> Image.Image:
@@ -398,9 +419,11 @@ def _picture_file(
     as_grey: bool,
     changes: list[str],
     limits: PictureLimits,
+    to_learn: bool = True,
 ) -> PictureFile:
     """What every way of reading ends in; TableError for pictures that nothing can be learned from."""
-    _enough(len(pixels))
+    if to_learn:
+        _enough(len(pixels))
     if pixels.shape[3] == 3 and bool((pixels == pixels[..., :1]).all()):
         pixels = pixels[..., :1]
     elif pixels.shape[3] == 3 and as_grey:
@@ -409,7 +432,7 @@ def _picture_file(
     if side:
         changes.append(f"Pictures were cut to a square and scaled to {side} x {side} pixels.")
     _check_values(*pixels.shape[1:], len(pixels), limits)
-    if bool((pixels == pixels[:1]).all()):
+    if to_learn and bool((pixels == pixels[:1]).all()):
         raise TableError(f"All {count(len(pixels))} pictures are equal, so there is nothing to learn; choose others.")
     names = tuple(sorted(set(labels))) if any(labels) else ()
     if len(names) > 1000:

@@ -153,7 +153,7 @@ def picture_dataset(
     used = np.unique(classes)
     columns = column_names(shape)
     return Dataset(
-        rows if levels is None else np.column_stack([rows, levels.astype(np.float32)]),
+        rows if levels is None else np.column_stack([rows, levels]),
         columns if levels is None else (*columns, "class"),
         y=y,
         name=name,

@@ -44,7 +44,7 @@ def make_uploaded(
     y = label_rows(frame[LABEL], anomaly_values) if anomaly_values and LABEL in frame else None
     codes, names = pd.factorize(frame[LABEL], sort=True) if LABEL in frame else (np.zeros(len(frame), int), ["picture"])
     return Dataset(
-        frame[pixels].to_numpy(np.float32),
+        frame[pixels].to_numpy(np.float64),
         tuple(map(str, pixels)),
         y=y,
         name=name,

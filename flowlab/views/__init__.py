@@ -13,6 +13,7 @@ from flowlab.views.latent import latent_paths, latent_point, rows
 from flowlab.views.layers import layers
 from flowlab.views.marginals import marginals
 from flowlab.views.pairs import pair_rows
+from flowlab.views.pictures import between_four, latent_sheet, pixel_contributions
 from flowlab.views.projection import Stage, display_rows, stage
 from flowlab.views.receipt import receipt, typical_row
 from flowlab.views.reconstruction import reconstruction, reconstruction_map
@@ -23,6 +24,7 @@ __all__ = [
     "ALL_LEVELS",
     "MASSES",
     "Stage",
+    "between_four",
     "cost",
     "coupling",
     "density_grid",
@@ -38,10 +40,12 @@ __all__ = [
     "judged",
     "latent_paths",
     "latent_point",
+    "latent_sheet",
     "layers",
     "marginals",
     "masks",
     "pair_rows",
+    "pixel_contributions",
     "profile",
     "reasons",
     "receipt",

@@ -14,6 +14,7 @@ from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
 from flowlab.dashboard.compare.reconstruction import maps
 from flowlab.dashboard.shell import lesson, links, services, state
+from flowlab.dashboard.shell.pictures import COLUMN, ROW_HEIGHT, draw_sheet, picture_column, thumbnails
 from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.datasets.dataset import Part
 from flowlab.evaluation.comparison import (
@@ -28,6 +29,8 @@ from flowlab.models.autoencoders.autoencoder import gaussian_reading
 from flowlab.plots import comparison as plots
 from flowlab.ranking import spearman_matrix
 from flowlab.records import RunSpec
+from flowlab.store.reading import Run
+from flowlab.views.pictures import PictureSheet
 
 MAX_SELECTED = 30
 REASONED = 8
@@ -74,6 +77,9 @@ def _disputed(compared: Compared) -> None:
     share = alarm_percent(y) / 100
     rows = compared.rows[places]
     table = pd.DataFrame({"row": rows})
+    pictures = compared.dataset.image_shape is not None
+    if pictures:
+        table.insert(0, COLUMN, thumbnails(compared.dataset, rows))
     if y is not None:
         table["label"] = np.where(y[places] == 1, "anomaly", "normal")
     table[f"rank by {coder} (%)"] = _percent(error)[places]
@@ -81,13 +87,15 @@ def _disputed(compared: Compared) -> None:
     table["alarm"] = [QUADRANTS[i] for i in quadrants(error, nll, share)[places]]
     for column, values in _values(compared, rows).items():
         table[column] = values
-    for name in (coder, flow):
+    for name in () if pictures else (coder, flow):
         table[f"why ({name})"] = _reasons(compared, name, rows)
     st.dataframe(
         spelled(table, **{"row": 0, f"rank by {coder} (%)": 1, f"rank by {flow} (%)": 1}),
         hide_index=True,
         width="stretch",
         height="content",
+        row_height=ROW_HEIGHT if pictures else None,
+        column_config={COLUMN: picture_column()},
     )
 
 
@@ -209,6 +217,17 @@ def _samples(compared: Compared) -> None:
         "Read the effect first: with thousands of rows any model fails any test. The classifier's effect is an AUROC, "
         "0.5 where samples are as good as real rows; the others are 0 then. p counts permutations."
     )
+    if compared.dataset.image_shape is not None:
+        _drawn_pictures(compared, drawing)
+
+
+def _drawn_pictures(compared: Compared, drawing: dict[str, Run]) -> None:
+    """Draws of each model, a line for each, above a line of the data."""
+    drawn = {name: services.Trained(run).view(views.samples, n=14).samples for name, run in drawing.items()}
+    X = np.concatenate([*drawn.values(), compared.dataset.X[compared.rows[:14]]])
+    heads = [name for name, rows in drawn.items() for _ in rows] + ["held-out rows"] * (len(X) - 14 * len(drawn))
+    sheet = PictureSheet.of(compared.dataset.pictures(X), heads)
+    draw_sheet(sheet, "compare.drawn", f"Pictures drawn by {formatting.plural(len(drawn), 'model')}, and held-out rows")
 
 
 def _can_sample(spec: RunSpec) -> bool:

@@ -9,14 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting
-from flowlab.dashboard.data import roles, sources
+from flowlab.dashboard.data import classes, roles, sources
 from flowlab.dashboard.data.sources import PAGE
 from flowlab.dashboard.shell import links, pages, services, state
+from flowlab.dashboard.shell.pictures import draw_sheet
 from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.views import table
+from flowlab.views.pictures import class_sheet, mean_sheet
 
 COLUMNS_SHOWN = 24
 
@@ -28,8 +30,10 @@ def page() -> None:
     dataset = _dataset()
     if dataset is None:
         return
-    if state.spec().data.name == "upload":
+    if state.spec().data.name == catalog.TABLE:
         roles.panel(dataset)
+    if state.spec().data.name == "pictures":
+        classes.panel()
     _onward(dataset)
     _pictures(dataset)
 
@@ -40,8 +44,10 @@ def _dataset() -> Dataset | None:
         return services.dataset()
     except (ValueError, RuntimeError) as error:
         st.error(formatting.escaped(error))
-    if state.spec().data.name == "upload" and sources.stored_table() is not None:
+    if state.spec().data.name == catalog.TABLE and sources.stored_table() is not None:
         roles.panel(None)
+    if state.spec().data.name == "pictures" and sources.stored_table() is not None:
+        classes.panel()
     return None
 
 
@@ -50,7 +56,12 @@ def _onward(dataset: Dataset) -> None:
     left, right = st.columns([4, 1], vertical_alignment="center")
     parts = [formatting.plural(len(dataset.rows(part)), f"{part} row") for part in DIVISION]
     condition = "" if dataset.context is None else f" given {formatting.escaped(dataset.columns[dataset.context])}"
-    parts.append(formatting.plural(len(dataset.judged), "feature") + condition)
+    shape = dataset.image_shape
+    if shape is None:
+        parts.append(formatting.plural(len(dataset.judged), "feature") + condition)
+    else:
+        color = "grey" if shape.channels == 1 else "colour"
+        parts.append(f"pictures of {shape.height} x {shape.width} pixels, {color}{condition}")
     if dataset.y is not None:
         labelled = int(dataset.y.sum())
         share = dataset.y[dataset.rows(Part.TRAIN)].mean() if len(dataset.rows(Part.TRAIN)) else 0.0
@@ -77,6 +88,9 @@ def _train(detector: bool) -> None:
 
 
 def _pictures(dataset: Dataset) -> None:
+    if dataset.image_shape is not None:
+        _image_tabs(dataset)
+        return
     frame = _frame(dataset)
     tabs = {"Columns": _columns, "Two columns": _pair, "Correlation": _correlation, "Rows": _rows}
     if dataset.time is not None:
@@ -89,9 +103,31 @@ def _pictures(dataset: Dataset) -> None:
     tabs[tab](dataset, frame)
 
 
+def _image_tabs(dataset: Dataset) -> None:
+    """Rows as pictures, in place of histograms and scatter plots of single pixels."""
+    n_kinds = max(1, len(dataset.class_names))
+    seed = 0
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        tab = links.segmented(PAGE, "Show", ["Pictures", "Mean and spread"], "tab", "Pictures", noun="tab")
+        if tab == "Pictures":
+            seed = int(links.linked(PAGE, st.number_input, "Draw", "draw", 0, min_value=0, max_value=10**6, width=120))
+    if tab == "Pictures":
+        sheet = class_sheet(dataset, 12 if n_kinds > 2 else 36, seed)
+        outlined = " Outlined: labelled anomalies." if dataset.y is not None else ""
+        draw_sheet(sheet, "data.pictures", f"{len(sheet)} pictures of {formatting.plural(n_kinds, 'class', 'classes')}")
+        st.caption(f"Some pictures of each class, at random.{outlined}")
+    else:
+        sheet = mean_sheet(dataset)
+        draw_sheet(sheet, "data.means", "Mean and standard deviation of each pixel, for each class", size=96)
+        st.caption(
+            "What the pictures of a class share, and where they differ: twice the standard deviation of a pixel."
+        )
+    st.caption("Histograms, pairs of columns and correlations are not drawn for pictures: a single pixel says little.")
+
+
 def _frame(dataset: Dataset) -> pd.DataFrame:
     """The table people see: their own columns where it was uploaded, else the data set's."""
-    if state.spec().data.name == "upload":
+    if state.spec().data.name == catalog.TABLE:
         return sources.stored_table()
     return pd.DataFrame(dataset.X, columns=list(dataset.columns))
 
@@ -198,7 +234,7 @@ def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
 
 def _rows(dataset: Dataset, frame: pd.DataFrame) -> None:
     head = frame.head(200)
-    if state.spec().data.name != "upload" and dataset.y is not None:
+    if state.spec().data.name != catalog.TABLE and dataset.y is not None:
         head = head.assign(label=dataset.y[: len(head)])
     st.dataframe(head, height=420, placeholder="")
     st.caption(f"The first {formatting.plural(len(head), 'row')} of {formatting.count(len(frame))}.")

@@ -1,8 +1,9 @@
-"""Where data come from: a gallery of toy densities, tables that are here, a file, a drawing."""
+"""Where data come from: galleries of toy densities and of pictures, tables that are here, a file, a drawing."""
 
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,16 +12,28 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flowlab import catalog, formatting
-from flowlab.catalog.data import DRAWN, TOYS, UPLOADED
+from flowlab.catalog.data import DRAWN, IMAGES, TOYS, UPLOADED
 from flowlab.dashboard.canvas.paint import paint_view
 from flowlab.dashboard.shell import links, pages, services, state
 from flowlab.datasets import drawing
 from flowlab.datasets.dataset import Dataset
+from flowlab.images.pixels import as_bytes, shape_of_columns
+from flowlab.images.reading import (
+    FILE,
+    LABEL,
+    MOST_PIXELS,
+    PictureReport,
+    holds_pictures,
+    pictures_of_table,
+    read_pictures,
+)
+from flowlab.jobs import JobError
+from flowlab.jobs.confined import confined
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
 from flowlab.tables.dialect import DELIMITERS
 from flowlab.tables.filetype import ENCODINGS, codec_of
-from flowlab.tables.limits import TableError
+from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.read import ReadReport, column_readings, read_table
 from flowlab.tables.schema import KINDS
 from flowlab.views.density import tile_log_density
@@ -29,7 +42,7 @@ PAGE = pages.settings("data")
 """Prefix of this page's view settings in the link; "data." belongs to the parameters of the data."""
 ACROSS = 8
 TABLES = "Tables that are here"
-SOURCES = (TOYS, TABLES, UPLOADED, DRAWN)
+SOURCES = (TOYS, TABLES, IMAGES, UPLOADED, DRAWN)
 SHORT = {
     "eight_gaussians": "8 Gaussians",
     "gaussian": "Gaussian",
@@ -39,15 +52,23 @@ SHORT = {
     "checkerboard": "Checkers",
 }
 """Labels that fit under a small picture."""
-LABELS = {TOYS: "Toy densities", TABLES: "Example tables", UPLOADED: "Your own table", DRAWN: "Draw"}
+LABELS = {
+    TOYS: "Toy densities", TABLES: "Example tables", IMAGES: "Images", UPLOADED: "Your own file", DRAWN: "Draw",
+}  # fmt: skip
+AS_THEY_ARE = "as they are"
+SIZES = (AS_THEY_ARE, "8 x 8", "16 x 16", "28 x 28", "32 x 32")
+EMBEDDINGS = (
+    "Embeddings of pictures, made elsewhere, are a table: a row for each picture, a column for each number. Upload "
+    "them as CSV or Parquet."
+)
 
 
 def choose() -> bool:
-    """The four sources, and what the chosen one needs; whether the present data come from it."""
+    """The sources, and what the chosen one needs; whether the present data come from it."""
     group = catalog.DATASETS[state.spec().data.name].group
     present = group if group in SOURCES else TABLES
     source = links.segmented(PAGE, "Source", list(SOURCES), "source", present, LABELS.__getitem__)
-    {TOYS: _gallery, TABLES: _tables, UPLOADED: _upload, DRAWN: _draw}[source]()
+    {TOYS: _gallery, TABLES: _tables, IMAGES: _images, UPLOADED: _upload, DRAWN: _draw}[source]()
     return source == present
 
 
@@ -85,7 +106,7 @@ def _toy(name: str) -> Dataset:
 
 
 def _tables() -> None:
-    entries = [e for e in catalog.DATASETS.values() if e.group not in (TOYS, UPLOADED, DRAWN)]
+    entries = [e for e in catalog.DATASETS.values() if e.group not in (TOYS, IMAGES, UPLOADED, DRAWN)]
     chosen = state.spec().data.name
     columns = st.columns(len(entries), gap="small")
     for column, entry in zip(columns, entries):
@@ -102,6 +123,33 @@ def _tables() -> None:
     st.caption(
         formatting.escaped(blurb or "Real tables with one class as the anomaly, and two simulated after the lectures.")
     )
+
+
+def _images() -> None:
+    entries = [entry for entry in catalog.DATASETS.values() if entry.group == IMAGES]
+    chosen = state.spec().data.name
+    for column, entry in zip(st.columns(len(entries), gap="small", vertical_alignment="bottom"), entries):
+        with column:
+            if not entry.needs_network:
+                st.image(_mosaic(entry.name), width="stretch", alt=f"{entry.label}: {entry.blurb}")
+            kind: Literal["primary", "secondary"] = "primary" if entry.name == chosen else "secondary"
+            help = formatting.escaped(entry.blurb)
+            if st.button(entry.label, key=f"data.images.{entry.name}", type=kind, help=help, width="stretch"):
+                _take(Spec(entry.name))
+    blurb = next((entry.blurb for entry in entries if entry.name == chosen), "")
+    st.caption(
+        formatting.escaped(blurb or "Small pictures: some inside, which are learned, others outside, as anomalies.")
+    )
+
+
+@st.cache_data(show_spinner=False)
+def _mosaic(name: str) -> np.ndarray:
+    """Some pictures of a set as one, pixels repeated."""
+    dataset = catalog.make_dataset(Spec(name, {} if name == "digit_images" else {"n_images": 200}))
+    pictures = dataset.pictures(dataset.X[np.linspace(0, len(dataset) - 1, 24).astype(int)])
+    rows = [np.concatenate(list(pictures[i : i + 8]), axis=1) for i in (0, 8, 16)]
+    mosaic = as_bytes(np.concatenate(rows)).repeat(6, axis=0).repeat(6, axis=1)
+    return mosaic if mosaic.shape[2] == 3 else mosaic[..., 0]
 
 
 def _upload() -> None:
@@ -129,12 +177,24 @@ def _upload() -> None:
             help=f"A column's name, =, and {', '.join(KINDS)}, or how its dates are written.",
             persist_state="session",
         )
+        size = st.selectbox(
+            "Size of pictures", SIZES, key="data.size", persist_state="session",
+            help="Pictures are cut to a square and scaled; at most 4 096 numbers a picture are learned.",
+        )  # fmt: skip
+        as_grey = st.toggle("Pictures in grey", key="data.grey", persist_state="session")
+        rows_are_pictures = st.toggle(
+            "Rows of the table are pictures", key="data.pixels", persist_state="session",
+            help="A column for each pixel, left to right and top to bottom; a column named label is the class.",
+        )  # fmt: skip
     file = left.file_uploader(
-        "CSV, TSV, gzip of them, or Parquet",
+        "CSV, TSV, gzip of them, Parquet; pictures as a ZIP of PNG or JPEG files, or as NPZ",
         key=state.widget_key("data.file"),
         help="The file is read once and kept as Parquet on this server under the digest of its content.",
     )
-    if file is not None:
+    if file is not None and holds_pictures(file.getvalue()[:64]):
+        side = 0 if size == AS_THEY_ARE else int(size.split()[0])
+        _read_pictures(file, side, as_grey)
+    elif file is not None:
         options = {
             "missing_codes": [code.strip() for code in missing.split(",") if code.strip()],
             "decimal": {"point": ".", "comma": ","}.get(decimal),
@@ -142,31 +202,57 @@ def _upload() -> None:
             "delimiter": {name: sign for sign, name in DELIMITERS.items()}.get(delimiter),
             "encoding": None if encoding == "found out" else codec_of(encoding),
         }
-        _read(file, options, [pair.strip() for pair in columns.split(",") if pair.strip()])
+        _read(file, options, [pair.strip() for pair in columns.split(",") if pair.strip()], rows_are_pictures, as_grey)
     _report()
+    st.caption(EMBEDDINGS)
 
 
-def _read(file: UploadedFile, options: dict, columns: list[str]) -> None:
-    """Read and store an uploaded file; afterwards nothing of its bytes is kept."""
+def _read(file: UploadedFile, options: dict, columns: list[str], rows_are_pictures: bool, as_grey: bool) -> None:
+    """Read and store an uploaded table; afterwards nothing of its bytes is kept."""
     data = file.getvalue()
+    limits = MOST_PIXELS if rows_are_pictures else Limits()
     try:
-        table = read_table(data, file.name, **options, **column_readings(columns))
-        cells = None if table.text is None else table.text.frame()
-        digest = services.store().put_table(table.frame, table.report.to_json(), cells)
+        table = read_table(data, file.name, limits=limits, **options, **column_readings(columns))
+        if rows_are_pictures or shape_of_columns([n for n in table.frame if n not in (FILE, LABEL)]) is not None:
+            found = pictures_of_table(table.frame, file.name, len(data), as_grey)
+            digest, kind = services.store().put_table(found.frame(), found.report.to_json()), "pictures"
+        else:
+            cells = None if table.text is None else table.text.frame()
+            digest, kind = services.store().put_table(table.frame, table.report.to_json(), cells), "upload"
     except (TableError, RuntimeError, ValueError) as error:
         st.error(formatting.escaped(error))
         return
     del data
-    name = file.name.rsplit("/")[-1][:80]
+    _show_upload(kind, digest, file.name)
+
+
+def _read_pictures(file: UploadedFile, side: int, as_grey: bool) -> None:
+    """Read and store uploaded pictures. They are decoded by a process of its own: this one serves everybody."""
+    read = partial(read_pictures, name=file.name, side=side, as_grey=as_grey)
+    try:
+        with st.spinner("Reading the pictures"):
+            found = confined(read, file.getvalue())
+        digest = services.store().put_table(found.frame(), found.report.to_json())
+    except (TableError, JobError, RuntimeError, ValueError) as error:
+        st.error(formatting.escaped(error))
+        return
+    _show_upload("pictures", digest, file.name)
+
+
+def _show_upload(kind: str, digest: str, name: str) -> None:
+    """Look at what was uploaded from now on."""
     old = state.spec()
-    state.show(RunSpec(Spec("upload", {"digest": digest, "name": name}), old.model, old.seed))
+    state.show(RunSpec(Spec(kind, {"digest": digest, "name": name.rsplit("/")[-1][:80]}), old.model, old.seed))
     state.set_view(PAGE, source=None, tab=None, x=None, y=None, part=None, over=None)
     st.rerun()
 
 
 def _report() -> None:
-    if state.spec().data.name != "upload":
-        st.markdown("Here the table you upload is read, checked and shown; every decision can be changed.")
+    if catalog.DATASETS[state.spec().data.name].group != UPLOADED:
+        st.markdown("Here the file you upload is read, checked and shown; every decision can be changed.")
+        return
+    if state.spec().data.name == "pictures":
+        _picture_report()
         return
     try:
         report = ReadReport.from_json(services.store().table_story(services.table_digest()))
@@ -178,6 +264,16 @@ def _report() -> None:
     if report.changes:
         with st.expander(f"What was changed while reading ({len(report.changes)})"):
             st.markdown("\n".join(f"- {formatting.escaped(c)}" for c in report.changes[:200]))
+
+
+def _picture_report() -> None:
+    try:
+        report = PictureReport.from_json(services.store().table_story(services.table_digest()))
+    except ValueError:
+        return  # none is kept here
+    st.markdown(formatting.escaped(report.sentence()))
+    for change in report.changes:
+        st.caption(formatting.escaped(change))
 
 
 def stored_table() -> pd.DataFrame | None:

@@ -11,12 +11,15 @@ import streamlit as st
 from flowlab import catalog, formatting, views
 from flowlab.dashboard.detect import downloads
 from flowlab.dashboard.shell import links, services, state
+from flowlab.dashboard.shell.pictures import COLUMN, HALF_WIDTH, ROW_HEIGHT, draw_sheet, picture_column, thumbnails
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.explain import not_flagged
 from flowlab.plots import attribution as plots
+from flowlab.plots import pictures as picture_plots
 from flowlab.serving.scored_rows import to_csv, to_parquet
+from flowlab.views.pictures import row_sheet
 
 PAGE = "detect"
 MAX_SHOWN = 500
@@ -68,6 +71,9 @@ def _select(scored: ScoredTable, rows: np.ndarray) -> None:
     if scored.dataset.y is not None:
         facts["labelled"] = np.where(scored.dataset.y[rows] == 1, "anomaly", "normal")
     frame = frame.reset_index(drop=True)
+    if scored.dataset.image_shape is not None:
+        facts.insert(0, COLUMN, thumbnails(scored.dataset, rows))
+        frame = frame.drop(columns=[c for c in frame if c in scored.dataset.columns])
     frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
     widget = state.widget_key(PAGE, "rows")
 
@@ -84,7 +90,9 @@ def _select(scored: ScoredTable, rows: np.ndarray) -> None:
         on_select=choose,
         selection_mode="single-row",
         placeholder="",
+        row_height=ROW_HEIGHT if scored.dataset.image_shape is not None else None,
         column_config={
+            COLUMN: picture_column(),
             "row": st.column_config.NumberColumn(format="%d", help="Row number of the table, the first is 0"),
             "anomaly score": st.column_config.NumberColumn(format="%.4g"),
             "percentile": st.column_config.NumberColumn(
@@ -104,6 +112,9 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     score, is_flagged = float(scored.scores[row]), bool(scored.scores[row] >= threshold.value)
     flagged = "flagged" if is_flagged else "not flagged"
     st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(score)} · {flagged}")
+    if scored.dataset.image_shape is not None:
+        _picture(scored, trained, row)
+        return
     try:
         explanation = trained.view(views.reasons, row=int(row))
     except RuntimeError as error:
@@ -124,6 +135,29 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     _repair(trained, row, threshold)
     with st.expander("Most similar training rows"):
         st.dataframe(scored.frame.iloc[list(explanation.similar)], placeholder="", column_config={"_index": "row"})
+
+
+def _picture(scored: ScoredTable, trained: services.Trained, row: int) -> None:
+    """The chosen picture, what each pixel adds to its score, and the training rows like it; columns say little here."""
+    dataset = scored.dataset
+    left, right = st.columns(2, gap="small")
+    name = dataset.class_names[dataset.classes[row]] if dataset.classes is not None and dataset.class_names else ""
+    told = f"Row {row}{f', {name}' if name else ''}"
+    draw_sheet(row_sheet(dataset, np.array([row]), [name]), "detect.picture", told, 220, 240, where=left)
+    try:
+        found = trained.view(views.pixel_contributions, row=int(row))
+    except (RuntimeError, ValueError) as error:
+        right.caption(formatting.escaped(error))
+        return
+    unit = "nats" if catalog.make_model(state.spec().model).is_density else "score"
+    fig = picture_plots.pixel_map(found.contributions, unit, state.is_dark(), 245)
+    chart(right, fig, key="detect.pixels", config=DOWNLOADABLE, theme=None, alt="What each pixel adds to the score")
+    st.caption(
+        "Right: how far the anomaly score falls when a pixel gets the value it has in pictures like this one. Below: "
+        "the training rows that resemble it most."
+    )
+    similar = row_sheet(dataset, found.similar[:14])
+    draw_sheet(similar, "detect.similar", "The most similar training rows", 44, HALF_WIDTH)
 
 
 def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
@@ -147,7 +181,8 @@ def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
 
 def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarray, threshold: Threshold) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (scored.dataset.name or "rows"))[:40]
-    ask, cells = _asker(trained, flagged[:MAX_EXPLAINED]), _cells_maker()
+    n_explained = MAX_EXPLAINED if scored.dataset.image_shape is None else 0  # a pixel by its name is no reason
+    ask, cells = _asker(trained, flagged[:n_explained]), _cells_maker()
     in_order = np.sort(flagged)
     with st.container(horizontal=True):
         st.download_button(

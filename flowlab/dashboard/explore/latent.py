@@ -16,14 +16,17 @@ from flowlab import catalog, formatting, views
 from flowlab.dashboard.canvas.brush import brush_view
 from flowlab.dashboard.explore.scene import PAGE, Scene, first_row, linked, segmented
 from flowlab.dashboard.shell import state
+from flowlab.dashboard.shell.pictures import HALF_WIDTH, draw_sheet
 from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
+from flowlab.datasets.dataset import Part
 from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
 from flowlab.plots import theme
 from flowlab.records import Scalar
 from flowlab.views import two_columns
 from flowlab.views.latent import LatentPaths, LatentPoint, LatentRows
-from flowlab.views.projection import Window, angle_color, column_window
+from flowlab.views.pictures import PictureSheet, path_sheet, row_sheet
+from flowlab.views.projection import Window, angle_color, column_window, display_rows
 
 
 def is_density(scene: Scene) -> bool:
@@ -90,12 +93,13 @@ def _share(share: float) -> str:
 
 def decoded(scene: Scene, x: np.ndarray) -> None:
     """The decoded row, in the user's own columns where the data are an uploaded table."""
-    if scene.planar or not np.isfinite(x).all():
+    if scene.planar or scene.dataset.image_shape is not None or not np.isfinite(x).all():
         return
     st.dataframe(scene.dataset.table(x[None], drawn=True), hide_index=True)
 
 
 CHOICES = ("Points", "Move z", "Between two rows")
+"""What every latent space can be played with; pictures add two."""
 REACH = 4.2
 """How far the picture and the sliders go where the prior is a standard normal."""
 GRID = 120
@@ -106,8 +110,11 @@ MOVED = ("move1", "move2")
 
 def latent(scene: Scene) -> None:
     """Points, an editable latent point, or paths between two rows: a second choice, which stands in the link."""
-    play = segmented("Latent", list(CHOICES), "play", CHOICES[0])
-    {"Points": rows, "Move z": move, "Between two rows": between}[play](scene)
+    plays: dict[str, Callable[[Scene], None]] = {"Points": rows, "Move z": move, "Between two rows": between}
+    if scene.dataset.image_shape is not None:
+        plays |= {"Between four rows": between_four, "Latent pictures": latent_pictures}
+    play = segmented("Latent", list(plays), "play", CHOICES[0])
+    plays[play](scene)
 
 
 def _latent(pair: LatentRows) -> np.ndarray:
@@ -152,8 +159,13 @@ def move(scene: Scene) -> None:
             alt=f"Latent space; z has length {formatting.fixed(here.norm, 2)}",
         )  # fmt: skip
     with right:
-        fig = _data_picture(scene, pair, here.place[None], point=here.place)
-        chart(st, fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
+        if scene.dataset.image_shape is not None:
+            decoded_picture = PictureSheet.of(scene.dataset.pictures(here.x[None]))
+            told = f"The picture decoded from z; {score(scene, here)}"
+            draw_sheet(decoded_picture, "explore.zpicture", told, size=330, width=HALF_WIDTH)
+        else:
+            fig = _data_picture(scene, pair, here.place[None], point=here.place)
+            chart(st, fig, key="explore.zdata", theme=None, config=PLOT, alt=f"Data space; {score(scene, here)}")
     st.markdown(typicality(score(scene, here), here, pair))
     decoded(scene, here.x)
 
@@ -168,7 +180,7 @@ def between(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         start = int(linked(st.number_input, "From row", "row", first, noun="row", **limits))
         end = int(linked(st.number_input, "To row", "to", second, noun="row", **limits))
-        axes = _axes(Z.shape[1])
+        axes = _axes(Z.shape[1] if scene.dataset.image_shape is None else 2)
         with_arc = Z.shape[1] > 1 and linked(
             st.toggle, "Great circle", "arc", False,
             help="Turns from one latent point to the other without cutting through the middle: the norm changes evenly",
@@ -180,6 +192,14 @@ def between(scene: Scene) -> None:
     title = score_title(scene)
     lowest = _lowest(paths, title)
     told = lowest.replace("**", "")
+    if scene.dataset.image_shape is not None:
+        sheet = path_sheet(scene.dataset, paths, plots.PATH_NAMES)
+        draw_sheet(sheet, "explore.waypictures", f"Pictures on the ways between two rows. {told}", size=64)
+        st.caption(f"Under each picture: its {title}.")
+        fig = plots.path_profiles(paths, title, scene.dark, height=190)
+        chart(st, fig, key="explore.wayprofile", theme=None, config=PLOT, alt=told)
+        st.markdown(lowest)
+        return
     left, right = st.columns(2, gap="medium")
     with left:
         window = _latent_window(Z, axes, gaussian, paths.latent.z)
@@ -199,6 +219,59 @@ def between(scene: Scene) -> None:
         st.caption("These two latent points lie on one line through the origin, so no great circle is theirs.")
     if not issubclass(scene.model, FlowModel):
         st.caption("A code keeps only part of a row: the latent way ends at the reconstructions, not at the rows.")
+
+
+def between_four(scene: Scene) -> None:
+    """A square of pictures decoded between four rows, which stand in its corners."""
+    last = len(scene.dataset) - 1
+    usual = _corners(scene)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        corners = tuple(
+            int(
+                linked(
+                    st.number_input,
+                    f"Row {place}",
+                    f"corner{i + 1}",
+                    usual[i],
+                    noun="row",
+                    min_value=0,
+                    max_value=last,
+                    step=1,
+                    width=150,
+                )
+            )
+            for i, place in enumerate(("top left", "top right", "bottom left", "bottom right"))
+        )
+        n = int(linked(st.slider, "Pictures a side", "side", 8, min_value=3, max_value=12, step=1, width=190))
+    sheet = scene.view(views.between_four, corners=corners, n=n)
+    draw_sheet(sheet, "explore.four", "Pictures decoded between four rows", across=n)
+    st.caption(
+        "Latent points are mixed evenly from the four corners, and get the mixture of their lengths where the prior "
+        "is Gaussian."
+    )
+
+
+def latent_pictures(scene: Scene) -> None:
+    """Pictures above their latent points, drawn as pictures."""
+    rows = display_rows(scene.dataset, 13, 5, int(state.view(PAGE, "seed", 0)))
+    try:
+        sheet = scene.view(views.latent_sheet, rows=tuple(int(r) for r in rows))
+    except RuntimeError as error:
+        st.markdown(formatting.escaped(error))
+        return
+    draw_sheet(sheet, "explore.zpictures", "Pictures above their latent points", size=64)
+    st.caption(
+        "Below, each latent variable at its pixel, as the share of a Gaussian below it: a map that keeps nothing of "
+        "the picture gives uniform noise. Where the outline of the picture is still seen, the flow has not used it up."
+    )
+
+
+def _corners(scene: Scene) -> list[int]:
+    """Four rows of different classes, where there are as many; else the first rows."""
+    classes, rows = scene.dataset.classes, scene.dataset.rows(Part.TRAIN)
+    if classes is None or len(np.unique(classes[rows])) < 4:
+        return [int(row) for row in rows[:4]]
+    return [int(rows[np.flatnonzero(classes[rows] == k)[0]]) for k in np.unique(classes[rows])[:4]]
 
 
 def _setting(widget: Callable[..., Any], label: str, name: str, default: Scalar, **settings: Any) -> Any:
@@ -332,6 +405,7 @@ def _two_rows(scene: Scene, pair: LatentRows) -> tuple[int, int]:
 
 
 SELECTED = "explore.selected"
+MAX_MARKED = 120
 COLORS = {"direction": "Direction", "score": "Anomaly score", "label": "Label"}
 
 
@@ -344,7 +418,9 @@ def rows(scene: Scene) -> None:
         names = [c for c in COLORS if c != "label" or _labelled(scene)]
         by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.__getitem__)
         plane, window, titles = _data_plane(scene, pair)
-        axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
+        are_pictures = scene.dataset.image_shape is not None  # whose first two latent axes say as much as others
+        n_chosen = 0 if Z is None else 2 if are_pictures else Z.shape[1]
+        axes = _chosen_latent_axes(n_chosen) if n_chosen else (0, 0)
         if n_layers:
             layer = int(
                 linked(
@@ -374,7 +450,9 @@ def rows(scene: Scene) -> None:
         rows=np.flatnonzero(np.isin(row_numbers, state.recall(SELECTED, []))).tolist(),
     )
     state.keep(SELECTED, [int(r) for r in row_numbers[marked]])
-    if marked:
+    if marked and scene.dataset.image_shape is not None:
+        _marked_pictures(scene, row_numbers[marked], scores[marked])
+    elif marked:
         table = _marked_rows(scene, row_numbers[marked], scores[marked])
         if is_density(scene):
             st.markdown(collection(-scores[marked]))
@@ -390,7 +468,7 @@ PRINCIPAL = -1
 def _data_plane(scene: Scene, pair: LatentRows) -> tuple[np.ndarray, Window, tuple[str, str]]:
     """Places (m, 2), window and titles of the rows: on the stage, or by two columns that the reader chooses."""
     columns, options = scene.dataset.columns, [PRINCIPAL, *scene.columns]
-    if len(scene.columns) < 3:
+    if len(scene.columns) < 3 or scene.dataset.image_shape is not None:
         return pair.points, scene.stage.window, scene.stage.axes
 
     def name(j: int) -> str:
@@ -429,6 +507,16 @@ def _coloring(plane: np.ndarray, pair: LatentRows, by: str) -> tuple[np.ndarray,
         order = np.argsort(np.argsort(pair.anomaly_score))
         return (255 * order / max(1, len(order) - 1)).astype(np.uint8), "value"
     return angle_color(plane), "angle"
+
+
+def _marked_pictures(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> None:
+    """The marked pictures, the highest anomaly score first."""
+    order = np.argsort(-scores)[:MAX_MARKED]
+    if is_density(scene):
+        st.markdown(collection(-scores))
+    sheet = row_sheet(scene.dataset, rows[order], [f"{score:.4g}" for score in scores[order]])
+    draw_sheet(sheet, "explore.marked", f"{formatting.plural(len(order), 'marked picture')}, the least likely first")
+    st.caption("Under each picture: its anomaly score. Outlined: labelled anomalies.")
 
 
 def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:

@@ -31,6 +31,11 @@ from flowlab.models.base import FlowModel, LatentModel
 WORDS = {"Margins": "Marginals"}
 """What the page calls a view, where links have another word for it."""
 
+PIXELS = (
+    "Density, margins, pairs, the bridge, layers and couplings are not drawn for pictures: they show one or two "
+    "columns at a time, and a single pixel says little. "
+)
+
 
 def page() -> None:
     """All of the page below its headline."""
@@ -44,7 +49,8 @@ def page() -> None:
     model = catalog.MODELS[state.spec().model.name].make
     scene = Scene(trained, dataset, model, views.stage(dataset), state.is_dark())
     drawers: dict[str, Callable[[Scene], None]] = {}
-    if model.is_density:
+    pictures = dataset.image_shape is not None
+    if model.is_density and not pictures:
         drawers["Density"] = density.density if scene.planar else density.slices
     if model.can_sample:
         drawers["Samples"] = samples.samples
@@ -53,12 +59,13 @@ def page() -> None:
     else:
         drawers["Rows"] = latent.rows
     if issubclass(model, FlowModel):
-        drawers["Layers"] = layers.layers
-        drawers["Coupling"] = coupling.coupling
+        if not pictures:
+            drawers["Layers"] = layers.layers
+            drawers["Coupling"] = coupling.coupling
         drawers["Receipt"] = receipt.receipt
-    if model.is_density:
+    if model.is_density and not pictures:
         drawers["Bridge"] = density.bridge
-    if model.can_sample:
+    if model.can_sample and not pictures:
         drawers["Margins"] = marginals.marginals
         if dataset.n_features > 2:
             drawers["Pairs"] = pairs.pairs
@@ -88,10 +95,10 @@ def _label() -> str:
 def _missing(scene: Scene) -> str:
     """What this model does not have, in a sentence or two; empty for most flows."""
     model, context = scene.model, scene.dataset.context
-    read = ""
+    read = PIXELS if scene.dataset.image_shape is not None else ""
     if context is not None and not scene.conditioned:
         name = formatting.escaped(str(scene.dataset.columns[context])[:60])
-        read = f"{_label()} cannot be conditioned: it reads {name} as a number. "
+        read += f"{_label()} cannot be conditioned: it reads {name} as a number. "
     if issubclass(model, FlowModel):
         return read
     lacks = [] if issubclass(model, LatentModel) else ["latent space"]

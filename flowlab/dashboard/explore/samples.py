@@ -10,16 +10,20 @@ import streamlit as st
 from flowlab import formatting, views
 from flowlab.dashboard.explore.scene import PAGE, Scene, level_choice, linked
 from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.pictures import draw_sheet
 from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.plots import samples as plots
 from flowlab.tables.export import to_csv_bytes
+from flowlab.views.pictures import MAX_PICTURES, drawn_sheet
 from flowlab.views.samples import in_columns_of
 
 
 def samples(scene: Scene) -> None:
-    """Draws over the data or beside them; a clicked sample shows its nearest training row."""
+    """Draws over the data or beside them; a clicked one shows its nearest training row. Pictures are drawn as such."""
+    are_pictures = scene.dataset.image_shape is not None
+    usual, most, step = (68, MAX_PICTURES, 12) if are_pictures else (2000, 20_000, 500)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        n = int(linked(st.number_input, "Samples", "n", 2000, min_value=1, max_value=20_000, step=500, width=130))
+        n = int(linked(st.number_input, "Samples", "n", usual, min_value=1, max_value=most, step=step, width=130))
         seed = int(linked(st.number_input, "Seed", "seed", 0, min_value=0, max_value=10**6, step=1, width=110))
         temperature = float(
             linked(
@@ -28,7 +32,10 @@ def samples(scene: Scene) -> None:
             )
         )  # fmt: skip
         level = level_choice(scene)
-        beside = linked(st.toggle, "Side by side", "beside", False)
+        beside = not are_pictures and linked(st.toggle, "Side by side", "beside", False)
+    if are_pictures:
+        _as_pictures(scene, scene.view(views.samples, n=n, seed=seed, temperature=temperature, level=level).samples)
+        return
     sample = int(state.view(PAGE, "sample", -1))
     sample = sample if 0 <= sample < n else -1
     drawn = scene.view(views.samples, n=n, seed=seed, temperature=temperature, nearest=sample, level=level)
@@ -49,6 +56,19 @@ def samples(scene: Scene) -> None:
     st.caption(f"{_finding(scene, drawn.samples)}.")
     if not state.is_presenting():
         _table(scene, drawn.samples)
+
+
+def _as_pictures(scene: Scene, drawn: np.ndarray) -> None:
+    """The draws, the first of them above the training rows nearest to them."""
+    beyond = float(np.mean((drawn < 0) | (drawn > 1)))
+    told = f"{formatting.plural(len(drawn), 'picture')} drawn by the model, the first above their nearest training rows"
+    draw_sheet(drawn_sheet(scene.dataset, drawn), "explore.drawn", told)
+    st.caption(
+        "Below the first draws stand the training rows nearest to them, with the root mean square difference of their "
+        f"pixels: a model that copies has zero. {formatting.percent(beyond)} of all pixels lie beyond black or white."
+    )
+    if not state.is_presenting():
+        _table(scene, drawn)
 
 
 def _finding(scene: Scene, drawn: np.ndarray) -> str:

@@ -7,28 +7,38 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
 from flowlab.dashboard.shell import headline, links, services, state
+from flowlab.dashboard.shell.pictures import COLUMN, ROW_HEIGHT, picture_column
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
+from flowlab.images.pixels import column_names, shape_of_columns
+from flowlab.images.reading import MOST_PIXELS, PictureFile, holds_pictures, pictures_of_table, read_pictures
+from flowlab.images.shape import ImageShape
 from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
+from flowlab.plots.pictures import pixel_map, thumbnail
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
 from flowlab.serving.scored_rows import free_names
-from flowlab.serving.scoring import Summary, how_far, score_file
+from flowlab.serving.scoring import Highest, Summary, how_far, score_file
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.limits import TableError
+from flowlab.tables.read import PARQUET, read_table
 
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
 LANES = 2
+FIRST_PIXEL = column_names(ImageShape(2, 2))[0].encode()
 KEPT_SECONDS = 900
 """How long the answer to an uploaded detector file is kept."""
 
@@ -40,7 +50,8 @@ def page() -> None:
     with left:
         detector = _detector()
     with right:
-        upload = st.file_uploader("File to score", type=["csv", "tsv", "txt", "gz", "parquet"], key="score.file")
+        kinds = ["csv", "tsv", "txt", "gz", "parquet", "zip", "npz", "png", "jpg", "jpeg"]
+        upload = st.file_uploader("File to score", type=kinds, key="score.file")
     if detector is None:
         return
     found = _described(detector)
@@ -48,20 +59,64 @@ def page() -> None:
         st.error(formatting.escaped(found))
         return
     _describe(found)
+    shape = shape_of_columns(found["columns"])
     if upload is None:
-        st.markdown("Choose a file with the same columns; it gets a score, percentile, p-value and flag for every row.")
+        what = "Choose a file with the same columns"
+        if shape is not None:
+            what = "Choose a picture, a ZIP or NPZ of pictures, or a table of their pixels"
+        st.markdown(f"{what}; it gets a score, percentile, p-value and flag for every row.")
         return
-    key = hashlib.sha256(detector + upload.getvalue()).hexdigest()[:16]
+    data = _rows_of_pictures(upload, shape) if shape is not None else upload.getvalue()
+    if data is None:
+        return
+    key = hashlib.sha256(detector + data).hexdigest()[:16]
     done = state.recall("score.done")
     if done is None or done[0] != key:
         if not st.button("Score this file", type="primary"):
             return
-        result = _score(detector, upload.getvalue())
+        result = _score(detector, data)
         if result is None:
             return
         done = (key, *result)
         state.keep("score.done", done)
     _show(found, done[1], done[2], upload.name)
+
+
+def _rows_of_pictures(upload: UploadedFile, shape: ImageShape) -> bytes | None:
+    """Pictures, or a table of pixels under other names, as a table with the names that the detector knows.
+
+    None where they cannot be read, which is said. Pictures of another size are cut and scaled to that of the detector.
+    """
+    data = upload.getvalue()
+    try:
+        if holds_pictures(data):
+            side = shape.height if shape.height == shape.width else 0
+            settings = {"name": upload.name, "side": side, "as_grey": shape.channels == 1, "to_learn": False}
+            found = _read_pictures(
+                hashlib.sha256(data).hexdigest(), repr(settings), partial(read_pictures, **settings), data
+            )
+        elif FIRST_PIXEL in data[:2000] or data.startswith(PARQUET):
+            return data
+        else:
+            found = pictures_of_table(read_table(data, upload.name, limits=MOST_PIXELS).frame, upload.name)
+    except (TableError, JobError, ValueError) as error:
+        st.error(formatting.escaped(error))
+        return None
+    pixels = found.pixels
+    if pixels.shape[3] == 1 and shape.channels == 3:
+        pixels = pixels.repeat(3, axis=3)
+    if pixels.shape[1:] != (shape.height, shape.width, shape.channels):
+        here = f"{pixels.shape[1]} x {pixels.shape[2]} pixels"
+        st.error(f"These pictures have {here}; the detector has learned {shape.height} x {shape.width}.")
+        return None
+    st.caption(formatting.escaped(" ".join([found.report.sentence() + ".", *found.report.changes])))
+    return to_csv_bytes(replace(found, pixels=pixels).frame())
+
+
+@st.cache_data(show_spinner="Reading the pictures", max_entries=4, ttl=KEPT_SECONDS)
+def _read_pictures(digest: str, settings: str, _read: Callable[[bytes], PictureFile], _data: bytes) -> PictureFile:
+    """By a process of its own, see `_uploaded`."""
+    return confined(_read, _data)
 
 
 def _detector() -> bytes | None:
@@ -147,6 +202,14 @@ def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
     return summary, scored
 
 
+def _with_pictures(highest: Highest, shape: ImageShape, columns: list[str]) -> Highest:
+    """The highest rows with their picture first, in place of its pixels."""
+    values = highest.cells[columns].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    scores = highest.scores.copy()
+    scores.insert(0, COLUMN, [thumbnail(picture) for picture in shape.of(values)])
+    return Highest(highest.cells.drop(columns=columns), scores)
+
+
 def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: str) -> None:
     share = summary.n_flagged / summary.n_rows
     first, second, third = st.columns(3)
@@ -174,13 +237,22 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
         st.caption("The highest scoring rows")
-        highest = summary.highest
+        highest, shape = summary.highest, shape_of_columns(detector["columns"])
+        if shape is not None:
+            highest = _with_pictures(highest, shape, detector["columns"])
         cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
         shown = pd.concat([highest.scores, cells], axis=1)
-        st.dataframe(shown, height=360, placeholder="", column_config={"_index": "row"})
+        settings = {"_index": "row", COLUMN: picture_column()}
+        row_height = None if shape is None else ROW_HEIGHT
+        st.dataframe(shown, height=360, placeholder="", row_height=row_height, column_config=settings)
     with right:
-        st.caption("Shift since training, per column and for the score")
-        fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
+        st.caption(f"Shift since training, per {'column' if shape is None else 'pixel'} and for the score")
+        if shape is None:
+            fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
+        else:
+            shifts = shape.of(summary.shift[None, :-1])[0].mean(axis=-1)
+            fig = pixel_map(shifts, "stability index", state.is_dark())
+            st.caption(f"Stability index of the score: {formatting.fixed(float(summary.shift[-1]))}")
         chart(st, fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
     rate = round(summary.rows_per_second)
     st.caption(f"{formatting.seconds(summary.seconds)}{f', {formatting.count(rate)} rows/s' if rate else ''}.")
