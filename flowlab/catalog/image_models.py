@@ -6,7 +6,7 @@ from flowlab.catalog.controls import BATCH, CONVENTION, DECAY, RATE, STEPS
 from flowlab.catalog.entry import Entry
 from flowlab.controls import Choice, Flag, Float, Int, Mask
 from flowlab.models.base import DensityModel
-from flowlab.models.images import image_flow
+from flowlab.models.images import image_flow, pixelcnn_model, two_level_vae
 
 IMAGES = "Models of pictures"
 
@@ -31,7 +31,7 @@ DEVICE = Choice(
     {"auto": "graphics processor where there is one", "cpu": "processor", "cuda": "graphics processor"},
     help="Where the network computes; the numbers are the same up to rounding.",
 )
-TRAINING = (CORRUPTION, BATCH, RATE, DECAY, DEQUANTIZE, DEVICE)
+TRAINING = (CORRUPTION, BATCH, RATE, DECAY, DEVICE)
 
 IMAGE_ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
     Entry(
@@ -76,9 +76,40 @@ IMAGE_ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
                 {"none": "as they are", "logit": "logit of the pixels", "probit": "normal quantile of the pixels"},
                 help="The logit keeps samples within black and white.",
             ),
+            DEQUANTIZE,
             *TRAINING,
         ),
         "Couplings of pixels and of channels, in scales: RealNVP for pictures, or Glow.",
+        IMAGES,
+    ),
+    Entry(
+        "pixelcnn",
+        "PixelCNN",
+        pixelcnn_model.PixelCNN,
+        (
+            Int("n_layers", "Layers", 0, 8, help="Masked convolutions after the first.", main=True),
+            STEPS,
+            CHANNELS,
+            Int("n_components", "Components", 1, 16, help="Logistic distributions in the mixture of each pixel."),
+            *TRAINING,
+        ),
+        "Each pixel given those before it, row by row: exact probabilities, and one pass of the network for each pixel "
+        "of a sample.",
+        IMAGES,
+    ),
+    Entry(
+        "two_level_vae",
+        "Two-level VAE",
+        two_level_vae.TwoLevelVAE,
+        (
+            Int("n_fine", "Fine code", 2, 64, help="Numbers that describe a picture.", main=True),
+            Int("n_coarse", "Coarse code", 1, 32, help="Numbers that describe its fine code.", main=True),
+            STEPS,
+            Int("hidden_features", "Network width", 8, 256, 8, help="Units in the hidden layer of each network."),
+            DEQUANTIZE,
+            *TRAINING,
+        ),
+        "A variational autoencoder whose code has a code: what each level costs in nats tells detail from content.",
         IMAGES,
     ),
 )

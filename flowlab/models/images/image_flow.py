@@ -13,7 +13,7 @@ from flowlab.models.base import FlowModel
 from flowlab.models.images.image_model import CELL, ImageModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from flowlab.nets.images.multiscale import MultiscaleFlow
 
@@ -50,7 +50,9 @@ class ImageFlow(ImageModel, FlowModel):
     activation_norm : a learned scale and shift of each channel before each coupling, started from the first batch
     mix_channels : an invertible 1 x 1 convolution before each coupling of channels
     squash : "none", or the "logit" or the normal quantile ("probit") of pixels before the first layer
-    dequantize, context_column, corruption, n_steps, batch_size, learning_rate, weight_decay, device, random_state,
+    dequantize : "uniform" noise in each 8-bit cell, or "none" for values that are not 8-bit ones
+    context_column : index of a column with classes that condition the density (it is not judged itself), or None
+    corruption, n_steps, batch_size, learning_rate, weight_decay, device, random_state,
     height, width, channels : see `ImageModel`
     """
 
@@ -66,7 +68,10 @@ class ImageFlow(ImageModel, FlowModel):
         "activation_norm": YES_OR_NO,
         "mix_channels": YES_OR_NO,
         "squash": OneOf("none", "logit", "probit"),
+        "dequantize": OneOf("uniform", "none"),
+        "context_column": OneOf(None) | Interval(int),
     }
+    can_condition = True
 
     def __init__(
         self,
@@ -161,7 +166,7 @@ class ImageFlow(ImageModel, FlowModel):
             pixels = rows[:, : self.shape_.n_pixels]
             module.start(pixels + CELL / 2 * (self.dequantize == "uniform"))
 
-    def _log_density(self, module: Any, pixels: Tensor, context: Tensor | None) -> Tensor:
+    def _log_density(self, module: Any, pixels: Tensor, context: Tensor | None, generator: Generator | None) -> Tensor:
         return module.contributions(pixels, context).sum(1)
 
     def scale_contributions(self, X: np.ndarray) -> np.ndarray:
@@ -272,6 +277,17 @@ class ImageFlow(ImageModel, FlowModel):
         first, last = (layer - 1, layer) if layer else (0, net.n_layers)
         picture = (-1, self.shape_.height, self.shape_.width, self.shape_.channels)
         return jacobian_of(lambda rows: net.steps(rows.reshape(picture), None, first, last)[-1][0].flatten(1), before)
+
+    def score_gradient(self, X: np.ndarray) -> np.ndarray:
+        """Gradient of the log-density by each feature, in nats per unit of X, (n_samples, n_features)."""
+        return self._gradient(lambda net, a, b: self._log_density(net, a, b, None), self._check_rows(X))
+
+    def _gradient(self, function: Any, X: np.ndarray) -> np.ndarray:
+        from flowlab.nets.images.image_training import gradient_of
+
+        net, pixels = self._net(exact=True), self._pixels(self.dequantized(X))
+        gradient = gradient_of(lambda a, b: function(net, a, b), pixels, self._context(X))
+        return gradient if self.column_ < 0 else np.insert(gradient, self.column_, 0.0, axis=1)
 
     def maximized(self, X: np.ndarray, scale: int, n_steps: int = 100, step_size: float = 0.02) -> np.ndarray:
         """Pictures that start at X and climb the contribution of one scale (0 the first), within [0, 1].

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.constraints import COUNT, NOT_NEGATIVE, Interval, OneOf
@@ -17,12 +19,14 @@ from flowlab.models.base import DensityModel, State
 from flowlab.records import TrainEvent
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
     from flowlab.datasets.dataset import Dataset
     from flowlab.nets.images.image_training import Contrast
 
 CELL = 1 / 255
+LOWEST = -1e30
+"""The score of a picture whose log-density is not finite."""
 VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 1000
 
@@ -35,11 +39,12 @@ class ImageModel(DensityModel):
     row is scored at a point of its cell that depends on the row alone; a row with other values than 8-bit ones is taken
     as such a point (`dequantized`).
 
+    `dequantize` is "uniform" for noise in each cell, or "none" for values that are not 8-bit ones; `context_column` the
+    index of a column with classes that condition the density (it is not judged itself), or None.
+
     Parameters every model of pictures has
     --------------------------------------
     height, width, channels : of a picture; 0 takes them from the data set, or, for rows alone, a square of one channel
-    dequantize : "uniform" noise in each cell, or "none" for values that are not 8-bit ones
-    context_column : index of a column with classes that condition the density (it is not judged itself), or None
     corruption : share of the pixels of each training batch that is replaced by uniform ones, for a background model
     n_steps, batch_size, learning_rate, weight_decay : of Adam; the rate falls to zero over the steps
     device : "auto" computes on the graphics processor where there is one; "cpu", "cuda"
@@ -50,8 +55,6 @@ class ImageModel(DensityModel):
         "height": Interval(int, 0, 64),
         "width": Interval(int, 0, 64),
         "channels": Interval(int, 0, 4),
-        "dequantize": OneOf("uniform", "none"),
-        "context_column": OneOf(None) | Interval(int),
         "corruption": Interval(float, 0, 1),
         "n_steps": COUNT,
         "batch_size": COUNT,
@@ -61,12 +64,12 @@ class ImageModel(DensityModel):
         "random_state": Interval(int, 0),
     }
     is_for_images = True
-    can_condition = True
+    can_time_steps = True
+    dequantize = "none"
+    context_column: int | None = None
     height: int
     width: int
     channels: int
-    dequantize: str
-    context_column: int | None
     corruption: float
     batch_size: int
     learning_rate: float
@@ -79,8 +82,10 @@ class ImageModel(DensityModel):
         """The untrained network, from the parameters, `shape_`, `center_`, `spread_` and `levels_`."""
 
     @abstractmethod
-    def _log_density(self, module: nn.Module, pixels: Tensor, context: Tensor | None) -> Tensor:
-        """Log-density (n,) in nats of continuous pictures (n, n_pixels)."""
+    def _log_density(
+        self, module: nn.Module, pixels: Tensor, context: Tensor | None, generator: Generator | None
+    ) -> Tensor:
+        """Log-density (n,) in nats of continuous pictures (n, n_pixels); what it draws comes from the generator."""
 
     def configured_for(self, dataset: Dataset) -> Self:
         """This model with the pictures' shape and the context of a data set."""
@@ -94,6 +99,14 @@ class ImageModel(DensityModel):
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; a tenth of the rows is set aside for validation unless there are others."""
         return self._train_against(X, X_val, checkpoint, n_steps, None)
+
+    def steps_within(self, seconds: float, X: np.ndarray, clock: Callable[[], float] = time.perf_counter) -> int:
+        """How many training steps on X fit into `seconds` on this machine, by timing 25 steps of a copy."""
+        trial = clone(self).set_params(n_steps=10**9)
+        for event in trial.fit_iter(X, n_steps=75):
+            if event.step == 50:
+                began = clock()
+        return max(1, int(seconds * 25 / max(clock() - began, 1e-9)))
 
     def fit_against(
         self,
@@ -268,18 +281,27 @@ class ImageModel(DensityModel):
     def _context(self, X: np.ndarray) -> np.ndarray | None:
         return (X[:, [self.column_]] == self.levels_).astype(np.float64) if self.column_ >= 0 else None
 
-    def _evaluate(self, function: Any, X: np.ndarray, exact: bool = False, filled: bool = True) -> np.ndarray:
-        """`function(net, pixels, context)` of rows in the net's precision, as float64."""
+    def _evaluate(
+        self,
+        function: Any,
+        X: np.ndarray,
+        exact: bool = False,
+        filled: bool = True,
+        beside: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """`function(net, pixels, context)` of rows, as float64; `beside` stands for the context."""
         from flowlab.nets.images.image_training import device_of, in_blocks
 
         net = self._net(exact)
         pixels = self._pixels(self.dequantized(X) if filled else X)
         device = "cpu" if exact else device_of(self.device)
-        return in_blocks(lambda a, b: function(net, a, b), pixels, self._context(X), device, exact)
+        context = self._context(X) if beside is None else beside
+        return in_blocks(lambda a, b: function(net, a, b), pixels, context, device, exact)
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Log-density in nats per unit of X, (n_samples,)."""
-        return np.maximum(self._evaluate(self._log_density, self._check_rows(X)), -1e30)
+        scores = self._evaluate(lambda net, a, b: self._log_density(net, a, b, None), self._check_rows(X))
+        return np.where(np.isfinite(scores), scores, LOWEST)
 
     def dequantized(self, X: np.ndarray) -> np.ndarray:
         """X with each 8-bit row moved to a point of its cell, by noise that the row alone decides; float64."""
@@ -288,7 +310,7 @@ class ImageModel(DensityModel):
             return X
         pixels = self._pixels(X)
         in_cells = (np.abs(255 * pixels - np.rint(255 * pixels)) < 1e-3).all(axis=1)
-        noise = CELL * _uniform_of_rows(np.rint(255 * pixels[in_cells]))
+        noise = CELL * uniform_of_rows(np.rint(255 * pixels[in_cells]), pixels.shape[1])
         columns = np.delete(np.arange(X.shape[1]), self.column_) if self.column_ >= 0 else np.arange(X.shape[1])
         X[np.ix_(in_cells, columns)] = np.rint(255 * pixels[in_cells]) * CELL + noise
         return X
@@ -321,17 +343,6 @@ class ImageModel(DensityModel):
     def most_probable_level(self, X: np.ndarray) -> np.ndarray:
         """The class each picture most probably has by Bayes' rule, (n_samples,)."""
         return self.levels_[(self.level_log_density(X) + np.log(self.shares_)).argmax(1)]
-
-    def score_gradient(self, X: np.ndarray) -> np.ndarray:
-        """Gradient of the log-density by each feature, in nats per unit of X, (n_samples, n_features)."""
-        return self._gradient(self._log_density, self._check_rows(X))
-
-    def _gradient(self, function: Any, X: np.ndarray) -> np.ndarray:
-        from flowlab.nets.images.image_training import gradient_of
-
-        net, pixels = self._net(exact=True), self._pixels(self.dequantized(X))
-        gradient = gradient_of(lambda a, b: function(net, a, b), pixels, self._context(X))
-        return gradient if self.column_ < 0 else np.insert(gradient, self.column_, 0.0, axis=1)
 
     def _drawn_levels(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray | None:
         return None if self.column_ < 0 else rng.choice(self.levels_, n_samples, p=self.shares_ / self.shares_.sum())
@@ -388,10 +399,10 @@ def bits_per_dimension(log_density: np.ndarray, n_pixels: int) -> np.ndarray:
     return (math.log(255) - np.asarray(log_density) / n_pixels) / math.log(2)
 
 
-def _uniform_of_rows(rows: np.ndarray) -> np.ndarray:
-    """Uniform noise in (0, 1), shaped as `rows`, that depends on each row alone."""
+def uniform_of_rows(rows: np.ndarray, n_columns: int, seed: int = 0) -> np.ndarray:
+    """Uniform noise in (0, 1), (n, n_columns), that depends on each row and the seed alone."""
     if not len(rows):
-        return rows
-    hashes = row_hashes(rows)
-    columns = [splitmix64(hashes + np.uint64((j + 1) * GOLDEN % 2**64)) for j in range(rows.shape[1])]
+        return np.empty((0, n_columns))
+    hashes = row_hashes(rows, seed)
+    columns = [splitmix64(hashes + np.uint64((j + 1) * GOLDEN % 2**64)) for j in range(n_columns)]
     return np.clip(np.stack(columns, axis=1) / 2.0**64, 0.001, 0.999)

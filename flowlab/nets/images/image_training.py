@@ -16,8 +16,8 @@ LEVELS = 256
 CELL = 1 / 255
 """Pictures are in [0, 1] in steps of this."""
 ROWS_AT_ONCE = 256
-LogDensity = Callable[[nn.Module, Tensor, Tensor | None], Tensor]
-"""(module, rows (n, n_pixels), context (n, n_context) or None) -> log-density of each row, (n,), in nats."""
+LogDensity = Callable[[nn.Module, Tensor, Tensor | None, torch.Generator | None], Tensor]
+"""(module, rows (n, n_pixels), context (n, n_context) or None, generator of draws) -> log-density (n,) in nats."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class ImageLoss:
         draws = torch.Generator().manual_seed(0) if generator is None else generator
         pixels, context = rows[:, : self.n_pixels], rows[:, self.n_pixels :]
         pixels = self.filled(pixels, draws, self.corruption if generator is not None else 0.0)
-        inside = self.log_density(module, pixels, context if context.shape[1] else None)
+        inside = self.log_density(module, pixels, context if context.shape[1] else None, draws)
         if self.contrast is None:
             return -inside
         chosen = torch.randint(len(self.contrast.rows), (len(rows),), generator=draws)
         background = self.filled(self.contrast.rows[chosen].to(rows.device), draws)
         general = self.contrast.log_density[chosen].to(rows.device)
-        return -inside + self.contrast.of(inside, self.log_density(module, background, None), general)
+        return -inside + self.contrast.of(inside, self.log_density(module, background, None, draws), general)
 
     def filled(self, pixels: Tensor, generator: torch.Generator, corruption: float = 0.0) -> Tensor:
         """Pixels with noise in their cells, some of them corrupted."""
@@ -166,6 +166,11 @@ def in_blocks(
             beside = None if context is None else torch.tensor(context[part], dtype=kind, device=device)
             parts.append(function(block, beside)[: len(rows) - start].double().cpu().numpy())
     return np.concatenate(parts) if parts else np.empty((0, 0))
+
+
+def normal_noise(n: int, n_columns: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal numbers (n, n_columns) on the device and of the precision of `like`."""
+    return torch.randn(n, n_columns, generator=generator).to(like)
 
 
 def gradient_of(
