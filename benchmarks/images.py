@@ -161,9 +161,7 @@ def fitted(rows: np.ndarray, seconds: float, **settings) -> ImageFlow:
 
 
 def paradox(seconds: float, seeds: list[int], every_cure: bool) -> None:
-    print(
-        f"\nChina inside, {seconds:.0f} s of one core for each fit: AUROC of each score, mean (standard error) over seeds"
-    )
+    print(f"\nChina inside, {seconds:.0f} s of one core for each fit: mean AUROC (standard error) over seeds")
     table: dict[tuple[str, str], list[float]] = {}
     for seed in seeds:
         rng = np.random.default_rng(seed)

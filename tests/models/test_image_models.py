@@ -128,6 +128,10 @@ def test_classes_condition_the_flow():
     np.testing.assert_allclose(
         flow.level_log_density(rows[:9])[np.arange(9), CLASSES[:9]], flow.score_samples(rows[:9])
     )
+    given = flow.given(2)
+    assert given.transform(X[:3]).shape == (3, 64)
+    reported = given.log_det_path(X[:1]).sum()
+    assert np.linalg.slogdet(given.layer_jacobian(X[0]))[1] == pytest.approx(reported, rel=1e-6)
     with pytest.raises(ValueError, match="no training row was of class 77"):
         flow.sample_given(77)
 

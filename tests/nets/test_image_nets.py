@@ -56,8 +56,8 @@ def test_the_inverse_undoes_the_flow(name):
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_determinant_is_autograds_and_scales_add_up(name):
     flow, rows, context = made(name)
-    one = None if context is None else context[:1].expand(rows.shape[1], -1)
-    jacobian = jacobian_of(lambda copies: latent(flow, copies, one).flatten(1), rows[0].numpy())
+    one = None if context is None else context[:1].numpy()
+    jacobian = jacobian_of(lambda copies, beside: latent(flow, copies, beside).flatten(1), rows[0].numpy(), one)
     z = latent(flow, rows, context)
     parts = flow.contributions(rows, context)
     normal = -0.5 * z.flatten(1).square().sum(1) - 0.5 * rows.shape[1] * np.log(2 * np.pi)

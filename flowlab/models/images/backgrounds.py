@@ -50,7 +50,7 @@ def _gradients(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         [-1, 1], (2, n, 1, 1, 1)
     )
     down, across = (y - (height - 1) / 2) / height, (x - (width - 1) / 2) / width
-    return _pixels(_levels(n, channels, rng) + steep[0] * down[None, ..., None] + steep[1] * across[None, ..., None])
+    return _pixels(_levels(n, channels, rng) + steep[0] * down[..., None] + steep[1] * across[..., None])
 
 
 def _levels(n: int, channels: int, rng: np.random.Generator) -> np.ndarray:

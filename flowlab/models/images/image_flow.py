@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from flowlab.constraints import COUNT, YES_OR_NO, Constraint, Interval, OneOf
 from flowlab.images.shape import ImageShape
 from flowlab.models.base import FlowModel
+from flowlab.models.flows.conditional import FlowGivenLevel
 from flowlab.models.images.image_model import CELL, ImageModel
 
 if TYPE_CHECKING:
@@ -169,6 +170,15 @@ class ImageFlow(ImageModel, FlowModel):
     def _log_density(self, module: Any, pixels: Tensor, context: Tensor | None, generator: Generator | None) -> Tensor:
         return module.contributions(pixels, context).sum(1)
 
+    def judged_columns(self) -> np.ndarray:
+        """Numbers of the columns that are pixels."""
+        columns = np.arange(self.n_features_in_)
+        return columns if self.column_ < 0 else np.delete(columns, self.column_)
+
+    def given(self, level: float) -> FlowGivenLevel:
+        """This flow at one class of its context, one of `levels_`: an ordinary flow over the pixels."""
+        return FlowGivenLevel(self, level)
+
     def scale_contributions(self, X: np.ndarray) -> np.ndarray:
         """What each scale adds to the log-density, in nats, (n_samples, n_scales): the sum is `score_samples`.
 
@@ -183,7 +193,12 @@ class ImageFlow(ImageModel, FlowModel):
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Latent pictures, (n_samples, n_features), flat; a context column holds the number of its class."""
-        return self.transform_path(X)[-1]
+        X = self._check_rows(X)
+
+        def latent(net: MultiscaleFlow, pixels: Tensor, context: Tensor | None) -> Tensor:
+            return net.joined(net(net.enter(pixels)[0], context)[0]).flatten(1)
+
+        return self._with_levels(self._evaluate(latent, X, exact=True), self._codes(X))
 
     def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Pictures (n_samples, n_features) of latent ones, as points of cells; `quantized` brings them to 8 bits."""
@@ -231,10 +246,8 @@ class ImageFlow(ImageModel, FlowModel):
         """Pictures after each coupling, (n_layers + 1, n_samples, n_features): the scaled row first, latent last."""
         X = self._check_rows(X)
         path = self._path("positions", X)
-        if self.column_ < 0:
-            return path
-        codes = np.searchsorted(self.levels_, X[:, self.column_])
-        return np.stack([self._with_levels(part, codes) for part in path])
+        codes = self._codes(X)
+        return path if codes is None else np.stack([self._with_levels(part, codes) for part in path])
 
     def log_det_path(self, X: np.ndarray) -> np.ndarray:
         """Log-determinant of each coupling in nats, (n_layers, n_samples)."""
@@ -252,6 +265,9 @@ class ImageFlow(ImageModel, FlowModel):
             maps = [np.stack([self._with_levels(part, np.zeros(len(X))) for part in each]) for each in maps]
         return maps[0], maps[1]
 
+    def _codes(self, X: np.ndarray) -> np.ndarray | None:
+        return np.searchsorted(self.levels_, X[:, self.column_]) if self.column_ >= 0 else None
+
     def _path(self, name: str, X: np.ndarray) -> np.ndarray:
         """One of the net's paths of valid rows, layers first."""
         return np.moveaxis(self._evaluate(lambda net, a, b: net.path(name, a, b), X, exact=True), 1, 0)
@@ -263,20 +279,25 @@ class ImageFlow(ImageModel, FlowModel):
     def layer_jacobian(self, x: np.ndarray, layer: int = 0) -> np.ndarray:
         """Jacobian of one coupling (1 the first), or of all (0), at a row x, by autograd in float64.
 
-        See `FlowModel.layer_jacobian`. ValueError for a layer that does not exist. Models with classes have none.
+        See `FlowModel.layer_jacobian`. ValueError for a layer that does not exist. A context column stays as it is.
         """
         from flowlab.models.flows.jacobian_form import check_layer
         from flowlab.nets.images.image_training import jacobian_of
 
         net = self._net(exact=True)
-        if self.column_ >= 0:
-            raise ValueError("the Jacobian of a flow with classes is not offered; train one without them")
         if layer:
             check_layer(layer, net.n_layers)
-        before = self.transform_path(np.asarray(x)[None])[max(layer - 1, 0), 0]
+        row, columns = np.asarray(x, np.float64)[None], self.judged_columns()
+        before = self.transform_path(row)[max(layer - 1, 0), 0, columns]
         first, last = (layer - 1, layer) if layer else (0, net.n_layers)
         picture = (-1, self.shape_.height, self.shape_.width, self.shape_.channels)
-        return jacobian_of(lambda rows: net.steps(rows.reshape(picture), None, first, last)[-1][0].flatten(1), before)
+        matrix = np.eye(self.n_features_in_)
+        matrix[np.ix_(columns, columns)] = jacobian_of(
+            lambda rows, beside: net.steps(rows.reshape(picture), beside, first, last)[-1][0].flatten(1),
+            before,
+            self._context(row),
+        )
+        return matrix
 
     def score_gradient(self, X: np.ndarray) -> np.ndarray:
         """Gradient of the log-density by each feature, in nats per unit of X, (n_samples, n_features)."""

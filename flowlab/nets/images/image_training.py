@@ -182,7 +182,13 @@ def gradient_of(
     return torch.autograd.grad(function(x, beside).sum(), x)[0].numpy()
 
 
-def jacobian_of(function: Callable[[Tensor], Tensor], row: np.ndarray) -> np.ndarray:
-    """Jacobian (d, d) of a map of flat rows (n, d) to (n, d) at one row (d,), in float64, by one backward pass."""
+def jacobian_of(
+    function: Callable[[Tensor, Tensor | None], Tensor], row: np.ndarray, context: np.ndarray | None = None
+) -> np.ndarray:
+    """Jacobian (d, d) of a map of rows (n, d), and their context, to (n, d) at one row (d,), in float64.
+
+    One backward pass: copy i of the row receives the gradient of number i after. The context is (1, n_context) or None.
+    """
     before = torch.tensor(np.tile(row, (len(row), 1)), dtype=torch.float64, requires_grad=True)
-    return torch.autograd.grad(function(before).diagonal().sum(), before)[0].numpy()
+    beside = None if context is None else torch.tensor(context, dtype=torch.float64).expand(len(row), -1)
+    return torch.autograd.grad(function(before, beside).diagonal().sum(), before)[0].numpy()
