@@ -78,9 +78,11 @@ def test_three_scales_of_8_x_8_are_factored_out_in_halves():
 @pytest.mark.parametrize("shifts_first", [True, False])
 def test_gradients_of_the_affine_map_are_right(shifts_first):
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 3, 2, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 3, 2, 3, generator=generator, dtype=torch.float64, requires_grad=True)
     raw = torch.randn(2, 3, 2, 4, generator=generator, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda a, b: AffineMap.apply(a, b, shifts_first), (x, raw))
+    assert torch.autograd.gradcheck(lambda a, b: AffineMap.apply(a, b, shifts_first, 1, 3), (x, raw))
+    whole = torch.cat((raw, raw[..., :2]), -1).detach().requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b: AffineMap.apply(a, b, shifts_first, 0, 3), (x, whole))
 
 
 def test_gradients_of_the_channel_map_are_right():

@@ -90,12 +90,12 @@ class ImageCoupling(nn.Module):
         if self.mixing is not None:
             x, gained = self.mixing(x)
         if self.is_masked:
-            y, log_det = AffineMap.apply(x, self.net(x * self.read, context) * self.changed, self.shifts_first)
+            raw_shift, first, last = self.net(x * self.read, context) * self.changed, 0, x.shape[-1]
+        elif self.reads_second:
+            raw_shift, first, last = self.net(x[..., self.n_first :], context), 0, self.n_first
         else:
-            first, second = x[..., : self.n_first], x[..., self.n_first :]
-            kept, moved = (second, first) if self.reads_second else (first, second)
-            after, log_det = AffineMap.apply(moved, self.net(kept, context), self.shifts_first)
-            y = torch.cat((after, kept) if self.reads_second else (kept, after), -1)
+            raw_shift, first, last = self.net(x[..., : self.n_first], context), self.n_first, x.shape[-1]
+        y, log_det = AffineMap.apply(x, raw_shift, self.shifts_first, first, last)
         return y, log_det if self.mixing is None else log_det + gained
 
     def detail(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
