@@ -7,16 +7,16 @@ import numpy as np
 from flowlab.images.families import FAMILIES
 from flowlab.images.shape import ImageShape
 
-BACKGROUND_SHARES = {"waves": 0.68, "gradients": 0.14, "shapes": 0.06, "noise": 0.12}
+BACKGROUND_SHARES = {"waves": 0.71, "gradients": 0.14, "shapes": 0.06, "noise": 0.09}
 """What a broad background holds, as shares of its pictures; see `broad_background`."""
 
 
 def broad_background(shape: ImageShape, n_images: int, random_state: int | np.random.Generator = 0) -> np.ndarray:
     """Pictures (n, height, width, channels) uint8 that owe nothing to any photograph.
 
-    Most are random waves whose amplitude falls with the frequency to a power of 0.5 to 3, with a contrast drawn evenly
-    on a logarithmic scale; then slopes of any steepness, plain shapes, and a little uniform noise. `BACKGROUND_SHARES`
-    says how many of each. No picture is exactly constant, blurred or taken from another picture.
+    Most are random waves whose amplitude falls with the frequency to a power of 0.5 to 3.5, with a contrast drawn
+    evenly on a logarithmic scale; then slopes of any steepness, plain shapes, and a little uniform noise.
+    `BACKGROUND_SHARES` says how many of each. None is made of another picture: no constant ones on purpose, no blurs.
     """
     rng = np.random.default_rng(random_state)
     counts = {name: round(share * n_images) for name, share in BACKGROUND_SHARES.items()}
@@ -33,13 +33,13 @@ def broad_background(shape: ImageShape, n_images: int, random_state: int | np.ra
 def _waves(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     n, height, width, channels = pictures.shape
     frequency = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.fftfreq(width)[None] * width)
-    power = rng.uniform(0.5, 3.0, (n, 1, 1, 1))
+    power = rng.uniform(0.5, 3.5, (n, 1, 1, 1))
     fall = np.where(frequency > 0, 1.0, 0.0)[None, :, :, None] / np.maximum(frequency, 1.0)[None, :, :, None] ** power
     # Channels share most of their waves, as the colours of a photograph do.
     noise = rng.normal(size=(n, height, width, 1)) + rng.uniform(0, 1, (n, 1, 1, 1)) * rng.normal(size=pictures.shape)
     waves = np.fft.ifft2(np.fft.fft2(noise, axes=(1, 2)) * fall, axes=(1, 2)).real
     waves /= waves.std(axis=(1, 2, 3), keepdims=True)
-    contrast = np.exp(rng.uniform(np.log(0.5), np.log(100.0), (n, 1, 1, 1)))
+    contrast = np.exp(rng.uniform(np.log(0.25), np.log(100.0), (n, 1, 1, 1)))
     return _pixels(_levels(n, channels, rng) + contrast * waves)
 
 
