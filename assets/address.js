@@ -1,12 +1,38 @@
 // @ts-check
 // Writes the state of the page into the address bar. A step can be undone by Back; anything else replaces what stood
-// there.
+// there. Between a Back or Forward and the server's answer, what an earlier run of the page still draws is not written.
 
-/** @param {{ data: { query: string, change: "push" | "replace" | "stay" } }} component */
+const PATIENCE_MS = 5000; // an answer that has not come by then was overtaken by something else
+
+/** @typedef {{ awaited: string, since: number, told: string }} Bar */
+/** What the browser's history has led to and the server has not answered yet; the page's components share it.
+ * @type {Window & { flowlabAddress?: Bar }} */
+const shared = window;
+const bar = shared.flowlabAddress ?? listen();
+shared.flowlabAddress = bar;
+
+/** @returns {Bar} */
+function listen() {
+  const fresh = { awaited: "", since: 0, told: "" };
+  window.addEventListener("popstate", () => {
+    fresh.awaited = place() === fresh.told ? "" : place();
+    fresh.since = performance.now();
+  });
+  return fresh;
+}
+
+/** Page and query in one form, whoever encoded them: "explore?data=moons". */
+function place(page = location.pathname.split("/").at(-1) ?? "", query = location.search) {
+  return `${page}?${new URLSearchParams(query)}`;
+}
+
+/** @param {{ data: { page: string, query: string, change: "push" | "replace" | "stay", answers: string } }} component */
 export default function write({ data }) {
-  const { query, change } = data;
-  if (change === "stay") return;
-  if (new URLSearchParams(location.search).toString() === new URLSearchParams(query).toString()) return;
+  const { page, query, change, answers } = data;
+  if (bar.awaited && bar.awaited !== place(page, answers) && performance.now() - bar.since < PATIENCE_MS) return;
+  bar.awaited = "";
+  bar.told = place(page, query);
+  if (change === "stay" || place(page) === bar.told) return;
   const address = location.pathname + (query ? `?${query}` : "") + location.hash;
   if (change === "push") history.pushState({}, "", address);
   else history.replaceState({}, "", address);

@@ -11,7 +11,7 @@ from flowlab.constraints import PROPER_SHARE, checked
 from flowlab.detection.conformal import all_equal, normal_rows
 from flowlab.detection.intervals import exact_interval
 from flowlab.detection.threshold import Threshold, refusal
-from flowlab.formatting import count, short_percent
+from flowlab.formatting import count, fixed, short_percent
 
 
 @checked(rate=PROPER_SHARE, start=PROPER_SHARE)
@@ -55,12 +55,12 @@ def extreme_value(
     shape, _, sigma = stats.genpareto.fit(peaks / scale, floc=0)
     value = begin + scale * float(stats.genpareto.isf(rate * n / len(peaks), shape, scale=sigma))
     if shape >= 1:
-        caution = (caution + f" The tail is so heavy (shape {shape:.2f}) that the value is a guess.").strip()
+        caution = (caution + f" The tail is so heavy (shape {fixed(shape, 2)}) that the value is a guess.").strip()
     above = int(np.sum(normal >= value))
     low, high = (float(end) for end in exact_interval(above * (worth or 1.0), n * (worth or 1.0)))
     tail = "bounded" if shape < -0.05 else "heavy" if shape > 0.05 else "exponential"
     sentence = (
-        f"A generalised Pareto tail ({tail}, shape {shape:.2f}) fitted to the {count(len(peaks))} highest of "
+        f"A generalised Pareto tail ({tail}, shape {fixed(shape, 2)}) fitted to the {count(len(peaks))} highest of "
         f"{count(n)} rows "
         f"puts {short_percent(rate)} of them above this value; {count(above)} are. Of new rows like them between "
         f"{short_percent(low)} and {short_percent(high)} will be (95 % confidence, any tail)."

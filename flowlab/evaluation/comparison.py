@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import rankdata, t
 
 from flowlab.datasets.dataset import Dataset, Part
+from flowlab.formatting import fixed
 from flowlab.models.base import DensityModel
 from flowlab.ranking import alarm_counts, area_under_roc, area_under_steps
 
@@ -422,7 +423,7 @@ def _verdict_without_labels(board: Sequence[Standing]) -> str:
         return f"The log-likelihoods of these models are of different things, so they are not ranked. {unknown}"
     best, *others = sorted(ranked, key=lambda s: -s.log_likelihood.mean)
     among = " of those that are of the same" if len(kinds) > 1 else ""
-    mean = f"{best.log_likelihood.mean:.3f} nats a row"
+    mean = f"{fixed(best.log_likelihood.mean)} nats a row"
     for other in others[:1]:
         difference, error = _likelihood_difference(best, other)
         if difference <= error:

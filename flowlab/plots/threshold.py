@@ -242,12 +242,14 @@ def threshold_line(
     place = float(axis.place(np.clip(threshold, low, high)))
     fig.add_vline(x=place, line={"color": c.threshold, "width": 2})
     if label:
+        ends = axis.place(np.array([low, high]))
+        is_left = bool(place <= ends.mean())  # the label stands on the side that has room
         fig.add_annotation(
             x=place,
             y=0.9,
             yref="paper",
-            xshift=5,
-            xanchor="left",
+            xshift=5 if is_left else -5,
+            xanchor="left" if is_left else "right",
             yanchor="top",
             text=f"{threshold:.5g}",
             showarrow=False,

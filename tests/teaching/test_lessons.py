@@ -83,7 +83,8 @@ def test_every_number_of_a_lesson_exists_and_is_claimed(key):
 def test_a_lesson_is_complete(key):
     lesson = LESSONS[key]
     assert lesson.picture.is_file(), "the gallery has a picture of it"
-    assert lesson.minutes > 0 and lesson.rows and lesson.summary[-1] in ".?"
+    assert lesson.minutes > 0 and lesson.summary[-1] in ".?"
+    assert lesson.rows or key == "continuous", "but for the lesson that goes beyond the lectures"
     assert any(block.claims for block in lesson.blocks)
     for step in lesson.steps:
         shown = [p for p in step.parts if isinstance(p, ExhibitBlock)]

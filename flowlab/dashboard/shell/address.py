@@ -23,4 +23,10 @@ def write(page: str, place: str = "page", slides: bool = False) -> None:
     """
     link = state.next_link(page, slides)
     with st.container(height=1, border=False, key=f"address_{place}"):
-        _bar(data={"query": urlencode(link.query), "change": link.change}, key=f"address.{place}")
+        data = {
+            "page": page,
+            "query": urlencode(link.query),
+            "change": link.change,
+            "answers": urlencode(link.answers),
+        }
+        _bar(data=data, key=f"address.{place}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 from urllib.parse import urlencode, urlsplit
 
@@ -36,6 +36,8 @@ class Link:
     query: dict[str, str]
     change: str
     """"push": Back leads to it; "replace": it is gone; "stay": the browser has gone here by itself."""
+    answers: dict[str, str] = field(default_factory=dict)
+    """The query that the browser's history led to, where this link is what became of it."""
 
 
 def start() -> None:
@@ -53,7 +55,10 @@ def start() -> None:
 def return_to_link(page: str) -> None:
     """Where the visitor has gone Back or Forward in the browser's history, the link leads and the session follows."""
     context = get_script_run_ctx()
-    if context is not None and context.is_history_navigation and dict(st.query_params) != query(page):
+    if context is None or not context.is_history_navigation:
+        return
+    asked = dict(st.query_params)
+    if asked != query(page):
         st.session_state.view = {
             k: v
             for k, v in st.session_state.view.items()
@@ -61,8 +66,8 @@ def return_to_link(page: str) -> None:
         }
         _read_link()
         st.session_state.revision += 1
-        here = query(page)
-        st.session_state.link = Link(page, here, "stay" if dict(st.query_params) == here else "replace")
+    here = query(page)
+    st.session_state.link = Link(page, here, "stay" if asked == here else "replace", asked)
 
 
 def _read_link() -> None:

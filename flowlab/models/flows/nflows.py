@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from flowlab.constraints import COUNT, POSITIVE, Constraint
+from flowlab.formatting import fixed
 from flowlab.models.flows.nflows_model import NflowsModel
 from flowlab.models.flows.scaling import LOG_2PI
 
@@ -46,7 +47,7 @@ class NflowsCoupling(NflowsModel):
         floor = 0.5 * d * LOG_2PI - changed * math.log(1.001)
         self._note(
             "nflows' affine coupling can only contract (scale at most 1.001): on standardised columns its negative "
-            f"log-likelihood stays above {floor:.3f} nats, however long it trains"
+            f"log-likelihood stays above {fixed(floor)} nats, however long it trains"
         )
 
 
