@@ -259,7 +259,7 @@ _SIDE = Choice("side", "Size", {"8": "8 x 8 pixels", "16": "16 x 16 pixels"})
 _COLOR = Choice("color", "Colour", {"grey": "grey", "colour": "colour"})
 _N_IMAGES = Int("n_images", "Pictures inside", 200, 60_000, 1000, log=True)
 
-_IMAGES = (
+_IMAGES: tuple[Entry[Callable[..., Dataset]], ...] = (
     Entry(
         "digit_images",
         "Digit images",

@@ -25,7 +25,7 @@ from flowlab.images.sources import grey
 from flowlab.tables.filetype import refuse_foreign
 from flowlab.tables.limits import Limits, TableError
 
-PNG, JPEG, ZIP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"PK"
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 MIN_PICTURES = 10
 FILE, LABEL = "file", "label"
 """Columns of the table of pictures beside the pixels."""
@@ -70,7 +70,7 @@ class PictureReport:
 
     Attributes
     ----------
-    name, kind, n_bytes : of the file; kind is "ZIP", "NPZ" or "table of pixels"
+    name, kind, n_bytes : of the file; kind is "ZIP", "NPZ", "table of pixels" or "one file"
     n_pictures, height, width, channels : of the pictures
     labels : their classes, if there are any
     changes : what was done, one sentence each
@@ -160,7 +160,7 @@ def read_pictures(
     """
     if data.startswith((PNG, JPEG)) and not to_learn:
         alone = decode(data, name, side, limits)[None]
-        return _picture_file(alone, [name], [""], name, "picture", len(data), side, as_grey, [], limits, False)
+        return _picture_file(alone, [name], [""], name, "one file", len(data), side, as_grey, [], limits, False)
     if data.startswith((PNG, JPEG)):
         raise TableError(
             f"This is one picture; at least {MIN_PICTURES} are needed to learn from; pack them into a ZIP."
@@ -172,7 +172,7 @@ def read_pictures(
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except Exception as error:  # zipfile and struct have a dozen ways to say that bytes are no archive
-        raise TableError("The ZIP archive is damaged or cut off; pack or download it again.") from error
+        raise TableError("The zip archive is damaged or cut off; pack or download it again.") from error
     with archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         if names and all(member.endswith(".npy") for member in names):
@@ -193,7 +193,7 @@ def read_pictures(
                     f"size; {SCALE_HINT}."
                 )
             if not pictures:
-                _check_values(*picture.shape[:2], picture.shape[2], len(members), limits)
+                _check_values(picture.shape, len(members), limits)
             pictures.append(picture)
         left_out = len(names) - len(members)
     if any(picture.shape[2] == 3 for picture in pictures):
@@ -431,14 +431,15 @@ def _picture_file(
         changes.append("Colours became grey, by their luminance.")
     if side:
         changes.append(f"Pictures were cut to a square and scaled to {side} x {side} pixels.")
-    _check_values(*pixels.shape[1:], len(pixels), limits)
+    _check_values(pixels.shape[1:], len(pixels), limits)
     if to_learn and bool((pixels == pixels[:1]).all()):
         raise TableError(f"All {count(len(pixels))} pictures are equal, so there is nothing to learn; choose others.")
     names = tuple(sorted(set(labels))) if any(labels) else ()
     if len(names) > 1000:
         raise TableError(f"There are {count(len(names))} classes; put the pictures into fewer folders.")
     names = names if len(names) > 1 else ()
-    report = PictureReport(name, kind, n_bytes, len(pixels), *pixels.shape[1:], names, tuple(changes))
+    n, height, width, channels = pixels.shape
+    report = PictureReport(name, kind, n_bytes, n, height, width, channels, names, tuple(changes))
     return PictureFile(np.ascontiguousarray(pixels), tuple(files), tuple(labels), report)
 
 
@@ -449,7 +450,8 @@ def _enough(n: int) -> None:
         )
 
 
-def _check_values(height: int, width: int, channels: int, n: int, limits: PictureLimits) -> None:
+def _check_values(shape: tuple[int, ...], n: int, limits: PictureLimits) -> None:
+    height, width, channels = shape
     each = height * width * channels
     if each > limits.values_each:
         raise TableError(

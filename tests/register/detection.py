@@ -43,18 +43,32 @@ NO_STATEMENTS: tuple[str, ...] = (
     '<tr><th scope="row" style="text-align:left;font-weight:400;padding:1px 0">{}</th>{}</tr>',
     '<table style="width:100%;border-collapse:collapse;font-size:0.92rem"><tr><td></td>{}</tr>{}</table>',
     "Rows flagged by both rules, of those flagged by either",
-    "Choose a file with the same columns; it gets a score, percentile, p-value and flag for every row.",
+    "Choose a file with the same columns",
+    "Choose a picture, a ZIP or NPZ of pictures, or a table of their pixels",
+    "{}; it gets a score, percentile, p-value and flag for every row.",
+    "The most similar training rows",
+    "Stability index of the score: {}",
     "A detector file comes from the Detect page or from `python -m flowlab train`.",
     "The present run is not trained yet: [train it]({}), or choose a detector file.",
     "This is not a detector file; choose one that FlowLab saved.",
     "Flagged among normal rows at the choice",
     "Cells that do not fit their column ({})",
     "All rows with scores (CSV)",
-    "Shift since training, per column and for the score",
+    "Shift since training, per {} and for the score",
 )
 """Names of things, markup and invitations to act, which cannot be false."""
 
 ENTRIES = (
+    entry(
+        "rows are pictures; the numbers are the contributions of `explain`, at their pixels",
+        "tests/views/test_picture_views.py::test_pixels_that_are_unlike_those_of_similar_pictures_add_most",
+        "Right: how far the anomaly score falls when a pixel gets the value it has in pictures like this one. Below: the training rows that resemble it most.",
+    ),
+    entry(
+        "pictures are of another shape than those that the detector was trained on, and were not scaled",
+        "tests/dashboard/test_page_images.py::test_a_table_of_other_pixels_is_refused",
+        "These pictures have {}; the detector has learned {} x {}.",
+    ),
     entry(
         "no rule could choose a threshold on the validation rows",
         "tests/dashboard/test_alternative_texts.py::test_the_rules_named_are_those_at_the_ends",

@@ -22,6 +22,10 @@ NO_STATEMENTS: tuple[str, ...] = (
     "Here a trained model opens up: its density beside the truth, samples, layers, single rows.",
     "The film begins with the first picture of the training.",
     "one mask in all layers",
+    "Pictures above their latent points",
+    "Pictures decoded between four rows",
+    "Under each picture: its anomaly score. Outlined: labelled anomalies.",
+    "Under each picture: its {}.",
 )
 """Names of things and invitations to act, which cannot be false."""
 
@@ -32,6 +36,35 @@ COUPLING = "tests/views/test_coupling_views.py::"
 LATENT = "tests/views/test_latent_views.py::"
 VIEWS = "tests/views/test_views.py::"
 PAIRS = "tests/views/test_pairs_views.py::"
+PICTURES = (
+    entry(
+        "the rows are those of the training part with the smallest sum of squared differences from the draws",
+        "tests/views/test_picture_views.py::test_draws_stand_above_the_training_rows_nearest_to_them",
+        "Below the first draws stand the training rows nearest to them, with the root mean square difference of their pixels: a model that copies has zero. {} of all pixels lie beyond black or white.",
+        "{} drawn by the model, the first above their nearest training rows",
+    ),
+    entry(
+        "the latent points have the size of the pictures, and the prior of a flow is Gaussian",
+        "tests/views/test_picture_views.py::test_latent_points_are_drawn_where_they_have_the_size_of_a_picture",
+        "Below, each latent variable at its pixel, as the share of a Gaussian below it: a map that keeps nothing of the picture gives uniform noise. Where the outline of the picture is still seen, the flow has not used it up.",
+    ),
+    entry(
+        "rows are pictures",
+        "tests/dashboard/test_page_images.py::test_row_110_draws_are_a_gallery_of_pictures_and_no_view_is_of_single_pixels",
+        "Density, margins, pairs, the bridge, layers and couplings are not drawn for pictures: they show one or two columns at a time, and a single pixel says little. ",
+    ),
+    entry(
+        "the corners decode to the four rows, and lengths are mixed for flows and variational autoencoders",
+        "tests/views/test_picture_views.py::test_between_four_rows_the_corners_are_the_rows",
+        "Latent points are mixed evenly from the four corners, and get the mixture of their lengths where the prior is Gaussian.",
+    ),
+    entry(
+        "the pictures are decoded from the places on the ways, or from the point that was moved",
+        "tests/views/test_picture_views.py::test_a_path_shows_its_ends",
+        "Pictures on the ways between two rows. {}",
+        "The picture decoded from z; {}",
+    ),
+)
 JACOBIAN = (
     entry(
         "the numbers are those of the Jacobian at the row, and of what the layers report",
@@ -333,4 +366,4 @@ RUNS = (
         "column {} alone (best on validation rows)",
     ),
 )
-ENTRIES = (*JACOBIAN, *MASKS, *DENSITY, *LATENT_SPACE, *LAYERS, *SAMPLES, *RUNS)
+ENTRIES = (*JACOBIAN, *PICTURES, *MASKS, *DENSITY, *LATENT_SPACE, *LAYERS, *SAMPLES, *RUNS)

@@ -32,6 +32,7 @@ NO_STATEMENTS: tuple[str, ...] = (
     "Rank correlation (Spearman) of the scores of held-out rows",
     "Arrows from points to their reconstructions",
     "{} selected in the scatter; double-click there to see all again.",
+    "Pictures drawn by {}, and held-out rows",
 )
 """Names of things and invitations to act, which cannot be false."""
 

@@ -10,21 +10,19 @@ import streamlit as st
 from flowlab import catalog, formatting
 from flowlab.dashboard.data import sources
 from flowlab.dashboard.shell import state
-from flowlab.dashboard.shell.widgets import control_widget
 from flowlab.datasets.from_table import label_values
 from flowlab.images.reading import LABEL
 
 
 def panel() -> None:
-    """The classes that mean anomaly, and whether they train too; nothing where pictures have no classes."""
+    """The classes that mean anomaly; a sentence where pictures have no classes."""
     frame, spec = sources.stored_table(), state.spec().data
     if frame is None or LABEL not in frame:
         st.caption(
             "These pictures have no classes; put them into a folder for each class to tell normal from anomalous."
         )
         return
-    entry = catalog.DATASETS[spec.name]
-    params = entry.complete(spec).params
+    params = catalog.DATASETS[spec.name].complete(spec).params
     counts = dict(label_values(frame[LABEL], limit=1000))
     present = next(csv.reader([str(params["anomaly_values"])]), [])
     widget = state.widget_key("data", "anomaly_values")
@@ -34,8 +32,7 @@ def panel() -> None:
         csv.writer(text, lineterminator="").writerow(values)
         state.change("data", anomaly_values=text.getvalue())
 
-    left, right = st.columns([3, 2])
-    left.multiselect(
+    st.multiselect(
         "Classes that mean anomaly",
         list(counts),
         [value for value in present if value in counts],
@@ -44,7 +41,3 @@ def panel() -> None:
         on_change=state.on_widget(widget, apply),
         placeholder="None: the pictures have no labels",
     )
-    if present:
-        with right:
-            control = next(c for c in entry.controls if c.name == "train_on")
-            control_widget("data", entry, control, params["train_on"])

@@ -140,10 +140,10 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
 def _picture(scored: ScoredTable, trained: services.Trained, row: int) -> None:
     """The chosen picture, what each pixel adds to its score, and the training rows like it; columns say little here."""
     dataset = scored.dataset
-    left, right = st.columns(2, gap="small")
+    left, right = st.columns([1, 1.5], gap="small")
     name = dataset.class_names[dataset.classes[row]] if dataset.classes is not None and dataset.class_names else ""
     told = f"Row {row}{f', {name}' if name else ''}"
-    draw_sheet(row_sheet(dataset, np.array([row]), [name]), "detect.picture", told, 220, 240, where=left)
+    draw_sheet(row_sheet(dataset, np.array([row]), [name]), "detect.picture", told, 160, 170, where=left)
     try:
         found = trained.view(views.pixel_contributions, row=int(row))
     except (RuntimeError, ValueError) as error:

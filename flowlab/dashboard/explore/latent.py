@@ -25,7 +25,7 @@ from flowlab.plots import theme
 from flowlab.records import Scalar
 from flowlab.views import two_columns
 from flowlab.views.latent import LatentPaths, LatentPoint, LatentRows
-from flowlab.views.pictures import PictureSheet, path_sheet, row_sheet
+from flowlab.views.pictures import N_ON_PATH, PictureSheet, path_sheet, row_sheet
 from flowlab.views.projection import Window, angle_color, column_window, display_rows
 
 
@@ -194,7 +194,7 @@ def between(scene: Scene) -> None:
     told = lowest.replace("**", "")
     if scene.dataset.image_shape is not None:
         sheet = path_sheet(scene.dataset, paths, plots.PATH_NAMES)
-        draw_sheet(sheet, "explore.waypictures", f"Pictures on the ways between two rows. {told}", size=64)
+        draw_sheet(sheet, "explore.waypictures", f"Pictures on the ways between two rows. {told}", across=N_ON_PATH)
         st.caption(f"Under each picture: its {title}.")
         fig = plots.path_profiles(paths, title, scene.dark, height=190)
         chart(st, fig, key="explore.wayprofile", theme=None, config=PLOT, alt=told)
@@ -253,7 +253,7 @@ def between_four(scene: Scene) -> None:
 
 def latent_pictures(scene: Scene) -> None:
     """Pictures above their latent points, drawn as pictures."""
-    rows = display_rows(scene.dataset, 13, 5, int(state.view(PAGE, "seed", 0)))
+    rows = display_rows(scene.dataset, N_ON_PATH, 4, int(state.view(PAGE, "seed", 0)))
     try:
         sheet = scene.view(views.latent_sheet, rows=tuple(int(r) for r in rows))
     except RuntimeError as error:
@@ -418,9 +418,11 @@ def rows(scene: Scene) -> None:
         names = [c for c in COLORS if c != "label" or _labelled(scene)]
         by = segmented("Colour by", names, "color", "label" if _labelled(scene) else "direction", COLORS.__getitem__)
         plane, window, titles = _data_plane(scene, pair)
-        are_pictures = scene.dataset.image_shape is not None  # whose first two latent axes say as much as others
-        n_chosen = 0 if Z is None else 2 if are_pictures else Z.shape[1]
-        axes = _chosen_latent_axes(n_chosen) if n_chosen else (0, 0)
+        if Z is not None and scene.dataset.image_shape is not None:  # no axis says more than others but by its spread
+            first, second = np.sort(np.argsort(-Z.std(axis=0), kind="stable")[:2])
+            axes = int(first), int(second)
+        else:
+            axes = _chosen_latent_axes(Z.shape[1]) if Z is not None else (0, 0)
         if n_layers:
             layer = int(
                 linked(
