@@ -52,6 +52,10 @@ _CONTENTS = {
     "NflowsMAF": "flowlab.models.flows.nflows",  # likewise
     "NflowsSplineAutoregressive": "flowlab.models.flows.nflows",  # likewise
     "NflowsSplineCoupling": "flowlab.models.flows.nflows",  # likewise
+    # densities of small pictures
+    "ImageFlow": "flowlab.models.images.image_flow",  # multi-scale and convolutional: a small Glow, or RealNVP
+    "PixelCNN": "flowlab.models.images.pixelcnn_model",  # one pixel after the other
+    "TwoLevelVAE": "flowlab.models.images.two_level_vae",  # a code and a code of the code
     # other densities, autoencoders, detectors
     "KDE": "flowlab.models.classical.density",  # kernel density estimate
     "Gaussian": "flowlab.models.classical.density",  # one, with full covariance

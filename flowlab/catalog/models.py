@@ -31,6 +31,7 @@ from flowlab.catalog.controls import (
     WIDTH,
 )
 from flowlab.catalog.entry import Entry
+from flowlab.catalog.image_models import IMAGE_ENTRIES
 from flowlab.controls import Choice, Float, Int
 from flowlab.models import detector
 from flowlab.models.autoencoders import autoencoder, variational
@@ -333,4 +334,4 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
     Entry("random", "Random score", trivial.RandomScore, (), "A coin: what knowing nothing scores.", TRIVIAL),
 )
 
-MODELS: dict[str, Entry[type[DensityModel]]] = {entry.name: entry for entry in _ENTRIES}
+MODELS: dict[str, Entry[type[DensityModel]]] = {entry.name: entry for entry in (*_ENTRIES, *IMAGE_ENTRIES)}

@@ -42,8 +42,9 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
 
     What a model can do is said by its class: a `GenerativeModel` draws rows, a `LatentModel` transforms them, an
     `OutlierDetector` predicts; `can_condition`, that it has a parameter `context_column`, a column that conditions the
-    others and is not judged itself; `is_ensemble`, that it trains several models in turn; `can_time_steps`, that
-    `steps_within` tells how many training steps fit into a time; `asks_if_normal`, that it has a parameter
+    others and is not judged itself; `is_for_images`, that its rows are pictures, so that a table is refused;
+    `is_ensemble`, that it trains several models in turn; `can_time_steps`, that `steps_within` tells how many training
+    steps fit into a time; `asks_if_normal`, that it has a parameter
     `trained_on`, whether its training rows are known to be normal; `score_is_bound`, that scores estimate a lower
     bound of the log-density; `scores_by_reconstruction`, that its anomaly score is the sum of its `feature_errors`.
     `valid` says what parameters may be, together with that of the base classes.
@@ -57,6 +58,7 @@ class DensityModel(DensityMixin, BaseEstimator, ABC):
     can_sample = False
     can_condition = False
     can_time_steps = False
+    is_for_images = False
     is_ensemble = False
     asks_if_normal = False
     scores_by_reconstruction = False

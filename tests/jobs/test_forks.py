@@ -23,11 +23,12 @@ def other_value(control, value):
 @pytest.mark.parametrize("name", FORKABLE)
 def test_every_setting_of_learning_can_change_in_a_fork(name):
     entry = catalog.MODELS[name]
-    parent = catalog.tidy(RunSpec(SMALL, Spec(name, {"n_steps": 100})))[0]
+    data = Spec("digit_images") if entry.make.is_for_images else SMALL
+    parent = catalog.tidy(RunSpec(data, Spec(name, {"n_steps": 100})))[0]
     start = run_slice(parent, None, 2, with_frame=False).checkpoint
     values = entry.complete(parent.model).params
     params = {c.name: other_value(c, values[c.name]) for c in entry.controls if c.learning}
-    fork = catalog.tidy(RunSpec(SMALL, Spec(name, {**parent.model.params, **params})))[0].forked(PARENT, 2)
+    fork = catalog.tidy(RunSpec(data, Spec(name, {**parent.model.params, **params})))[0].forked(PARENT, 2)
     assert catalog.fork_problem(parent, fork) == ""
     assert run_slice(fork, start, 1, with_frame=False).events[-1].step == 3
 

@@ -17,7 +17,9 @@ from flowlab.plots import coupling
 from flowlab.records import Spec
 from flowlab.views.coupling import Jacobian
 
-FLOWS = [name for name, entry in catalog.MODELS.items() if issubclass(entry.make, FlowModel)]
+FLOWS = [
+    name for name, entry in catalog.MODELS.items() if issubclass(entry.make, FlowModel) and not entry.make.is_for_images
+]
 SHORT = {"n_layers": 3, "n_steps": 60, "hidden_features": 12}
 RNG = np.random.default_rng(0)
 X = RNG.gamma(2.0, size=(300, 4)) * [1.0, 30.0, 0.1, 1.0]

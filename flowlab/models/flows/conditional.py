@@ -79,6 +79,10 @@ class ConditionalFlow(EngineFlow):
         """This flow at one level of its context, one of `levels_`: an ordinary flow over the other columns."""
         return FlowGivenLevel(self, level)
 
+    def judged_columns(self) -> np.ndarray:
+        """Numbers of the columns that the density is over: all but the context."""
+        return np.flatnonzero(self._scaling_checked().judged)
+
     @property
     def levels_(self) -> np.ndarray:
         """The levels of the context seen in training, ascending."""
@@ -164,7 +168,7 @@ class FlowGivenLevel(FlowModel):
 
     @property
     def _judged(self) -> np.ndarray:
-        return np.flatnonzero(self.flow._scaling_checked().judged)
+        return self.flow.judged_columns()
 
     @property
     def _code(self) -> int:
