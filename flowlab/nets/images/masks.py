@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-PIXEL_MASKS = ("checkerboard", "half", "cycle")
-"""Masks of pixels; "channel" couples channels after a squeeze instead, a text of 0 and 1 is a mask drawn by hand."""
-
 
 def pixel_masks(name: str, height: int, width: int, number: int) -> tuple[np.ndarray, np.ndarray]:
     """What coupling `number` (0 the first) reads and what it changes, each (height, width) bool, never both.
