@@ -111,7 +111,7 @@ class FlowGivenLevel(FlowModel):
     `levels_` of the flow are what `level` may be. It is a view of the flow, which is trained and saved instead of it.
     """
 
-    def __init__(self, flow: FlowModel, level: int):
+    def __init__(self, flow: FlowModel, level: float):
         self.flow = flow
         self.level = level
 

@@ -152,7 +152,9 @@ class ImageModel(DensityModel):
             raise ValueError(f"loss must be 'outlier' or 'margin', not {loss!r}")
         if not (weight >= 0 and temperature > 0):
             raise ValueError(f"weight must be 0 or more and temperature above 0, not {weight} and {temperature}")
-        X, background = self._check_training_rows(X, np.asarray(background))
+        X, checked = self._check_training_rows(X, np.asarray(background))
+        assert checked is not None  # a background was given
+        background = checked
         if self.context_column is not None:
             raise ValueError("a background has no classes; set context_column to None")
         log_density = np.zeros(len(background)) if general is None else general.score_samples(background)

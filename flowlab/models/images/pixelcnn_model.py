@@ -85,4 +85,6 @@ class PixelCNN(ImageModel, GenerativeModel):
 
         self._net()
         uniform = check_random_state(random_state).uniform(size=(n_samples, self.shape_.n_pixels, 2))
-        return load(self._module(), self.parameters_).sample(uniform, temperature)
+        module = self._module()
+        load(module, self.parameters_)
+        return module.sample(uniform, temperature)

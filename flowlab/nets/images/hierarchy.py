@@ -22,7 +22,7 @@ class TwoLevelNetwork(nn.Module):
         self, n_pixels: int, n_fine: int, n_coarse: int, width: int, center: float, spread: float, seed: int
     ) -> None:
         super().__init__()
-        self.center, self.spread, self.n_fine = center, spread, n_fine
+        self.center, self.spread, self.n_fine, self.n_coarse = center, spread, n_fine, n_coarse
         generator = torch.Generator().manual_seed(seed)
         self.to_fine = _dense(n_pixels, width, 2 * n_fine, generator)
         self.to_coarse = _dense(n_fine, width, 2 * n_coarse, generator)
@@ -55,20 +55,19 @@ class TwoLevelNetwork(nn.Module):
 
     def decoded(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         """Rows from draws of z2, z1 and the picture: noise (n, n_fine + n_coarse + n_pixels)."""
-        n_coarse = self.from_coarse[0].in_features  # type: ignore[union-attr]  # a linear layer
-        fine_noise, coarse, pixels = noise.split([self.n_fine, n_coarse, noise.shape[1] - self.n_fine - n_coarse], 1)
+        fine_noise, coarse, pixels = noise.tensor_split((self.n_fine, self.n_fine + self.n_coarse), 1)
         mean, log_std = _normal(self.from_coarse(temperature * coarse))
         x = self.from_fine(mean + temperature * log_std.exp() * fine_noise)
         return (x + temperature * self.log_std.exp() * pixels) * self.spread + self.center
 
 
 def _dense(n_in: int, width: int, n_out: int, generator: torch.Generator) -> nn.Sequential:
-    layers = nn.Sequential(nn.Linear(n_in, width), nn.ReLU(), nn.Linear(width, n_out))
+    first, last = nn.Linear(n_in, width), nn.Linear(width, n_out)
     with torch.no_grad():
-        for i, gain in ((0, 2.0), (2, 0.25)):
-            layers[i].weight.normal_(0, math.sqrt(gain / layers[i].in_features), generator=generator)
-            layers[i].bias.zero_()
-    return layers
+        for layer, gain in ((first, 2.0), (last, 0.25)):
+            layer.weight.normal_(0, math.sqrt(gain / layer.in_features), generator=generator)
+            layer.bias.zero_()
+    return nn.Sequential(first, nn.ReLU(), last)
 
 
 def _normal(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,8 +41,8 @@ class Contrast:
         cls, rows: np.ndarray, log_density: np.ndarray, loss: str, weight: float, temperature: float, margin: float
     ) -> Contrast:
         """From background rows (n, n_pixels) and their log-densities (n,)."""
-        kept = (torch.tensor(a, dtype=torch.float32) for a in (rows, log_density))
-        return cls(*kept, loss, weight, temperature, margin)
+        kept, general = (torch.tensor(a, dtype=torch.float32) for a in (rows, log_density))
+        return cls(kept, general, loss, weight, temperature, margin)
 
     def of(self, in_batch: Tensor, background: Tensor, general: Tensor) -> Tensor:
         """What is added to the loss of each row, (n,), from log-densities (n,) in nats."""

@@ -8,6 +8,7 @@ may stand before each channel coupling (Kingma & Dhariwal 2018, arXiv:1807.03039
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,9 @@ class ImageCoupling(nn.Module):
     A pixel coupling has the masks `read` and `changed`, (h, w); a channel coupling reads half of the channels.
     Before it may come a learned scale and shift of each channel, and a linear map of them (see `Mixing`).
     """
+
+    read: Tensor
+    changed: Tensor
 
     def __init__(self, sizes: Sizes, shape: tuple[int, int, int], number: int, generator: torch.Generator, mask: str):
         super().__init__()
@@ -147,6 +151,9 @@ class Mixing(nn.Module):
     W = P L (U + diag(r e^d)): a permutation with signs r, drawn and kept, a unit lower and a strictly upper triangle.
     """
 
+    permutation: Tensor
+    sign: Tensor
+
     def __init__(self, n_channels: int, normalises: bool, mixes: bool, generator: torch.Generator) -> None:
         super().__init__()
         self.normalises, self.mixes = normalises, mixes
@@ -195,6 +202,9 @@ class Mixing(nn.Module):
 class Scale(nn.Module):
     """Couplings of pixels, then of channels after a squeeze."""
 
+    pixels: Sequence[ImageCoupling]
+    channels: Sequence[ImageCoupling]
+
     def __init__(self, sizes: Sizes, shape: tuple[int, int, int], generator: torch.Generator, can_squeeze: bool):
         super().__init__()
         h, w, c = shape
@@ -203,11 +213,11 @@ class Scale(nn.Module):
         couples_channels = can_squeeze and sizes.mask in ("channel", "checkerboard")
         numbers = range(sizes.n_couplings)
         self.squeezes = can_squeeze
-        self.pixels = nn.ModuleList(
+        self.pixels = nn.ModuleList(  # type: ignore[assignment]  # see `MultiscaleFlow.scales`
             [ImageCoupling(sizes, shape, i, generator, sizes.mask) for i in numbers] if couples_pixels else []
         )
         squeezed = (h // 2, w // 2, 4 * c)
-        self.channels = nn.ModuleList(
+        self.channels = nn.ModuleList(  # type: ignore[assignment]
             [ImageCoupling(sizes, squeezed, i, generator, "channel") for i in numbers] if couples_channels else []
         )
 
@@ -219,6 +229,8 @@ class MultiscaleFlow(nn.Module):
     identity ("none"), the logit of x within (0, 1), its ends moved in by 0.05 ("logit"), or the normal quantile
     ("probit"), under which uniform pixels are exactly standard normal. x is a row times `unit`.
     """
+
+    scales: Sequence[Scale]
 
     def __init__(
         self, sizes: Sizes, center: float = 0.0, spread: float = 1.0, squash: str = "none", unit: float = 1.0
@@ -237,7 +249,7 @@ class MultiscaleFlow(nn.Module):
             h, w, c = h // 2, w // 2, 2 * c
             self.latent_sizes.append(h * w * c)
         self.latent_sizes.append(h * w * c)
-        self.scales = nn.ModuleList(scales)
+        self.scales = nn.ModuleList(scales)  # type: ignore[assignment]  # which yields what it was given
 
     @property
     def n_layers(self) -> int:

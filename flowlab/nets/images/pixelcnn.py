@@ -21,6 +21,8 @@ LOWEST_LOG_SCALE = -7.0
 class MaskedConvolution(nn.Conv2d):
     """A convolution that sees the pixels before in reading order, and the pixel itself if `sees_own`."""
 
+    mask: Tensor
+
     def __init__(self, n_in: int, n_out: int, reach: tuple[int, int], sees_own: bool, generator: torch.Generator):
         up, aside = reach
         super().__init__(n_in, n_out, (2 * up + 1, 2 * aside + 1), padding=reach)
