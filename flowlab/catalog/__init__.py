@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowlab.catalog.data import DATASETS, UPLOADED
+from flowlab.catalog.data import DATASETS, IMAGES, UPLOADED
 from flowlab.catalog.entry import Entry
 from flowlab.catalog.models import MODELS
 from flowlab.controls import Number, Text
@@ -38,6 +38,7 @@ __all__ = [
     "learner",
     "make_dataset",
     "make_model",
+    "models_for",
     "run_id",
     "tidy",
 ]
@@ -139,6 +140,16 @@ def make_dataset(
     if spec.name == TABLE:
         arguments["learner"] = learner
     return entry.make(load_table(digest), seed=seed, **arguments)
+
+
+def models_for(spec: RunSpec) -> dict[str, Entry]:
+    """The models that can learn from the data of `spec`, and the one it names: those of pictures need pictures."""
+    has_pictures = spec.data.name == "pictures" or DATASETS[spec.data.name].group == IMAGES
+    return {
+        name: entry
+        for name, entry in MODELS.items()
+        if has_pictures or not entry.make.is_for_images or name == spec.model.name
+    }
 
 
 def make_model(spec: Spec, seed: int = 0, dataset: Dataset | None = None) -> DensityModel:

@@ -69,3 +69,12 @@ def test_runs_of_the_same_words_are_told_apart_by_what_differs():
     first, second, third = distinct_words([nine, other, RunSpec(Spec("rings"), Spec("spline"))])
     assert first.endswith("bins 8 · seed 0") and second.endswith("bins 9 · seed 3") and "layers" not in first
     assert "bins" not in third and "seed" not in third, "what stands alone needs no settings"
+
+
+@pytest.mark.parametrize(
+    "data, offered", [("moons", False), ("upload", False), ("digit_images", True), ("pictures", True)]
+)
+def test_models_of_pictures_are_offered_where_there_are_pictures(data, offered):
+    models = catalog.models_for(RunSpec(Spec(data), Spec("spline")))
+    assert ("image_flow" in models) == offered and "spline" in models
+    assert "image_flow" in catalog.models_for(RunSpec(Spec(data), Spec("image_flow"))), "the present one is listed"

@@ -25,7 +25,7 @@ def draw(is_open: bool = True) -> None:
         _choose("data", "Data", catalog.DATASETS, spec.data.name)
         widgets.entry_settings("data", catalog.DATASETS[spec.data.name], spec.data)
     with st.expander(_card("Model", catalog.MODELS, spec.model), expanded=is_open):
-        _choose("model", "Model", catalog.MODELS, spec.model.name)
+        _choose("model", "Model", catalog.models_for(spec), spec.model.name)
         entry = catalog.MODELS[spec.model.name]
         if entry.blurb:
             st.caption(entry.blurb)
