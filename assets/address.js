@@ -6,10 +6,8 @@ const PATIENCE_MS = 5000; // an answer that has not come by then was overtaken b
 
 /** @typedef {{ awaited: string, since: number, told: string }} Bar */
 /** What the browser's history has led to and the server has not answered yet; the page's components share it.
- * @type {Window & { flowlabAddress?: Bar }} */
-const shared = window;
-const bar = shared.flowlabAddress ?? listen();
-shared.flowlabAddress = bar;
+ * @type {typeof globalThis & { flowlabAddress?: Bar }} */
+const shared = globalThis;
 
 /** @returns {Bar} */
 function listen() {
@@ -26,9 +24,12 @@ function place(page = location.pathname.split("/").at(-1) ?? "", query = locatio
   return `${page}?${new URLSearchParams(query)}`;
 }
 
-/** @param {{ data: { page: string, query: string, change: "push" | "replace" | "stay", answers: string } }} component */
+/** @typedef {{ page: string, query: string, change: "push" | "replace" | "stay", answers: string }} Link */
+/** @param {{ data: Link }} component */
 export default function write({ data }) {
   const { page, query, change, answers } = data;
+  const bar = shared.flowlabAddress ?? listen();
+  shared.flowlabAddress = bar;
   if (bar.awaited && bar.awaited !== place(page, answers) && performance.now() - bar.since < PATIENCE_MS) return;
   bar.awaited = "";
   bar.told = place(page, query);

@@ -1,0 +1,411 @@
+"""When likelihood lies: a flow that knows one photograph and finds blank walls likelier, and the scores that mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flowlab.controls import Choice
+from flowlab.formatting import fixed
+from flowlab.images.families import FAMILIES
+from flowlab.images.pixels import rows_of
+from flowlab.images.shape import ImageShape
+from flowlab.images.sources import photo_patches
+from flowlab.models.images import scores
+from flowlab.models.images.backgrounds import broad_background
+from flowlab.models.images.image_flow import ImageFlow
+from flowlab.plots import theme
+from flowlab.plots.pictures import picture_sheet
+from flowlab.ranking import auroc, spearman_matrix
+from flowlab.teaching.exhibit import Exhibit
+from flowlab.views.pictures import PictureSheet
+
+SHAPE = ImageShape(8, 8)
+N_PATCHES, N_TRIED, N_STEPS = 8000, 500, 160
+OUTSIDE = {
+    "flower": "another photograph",
+    "constant": "one grey",
+    "blurred": "blurred",
+    "half_contrast": "half contrast",
+    "noise": "uniform noise",
+    "shuffled": "shuffled pixels",
+}
+SCORES = {
+    "likelihood": "-log p",
+    "ratio": "ratio to a broad set",
+    "complexity": "-log p less zlib's bits",
+    "typicality": "distance from the typical",
+    "last_scale": "last scale alone",
+    "last_ratio": "last scale, ratio",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Laboratory:
+    """A flow of patches of china.jpg, one of a broad synthetic set, and the pictures they are tried on."""
+
+    flow: ImageFlow
+    general: ImageFlow
+    train: np.ndarray
+    pictures: dict[str, np.ndarray]
+    """By name, "inside" among them: (n, 8, 8, 1) uint8, of which no pixel was trained on."""
+
+    def rows(self, name: str) -> np.ndarray:
+        return rows_of(self.pictures[name])
+
+    def scored(self, name: str, score: str) -> np.ndarray:
+        X = self.rows(name)
+        match score:
+            case "likelihood":
+                return self.flow.anomaly_score(X)
+            case "ratio":
+                return scores.likelihood_ratio(self.flow, self.general, X)
+            case "complexity":
+                return scores.complexity(self.flow, X, SHAPE)
+            case "typicality":
+                return scores.typicality(self.flow, X, self.train[:1000])
+            case "last_scale":
+                return scores.last_scale(self.flow, X)
+        return scores.last_scale(self.flow, X, self.general)
+
+
+@lru_cache(maxsize=1)
+def _laboratory() -> _Laboratory:
+    rng = np.random.default_rng(0)
+    patches = photo_patches("china", N_PATCHES, SHAPE, rng)
+    inside = patches.pixels[patches.split == 2][:N_TRIED]
+    pictures = {"inside": inside, "flower": photo_patches("flower", N_TRIED, SHAPE, rng).pixels}
+    pictures |= {name: FAMILIES[name](inside, rng) for name in OUTSIDE if name != "flower"}
+    train = rows_of(patches.pixels[patches.split == 0])
+    flow = ImageFlow(n_steps=N_STEPS, random_state=0).fit(train)
+    general = ImageFlow(n_steps=N_STEPS, random_state=0).fit(rows_of(broad_background(SHAPE, N_PATCHES, rng)))
+    return _Laboratory(flow, general, train, pictures)
+
+
+def _detected(inside: np.ndarray, outside: np.ndarray) -> float:
+    return auroc(np.concatenate([inside, outside]), np.repeat([False, True], [len(inside), len(outside)]))
+
+
+@dataclass(frozen=True, eq=False)
+class Paradox:
+    """Scores of pictures inside and outside.
+
+    Attributes
+    ----------
+    inside, outside : (n,) anomaly scores in nats
+    outside_name, score_name : in words
+    auroc : of the score, the pictures outside being the anomalies
+    likelier : share of the pictures outside that are likelier than the median picture inside
+    bits_inside, bits_outside : mean bits per dimension of log p, whatever the score
+    """
+
+    inside: np.ndarray
+    outside: np.ndarray
+    outside_name: str
+    score_name: str
+    auroc: float
+    likelier: float
+    bits_inside: float
+    bits_outside: float
+
+    @property
+    def finding(self) -> str:
+        """See `Result.finding`."""
+        verdict = (
+            "takes what is outside for more normal than what it learned"
+            if self.auroc < 0.5
+            else "finds what is outside"
+            if self.auroc > 0.9
+            else "hardly tells inside from outside"
+            if self.auroc < 0.6
+            else "finds part of what is outside"
+        )
+        return (
+            f"By {self.score_name} the flow {verdict}: AUROC {fixed(self.auroc, 2)} against {self.outside_name}. A "
+            f"pixel inside takes {fixed(self.bits_inside, 2)} bits, outside {fixed(self.bits_outside, 2)}."
+        )
+
+
+def image_paradox(outside: str = "constant", score: str = "likelihood") -> Paradox:
+    """Patches of china.jpg that were not trained on, against other pictures, by one score."""
+    laboratory = _laboratory()
+    inside, other = laboratory.scored("inside", score), laboratory.scored(outside, score)
+    log_p = [laboratory.flow.score_samples(laboratory.rows(name)) for name in ("inside", outside)]
+    bits = [float(laboratory.flow.bits_per_dimension(laboratory.rows(name)).mean()) for name in ("inside", outside)]
+    return Paradox(
+        inside, other, OUTSIDE[outside], SCORES[score], _detected(inside, other),
+        float((log_p[1] > np.median(log_p[0])).mean()), *bits,
+    )  # fmt: skip
+
+
+def draw_image_paradox(result: Paradox, dark: bool = False, height: int = 420) -> go.Figure:
+    """Two histograms over each other."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, f"anomaly score: {result.score_name} (nats)", "share of the pictures")
+    together = np.concatenate([result.inside, result.outside])
+    low, high = np.quantile(together, [0.002, 0.998])
+    edges = np.linspace(low, max(high, low + 1e-9), 45)
+    tallest = 0.0
+    for values, name, color in (
+        (result.inside, "inside: china", c.data),
+        (result.outside, f"outside: {result.outside_name}", c.anomaly),
+    ):
+        share = np.histogram(np.clip(values, low, high), edges)[0] / len(values)
+        tallest = max(tallest, float(share.max()))
+        fig.add_bar(
+            x=(edges[1:] + edges[:-1]) / 2, y=share, width=np.diff(edges), name=name, opacity=0.65,
+            marker={"color": color}, hovertemplate="%{x:.0f} nats: %{y:.1%}",
+        )  # fmt: skip
+    fig.update_layout(barmode="overlay", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    return fig.update_yaxes(range=[0, 1.05 * tallest], tickformat=".0%")
+
+
+@dataclass(frozen=True, eq=False)
+class Cures:
+    """Every score against everything outside.
+
+    Attributes
+    ----------
+    table : (n_scores, n_outside) AUROC
+    score_names, outside_names : in words
+    """
+
+    table: np.ndarray
+    score_names: tuple[str, ...]
+    outside_names: tuple[str, ...]
+
+    @property
+    def worst_of_likelihood(self) -> float:
+        """Lowest AUROC of -log p."""
+        return float(self.table[0].min())
+
+    @property
+    def worst_of_ratio(self) -> float:
+        """Lowest AUROC of the ratio."""
+        return float(self.table[1].min())
+
+    @property
+    def typicality_of_constant(self) -> float:
+        """AUROC of the distance from the typical against pictures of one grey."""
+        return float(self.table[list(SCORES).index("typicality"), list(OUTSIDE).index("constant")])
+
+    @property
+    def n_fooled(self) -> int:
+        """How many of the scores are below one half somewhere."""
+        return int((self.table < 0.5).any(axis=1).sum())
+
+    @property
+    def finding(self) -> str:
+        """See `Result.finding`."""
+        best = int(self.table.min(axis=1).argmax())
+        return (
+            f"The best worst case has {self.score_names[best]}: AUROC {fixed(float(self.table[best].min()), 2)} or more "
+            f"everywhere. {self.n_fooled} of {len(self.table)} scores are fooled by something (AUROC below 0.5)."
+        )
+
+
+@lru_cache(maxsize=1)
+def image_cures() -> Cures:
+    """AUROC of each score against each family of pictures outside."""
+    laboratory = _laboratory()
+    table = []
+    for score in SCORES:
+        inside = laboratory.scored("inside", score)
+        table.append([_detected(inside, laboratory.scored(name, score)) for name in OUTSIDE])
+    return Cures(np.array(table), tuple(SCORES.values()), tuple(OUTSIDE.values()))
+
+
+def draw_image_cures(result: Cures, dark: bool = False, height: int = 420) -> go.Figure:
+    """A table of AUROC, one half in the middle of the colours."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height)
+    fig.add_heatmap(
+        x=result.outside_names, y=result.score_names, z=result.table, zmin=0, zmax=1,
+        colorscale=theme.colorscale(tuple(reversed(c.diverging))), showscale=False,
+        text=[[fixed(value, 2) for value in row] for row in result.table], texttemplate="%{text}",
+        hovertemplate="%{y}<br>against %{x}<br>AUROC %{z:.3f}<extra></extra>",
+    )  # fmt: skip
+    fig.update_yaxes(autorange="reversed", ticks="")
+    return fig.update_xaxes(side="top", ticks="")
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """What each scale adds to log p, inside and outside.
+
+    Attributes
+    ----------
+    inside, outside : (n_scales,) mean contribution in nats for each pixel that is decided there
+    outside_name : in words
+    error : largest difference between the sum over scales and log p, in nats
+    first_gap, last_gap : how much more each pixel outside gets than one inside, at the first and at the last scale
+    """
+
+    inside: np.ndarray
+    outside: np.ndarray
+    outside_name: str
+    error: float
+
+    @property
+    def first_gap(self) -> float:
+        """At the first scale, the finest."""
+        return float(self.outside[0] - self.inside[0])
+
+    @property
+    def last_gap(self) -> float:
+        """At the last scale, the coarsest."""
+        return float(self.outside[-1] - self.inside[-1])
+
+    @property
+    def finding(self) -> str:
+        """See `Result.finding`."""
+        return (
+            f"Against {self.outside_name} a variable of the finest scale gets {fixed(self.first_gap, 2)} nats more "
+            f"outside than inside, one of the coarsest {fixed(self.last_gap, 2)}. The scales add up to log p within "
+            f"{fixed(self.error, 6)} nats."
+        )
+
+
+def image_scales(outside: str = "constant") -> Scales:
+    """Mean contributions of the scales, for each latent variable."""
+    laboratory = _laboratory()
+    sizes = np.array(laboratory.flow.latent_sizes())
+    parts = [laboratory.flow.scale_contributions(laboratory.rows(name)) for name in ("inside", outside)]
+    error = np.abs(parts[0].sum(axis=1) - laboratory.flow.score_samples(laboratory.rows("inside"))).max()
+    inside, other = (part.mean(axis=0) / sizes for part in parts)
+    return Scales(inside, other, OUTSIDE[outside], float(error))
+
+
+def draw_image_scales(result: Scales, dark: bool = False, height: int = 420) -> go.Figure:
+    """Bars for each scale, inside and outside."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, "scale", "nats for each variable decided there")
+    names = [f"{i + 1}{' (finest)' if i == 0 else ' (coarsest)' if i == len(result.inside) - 1 else ''}"
+             for i in range(len(result.inside))]  # fmt: skip
+    for values, name, color in (
+        (result.inside, "inside: china", c.data), (result.outside, f"outside: {result.outside_name}", c.anomaly),
+    ):  # fmt: skip
+        fig.add_bar(x=names, y=values, name=name, marker={"color": color}, hovertemplate="scale %{x}: %{y:.2f} nats")
+    return fig.update_layout(barmode="group", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+
+
+@dataclass(frozen=True, eq=False)
+class Extremes:
+    """The strangest and the most normal of pictures inside and outside together, by a score.
+
+    Attributes
+    ----------
+    sheet : two lines of pictures
+    outside_among_normal : share of those outside among the most normal ones
+    score_name : in words
+    """
+
+    sheet: PictureSheet
+    outside_among_normal: float
+    score_name: str
+
+    @property
+    def finding(self) -> str:
+        """See `Result.finding`."""
+        return (
+            f"Of the {N_SHOWN} pictures that {self.score_name} calls most normal, "
+            f"{fixed(100 * self.outside_among_normal, 0)} % are outside (outlined)."
+        )
+
+
+N_SHOWN = 24
+
+
+def image_extremes(score: str = "likelihood") -> Extremes:
+    """All pictures that were tried, sorted by a score: the lowest and the highest."""
+    laboratory = _laboratory()
+    names = ("inside", *OUTSIDE)
+    values = np.concatenate([laboratory.scored(name, score) for name in names])
+    pixels = np.concatenate([laboratory.pictures[name] for name in names])
+    is_outside = np.arange(len(values)) >= len(laboratory.pictures["inside"])
+    order = np.argsort(values, kind="stable")
+    chosen = np.concatenate([order[:N_SHOWN], order[-N_SHOWN:][::-1]])
+    heads = ["most normal"] * N_SHOWN + ["strangest"] * N_SHOWN
+    sheet = PictureSheet.of(pixels[chosen] / 255.0, heads=heads, marked=is_outside[chosen])
+    return Extremes(sheet, float(is_outside[chosen[:N_SHOWN]].mean()), SCORES[score])
+
+
+def draw_image_extremes(result: Extremes, dark: bool = False, height: int = 420) -> go.Figure:
+    """The sheet, twelve pictures in a line."""
+    return picture_sheet(result.sheet, dark, size=max(24, height // 8), width=720, across=12)
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """What a coupling's shift says of the pixels it does not see.
+
+    Attributes
+    ----------
+    sheet : pictures, and below them minus the shift at the pixels that the coupling changes
+    correlation : rank correlation of minus the shift with the pixels it is added to, over pictures it never saw
+    latent_correlation : the same of latent pixels with the pixels they came from
+    """
+
+    sheet: PictureSheet
+    correlation: float
+    latent_correlation: float
+
+    @property
+    def finding(self) -> str:
+        """See `Result.finding`."""
+        return (
+            f"Minus the shift follows the pixels that the coupling does not see: rank correlation "
+            f"{fixed(self.correlation, 2)}. The latent pictures still follow the pictures: "
+            f"{fixed(self.latent_correlation, 2)}."
+        )
+
+
+@lru_cache(maxsize=1)
+def _checkerboard() -> ImageFlow:
+    plain = {"mask": "checkerboard", "activation_norm": False, "mix_channels": False, "n_scales": 1}
+    return ImageFlow(n_steps=N_STEPS, random_state=0, **plain).fit(_laboratory().train)
+
+
+def image_copies(outside: str = "flower") -> Copies:
+    """The first coupling of pixels of a flow with checkerboard masks, on pictures of one kind."""
+    laboratory, flow = _laboratory(), _checkerboard()
+    X = laboratory.rows(outside)[:200]
+    seen = flow.transform_path(X)[0]
+    shift, changed = flow.layer_readout(X)[1][0], flow.layer_masks()[0]
+    correlation = _rank_correlation(-shift[:, changed], seen[:, changed])
+    latent = _rank_correlation(flow.transform(X), X)
+    strongest = np.argsort(-X.std(axis=1), kind="stable")[:12]
+    copied = np.where(changed, _to_bytes(-shift[strongest], seen[strongest]), 0)
+    pixels = np.concatenate([laboratory.pictures[outside][strongest], SHAPE.of(copied)])
+    sheet = PictureSheet.of(pixels / 255.0, heads=["pictures"] * 12 + ["minus the shift"] * 12)
+    return Copies(sheet, correlation, latent)
+
+
+def _to_bytes(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Grey levels of values on the scale of the pictures they stand below."""
+    low, high = like.min(axis=1, keepdims=True), like.max(axis=1, keepdims=True)
+    return np.clip(255 * (values - low) / np.maximum(high - low, 1e-9), 0, 255)
+
+
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(spearman_matrix(np.stack([a.ravel(), b.ravel()], axis=1))[0, 1])
+
+
+def draw_image_copies(result: Copies, dark: bool = False, height: int = 420) -> go.Figure:
+    """Pictures over what the coupling says of them."""
+    return picture_sheet(result.sheet, dark, size=max(24, height // 8), width=720, across=12)
+
+
+_OUTSIDE = Choice("outside", "Outside", OUTSIDE, help="What the flow has not learned")
+_SCORE = Choice("score", "Score", SCORES, help="What makes a picture strange; higher is stranger")
+
+EXHIBITS = (
+    Exhibit("image_paradox", (_OUTSIDE, _SCORE), image_paradox, draw_image_paradox, rows=(51, 52, 59), is_slow=True),
+    Exhibit("image_cures", (), image_cures, draw_image_cures, rows=(63, 68), is_slow=True),
+    Exhibit("image_scales", (_OUTSIDE,), image_scales, draw_image_scales, rows=(67, 70), is_slow=True),
+    Exhibit("image_extremes", (_SCORE,), image_extremes, draw_image_extremes, rows=(72,), is_slow=True),
+    Exhibit("image_copies", (_OUTSIDE,), image_copies, draw_image_copies, rows=(54, 55), is_slow=True),
+)
