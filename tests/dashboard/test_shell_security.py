@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -42,7 +43,8 @@ class Client:
         async def send(message):
             messages.append(message)
 
-        asyncio.run(self.app(scope, receive, send))
+        with ThreadPoolExecutor(1) as beside:  # this thread may hold the loop of a browser
+            beside.submit(lambda: asyncio.run(self.app(scope, receive, send))).result()
         answer = Answer(
             messages[0]["status"], Headers(raw=messages[0]["headers"]), messages[1].get("body", b"").decode()
         )
