@@ -176,9 +176,10 @@ def test_what_does_not_exist_is_said_and_the_nearest_is_shown(view, sentence):
     assert "There is no" not in said(open_page(view="Receipt", row=5)), "what exists needs no sentence"
 
 
-def test_a_frame_of_the_film_is_forked_and_the_runs_race():
-    from flowlab.dashboard.shell import services
+def test_a_frame_of_the_film_is_forked_and_the_runs_race(monkeypatch):
+    from flowlab.dashboard.shell import services, visitors
 
+    monkeypatch.setattr(visitors, "of_cookies", lambda cookies: "f" * 32)  # one visitor's forks race
     step = services.run(MOONS).frames.steps[0]
     at = open_page(view="Film", step=step)
     assert not packed(at, "race"), "one run is no race"
