@@ -15,6 +15,8 @@ from flowlab.records import Spec
 
 ROOT = Path(__file__).parents[2]
 QUERY = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
+WATCHED = {**QUERY, "seed": "3"}
+"""A run of its own, whose history holds the files of one test alone."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,7 +24,7 @@ def home(own_server):
     """One empty store, one runner, one finished run; scoring in this process."""
     from flowlab.dashboard.score import page
 
-    train(QUERY)
+    train(QUERY, WATCHED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "LANES", 0)
         yield
@@ -64,7 +66,7 @@ def test_flagged_rows_of_a_new_file_have_reasons_kinds_and_what_is_new_in_them()
 
 
 def test_files_are_watched_a_line_for_each_and_a_broken_promise_is_said():
-    at, X = open_page("score", QUERY), catalog.make_dataset(Spec("moons", {"n_samples": 2000}), 5).X
+    at, X = open_page("score", WATCHED), catalog.make_dataset(Spec("moons", {"n_samples": 2000}), 5).X
     months = [pd.DataFrame(X[:n], columns=["x1", "x2"]).to_csv(index=False).encode() for n in (401, 402)]
     for i, month in enumerate(months, 1):
         upload(at, month, f"month{i}.csv")

