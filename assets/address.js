@@ -2,7 +2,7 @@
 // Writes the state of the page into the address bar. A step can be undone by Back; anything else replaces what stood
 // there. Between a Back or Forward and the server's answer, what an earlier run of the page still draws is not written.
 
-const PATIENCE_MS = 5000; // an answer that has not come by then was overtaken by something else
+const PATIENCE_MS = 15000; // so long nothing but the answer is written; it is still right when it comes later
 
 /** @typedef {{ awaited: string, since: number, told: string }} Bar */
 /** What the browser's history has led to and the server has not answered yet; the page's components share it.
@@ -30,10 +30,11 @@ export default function write({ data }) {
   const { page, query, change, answers } = data;
   const bar = shared.flowlabAddress ?? listen();
   shared.flowlabAddress = bar;
-  if (bar.awaited && bar.awaited !== place(page, answers) && performance.now() - bar.since < PATIENCE_MS) return;
-  bar.awaited = "";
+  const isAnswer = bar.awaited !== "" && bar.awaited === place(page, answers);
+  if (bar.awaited && !isAnswer && performance.now() - bar.since < PATIENCE_MS) return;
+  if (isAnswer) bar.awaited = "";
   bar.told = place(page, query);
-  if (change === "stay" || place(page) === bar.told) return;
+  if ((change === "stay" && !isAnswer) || place(page) === bar.told) return;
   const address = location.pathname + (query ? `?${query}` : "") + location.hash;
   if (change === "push") history.pushState({}, "", address);
   else history.replaceState({}, "", address);

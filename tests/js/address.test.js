@@ -48,6 +48,7 @@ test("an answer that never comes does not hold the address for good", (t) => {
   drawn("row=5", "push");
   back("/explore?row=9");
   assert.equal(drawn("row=5", "replace"), "?row=9");
-  now = 5001;
+  now = 15001;
   assert.equal(drawn("row=5", "replace"), "?row=5");
+  assert.equal(drawn("row=9", "stay", "row=9"), "?row=9", "but it holds when it comes after all");
 });

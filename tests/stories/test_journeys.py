@@ -84,7 +84,7 @@ ORDERS = [
 def test_the_analyst(warm_server, open_page, tmp_path):
     page = open_page(warm_server.url + "/data")
     settled(page)
-    page.get_by_text("Your own table", exact=True).click()
+    page.get_by_text("Your own file", exact=True).click()
     upload = page.get_by_test_id("stFileUploaderDropzoneInput")
     orders = {"name": "orders.csv", "mimeType": "text/csv", "buffer": "\r\n".join(ORDERS).encode("latin-1")}
     upload.set_input_files(files=[orders])
