@@ -1,6 +1,6 @@
 """The same row gives the same bits of score, p-value and flag: alone, in any order, place, block and way of writing.
 
-Tables are generated; FLOWLAB_EXAMPLES says how many (100 unless told).
+Tables are generated; FLOWLAB_EXAMPLES says how many (20 unless told).
 """
 
 import io
@@ -22,7 +22,7 @@ from flowlab.serving.scoring import score_file
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import read_table
 
-EXAMPLES = int(os.environ.get("FLOWLAB_EXAMPLES", 100))
+EXAMPLES = int(os.environ.get("FLOWLAB_EXAMPLES", 20))
 ADDED = ["anomaly_score", "percentile", "p_value", "flagged"]
 MODELS = {
     "gaussian": {},
@@ -78,7 +78,7 @@ def detector_of(frame: pd.DataFrame, model: str) -> bytes | None:
 def scores(detector: bytes, data: bytes) -> pd.DataFrame:
     """What was added to each row, by the row's name."""
     sink = io.BytesIO()
-    score_file(detector, io.BytesIO(data), sink)
+    score_file(detector, io.BytesIO(data), sink, with_reasons=False)
     scored = pd.read_csv(io.BytesIO(sink.getvalue()), dtype="str")
     return scored.set_index("row")[ADDED]
 

@@ -1,4 +1,4 @@
-"""When likelihood lies: a flow that knows one photograph and finds blank walls likelier, and the scores that mend it."""
+"""When likelihood lies: a flow that learned one photograph and finds blank walls likelier; scores that mend it."""
 
 from __future__ import annotations
 
@@ -202,8 +202,8 @@ class Cures:
         """See `Result.finding`."""
         best = int(self.table.min(axis=1).argmax())
         return (
-            f"The best worst case has {self.score_names[best]}: AUROC {fixed(float(self.table[best].min()), 2)} or more "
-            f"everywhere. {self.n_fooled} of {len(self.table)} scores are fooled by something (AUROC below 0.5)."
+            f"The best worst case has {self.score_names[best]}: AUROC of {fixed(float(self.table[best].min()), 2)} or "
+            f"more. {self.n_fooled} of {len(self.table)} scores are fooled by something (AUROC below 0.5)."
         )
 
 
@@ -365,8 +365,9 @@ class Copies:
 
 @lru_cache(maxsize=1)
 def _checkerboard() -> ImageFlow:
-    plain = {"mask": "checkerboard", "activation_norm": False, "mix_channels": False, "n_scales": 1}
-    return ImageFlow(n_steps=N_STEPS, random_state=0, **plain).fit(_laboratory().train)
+    return ImageFlow(
+        n_scales=1, mask="checkerboard", activation_norm=False, mix_channels=False, n_steps=N_STEPS, random_state=0
+    ).fit(_laboratory().train)
 
 
 def image_copies(outside: str = "flower") -> Copies:
