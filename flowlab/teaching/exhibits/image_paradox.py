@@ -90,7 +90,7 @@ def _detected(inside: np.ndarray, outside: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Paradox:
+class ImageParadox:
     """Scores of pictures inside and outside.
 
     Attributes
@@ -129,19 +129,19 @@ class Paradox:
         )
 
 
-def image_paradox(outside: str = "constant", score: str = "likelihood") -> Paradox:
+def image_paradox(outside: str = "constant", score: str = "likelihood") -> ImageParadox:
     """Patches of china.jpg that were not trained on, against other pictures, by one score."""
     laboratory = _laboratory()
     inside, other = laboratory.scored("inside", score), laboratory.scored(outside, score)
     log_p = [laboratory.flow.score_samples(laboratory.rows(name)) for name in ("inside", outside)]
     bits = [float(laboratory.flow.bits_per_dimension(laboratory.rows(name)).mean()) for name in ("inside", outside)]
-    return Paradox(
+    return ImageParadox(
         inside, other, OUTSIDE[outside], SCORES[score], _detected(inside, other),
         float((log_p[1] > np.median(log_p[0])).mean()), *bits,
     )  # fmt: skip
 
 
-def draw_image_paradox(result: Paradox, dark: bool = False, height: int = 420) -> go.Figure:
+def draw_image_paradox(result: ImageParadox, dark: bool = False, height: int = 420) -> go.Figure:
     """Two histograms over each other."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, f"anomaly score: {result.score_name} (nats)", "share of the pictures")
@@ -164,7 +164,7 @@ def draw_image_paradox(result: Paradox, dark: bool = False, height: int = 420) -
 
 
 @dataclass(frozen=True, eq=False)
-class Cures:
+class ImageCures:
     """Every score against everything outside.
 
     Attributes
@@ -208,17 +208,17 @@ class Cures:
 
 
 @lru_cache(maxsize=1)
-def image_cures() -> Cures:
+def image_cures() -> ImageCures:
     """AUROC of each score against each family of pictures outside."""
     laboratory = _laboratory()
     table = []
     for score in SCORES:
         inside = laboratory.scored("inside", score)
         table.append([_detected(inside, laboratory.scored(name, score)) for name in OUTSIDE])
-    return Cures(np.array(table), tuple(SCORES.values()), tuple(OUTSIDE.values()))
+    return ImageCures(np.array(table), tuple(SCORES.values()), tuple(OUTSIDE.values()))
 
 
-def draw_image_cures(result: Cures, dark: bool = False, height: int = 420) -> go.Figure:
+def draw_image_cures(result: ImageCures, dark: bool = False, height: int = 420) -> go.Figure:
     """A table of AUROC, one half in the middle of the colours."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height)
@@ -233,7 +233,7 @@ def draw_image_cures(result: Cures, dark: bool = False, height: int = 420) -> go
 
 
 @dataclass(frozen=True, eq=False)
-class Scales:
+class ImageScales:
     """What each scale adds to log p, inside and outside.
 
     Attributes
@@ -269,17 +269,17 @@ class Scales:
         )
 
 
-def image_scales(outside: str = "constant") -> Scales:
+def image_scales(outside: str = "constant") -> ImageScales:
     """Mean contributions of the scales, for each latent variable."""
     laboratory = _laboratory()
     sizes = np.array(laboratory.flow.latent_sizes())
     parts = [laboratory.flow.scale_contributions(laboratory.rows(name)) for name in ("inside", outside)]
     error = np.abs(parts[0].sum(axis=1) - laboratory.flow.score_samples(laboratory.rows("inside"))).max()
     inside, other = (part.mean(axis=0) / sizes for part in parts)
-    return Scales(inside, other, OUTSIDE[outside], float(error))
+    return ImageScales(inside, other, OUTSIDE[outside], float(error))
 
 
-def draw_image_scales(result: Scales, dark: bool = False, height: int = 420) -> go.Figure:
+def draw_image_scales(result: ImageScales, dark: bool = False, height: int = 420) -> go.Figure:
     """Bars for each scale, inside and outside."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "scale", "nats for each variable decided there")
@@ -293,7 +293,7 @@ def draw_image_scales(result: Scales, dark: bool = False, height: int = 420) -> 
 
 
 @dataclass(frozen=True, eq=False)
-class Extremes:
+class ImageExtremes:
     """The strangest and the most normal of pictures inside and outside together, by a score.
 
     Attributes
@@ -319,7 +319,7 @@ class Extremes:
 N_SHOWN = 24
 
 
-def image_extremes(score: str = "likelihood") -> Extremes:
+def image_extremes(score: str = "likelihood") -> ImageExtremes:
     """All pictures that were tried, sorted by a score: the lowest and the highest."""
     laboratory = _laboratory()
     names = ("inside", *OUTSIDE)
@@ -330,16 +330,16 @@ def image_extremes(score: str = "likelihood") -> Extremes:
     chosen = np.concatenate([order[:N_SHOWN], order[-N_SHOWN:][::-1]])
     heads = ["most normal"] * N_SHOWN + ["strangest"] * N_SHOWN
     sheet = PictureSheet.of(pixels[chosen] / 255.0, heads=heads, marked=is_outside[chosen])
-    return Extremes(sheet, float(is_outside[chosen[:N_SHOWN]].mean()), SCORES[score])
+    return ImageExtremes(sheet, float(is_outside[chosen[:N_SHOWN]].mean()), SCORES[score])
 
 
-def draw_image_extremes(result: Extremes, dark: bool = False, height: int = 420) -> go.Figure:
+def draw_image_extremes(result: ImageExtremes, dark: bool = False, height: int = 420) -> go.Figure:
     """The sheet, twelve pictures in a line."""
     return picture_sheet(result.sheet, dark, size=max(24, height // 8), width=720, across=12)
 
 
 @dataclass(frozen=True, eq=False)
-class Copies:
+class ImageCopies:
     """What a coupling's shift says of the pixels it does not see.
 
     Attributes
@@ -370,7 +370,7 @@ def _checkerboard() -> ImageFlow:
     ).fit(_laboratory().train)
 
 
-def image_copies(outside: str = "flower") -> Copies:
+def image_copies(outside: str = "flower") -> ImageCopies:
     """The first coupling of pixels of a flow with checkerboard masks, on pictures of one kind."""
     laboratory, flow = _laboratory(), _checkerboard()
     X = laboratory.rows(outside)[:200]
@@ -382,7 +382,7 @@ def image_copies(outside: str = "flower") -> Copies:
     copied = np.where(changed, _to_bytes(-shift[strongest], seen[strongest]), 0)
     pixels = np.concatenate([laboratory.pictures[outside][strongest], SHAPE.of(copied)])
     sheet = PictureSheet.of(pixels / 255.0, heads=["pictures"] * 12 + ["minus the shift"] * 12)
-    return Copies(sheet, correlation, latent)
+    return ImageCopies(sheet, correlation, latent)
 
 
 def _to_bytes(values: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -395,7 +395,7 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(spearman_matrix(np.stack([a.ravel(), b.ravel()], axis=1))[0, 1])
 
 
-def draw_image_copies(result: Copies, dark: bool = False, height: int = 420) -> go.Figure:
+def draw_image_copies(result: ImageCopies, dark: bool = False, height: int = 420) -> go.Figure:
     """Pictures over what the coupling says of them."""
     return picture_sheet(result.sheet, dark, size=max(24, height // 8), width=720, across=12)
 
