@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -66,3 +67,17 @@ class FlatModule(Generic[Module]):
         with torch.no_grad():
             parts = [self.loss_rows(self.module, part.t().contiguous(), None) for part in x.split(EVAL_ROWS, dim=1)]
         return torch.cat(parts)
+
+
+def load(module: Module, parameters: np.ndarray) -> Module:
+    """The module with flat parameters (n_parameters,), in the order of `FlatModule`. ValueError for another number."""
+    trained = [p for p in module.parameters() if p.requires_grad]
+    wanted = sum(p.numel() for p in trained)
+    if wanted != np.size(parameters):
+        raise ValueError(
+            f"the state holds {np.size(parameters)} weights, this model has {wanted}: use the parameters it was "
+            "trained with"
+        )
+    with torch.no_grad():
+        torch.nn.utils.vector_to_parameters(torch.tensor(parameters, dtype=trained[0].dtype), trained)
+    return module

@@ -21,7 +21,7 @@ from nflows.nn.nets import ResidualNet
 from nflows.transforms.base import InputOutsideDomain
 from torch import Tensor, nn
 
-from flowlab.nets.module import FlatModule
+from flowlab.nets.module import FlatModule, load
 
 LOG_2PI = math.log(2 * math.pi)
 EVAL_ROWS = 4096
@@ -44,10 +44,7 @@ class Flow(nn.Module):
 
     def loaded(self, parameters: np.ndarray) -> Flow:
         """This flow with the flat `parameters`, in float64, so that a row scores the same in any batch."""
-        self.double().eval()
-        values = torch.from_numpy(np.asarray(parameters, np.float64).copy())
-        torch.nn.utils.vector_to_parameters(values, self.parameters())
-        return self
+        return load(self.double().eval(), parameters)
 
     def path(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Positions (n_layers + 1, n, n_features) and log-determinants (n_layers, n) layer by layer."""

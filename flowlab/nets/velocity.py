@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from flowlab.nets.module import FlatModule
+from flowlab.nets.module import FlatModule, load
 
 ROWS = 4096
 TIME_FEATURES = 5
@@ -67,9 +67,7 @@ def build(n_features: int, hidden_features: int, n_hidden: int, seed: int) -> Ve
 
 def loaded(field: VelocityField, parameters: np.ndarray) -> VelocityField:
     """This field with the flat `parameters`, in float64, no longer trained."""
-    field.double().eval().requires_grad_(False)
-    torch.nn.utils.vector_to_parameters(torch.from_numpy(parameters.astype(np.float64)), field.parameters())
-    return field
+    return load(field.double(), parameters).eval().requires_grad_(False)
 
 
 def trainable(field: VelocityField, n_features: int) -> FlatModule[VelocityField]:

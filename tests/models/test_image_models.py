@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from flowlab import catalog
+from flowlab.images.complexity import NeighbourDifferences, coded_bits
 from flowlab.images.pixels import as_bytes
 from flowlab.images.shape import ImageShape
 from flowlab.jobs.slices import run_slice
@@ -183,10 +184,12 @@ def test_scores_are_what_their_formulas_say(fitted):
     np.testing.assert_allclose(scores.likelihood_ratio(flow, general, X), difference)
     np.testing.assert_allclose(scores.scale_scores(flow, X, general).sum(1), difference, atol=1e-3)
     np.testing.assert_array_equal(scores.last_scale(flow, X), scores.scale_scores(flow, X)[:, 1])
-    bits = scores.complexity_bits(X[:3], SHAPE)
+    bits = coded_bits(as_bytes(SHAPE.of(X[:3])), "zlib")
     assert bits[0] == 8 * len(zlib.compress(as_bytes(X[0]).tobytes(), 9))
     np.testing.assert_allclose(scores.complexity(flow, X[:3], SHAPE), -flow.score_samples(X[:3]) - bits * np.log(2))
-    assert scores.complexity_bits(X[:1], SHAPE, "png")[0] > 8 * 60
+    assert coded_bits(as_bytes(SHAPE.of(X[:1])), "png")[0] > 8 * 60
+    with pytest.raises(ValueError, match="coder must be 'png' or 'zlib', not 'rar'"):
+        scores.complexity(flow, X[:3], SHAPE, "rar")
     mean = flow.score_samples(X).mean()
     np.testing.assert_allclose(scores.typicality(flow, X, X), np.abs(mean - flow.score_samples(X)))
     three = ImageFlow(**{**SMALL, "n_scales": 3, "n_steps": 1}).fit(X)
@@ -212,9 +215,10 @@ def test_a_classifier_tells_a_background_from_what_is_inside():
 
 
 def test_a_histogram_of_differences_prefers_what_it_learned():
-    found = scores.NeighbourDifferences.fit(X, SHAPE)
-    assert found.log_likelihood(X).mean() > found.log_likelihood(np.random.default_rng(0).permuted(X, axis=1)).mean()
-    assert np.exp(found.log_share).sum() == pytest.approx(1)
+    learned, shuffled = (as_bytes(SHAPE.of(rows)) for rows in (X, np.random.default_rng(0).permuted(X, axis=1)))
+    found = NeighbourDifferences.of(learned)
+    assert found.log_likelihood(learned).mean() > found.log_likelihood(shuffled).mean()
+    assert np.exp(found.log_probability).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

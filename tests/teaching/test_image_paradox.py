@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from flowlab.images.complexity import coded_bits
 from flowlab.images.pixels import rows_of
 from flowlab.models.images import scores
 from flowlab.teaching.exhibits import image_paradox
 from flowlab.teaching.exhibits.image_paradox import (
-    SHAPE,
     image_copies,
     image_cures,
     image_extremes,
@@ -72,7 +72,7 @@ def test_row_68_the_table_holds_every_score_against_everything_outside():
 
 def test_row_69_complexity_subtracts_the_bits_of_the_compressed_picture(laboratory):
     X = laboratory.rows("inside")[:20]
-    nats = scores.complexity_bits(X, SHAPE) * np.log(2)
+    nats = coded_bits(laboratory.pictures["inside"][:20], "zlib") * np.log(2)
     assert laboratory.scored("inside", "complexity")[:20] == pytest.approx(
         laboratory.flow.anomaly_score(X) - nats, abs=1e-6
     )

@@ -262,7 +262,8 @@ class ImageModel(DensityModel):
 
     def _net(self, exact: bool = False) -> Any:
         """The trained network: in float32 on its device, or `exact` in float64 on the CPU."""
-        from flowlab.nets.images.image_training import device_of, load
+        from flowlab.nets.images.image_training import device_of
+        from flowlab.nets.module import load
 
         check_is_fitted(self, "parameters_")
         ready = self.__dict__.setdefault("_ready", {})

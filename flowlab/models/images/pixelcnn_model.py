@@ -81,10 +81,8 @@ class PixelCNN(ImageModel, GenerativeModel):
 
     def sample(self, n_samples: int = 1, random_state: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """8-bit pictures, (n_samples, n_features), one pass of the network for each pixel."""
-        from flowlab.nets.images.image_training import load
+        from flowlab.nets.module import load
 
         self._net()
         uniform = check_random_state(random_state).uniform(size=(n_samples, self.shape_.n_pixels, 2))
-        module = self._module()
-        load(module, self.parameters_)
-        return module.sample(uniform, temperature)
+        return load(self._module(), self.parameters_).sample(uniform, temperature)

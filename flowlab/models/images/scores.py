@@ -6,7 +6,6 @@ All are pure functions, or small frozen objects fitted once: higher is stranger,
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,15 +15,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from flowlab.images.complexity import coded_bits
 from flowlab.images.pixels import as_bytes
-from flowlab.images.png import png_bytes
 from flowlab.images.shape import ImageShape
 from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.base import DensityModel
 from flowlab.models.flows.families import MaskedAutoregressiveFlow
 from flowlab.models.images.image_flow import ImageFlow
-
-COMPRESSIONS = ("zlib", "png")
 
 
 def likelihood_ratio(model: DensityModel, general: DensityModel, X: np.ndarray) -> np.ndarray:
@@ -52,19 +49,9 @@ def last_scale(model: ImageFlow, X: np.ndarray, general: ImageFlow | None = None
     return scale_scores(model, X, general)[:, -1]
 
 
-def complexity_bits(X: np.ndarray, shape: ImageShape, compression: str = "zlib") -> np.ndarray:
-    """Size of each compressed picture in bits, (n,): of its bytes by zlib at level 9, or of its PNG file."""
-    if compression not in COMPRESSIONS:
-        raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {compression!r}")
-    pictures = as_bytes(shape.of(X))
-    if compression == "zlib":
-        return np.array([8.0 * len(zlib.compress(picture.tobytes(), 9)) for picture in pictures])
-    return np.array([8.0 * len(png_bytes(picture)) for picture in pictures])
-
-
 def complexity(model: DensityModel, X: np.ndarray, shape: ImageShape, compression: str = "zlib") -> np.ndarray:
     """-log p(x) less the length of the compressed picture in nats, (n,) (Serra et al. 2020, arXiv:1909.11480)."""
-    return model.anomaly_score(X) - complexity_bits(X, shape, compression) * math.log(2)
+    return model.anomaly_score(X) - coded_bits(as_bytes(shape.of(X)), compression) * math.log(2)
 
 
 def typicality(model: DensityModel, X: np.ndarray, X_in: np.ndarray) -> np.ndarray:
@@ -124,31 +111,3 @@ class BackgroundClassifier:
         """Log-odds of the background, (n,)."""
         log_p = self.pipeline.predict_log_proba(X)
         return log_p[:, 1] - log_p[:, 0]
-
-
-@dataclass(frozen=True)
-class NeighbourDifferences:
-    """A histogram of the differences between neighbouring pixels: the simplest general model of pictures.
-
-    Its likelihood follows that of a flow closely (Schirrmeister et al. 2020, arXiv:2006.10848).
-    """
-
-    shape: ImageShape
-    log_share: np.ndarray
-
-    @classmethod
-    def fit(cls, X: np.ndarray, shape: ImageShape) -> NeighbourDifferences:
-        """Shares of the 511 possible differences in pictures X, one added to each count."""
-        counts = np.bincount(_differences(X, shape).ravel() + 255, minlength=511) + 1.0
-        return cls(shape, np.log(counts / counts.sum()))
-
-    def log_likelihood(self, X: np.ndarray) -> np.ndarray:
-        """Sum of the log-shares of a picture's differences, (n,), in nats."""
-        return self.log_share[_differences(X, self.shape) + 255].sum(axis=1)
-
-
-def _differences(X: np.ndarray, shape: ImageShape) -> np.ndarray:
-    """Differences to the pixel on the right and to the one below, (n, .) int."""
-    pictures = as_bytes(shape.of(X)).astype(np.int64)
-    across, down = np.diff(pictures, axis=2), np.diff(pictures, axis=1)
-    return np.concatenate([across.reshape(len(X), -1), down.reshape(len(X), -1)], axis=1)

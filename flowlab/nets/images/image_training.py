@@ -135,20 +135,6 @@ def device_of(name: str) -> str:
     return name
 
 
-def load(module: nn.Module, parameters: np.ndarray) -> nn.Module:
-    """The module with flat parameters, in the order of `FlatModule`. ValueError where their number differs."""
-    trained = [p for p in module.parameters() if p.requires_grad]
-    wanted = sum(p.numel() for p in trained)
-    if wanted != np.size(parameters):
-        raise ValueError(
-            f"the state holds {np.size(parameters)} weights, this model has {wanted}: use the parameters it was "
-            "trained with"
-        )
-    with torch.no_grad():
-        torch.nn.utils.vector_to_parameters(torch.tensor(parameters, dtype=trained[0].dtype), trained)
-    return module
-
-
 def in_blocks(
     function: Callable[[Tensor, Tensor | None], Tensor], rows: np.ndarray, context: np.ndarray | None, device: str,
     exact: bool = False,
