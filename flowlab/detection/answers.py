@@ -41,8 +41,9 @@ def from_record(record: Any, n_rows: int) -> dict[int, Answer]:
     """What `to_record` gave; entries that are none, or of rows that are not among `n_rows`, are passed over."""
     found: dict[int, Answer] = {}
     for entry in record if isinstance(record, list) else []:
-        if isinstance(entry, list) and len(entry) == 3 and entry[1] in WORDS and 0 <= int(entry[0]) < n_rows:
-            found[int(entry[0])] = Answer(WORDS[entry[1]], str(entry[2])[:MAX_NOTE])
+        match entry:
+            case [int(row), str(word), str(note)] if word in WORDS and 0 <= row < n_rows:
+                found[row] = Answer(WORDS[word], note[:MAX_NOTE])
     return found
 
 

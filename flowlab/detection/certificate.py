@@ -24,7 +24,7 @@ class Certificate:
     ----------
     calibration : (n,) ascending scores of independent normal rows outside training
     confidence : how often, over calibration sets, no bound is exceeded anywhere
-    ranks, bounds : (m,) so many calibration scores at or above a threshold, less one, and the bound for it
+    ranks, bounds : (m,) numbers of calibration scores at or above a threshold, plus one, and the bound for each
     worth : independent rows that a calibration row is worth
     """
 

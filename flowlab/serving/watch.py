@@ -59,7 +59,7 @@ class Watched:
 
 
 def begin(detector: DetectorBundle, error: float = ERROR) -> Monitor:
-    """A monitor of the share of rows that a detector flags; ValueError where its file tells no held-out rows.
+    """A monitor of the share of rows that a detector flags; DetectorFileError where its file tells no held-out rows.
 
     The promise is the upper 95 % confidence bound of that share, from the rows that the threshold was chosen on.
     """
@@ -92,7 +92,7 @@ def read_history(lines: Iterable[bytes]) -> list[Watched]:
     for number, line in enumerate(lines, 1):
         try:
             found.append(from_record(json.loads(line)))
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise ValueError(f"line {number} of the history cannot be read; give another --history") from error
     return found
 
@@ -103,5 +103,10 @@ def to_record(line: Watched) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> Watched:
-    """What `to_record` gave; KeyError or TypeError for anything else."""
-    return Watched(**{**record, "drift": tuple(record["drift"])})
+    """What `to_record` gave; ValueError for anything else."""
+    try:
+        line = Watched(**{**record, "drift": tuple(record["drift"])})
+        Monitor.from_record(line.monitor)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"a line of the history cannot be read ({error}); begin a new one") from error
+    return line

@@ -78,6 +78,16 @@ def test_files_are_watched_a_line_for_each_and_a_broken_promise_is_said():
     assert any("has been broken since about row" in warning.value for warning in at.warning)
 
 
+@pytest.mark.parametrize("record", [{"a": 1}, ["line", None, {"drift": 3}], [{"drift": [], "monitor": {}}]])
+def test_a_damaged_history_is_passed_over(record):
+    from flowlab.dashboard.shell import services
+
+    run = next(run for run in services.store().list() if run.spec.seed == 0)
+    services.store().put_json(run.run_id, "watched", record)
+    at = upload(open_page("score", QUERY), _csv(300), f"{len(record)}.csv")
+    assert {m.label: m.value for m in at.metric}["Rows"] == "300"
+
+
 def test_one_row_gives_no_rate_of_nought():
     at = upload(open_page("score", QUERY), b"x1,x2\n0.5,0.1\n")
     assert "0 rows/s" not in said(at).replace("00 rows", "")

@@ -41,4 +41,5 @@ def test_what_is_no_answer_is_refused_in_a_sentence(table, words):
 
 def test_damaged_records_are_passed_over():
     assert from_record([[1, "yes", ""], [99, "yes", ""], [2, "maybe", ""], 5, None], 8) == {1: Answer(True)}
+    assert from_record([["x", "yes", ""], [1, ["no"], ""], [None, "no", ""], [float("inf"), "no", ""]], 8) == {}
     assert from_record(None, 8) == {}

@@ -35,9 +35,11 @@ class Kept:
 
 
 def kept(trained: services.Trained, n_rows: int) -> Kept:
-    """The answers of a run on a table of `n_rows` rows."""
-    record = trained.run.extra(NAME) or {}
-    return Kept(from_record(record.get("answers"), n_rows), dict(record.get("began", {})), dict(record.get("more", {})))
+    """The answers of a run on a table of `n_rows` rows; what of them cannot be read is passed over."""
+    match trained.run.extra(NAME):
+        case {"answers": answers, "began": dict(began), "more": dict(more)}:
+            return Kept(from_record(answers, n_rows), began, more)
+    return Kept()
 
 
 def keep(trained: services.Trained, new: Kept) -> None:

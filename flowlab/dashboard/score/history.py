@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 
@@ -38,8 +39,12 @@ def add(run: Run, detector: bytes, data: bytes, name: str, summary: Summary) -> 
 
 
 def read(run: Run) -> list[Watched]:
-    """The history of a run, oldest first."""
-    return [from_record(record) for record in run.extra(NAME) or []]
+    """The history of a run, oldest first; lines that cannot be read are passed over."""
+    kept, lines = run.extra(NAME), []
+    for record in kept if isinstance(kept, list) else []:
+        with contextlib.suppress(ValueError):
+            lines.append(from_record(record))
+    return lines
 
 
 def draw(run: Run, detector: bytes) -> None:
