@@ -78,7 +78,7 @@ def test_nonsense_in_every_setting_of_a_page_is_harmless(page, run, place, read,
         place = {**place, "runs": ".".join(compared)}
     prefix = settings(page)
     open_page(page, run, **place)
-    # Each opening gives the settings different texts; over the places of a page each setting meets all of them.
+    # Each opening gives the settings different texts. One that many places read meets all texts, others meet three.
     first = PLACES.index((page, run, given))
     for k in range(first, first + N_OPENINGS):
         names = sorted({name for of_page, name in read if of_page == prefix} - set(place))
