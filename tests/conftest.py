@@ -145,6 +145,16 @@ def app_server(serve_script) -> Server:
     return serve_script("app.py")
 
 
+@pytest.fixture
+def fresh_server(request, app_server, tmp_path) -> Iterator[Server]:
+    """The app for a test that trains what nobody has trained: a second try of the test gets a server of its own."""
+    if getattr(request.node, "execution_count", 1) == 1:
+        yield app_server
+    else:
+        with serve(ROOT / "app.py", tmp_path) as server:
+            yield server
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium: FLOWLAB_CHROMIUM, else the system's. Without one the test is skipped, or fails where

@@ -54,8 +54,8 @@ def test_axe_finds_nothing_serious_on_any_page(trained, open_page, axe, dark):
     assert not found, "\n".join(f"{name}: {finding}" for name, some in found.items() for finding in some)
 
 
-def test_what_is_pressed_is_large_enough_and_shows_its_focus(app_server, open_page):
-    page = open_page(f"{app_server.url}/train?{QUERY}")
+def test_what_is_pressed_is_large_enough_and_shows_its_focus(fresh_server, open_page):
+    page = open_page(f"{fresh_server.url}/train?{QUERY}")
     page.wait_for_selector("[data-testid=stMainBlockContainer] h4", timeout=60_000)
     settled(page, 60_000)
     help = page.get_by_role("button", name="Help for Data")

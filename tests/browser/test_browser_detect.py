@@ -13,8 +13,8 @@ QUERY = "data=moons&data.n_samples=1000&data.anomaly_share=0.05&model=gaussian&s
 
 
 @pytest.mark.browser
-def test_from_a_link_to_a_detector(app_server, page):
-    page.goto(f"{app_server.url}/detect?{QUERY}")
+def test_from_a_link_to_a_detector(fresh_server, page):
+    page.goto(f"{fresh_server.url}/detect?{QUERY}")
     page.get_by_role("button", name="Train this model").click(timeout=60_000)
     page.wait_for_selector("[data-testid=stPlotlyChart]", timeout=90_000)
     settled(page, 60_000)

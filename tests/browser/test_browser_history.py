@@ -15,8 +15,8 @@ def arrive(page, **settings):
 
 
 @pytest.mark.browser
-def test_back_and_forward_walk_through_views_rows_and_pages(app_server, page):
-    page.goto(f"{app_server.url}/explore?{QUERY}")
+def test_back_and_forward_walk_through_views_rows_and_pages(fresh_server, page):
+    page.goto(f"{fresh_server.url}/explore?{QUERY}")
     page.get_by_role("button", name="Train this model").click(timeout=60_000)
     page.get_by_role("radio", name="Latent").wait_for(timeout=90_000)
     settled(page, 60_000)
@@ -65,8 +65,8 @@ def test_back_and_forward_walk_through_views_rows_and_pages(app_server, page):
 
 
 @pytest.mark.browser
-def test_the_state_is_shared_as_a_link(app_server, page):
-    page.goto(f"{app_server.url}/train?{QUERY}")
+def test_the_state_is_shared_as_a_link(fresh_server, page):
+    page.goto(f"{fresh_server.url}/train?{QUERY}")
     page.get_by_role("button", name="Share").click(timeout=60_000)
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("code").first).to_contain_text(page.url, timeout=30_000)

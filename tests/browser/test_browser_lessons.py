@@ -41,7 +41,7 @@ def test_every_step_fits_a_presenters_screen(app_server, open_page, lesson):
     assert not too_high, "pixels below the screen"
 
 
-def test_a_step_comes_along_to_its_run_and_back(app_server, open_page):
+def test_a_step_comes_along_to_its_run_and_back(fresh_server, open_page):
     lesson, at, block = next(
         (lesson, at, block)
         for lesson in lessons()
@@ -49,11 +49,11 @@ def test_a_step_comes_along_to_its_run_and_back(app_server, open_page):
         for block in step.parts
         if isinstance(block, RunBlock) and block.page in ("train", "explore")
     )
-    page = open_page(f"{app_server.url}/learn")
+    page = open_page(f"{fresh_server.url}/learn")
     settled(page, 60_000)
     for other in lessons():
         expect(page.get_by_role("heading", name=other.title)).to_be_visible(timeout=60_000)
-    page.goto(f"{app_server.url}/learn?learn.lesson={lesson.key}&learn.step={at + 1}")
+    page.goto(f"{fresh_server.url}/learn?learn.lesson={lesson.key}&learn.step={at + 1}")
     page.get_by_role("button", name=block.label).click(timeout=60_000)
     page.wait_for_url(f"**/{block.page}?*lesson={lesson.key}.{at + 1}*", timeout=60_000)
     settled(page, 60_000)
@@ -66,8 +66,8 @@ def test_a_step_comes_along_to_its_run_and_back(app_server, open_page):
     assert f"learn.step={at + 1}" in page.url and "lesson=" + lesson.key + "." not in page.url
 
 
-def test_a_control_of_an_exhibit_answers_and_stands_in_the_link(app_server, open_page):
-    page = open_page(f"{app_server.url}/learn?learn.lesson=change")
+def test_a_control_of_an_exhibit_answers_and_stands_in_the_link(fresh_server, open_page):
+    page = open_page(f"{fresh_server.url}/learn?learn.lesson=change")
     slider = page.get_by_role("slider", name="Stretch sigma")
     slider.wait_for(timeout=60_000)
     settled(page, 60_000)

@@ -10,8 +10,8 @@ DISTANCE = re.compile(r"(\d+\.\d{3}) nats (?:above|below) the truth")
 
 
 @pytest.mark.browser
-def test_headline_line_strip_and_report_say_one_number(app_server, page):
-    page.goto(f"{app_server.url}/train?{QUERY}")
+def test_headline_line_strip_and_report_say_one_number(fresh_server, page):
+    page.goto(f"{fresh_server.url}/train?{QUERY}")
     page.get_by_role("button", name="Train", exact=True).click(timeout=60_000)
     page.get_by_role("link", name=re.compile("above the truth.*trained in")).wait_for(timeout=120_000)
     settled(page, 60_000)
@@ -26,7 +26,7 @@ def test_headline_line_strip_and_report_say_one_number(app_server, page):
     assert all(shown.values()), shown
     assert len({number for numbers in shown.values() for number in numbers}) == 1, shown
 
-    page.goto(f"{app_server.url}/detect?{QUERY}")
+    page.goto(f"{fresh_server.url}/detect?{QUERY}")
     page.get_by_role("button", name=re.compile("Report")).wait_for(timeout=90_000)
     settled(page, 60_000)
     with page.expect_download(timeout=120_000) as download:

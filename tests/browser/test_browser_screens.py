@@ -137,9 +137,9 @@ def test_letters_of_presenter_mode_are_read_from_the_back_row_and_keys_lead_thro
     page.wait_for_url("**present=1*", timeout=30_000)
 
 
-def test_a_class_is_shown_training_by_keys_and_a_stage_on_the_whole_screen(app_server, open_page):
+def test_a_class_is_shown_training_by_keys_and_a_stage_on_the_whole_screen(fresh_server, open_page):
     link = "/train?data=moons&model=affine&model.n_steps=100000&seed=19&present=1"
-    page = open_page(app_server.url + link)
+    page = open_page(fresh_server.url + link)
     button = {name: page.get_by_role("button", name=name, exact=True) for name in ("Train", "Go on", "Pause")}
     button["Train"].wait_for(timeout=60_000)
     settled(page)

@@ -29,8 +29,8 @@ def headline(page, words, timeout=20_000):
     page.locator("h4", has_text=words).wait_for(timeout=timeout)
 
 
-def test_two_visitors_of_one_link(app_server, open_page):
-    teacher, student = open_page(app_server.url + LINK), open_page(app_server.url + LINK)
+def test_two_visitors_of_one_link(fresh_server, open_page):
+    teacher, student = open_page(fresh_server.url + LINK), open_page(fresh_server.url + LINK)
     for page in (teacher, student):
         sees(page, "Train", 60_000)
         settled(page)
@@ -65,9 +65,9 @@ def test_two_visitors_of_one_link(app_server, open_page):
     settled(teacher)
 
 
-def test_explores_pictures_follow_somebody_elses_training(app_server, open_page):
+def test_explores_pictures_follow_somebody_elses_training(fresh_server, open_page):
     link = LINK.replace("seed=77", "seed=78")
-    teacher, explorer = open_page(app_server.url + link), open_page(app_server.url + link.replace("/train", "/explore"))
+    teacher, explorer = open_page(fresh_server.url + link), open_page(fresh_server.url + link.replace("/train", "/explore"))
     sees(teacher, "Train", 60_000)
     press(teacher, "Train")
     explorer.locator(".js-plotly-plot").first.wait_for(timeout=120_000)

@@ -10,16 +10,17 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def warm_server(app_server, browser):
+@pytest.fixture
+def warm_server(fresh_server, browser, request):
     """The app after somebody has opened it once and its lanes have started, as a class finds it."""
+    seed = 900 + request.session.items.index(request.node)
     page = browser.new_page()
-    page.goto(app_server.url + "/train?data=moons&data.n_samples=500&model.n_steps=50&seed=900")
+    page.goto(f"{fresh_server.url}/train?data=moons&data.n_samples=500&model.n_steps=50&seed={seed}")
     settled(page)
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_text(re.compile("trained in"))).to_be_visible(timeout=60_000)
     page.close()
-    return app_server
+    return fresh_server
 
 
 def train(page) -> float:
