@@ -67,7 +67,8 @@ def test_two_visitors_of_one_link(fresh_server, open_page):
 
 def test_explores_pictures_follow_somebody_elses_training(fresh_server, open_page):
     link = LINK.replace("seed=77", "seed=78")
-    teacher, explorer = open_page(fresh_server.url + link), open_page(fresh_server.url + link.replace("/train", "/explore"))
+    teacher = open_page(fresh_server.url + link)
+    explorer = open_page(fresh_server.url + link.replace("/train", "/explore"))
     sees(teacher, "Train", 60_000)
     press(teacher, "Train")
     explorer.locator(".js-plotly-plot").first.wait_for(timeout=120_000)

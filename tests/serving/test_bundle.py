@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import flowlab.__main__ as command_line
+import flowlab.commands.score as score_command
 from flowlab import catalog
 from flowlab.__main__ import main
 from flowlab.datasets.dataset import Dataset
@@ -297,7 +297,7 @@ def _not_to_be_called(*_):
 )
 def test_errors_of_the_command_line_are_one_sentence_and_leave_no_file(tmp_path, capsys, monkeypatch, command, words):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command_line.catalog, "make_model", _not_to_be_called)
+    monkeypatch.setattr(catalog, "make_model", _not_to_be_called)
     _table(300).to_csv("plant.csv", index=False)
     assert main(command) == 1
     said = capsys.readouterr().err
@@ -371,7 +371,7 @@ def test_options_of_reading_reach_the_reader(tmp_path, monkeypatch):
         asked.update(given)
         raise ValueError("seen")
 
-    monkeypatch.setattr(command_line, "score_file", score_file)
+    monkeypatch.setattr(score_command, "score_file", score_file)
     assert main(["score", "d", "plant.txt", "-o", "out.csv", *options]) == 1
     assert asked["reading"] == {
         "delimiter": "|", "encoding": "utf-16", "decimal": ".", "header": False, "missing_codes": ("-999",)

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import uvicorn
 
-from flowlab.__main__ import BROKEN, main
+from flowlab.__main__ import main
+from flowlab.commands.watch import BROKEN
 from flowlab.detection.monitor import Monitor
 from flowlab.serving.http import make_service
 

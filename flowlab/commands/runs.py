@@ -1,0 +1,51 @@
+"""`flowlab runs` and `flowlab export`: what a store holds."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from pathlib import Path
+
+from flowlab.commands.arguments import add_home, write
+from flowlab.formatting import count
+from flowlab.serving.film import stored_film
+from flowlab.store.runs import RunStore
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    _add_runs(commands)
+    _add_export(commands)
+
+
+def _add_runs(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("runs", help="list the runs of a store")
+    add_home(command)
+    command.set_defaults(command=runs)
+
+
+def runs(options: argparse.Namespace) -> int:
+    """List the runs of a store, newest first."""
+    stored = RunStore(Path(options.home)).list()
+    for run in stored:
+        made = datetime.datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M")
+        steps = f"{count(run.events[-1].step)} steps" if run.events else "no step"
+        print(f"{run.run_id}  {made}  {run.status:<11}  {run.spec.data.name} · {run.spec.model.name}, {steps}")
+    if not stored:
+        print(f"There are no runs in {options.home}.")
+    return 0
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("export", help="write a finished run as one HTML page")
+    command.add_argument("run", help="id of the run, or how it begins; `runs` lists them")
+    command.add_argument("-o", "--output", required=True, help="the HTML file to write")
+    add_home(command)
+    command.add_argument("--address", default="http://localhost:8501", help="of the dashboard that the page links to")
+    command.set_defaults(command=export)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a finished run as one HTML page."""
+    film = stored_film(RunStore(Path(options.home)), options.run, options.address)
+    write(options.output, film.to_html().encode())
+    return 0
