@@ -9,6 +9,7 @@ from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
 from flowlab.views.coupling import coupling, jacobian, masks
 from flowlab.views.density import MASSES, density_grid, density_slice, equal_mass_levels, profile, truth
 from flowlab.views.film import final, frame, two_columns
+from flowlab.views.guesses import guesses
 from flowlab.views.latent import latent_paths, latent_point, rows
 from flowlab.views.layers import layers
 from flowlab.views.marginals import marginals
@@ -34,6 +35,7 @@ __all__ = [
     "final",
     "frame",
     "gap",
+    "guesses",
     "is_conditioned",
     "is_planar",
     "jacobian",

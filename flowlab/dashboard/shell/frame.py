@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.app_folder import ASSETS
-from flowlab.dashboard.shell import address, damage, lesson, links, presenter, services, sidebar, state
+from flowlab.dashboard.shell import address, damage, lesson, links, presenter, room, services, sidebar, state
 from flowlab.dashboard.shell.pages import PAGES, path
 from flowlab.store.errors import StoreError
 
@@ -90,6 +90,7 @@ def begin(name: str) -> None:
     with st.container(height=1, border=False, gap=None, key="frame"):
         presenter.draw()
         address.write(name)
+    room.draw(name)
     if not state.is_presenting() and name != "learn":
         with st.sidebar:
             lesson.beside()

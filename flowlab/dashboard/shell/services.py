@@ -21,6 +21,7 @@ from flowlab.store.arrays import from_arrays
 from flowlab.store.errors import RunNotFound
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
+from flowlab.teaching.rooms import Rooms
 from flowlab.views.film import Final
 
 View = TypeVar("View")
@@ -43,6 +44,12 @@ def runner() -> JobRunner:
     made = JobRunner(store())
     _made.append(made)
     return made
+
+
+@st.cache_resource(show_spinner=False)
+def rooms() -> Rooms:
+    """The rooms of this server."""
+    return Rooms()
 
 
 _made: list[JobRunner] = []

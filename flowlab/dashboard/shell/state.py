@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 from urllib.parse import urlencode, urlsplit
@@ -26,6 +26,8 @@ PRESENT = "present"
 """"1" in a link: the page is shown to a class (presenter mode)."""
 LESSON = "lesson"
 """"change.2" in a link: the second step of a lesson stands beside the page."""
+ROOM = "room"
+"""The code of a room in a link: who opens it joins. The link that is then written is without it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def start() -> None:
     st.session_state.revision = 0
     st.session_state.slides = False
     st.session_state.link = None
-    _read_link()
+    _read_link(dict(st.query_params))
 
 
 def return_to_link(page: str) -> None:
@@ -64,14 +66,26 @@ def return_to_link(page: str) -> None:
             for k, v in st.session_state.view.items()
             if k not in (PRESENT, LESSON) and not k.startswith(f"{page}.")
         }
-        _read_link()
+        _read_link(asked)
         st.session_state.revision += 1
     here = query(page)
     st.session_state.link = Link(page, here, "stay" if asked == here else "replace", asked)
 
 
-def _read_link() -> None:
-    query = dict(st.query_params)
+def follow(page: str, query: Mapping[str, str]) -> None:
+    """Look at the run and the view settings of somebody else's link to a page; one's own mode of showing stays."""
+    own = {k: v for k, v in st.session_state.view.items() if not k.startswith(f"{pages.settings(page)}.")}
+    st.session_state.view = own
+    _read_link({k: v for k, v in query.items() if k not in (PRESENT, LESSON)})
+    st.session_state.revision += 1
+
+
+def take_room() -> str:
+    """The code of the room that the link leads to, once; "" without."""
+    return st.session_state.view.pop(ROOM, "")
+
+
+def _read_link(query: Mapping[str, str]) -> None:
     spec, problems = RunSpec.from_query(query, catalog.DEFAULT)
     st.session_state.spec, more = catalog.tidy(spec)
     st.session_state.problems = problems + more
