@@ -115,6 +115,7 @@ def own_server(tmp_path_factory) -> Iterator[ModuleType]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLOWLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("FLOWLAB_LANES", "1")  # a worker takes seconds to start
         st.cache_resource.clear()
         st.cache_data.clear()
         yield services
