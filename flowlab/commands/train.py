@@ -25,7 +25,7 @@ from flowlab.tables.schema import KINDS
 
 def add(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a detector on a table")
-    command.add_argument("file", help="CSV, other delimited text, gzip of it, or Parquet")
+    command.add_argument("file", help="CSV or other text, gzip of it, .xlsx, JSON records, or Parquet")
     command.add_argument("-o", "--output", required=True, help="the detector file to write")
     label = command.add_mutually_exclusive_group()
     label.add_argument("--label", help="column that marks anomalies, not a feature; by default proposed")

@@ -22,6 +22,7 @@ from flowlab.formatting import count, plural, shortened
 from flowlab.images.pixels import column_names, rows_of, shape_of_columns
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import grey
+from flowlab.tables.as_text import is_workbook
 from flowlab.tables.filetype import refuse_foreign
 from flowlab.tables.limits import Limits, TableError
 
@@ -129,8 +130,8 @@ class PictureFile:
 
 
 def holds_pictures(data: bytes) -> bool:
-    """Whether a file is an archive or a picture, and so not a table; an archive may turn out to hold no picture."""
-    return data.startswith((PNG, JPEG, b"PK\x03\x04", b"PK\x05\x06"))
+    """Whether a file is a picture or an archive but no workbook, and so not a table; it may turn out to hold none."""
+    return data.startswith((PNG, JPEG, b"PK\x03\x04", b"PK\x05\x06")) and not is_workbook(data)
 
 
 def read_pictures(

@@ -27,6 +27,7 @@ from flowlab.serving.blocks import Block, Reading, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
 from flowlab.serving.scored_rows import free_names, reason_columns
 from flowlab.serving.scorer import Scorer, Typed
+from flowlab.tables.as_text import ZIP, as_text, begins_records
 from flowlab.tables.cells import text_cells
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
 from flowlab.tables.filetype import refuse_foreign, to_utf8
@@ -159,7 +160,7 @@ def score_file(
     Parameters
     ----------
     detector : content of a detector file
-    source : CSV or other delimited text of any length; gzip and Parquet are unpacked as a whole
+    source : CSV or other delimited text of any length; gzip, Parquet, workbooks and JSON are unpacked as a whole
     sink : where UTF-8 CSV is written
     width : number of processes, 0 for this one, None for one per core (or the Dask cluster of FLOWLAB_SCHEDULER)
     nice : how far these processes stand back for others
@@ -169,13 +170,17 @@ def score_file(
     """
     start = source.read(4096)
     source.seek(0)
-    refuse_foreign(start)
     began = time.perf_counter()
     if start.startswith(GZIP):
         source = io.BytesIO(unpacked(source.read(), Limits()))
         start = source.read(4096)
         source.seek(0)
-    elif not start.startswith(PARQUET) and (b"\x00" in start or start.startswith(WIDE)):
+    found = as_text(source.read(), Limits()) if start.startswith(ZIP) or begins_records(start) else None
+    if found is not None:
+        source, start = io.BytesIO(found.text), found.text[:4096]
+        reading = {**(reading or {}), "delimiter": ",", "encoding": "utf-8"}
+    refuse_foreign(start)
+    if not start.startswith(PARQUET) and (b"\x00" in start or start.startswith(WIDE)):
         source = io.BytesIO(to_utf8(source.read())[0])
     with pool(width, nice) as imap:
         # a file of unknown origin is opened where the work is done, not in a server that called this

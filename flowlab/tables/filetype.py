@@ -15,9 +15,9 @@ SAMPLE_BYTES = 256_000
 
 # First bytes of files people upload by mistake, and what to do instead.
 _FOREIGN = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it or save the sheet as CSV"),
+    (b"PK\x03\x04", "a zip archive", "unpack it and choose the table inside"),
     (b"PK\x05\x06", "an empty zip archive", "pack nothing and choose the CSV itself"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Office file", "save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Office file", "save the sheet as .xlsx or CSV"),
     (b"%PDF", "a PDF document", "export the table behind it as CSV"),
     (b"\x89PNG", "a picture (PNG)", "choose a CSV or Parquet file"),
     (b"\xff\xd8\xff", "a picture (JPEG)", "choose a CSV or Parquet file"),
@@ -52,7 +52,7 @@ def codec_of(name: str) -> str:
 
 
 def refuse_foreign(data: bytes) -> None:
-    """Raise TableError for what is not a table: archives, workbooks, pickles, pictures, web pages, JSON."""
+    """Raise TableError for what is not a table: archives, pickles, pictures, web pages, JSON."""
     for magic, what, instead in _FOREIGN:
         if data.startswith(magic) and (len(magic) > 3 or b"\x00" in data[:4096] or magic == b"BZh"):
             raise TableError(f"This is {what}, not a table that can be read here; {instead}.")

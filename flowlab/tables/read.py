@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from flowlab.formatting import count, fixed
+from flowlab.tables.as_text import as_text
 from flowlab.tables.cells import few, spellings
 from flowlab.tables.dialect import DELIMITERS, sniff
 from flowlab.tables.filetype import encoding_doubt, refuse_foreign, to_utf8
@@ -39,7 +40,7 @@ class ReadReport:
     Attributes
     ----------
     name : file name
-    kind : "text" or "Parquet"
+    kind : "text", "Parquet", "Excel workbook" or "JSON"
     n_bytes : size of the file as it came
     n_rows, n_columns, n_missing : shape of the table, and its missing cells
     encoding, delimiter, decimal, has_header : how a text table is written
@@ -122,10 +123,10 @@ def read_table(
     types: Mapping[str, str] = MappingProxyType({}),
     formats: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
-    """Read CSV, TSV or other delimited text, gzip of it, or Parquet, from bytes or a path.
+    """Read CSV, TSV or other delimited text, an Excel workbook (.xlsx), JSON records, gzip of them, or Parquet.
 
-    Text is read in two steps: as cells, then by a schema that is decided over whole columns. Pickles, archives and
-    workbooks are never opened.
+    Text is read in two steps: as cells, then by a schema that is decided over whole columns; the cells of workbooks
+    and records as well. Pickles and other archives are never opened.
 
     Parameters
     ----------
@@ -161,14 +162,22 @@ def read_table(
         frame, changes = read_parquet(data, limits)
         frame.attrs["schema"] = [column.to_dict() for column in schema_of_frame(frame)]
         return _table(frame, {**facts, "kind": "Parquet"}, changes, [])
-    refuse_foreign(data)
+    found = as_text(data, limits)
+    if found is None:
+        refuse_foreign(data)
+    else:
+        data, encoding, delimiter = found.text, "utf-8", ","
     data, encoding, n_unreadable = to_utf8(data, encoding)
     dialect = sniff(data, delimiter=delimiter, decimal=decimal, header=header)
     text = read_text(data, dialect, limits)
     del data
-    facts |= {"kind": "text", "encoding": encoding, "decimal": dialect.decimal, "has_header": dialect.has_header}
-    facts["delimiter"] = DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
+    facts |= {"encoding": encoding, "decimal": dialect.decimal, "has_header": dialect.has_header}
+    facts |= {
+        "kind": found.kind if found else "text",
+        "delimiter": DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter)),
+    }
     frame, changes, cautions = typed(text, dialect.decimal, spellings(missing_codes), types, formats)
+    changes[:0] = found.notes if found else ()
     if doubt := encoding_doubt(encoding):
         cautions.insert(0, doubt)
     if n_unreadable:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from workbooks import row, workbook
 
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
@@ -46,6 +47,12 @@ def columns(n_rows: int, rng: np.random.Generator) -> dict[str, pd.Series]:
         "code": pd.Series([f"{i:04d}" for i in rng.integers(0, 6, n_rows)], dtype="str"),
         "when": pd.Series(pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 10**5, n_rows), unit="min")),
     }
+
+
+def in_a_workbook(frame: pd.DataFrame) -> bytes:
+    texts = frame.astype({name: str for name in frame if frame[name].dtype.kind == "M"}).astype(object)
+    rows = texts.where(frame.notna(), "").to_numpy().tolist()
+    return workbook({"Sheet1": [row(1, *frame), *(row(i, *cells) for i, cells in enumerate(rows, 2))]})
 
 
 @st.composite
@@ -114,6 +121,8 @@ def test_the_same_row_gives_the_same_bits(case):
         "UTF-16": frame.to_csv(index=False).encode("utf-16"),
         "byte order mark": b"\xef\xbb\xbf" + written(frame),
         "Parquet": parquet.getvalue(),
+        "workbook": in_a_workbook(frame),
+        "a JSON object in each line": frame.to_json(orient="records", lines=True, date_format="iso").encode(),
     }
     for form, data in forms.items():
         pd.testing.assert_frame_equal(scores(detector, data), whole, obj=form)

@@ -188,11 +188,11 @@ def _upload() -> None:
             help="A column for each pixel, left to right and top to bottom; a column named label is the class.",
         )  # fmt: skip
     file = left.file_uploader(
-        "CSV, TSV, gzip of them, Parquet; pictures as a ZIP of PNG or JPEG files, or as NPZ",
+        "CSV, TSV, gzip of them, Excel (.xlsx), JSON records, Parquet; pictures as a ZIP of PNG or JPEG, or NPZ",
         key=state.widget_key("data.file"),
         help="The file is read once and kept as Parquet on this server; who has the link can open it.",
     )
-    if file is not None and holds_pictures(file.getvalue()[:64]):
+    if file is not None and holds_pictures(file.getvalue()):
         side = 0 if size == AS_THEY_ARE else int(size.split()[0])
         _read_pictures(file, side, as_grey)
     elif file is not None:

@@ -39,6 +39,10 @@ from flowlab.tables.read import PARQUET, read_table
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
 ALL_KINDS = "all kinds"
+KINDS = [
+    *("csv", "tsv", "txt", "gz", "xlsx", "xlsm", "json", "jsonl", "ndjson", "parquet"),
+    *("zip", "npz", "png", "jpg", "jpeg"),
+]
 LANES = 2
 FIRST_PIXEL = column_names(ImageShape(2, 2))[0].encode()
 KEPT_SECONDS = 900
@@ -52,7 +56,23 @@ def page() -> None:
     with left:
         detector = _detector()
     with right:
-        kinds = ["csv", "tsv", "txt", "gz", "parquet", "zip", "npz", "png", "jpg", "jpeg"]
+        kinds = [
+            "csv",
+            "tsv",
+            "txt",
+            "gz",
+            "xlsx",
+            "xlsm",
+            "json",
+            "jsonl",
+            "ndjson",
+            "parquet",
+            "zip",
+            "npz",
+            "png",
+            "jpg",
+            "jpeg",
+        ]
         upload = st.file_uploader("File to score", type=kinds, key="score.file")
     if detector is None:
         return

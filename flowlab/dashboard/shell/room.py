@@ -175,7 +175,7 @@ def _show_votes(room: Room) -> None:
     elif question.window is None:
         counts = room.tally()
         fig = votes.bars(question.options, counts, state.is_dark())
-        chart(st, fig, "room.bars", _in_words(question, counts), theme=None, config=PLOT)
+        chart(st, fig, "room.bars", alt=_in_words(question, counts), theme=None, config=PLOT)
     else:
         _points(question, cast)
     minutes = to_csv_bytes(pd.DataFrame(room.minutes(), columns=["question", "name", "answer"]))
@@ -210,7 +210,7 @@ def _points(question: Question, cast: tuple[Vote, ...]) -> None:
         st,
         fig,
         "room.points",
-        f"{formatting.count(len(points))} points over the learned density",
+        alt=f"{formatting.count(len(points))} points over the learned density",
         theme=None,
         config=PLOT,
     )
@@ -313,7 +313,7 @@ def _place_point(room: Room) -> None:
     y = st.slider(formatting.escaped(stage.axes[1]), bottom, top, start[1], key=f"room.y.{number}")
     fig = votes.placing(stage.points, (x, y), question.window, stage.axes, state.is_dark())
     words = f"Your point at {formatting.number(x)}, {formatting.number(y)} among the rows"
-    chart(place, fig, "room.placing", words, theme=None, config=PLOT)
+    chart(place, fig, "room.placing", alt=words, theme=None, config=PLOT)
     if st.button("This is my point", key="room.placed", type="primary"):
         _vote(room, number, (x, y))
         st.rerun()
