@@ -145,8 +145,8 @@ def test_all_that_is_imported_is_declared():
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             imported |= {name.split(".")[0]: path for name in names}
     foreign = imported.keys() - sys.stdlib_module_names - {"flowlab"}
-    of_package = {"sklearn": "scikit-learn", "charset_normalizer": "charset-normalizer", "PIL": "pillow"}
-    missing = {name: imported[name] for name in foreign if of_package.get(name, name) not in declared}
+    of_package = {"sklearn": "scikit-learn", "PIL": "pillow"}
+    missing = {name: imported[name] for name in foreign if of_package.get(name, name.replace("_", "-")) not in declared}
     assert not missing and {"torch", "streamlit", "segno", "sklearn"} <= foreign
 
 
