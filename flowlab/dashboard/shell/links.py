@@ -54,7 +54,12 @@ def linked(
         note_absent(page, name, noun or label.lower(), present, show(present))
     key = state.widget_key(page, name, *(() if options is None else options))
     slides = widget.__name__ in ("slider", "select_slider")
-    changed = state.on_widget(key, apply or (lambda new: state.set_view(page, **{name: new})), slides)
+
+    def move(new: Any) -> None:
+        if new != state.view(page, name, default):  # else sent of a widget that was drawn before, and is as it was
+            state.set_view(page, **{name: new})
+
+    changed = state.on_widget(key, apply or move, slides)
     if options is None:
         return widget(label, value=present, key=key, on_change=changed, **settings)
     if widget.__name__ == "segmented_control":

@@ -219,9 +219,17 @@ def widget_value(key: str) -> Any:
 
 
 def on_widget(key: str, apply: Callable[[Any], object], slides: bool = False) -> Callable[[], None]:
-    """A callback that hands a widget's new value to `apply`; what `slides` leaves no step for Back."""
+    """A callback that hands a widget's new value to `apply`; what `slides` leaves no step for Back.
+
+    A widget of `widget_key` that has been made anew meanwhile says nothing any more: what the browser sent before it
+    saw the new one would set everything back to what it was.
+    """
+    revision = st.session_state.revision
+    mirrors = key.endswith(f".{revision}")
 
     def changed() -> None:
+        if mirrors and st.session_state.revision != revision:
+            return
         st.session_state.slides = slides
         apply(st.session_state[key])
 

@@ -37,6 +37,8 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
     key = state.widget_key("spec", part, entry.name, control.name)
 
     def apply(new: Scalar) -> None:
+        if getattr(state.spec(), part).name != entry.name:
+            return  # sent before the browser saw that something else was chosen
         state.change(part, None, **{control.name: new})
         if isinstance(control, Mask) and new not in control.choices:
             state.refresh_widgets()  # what was typed may have been refused
