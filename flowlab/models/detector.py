@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from flowlab.constraints import SHARE, Interval, OneOf, constraints_of
 from flowlab.models.base import DensityModel, OutlierDetector, State, one_step_event
 from flowlab.models.classical.one_step import OneStepScorer
-from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours, PCAResidual
+from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours
 from flowlab.models.flows.families import MaskedAutoregressiveFlow
 from flowlab.models.tail_probability import ExponentialTail, TailProbability
 from flowlab.records import TrainEvent
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
 FIRST = "first flow"
 """The flow whose least likely rows the others do not see."""
-RESIDUAL, WIDE = "residual", 128
-"""Of more columns than these the flows see so many principal components; what is left of a row is one more member."""
 TAILS = {"all": TailProbability, "normal": ExponentialTail}
 """Unlabelled rows hold anomalies: a new one lies among them, and shares of rows tell how strange it is. One that lies
 beyond all normal rows is told from the next by how far."""
@@ -54,10 +52,6 @@ class Detector(OutlierDetector):
     detector's score is the weighted mean of their logarithms. Flows and classical detector fail on different tables.
     The score is not a density: a flow with a higher likelihood need not detect better.
 
-    Of a table of more than 128 columns the flows see the 128 first principal components, which are quick to learn; a
-    third kind of member, as heavy as the classical one, is how far a row lies from them. With a context nothing is
-    projected.
-
     Parameters
     ----------
     trained_on : "all": unlabelled rows, strange ones among them; few steps, and the least likely rows are left out of
@@ -65,8 +59,7 @@ class Detector(OutlierDetector):
     n_flows : how many flows, 0 to leave them out
     classical : "auto" (isolation forest for "all", nearest neighbours for "normal"), "isolation forest",
         "nearest neighbours" or "none"
-    classical_weight : weight of the classical member, 0 to 1; the flows share the rest (and of the residual of a wide
-        table, at most a half then)
+    classical_weight : weight of the classical member, 0 to 1; the flows share the rest
     n_steps : training steps of each flow; 0 takes 400 where `trained_on` is "all" and 1,600 where it is "normal"
     trim : share of the training rows, the least likely ones of a first fit, that the flows do not see; "auto" is 0.2
         where `trained_on` is "all"
@@ -188,17 +181,16 @@ class Detector(OutlierDetector):
         else:
             self.set_state(checkpoint)
             self._resume(checkpoint)
-        Z, Z_val = self._reduced(X), None if X_val is None else self._reduced(X_val)
         while self.step_ < total and remaining > 0:
             index, steps_before = divmod(self.step_, steps_each)
             name = names[index]
             flow = self._flow(index, len(X))
             flow_checkpoint = self._current if steps_before else None
-            rows = Z if self._kept is None else Z[self._kept]
+            rows = X if self._kept is None else X[self._kept]
             flow_steps = None if remaining == math.inf else min(int(remaining), steps_each - steps_before)
-            for event in flow.fit_iter(rows, Z_val, checkpoint=flow_checkpoint, n_steps=flow_steps):
+            for event in flow.fit_iter(rows, X_val, checkpoint=flow_checkpoint, n_steps=flow_steps):
                 self.step_ = index * steps_each + event.step
-                self._use(name, flow, Z, is_done=event.step == steps_each)
+                self._use(name, flow, X, is_done=event.step == steps_each)
                 yield replace(
                     event,
                     step=self.step_,
@@ -212,36 +204,26 @@ class Detector(OutlierDetector):
                 self._seconds += event.seconds
                 if name == FIRST:
                     n_kept = max(2, math.ceil((1 - trim) * len(X)))
-                    self._kept = np.sort(np.argsort(_finite(flow.anomaly_score(Z)), kind="stable")[:n_kept])
+                    self._kept = np.sort(np.argsort(_finite(flow.anomaly_score(X)), kind="stable")[:n_kept])
 
     def _begin(self, X: np.ndarray) -> None:
-        """Fit the members that need no steps; the detector can then be used."""
+        """Fit the classical member; the detector can then be used."""
         self.members_: dict[str, DensityModel] = {}
         self.tails_: dict[str, TailProbability | ExponentialTail] = {}
         self.step_, self._seconds, self._kept, self._current = 0, 0.0, None, None
-        members = self._classical()
-        if X.shape[1] > WIDE and self.n_flows and self.context_column is None:
-            members[RESIDUAL] = PCAResidual(variance=1.0, max_components=min(WIDE, max(1, len(X) // 2)))
-        for name, model in members.items():
+        for name, model in self._classical().items():
             for _ in model.fit_iter(X):  # not `fit`: nobody asks a member for its offset
                 pass
             scores = -model.training_scores(self._calibration_rows(X))
-            self.members_[name], self.tails_[name] = model, self._tail(_finite(scores))
+            self.members_[name], self.tails_[name] = model, TAILS[self.trained_on].fit(scores)
 
-    def _tail(self, scores: np.ndarray) -> TailProbability | ExponentialTail:
-        return TAILS[self.trained_on].fit(scores)
-
-    def _reduced(self, X: np.ndarray) -> np.ndarray:
-        """What the flows see of rows X: X itself, or principal components of a wide table."""
-        return self.members_[RESIDUAL].transform(X) if RESIDUAL in self.members_ else X
-
-    def _use(self, name: str, flow: BoundedFlow, Z: np.ndarray, is_done: bool) -> None:
+    def _use(self, name: str, flow: BoundedFlow, X: np.ndarray, is_done: bool) -> None:
         """Make `flow`, as it is now, a member; until it `is_done`, calibrate it on 1,000 rows only."""
         if name != FIRST:
             self.members_.pop(FIRST, None), self.tails_.pop(FIRST, None)
-        rows = self._calibration_rows(Z)[: None if is_done else 1000]
+        rows = self._calibration_rows(X)[: None if is_done else 1000]
         self.members_[name] = flow
-        self.tails_[name] = self._tail(_finite(flow.anomaly_score(rows)))
+        self.tails_[name] = TAILS[self.trained_on].fit(_finite(flow.anomaly_score(rows)))
         of_training = {key: a for key, a in flow.get_checkpoint().items() if key.startswith("train.")}
         self._current = of_training | flow.get_state()
 
@@ -253,21 +235,17 @@ class Detector(OutlierDetector):
     def weights_(self) -> dict[str, float]:
         """Weight of each member; they sum to 1."""
         check_is_fitted(self, "members_")
-        others = [name for name in self.members_ if name in (*CLASSICAL, RESIDUAL)]
-        n_flows = len(self.members_) - len(others)
-        if n_flows == 0 or not others:
+        n_flows = sum(name not in CLASSICAL for name in self.members_)
+        if n_flows in (0, len(self.members_)):
             return dict.fromkeys(self.members_, 1 / len(self.members_))
-        each = min(self.classical_weight, 1 / len(others))
-        share = (1 - each * len(others)) / n_flows
-        return {name: each if name in others else share for name in self.members_}
+        share = (1 - self.classical_weight) / n_flows
+        return {name: self.classical_weight if name in CLASSICAL else share for name in self.members_}
 
     def member_scores(self, X: np.ndarray) -> dict[str, np.ndarray]:
         """-log tail probability of each row by each member, in nats, (n_samples,) each; higher is stranger."""
         check_is_fitted(self, "members_")
         X = self._check_rows(X)
-        Z, whole = self._reduced(X), (*CLASSICAL, RESIDUAL)
-        scores = {name: model.anomaly_score(X if name in whole else Z) for name, model in self.members_.items()}
-        return {name: self.tails_[name](_finite(score)) for name, score in scores.items()}
+        return {name: self.tails_[name](_finite(model.anomaly_score(X))) for name, model in self.members_.items()}
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Weighted mean of the members' log tail probabilities in nats, (n_samples,), below 0."""
@@ -297,9 +275,9 @@ class Detector(OutlierDetector):
         """Restore what `get_state` returned. Returns self."""
         self.n_features_in_, self.step_ = int(state["n_features_in"]), int(state["step"])
         self.members_, self.tails_ = {}, {}
-        unfitted: dict[str, DensityModel] = self._classical() | {RESIDUAL: PCAResidual()}
+        classical = self._classical()
         for i, name in enumerate(str(name) for name in state["members"]):
-            model = unfitted.get(name) or self._flow(0, 2)
+            model = classical.get(name) or self._flow(0, 2)
             self.members_[name] = model.set_state(_part(state, f"member{i}."))
             tail = _part(state, f"tail{i}.")
             kind = ExponentialTail if tail.get("is_exponential", False) else TailProbability  # 0.1.0 had the one kind

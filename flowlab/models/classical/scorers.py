@@ -191,25 +191,17 @@ class PCAResidual(OutlierDetector, OneStepScorer, LatentModel):
     ----------
     variance : share of the variance that the kept components explain, 0 to 1; at least one component is left out
     standardize : whether columns are divided by their standard deviation first
-    max_components : keep at most so many
     contamination : share of the training rows that `predict` calls outliers
     """
 
-    valid = {"variance": SHARE, "standardize": YES_OR_NO, "max_components": COUNT}
+    valid = {"variance": SHARE, "standardize": YES_OR_NO}
     _learned = ("mean_", "scale_", "components_")
     loss_label = "mean squared reconstruction error (standardised)"
     score_label = "minus squared reconstruction error (standardised)"
 
-    def __init__(
-        self,
-        variance: float = 0.9,
-        standardize: bool = True,
-        max_components: int = 4000,
-        contamination: float = 0.01,
-    ):
+    def __init__(self, variance: float = 0.9, standardize: bool = True, contamination: float = 0.01):
         self.variance = variance
         self.standardize = standardize
-        self.max_components = max_components
         self.contamination = contamination
 
     @property
@@ -221,8 +213,7 @@ class PCAResidual(OutlierDetector, OneStepScorer, LatentModel):
         Z = standardise(X, self.mean_, self.scale_)
         values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))
         shares = np.cumsum(values[::-1]) / max(values.sum(), 1e-300)
-        n_components = int(np.searchsorted(shares, self.variance)) + 1
-        n_components = min(n_components, Z.shape[1] - 1, self.max_components)
+        n_components = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
         # Contiguous, as it is read back from a file: products of a reversed view round otherwise.
         self.components_ = np.ascontiguousarray(vectors[:, ::-1][:, :n_components].T)
 
