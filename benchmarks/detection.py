@@ -6,7 +6,7 @@ protocol B fits on the normal ones only. PyOD's detectors see standardised colum
 AUROC among all models of the table, averaged over seeds first. Seconds are of one core: one thread, processor time.
 
     pip install -r benchmarks/requirements.txt
-    python benchmarks/detection.py --data DIR [--models "detector,KDE,PyOD KNN"] [--seeds 3] [--csv FILE]
+    python benchmarks/detection.py --data DIR [--tables A,B] [--models "detector,KDE,PyOD KNN"] [--seeds 3] [--csv FILE]
 """
 
 from __future__ import annotations
@@ -182,6 +182,7 @@ def print_summary(results: list[dict], protocol: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="directory of .npz tables")
+    parser.add_argument("--tables", default="", help="names, separated by commas; default: all in the directory")
     parser.add_argument("--models", default="", help="names, separated by commas; default: all")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--protocols", default="AB")
@@ -196,9 +197,10 @@ def main() -> None:
         parser.error(f"unknown models {unknown}; there are: {', '.join(models)}")
     results = _read(options.csv)
     done = {(r["table"], r["protocol"], r["seed"], r["model"]) for r in results}
-    paths = sorted(options.data.glob("*.npz"))
-    if not paths:
-        parser.error(f"no .npz tables in {options.data}")
+    wanted = {name.strip() for name in options.tables.split(",") if name.strip()}
+    paths = [path for path in sorted(options.data.glob("*.npz")) if not wanted or path.stem in wanted]
+    if not paths or wanted - {path.stem for path in paths}:
+        parser.error(f"no .npz tables {', '.join(sorted(wanted - {path.stem for path in paths}))} in {options.data}")
     for table, protocol, seed, X, X_test, y in splits(paths, options.seeds, options.protocols, options.max_rows):
         for name in chosen:
             if (table, protocol, seed, name) in done:

@@ -15,7 +15,7 @@ from flowlab.models.base import DensityModel, OutlierDetector, State, one_step_e
 from flowlab.models.classical.one_step import OneStepScorer
 from flowlab.models.classical.scorers import IsolationForestModel, NearestNeighbours
 from flowlab.models.flows.families import MaskedAutoregressiveFlow
-from flowlab.models.tail_probability import TailProbability
+from flowlab.models.tail_probability import ExponentialTail, TailProbability
 from flowlab.records import TrainEvent
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
 FIRST = "first flow"
 """The flow whose least likely rows the others do not see."""
+TAILS = {"all": TailProbability, "normal": ExponentialTail}
+"""Unlabelled rows hold anomalies: a new one lies among them, and shares of rows tell how strange it is. One that lies
+beyond all normal rows is told from the next by how far."""
 STEPS = {"all": 400, "normal": 1600}
 """Steps of a flow, by mean AUROC over 17 public tables: fewer where anomalies among the rows would be learned too."""
 TRIM = 0.2
@@ -206,13 +209,13 @@ class Detector(OutlierDetector):
     def _begin(self, X: np.ndarray) -> None:
         """Fit the classical member; the detector can then be used."""
         self.members_: dict[str, DensityModel] = {}
-        self.tails_: dict[str, TailProbability] = {}
+        self.tails_: dict[str, TailProbability | ExponentialTail] = {}
         self.step_, self._seconds, self._kept, self._current = 0, 0.0, None, None
         for name, model in self._classical().items():
             for _ in model.fit_iter(X):  # not `fit`: nobody asks a member for its offset
                 pass
             scores = -model.training_scores(self._calibration_rows(X))
-            self.members_[name], self.tails_[name] = model, TailProbability.fit(scores)
+            self.members_[name], self.tails_[name] = model, TAILS[self.trained_on].fit(scores)
 
     def _use(self, name: str, flow: BoundedFlow, X: np.ndarray, is_done: bool) -> None:
         """Make `flow`, as it is now, a member; until it `is_done`, calibrate it on 1,000 rows only."""
@@ -220,7 +223,7 @@ class Detector(OutlierDetector):
             self.members_.pop(FIRST, None), self.tails_.pop(FIRST, None)
         rows = self._calibration_rows(X)[: None if is_done else 1000]
         self.members_[name] = flow
-        self.tails_[name] = TailProbability.fit(_finite(flow.anomaly_score(rows)))
+        self.tails_[name] = TAILS[self.trained_on].fit(_finite(flow.anomaly_score(rows)))
         of_training = {key: a for key, a in flow.get_checkpoint().items() if key.startswith("train.")}
         self._current = of_training | flow.get_state()
 
@@ -265,6 +268,7 @@ class Detector(OutlierDetector):
             tail = self.tails_[name]
             state |= {f"tail{i}.scores": tail.scores, f"tail{i}.surprise": tail.surprise}
             state[f"tail{i}.slope"] = np.array(tail.slope)
+            state[f"tail{i}.is_exponential"] = np.array(isinstance(tail, ExponentialTail))
         return state
 
     def set_state(self, state: State) -> Detector:
@@ -276,7 +280,8 @@ class Detector(OutlierDetector):
             model = classical.get(name) or self._flow(0, 2)
             self.members_[name] = model.set_state(_part(state, f"member{i}."))
             tail = _part(state, f"tail{i}.")
-            self.tails_[name] = TailProbability(tail["scores"], tail["surprise"], float(tail["slope"]))
+            kind = ExponentialTail if tail.get("is_exponential", False) else TailProbability  # 0.1.0 had the one kind
+            self.tails_[name] = kind(tail["scores"], tail["surprise"], float(tail["slope"]))
         return self
 
     def get_checkpoint(self) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,3 +39,37 @@ class TailProbability:
         """-log tail probability in nats, shape (n,); finite for every finite score."""
         inside = np.interp(scores, self.scores, self.surprise)
         return inside + np.log1p(np.maximum(scores - self.scores[-1], 0.0) * self.slope)
+
+
+@dataclass(frozen=True)
+class ExponentialTail:
+    """-log tail probability by an exponential law for the upper half of the training scores, in nats.
+
+    Up to the median it is -log of the share of training rows at least as anomalous, interpolated; from there on a
+    straight line through the 90 % quantile, the tail of extreme value theory with shape 0 (Pickands 1975,
+    doi:10.1214/aos/1176343003). Two quantiles set its scale, so that the tenth of the rows with the highest scores,
+    anomalies among them, does not; and unlike a share of rows it keeps apart what lies beyond all of them.
+    """
+
+    scores: np.ndarray
+    surprise: np.ndarray
+    slope: float
+
+    @classmethod
+    def fit(cls, scores: np.ndarray) -> ExponentialTail:
+        """From the anomaly scores (n,) of training rows."""
+        median, high = np.quantile(scores, [0.5, 0.9])
+        lower = np.sort(scores[scores < median])
+        knots, first = np.unique(lower, return_index=True)
+        surprise = -np.log1p(-first / len(scores))
+        spread, largest = float(np.ptp(scores)), float(np.abs(scores).max())
+        scale = (high - median) / math.log(5)
+        if scale <= 0:  # more than 40 % of the scores are equal
+            scale = 2 * float(np.mean(np.maximum(scores - median, 0.0)))
+        scale = max(float(scale), 1e-6 * spread, 1e-9 * max(1.0, largest))
+        return cls(np.append(knots, median), np.append(surprise, math.log(2)), 1.0 / scale)
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """-log tail probability in nats, shape (n,); finite for every finite score."""
+        inside = np.interp(scores, self.scores, self.surprise)
+        return inside + np.maximum(scores - self.scores[-1], 0.0) * self.slope

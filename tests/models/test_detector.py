@@ -6,7 +6,8 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from flowlab.models.detector import Detector, TailProbability
+from flowlab.models.detector import Detector
+from flowlab.models.tail_probability import ExponentialTail, TailProbability
 
 SMALL = {"n_steps": 20, "n_layers": 2, "hidden_features": 16}
 MODELS = [Detector(**SMALL), Detector(trained_on="normal", **SMALL)]
@@ -77,6 +78,24 @@ def test_tail_probability_is_the_share_of_rows_at_least_as_strange():
     assert (np.diff(surprise[fine > scores.max()]) > 0).all()  # rows beyond all training rows keep an order
     assert np.abs(np.diff(surprise)).max() < 1.0  # no jump between neighbours: the largest step is one order statistic
     assert np.isfinite(TailProbability.fit(np.zeros(50))(np.array([-1e30, 0.0, 1e30]))).all()
+
+
+def test_exponential_tail_goes_on_straight_and_is_not_set_by_the_strangest_tenth():
+    rng = np.random.default_rng(0)
+    scores = rng.exponential(size=4000)
+    tail = ExponentialTail.fit(scores)
+    assert np.exp(-tail(np.quantile(scores, [0.25, 0.5, 0.9]))) == pytest.approx([0.75, 0.5, 0.1], abs=1e-3)
+    assert tail(np.array([20.0]))[0] == pytest.approx(20, rel=0.05)  # e^-20 of an exponential law, and of its fit
+    far = np.where(scores > np.quantile(scores, 0.95), 1e6, scores)
+    assert ExponentialTail.fit(far)(scores) == pytest.approx(tail(scores))
+    assert np.isfinite(ExponentialTail.fit(np.zeros(50))(np.array([-1e30, 0.0, 1e30]))).all()
+
+
+def test_scores_of_rows_beyond_all_normal_rows_differ_by_how_far_they_lie(mixed):
+    X, y = mixed
+    model = Detector(n_flows=0, trained_on="normal").fit(X[~y])
+    far = model.anomaly_score(X[:1] + np.array([[10.0], [20.0], [40.0]]) * X[~y].std(0))
+    assert far[2] > 1.8 * far[1] > 3.2 * far[0]
 
 
 def test_slices_give_the_bits_of_one_run(mixed, tmp_path):
