@@ -64,20 +64,6 @@ def test_two_visitors_of_one_link(fresh_server, open_page):
     press(teacher, "Shared run")
     settled(teacher)
 
-    teacher.goto(fresh_server.url + LINK.replace("/train?", "/explore?explore.view=Film&"))
-    teacher.get_by_role("button", name="Fork from step").click(timeout=60_000)
-    press(teacher, "Begin the fork")
-    teacher.wait_for_url("**/train?**from=**", timeout=20_000)
-    sees(teacher, "Pause")
-    headline(student, "stopped")
-    student.goto(teacher.url)
-    sees(student, "Make it mine", 60_000)
-    press(teacher, "Pause")
-    headline(student, "paused", WITHIN)
-    assert button(student, "Go on").count() == 0, "a teacher's fork is the teacher's"
-    press(teacher, "Stop")
-    headline(student, "stopped", WITHIN)
-
 
 def test_explores_pictures_follow_somebody_elses_training(fresh_server, open_page):
     link = LINK.replace("seed=77", "seed=78")
