@@ -16,6 +16,7 @@ import { Stages } from "./stages.js";
  * @property {Uint8Array} [density]
  * @property {number[]} [density_shape]
  * @property {string} [ghost] the other model that the picture is of
+ * @property {boolean} [twin] whether another stage stands beside this one
  * @property {Float32Array} [latent]
  * @property {Float32Array} [samples]
  * @property {Uint32Array} loss_step
@@ -57,6 +58,7 @@ function update({ data, parentElement }, scene) {
     loss: { step: now.loss_step, train: now.loss_train, val: now.loss_val },
   };
   live.hasPicture = Boolean((!now.ghost && (now.latent || now.density)) || now.loss_step.length);
+  live.stages.root.classList.toggle("twin", Boolean(now.twin));
   live.stages.theme = null; // the theme may have changed
   live.stages.tell(now.ghost ? live.frame : { ...live.frame, density: now.density, latent: now.latent });
   live.wake();

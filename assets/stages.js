@@ -232,7 +232,7 @@ export class Stages {
       const [x, y] = [plane.x0 + 10, plane.y0 + plane.ph - 12];
       plane.label(`before: ${frame.ghost}`, x, y, theme.text, { size: 12, halo: theme.page });
     }
-    if (density && scene.n_features > 1) this.scale(frame.densityMax, theme);
+    if (density && scene.n_features > 1 && plane.ph > 120 * plane.type) this.scale(frame.densityMax, theme);
   }
 
   /** The exact density: contours, or a curve over one feature. @param {Theme} theme */
@@ -352,14 +352,17 @@ export class Stages {
       ctx.globalAlpha = frame.ghost ? GHOST : 1;
       if (latent) plane.dots(latent, marks.of);
       ctx.globalAlpha = 1;
+      const isLarge = plane.pw > 220 * plane.type;
       for (const r of n_features > 1 ? rings : []) {
         const [x, y] = [plane.x(r * Math.SQRT1_2) + 3, plane.y(r * Math.SQRT1_2) - 3];
-        plane.label(`radius ${r}`, x, y, theme.truth, { size: 11, halo: theme.page });
+        plane.label(isLarge ? `radius ${r}` : String(r), x, y, theme.truth, { size: 11, halo: theme.page });
       }
       if (latent && hover >= 0) plane.ring(plane.x(latent[2 * hover]), plane.y(latent[2 * hover + 1]), 7, theme.text);
-      const why = none ? "this model has no latent space" : "the points arrive with the first step";
+      const why = none ? ["this model has", "no latent space"] : ["the points arrive", "with the first step"];
       const middle = { align: /** @type {const} */ ("center"), size: 13, halo: theme.page };
-      if (!latent) plane.label(why, plane.x(0), plane.y(-1.5), theme.muted, middle);
+      const lines = latent ? [] : isLarge ? [why.join(" ")] : why;
+      for (const [i, line] of lines.entries())
+        plane.label(line, plane.x(0), plane.y(-1.5) + 17 * i * plane.type, theme.muted, middle);
     });
   }
 

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.evaluation.comparison import QUADRANTS, Standing, rank_shares, same_likelihoods
-from flowlab.formatting import shortened
+from flowlab.formatting import fixed, shortened
 from flowlab.plots import theme
 
 MARKS = (("normal rows", 0, "circle"), ("anomalies", 1, "diamond"))
@@ -44,8 +44,8 @@ def quadrant_scatter(
     fig = theme.figure(
         dark,
         height,
-        f"reconstruction error of {names[0]} {units[0]}",
-        f"negative log-likelihood of {names[1]} {units[1]}",
+        f"reconstruction error of {names[0]}<br>{units[0]}",
+        f"negative log-likelihood of {names[1]}<br>{units[1]}",
     )
     if len(rows) == 0:
         return fig
@@ -71,7 +71,7 @@ def leaderboard_dots(board: Sequence[Standing], dark: bool = False, height: int 
     """
     c = theme.colors(dark)
     labelled = any(np.isfinite(s.auroc.mean) for s in board)
-    title = "AUROC (line: two standard deviations)" if labelled else "log-likelihood of held-out rows (nats per row)"
+    title = "AUROC<br>(line: two standard deviations)" if labelled else "log-likelihood<br>(nats per row)"
     fig = theme.figure(dark, height, title, "")
     measured = [
         (s, s.auroc if labelled else s.log_likelihood) for s in (board if labelled else same_likelihoods(board))
@@ -113,7 +113,7 @@ def agreement_matrix(names: Sequence[str], matrix: np.ndarray, dark: bool = Fals
     """Spearman correlations (m, m) of the scores of the models `names`, with their numbers; nan leaves a cell empty."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height)
-    texts = [["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in matrix]
+    texts = [["" if np.isnan(v) else fixed(v, 2) for v in row] for row in matrix]
     fig.add_trace(
         go.Heatmap(
             x=list(names),

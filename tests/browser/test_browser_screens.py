@@ -6,7 +6,12 @@ from conftest import settled, train_in
 pytestmark = pytest.mark.browser
 
 QUERY = "data=moons&data.n_samples=2000&model=affine&model.n_layers=3&model.n_steps=60&seed=17"
-VIEWS = {"train": "train?", "film": "explore?explore.view=Film&", "layers": "explore?explore.view=Layers&"}
+VIEWS = {
+    "train": "train?",
+    "two runs": "train?train.beside=spline&",
+    "film": "explore?explore.view=Film&",
+    "layers": "explore?explore.view=Layers&",
+}
 
 CUT = """() => {
   const found = [];
@@ -114,7 +119,7 @@ def test_letters_of_presenter_mode_are_read_from_the_back_row_and_keys_lead_thro
     page = open_page("about:blank")
     page.add_init_script(f"({CANVAS_TYPE})()")
     views = (f"explore?explore.view={name}&" for name in ("Density", "Samples", "Latent", "Layers", "Film"))
-    for path in ("train?", *views, "detect?", "compare?", "learn?learn.lesson=change&"):
+    for path in ("train?", *views, "detect?detect.tab=Flagged rows&", "compare?", "learn?learn.lesson=change&"):
         arrive(page, f"{trained}/{path}{QUERY}&present=1")
         page.wait_for_timeout(800)
         size, text = page.evaluate(SMALLEST)
@@ -157,9 +162,10 @@ def test_a_class_is_shown_training_by_keys_and_a_stage_on_the_whole_screen(fresh
 def test_a_changed_setting_leaves_the_last_model_as_a_ghost_and_a_link_settles_without_jumps(trained, open_page):
     page = open_page("about:blank")
     page.add_init_script(f"({LABELS})(); ({SHIFTS})()")
-    arrive(page, f"{trained}/train?{QUERY}")
-    page.wait_for_timeout(1000)
-    assert page.evaluate("shifts") < 0.15
+    for path in ("learn?", f"detect?{QUERY}", f"train?{QUERY}"):
+        arrive(page, f"{trained}/{path}")
+        page.wait_for_timeout(1000)
+        assert page.evaluate("shifts") < 0.15, path
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # the first stop leads past the sidebar
     assert page.evaluate("document.activeElement.dataset.testid") == "stMain"
@@ -175,7 +181,7 @@ def test_a_changed_setting_leaves_the_last_model_as_a_ghost_and_a_link_settles_w
 def test_no_words_are_cut_in_a_narrow_window(trained, open_page, width):
     page = open_page("about:blank", viewport={"width": width, "height": 850})
     found = {}
-    for name in ("train?", "explore?", "explore?explore.view=Layers&", "data?"):
+    for name in ("train?", "explore?", "explore?explore.view=Layers&", "data?", "compare?"):
         arrive(page, f"{trained}/{name}{QUERY}")
         if cut := page.evaluate(CUT):
             found[name] = cut

@@ -21,18 +21,22 @@ def live_view(
     key: str,
     gap: float | None = None,
     ghost_of: str = "",
+    is_twin: bool = False,
 ) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
     `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far; `gap` are the
     nats above the truth of the finished run, which its last validation loss only estimates. `ghost_of`: words for the
-    other model that the frame is of, which is then drawn faintly and named. Each drawing in the browser dispatches
+    other model that the frame is of, which is then drawn faintly and named. `is_twin`: another stage stands beside it,
+    so it takes half the page. Each drawing in the browser dispatches
     `flowlab:draw` with step, `picture` (false before there is anything of the model to show) and ms (the time it took)
     in its detail.
     """
     header, arrays = pack_frame(frame, events, gap)
     if ghost_of:
         header["ghost"] = ghost_of[:120]
+    if is_twin:
+        header["twin"] = True
     _mount(pack_scene(scene), (header, arrays), key)
 
 

@@ -10,6 +10,8 @@ from flowlab.dashboard.compare.controls import pair
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.plots import reconstruction as code_plots
+from flowlab.views.density import DensityGrid
+from flowlab.views.reconstruction import ReconstructionMap
 
 
 def maps(compared: Compared) -> None:
@@ -20,16 +22,23 @@ def maps(compared: Compared) -> None:
     flow = both[1] or (densities[0] if densities else None)
     arrows = links.linked(PAGE, st.toggle, "Arrows from points to their reconstructions", "arrows", True)
     stage = views.stage(compared.dataset)
-    maps = {coder: services.Trained(compared.runs[coder]).view(views.reconstruction_map)} if coder else {}
-    grids = {flow: services.Trained(compared.runs[flow]).view(views.density_grid, n=100)} if flow else {}
-    fig = code_plots.error_beside_density(maps, grids, stage.points, stage.axes, arrows, state.is_dark(), 440)
-    finding = "The autoencoder's error is low along what its decoder can say; the density is high where data are"
-    chart(st, fig, key="compare.maps", config=PLOT, theme=None, alt=finding)
+    code = services.Trained(compared.runs[coder]).view(views.reconstruction_map) if coder else None
+    grid = services.Trained(compared.runs[flow]).view(views.density_grid, n=100) if flow else None
+    pictures: list[tuple[dict[str, ReconstructionMap], dict[str, DensityGrid], str]] = []
+    if coder and code:
+        pictures.append(({coder: code}, {}, "The autoencoder's error is low along what its decoder can say"))
+    if flow and grid:
+        pictures.append(({}, {flow: grid}, "The density is high where data are"))
+    for i, column in enumerate(st.columns(len(pictures), gap="small")):
+        errors, grids, finding = pictures[i]
+        fig = code_plots.error_beside_density(
+            errors, grids, stage.points, stage.axes, arrows, state.is_dark(), height=440
+        )
+        chart(column, fig, key=f"compare.map.{i}", config=PLOT, theme=None, alt=finding)
     st.caption(
         "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, "
         "arrows show whither the autoencoder pulls a point."
     )
-    mean, spread = (maps[coder].mean, maps[coder].spread) if coder else (None, None)
-    if mean is not None and spread is not None:
-        fig = code_plots.codes(mean, spread, None, dark=state.is_dark())
+    if code is not None and code.mean is not None and code.spread is not None:
+        fig = code_plots.codes(code.mean, code.spread, None, dark=state.is_dark())
         chart(st, fig, key="compare.codes", config=PLOT, theme=None, alt="Codes of the VAE with their ellipses")

@@ -36,7 +36,7 @@ class ThresholdChoice:
 def controls(scored: ScoredTable, key: str) -> ThresholdChoice:
     """Rule, parameters and the threshold as a number; `key` names the run."""
     left, right = st.columns([4, 1], vertical_alignment="bottom")
-    with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with left, st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="detect-rule"):
         rule = _rule(scored, key)
         parameters = {control.name: _parameter(rule, control) for control in _controls(rule)}
         unit = _unit(scored) if rule == "cost" else state.view(PAGE, "unit", "rows")

@@ -143,20 +143,28 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
     events = run.events if run else []
     if is_live(status):
         services.runner().watch(services.run_id(spec))
+    is_twin = _beside() is not None
+    if place == PAGE and _is_first_visit(status):
+        words = WELCOME
+    else:
+        words = _standing(spec, status, run, events, with_speed=not is_twin)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         _buttons(spec, status, run, place)
-        st.markdown(WELCOME if place == PAGE and _is_first_visit(status) else _standing(spec, status, run, events))
+        if not is_twin:
+            st.markdown(words)
         is_over = status is not None and status.state is RunState.DONE and not status.settling
-        if is_over and place == PAGE and not state.is_presenting():
+        if is_over and not is_twin and not state.is_presenting():
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
             if run is not None and run.is_usable:
                 st.download_button("Save as HTML", page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
+    if is_twin:  # a line of its own, so that the pictures of both stay side by side
+        st.markdown(words)
     say_trouble()
     shown = corrected(spec, events)
     frame, ghost_of = _picture(spec, run, place)
     key = "live" if place == PAGE else place
-    live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of)
+    live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of, is_twin)
     if place == PAGE and not state.is_presenting():
         _loss_notes(spec, run, shown, is_live(status))
 
@@ -245,7 +253,9 @@ def _train_longer(fork: RunSpec) -> None:
     state.show(fork)
 
 
-def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: list[TrainEvent]) -> str:
+def _standing(
+    spec: RunSpec, status: RunStatus | None, run: Run | None, events: list[TrainEvent], with_speed: bool = True
+) -> str:
     """One line of words: step, how far from the truth, speed, place in the queue, trouble."""
     if status is None:
         return "Press **Train**: the density forms on the left, the latent points on the right."
@@ -262,7 +272,7 @@ def _standing(spec: RunSpec, status: RunStatus | None, run: Run | None, events: 
         gap = distance.of_run(run) or distance.of_event(spec, last)
         if gap is not None:
             parts.append(f"**{gap.words()}**")
-        if status.state is RunState.RUNNING and last.rows_per_second > 0:
+        if with_speed and status.state is RunState.RUNNING and last.rows_per_second > 0:
             parts.append(_speed(last, spec))
     if status.state in (*RESUMABLE, RunState.FAILED):
         parts.append(status.state)
