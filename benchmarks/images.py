@@ -32,7 +32,7 @@ from flowlab.images.pixels import rows_of
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import digits, photo_patches
 from flowlab.models.images import scores
-from flowlab.models.images.backgrounds import broad_background
+from flowlab.images.backgrounds import broad_background
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.nets.images.multiscale import MultiscaleFlow, Sizes
 from flowlab.nets.module import FlatModule

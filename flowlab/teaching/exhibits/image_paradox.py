@@ -15,9 +15,10 @@ from flowlab.images.pixels import rows_of
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import photo_patches
 from flowlab.models.images import scores
-from flowlab.models.images.backgrounds import broad_background
+from flowlab.images.backgrounds import broad_background
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.plots import theme
+from flowlab.plots.cures import auroc_table
 from flowlab.plots.pictures import picture_sheet
 from flowlab.ranking import auroc, spearman_matrix
 from flowlab.teaching.exhibit import Exhibit
@@ -219,17 +220,8 @@ def image_cures() -> ImageCures:
 
 
 def draw_image_cures(result: ImageCures, dark: bool = False, height: int = 420) -> go.Figure:
-    """A table of AUROC, one half in the middle of the colours."""
-    c = theme.colors(dark)
-    fig = theme.figure(dark, height)
-    fig.add_heatmap(
-        x=result.outside_names, y=result.score_names, z=result.table, zmin=0, zmax=1,
-        colorscale=theme.colorscale(tuple(reversed(c.diverging))), showscale=False,
-        text=[[fixed(value, 2) for value in row] for row in result.table], texttemplate="%{text}",
-        hovertemplate="%{y}<br>against %{x}<br>AUROC %{z:.3f}<extra></extra>",
-    )  # fmt: skip
-    fig.update_yaxes(autorange="reversed", ticks="")
-    return fig.update_xaxes(side="top", ticks="")
+    """A table of AUROC."""
+    return auroc_table(result.score_names, result.outside_names, result.table, None, dark, height)
 
 
 @dataclass(frozen=True, eq=False)
