@@ -19,7 +19,6 @@ from flowlab.store.reading import Run
 from flowlab.tables.export import to_csv_bytes
 from flowlab.views.cures import tried_scores
 
-SECTION = "Cures"
 LINE_HEIGHT = 30
 
 
