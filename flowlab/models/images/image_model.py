@@ -43,6 +43,9 @@ class ImageModel(DensityModel):
     row is scored at a point of its cell that depends on the row alone; a row with other values than 8-bit ones is taken
     as such a point (`dequantized`).
 
+    `fit_iter` takes as a checkpoint also the state of a model of the same parameters that was fitted to other pictures:
+    training then starts from its weights.
+
     `dequantize` is "uniform" for noise in each cell, or "none" for values that are not 8-bit ones; `context_column` the
     index of a column with classes that condition the density (it is not judged itself), or None.
 
@@ -243,6 +246,7 @@ class ImageModel(DensityModel):
     ) -> Iterator[TrainEvent]:  # fmt: skip
         from flowlab.nets.engine.build import feature_major
         from flowlab.nets.images.image_training import DeviceModule, ImageLoss, device_of
+        from flowlab.nets.module import load
         from flowlab.nets.process import use_one_thread
         from flowlab.nets.training import Settings, TrainState, train
 
@@ -255,12 +259,14 @@ class ImageModel(DensityModel):
         rows = self._with_context(X)
         if checkpoint is None:
             self._start(module, rows[:256])
+        else:
+            load(module, self.parameters_)
         net = DeviceModule(module.to(device), self.shape_.n_pixels, loss, device)
-        if checkpoint is None:
+        if checkpoint is not None and "train.step" in checkpoint:
+            state = TrainState.from_arrays(checkpoint)
+        else:
             state = TrainState.start(net)
             self._keep(net.parameters.numpy())
-        else:
-            state = TrainState.from_arrays(checkpoint)
         settings = Settings(
             n_steps=self.n_steps, batch_size=self.batch_size, learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, clip_norm=50.0,
