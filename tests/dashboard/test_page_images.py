@@ -207,3 +207,21 @@ def test_row_68_one_button_trains_the_table_of_cures_and_what_is_there_is_shown(
     assert n_figures(at) == 1 and "ratio to a broad set" in set(at.dataframe[0].value["score"])
     assert "waves 71%" in " ".join(at.dataframe[0].value["its background held"])
     assert "scores are fooled by something" in said(at)
+
+
+def test_row_73_the_ratio_to_a_corrupted_run_is_drawn_against_the_noise(monkeypatch):
+    from flowlab.dashboard.compare.sweeps import _over_seeds
+
+    small = {"n_couplings": 1, "hidden_channels": 4, "n_steps": 20}
+    data = Spec("digit_images")
+    specs = [catalog.tidy(RunSpec(data, Spec("image_flow", {**small, **more})))[0] for more in ({}, {"corruption": 0.4})]
+    ids = train(*specs)
+    at = open_page("compare", specs[0], runs=".".join(ids), section="Sweeps", sweep="Corrupted background")
+    assert "2 of 15 runs finished" in said(at)
+    table = at.dataframe[-1].value
+    measured = dict(zip(table.iloc[:, 0].astype(float), table.iloc[:, 1], strict=True))
+    assert float(measured[0.0]) == 0.5, "the ratio of a model to itself"
+    assert 0 <= float(measured[0.4]) <= 1
+    means, errors = _over_seeds({"seed 0": [0.4, 0.5], "seed 1": [0.6, np.nan]})
+    (mean,), (error,) = means.values(), errors.values()
+    assert mean == pytest.approx([0.5, 0.5]) and error[0] == pytest.approx(0.1) and np.isnan(error[1])

@@ -17,7 +17,7 @@ from flowlab.plots import panels, theme
 from flowlab.ranking import spearman_matrix
 from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits import image_laboratory
-from flowlab.teaching.exhibits.image_laboratory import OUTSIDE, SHAPE, detected, laboratory
+from flowlab.teaching.exhibits.image_laboratory import OUTSIDE, SHAPE, detected, laboratory, rank_correlation
 
 MODELS = {
     "convolutional": "convolutional flow",
@@ -25,8 +25,9 @@ MODELS = {
     "dense": "dense flow",
     "differences": "differences of neighbours",
 }
+KINDS = {"inside": "pictures inside"} | OUTSIDE
 N_DRAWN = 60
-"""Pictures of each kind that are drawn, and so many are ranked."""
+"""Pictures of each kind that are drawn."""
 
 
 @lru_cache(maxsize=1)
@@ -51,8 +52,9 @@ class ImageNetworks:
     kinds : of pictures, in words, "inside" first
     across, up : (n_kinds, n) log-likelihoods in nats by the two models
     across_name, up_name : in words
-    correlations : (4, 4) rank correlations over all pictures, in the order of `MODELS`
-    here : that of the two models
+    correlations : (4, 4) rank correlations over pictures of one kind, in the order of `MODELS`
+    of : that kind, in words
+    here : rank correlation of the two models over all pictures
     constant_convolutional, constant_dense : AUROC of -log p against pictures of one grey
     """
 
@@ -62,6 +64,7 @@ class ImageNetworks:
     across_name: str
     up_name: str
     correlations: np.ndarray
+    of: str
     here: float
     constant_convolutional: float
     constant_dense: float
@@ -77,34 +80,26 @@ class ImageNetworks:
         return float(self.correlations[2, 0])
 
     @property
-    def differences_convolutional(self) -> float:
-        """Rank correlation of the differences of neighbours and the convolutional flow."""
-        return float(self.correlations[3, 0])
-
-    @property
     def finding(self) -> str:
         """See `Result.finding`."""
         more = "more" if self.constant_dense > self.constant_convolutional else "no more"
         return (
-            f"Rank correlation of the {self.across_name} and the {self.up_name}: {fixed(self.here, 2)}. Local and "
-            f"convolutional flow: {fixed(self.local_convolutional, 2)}; dense and convolutional: "
-            f"{fixed(self.dense_convolutional, 2)}. Of pictures of one grey the dense flow finds {more}: AUROC "
+            f"Rank correlation of the {self.across_name} and the {self.up_name} over all pictures: "
+            f"{fixed(self.here, 2)}. Over {self.of}: local and convolutional flow {fixed(self.local_convolutional, 2)}, "
+            f"dense and convolutional {fixed(self.dense_convolutional, 2)}. Of pictures of one grey the dense flow finds {more}: AUROC "
             f"{fixed(self.constant_dense, 2)} against {fixed(self.constant_convolutional, 2)}."
         )
 
 
-def image_networks(across: str = "differences", up: str = "convolutional") -> ImageNetworks:
+def image_networks(across: str = "differences", up: str = "convolutional", of: str = "flower") -> ImageNetworks:
     """Three flows with as many weights each, and the simplest model of pictures, on patches and on what is outside."""
     found = _log_densities()
-    stacked = {
-        model: np.stack([values[:N_DRAWN] for values in by_kind.values()]) for model, by_kind in found.items()
-    }
-    correlations = spearman_matrix(np.column_stack([stacked[model].ravel() for model in MODELS]))
-    order = list(MODELS)
+    drawn = [np.stack([values[:N_DRAWN] for values in found[model].values()]) for model in (across, up)]
+    correlations = spearman_matrix(np.column_stack([found[model][of] for model in MODELS]))
     constant = [detected(-found[model]["inside"], -found[model]["constant"]) for model in ("convolutional", "dense")]
     return ImageNetworks(
-        ("inside", *OUTSIDE.values()), stacked[across], stacked[up], MODELS[across], MODELS[up], correlations,
-        float(correlations[order.index(across), order.index(up)]), *constant,
+        ("inside", *OUTSIDE.values()), *drawn, MODELS[across], MODELS[up], correlations, KINDS[of],
+        rank_correlation(*drawn), *constant,
     )  # fmt: skip
 
 
@@ -128,7 +123,7 @@ def draw_image_networks(result: ImageNetworks, dark: bool = False, height: int =
     )  # fmt: skip
     return fig.update_layout(
         xaxis={"domain": [0, 0.5]},
-        xaxis2={"domain": [0.66, 1], "anchor": "y2", "title": {"text": "rank correlation"}},
+        xaxis2={"domain": [0.66, 1], "anchor": "y2", "title": {"text": f"rank correlation over {result.of}"}},
         yaxis2={"anchor": "x2", "autorange": "reversed"},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
@@ -140,6 +135,7 @@ EXHIBITS = (
         (
             Choice("across", "Across", MODELS, help="Whose likelihood is drawn across"),
             Choice("up", "Up", MODELS, help="Whose likelihood is drawn up"),
+            Choice("of", "Rank correlations over", KINDS, help="Pictures of one kind"),
         ),
         image_networks,
         draw_image_networks,
