@@ -27,12 +27,12 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from flowlab.images.backgrounds import broad_background
 from flowlab.images.families import FAMILIES
 from flowlab.images.pixels import rows_of
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import digits, photo_patches
 from flowlab.models.images import scores
-from flowlab.images.backgrounds import broad_background
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.nets.images.multiscale import MultiscaleFlow, Sizes
 from flowlab.nets.module import FlatModule

@@ -1,4 +1,4 @@
-"""What a model of pictures says of patches and of what is outside them: the scores that the table of cures is made of."""
+"""What a model of pictures says of patches and of what is outside them: the scores of the table of cures."""
 
 from __future__ import annotations
 

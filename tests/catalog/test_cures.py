@@ -51,9 +51,7 @@ def test_row_78_means_and_standard_errors_are_over_the_seeds_that_are_there():
     assert table.mean[plain, 1] == pytest.approx(values.mean())
     assert table.standard_error[plain, 1] == pytest.approx(values.std(ddof=1) / np.sqrt(3))
     assert np.isnan(table.mean[corrupted]).all() and np.isnan(table.standard_error[corrupted]).all()
-    by_hand = [
-        made_up(1)[kind]["likelihood"] - made_up(11)[kind]["likelihood"] for kind in ("inside", "noise")
-    ]
+    by_hand = [made_up(1)[kind]["likelihood"] - made_up(11)[kind]["likelihood"] for kind in ("inside", "noise")]
     expected = auroc(np.concatenate(by_hand), np.repeat([False, True], 60))
     assert table.auroc[ratio, list(OUTSIDE).index("noise"), 1] == pytest.approx(expected)
     assert table.mean_row[plain] == pytest.approx(table.mean[plain].mean())

@@ -214,7 +214,9 @@ def test_row_73_the_ratio_to_a_corrupted_run_is_drawn_against_the_noise(monkeypa
 
     small = {"n_couplings": 1, "hidden_channels": 4, "n_steps": 20}
     data = Spec("digit_images")
-    specs = [catalog.tidy(RunSpec(data, Spec("image_flow", {**small, **more})))[0] for more in ({}, {"corruption": 0.4})]
+    specs = [
+        catalog.tidy(RunSpec(data, Spec("image_flow", {**small, **more})))[0] for more in ({}, {"corruption": 0.4})
+    ]
     ids = train(*specs)
     at = open_page("compare", specs[0], runs=".".join(ids), section="Sweeps", sweep="Corrupted background")
     assert "2 of 15 runs finished" in said(at)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from flowlab.teaching.lessons import lessons
 
-ROWS = {*range(1, 44), *range(82, 144)}
-"""Rows of the lectures on density estimation, flows in practice, RealNVP and autoencoders."""
+ROWS = {*range(1, 144)}
+"""Rows of all five lectures."""
 
 MISSING = {110} - {110}
 """Rows that nothing shows yet."""

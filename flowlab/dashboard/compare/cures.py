@@ -64,7 +64,9 @@ def _draw(table: CureTable, dataset: Dataset) -> None:
     mean = np.column_stack([table.mean, table.mean_row])[there]
     error = np.column_stack([table.standard_error, np.full(len(CURES), np.nan)])[there]
     columns = [*OUTSIDE.values(), "mean"]
-    fig = auroc_table([cure.name for cure in lines], columns, mean, error, state.is_dark(), 70 + LINE_HEIGHT * len(mean))
+    fig = auroc_table(
+        [cure.name for cure in lines], columns, mean, error, state.is_dark(), 70 + LINE_HEIGHT * len(mean)
+    )
     chart(st, fig, key="compare.cures", config=PLOT, theme=None, alt=finding(table))
     st.caption(formatting.escaped(finding(table)))
     numbers = pd.DataFrame(mean, columns=columns).round(3)

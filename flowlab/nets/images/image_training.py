@@ -55,9 +55,9 @@ class Contrast:
 class ImageLoss:
     """Negative log-density of rows (n, n_pixels + n_context), the context after the pixels.
 
-    `dequantizes`: uniform noise fills the cell of each value, of width `cell`. `corruption`: this share of the pixels is replaced
-    by uniform ones (Ren et al. 2019, arXiv:1906.02845). All that is random comes from the generator; without one,
-    in validation, from a fixed one, and nothing is corrupted.
+    `dequantizes`: uniform noise fills the cell of each value, of width `cell`. `corruption`: this share of the pixels
+    is replaced by uniform ones (Ren et al. 2019, arXiv:1906.02845). All that is random comes from the generator;
+    without one, in validation, from a fixed one, and nothing is corrupted.
     """
 
     n_pixels: int

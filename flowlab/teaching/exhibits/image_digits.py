@@ -111,8 +111,8 @@ def image_digits() -> ImageDigits:
 def dense_flow(n_steps: int = 600, random_state: int = 0) -> ImageFlow:
     """A flow whose networks see all the pixels that they read, half of them in turn.
 
-    A twentieth of the pixels of each batch is replaced by uniform ones, so that it does not learn a few hundred pictures
-    by heart.
+    A twentieth of the pixels of each batch is replaced by uniform ones, so that it does not learn a few hundred
+    pictures by heart.
     """
     return ImageFlow(
         network="dense", equal_size=False, mask="checkerboard", hidden_channels=64, n_scales=1, corruption=0.05,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 from flowlab.controls import Choice
 from flowlab.formatting import fixed
 from flowlab.models.images.two_level_vae import TwoLevelVAE
-from flowlab.plots import theme
+from flowlab.plots import panels, theme
 from flowlab.plots.pictures import picture_sheet
 from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits.image_laboratory import OUTSIDE, SHAPE, detected, laboratory
@@ -127,9 +128,7 @@ def image_maximised(scale: str = "finest") -> ImageMaximised:
     before, after = (lab.flow.scale_contributions(rows).mean(axis=0) for rows in (X, climbed))
     heads = np.repeat(["before", f"{scale} scale"], N_CLIMBING).tolist()
     sheet = PictureSheet.of(SHAPE.of(np.concatenate([X, climbed])), heads)
-    return ImageMaximised(
-        sheet, before, after, k, float(X.std(axis=1).mean()), float(climbed.std(axis=1).mean())
-    )
+    return ImageMaximised(sheet, before, after, k, float(X.std(axis=1).mean()), float(climbed.std(axis=1).mean()))
 
 
 def draw_image_maximised(result: ImageMaximised, dark: bool = False, height: int = 420) -> go.Figure:
@@ -198,9 +197,10 @@ def draw_image_levels(result: ImageLevels, dark: bool = False, height: int = 420
     for values, name, color in (
         (result.inside, "inside: china", c.data), (result.outside, f"outside: {result.outside_name}", c.anomaly),
     ):  # fmt: skip
-        style = {"marker": {"color": color}, "hovertemplate": "%{x}: %{y:.1f} nats", "name": name}
+        style: dict[str, Any] = {"marker": {"color": color}, "hovertemplate": "%{x}: %{y:.1f} nats", "name": name}
         fig.add_bar(x=["−log p(x | code)"], y=values[:1], **style)
-        fig.add_bar(x=["KL, fine code", "KL, coarse code"], y=values[1:], showlegend=False, xaxis="x2", yaxis="y2", **style)
+        style |= {"showlegend": False, **panels.on(1)}
+        fig.add_bar(x=["KL, fine code", "KL, coarse code"], y=values[1:], **style)
     return fig.update_layout(
         barmode="group",
         xaxis={"domain": [0, 0.35]},

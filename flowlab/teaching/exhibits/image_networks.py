@@ -1,4 +1,4 @@
-"""What a flow of pictures sees: flows with local, convolutional and dense networks, and the differences of neighbours."""
+"""What a flow of pictures sees: local, convolutional and dense networks, and the differences of neighbours."""
 
 from __future__ import annotations
 
@@ -85,9 +85,10 @@ class ImageNetworks:
         more = "more" if self.constant_dense > self.constant_convolutional else "no more"
         return (
             f"Rank correlation of the {self.across_name} and the {self.up_name} over all pictures: "
-            f"{fixed(self.here, 2)}. Over {self.of}: local and convolutional flow {fixed(self.local_convolutional, 2)}, "
-            f"dense and convolutional {fixed(self.dense_convolutional, 2)}. Of pictures of one grey the dense flow finds {more}: AUROC "
-            f"{fixed(self.constant_dense, 2)} against {fixed(self.constant_convolutional, 2)}."
+            f"{fixed(self.here, 2)}. Over {self.of}: local and convolutional flow "
+            f"{fixed(self.local_convolutional, 2)}, dense and convolutional {fixed(self.dense_convolutional, 2)}. Of "
+            f"pictures of one grey the dense flow finds {more}: AUROC {fixed(self.constant_dense, 2)} against "
+            f"{fixed(self.constant_convolutional, 2)}."
         )
 
 

@@ -295,7 +295,12 @@ class ImageCopies:
 @lru_cache(maxsize=1)
 def _checkerboard() -> ImageFlow:
     return ImageFlow(
-        n_scales=1, mask="checkerboard", activation_norm=False, mix_channels=False, n_steps=image_laboratory.N_STEPS, random_state=0
+        n_scales=1,
+        mask="checkerboard",
+        activation_norm=False,
+        mix_channels=False,
+        n_steps=image_laboratory.N_STEPS,
+        random_state=0,
     ).fit(laboratory().train)
 
 

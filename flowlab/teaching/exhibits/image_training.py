@@ -159,7 +159,8 @@ class ImageWarmStart:
         return (
             f"After {int(self.steps[0])} of {int(self.steps[-1])} steps the warm start is {fixed(abs(self.lead), 2)} "
             f"bits per dimension {ahead} the start from scratch. It ends at {fixed(float(self.warm[-1]), 2)}, the "
-            f"other at {fixed(float(self.scratch[-1]), 2)}, and after twice the steps at {fixed(float(self.long[-1]), 2)}."
+            f"other at {fixed(float(self.scratch[-1]), 2)}, and after twice the steps at "
+            f"{fixed(float(self.long[-1]), 2)}."
         )
 
 
