@@ -39,7 +39,7 @@ def section(train: Callable[[list[RunSpec]], None]) -> None:
         if st.button("Train the table", disabled=not missing, key="compare.cures_train", help=help_all):
             train(missing)
         done = n_all - len(missing)
-        st.progress(done / n_all, text=f"{done} of {formatting.plural(n_all, 'run')} finished")
+        st.markdown(f"{done} of {formatting.plural(n_all, 'run')} finished")
     if not done:
         st.caption(
             "Every score of the lecture against everything outside, means over three seeds: runs like any other, kept "

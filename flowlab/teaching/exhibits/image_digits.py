@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,7 +21,7 @@ from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits.image_laboratory import detected
 
 N_STEPS, N_CODE_STEPS = 300, 400
-SMALL: dict[str, int] = {"n_couplings": 2, "hidden_channels": 16}
+SMALL: dict[str, Any] = {"n_couplings": 2, "hidden_channels": 16}
 MODELS = {
     "convolutional": "convolutional flow",
     "classes": "the same, given the class",
@@ -93,7 +94,7 @@ def image_digits() -> ImageDigits:
     order = np.random.default_rng(0).permutation(np.flatnonzero(is_inside))
     cut = round(0.7 * len(order))
     train, inside, outside = order[:cut], order[cut:], np.flatnonzero(~is_inside)
-    short: dict[str, int] = {"n_steps": N_STEPS, "batch_size": 64, "random_state": 0}
+    short: dict[str, Any] = {"n_steps": N_STEPS, "batch_size": 64, "random_state": 0}
     flow = ImageFlow(**short, **SMALL).fit(rows[train])
     given = ImageFlow(**short, **SMALL, context_column=-1).fit(np.column_stack([rows, every.classes])[train])
     dense = dense_flow(n_steps=N_STEPS).fit(rows[train])

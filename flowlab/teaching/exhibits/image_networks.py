@@ -95,12 +95,14 @@ class ImageNetworks:
 def image_networks(across: str = "differences", up: str = "convolutional", of: str = "flower") -> ImageNetworks:
     """Three flows with as many weights each, and the simplest model of pictures, on patches and on what is outside."""
     found = _log_densities()
-    drawn = [np.stack([values[:N_DRAWN] for values in found[model].values()]) for model in (across, up)]
+    drawn = {model: np.stack([values[:N_DRAWN] for values in found[model].values()]) for model in {across, up}}
     correlations = spearman_matrix(np.column_stack([found[model][of] for model in MODELS]))
-    constant = [detected(-found[model]["inside"], -found[model]["constant"]) for model in ("convolutional", "dense")]
+    constant = tuple(
+        detected(-found[model]["inside"], -found[model]["constant"]) for model in ("convolutional", "dense")
+    )
     return ImageNetworks(
-        ("inside", *OUTSIDE.values()), *drawn, MODELS[across], MODELS[up], correlations, KINDS[of],
-        rank_correlation(*drawn), *constant,
+        ("inside", *OUTSIDE.values()), drawn[across], drawn[up], MODELS[across], MODELS[up], correlations, KINDS[of],
+        rank_correlation(drawn[across], drawn[up]), constant[0], constant[1],
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,7 +20,7 @@ from flowlab.teaching.exhibit import Exhibit
 from flowlab.teaching.exhibits.image_laboratory import N_PATCHES, OUTSIDE, SHAPE, detected, laboratory
 
 N_STEPS = 200
-SMALL: dict[str, int] = {"n_couplings": 2, "hidden_channels": 16, "batch_size": 32, "random_state": 0}
+SMALL: dict[str, Any] = {"n_couplings": 2, "hidden_channels": 16, "batch_size": 32, "random_state": 0}
 """A small flow, of which several are trained for one figure."""
 N_JUDGED = 200
 """Pictures of each kind that are scored on the way."""
