@@ -48,7 +48,8 @@ def page() -> None:
         if state.is_presenting():  # one at a time on the screen
             sections.sections(compared, _submit, {"Models": _top})
         else:
-            _top(compared)
+            if state.view(PAGE, "section", "") != "Cures":  # the table is of runs of its own
+                _top(compared)
             sections.sections(compared, _submit)
         if sweeping:
             _queue()

@@ -120,12 +120,15 @@ def draw_image_networks(result: ImageNetworks, dark: bool = False, height: int =
         )  # fmt: skip
     short = ["convolutional", "local", "dense", "differences"]
     fig.add_heatmap(
-        x=short, y=short, z=result.correlations, zmin=0, zmax=1, colorscale=theme.colorscale(c.sequential),
+        x=short, y=short, z=result.correlations, zmin=-1, zmax=1,
+        colorscale=theme.colorscale(tuple(reversed(c.diverging))),
         text=[[fixed(value, 2) for value in row] for row in result.correlations], texttemplate="%{text}",
         showscale=False, hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>", **panels.on(1),
     )  # fmt: skip
+    low, high = np.quantile(result.up, [0.02, 1])  # a few pictures of noise lie far below
     return fig.update_layout(
         xaxis={"domain": [0, 0.5]},
+        yaxis={"range": [low - 0.05 * (high - low), high + 0.05 * (high - low)]},
         xaxis2={"domain": [0.66, 1], "anchor": "y2", "title": {"text": f"rank correlation over {result.of}"}},
         yaxis2={"anchor": "x2", "autorange": "reversed"},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},

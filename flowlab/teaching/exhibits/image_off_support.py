@@ -106,7 +106,7 @@ def draw_off_support(result: OffSupport, dark: bool = False, height: int = 420) 
         fig.add_contour(
             x=result.x, y=result.y, z=result.is_support.astype(float), showscale=False, hoverinfo="skip",
             contours={"start": 0.5, "end": 0.5, "coloring": "none"}, line={"color": c.threshold, "width": 1.5},
-            **panels.on(i),
+            showlegend=False, **panels.on(i),
         )  # fmt: skip
     return fig
 
