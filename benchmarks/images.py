@@ -27,12 +27,12 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from flowlab.images.backgrounds import broad_background
 from flowlab.images.families import FAMILIES
 from flowlab.images.pixels import rows_of
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import digits, photo_patches
 from flowlab.models.images import scores
-from flowlab.models.images.backgrounds import broad_background
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.nets.images.multiscale import MultiscaleFlow, Sizes
 from flowlab.nets.module import FlatModule
@@ -179,7 +179,7 @@ def paradox(seconds: float, seeds: list[int], every_cure: bool) -> None:
             general["corrupted"] = fitted(train, seconds, corruption=0.2, random_state=seed)
             general["tiny"] = fitted(train, seconds / 4, hidden_channels=4, random_state=seed)
             contrasted = ImageFlow(n_steps=max(flow.n_steps // 2, 1), random_state=seed)
-            contrasted.fit_against(train, background, general["synthetic"], temperature=10.0)
+            contrasted.fit_against(train, background, weight=3.0)
             others = {
                 "PCA code, then a flow": scores.CodeFlow.fit(train, "pca", 16, random_state=seed),
                 "classifier against synthetic": scores.BackgroundClassifier.fit(train, background, random_state=seed),
@@ -217,9 +217,12 @@ def digit_pairs(seconds: float, seeds: list[int]) -> None:
     every = digits()
     rows, inside = rows_of(every.pixels), every.classes < 5
     for name, settings in {
-        "dense": {"network": "dense", "equal_size": False, "mask": "half", "hidden_channels": 128, "n_scales": 1},
+        "dense": {
+            "network": "dense", "equal_size": False, "mask": "checkerboard", "hidden_channels": 64, "n_scales": 1,
+            "corruption": 0.05,
+        },
         "convolutional": {},
-    }.items():
+    }.items():  # fmt: skip
         found = []
         for seed in seeds:
             order = np.random.default_rng(seed).permutation(np.flatnonzero(inside))

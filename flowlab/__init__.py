@@ -48,6 +48,7 @@ _CONTENTS = {
     "InverseAutoregressiveFlow": "flowlab.models.flows.families",  # IAF, fast to draw from
     "PlanarFlow": "flowlab.models.flows.families",  # each layer pushes across a line
     "RadialFlow": "flowlab.models.flows.families",  # each layer swells around a point
+    "PCAFlow": "flowlab.models.flows.pca_flow",  # of whitened principal components: for embeddings
     "NflowsCoupling": "flowlab.models.flows.nflows",  # as nflows ships them, for comparison
     "NflowsMAF": "flowlab.models.flows.nflows",  # likewise
     "NflowsSplineAutoregressive": "flowlab.models.flows.nflows",  # likewise

@@ -247,6 +247,7 @@ _OUT_WORDS = {
 _FAMILY_WORDS = {
     name: words.replace("the same", "china.jpg") for name, words in _OUT_WORDS.items() if name in sets.FAMILIES
 }
+_BROAD_WORDS = {sets.BROAD: "a broad set: waves, slopes, shapes, noise"}
 
 
 def _out(*left_out: str) -> Choice:
@@ -295,7 +296,7 @@ _IMAGES: tuple[Entry[Callable[..., Dataset]], ...] = (
         "Synthetic images",
         sets.make_synthetic,
         (
-            Choice("family", "Inside", _FAMILY_WORDS, main=True),
+            Choice("family", "Inside", _FAMILY_WORDS | _BROAD_WORDS, main=True),
             _out(sets.REST),
             _SIDE,
             _COLOR,

@@ -37,7 +37,7 @@ from flowlab.models import detector
 from flowlab.models.autoencoders import autoencoder, variational
 from flowlab.models.base import DensityModel
 from flowlab.models.classical import density, scorers, trivial
-from flowlab.models.flows import families, nflows
+from flowlab.models.flows import families, nflows, pca_flow
 
 FLOWS = "Flows"
 NFLOWS = "Flows as nflows ships them"
@@ -77,6 +77,21 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
         families.InverseAutoregressiveFlow,
         (LAYERS, STEPS, WIDTH, HIDDEN_MASKED, SCALE, CONVENTION, PERMUTATION, NORM, *TRAINING, FAULT_IAF),
         "IAF: the autoregressive flow turned round, so that drawing samples is one pass.",
+        FLOWS,
+    ),
+    Entry(
+        "pca_flow",
+        "Flow of a PCA code",
+        pca_flow.PCAFlow,
+        (
+            Int("n_components", "Components", 1, 256, help="Whitened principal components that are kept.", main=True),
+            STEPS,
+            LAYERS,
+            WIDTH,
+            BATCH,
+            RATE,
+        ),
+        "Whitened principal components, and an autoregressive flow of these: for embeddings and pictures.",
         FLOWS,
     ),
     Entry(

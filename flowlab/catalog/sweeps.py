@@ -47,17 +47,20 @@ class Sweep:
     series: dict[str, list[RunSpec]]
     charts: list[Chart]
     logarithmic: bool = True
+    over_seeds: bool = False
+    """Whether the series are seeds of one setting, of which the mean and its standard error are drawn."""
 
     def specs(self) -> list[RunSpec]:
         """All runs of the sweep."""
         return [spec for specs in self.series.values() for spec in specs]
 
 
-MEASURES = ("auroc", "loss", "error", "rate", "sample_auroc", "score_seconds")
+MEASURES = ("auroc", "loss", "error", "rate", "sample_auroc", "score_seconds", "ratio_auroc")
 """What a chart may show of a run on held-out rows.
 
 AUROC; negative log-likelihood of normal rows, nats; squared reconstruction error, squared standard deviations;
-divergence of codes from their prior, nats; AUROC of a classifier between samples and rows; seconds to score 1,000 rows.
+divergence of codes from their prior, nats; AUROC of a classifier between samples and rows; seconds to score 1,000 rows;
+AUROC of the log-likelihood ratio of the uncorrupted run to a run with corrupted pictures.
 """
 
 
@@ -95,6 +98,15 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
 
     def charts(*first: Chart) -> list[Chart]:
         return [*first, Chart("AUROC on held-out rows", {"AUROC": "auroc"})] if has_labels else list(first)
+
+    def over_seeds(key: str, values: Sequence[Scalar]) -> dict[str, list[RunSpec]]:
+        return {
+            f"seed {spec.seed}": [
+                catalog.tidy(RunSpec(spec.data, Spec("image_flow", {**spec.model.params, key: value}), spec.seed))[0]
+                for value in values
+            ]
+            for spec in (present, *more_seeds(present))
+        }
 
     sizes = sorted({k for k in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if k <= max(4, n_features)})[:8]
     betas = [0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 20.0]
@@ -141,4 +153,19 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
                 Chart("seconds to score 1 000 rows", {"score": "score_seconds"}),
             ],
         )  # fmt: skip
+    if present.model.name == "image_flow":
+        narrow, corrupted = [1, 2, 4, 8, 16, 32], [0.0, 0.05, 0.1, 0.2, 0.4]
+        found["Bottleneck"] = Sweep(
+            "A narrow layer in each coupling's network leaves it less to copy of the pixels it reads.",
+            "channels of the narrowest layer", narrow, over_seeds("bottleneck", narrow),
+            charts(Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})), over_seeds=True,
+        )  # fmt: skip
+        if has_labels:
+            found["Corrupted background"] = Sweep(
+                "A general model of the same pictures with some pixels at random: the ratio to it scores each picture. "
+                "With none corrupted both models are one, and the ratio says nothing.",
+                "share of corrupted pixels", corrupted, over_seeds("corruption", corrupted),
+                [Chart("AUROC of the ratio on held-out rows", {"ratio": "ratio_auroc"})], logarithmic=False,
+                over_seeds=True,
+            )  # fmt: skip
     return found

@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from flowlab.constraints import PROPER_SHARE, YES_OR_NO, Interval, OneOf, checked
-from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.dataset import DIVISION, Dataset, Part
+from flowlab.images.backgrounds import broad_background
 from flowlab.images.families import FAMILIES
 from flowlab.images.openml import FETCHED, SIDE
 from flowlab.images.pixels import column_names, rows_of
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import PHOTOGRAPHS, Pictures, pictures_of
 
-NONE, REST = "none", "rest"
+NONE, REST, BROAD = "none", "rest", "broad"
 OUTSIDE = (NONE, *PHOTOGRAPHS, "digits", *FAMILIES, *FETCHED)
 """What can be outside: nothing, another source, a family, which is made of pictures like those inside."""
 SIDES = (8, 16)
+TRIED = ("constant", "blurred", "half_contrast", "noise", "shuffled")
+"""Families that models of patches are tried on."""
 _COUNT = Interval(int, 100, 70_000)
 _TRAIN_ON = OneOf("normal", "all")
 _CHANNELS = {"grey": 1, "colour": 3}
@@ -86,13 +89,13 @@ def make_patches(
     n_images : how many patches are inside
     out, out_share, train_on, seed : as of `make_digit_images`
     """
-    rng, shape = np.random.default_rng([seed, 0x9A7C]), ImageShape(int(side), int(side), _CHANNELS[color])
+    rng, shape = _patch_chance(seed), ImageShape(int(side), int(side), _CHANNELS[color])
     inside = pictures_of(photo, n_images, shape, rng)
     return _dataset(inside, None, out, out_share, shape, f"Patches of {PHOTOGRAPHS[photo]}", train_on, rng)
 
 
 @checked(
-    family=OneOf(*FAMILIES), side=OneOf(*map(str, SIDES)), color=OneOf(*_CHANNELS), n_images=_COUNT,
+    family=OneOf(*FAMILIES, BROAD), side=OneOf(*map(str, SIDES)), color=OneOf(*_CHANNELS), n_images=_COUNT,
     out=OneOf(*OUTSIDE), out_share=PROPER_SHARE, train_on=_TRAIN_ON,
 )  # fmt: skip
 def make_synthetic(
@@ -108,10 +111,15 @@ def make_synthetic(
 ) -> Dataset:
     """Pictures of a synthetic family, made of patches of china.jpg where it is made of pictures.
 
-    `family` is one of `FAMILIES`; the other parameters are those of `make_patches`.
+    `family` is one of `FAMILIES`, or "broad" for a broad background (`broad_background`); the other parameters are
+    those of `make_patches`.
     """
     rng, shape = np.random.default_rng([seed, 0x5F17]), ImageShape(int(side), int(side), _CHANNELS[color])
-    inside = _in_family(family, pictures_of("china", n_images, shape, rng), rng)
+    patches = pictures_of("china", n_images, shape, rng)
+    if family == BROAD:
+        inside = Pictures(broad_background(shape, n_images, rng), patches.split, patches.classes, ("broad set",))
+    else:
+        inside = _in_family(family, patches, rng)
     return _dataset(inside, None, out, out_share, shape, f"Synthetic: {_words(family)}", train_on, rng)
 
 
@@ -136,6 +144,26 @@ def make_fetched(
     rng, shape = np.random.default_rng([seed, 0x0317]), ImageShape(SIDE, SIDE)
     inside = pictures_of(name, n_images, shape, rng)
     return _dataset(inside, None, out, out_share, shape, FETCHED[name][0], train_on, rng, by_class)
+
+
+def tried_pictures(photo: str, shape: ImageShape, n: int, seed: int) -> dict[str, np.ndarray]:
+    """Pictures that models of `make_patches` with the same seed are tried on: none of their pixels was trained on.
+
+    By name at most n of each kind, (n, height, width, channels) uint8: "inside", "other", of the other photograph, and
+    the families of `TRIED`, made of those inside.
+    """
+    other = next(name for name in PHOTOGRAPHS if name != photo)
+    tried = {}
+    for kind, source in (("inside", photo), ("other", other)):
+        found = pictures_of(source, 12 * n, shape, _patch_chance(seed))
+        tried[kind] = found.pixels[found.split == DIVISION.index(Part.TEST)][:n]
+    rng = np.random.default_rng([seed, 0x7E57])
+    return tried | {name: FAMILIES[name](tried["inside"], rng) for name in TRIED}
+
+
+def _patch_chance(seed: int) -> np.random.Generator:
+    """Where patches are and which squares are of the test rows."""
+    return np.random.default_rng([seed, 0x9A7C])
 
 
 def picture_dataset(

@@ -142,6 +142,7 @@ def sweep_curves(
     dark: bool = False,
     height: int = 330,
     logarithmic: bool = False,
+    errors: Mapping[str, Sequence[float]] | None = None,
 ) -> go.Figure:
     """Measures against the swept setting, one marked line each.
 
@@ -150,6 +151,7 @@ def sweep_curves(
     values : (n,) of the setting
     series : up to four measures (n,) by name; nan, for a run that is missing, leaves a gap
     logarithmic : the axis of the setting
+    errors : standard errors (n,) by name, drawn as bars
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height, x_title, y_title)
@@ -168,6 +170,7 @@ def sweep_curves(
                 mode="lines+markers",
                 line={"color": color, "dash": dash},
                 marker={"symbol": symbol, "size": 8},
+                error_y={"array": list(errors[name]), "color": color} if errors else None,
                 hovertemplate=f"{name}: %{{y:.3f}} at %{{x:g}}<extra></extra>",
             )
         )

@@ -141,6 +141,12 @@ MEANINGS: dict[tuple[str, str], Meaning] = {
         (),
         "assumption",
     ),
+    ("compare", "Cures"): Meaning(
+        r"A ratio asks how much better a general model explains a picture: $\log p_g(x) - \log p(x)$. AUROC of every "
+        "score against everything outside; below one half, what is outside looks more normal than what was learned.",
+        (_AUROC,),
+        "pictures",
+    ),
     ("compare", "Sweeps"): Meaning(
         "One setting at several values, everything else equal: what it is worth, and where more of it gives nothing.",
         (),

@@ -70,3 +70,25 @@ def test_the_sweep_of_layers_speaks_of_the_family_that_is_swept(present):
         assert by_row.sum() == 3, "the scale of the first column is the same in every row"
     else:
         assert kept.sum() == 2
+
+
+PATCHES = RunSpec(Spec("patches"), Spec("image_flow", {"n_steps": 50}), 2)
+
+
+def test_row_57_a_bottleneck_is_swept_over_seeds():
+    sweep = sweeps(PATCHES, 64, True)["Bottleneck"]
+    assert sweep.over_seeds and len(sweep.series) == 3
+    for seed, specs in enumerate(sweep.series.values(), start=2):
+        assert [spec.model.params["bottleneck"] for spec in specs] == sweep.values
+        assert all(spec.seed == seed and spec.model.params["n_steps"] == 50 for spec in specs)
+        assert all(catalog.tidy(spec) == (spec, []) for spec in specs)
+    assert [list(chart.measures.values()) for chart in sweep.charts] == [["loss"], ["auroc"]]
+
+
+def test_row_73_the_general_model_of_a_ratio_is_corrupted_more_and_more():
+    sweep = sweeps(PATCHES, 64, True)["Corrupted background"]
+    for specs in sweep.series.values():
+        assert [spec.model.params.get("corruption", 0.0) for spec in specs] == sweep.values
+    without = sweep.series["seed 2"][0]
+    assert catalog.run_id(without) == catalog.run_id(PATCHES), "the model that is scored is the present run"
+    assert "Corrupted background" not in sweeps(PATCHES, 64, False)

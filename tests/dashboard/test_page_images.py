@@ -5,13 +5,15 @@ import zipfile
 
 import numpy as np
 import pytest
-from pages_driver import enter, in_link, labelled, open_page, press, said, train
+from pages_driver import enter, in_link, labelled, open_page, press, said, train, wait_for_run
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from flowlab import catalog
 from flowlab.dashboard.data import sources
 from flowlab.dashboard.score import page as score
 from flowlab.images.sets import make_digit_images
+from flowlab.records import RunSpec, Spec
 
 DIGITS = {"data": "digit_images"}
 FLOW = {**DIGITS, "model": "affine", "model.n_layers": "2", "model.n_steps": "50", "model.hidden_features": "8"}
@@ -180,3 +182,48 @@ def test_a_table_of_other_pixels_is_refused():
     lines += [",".join(str(i * j % 256) for j in range(16)) for i in range(12)]
     enter(at, at.file_uploader(key="score.file"), ("x.csv", "\n".join(lines).encode(), "text/csv"))
     assert "4 x 4 pixels; the detector has learned 8 x 8" in at.error[0].value.replace("\\", "")
+
+
+def test_row_68_one_button_trains_the_table_of_cures_and_what_is_there_is_shown(monkeypatch):
+    from flowlab.dashboard.compare import cures
+
+    few = {"n_images": 200}
+    small = Spec("image_flow", {"n_couplings": 1, "hidden_channels": 4, "n_steps": 2})
+    runs = {
+        "flow": RunSpec(Spec("patches", few), small),
+        "broad": RunSpec(Spec("synthetic_images", {"family": "broad", "out": "none", **few}), small),
+    }
+    tidied = {name: catalog.tidy(spec)[0] for name, spec in runs.items()}
+    monkeypatch.setattr(cures, "cure_runs", lambda present: [tidied, {}, {}])
+    monkeypatch.setattr("flowlab.views.cures.N_TRIED", 40)
+    monkeypatch.setattr("flowlab.views.cures.CODE_STEPS", 5)
+    at = open_page("compare", {"data": "patches"})
+    assert "0 of 2 runs finished" in said(at)
+    press(at, "compare.cures_train")
+    for spec in tidied.values():
+        wait_for_run(spec)
+    at = open_page("compare", {"data": "patches"})
+    assert "2 of 2 runs finished" in said(at)
+    assert n_figures(at) == 1 and "ratio to a broad set" in set(at.dataframe[0].value["score"])
+    assert "waves 71%" in " ".join(at.dataframe[0].value["its background held"])
+    assert "scores are fooled by something" in said(at)
+
+
+def test_row_73_the_ratio_to_a_corrupted_run_is_drawn_against_the_noise(monkeypatch):
+    from flowlab.dashboard.compare.sweeps import _over_seeds
+
+    small = {"n_couplings": 1, "hidden_channels": 4, "n_steps": 20}
+    data = Spec("digit_images")
+    specs = [
+        catalog.tidy(RunSpec(data, Spec("image_flow", {**small, **more})))[0] for more in ({}, {"corruption": 0.4})
+    ]
+    ids = train(*specs)
+    at = open_page("compare", specs[0], runs=".".join(ids), section="Sweeps", sweep="Corrupted background")
+    assert "2 of 15 runs finished" in said(at)
+    table = at.dataframe[-1].value
+    measured = dict(zip(table.iloc[:, 0].astype(float), table.iloc[:, 1], strict=True))
+    assert float(measured[0.0]) == 0.5, "the ratio of a model to itself"
+    assert 0 <= float(measured[0.4]) <= 1
+    means, errors = _over_seeds({"seed 0": [0.4, 0.5], "seed 1": [0.6, np.nan]})
+    (mean,), (error,) = means.values(), errors.values()
+    assert mean == pytest.approx([0.5, 0.5]) and error[0] == pytest.approx(0.1) and np.isnan(error[1])

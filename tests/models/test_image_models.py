@@ -112,7 +112,7 @@ def test_noise_under_the_identity_has_8_bits_for_each_pixel():
 def test_a_row_of_8_bits_is_scored_within_its_cell(fitted):
     flow = fitted["flow"]
     inside = flow.dequantized(X[:20])
-    assert ((inside - X[:20]) > 0).all() and ((inside - X[:20]) < 1 / 255).all()
+    assert ((inside - X[:20]) > 0).all() and ((inside - X[:20]) < flow.cell_).all()
     np.testing.assert_array_equal(flow.dequantized(inside), inside)
     np.testing.assert_array_equal(flow.score_samples(inside), flow.score_samples(X[:20]))
     np.testing.assert_array_equal(flow.quantized(inside), X[:20])
@@ -173,9 +173,24 @@ def test_levels_of_the_code_add_up_to_the_bound(fitted):
     assert fitted["vae"].codes(X[:3]).shape == (3, 20)
 
 
+def test_cells_are_as_wide_as_the_levels_of_the_pictures_are_apart(fitted):
+    flow = fitted["flow"]
+    assert len(flow.picture_levels_) == 17 and flow.cell_ == pytest.approx(15 / 255)
+    assert set(as_bytes(flow.sample(20, random_state=0)).ravel()) <= set(flow.picture_levels_)
+    assert len(ImageFlow(**{**SMALL, "n_steps": 1}).fit(X * 0.7).picture_levels_) == 17
+    noise = np.random.default_rng(0).integers(0, 256, (60, 64)) / 255
+    assert ImageFlow(**{**SMALL, "n_steps": 1}).fit(noise).cell_ == pytest.approx(1 / 255)
+
+
+def test_row_75_bits_are_nats_over_the_pixels_and_log_2_of_the_levels(fitted):
+    nats = -fitted["flow"].score_samples(X[:20]) / (64 * np.log(2))
+    assert fitted["flow"].bits_per_dimension(X[:20]) == pytest.approx(nats + np.log2(17), abs=0.01)
+
+
 def test_pixels_of_a_pixelcnn_multiply_to_the_probability(fitted):
     log_probability = fitted["pixelcnn"].pixel_log_probability(X[:30]).sum(1)
-    np.testing.assert_allclose(fitted["pixelcnn"].score_samples(X[:30]), log_probability + 64 * np.log(255), atol=1e-2)
+    expected = log_probability - 64 * np.log(fitted["pixelcnn"].cell_)
+    np.testing.assert_allclose(fitted["pixelcnn"].score_samples(X[:30]), expected, atol=1e-2)
 
 
 def test_scores_are_what_their_formulas_say(fitted):

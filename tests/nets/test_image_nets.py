@@ -70,7 +70,7 @@ def test_the_determinant_is_autograds_and_scales_add_up(name):
     torch.testing.assert_close(log_det + normal, parts.sum(1))
 
 
-def test_three_scales_of_8_x_8_are_factored_out_in_halves():
+def test_row_48_three_scales_of_8_x_8_are_factored_out_in_halves():
     assert MultiscaleFlow(Sizes(8, 8, n_scales=3)).latent_sizes == [32, 16, 16]
     assert MultiscaleFlow(Sizes(6, 6, n_scales=3)).latent_sizes == [18, 18], "a side of 3 is not squeezed"
 
@@ -97,7 +97,7 @@ def test_gradients_of_the_channel_map_are_right():
     assert torch.autograd.gradcheck(lambda *a: ChannelMap.apply(*a, permutation, sign), inputs)
 
 
-def test_activation_normalisation_starts_at_mean_0_and_deviation_1():
+def test_row_49_activation_normalisation_starts_at_mean_0_and_deviation_1():
     generator = torch.Generator().manual_seed(0)
     flow = MultiscaleFlow(Sizes(8, 8, n_couplings=1, n_scales=1, mask="channel", activation_norm=True))
     rows = 3 + 2 * torch.randn(200, 64, generator=generator)
@@ -108,7 +108,7 @@ def test_activation_normalisation_starts_at_mean_0_and_deviation_1():
 
 
 @pytest.mark.parametrize("name", ["checkerboard", "half", "cycle", "0" * 8 + "1" * 8])
-def test_masks_read_and_change_different_pixels_and_in_turn_change_all(name):
+def test_row_47_masks_read_and_change_different_pixels_and_in_turn_change_all(name):
     masks = [pixel_masks(name, 4, 4, i) for i in range(4)]
     assert not any((read & changed).any() for read, changed in masks)
     assert np.logical_or.reduce([changed for _, changed in masks]).all()

@@ -9,6 +9,8 @@ SPEAKERS = ("flowlab/evaluation/*.py", "flowlab/catalog/sweeps.py")
 
 NO_STATEMENTS: tuple[str, ...] = (
     "AUROC of telling them apart",
+    "AUROC of the ratio on held-out rows",
+    "channels of the narrowest layer",
     "rate (nats) and distortion (squared sd)",
     "negative log-likelihood of held-out rows (nats)",
     "What does this model say of itself?",
@@ -254,6 +256,16 @@ SWEEPS = (
         "tests/catalog/test_sweeps.py::test_the_sweep_of_layers_speaks_of_the_family_that_is_swept",
         "One coupling layer leaves half of the columns as they were: two at least are needed to shape them all.",
         "One autoregressive layer scales and shifts each column given those before it; the first stays a Gaussian.",
+    ),
+    entry(
+        "true of every coupling whose network has a bottleneck",
+        "tests/catalog/test_sweeps.py::test_row_57_a_bottleneck_is_swept_over_seeds",
+        "A narrow layer in each coupling's network leaves it less to copy of the pixels it reads.",
+    ),
+    entry(
+        "the general model differs in its corruption alone",
+        "tests/dashboard/test_page_images.py::test_row_73_the_ratio_to_a_corrupted_run_is_drawn_against_the_noise",
+        "A general model of the same pictures with some pixels at random: the ratio to it scores each picture. With none corrupted both models are one, and the ratio says nothing.",
     ),
     entry(
         "codes as wide as the table copy it",

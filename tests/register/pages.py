@@ -23,6 +23,8 @@ NO_STATEMENTS: tuple[str, ...] = (
     "Watch a flow learn data: press **Train**, or take the [first lesson](/learn?learn.lesson=change).",
     "Watch another model beside it",
     # the Compare page: invitations, tooltips and titles
+    "Scoring pictures inside and outside",
+    "What each background held, and the numbers",
     "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line rivals, and the rows they disagree on. Train the set first; it takes about half a minute.",
     "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other",
     "Trains each model twice more with other seeds; the spread tells differences from noise",
@@ -39,6 +41,18 @@ NO_STATEMENTS: tuple[str, ...] = (
 ONE_GAP = "tests/dashboard/test_one_gap.py::"
 COMPARE = "tests/dashboard/test_page_compare.py::"
 ENTRIES = (
+    entry(
+        "the data are patches, whatever has been trained of the table",
+        "tests/dashboard/test_page_images.py::test_row_68_one_button_trains_the_table_of_cures_and_what_is_there_is_shown",
+        "Every score of the lecture against everything outside, means over three seeds: runs like any other, kept and shown again when the table is opened.",
+        "{} runs, one after the other; stop at any time and go on later: what is finished is kept",
+        "AUROC on pictures that no run was trained on, means over {} or more ± standard error. The best worst case has “{}”: {}; {} of {} scores are fooled by something (below 0.5).",
+    ),
+    entry(
+        "some runs are finished, and none of the lines has all it needs",
+        "tests/catalog/test_cures.py::test_row_78_means_and_standard_errors_are_over_the_seeds_that_are_there",
+        "No line of the table has all of its runs yet.",
+    ),
     entry(
         "the data have one column, and the model has masks or permutations",
         "tests/dashboard/test_page_train.py::test_row_94_with_one_column_the_page_says_that_there_is_one_order",

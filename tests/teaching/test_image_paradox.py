@@ -6,7 +6,7 @@ import pytest
 from flowlab.images.complexity import coded_bits
 from flowlab.images.pixels import rows_of
 from flowlab.models.images import scores
-from flowlab.teaching.exhibits import image_paradox
+from flowlab.teaching.exhibits import image_laboratory, image_paradox
 from flowlab.teaching.exhibits.image_paradox import (
     image_copies,
     image_cures,
@@ -18,12 +18,12 @@ from flowlab.teaching.exhibits.image_paradox import (
 @pytest.fixture(scope="module", autouse=True)
 def laboratory():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_paradox, "N_STEPS", 60)
-        patch.setattr(image_paradox, "N_TRIED", 300)
-        caches = (image_paradox._laboratory, image_paradox._checkerboard, image_cures)
+        patch.setattr(image_laboratory, "N_STEPS", 60)
+        patch.setattr(image_laboratory, "N_TRIED", 300)
+        caches = (image_laboratory.laboratory, image_paradox._checkerboard, image_cures)
         for cached in caches:
             cached.cache_clear()
-        yield image_paradox._laboratory()
+        yield image_laboratory.laboratory()
         for cached in caches:
             cached.cache_clear()
 
@@ -50,7 +50,7 @@ def test_row_54_latent_pictures_still_show_the_picture():
 def test_row_55_minus_the_shift_follows_the_masked_pixels():
     found = image_copies()
     assert found.correlation > 0.2
-    assert len(found.sheet) == 24
+    assert len(found.sheet) == 48
 
 
 def test_row_63_the_ratio_is_the_difference_of_both_scores(laboratory):

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting
-from flowlab.dashboard.compare import comparison, sections
+from flowlab.dashboard.compare import comparison, cures, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, pair
 from flowlab.dashboard.shell import headline, links, services, state
@@ -30,7 +30,7 @@ def page() -> None:
     headline.draw(PAGE, _headline(len(runs)))
     if not (runs and state.is_presenting()):
         _choice(runs, comparable)
-    sweeping = bool(runs) and state.view(PAGE, "section", "") == "Sweeps"
+    sweeping = bool(runs) and state.view(PAGE, "section", "") in ("Sweeps", "Cures")
     if not sweeping:
         _queue()
     if not runs:
@@ -38,6 +38,9 @@ def page() -> None:
             "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line "
             "rivals, and the rows they disagree on. Train the set first; it takes about half a minute."
         )
+        if cures.has_table():
+            st.markdown("**Cures**")
+            cures.section(_submit)
         return
     try:
         with st.spinner("Scoring the held-out rows"):
@@ -45,7 +48,8 @@ def page() -> None:
         if state.is_presenting():  # one at a time on the screen
             sections.sections(compared, _submit, {"Models": _top})
         else:
-            _top(compared)
+            if state.view(PAGE, "section", "") != "Cures":  # the table is of runs of its own
+                _top(compared)
             sections.sections(compared, _submit)
         if sweeping:
             _queue()

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting, views
-from flowlab.dashboard.compare import sweeps
+from flowlab.dashboard.compare import cures, sweeps
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_percent, pair
 from flowlab.dashboard.compare.reconstruction import maps
@@ -48,6 +48,8 @@ def sections(
         drawers["Maps"] = maps
     if compared.reconstructors():
         drawers["Error as likelihood"] = _reading
+    if cures.has_table():
+        drawers["Cures"] = lambda compared: cures.section(train)
     drawers["Sweeps"] = lambda compared: sweeps.section(train)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         section = links.segmented(PAGE, "Section", list(drawers), "section", next(iter(drawers)))

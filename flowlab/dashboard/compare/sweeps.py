@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.widgets import PLOT, chart, spelled
 from flowlab.evaluation.comparison import detection_measures, has_labels, held_out, held_out_labels, normal_mean
 from flowlab.plots import comparison as plots
-from flowlab.records import RunSpec
+from flowlab.records import RunSpec, Spec
 from flowlab.store.reading import Run
 from flowlab.tables.export import to_csv_bytes
 
@@ -49,15 +50,31 @@ def section(train: Callable[[list[RunSpec]], None]) -> None:
             for label, measure in plot.measures.items():
                 line = name if len(plot.measures) == 1 else label if len(runs) == 1 else f"{name}, {label}"
                 series[line] = [math.nan if run is None else _MEASURES[measure](run) for run in found]
+        errors = None
+        if chosen.over_seeds:
+            series, errors = _over_seeds(series)
         fig = plots.sweep_curves(
-            chosen.values, series, chosen.axis, plot.title, state.is_dark(), logarithmic=chosen.logarithmic
-        )
+            chosen.values, series, chosen.axis, plot.title, state.is_dark(), logarithmic=chosen.logarithmic,
+            errors=errors,
+        )  # fmt: skip
         best = ", ".join(
             f"{name} {formatting.fixed(float(np.nanmin(v)))} to {formatting.fixed(float(np.nanmax(v)))}"
             for name, v in series.items()
         )
         chart(column, fig, key=f"compare.sweep.{plot.title}", config=PLOT, theme=None, alt=best)
-        _table(column, chosen, plot.title, series)
+        shown = series if errors is None else series | {f"standard error, {n}": e for n, e in errors.items()}
+        _table(column, chosen, plot.title, shown)
+
+
+def _over_seeds(series: dict[str, list[float]]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Mean and standard error of measures over seeds, where there are some; the error is nan for one alone."""
+    values = np.array(list(series.values()))
+    n = np.isfinite(values).sum(axis=0)
+    mean = np.divide(np.nansum(values, axis=0), n, out=np.full(len(n), np.nan), where=n > 0)
+    squares = np.nansum((values - mean) ** 2, axis=0)
+    error = np.sqrt(np.divide(squares, n * (n - 1), out=np.full(len(n), np.nan), where=n > 1))
+    name = f"mean of up to {formatting.plural(len(series), 'seed')}"
+    return {name: mean.tolist()}, {name: error.tolist()}
 
 
 def _table(place: DeltaGenerator, chosen: Sweep, title: str, series: dict[str, list[float]]) -> None:
@@ -113,6 +130,16 @@ def _score_seconds(run: Run) -> float:
     return services.Trained(run).view(views.cost).score_seconds
 
 
+def _ratio_auroc(run: Run) -> float:
+    """The run is the general model; the model is the same without corruption, nan where it is not trained."""
+    params = {key: value for key, value in run.spec.model.params.items() if key != "corruption"}
+    own = _usable(replace(run.spec, model=Spec(run.spec.model.name, params)))
+    general, y = _held_out_scores(run)
+    if own is None or y is None:
+        return math.nan
+    return float(detection_measures(_held_out_scores(own)[0] - general, y).auroc)
+
+
 _MEASURES: dict[str, Callable[[Run], float]] = {
     "auroc": _auroc,
     "loss": _loss,
@@ -120,5 +147,6 @@ _MEASURES: dict[str, Callable[[Run], float]] = {
     "rate": _rate,
     "sample_auroc": _sample_auroc,
     "score_seconds": _score_seconds,
+    "ratio_auroc": _ratio_auroc,
 }
 """How a page comes by each measure that a sweep names."""

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from flowlab.constraints import COUNT, YES_OR_NO, Constraint, Interval, OneOf
+from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, YES_OR_NO, Constraint, Interval, OneOf
+from flowlab.images.backgrounds import broad_background
+from flowlab.images.pixels import rows_of
 from flowlab.images.shape import ImageShape
 from flowlab.models.base import FlowModel
 from flowlab.models.flows.conditional import FlowGivenLevel
-from flowlab.models.images.image_model import CELL, ImageModel
+from flowlab.models.images.image_model import BACKGROUND_LOSSES, ImageModel
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from flowlab.nets.images.image_training import Contrast
     from flowlab.nets.images.multiscale import MultiscaleFlow
 
+N_BACKGROUND = 4000
+"""Pictures of the background that a flow is trained against."""
 MASKS = ("checkerboard", "channel", "half", "cycle")
 
 
@@ -53,6 +58,9 @@ class ImageFlow(ImageModel, FlowModel):
     squash : "none", or the "logit" or the normal quantile ("probit") of pixels before the first layer
     dequantize : "uniform" noise in each 8-bit cell, or "none" for values that are not 8-bit ones
     context_column : index of a column with classes that condition the density (it is not judged itself), or None
+    background : "none", or "broad" to be trained against a broad synthetic background (`broad_background`) as well
+    background_loss : "outlier" or "margin"; see `fit_against`, whose general model is uniform noise here
+    background_weight, background_temperature, background_margin : of that loss; the last two in nats
     corruption, n_steps, batch_size, learning_rate, weight_decay, device, random_state,
     height, width, channels : see `ImageModel`
     """
@@ -71,6 +79,11 @@ class ImageFlow(ImageModel, FlowModel):
         "squash": OneOf("none", "logit", "probit"),
         "dequantize": OneOf("uniform", "none"),
         "context_column": OneOf(None) | Interval(int),
+        "background": OneOf("none", "broad"),
+        "background_loss": OneOf(*BACKGROUND_LOSSES),
+        "background_weight": NOT_NEGATIVE,
+        "background_temperature": POSITIVE,
+        "background_margin": NOT_NEGATIVE,
     }
     can_condition = True
 
@@ -89,6 +102,11 @@ class ImageFlow(ImageModel, FlowModel):
         squash: str = "none",
         dequantize: str = "uniform",
         context_column: int | None = None,
+        background: str = "none",
+        background_loss: str = "outlier",
+        background_weight: float = 3.0,
+        background_temperature: float = 1.0,
+        background_margin: float = 100.0,
         corruption: float = 0.0,
         n_steps: int = 800,
         batch_size: int = 128,
@@ -113,6 +131,11 @@ class ImageFlow(ImageModel, FlowModel):
         self.squash = squash
         self.dequantize = dequantize
         self.context_column = context_column
+        self.background = background
+        self.background_loss = background_loss
+        self.background_weight = background_weight
+        self.background_temperature = background_temperature
+        self.background_margin = background_margin
         self.corruption = corruption
         self.n_steps = n_steps
         self.batch_size = batch_size
@@ -158,14 +181,26 @@ class ImageFlow(ImageModel, FlowModel):
             self.n_couplings, self.hidden_channels, self.mask, self.network, self.equal_size, self.bottleneck,
             self.convention, self.activation_norm, self.mix_channels, len(self.levels_), self.random_state,
         )  # fmt: skip
-        # Squashed pixels lie in [0, 1]: cells of 1/255 reach up to 256/255.
-        unit = 255 / 256 if self.squash != "none" and self.dequantize == "uniform" else 1.0
+        # Squashed pixels lie in [0, 1]: cells reach beyond it by their width.
+        unit = 1 / (1 + self.cell_) if self.squash != "none" and self.dequantize == "uniform" else 1.0
         return MultiscaleFlow(sizes, self.center_, self.spread_, self.squash, unit)
 
     def _start(self, module: Any, rows: np.ndarray) -> None:
         if self.activation_norm:
             pixels = rows[:, : self.shape_.n_pixels]
-            module.start(pixels + CELL / 2 * (self.dequantize == "uniform"))
+            module.start(pixels + self.cell_ / 2 * (self.dequantize == "uniform"))
+
+    def _contrast(self) -> Contrast | None:
+        if self.background == "none":
+            return None
+        from flowlab.nets.images.image_training import Contrast
+
+        self._check_background()
+        rows = rows_of(broad_background(self.shape_, N_BACKGROUND, self.random_state))
+        return Contrast.of_arrays(
+            rows, np.zeros(len(rows)), self.background_loss, self.background_weight, self.background_temperature,
+            self.background_margin,
+        )  # fmt: skip
 
     def _log_density(self, module: Any, pixels: Tensor, context: Tensor | None, generator: Generator | None) -> Tensor:
         return module.contributions(pixels, context).sum(1)

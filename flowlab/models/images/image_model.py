@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CELL = 1 / 255
 LOWEST = -1e30
 """The score of a picture whose log-density is not finite."""
+BACKGROUND_LOSSES = ("outlier", "margin")
 VALIDATION_SHARE = 0.1
 MAX_VALIDATION_ROWS = 1000
 
@@ -34,10 +35,16 @@ MAX_VALIDATION_ROWS = 1000
 class ImageModel(DensityModel):
     """A density of pictures, trained by the likelihood of their 8-bit values with noise in each cell.
 
+    Cells are as wide as the levels of the training pictures are apart at least (`cell_`): 1/255 where all 256 are in
+    use, about 1/16 for pictures of 17 levels, whose density could otherwise grow without end between them.
+
     Rows are flat pictures, channels last, in [0, 1] in steps of 1/255. `score_samples` is a log-density in nats per
     unit of those values; `bits_per_dimension` brings it to the usual unit. Where `dequantize` is "uniform", an 8-bit
     row is scored at a point of its cell that depends on the row alone; a row with other values than 8-bit ones is taken
     as such a point (`dequantized`).
+
+    `fit_iter` takes as a checkpoint also the state of a model of the same parameters that was fitted to other pictures:
+    training then starts from its weights.
 
     `dequantize` is "uniform" for noise in each cell, or "none" for values that are not 8-bit ones; `context_column` the
     index of a column with classes that condition the density (it is not judged itself), or None.
@@ -123,7 +130,7 @@ class ImageModel(DensityModel):
         Parameters
         ----------
         X, background : (n, n_features) and (m, n_features) pictures
-        general : a fitted model whose log-density the outlier loss compares with; None: that of uniform noise
+        general : a fitted model whose log-density the outlier loss compares with; None: that of uniform noise, 0
         loss : "outlier", -weight log sigmoid((log p_g - log p) / temperature) at background pictures, or "margin",
             weight max(0, margin + log p(background) - log p(X))
         weight, temperature, margin : of the loss; the last two in nats
@@ -148,18 +155,26 @@ class ImageModel(DensityModel):
         from flowlab.nets.images.image_training import Contrast
 
         self._check_parameters()
-        if loss not in ("outlier", "margin"):
+        if loss not in BACKGROUND_LOSSES:
             raise ValueError(f"loss must be 'outlier' or 'margin', not {loss!r}")
         if not (weight >= 0 and temperature > 0):
             raise ValueError(f"weight must be 0 or more and temperature above 0, not {weight} and {temperature}")
         X, checked = self._check_training_rows(X, np.asarray(background))
         assert checked is not None  # a background was given
         background = checked
-        if self.context_column is not None:
-            raise ValueError("a background has no classes; set context_column to None")
+        self._check_background()
         log_density = np.zeros(len(background)) if general is None else general.score_samples(background)
         contrast = Contrast.of_arrays(background, log_density, loss, weight, temperature, margin)
         return self._train_against(X, None, None, None, contrast)
+
+    def _check_background(self) -> None:
+        """ValueError where there cannot be one."""
+        if self.context_column is not None:
+            raise ValueError("a background has no classes; set context_column to None")
+
+    def _contrast(self) -> Contrast | None:
+        """What the parameters say it is trained against, once the shape is known; None for nothing."""
+        return None
 
     def _train_against(
         self,
@@ -180,7 +195,7 @@ class ImageModel(DensityModel):
             self._begin(X)
         else:
             self.set_state({k: v for k, v in checkpoint.items() if not k.startswith("train.")})
-        return self._steps(X, X_val, checkpoint, n_steps, contrast)
+        return self._steps(X, X_val, checkpoint, n_steps, contrast or self._contrast())
 
     def _begin(self, X: np.ndarray) -> None:
         """Set what is learned from training rows before the first step."""
@@ -199,7 +214,13 @@ class ImageModel(DensityModel):
         self.shape_ = self._shape_of(pixels.shape[1])
         if np.ptp(pixels) == 0 and self.dequantize == "none":
             raise ValueError("all pixels have one value, so there is no density; set dequantize to 'uniform'")
+        self._set_cells(levels_in_use(pixels))
         self._set_entry(pixels)
+
+    def _set_cells(self, levels: np.ndarray) -> None:
+        """Set the levels (n,) of 8 bits that pictures have, and the width of the cells above them."""
+        self.picture_levels_ = np.asarray(levels, np.int64)
+        self.cell_ = float(np.diff(self.picture_levels_).min()) * CELL
 
     def _set_entry(self, pixels: np.ndarray) -> None:
         """Set `center_` and `spread_`, one number each for all pixels, so that no place is told from another."""
@@ -225,24 +246,27 @@ class ImageModel(DensityModel):
     ) -> Iterator[TrainEvent]:  # fmt: skip
         from flowlab.nets.engine.build import feature_major
         from flowlab.nets.images.image_training import DeviceModule, ImageLoss, device_of
+        from flowlab.nets.module import load
         from flowlab.nets.process import use_one_thread
         from flowlab.nets.training import Settings, TrainState, train
 
         use_one_thread()
         device = device_of(self.device)
         loss = ImageLoss(
-            self.shape_.n_pixels, self._log_density, self.dequantize == "uniform", self.corruption, contrast
+            self.shape_.n_pixels, self._log_density, self.dequantize == "uniform", self.corruption, contrast, self.cell_
         )
         module = self._module()
         rows = self._with_context(X)
         if checkpoint is None:
             self._start(module, rows[:256])
+        else:
+            load(module, self.parameters_)
         net = DeviceModule(module.to(device), self.shape_.n_pixels, loss, device)
-        if checkpoint is None:
+        if checkpoint is not None and "train.step" in checkpoint:
+            state = TrainState.from_arrays(checkpoint)
+        else:
             state = TrainState.start(net)
             self._keep(net.parameters.numpy())
-        else:
-            state = TrainState.from_arrays(checkpoint)
         settings = Settings(
             n_steps=self.n_steps, batch_size=self.batch_size, learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, clip_norm=50.0,
@@ -313,20 +337,21 @@ class ImageModel(DensityModel):
             return X
         pixels = self._pixels(X)
         in_cells = (np.abs(255 * pixels - np.rint(255 * pixels)) < 1e-3).all(axis=1)
-        noise = CELL * uniform_of_rows(np.rint(255 * pixels[in_cells]), pixels.shape[1])
+        noise = self.cell_ * uniform_of_rows(np.rint(255 * pixels[in_cells]), pixels.shape[1])
         columns = np.delete(np.arange(X.shape[1]), self.column_) if self.column_ >= 0 else np.arange(X.shape[1])
         X[np.ix_(in_cells, columns)] = np.rint(255 * pixels[in_cells]) * CELL + noise
         return X
 
     def quantized(self, X: np.ndarray) -> np.ndarray:
-        """Points of cells as the 8-bit pictures they belong to, within [0, 1]."""
+        """Points of cells as the 8-bit pictures they belong to, of the levels of the training pictures."""
         if self.dequantize == "none":
             return X
-        return np.clip(np.floor(255 * X + 1e-6), 0, 255) * CELL
+        below = np.searchsorted(self.picture_levels_, 255 * np.nan_to_num(X) + 1e-6, side="right") - 1
+        return self.picture_levels_[np.maximum(below, 0)] * CELL
 
     def bits_per_dimension(self, X: np.ndarray) -> np.ndarray:
         """-log2 of the probability of each 8-bit picture, from one point of its cell, per number: (n_samples,)."""
-        return bits_per_dimension(self.score_samples(X), self.shape_.n_pixels)
+        return bits_per_dimension(self.score_samples(X), self.shape_.n_pixels, self.cell_)
 
     def level_log_density(self, X: np.ndarray) -> np.ndarray:
         """log p(pixels | class) under every class of `levels_`, (n_samples, n_levels); the context of X is ignored."""
@@ -361,6 +386,7 @@ class ImageModel(DensityModel):
             "parameters": self.parameters_.copy(),
             "shape": np.array([shape.height, shape.width, shape.channels]),
             "entry": np.array([self.center_, self.spread_]),
+            "picture_levels": self.picture_levels_,
             "column": np.array(self.column_),
             "levels": np.asarray(self.levels_, np.float64),
             "shares": self.shares_,
@@ -370,6 +396,7 @@ class ImageModel(DensityModel):
         """Restore what `get_state` returned. Returns self; ValueError where the number of weights differs."""
         self.shape_ = ImageShape(*(int(v) for v in state["shape"]))
         self.center_, self.spread_ = (float(v) for v in state["entry"])
+        self._set_cells(state["picture_levels"])
         self.column_ = int(state["column"])
         self.levels_, self.shares_ = np.asarray(state["levels"]), np.asarray(state["shares"])
         self.n_features_in_ = self.shape_.n_pixels + (self.column_ >= 0)
@@ -391,15 +418,25 @@ class ImageModel(DensityModel):
         return {key: value for key, value in super().__getstate__().items() if key not in ("_ready", "_train_state")}
 
 
-def bits_per_dimension(log_density: np.ndarray, n_pixels: int) -> np.ndarray:
-    """Bits for each number of an 8-bit picture, from log-densities in nats per unit of values in [0, 1].
+def bits_per_dimension(log_density: np.ndarray, n_pixels: int, cell: float = CELL) -> np.ndarray:
+    """Bits for each number of a picture, from log-densities in nats per unit of values in [0, 1].
 
-    The probability of a picture is its density times the volume of its cell, 255^-n_pixels.
+    The probability of a picture is its density times the volume of its cell, `cell` to the power of n_pixels.
 
     >>> float(bits_per_dimension(np.array([64 * np.log(255 / 256)]), 64)[0])  # noise, the same density everywhere
     8.0
     """
-    return (math.log(255) - np.asarray(log_density) / n_pixels) / math.log(2)
+    return -(math.log(cell) + np.asarray(log_density) / n_pixels) / math.log(2)
+
+
+def levels_in_use(pixels: np.ndarray) -> np.ndarray:
+    """The 8-bit levels of pictures in [0, 1] where no two are neighbours, else all 256.
+
+    >>> levels_in_use(np.array([[0.0, 1.0, 1.0]])), len(levels_in_use(np.array([[0.0, 1 / 255]])))
+    (array([  0, 255]), 256)
+    """
+    levels = np.unique(np.rint(255 * np.clip(pixels, 0, 1)).astype(np.int64))
+    return levels if len(levels) > 1 and np.diff(levels).min() > 1 else np.arange(256)
 
 
 def uniform_of_rows(rows: np.ndarray, n_columns: int, seed: int = 0) -> np.ndarray:

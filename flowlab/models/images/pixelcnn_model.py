@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from flowlab.constraints import COUNT, Interval
 from flowlab.models.base import GenerativeModel
-from flowlab.models.images.image_model import CELL, ImageModel
+from flowlab.models.images.image_model import ImageModel
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -73,7 +73,7 @@ class PixelCNN(ImageModel, GenerativeModel):
         )  # fmt: skip
 
     def _log_density(self, module: Any, pixels: Tensor, context: Tensor | None, generator: Generator | None) -> Tensor:
-        return module.log_probability(pixels).sum(1) - pixels.shape[1] * float(np.log(CELL))
+        return module.log_probability(pixels).sum(1) - pixels.shape[1] * float(np.log(self.cell_))
 
     def pixel_log_probability(self, X: np.ndarray) -> np.ndarray:
         """Log-probability of each pixel's level given those before it, in nats, (n_samples, n_pixels)."""

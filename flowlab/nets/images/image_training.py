@@ -55,9 +55,9 @@ class Contrast:
 class ImageLoss:
     """Negative log-density of rows (n, n_pixels + n_context), the context after the pixels.
 
-    `dequantizes`: uniform noise fills the cell of each 8-bit value. `corruption`: this share of the pixels is replaced
-    by uniform ones (Ren et al. 2019, arXiv:1906.02845). All that is random comes from the generator; without one,
-    in validation, from a fixed one, and nothing is corrupted.
+    `dequantizes`: uniform noise fills the cell of each value, of width `cell`. `corruption`: this share of the pixels
+    is replaced by uniform ones (Ren et al. 2019, arXiv:1906.02845). All that is random comes from the generator;
+    without one, in validation, from a fixed one, and nothing is corrupted.
     """
 
     n_pixels: int
@@ -65,6 +65,7 @@ class ImageLoss:
     dequantizes: bool = True
     corruption: float = 0.0
     contrast: Contrast | None = None
+    cell: float = CELL
 
     def __call__(self, module: nn.Module, rows: Tensor, generator: torch.Generator | None) -> Tensor:
         """Loss of each row, (n,), in nats."""
@@ -88,7 +89,7 @@ class ImageLoss:
         if corruption:
             replaced = uniform() < corruption
             pixels = torch.where(replaced, torch.floor(LEVELS * uniform()) * CELL, pixels)
-        return pixels + CELL * uniform() if self.dequantizes else pixels
+        return pixels + self.cell * uniform() if self.dequantizes else pixels
 
 
 class DeviceModule(FlatModule):

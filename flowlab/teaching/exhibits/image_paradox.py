@@ -10,83 +10,21 @@ import plotly.graph_objects as go
 
 from flowlab.controls import Choice
 from flowlab.formatting import fixed
-from flowlab.images.families import FAMILIES
-from flowlab.images.pixels import rows_of
-from flowlab.images.shape import ImageShape
-from flowlab.images.sources import photo_patches
-from flowlab.models.images import scores
-from flowlab.models.images.backgrounds import broad_background
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.plots import theme
+from flowlab.plots.cures import auroc_table
 from flowlab.plots.pictures import picture_sheet
-from flowlab.ranking import auroc, spearman_matrix
 from flowlab.teaching.exhibit import Exhibit
+from flowlab.teaching.exhibits import image_laboratory
+from flowlab.teaching.exhibits.image_laboratory import (
+    OUTSIDE,
+    SCORES,
+    SHAPE,
+    detected,
+    laboratory,
+    rank_correlation,
+)
 from flowlab.views.pictures import PictureSheet
-
-SHAPE = ImageShape(8, 8)
-N_PATCHES, N_TRIED, N_STEPS = 8000, 500, 160
-OUTSIDE = {
-    "flower": "another photograph",
-    "constant": "one grey",
-    "blurred": "blurred",
-    "half_contrast": "half contrast",
-    "noise": "uniform noise",
-    "shuffled": "shuffled pixels",
-}
-SCORES = {
-    "likelihood": "-log p",
-    "ratio": "ratio to a broad set",
-    "complexity": "-log p less zlib's bits",
-    "typicality": "distance from the typical",
-    "last_scale": "last scale alone",
-    "last_ratio": "last scale, ratio",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class _Laboratory:
-    """A flow of patches of china.jpg, one of a broad synthetic set, and the pictures they are tried on."""
-
-    flow: ImageFlow
-    general: ImageFlow
-    train: np.ndarray
-    pictures: dict[str, np.ndarray]
-    """By name, "inside" among them: (n, 8, 8, 1) uint8, of which no pixel was trained on."""
-
-    def rows(self, name: str) -> np.ndarray:
-        return rows_of(self.pictures[name])
-
-    def scored(self, name: str, score: str) -> np.ndarray:
-        X = self.rows(name)
-        match score:
-            case "likelihood":
-                return self.flow.anomaly_score(X)
-            case "ratio":
-                return scores.likelihood_ratio(self.flow, self.general, X)
-            case "complexity":
-                return scores.complexity(self.flow, X, SHAPE)
-            case "typicality":
-                return scores.typicality(self.flow, X, self.train[:1000])
-            case "last_scale":
-                return scores.last_scale(self.flow, X)
-        return scores.last_scale(self.flow, X, self.general)
-
-
-@lru_cache(maxsize=1)
-def _laboratory() -> _Laboratory:
-    rng = np.random.default_rng(0)
-    patches = photo_patches("china", N_PATCHES, SHAPE, rng)
-    inside = patches.pixels[patches.split == 2][:N_TRIED]
-    pictures = {"inside": inside, "flower": photo_patches("flower", N_TRIED, SHAPE, rng).pixels}
-    pictures |= {name: FAMILIES[name](inside, rng) for name in OUTSIDE if name != "flower"}
-    train = rows_of(patches.pixels[patches.split == 0])
-    flow = ImageFlow(n_steps=N_STEPS, random_state=0).fit(train)
-    general = ImageFlow(n_steps=N_STEPS, random_state=0).fit(rows_of(broad_background(SHAPE, N_PATCHES, rng)))
-    return _Laboratory(flow, general, train, pictures)
-
-
-def _detected(inside: np.ndarray, outside: np.ndarray) -> float:
-    return auroc(np.concatenate([inside, outside]), np.repeat([False, True], [len(inside), len(outside)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +69,12 @@ class ImageParadox:
 
 def image_paradox(outside: str = "constant", score: str = "likelihood") -> ImageParadox:
     """Patches of china.jpg that were not trained on, against other pictures, by one score."""
-    laboratory = _laboratory()
-    inside, other = laboratory.scored("inside", score), laboratory.scored(outside, score)
-    log_p = [laboratory.flow.score_samples(laboratory.rows(name)) for name in ("inside", outside)]
-    bits = [float(laboratory.flow.bits_per_dimension(laboratory.rows(name)).mean()) for name in ("inside", outside)]
+    lab = laboratory()
+    inside, other = lab.scored("inside", score), lab.scored(outside, score)
+    log_p = [lab.flow.score_samples(lab.rows(name)) for name in ("inside", outside)]
+    bits = [float(lab.flow.bits_per_dimension(lab.rows(name)).mean()) for name in ("inside", outside)]
     return ImageParadox(
-        inside, other, OUTSIDE[outside], SCORES[score], _detected(inside, other),
+        inside, other, OUTSIDE[outside], SCORES[score], detected(inside, other),
         float((log_p[1] > np.median(log_p[0])).mean()), *bits,
     )  # fmt: skip
 
@@ -210,26 +148,17 @@ class ImageCures:
 @lru_cache(maxsize=1)
 def image_cures() -> ImageCures:
     """AUROC of each score against each family of pictures outside."""
-    laboratory = _laboratory()
+    lab = laboratory()
     table = []
     for score in SCORES:
-        inside = laboratory.scored("inside", score)
-        table.append([_detected(inside, laboratory.scored(name, score)) for name in OUTSIDE])
+        inside = lab.scored("inside", score)
+        table.append([detected(inside, lab.scored(name, score)) for name in OUTSIDE])
     return ImageCures(np.array(table), tuple(SCORES.values()), tuple(OUTSIDE.values()))
 
 
 def draw_image_cures(result: ImageCures, dark: bool = False, height: int = 420) -> go.Figure:
-    """A table of AUROC, one half in the middle of the colours."""
-    c = theme.colors(dark)
-    fig = theme.figure(dark, height)
-    fig.add_heatmap(
-        x=result.outside_names, y=result.score_names, z=result.table, zmin=0, zmax=1,
-        colorscale=theme.colorscale(tuple(reversed(c.diverging))), showscale=False,
-        text=[[fixed(value, 2) for value in row] for row in result.table], texttemplate="%{text}",
-        hovertemplate="%{y}<br>against %{x}<br>AUROC %{z:.3f}<extra></extra>",
-    )  # fmt: skip
-    fig.update_yaxes(autorange="reversed", ticks="")
-    return fig.update_xaxes(side="top", ticks="")
+    """A table of AUROC."""
+    return auroc_table(result.score_names, result.outside_names, result.table, None, dark, height)
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,10 +200,10 @@ class ImageScales:
 
 def image_scales(outside: str = "constant") -> ImageScales:
     """Mean contributions of the scales, for each latent variable."""
-    laboratory = _laboratory()
-    sizes = np.array(laboratory.flow.latent_sizes())
-    parts = [laboratory.flow.scale_contributions(laboratory.rows(name)) for name in ("inside", outside)]
-    error = np.abs(parts[0].sum(axis=1) - laboratory.flow.score_samples(laboratory.rows("inside"))).max()
+    lab = laboratory()
+    sizes = np.array(lab.flow.latent_sizes())
+    parts = [lab.flow.scale_contributions(lab.rows(name)) for name in ("inside", outside)]
+    error = np.abs(parts[0].sum(axis=1) - lab.flow.score_samples(lab.rows("inside"))).max()
     inside, other = (part.mean(axis=0) / sizes for part in parts)
     return ImageScales(inside, other, OUTSIDE[outside], float(error))
 
@@ -321,11 +250,11 @@ N_SHOWN = 24
 
 def image_extremes(score: str = "likelihood") -> ImageExtremes:
     """All pictures that were tried, sorted by a score: the lowest and the highest."""
-    laboratory = _laboratory()
+    lab = laboratory()
     names = ("inside", *OUTSIDE)
-    values = np.concatenate([laboratory.scored(name, score) for name in names])
-    pixels = np.concatenate([laboratory.pictures[name] for name in names])
-    is_outside = np.arange(len(values)) >= len(laboratory.pictures["inside"])
+    values = np.concatenate([lab.scored(name, score) for name in names])
+    pixels = np.concatenate([lab.pictures[name] for name in names])
+    is_outside = np.arange(len(values)) >= len(lab.pictures["inside"])
     order = np.argsort(values, kind="stable")
     chosen = np.concatenate([order[:N_SHOWN], order[-N_SHOWN:][::-1]])
     heads = ["most normal"] * N_SHOWN + ["strangest"] * N_SHOWN
@@ -344,7 +273,7 @@ class ImageCopies:
 
     Attributes
     ----------
-    sheet : pictures, and below them minus the shift at the pixels that the coupling changes
+    sheet : pictures; the pixels that the coupling reads; at those that it changes minus the shift, and the log-scale
     correlation : rank correlation of minus the shift with the pixels it is added to, over pictures it never saw
     latent_correlation : the same of latent pixels with the pixels they came from
     """
@@ -366,33 +295,40 @@ class ImageCopies:
 @lru_cache(maxsize=1)
 def _checkerboard() -> ImageFlow:
     return ImageFlow(
-        n_scales=1, mask="checkerboard", activation_norm=False, mix_channels=False, n_steps=N_STEPS, random_state=0
-    ).fit(_laboratory().train)
+        n_scales=1,
+        mask="checkerboard",
+        activation_norm=False,
+        mix_channels=False,
+        n_steps=image_laboratory.N_STEPS,
+        random_state=0,
+    ).fit(laboratory().train)
 
 
 def image_copies(outside: str = "flower") -> ImageCopies:
     """The first coupling of pixels of a flow with checkerboard masks, on pictures of one kind."""
-    laboratory, flow = _laboratory(), _checkerboard()
-    X = laboratory.rows(outside)[:200]
+    lab, flow = laboratory(), _checkerboard()
+    X = lab.rows(outside)[:200]
     seen = flow.transform_path(X)[0]
-    shift, changed = flow.layer_readout(X)[1][0], flow.layer_masks()[0]
-    correlation = _rank_correlation(-shift[:, changed], seen[:, changed])
-    latent = _rank_correlation(flow.transform(X), X)
-    strongest = np.argsort(-X.std(axis=1), kind="stable")[:12]
-    copied = np.where(changed, _to_bytes(-shift[strongest], seen[strongest]), 0)
-    pixels = np.concatenate([laboratory.pictures[outside][strongest], SHAPE.of(copied)])
-    sheet = PictureSheet.of(pixels / 255.0, heads=["pictures"] * 12 + ["minus the shift"] * 12)
+    (log_scale, shift), changed = (part[0] for part in flow.layer_readout(X)), flow.layer_masks()[0]
+    correlation = rank_correlation(-shift[:, changed], seen[:, changed])
+    latent = rank_correlation(flow.transform(X), X)
+    strongest = np.argsort(-X.std(axis=1), kind="stable")[:N_COPIED]
+    pixels = X[strongest]
+    read = np.where(changed, 0, pixels)
+    copied = np.where(changed, _greys(-shift[strongest], seen[strongest]), 0)
+    scales = np.where(changed, 0.5 + log_scale[strongest] / 4, 0)  # log-scales lie within 2
+    lines = {"pictures": pixels, "what it reads": read, "minus the shift": copied, "log-scale": scales}
+    sheet = PictureSheet.of(SHAPE.of(np.concatenate(list(lines.values()))), np.repeat(list(lines), N_COPIED).tolist())
     return ImageCopies(sheet, correlation, latent)
 
 
-def _to_bytes(values: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Grey levels of values on the scale of the pictures they stand below."""
+N_COPIED = 12
+
+
+def _greys(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Values as greys in [0, 1] on the scale of the pictures they stand below."""
     low, high = like.min(axis=1, keepdims=True), like.max(axis=1, keepdims=True)
-    return np.clip(255 * (values - low) / np.maximum(high - low, 1e-9), 0, 255)
-
-
-def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(spearman_matrix(np.stack([a.ravel(), b.ravel()], axis=1))[0, 1])
+    return np.clip((values - low) / np.maximum(high - low, 1e-9), 0, 1)
 
 
 def draw_image_copies(result: ImageCopies, dark: bool = False, height: int = 420) -> go.Figure:
