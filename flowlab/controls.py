@@ -144,6 +144,28 @@ class Mask(Choice):
         return text, ""
 
 
+@dataclass(frozen=True)
+class Rule(Choice):
+    """One of `choices`, each a rule, or a number from `low` to `high` in place of one."""
+
+    low: float
+    high: float
+
+    def read(self, value: object) -> tuple[Scalar, str]:
+        """See `Control.read`."""
+        if str(value) in self.choices:
+            return str(value), ""
+        try:
+            number = float(str(value).replace(",", "."))
+        except ValueError:
+            number = math.nan
+        if not self.low <= number <= self.high:
+            raise ValueError(
+                f"{self.label} is one of: {', '.join(self.choices)}; or a number from {self.low:g} to {self.high:g}"
+            )
+        return number, ""
+
+
 class Flag(Control):
     """True or false."""
 

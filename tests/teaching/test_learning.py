@@ -82,10 +82,12 @@ def test_row_30_the_weights_kept_are_those_of_the_best_evaluation():
     X, X_val = MOONS.sample(200, 0), MOONS.sample(500, 1)
     settings = {"n_layers": 4, "hidden_features": 16, "n_steps": 700, "regularize": "none", "random_state": 0}
     curve = [e.val_loss for e in AffineCouplingFlow(**settings).fit_iter(X, X_val)]
-    flow = AffineCouplingFlow(**settings, patience=3)
-    seen = [e.val_loss for e in flow.fit_iter(X, X_val)]
-    assert len(seen) == learning.stop_of(np.array(curve), 3, 0.0) + 1 < len(curve)
-    assert -flow.score_samples(X_val).mean() == pytest.approx(min(seen), abs=1e-4)
+    for delta, restore in ((0.0, True), (0.05, False)):
+        flow = AffineCouplingFlow(**settings, patience=3, min_delta=delta, keep_best=restore)
+        seen = [e.val_loss for e in flow.fit_iter(X, X_val)]
+        assert len(seen) == learning.stop_of(np.array(curve), 3, delta) + 1 < len(curve)
+        assert min(seen) < seen[-1]
+        assert -flow.score_samples(X_val).mean() == pytest.approx(min(seen) if restore else seen[-1], abs=1e-4)
 
 
 def test_row_30_patience_delta_and_restoring_say_what_is_kept():
