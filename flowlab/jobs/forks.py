@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowlab import catalog
+from flowlab.controls import Flag
 from flowlab.records import RunSpec
 from flowlab.store.errors import RunNotFound
 from flowlab.store.reading import Run
@@ -96,4 +97,6 @@ def differences(parent: RunSpec, fork: RunSpec) -> str:
     entry = catalog.MODELS[fork.model.name]
     old, new = entry.complete(parent.model).params, entry.complete(fork.model).params
     changed = [c for c in entry.controls if old[c.name] != new[c.name]]
-    return ", ".join(f"{c.label.lower()} {new[c.name]:g}" for c in changed) or "unchanged"
+    words = {True: "on", False: "off"}
+    values = (words[new[c.name]] if isinstance(c, Flag) else f"{new[c.name]:g}" for c in changed)
+    return ", ".join(f"{c.label.lower()} {value}" for c, value in zip(changed, values, strict=True)) or "unchanged"
