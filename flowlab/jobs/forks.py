@@ -97,6 +97,5 @@ def differences(parent: RunSpec, fork: RunSpec) -> str:
     entry = catalog.MODELS[fork.model.name]
     old, new = entry.complete(parent.model).params, entry.complete(fork.model).params
     changed = [c for c in entry.controls if old[c.name] != new[c.name]]
-    words = {True: "on", False: "off"}
-    values = (words[new[c.name]] if isinstance(c, Flag) else f"{new[c.name]:g}" for c in changed)
+    values = ((("off", "on")[bool(new[c.name])] if isinstance(c, Flag) else f"{new[c.name]:g}") for c in changed)
     return ", ".join(f"{c.label.lower()} {value}" for c, value in zip(changed, values, strict=True)) or "unchanged"

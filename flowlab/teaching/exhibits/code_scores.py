@@ -209,6 +209,16 @@ class BetaTradeOff:
         return float(self.told_apart[0])
 
     @property
+    def high_told_apart(self) -> float:
+        """Samples at the highest beta."""
+        return float(self.told_apart[-1])
+
+    @property
+    def best_told_apart(self) -> float:
+        """Samples at the beta whose samples are hardest to tell from rows."""
+        return float(self.told_apart.min())
+
+    @property
     def best_auroc(self) -> float:
         """The highest AUROC of detection."""
         return float(self.auroc.max())
