@@ -34,8 +34,8 @@ class Coverage:
     n_rows : in each calibration set
     n_above : how many of them the rule leaves above the threshold; -1 where it refuses
     rates : (m,) share of new normal rows above each set's threshold; none where the rule refuses
-    sizes, kept_by_size, law_by_size : (k,) numbers of calibration rows; share of sets that keep the promise; the same
-        by the Beta law
+    sizes, kept_by_size : (k,) numbers of calibration rows, and the share of sets that keep the promise
+    law_sizes, law_by_size : (l,) more such numbers, and the share by the Beta law
     shift : how far the scores of new rows have drifted upwards, in standard deviations
     """
 
@@ -46,6 +46,7 @@ class Coverage:
     rates: np.ndarray
     sizes: np.ndarray
     kept_by_size: np.ndarray
+    law_sizes: np.ndarray
     law_by_size: np.ndarray
     shift: float
 
@@ -111,11 +112,13 @@ def coverage(n_rows: int = 200, rate: float = 0.05, kind: str = "average", shift
     rates = np.zeros(0) if k < 0 else _drifted(_tails(n_rows, k, N_SETS), shift)
     sizes = np.unique(np.geomspace(needed, MOST_ROWS, 14).round().astype(int))
     above = [_rows_above(int(n), rate, confidence) for n in sizes]
+    more = np.unique(np.geomspace(needed, MOST_ROWS, 80).round().astype(int))
+    more_above = np.array([_rows_above(int(n), rate, confidence) for n in more])
+    law = stats.beta.cdf(rate, more_above + 1, more - more_above)
     kept = [
         (_drifted(_tails(int(n), k_n, FEWER_SETS), shift) <= rate).mean() for n, k_n in zip(sizes, above, strict=True)
     ]
-    law = stats.beta.cdf(rate, np.array(above) + 1, sizes - np.array(above))
-    return Coverage(rate, needed, n_rows, k, rates, sizes, np.array(kept), law, shift)
+    return Coverage(rate, needed, n_rows, k, rates, sizes, np.array(kept), more, law, shift)
 
 
 @lru_cache(maxsize=512)
@@ -153,17 +156,17 @@ def draw_coverage(result: Coverage, dark: bool = False, height: int = 420) -> go
         )  # fmt: skip
         law = result.law.pdf(grid)
         fig.add_scatter(x=grid, y=law, mode="lines", line={"color": c.truth, "width": 3}, hoverinfo="skip")
-        peak = int(law.argmax())
-        theme.write_at(fig, float(grid[peak]), float(law[peak]), " Beta law", c.truth, xanchor="left")
+        beside = int(np.abs(grid - float(result.law.ppf(0.8))).argmin())
+        theme.write_at(fig, float(grid[beside]), float(law[beside]), "  Beta law", c.truth, xanchor="left")
     else:
         theme.write_at(fig, top / 2, 0.5, f"needs {count(result.needed)} rows", c.text)
     fig.add_vline(x=result.promised, line={"color": c.threshold, "width": 2})
-    for values, name, color, mode in (
-        (result.law_by_size, "by the law", c.truth, "lines"),
-        (result.kept_by_size, "simulated", c.model, "markers"),
+    for sizes, values, name, color, mode in (
+        (result.law_sizes, result.law_by_size, "by the law", c.truth, "lines"),
+        (result.sizes, result.kept_by_size, "simulated", c.model, "markers"),
     ):
         fig.add_scatter(
-            x=result.sizes, y=values, mode=mode, xaxis="x2", yaxis="y2", line={"color": color, "width": 3},
+            x=sizes, y=values, mode=mode, xaxis="x2", yaxis="y2", line={"color": color, "width": 2},
             marker={"color": color, "size": 8},
             hovertemplate=f"%{{x}} rows, {name}<br>%{{y:.1%}} of sets<extra></extra>",
         )  # fmt: skip
@@ -175,8 +178,8 @@ def draw_coverage(result: Coverage, dark: bool = False, height: int = 420) -> go
         )  # fmt: skip
     return fig.update_layout(
         showlegend=False,
-        xaxis={"domain": [0, 0.46], "range": [0, top], "tickformat": ".0%"},
-        xaxis2={"domain": [0.6, 1], "anchor": "y2", "title": {"text": "calibration rows"}, "type": "log", "dtick": 1},
+        xaxis={"domain": [0, 0.43], "range": [0, top], "tickformat": ".0%"},
+        xaxis2={"domain": [0.61, 1], "anchor": "y2", "title": {"text": "calibration rows"}, "type": "log", "dtick": 1},
         yaxis2={
             "anchor": "x2", "title": {"text": "sets that keep the promise"}, "tickformat": ".0%",
             "range": [-0.03, 1.03],

@@ -146,10 +146,10 @@ class TwoForks:
 
 
 WORDS = {
-    "rate": "ten times the learning rate",
+    "rate": "ten times the rate",
     "batch": "batches of 16 rows",
     "decay": "a weight decay of 10",
-    "noise": "noise of half a standard deviation",
+    "noise": "noise of 0.5",
 }
 
 

@@ -203,14 +203,24 @@ def draw_way_back(result: WayBack, dark: bool = False, height: int = 420) -> go.
         line={"color": c.muted, "dash": "dashdot", "width": 2},
         hovertemplate="straight in data space<br>%{x:.0f} % of the way<br>log p %{y:.1f} nats<extra></extra>",
     )  # fmt: skip
-    for point, words, symbol in ((result.row, "flagged row", "x"), (result.repaired, "repaired", "star")):
+    for point, words, symbol, side in ((result.row, "row", "x", "top"), (result.repaired, "repair", "star", "bottom")):
         fig.add_scatter(
             x=point[:1], y=point[1:], mode="markers", name=words, showlegend=False, hovertemplate=words,
             marker={"symbol": symbol, "size": 14, "color": c.threshold, "line": {"color": c.background, "width": 1}},
         )  # fmt: skip
-        theme.write_at(fig, float(point[0]), float(point[1]), f" {words}", c.text, xanchor="left")
+        theme.write_at(
+            fig,
+            float(point[0]),
+            float(point[1]),
+            words,
+            c.text,
+            xanchor="center",
+            yanchor=side,
+            yshift=-8 if side == "top" else 8,
+        )
     return fig.update_layout(
-        xaxis={"domain": [0, 0.52]},
+        xaxis={"domain": [0, 0.54], "range": [-1.6, 2.7]},
+        yaxis={"range": [-1.0, 1.5]},
         xaxis2={"domain": [0.64, 1], "anchor": "y2", "title": {"text": "share of the way (%)"}},
         yaxis2={"anchor": "x2", "title": {"text": "exact log p (nats)"}},
     )
