@@ -16,7 +16,7 @@ from flowlab.models.autoencoders.autoencoder import Autoencoder
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
 from flowlab.plots import theme
 from flowlab.teaching.exhibit import Exhibit
-from flowlab.teaching.exhibits.moons import MOONS, plane, trained
+from flowlab.teaching.exhibits.moons import LOWEST, MOONS, plane, trained
 
 ROWS = {
     "between": ("between the moons", (0.5, -0.1)),
@@ -30,8 +30,6 @@ N_POINTS = 61
 FLAGGED = 0.01
 """Share of new normal rows that is flagged."""
 MODELS = ("flow", "autoencoder", "VAE")
-LOWEST = -12.0
-"""Log-densities below this are drawn as this."""
 
 
 @dataclass(frozen=True, eq=False)
