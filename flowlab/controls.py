@@ -48,6 +48,10 @@ class Control(ABC):
         """The value read, or ValueError with what is allowed where it cannot be taken as it is."""
         return self.read(value)[0]
 
+    def spelled(self, value: Scalar) -> str:
+        """The value in a list of settings: 0.01, alternate."""
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
     def read_or(self, value: object, default: Scalar) -> Scalar:
         """The value as this control allows it; the default for None and for what cannot be read."""
         try:
@@ -175,6 +179,10 @@ class Flag(Control):
         if text not in ("true", "false"):
             raise ValueError(f"{self.label} is either true or false")
         return text == "true", ""
+
+    def spelled(self, value: Scalar) -> str:
+        """See `Control.spelled`: on, off."""
+        return "on" if value else "off"
 
 
 class Text(Control):

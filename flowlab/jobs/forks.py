@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from flowlab import catalog
-from flowlab.controls import Flag
 from flowlab.records import RunSpec
 from flowlab.store.errors import RunNotFound
 from flowlab.store.reading import Run
@@ -97,5 +96,4 @@ def differences(parent: RunSpec, fork: RunSpec) -> str:
     entry = catalog.MODELS[fork.model.name]
     old, new = entry.complete(parent.model).params, entry.complete(fork.model).params
     changed = [c for c in entry.controls if old[c.name] != new[c.name]]
-    values = ((("off", "on")[bool(new[c.name])] if isinstance(c, Flag) else f"{new[c.name]:g}") for c in changed)
-    return ", ".join(f"{c.label.lower()} {value}" for c, value in zip(changed, values, strict=True)) or "unchanged"
+    return ", ".join(f"{c.label.lower()} {c.spelled(new[c.name])}" for c in changed) or "unchanged"

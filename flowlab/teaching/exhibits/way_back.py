@@ -67,10 +67,6 @@ class WayBack:
         return np.linalg.norm(self.ways[:, 0] - self.row, axis=1)
 
     @property
-    def _ends(self) -> np.ndarray:
-        return np.linalg.norm(self.ways[:, -1] - self.repaired, axis=1)
-
-    @property
     def flow_start(self) -> float:
         """How far from the row the flow's way begins, in units of the data."""
         return float(self._starts[0])
@@ -88,32 +84,12 @@ class WayBack:
     @property
     def flow_end(self) -> float:
         """How far from the repaired row the flow's way ends."""
-        return float(self._ends[0])
-
-    @property
-    def ae_end(self) -> float:
-        """The autoencoder's."""
-        return float(self._ends[1])
-
-    @property
-    def vae_end(self) -> float:
-        """The VAE's."""
-        return float(self._ends[2])
+        return float(np.linalg.norm(self.ways[0, -1] - self.repaired))
 
     @property
     def flow_lowest(self) -> float:
         """The lowest exact log-density on the flow's way."""
         return float(self.log_density[0].min())
-
-    @property
-    def ae_lowest(self) -> float:
-        """On the autoencoder's way."""
-        return float(self.log_density[1].min())
-
-    @property
-    def vae_lowest(self) -> float:
-        """On the VAE's way."""
-        return float(self.log_density[2].min())
 
     @property
     def line_lowest(self) -> float:
