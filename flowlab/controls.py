@@ -48,6 +48,10 @@ class Control(ABC):
         """The value read, or ValueError with what is allowed where it cannot be taken as it is."""
         return self.read(value)[0]
 
+    def spelled(self, value: Scalar) -> str:
+        """The value in a list of settings: 0.01, alternate."""
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
     def read_or(self, value: object, default: Scalar) -> Scalar:
         """The value as this control allows it; the default for None and for what cannot be read."""
         try:
@@ -144,6 +148,28 @@ class Mask(Choice):
         return text, ""
 
 
+@dataclass(frozen=True)
+class Rule(Choice):
+    """One of `choices`, each a rule, or a number from `low` to `high` in place of one."""
+
+    low: float
+    high: float
+
+    def read(self, value: object) -> tuple[Scalar, str]:
+        """See `Control.read`."""
+        if str(value) in self.choices:
+            return str(value), ""
+        try:
+            number = float(str(value).replace(",", "."))
+        except ValueError:
+            number = math.nan
+        if not self.low <= number <= self.high:
+            raise ValueError(
+                f"{self.label} is one of: {', '.join(self.choices)}; or a number from {self.low:g} to {self.high:g}"
+            )
+        return number, ""
+
+
 class Flag(Control):
     """True or false."""
 
@@ -153,6 +179,10 @@ class Flag(Control):
         if text not in ("true", "false"):
             raise ValueError(f"{self.label} is either true or false")
         return text == "true", ""
+
+    def spelled(self, value: Scalar) -> str:
+        """See `Control.spelled`: on, off."""
+        return "on" if value else "off"
 
 
 class Text(Control):

@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowlab import catalog
-from flowlab.controls import Choice, Flag, Int, Text
+from flowlab.controls import Choice, Flag, Int, Rule, Text
 from flowlab.records import RunSpec, Spec, TrainEvent
 
 
 def any_param(control):
     if isinstance(control, Flag):
         return st.booleans()
+    if isinstance(control, Rule):
+        return st.sampled_from(sorted(control.choices)) | st.floats(control.low, control.high)
     if isinstance(control, Choice):
         return st.sampled_from(sorted(control.choices))
     if isinstance(control, Text):

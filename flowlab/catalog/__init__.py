@@ -176,7 +176,7 @@ def differences(entry: Entry, specs: Sequence[Spec]) -> list[str]:
     values = [entry.complete(spec).params for spec in specs]
     settings = [c for c in entry.controls if not isinstance(c, Text)]
     varied = [c for c in settings if len({str(each[c.name]) for each in values}) > 1]
-    return [", ".join(f"{c.label.lower()} {each[c.name]}" for c in varied) for each in values]
+    return [", ".join(f"{c.label.lower()} {c.spelled(each[c.name])}" for c in varied) for each in values]
 
 
 def describe_data(spec: Spec) -> str:

@@ -56,6 +56,25 @@ PATIENCE = Int(
     help="Evaluations without progress before training stops; 0 never stops.",
     learning=True,
 )
+MIN_DELTA = Float(
+    "min_delta",
+    "Delta",
+    0.0,
+    1.0,
+    0.001,
+    help="By how much the validation loss must fall to count as progress; for patience above 0.",
+    log=True,
+    learning=True,
+    later=True,
+)
+KEEP_BEST = Flag(
+    "keep_best",
+    "Restore the best step",
+    help="Keep the weights that were best on validation rows; off: those of the last step.",
+    learning=True,
+    later=True,
+)
+STOPPING = (PATIENCE, MIN_DELTA, KEEP_BEST)
 LAYERS_FOLDED = Int("n_layers", "Layers", 1, 32, help="Invertible layers of each flow.")
 PERMUTATION = Choice(
     "permutation",
@@ -114,7 +133,7 @@ FAULT = Choice(
     later=True,
 )
 FAULT_IAF = replace(FAULT, choices={name: FAULT.choices[name] for name in ("none", "no log-determinant")})
-TRAINING = (BATCH, RATE, DECAY, NOISE, PATIENCE, REGULARIZE, STANDARDIZE)
+TRAINING = (BATCH, RATE, DECAY, NOISE, *STOPPING, REGULARIZE, STANDARDIZE)
 
 ACTIVATION = Choice("activation", "Activation", {"relu": "ReLU", "silu": "SiLU", "elu": "ELU", "tanh": "tanh"})
 CODE = Int("n_latent", "Code size", 1, 64, help="Numbers a row is squeezed into.", main=True)

@@ -21,18 +21,18 @@ from flowlab.catalog.controls import (
     LAYERS_FOLDED,
     MASK,
     NORM,
-    PATIENCE,
     PERMUTATION,
     RATE,
     SCALE,
     STANDARDIZE,
     STEPS,
+    STOPPING,
     TRAINING,
     WIDTH,
 )
 from flowlab.catalog.entry import Entry
 from flowlab.catalog.image_models import IMAGE_ENTRIES
-from flowlab.controls import Choice, Float, Int
+from flowlab.controls import Choice, Float, Int, Rule
 from flowlab.models import detector
 from flowlab.models.autoencoders import autoencoder, variational
 from flowlab.models.base import DensityModel
@@ -226,8 +226,14 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
             Choice(
                 "loss",
                 "Loss",
-                {"squared": "squared error", "absolute": "absolute error", "huber": "Huber"},
-                help="What is measured between a row and its reconstruction.",
+                {
+                    "squared": "squared error",
+                    "absolute": "absolute error",
+                    "huber": "Huber",
+                    "cross_entropy": "binary cross-entropy",
+                },
+                help="What is measured between a row and its reconstruction. The cross-entropy is for columns within 0 "
+                "and 1, such as pictures.",
             ),
             Float("noise", "Input noise", 0.0, 1.0, 0.05, help="Above 0: a denoising autoencoder.", learning=True),
             Float("penalty", "Sparsity penalty", 0.0, 5.0, 0.05, help="Weight of the penalty on the code."),
@@ -241,7 +247,7 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
             BATCH,
             RATE,
             DECAY,
-            PATIENCE,
+            *STOPPING,
         ),
         "Rows through a narrow code and back; what comes back badly is anomalous. No density.",
         AUTOENCODERS,
@@ -288,7 +294,7 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
             BATCH,
             RATE,
             DECAY,
-            PATIENCE,
+            *STOPPING,
         ),
         "A code with a distribution: trained by a lower bound of the log-density, which importance sampling tightens.",
         AUTOENCODERS,
@@ -298,7 +304,16 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
         "Kernel density",
         density.KDE,
         (
-            Choice("bandwidth", "Bandwidth", {"scott": "rule of thumb (Scott)", "cv": "cross-validated"}),
+            Rule(
+                "bandwidth",
+                "Bandwidth",
+                {"scott": "rule of thumb (Scott)", "silverman": "rule of thumb (Silverman)", "cv": "cross-validated"},
+                0.001,
+                100.0,
+                help="Width of a bump. Or type a number: in standard deviations of each column where columns are "
+                "standardised, else in the units of the data.",
+                main=True,
+            ),
             STANDARDIZE,
         ),
         "A small bump on every training row.",

@@ -96,4 +96,4 @@ def differences(parent: RunSpec, fork: RunSpec) -> str:
     entry = catalog.MODELS[fork.model.name]
     old, new = entry.complete(parent.model).params, entry.complete(fork.model).params
     changed = [c for c in entry.controls if old[c.name] != new[c.name]]
-    return ", ".join(f"{c.label.lower()} {new[c.name]:g}" for c in changed) or "unchanged"
+    return ", ".join(f"{c.label.lower()} {c.spelled(new[c.name])}" for c in changed) or "unchanged"

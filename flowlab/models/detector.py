@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLASSICAL = {"isolation forest": "all", "nearest neighbours": "normal"}
 FIRST = "first flow"
 """The flow whose least likely rows the others do not see."""
-TAILS = {"all": TailProbability, "normal": ExponentialTail}
+TAILS: dict[str, type[TailProbability] | type[ExponentialTail]] = {"all": TailProbability, "normal": ExponentialTail}
 """Unlabelled rows hold anomalies: a new one lies among them, and shares of rows tell how strange it is. One that lies
 beyond all normal rows is told from the next by how far."""
 STEPS = {"all": 400, "normal": 1600}

@@ -157,7 +157,11 @@ class _CodeNet(ABC):
     @torch.inference_mode()
     def decode_rows(self, Z: np.ndarray) -> np.ndarray:
         """Standardised rows (n_rows, n_features) of codes (n_rows, n_latent)."""
-        return to_rows(self.decoder.forward(self.to_tensor(Z)))
+        return to_rows(self._output(self.decoder.forward(self.to_tensor(Z))))
+
+    def _output(self, decoded: Tensor) -> Tensor:
+        """Standardised features of what the decoder's last layer gives, both (n_features, batch)."""
+        return decoded
 
     def to_tensor(self, X: np.ndarray) -> Tensor:
         """Rows (n_rows, n_columns) feature-major, in the type of the parameters."""
@@ -167,7 +171,9 @@ class _CodeNet(ABC):
 class AutoencoderNet(_CodeNet):
     """Reconstruction loss plus `penalty` * sum |code|^power; `noise` corrupts the inputs but not the targets.
 
-    loss: "squared" sum of r^2, "absolute" sum of |r|, "huber" sum of r^2 / 2 inside 1 and |r| - 1/2 outside.
+    loss: "squared" sum of r^2, "absolute" sum of |r|, "huber" sum of r^2 / 2 inside 1 and |r| - 1/2 outside;
+    "cross_entropy" -sum of u log v + (1 - u) log(1 - v), nats, of the unstandardised u = center + scale * x in [0, 1]
+    and the reconstruction v, the sigmoid of the decoder's last layer.
     With hidden=[] and the squared loss the optimum spans the first principal components (Baldi & Hornik 1989).
     """
 
@@ -182,9 +188,17 @@ class AutoencoderNet(_CodeNet):
         penalty: float = 0.0,
         power: float = 1.0,
         parameters: np.ndarray | None = None,
+        center: np.ndarray | None = None,
+        scale: np.ndarray | None = None,
     ):
         super().__init__(n_features, n_latent, hidden, activation, 1, 0, parameters)
         self.loss_name, self.noise, self.penalty, self.power = loss, noise, penalty, power
+        self._center, self._scale = (
+            torch.full((n_features, 1), default, dtype=self.parameters.dtype)
+            if given is None
+            else torch.as_tensor(given, dtype=self.parameters.dtype)[:, None]
+            for given, default in ((center, 0.0), (scale, 1.0))
+        )
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (n_latent, batch) of x (n_features, batch); valid until the next call with this batch size."""
@@ -197,13 +211,18 @@ class AutoencoderNet(_CodeNet):
         if self.noise:
             inputs = x + self.noise * torch.randn(x.shape, generator=generator, dtype=x.dtype)
         code = self.encoder.forward(inputs)
-        r = self.decoder.forward(code).sub_(x)
+        decoded = self.decoder.forward(code)
+        r = decoded if self.loss_name == "cross_entropy" else decoded.sub_(x)
         if self.loss_name == "squared":
             loss = torch.dot(r.view(-1), r.view(-1)).item()
             r.mul_(2 / batch)
         elif self.loss_name == "absolute":
             loss = r.abs().sum().item()
             r.sign_().div_(batch)
+        elif self.loss_name == "cross_entropy":
+            target = self._unstandardised(x)
+            loss = _cross_entropy(decoded, target).sum().item()
+            r.sigmoid_().sub_(target).div_(batch)
         else:
             loss = self._row_loss(r).sum().item()
             r.clamp_(-1, 1).div_(batch)
@@ -219,7 +238,11 @@ class AutoencoderNet(_CodeNet):
     def loss(self, x: Tensor) -> Tensor:
         """Loss of each row of x (n_features, batch) without noise, (batch,), penalty included."""
         code = self.encoder.forward(x)
-        loss = self._row_loss(self.decoder.forward(code) - x)
+        decoded = self.decoder.forward(code)
+        if self.loss_name == "cross_entropy":
+            loss = _cross_entropy(decoded, self._unstandardised(x)).sum(0)
+        else:
+            loss = self._row_loss(decoded - x)
         return loss + self._row_penalty(code) if self.penalty else loss
 
     def _row_loss(self, r: Tensor) -> Tensor:
@@ -229,6 +252,14 @@ class AutoencoderNet(_CodeNet):
         if self.loss_name == "absolute":
             return a.sum(0)
         return torch.where(a < 1, a * a / 2, a - 0.5).sum(0)
+
+    def _output(self, decoded: Tensor) -> Tensor:
+        if self.loss_name != "cross_entropy":
+            return decoded
+        return (torch.sigmoid(decoded) - self._center) / self._scale
+
+    def _unstandardised(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self._center, self._scale, x)
 
     def _row_penalty(self, code: Tensor) -> Tensor:
         return self.penalty * (code * code).add_(1e-8).pow_(self.power / 2).sum(0)
@@ -342,6 +373,11 @@ class VariationalNet(_CodeNet):
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
         heads = self.encoder.forward(x)
         return heads[: self.n_latent], torch.tanh(heads[self.n_latent :] * (1 / LOG_STD_BOUND))
+
+
+def _cross_entropy(logit: Tensor, target: Tensor) -> Tensor:
+    """-target log v - (1 - target) log(1 - v) with v the sigmoid of the logit, of each number, in nats."""
+    return torch.nn.functional.softplus(logit) - target * logit
 
 
 def kl_divergence(mu: Tensor, log_std: Tensor) -> Tensor:

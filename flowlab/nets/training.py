@@ -47,7 +47,7 @@ class Settings:
     weight_decay is decoupled (Loshchilov & Hutter 2019, arXiv:1711.05101). noise is the standard deviation of
     Gaussian noise added to standardised inputs; with `noise_end` it falls geometrically from the one to the other.
     average_rate > 0 evaluates and keeps an exponential moving average of the weights. patience counts evaluations
-    without improvement by `min_delta`; 0 never stops early.
+    without improvement by `min_delta`; 0 never stops early. keep_best leaves the best evaluated weights, else the last.
     """
 
     n_steps: int = 2000
@@ -146,8 +146,7 @@ def train(
                     note = _roll_back(net, state, loss)
             state.parameters.copy_(net.parameters)
             is_best = state.step == evaluation and _evaluate(net, state, x, x_val, settings)
-            if settings.keep_best:
-                net.parameters.copy_(state.best)
+            net.parameters.copy_(_kept(state, settings))
         seconds = time.perf_counter() - began
         state.seconds += seconds
         yield TrainEvent(
@@ -162,7 +161,7 @@ def train(
             note=note,
         )
         net.parameters.copy_(state.parameters)
-    net.parameters.copy_(state.best if settings.keep_best else state.parameters)
+    net.parameters.copy_(_kept(state, settings))
 
 
 class _Batches:
@@ -261,7 +260,7 @@ def _roll_back(net: Net, state: TrainState, loss: float) -> str:
 def _evaluate(net: Net, state: TrainState, x: Tensor, x_val: Tensor | None, settings: Settings) -> bool:
     """Loss on the validation rows (or, without any, on the first training rows); remembers the best weights."""
     rows = x[:, :2000] if x_val is None or x_val.shape[1] == 0 else x_val
-    candidate = state.average if settings.average_rate else state.parameters
+    candidate = _newest(state, settings)
     net.parameters.copy_(candidate)
     loss = net.loss(rows).mean().item()
     net.parameters.copy_(state.parameters)
@@ -274,6 +273,14 @@ def _evaluate(net: Net, state: TrainState, x: Tensor, x_val: Tensor | None, sett
     state.evals_since_best = 0 if improved else state.evals_since_best + 1
     state.stopped = _out_of_patience(state, settings)
     return is_best
+
+
+def _newest(state: TrainState, settings: Settings) -> Tensor:
+    return state.average if settings.average_rate else state.parameters
+
+
+def _kept(state: TrainState, settings: Settings) -> Tensor:
+    return state.best if settings.keep_best else _newest(state, settings)
 
 
 def _out_of_patience(state: TrainState, settings: Settings) -> bool:

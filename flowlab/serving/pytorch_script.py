@@ -193,6 +193,7 @@ def script_problem(spec: RunSpec) -> str:
         "mask": values["mask"] in MASKS,
         "fault": values["fault"] == "none",
         "patience": values["patience"] == 0,
+        "choice of weights": bool(values["keep_best"]),
         "standardisation": bool(values["standardize"]),
         "parent": not spec.parent,
     }

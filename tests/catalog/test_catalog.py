@@ -71,6 +71,22 @@ def test_runs_of_the_same_words_are_told_apart_by_what_differs():
     assert "bins" not in third and "seed" not in third, "what stands alone needs no settings"
 
 
+def test_a_bandwidth_is_a_rule_or_a_number():
+    entry = catalog.MODELS["kde"]
+    assert entry.tidy(Spec("kde", {"bandwidth": "0,25"})) == (Spec("kde", {"bandwidth": 0.25}), [])
+    assert catalog.make_model(Spec("kde", {"bandwidth": 0.25})).bandwidth == 0.25
+    for wrong in ("wide", "0", "-1", "nan", "1e9"):
+        spec, problems = entry.tidy(Spec("kde", {"bandwidth": wrong}))
+        assert spec == Spec("kde") and "or a number from 0.001 to 100" in problems[0]
+
+
+def test_settings_that_came_later_leave_the_names_of_runs():
+    plain = RunSpec(Spec("moons"), Spec("spline"))
+    assert {"min_delta", "keep_best"} <= set(catalog.MODELS["spline"].defaults)
+    assert not {"min_delta", "keep_best"} & set(catalog.MODELS["spline"].identity(plain.model).params)
+    assert catalog.run_id(replace(plain, model=Spec("spline", {"keep_best": False}))) != catalog.run_id(plain)
+
+
 @pytest.mark.parametrize(
     "data, offered", [("moons", False), ("upload", False), ("digit_images", True), ("pictures", True)]
 )

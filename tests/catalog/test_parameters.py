@@ -9,7 +9,7 @@ import pytest
 
 from flowlab import catalog
 from flowlab.constraints import Either, Interval, OneOf, check_parameters, constraints_of
-from flowlab.controls import Choice, Control, Number
+from flowlab.controls import Choice, Control, Number, Rule
 from flowlab.detection.rules import RULES
 
 
@@ -44,6 +44,8 @@ def offered(control: Control) -> list:
     """Ends of the range, or all choices."""
     if isinstance(control, Number):
         return [control.read(control.low)[0], control.read(control.high)[0]]
+    if isinstance(control, Rule):
+        return [*control.choices, control.low, control.high]
     return list(control.choices) if isinstance(control, Choice) else []
 
 

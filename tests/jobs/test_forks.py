@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flowlab import catalog
-from flowlab.controls import Number
+from flowlab.controls import Flag, Number
 from flowlab.evaluation import loss_curve
 from flowlab.jobs import forks, run_slice
 from flowlab.records import RunSpec, Spec, TrainEvent
@@ -17,6 +17,8 @@ FORKABLE = [name for name, entry in catalog.MODELS.items() if any(c.learning for
 
 
 def other_value(control, value):
+    if isinstance(control, Flag):
+        return not value
     return next(v for v in (control.low + 2 * control.step, control.low + control.step) if v != value)
 
 
@@ -76,3 +78,5 @@ def test_words_for_what_a_fork_does_differently():
     fork = RunSpec(SMALL, Spec("spline", {"learning_rate": 0.01, "noise": 0.1})).forked(PARENT, 9)
     assert forks.differences(parent, fork) == "learning rate 0.01, input noise 0.1"
     assert forks.differences(parent, parent) == "unchanged"
+    kept = Spec("affine", {**parent.model.params, "keep_best": False})
+    assert forks.differences(parent, RunSpec(SMALL, kept)) == "restore the best step off"

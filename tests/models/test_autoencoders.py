@@ -6,6 +6,7 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_moons
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch.nn.functional import logsigmoid
 
 from flowlab.models.autoencoders.autoencoder import Autoencoder, gaussian_reading
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
@@ -68,6 +69,8 @@ def reference_loss(net, flat, x, step):
         r = chain(net.decoder, code) - x
         huber = torch.where(r.abs() < 1, r * r / 2, r.abs() - 0.5)
         losses = {"squared": r.square(), "absolute": r.abs(), "huber": huber}
+        logit, target = r + x, 0.5 + 0.1 * x
+        losses["cross_entropy"] = -target * logsigmoid(logit) - (1 - target) * logsigmoid(-logit)
         penalty = net.penalty * (code.square() + 1e-8).pow(net.power / 2)
         return (losses[net.loss_name].sum(0) + penalty.sum(0)).mean()
     mu, raw = chain(net.encoder, x).chunk(2)
@@ -90,6 +93,9 @@ def test_gradients_equal_autograd(activation):
     for loss in ("squared", "absolute", "huber"):
         net = in_float64(AutoencoderNet, 3, 2, [5, 4], activation, loss, 0.1, 0.3, 1.5)
         assert gradient_error(net, x) < 1e-9
+    net = in_float64(AutoencoderNet, 3, 2, [5, 4], activation, "cross_entropy", 0.1, 0.3, 1.5)
+    net._center, net._scale = net._center + 0.5, net._scale * 0.1
+    assert gradient_error(net, x) < 1e-9
     for sigma in (None, 0.7):
         net = in_float64(VariationalNet, 3, 2, [5, 4], activation, 2.5, sigma, 7, 0.3)
         assert gradient_error(net, x, step=3) < 1e-9
@@ -122,6 +128,21 @@ def test_score_is_minus_the_row_wise_squared_error(moons):
     np.testing.assert_allclose(-model.score_samples(moons), errors.sum(1), atol=1e-12)
     np.testing.assert_allclose(model.feature_errors(moons), errors, atol=1e-12)
     assert model.compression() == 0.5
+
+
+def test_cross_entropy_keeps_reconstructions_within_0_and_1_and_refuses_other_columns(moons):
+    X = load_digits().data[:400] / 16
+    model = Autoencoder(8, loss="cross_entropy", n_steps=300, width=32)
+    events = list(model.fit_iter(X[:300], X[300:]))
+    images = model.reconstruct(X[300:])
+    assert images.min() >= 0 and images.max() <= 1 and "nats" in model.loss_label
+    v = images.clip(1e-7, 1 - 1e-7)
+    by_hand = -(X[300:] * np.log(v) + (1 - X[300:]) * np.log(1 - v)).sum(1).mean()
+    assert by_hand == pytest.approx(min(e.val_loss for e in events), rel=1e-3)
+    constant = X[:300].mean(0)
+    assert np.square(X[300:] - images).sum() < 0.6 * np.square(X[300:] - constant).sum()
+    with pytest.raises(ValueError, match=r"columns within 0 and 1, and column 1 goes from -.* choose the squared"):
+        model.fit_iter(moons)
 
 
 def test_denoising_points_back_to_the_data(moons):

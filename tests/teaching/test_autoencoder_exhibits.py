@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss, silhouette_score
 
 from flowlab.datasets.bundled import make_bundled
 from flowlab.models.autoencoders.autoencoder import Autoencoder
-from flowlab.teaching.exhibits import codes
+from flowlab.teaching.exhibits import code_priors, codes, convolutions
 from flowlab.teaching.exhibits import reconstruction as errors
 
 
@@ -63,9 +63,9 @@ def test_row_7_errors_by_column_name_the_faulty_sensors():
 
 
 def test_row_121_parameters_are_those_that_are_published():
-    totals = [sum(parts.values()) for parts in errors.NETWORKS.values()]
+    totals = [sum(parts.values()) for parts in convolutions.NETWORKS.values()]
     assert totals == [61_706, 61_100_840, 138_357_544, 11_689_512, 7_978_856]
-    one = errors.networks(size=8, channels=16)
+    one = convolutions.networks(size=8, channels=16)
     assert (one.convolution, one.dense) == (16 * 10, 1024 * 65)
 
 
@@ -125,7 +125,7 @@ def test_row_128_a_linear_autoencoder_spans_the_principal_axis():
 
 @pytest.mark.slow
 def test_row_129_noise_or_a_penalty_keeps_an_over_complete_code_from_copying():
-    assert shown(codes.sparse_codes, penalty=3.0).error > 5 * shown(codes.sparse_codes, penalty=0.0).error
+    assert shown(code_priors.sparse_codes, penalty=3.0).error > 5 * shown(code_priors.sparse_codes, penalty=0.0).error
 
 
 @pytest.mark.slow
@@ -136,14 +136,14 @@ def test_row_130_arrows_of_a_denoising_autoencoder_point_to_the_manifold():
 
 @pytest.mark.slow
 def test_row_131_codes_and_active_units_shrink_with_the_penalty():
-    found = [shown(codes.sparse_codes, penalty=p) for p in (0.0, 0.5, 3.0)]
+    found = [shown(code_priors.sparse_codes, penalty=p) for p in (0.0, 0.5, 3.0)]
     assert found[0].mean_abs > found[1].mean_abs > found[2].mean_abs
     assert found[0].active > found[1].active > found[2].active
 
 
 @pytest.mark.slow
 def test_row_132_the_penalty_is_a_laplace_prior_but_for_a_constant():
-    result = shown(codes.sparse_codes, penalty=0.5)
+    result = shown(code_priors.sparse_codes, penalty=0.5)
     middle = (result.edges[1:] + result.edges[:-1]) / 2
     np.testing.assert_allclose(result.prior, laplace.pdf(middle, scale=1 / 0.5))
     assert result.identity_gap < 1e-5
@@ -153,6 +153,6 @@ def test_row_132_the_penalty_is_a_laplace_prior_but_for_a_constant():
 
 @pytest.mark.slow
 def test_row_133_samples_of_three_priors_are_told_from_rows_by_a_classifier():
-    result = shown(codes.prior_samples)
+    result = shown(code_priors.prior_samples)
     assert result.auroc.shape == (3,) and result.samples.shape == (3, 600, 2)
     assert result.variational < result.plain and result.sparse > 0.6

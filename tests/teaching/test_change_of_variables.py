@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from flowlab.teaching.exhibits.change_of_variables import BROKEN, MAPS, affine_map, broken_map, chain, two_forms
+from flowlab.teaching.exhibits.broken_maps import BROKEN, broken_map
+from flowlab.teaching.exhibits.change_of_variables import MAPS, affine_map, chain, two_forms
 
 
 @pytest.mark.parametrize("mu, sigma", [(0.0, 1.0), (1.0, 0.5), (-2.0, 2.5)])

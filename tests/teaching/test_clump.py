@@ -7,19 +7,9 @@ from scipy.stats import kstest
 from flowlab.detection.metrics import LabelledMeasures, threshold_curves
 from flowlab.evaluation.two_sample import energy_test, ks_test, mmd_test
 from flowlab.ranking import auroc
-from flowlab.teaching.exhibits.clump import (
-    SCORES,
-    anomaly_score,
-    compared,
-    cures,
-    draw_hidden,
-    draw_noisy_labels,
-    hidden,
-    learned,
-    noisy_labels,
-    paradox,
-    weighted_auroc,
-)
+from flowlab.teaching.exhibits.clump import SCORES, anomaly_score, cures, learned, paradox, weighted_auroc
+from flowlab.teaching.exhibits.clump_labels import draw_hidden, draw_noisy_labels, hidden, noisy_labels
+from flowlab.teaching.exhibits.two_samples import compared
 from flowlab.toys.contaminated import Clump1D
 
 

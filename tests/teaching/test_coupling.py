@@ -8,16 +8,16 @@ from flowlab.catalog.sweeps import sweeps
 from flowlab.models.flows.families import AffineCouplingFlow
 from flowlab.models.flows.nflows import LectureRealNVP
 from flowlab.records import RunSpec, Spec
-from flowlab.teaching.exhibits import coupling, coupling_flows
+from flowlab.teaching.exhibits import coupling, coupling_flows, coupling_requirements
 from flowlab.teaching.exhibits.moons import MOONS, trained
 
 
 def test_row_10_each_requirement_that_is_dropped_breaks_something():
-    sound = coupling_flows.requirements("nothing")
+    sound = coupling_requirements.requirements("nothing")
     assert sound.gap < 0.2 and sound.round_trip < 1e-6
-    assert coupling_flows.requirements("nonlinear").gap > sound.gap + 0.5, "a linear flow cannot fit moons"
-    assert coupling_flows.requirements("invertible").round_trip > 0.01
-    cost = coupling_flows.requirements("determinant")
+    assert coupling_requirements.requirements("nonlinear").gap > sound.gap + 0.5, "a linear flow cannot fit moons"
+    assert coupling_requirements.requirements("invertible").round_trip > 0.01
+    cost = coupling_requirements.requirements("determinant")
     assert cost.lu_seconds[-1] > 5 * cost.sum_seconds[-1]
 
 
@@ -44,11 +44,11 @@ def test_row_13_the_numbers_on_the_graph_are_the_flows_own(direction):
 
 
 def test_row_16_the_loss_falls_with_layers_then_flattens():
-    result = coupling_flows.depth_sweep("layers")
+    result = coupling_requirements.depth_sweep("layers")
     assert list(result.values) == [1, 2, 4, 8, 16]
     assert (np.diff(result.gaps[:4]) < 0).all()
     assert abs(result.gaps[4] - result.gaps[3]) < 0.3 * (result.gaps[0] - result.gaps[3])
-    hidden = coupling_flows.depth_sweep("depth")
+    hidden = coupling_requirements.depth_sweep("depth")
     assert list(hidden.values) == [0, 1, 2, 3] and hidden.gaps[0] > hidden.gaps[1]
     offered = sweeps(RunSpec(Spec("moons"), Spec("affine")), 2, False)
     assert offered["Layers"].values[-1] == 16 and list(offered["Network depth"].values) == [0, 1, 2, 3]
@@ -73,14 +73,14 @@ def test_row_22_weights_are_those_of_the_formula():
 
 
 def test_row_23_exp_meets_numbers_that_are_not_finite_where_tanh_does_not():
-    result = coupling_flows.scale_maps()
+    result = coupling_requirements.scale_maps()
     assert result.failed_exp > result.failed_tanh == 0
     assert result.loss_sigmoid >= result.floor == pytest.approx(1.828, abs=1e-3)
     assert result.loss_tanh < result.floor
 
 
 def test_row_23_a_penalty_that_is_not_in_the_loss_changes_nothing():
-    result = coupling_flows.weight_penalty()
+    result = coupling_requirements.weight_penalty()
     assert result.same and result.length_seed == result.length_without
     assert result.length_with < result.length_without
 

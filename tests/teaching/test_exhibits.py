@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flowlab.controls import Choice, Flag, Number
-from flowlab.teaching.exhibits import EXHIBITS, flow_matching
+from flowlab.teaching.exhibits import EXHIBITS, flow_matching, promise, two_forks, way_back
 from flowlab.teaching.lessons import ExhibitBlock, lessons
 
 
@@ -57,5 +57,5 @@ def test_slow_exhibits_stand_in_lessons_whose_tests_draw_them():
 def test_the_defaults_of_an_exhibit_are_allowed(key):
     exhibit = EXHIBITS[key]
     assert exhibit.settings({name: str(value) for name, value in exhibit.defaults.items()}) == exhibit.defaults
-    beyond = {each.key for each in flow_matching.EXHIBITS}
+    beyond = {each.key for module in (flow_matching, promise, two_forks, way_back) for each in module.EXHIBITS}
     assert bool(exhibit.rows) != (key in beyond), "it makes a row of the lectures true, or goes beyond them"

@@ -14,7 +14,7 @@ from flowlab.models.flows.families import AffineCouplingFlow
 from flowlab.models.flows.mixture_base import TwoGaussianFlow
 from flowlab.records import RunSpec, Spec
 from flowlab.teaching import measures
-from flowlab.teaching.exhibits import bridge, families, learning
+from flowlab.teaching.exhibits import batches, bridge, collections, families, learning, one_class, stopping
 from flowlab.teaching.exhibits.moons import MOONS, plane, trained
 from flowlab.toys.class_conditional import GivenClass
 from flowlab.views.samples import in_columns_of
@@ -70,11 +70,11 @@ def test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types():
 
 
 def test_row_21_draws_of_a_class_are_of_that_class():
-    result = learning.one_class("lower")
+    result = one_class.one_class("lower")
     assert result.right >= 0.9
     classes = MOONS.class_log_density(result.draws).argmax(axis=1)
     assert (classes == 1).mean() >= 0.9
-    flow, rows = learning._conditional(), GivenClass(MOONS).sample(500, 5)
+    flow, rows = one_class._conditional(), GivenClass(MOONS).sample(500, 5)
     assert (flow.most_probable_level(rows) == rows[:, 2]).mean() >= 0.9
 
 
@@ -82,28 +82,30 @@ def test_row_30_the_weights_kept_are_those_of_the_best_evaluation():
     X, X_val = MOONS.sample(200, 0), MOONS.sample(500, 1)
     settings = {"n_layers": 4, "hidden_features": 16, "n_steps": 700, "regularize": "none", "random_state": 0}
     curve = [e.val_loss for e in AffineCouplingFlow(**settings).fit_iter(X, X_val)]
-    flow = AffineCouplingFlow(**settings, patience=3)
-    seen = [e.val_loss for e in flow.fit_iter(X, X_val)]
-    assert len(seen) == learning.stop_of(np.array(curve), 3, 0.0) + 1 < len(curve)
-    assert -flow.score_samples(X_val).mean() == pytest.approx(min(seen), abs=1e-4)
+    for delta, restore in ((0.0, True), (0.05, False)):
+        flow = AffineCouplingFlow(**settings, patience=3, min_delta=delta, keep_best=restore)
+        seen = [e.val_loss for e in flow.fit_iter(X, X_val)]
+        assert len(seen) == stopping.stop_of(np.array(curve), 3, delta) + 1 < len(curve)
+        assert min(seen) < seen[-1]
+        assert -flow.score_samples(X_val).mean() == pytest.approx(min(seen) if restore else seen[-1], abs=1e-4)
 
 
 def test_row_30_patience_delta_and_restoring_say_what_is_kept():
-    result = learning.stopping(patience=3)
+    result = stopping.stopping(patience=3)
     assert result.kept_loss == min(result.val_loss[: result.stop + 1])
     assert result.steps[result.kept] == result.best_step < result.stop_step
-    assert learning.stopping(3, 0.15).stop_step <= result.stop_step
-    assert learning.stopping(0).stop == len(result.steps) - 1
-    last = learning.stopping(3, restore=False)
+    assert stopping.stopping(3, 0.15).stop_step <= result.stop_step
+    assert stopping.stopping(0).stop == len(result.steps) - 1
+    last = stopping.stopping(3, restore=False)
     assert last.kept == last.stop and last.kept_loss > result.kept_loss
 
 
 def test_row_31_the_curve_of_larger_batches_varies_less():
-    result = learning.batch_noise("64")
+    result = batches.batch_noise("64")
     assert (np.diff(result.spreads) < 0).all()
     expected = result.row_spread / np.sqrt(result.sizes[:-1])
     assert result.spreads[:-1] == pytest.approx(expected, rel=0.5)
-    assert learning.batch_noise("all").expected == 0
+    assert batches.batch_noise("all").expected == 0
 
 
 def test_row_35_a_mixture_base_removes_the_bridge():
@@ -156,20 +158,20 @@ def test_row_95_the_state_before_the_first_step_is_kept():
 
 
 def test_row_96_a_thousand_full_batch_steps_draw_like_the_rows():
-    result = learning.full_batch(1000)
+    result = batches.full_batch(1000)
     assert result.n_steps == 1000
     for j in range(2):
         assert ks_2samp(result.rows[:, j], result.draws[:, j]).pvalue > 0.01
-    assert learning.full_batch(0).lowest_p < result.lowest_p
+    assert batches.full_batch(0).lowest_p < result.lowest_p
     batch, _ = next(c for c in catalog.MODELS["affine"].controls if c.name == "batch_size").read(20_000)
     assert batch == 20_000, "the page offers all rows of the default data in one batch"
 
 
 def test_row_119_the_log_likelihood_of_a_collection_is_additive():
     for n_moons, n_spread in ((20, 5), (0, 7), (9, 0), (0, 0)):
-        result = learning.collections(n_moons, n_spread)
+        result = collections.collections(n_moons, n_spread)
         assert result.log_union == pytest.approx(result.sum_moons + result.sum_spread, abs=1e-9)
-    small, large = learning.collections(10, 0), learning.collections(30, 0)
+    small, large = collections.collections(10, 0), collections.collections(30, 0)
     assert large.sum_moons == pytest.approx(MOONS.log_density(large.moons).sum())
     assert small.sum_moons != large.sum_moons
 

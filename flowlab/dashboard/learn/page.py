@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowlab import formatting
 from flowlab.dashboard.learn import exhibits
 from flowlab.dashboard.shell import lesson as shell
 from flowlab.dashboard.shell import links, share, state
 from flowlab.plots import theme
+from flowlab.teaching.claims import PENDING
 from flowlab.teaching.lessons import ExhibitBlock, Lesson, Part, RunBlock
 
 PAGE = "learn"
@@ -95,7 +97,7 @@ def _step(lesson: Lesson) -> None:
     else:
         left = st.container(key="learn-text")
     with left:
-        _words(lesson, at, step.parts)
+        words = _words(lesson, at, step.parts)
         if step.question:
             answer = st.expander(
                 f"**Ask the class:** {shell.text(lesson, step.question)}",
@@ -104,7 +106,7 @@ def _step(lesson: Lesson) -> None:
             )
             if answer.open:  # a closed answer computes nothing
                 with answer:
-                    _words(lesson, at, step.answer)
+                    words += _words(lesson, at, step.answer)
                     for block in step.answer:
                         if isinstance(block, ExhibitBlock):
                             exhibits.draw(block)
@@ -112,11 +114,19 @@ def _step(lesson: Lesson) -> None:
         with right, st.container(key="exhibits"):
             for block in figures:
                 exhibits.draw(block)
+    for place, part in words:
+        place.markdown(shell.text(lesson, part))
 
 
-def _words(lesson: Lesson, at: int, parts: tuple[Part, ...]) -> None:
+def _words(lesson: Lesson, at: int, parts: tuple[Part, ...]) -> list[tuple[DeltaGenerator, str]]:
+    """Texts and buttons; the texts whose numbers take long, each with its place, for when the exhibits are drawn."""
+    unfinished = []
     for part in parts:
         if isinstance(part, str):
-            st.markdown(shell.text(lesson, part))
+            place, present = st.empty(), shell.text(lesson, part, waits=False)
+            place.markdown(present)
+            if PENDING in present:
+                unfinished.append((place, part))
         elif isinstance(part, RunBlock):
             shell.run_button(lesson, at, part, PAGE)
+    return unfinished

@@ -46,10 +46,18 @@ def computed(key: str, settings: tuple[tuple[str, Scalar], ...]) -> Result:
     return exhibit.compute(**dict(settings))
 
 
-def text(lesson: Lesson, words: str) -> str:
-    """A text of a lesson with its numbers filled in, from exhibits and from runs that have been trained here."""
+def text(lesson: Lesson, words: str, waits: bool = True) -> str:
+    """A text of a lesson with its numbers filled in, from exhibits and from runs that have been trained here.
+
+    Unless it `waits`, the numbers of exhibits that train or measure are left open.
+    """
     named = {match[1] for match in NAMED.finditer(words)}
-    return fill(words, {block.name: _numbers(block) for block in lesson.blocks if block.name in named})
+    blocks = [block for block in lesson.blocks if block.name in named]
+    return fill(words, {block.name: _numbers(block) if waits or not _is_slow(block) else None for block in blocks})
+
+
+def _is_slow(block: ExhibitBlock | RunBlock) -> bool:
+    return isinstance(block, ExhibitBlock) and block.exhibit.is_slow
 
 
 def _numbers(block: ExhibitBlock | RunBlock) -> dict[str, float] | None:

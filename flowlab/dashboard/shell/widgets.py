@@ -12,7 +12,7 @@ from pandas.io.formats.style import Styler
 
 from flowlab import formatting
 from flowlab.catalog import Entry
-from flowlab.controls import Choice, Control, Flag, Int, Mask, Number, Text
+from flowlab.controls import Choice, Control, Flag, Int, Mask, Number, Rule, Text
 from flowlab.dashboard.shell import state
 from flowlab.plots import theme
 from flowlab.records import Scalar, Spec
@@ -40,7 +40,7 @@ def control_widget(part: str, entry: Entry, control: Control, value: Scalar) -> 
         if getattr(state.spec(), part).name != entry.name:
             return  # sent before the browser saw that something else was chosen
         state.change(part, None, **{control.name: new})
-        if isinstance(control, Mask) and new not in control.choices:
+        if isinstance(control, Mask | Rule) and new not in control.choices:
             state.refresh_widgets()  # what was typed may have been refused
 
     edit(control, value, key, state.on_widget(key, apply, slides=isinstance(control, Number) and not control.log))
@@ -73,7 +73,7 @@ def _(control: Choice, value: Scalar, **shared: Any) -> Scalar:
         options=options,
         index=options.index(str(value)),
         format_func=lambda name: control.choices.get(name, name),
-        accept_new_options=isinstance(control, Mask),
+        accept_new_options=isinstance(control, Mask | Rule),
         **shared,
     )
     return value if chosen is None else chosen

@@ -50,7 +50,10 @@ class Autoencoder(OutlierDetector, CodeModel["AutoencoderNet"]):
         and then only noise, a penalty or weight decay keep it from copying its input
     n_layers, width, activation : hidden layers on each side; `n_layers=0` is linear and, with the squared loss,
         finds the subspace of the first principal components (Baldi & Hornik 1989)
-    loss : "squared", "absolute" or "huber" (threshold 1 standard deviation), summed over the features
+    loss : "squared", "absolute" or "huber" (threshold 1 standard deviation), summed over the features; or
+        "cross_entropy", for columns within [0, 1] alone: reconstructions then are within them too, and the loss is in
+        nats. No density all the same: of numbers between 0 and 1 the binary cross-entropy is not normalised
+        (Loaiza-Ganem & Cunningham 2019, arXiv:1907.06845)
     noise : standard deviation of the noise on the inputs, in standard deviations (denoising, Vincent et al. 2008)
     penalty, penalty_power : adds penalty * sum |code|^power to the loss; power 1 is the sparse autoencoder, the
         negative logarithm of a Laplace prior on the code up to a constant. Smaller codes and
@@ -63,12 +66,11 @@ class Autoencoder(OutlierDetector, CodeModel["AutoencoderNet"]):
     rows, whatever the loss: scores of different autoencoders can be compared.
     """
 
-    loss_label = "reconstruction loss per row (standard deviations)"
     score_label = "minus reconstruction error (squared standard deviations)"
     is_density = False
     scores_by_reconstruction = True
     valid = {
-        "loss": OneOf("squared", "absolute", "huber"),
+        "loss": OneOf("squared", "absolute", "huber", "cross_entropy"),
         "noise": NOT_NEGATIVE,
         "penalty": NOT_NEGATIVE,
         "penalty_power": Interval(float, 0.25, 4),
@@ -92,6 +94,8 @@ class Autoencoder(OutlierDetector, CodeModel["AutoencoderNet"]):
         learning_rate: float = 5e-3,
         weight_decay: float = 0.0,
         patience: int = 0,
+        min_delta: float = 0.0,
+        keep_best: bool = True,
         contamination: float = 0.01,
         random_state: int = 0,
     ):
@@ -109,8 +113,16 @@ class Autoencoder(OutlierDetector, CodeModel["AutoencoderNet"]):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.patience = patience
+        self.min_delta = min_delta
+        self.keep_best = keep_best
         self.contamination = contamination
         self.random_state = random_state
+
+    @property
+    def loss_label(self) -> str:  # type: ignore[override]  # read-only in the base too
+        """What the loss is, with its unit."""
+        unit = "nats" if self.loss == "cross_entropy" else "standard deviations"
+        return f"reconstruction loss per row ({unit})"
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Minus the reconstruction error, (n_samples,), in squared standard deviations; not a likelihood."""
@@ -125,6 +137,18 @@ class Autoencoder(OutlierDetector, CodeModel["AutoencoderNet"]):
         else:
             codes = rng.standard_normal((n_samples, self.n_latent)) @ self.code_spread_.T
         return self.inverse_transform(self.code_center_ + temperature * codes)
+
+    def _check_rows_to_fit(self, X: np.ndarray) -> None:
+        if self.loss == "cross_entropy":
+            low, high = X.min(axis=0), X.max(axis=0)
+            outside = np.flatnonzero((low < 0) | (high > 1))
+            if len(outside):
+                j = outside[0]
+                name = getattr(self, "feature_names_in_", [f"column {i + 1}" for i in range(X.shape[1])])[j]
+                raise ValueError(
+                    f"the binary cross-entropy is for columns within 0 and 1, and {name} goes from {low[j]:.4g} to "
+                    f"{high[j]:.4g}; choose the squared error, or scale the columns"
+                )
 
     def _keep_codes(self, X: np.ndarray) -> None:
         codes = self._encode(X)
@@ -143,5 +167,5 @@ class Autoencoder(OutlierDetector, CodeModel["AutoencoderNet"]):
 
         return AutoencoderNet(
             self.n_features_in_, self.n_latent, self._hidden(), self.activation, self.loss, self.noise, self.penalty,
-            self.penalty_power, parameters,
+            self.penalty_power, parameters, self.mean_, self.scale_,
         )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from flowlab.columns import spread_of
-from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, Interval, OneOf
+from flowlab.constraints import COUNT, NOT_NEGATIVE, POSITIVE, YES_OR_NO, Interval, OneOf
 from flowlab.models.base import GenerativeModel, LatentModel, State
 from flowlab.records import TrainEvent
 
@@ -38,12 +38,17 @@ class CodeModel(LatentModel, GenerativeModel, Generic[CodeNet]):
         "learning_rate": POSITIVE,
         "weight_decay": NOT_NEGATIVE,
         "patience": Interval(int, 0),
+        "min_delta": NOT_NEGATIVE,
+        "keep_best": YES_OR_NO,
     }
     _state_names: tuple[str, ...]
 
     @abstractmethod
     def _net(self, parameters: np.ndarray | None) -> CodeNet:
         """The net over given flat parameters, or over new ones."""
+
+    def _check_rows_to_fit(self, X: np.ndarray) -> None:
+        """ValueError where the loss has no meaning for rows (n_samples, n_features); any rows will do by default."""
 
     @property
     def _n_features_out(self) -> int:
@@ -53,6 +58,7 @@ class CodeModel(LatentModel, GenerativeModel, Generic[CodeNet]):
         self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; without validation rows the loss is watched on training rows."""
+        self._check_rows_to_fit(X if X_val is None else np.vstack([X, X_val]))
         if checkpoint is None:
             self.mean_, self.scale_ = X.mean(0), spread_of(X)
         else:
@@ -77,6 +83,8 @@ class CodeModel(LatentModel, GenerativeModel, Generic[CodeNet]):
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             patience=self.patience,
+            min_delta=self.min_delta,
+            keep_best=self.keep_best,
         )
         self._keep(net, state, X)
         x = net.to_tensor(self._standardise(X))

@@ -62,6 +62,8 @@ class VariationalAutoencoder(CodeModel["VariationalNet"]):
         learning_rate: float = 1e-2,
         weight_decay: float = 0.0,
         patience: int = 0,
+        min_delta: float = 0.0,
+        keep_best: bool = True,
         random_state: int = 0,
     ):
         self.n_latent = n_latent
@@ -79,6 +81,8 @@ class VariationalAutoencoder(CodeModel["VariationalNet"]):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.patience = patience
+        self.min_delta = min_delta
+        self.keep_best = keep_best
         self.random_state = random_state
 
     @property

@@ -40,7 +40,9 @@ class EngineFlow(LayerMasks, FlowModel):
     n_steps : training steps; the learning rate falls to zero over them
     batch_size, learning_rate, weight_decay : of Adam; the decay is decoupled
     noise : standard deviation of Gaussian noise added to standardised training rows; 0 leaves it to `regularize`
-    patience : stop after this many evaluations (one every 50 steps) without a better validation loss; 0: never
+    patience : stop after this many evaluations (one every 50 steps) without progress; 0: never
+    min_delta : what the validation loss must fall by, in nats, to count as progress
+    keep_best : keep the weights that were best on the validation rows; else those of the last step
     regularize : "auto" sets validation rows aside, keeps the weights that are best on them and, below 10 000 training
         rows, adds noise that falls from 0.2 to 0.005 standard deviations during training: weights are kept at the noise
         whose validation likelihood is best. "none" does none of this
@@ -56,6 +58,8 @@ class EngineFlow(LayerMasks, FlowModel):
         "weight_decay": NOT_NEGATIVE,
         "noise": NOT_NEGATIVE,
         "patience": Interval(int, 0),
+        "min_delta": NOT_NEGATIVE,
+        "keep_best": YES_OR_NO,
         "regularize": OneOf("auto", "none"),
         "standardize": YES_OR_NO,
         "random_state": Interval(int, 0),
@@ -138,6 +142,8 @@ class EngineFlow(LayerMasks, FlowModel):
             noise=noise,
             noise_end=noise_end,
             patience=self.patience,
+            min_delta=self.min_delta,
+            keep_best=self.keep_best,
             average_rate=self._average_rate,
         )
 

@@ -59,6 +59,8 @@ class SplineCouplingFlow(ConditionalFlow):
         weight_decay: float = 0.0,
         noise: float = 0.0,
         patience: int = 0,
+        min_delta: float = 0.0,
+        keep_best: bool = True,
         regularize: bool | str = "auto",
         standardize: bool = True,
         context_column: int | None = None,
@@ -77,6 +79,8 @@ class SplineCouplingFlow(ConditionalFlow):
         self.weight_decay = weight_decay
         self.noise = noise
         self.patience = patience
+        self.min_delta = min_delta
+        self.keep_best = keep_best
         self.regularize = regularize
         self.standardize = standardize
         self.context_column = context_column
@@ -130,6 +134,8 @@ class AffineCouplingFlow(ConditionalFlow):
         weight_decay: float = 0.0,
         noise: float = 0.0,
         patience: int = 0,
+        min_delta: float = 0.0,
+        keep_best: bool = True,
         regularize: bool | str = "auto",
         standardize: bool = True,
         context_column: int | None = None,
@@ -149,6 +155,8 @@ class AffineCouplingFlow(ConditionalFlow):
         self.weight_decay = weight_decay
         self.noise = noise
         self.patience = patience
+        self.min_delta = min_delta
+        self.keep_best = keep_best
         self.regularize = regularize
         self.standardize = standardize
         self.context_column = context_column
@@ -200,6 +208,8 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
         weight_decay: float = 0.0,
         noise: float = 0.0,
         patience: int = 0,
+        min_delta: float = 0.0,
+        keep_best: bool = True,
         regularize: bool | str = "auto",
         standardize: bool = True,
         context_column: int | None = None,
@@ -219,6 +229,8 @@ class MaskedAutoregressiveFlow(ConditionalFlow):
         self.weight_decay = weight_decay
         self.noise = noise
         self.patience = patience
+        self.min_delta = min_delta
+        self.keep_best = keep_best
         self.regularize = regularize
         self.standardize = standardize
         self.context_column = context_column
@@ -272,6 +284,8 @@ class _ElementaryFlow(EngineFlow):
         weight_decay: float = 0.0,
         noise: float = 0.0,
         patience: int = 0,
+        min_delta: float = 0.0,
+        keep_best: bool = True,
         regularize: bool | str = "auto",
         standardize: bool = True,
         random_state: int = 0,
@@ -283,6 +297,8 @@ class _ElementaryFlow(EngineFlow):
         self.weight_decay = weight_decay
         self.noise = noise
         self.patience = patience
+        self.min_delta = min_delta
+        self.keep_best = keep_best
         self.regularize = regularize
         self.standardize = standardize
         self.random_state = random_state

@@ -45,6 +45,8 @@ class TwoGaussianFlow(AffineCouplingFlow):
         weight_decay: float = 0.0,
         noise: float = 0.0,
         patience: int = 0,
+        min_delta: float = 0.0,
+        keep_best: bool = True,
         regularize: bool | str = "auto",
         standardize: bool = True,
         context_column: int | None = None,
@@ -53,7 +55,8 @@ class TwoGaussianFlow(AffineCouplingFlow):
     ):
         super().__init__(
             n_layers, hidden_features, n_hidden, scale_map, convention, mask, activation_norm, n_steps, batch_size,
-            learning_rate, weight_decay, noise, patience, regularize, standardize, context_column, fault, random_state,
+            learning_rate, weight_decay, noise, patience, min_delta, keep_best, regularize, standardize,
+            context_column, fault, random_state,
         )  # fmt: skip
         self.distance = distance
 

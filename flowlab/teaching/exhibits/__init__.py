@@ -1,81 +1,31 @@
-"""The exhibits of the lessons, a module for each theme."""
+"""The exhibits of the lessons, a module for each theme: whichever names some in its `EXHIBITS` is found here."""
 
 from __future__ import annotations
 
-from types import ModuleType
+import pkgutil
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import import_module
 
 from flowlab.teaching.exhibit import Exhibit
-from flowlab.teaching.exhibits import (
-    autoregressive,
-    bridge,
-    change_of_variables,
-    clump,
-    code_scores,
-    codes,
-    coupling,
-    coupling_flows,
-    decision,
-    divergences,
-    families,
-    flow_matching,
-    image_digits,
-    image_inside,
-    image_networks,
-    image_off_support,
-    image_paradox,
-    image_statistics,
-    image_training,
-    kernel_density,
-    learning,
-    likelihood,
-    low_density,
-    malware,
-    reconstruction,
-    slips,
-    stopwatch,
-    variational,
-)
 
-_MODULES: tuple[ModuleType, ...] = (
-    autoregressive,
-    bridge,
-    change_of_variables,
-    clump,
-    code_scores,
-    codes,
-    coupling,
-    coupling_flows,
-    decision,
-    divergences,
-    families,
-    flow_matching,
-    image_digits,
-    image_inside,
-    image_networks,
-    image_off_support,
-    image_paradox,
-    image_statistics,
-    image_training,
-    kernel_density,
-    learning,
-    likelihood,
-    low_density,
-    malware,
-    reconstruction,
-    slips,
-    stopwatch,
-    variational,
-)
+EXHIBITS: Mapping[str, Exhibit]
+"""All exhibits by key; the modules are imported when it is first asked for."""
 
 
-def _by_key() -> dict[str, Exhibit]:
+def __getattr__(name: str) -> Mapping[str, Exhibit]:
+    if name == "EXHIBITS":
+        return _by_key()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@lru_cache(maxsize=1)
+def _by_key() -> Mapping[str, Exhibit]:
     found: dict[str, Exhibit] = {}
-    for exhibit in (exhibit for module in _MODULES for exhibit in module.EXHIBITS):
-        if exhibit.key in found:
-            raise ValueError(f"two exhibits are called {exhibit.key!r}")
-        found[exhibit.key] = exhibit
+    for module in pkgutil.iter_modules(__path__):
+        exhibits: tuple[Exhibit, ...] = getattr(import_module(f"{__name__}.{module.name}"), "EXHIBITS", ())
+        for exhibit in exhibits:
+            if exhibit.key in found:
+                raise ValueError(f"two exhibits are called {exhibit.key!r}")
+            found[exhibit.key] = exhibit
     return found
-
-
-EXHIBITS = _by_key()
-"""All exhibits by key. A module lists its own in `EXHIBITS`."""

@@ -139,6 +139,7 @@ def draw_mask_matrices(result: MaskMatrices, dark: bool = False, height: int = 4
     panels = [(f"mask {i + 1}", mask.astype(float)) for i, mask in enumerate(result.masks)]
     panels.append(("Jacobian", result.jacobian))
     width = 1 / len(panels)
+    axes: dict[str, dict] = {}
     for i, (title, values) in enumerate(panels):
         tail = str(i + 1) if i else ""
         is_jacobian = i == len(panels) - 1
@@ -158,23 +159,19 @@ def draw_mask_matrices(result: MaskMatrices, dark: bool = False, height: int = 4
             hovertemplate="from %{x} to %{y}: %{z:.3g}<extra></extra>",
         )  # fmt: skip
         title_x = "columns in order" if i == 0 or is_jacobian else "units"
-        fig.update_layout(
-            {
-                f"xaxis{tail}": {
-                    "domain": [i * width + 0.035, (i + 1) * width - 0.015], "anchor": f"y{tail}", "type": "category",
-                    "title": {"text": title_x}, "showgrid": False,
-                },
-                f"yaxis{tail}": {
-                    "anchor": f"x{tail}", "autorange": "reversed", "type": "category", "domain": [0, 0.9],
-                    "title": {"text": ""}, "showgrid": False,
-                },
-            }
-        )  # fmt: skip
+        axes[f"xaxis{tail}"] = {
+            "domain": [i * width + 0.035, (i + 1) * width - 0.015], "anchor": f"y{tail}", "type": "category",
+            "title": {"text": title_x}, "showgrid": False,
+        }  # fmt: skip
+        axes[f"yaxis{tail}"] = {
+            "anchor": f"x{tail}", "autorange": "reversed", "type": "category", "domain": [0, 0.9],
+            "title": {"text": ""}, "showgrid": False,
+        }  # fmt: skip
         fig.add_annotation(
             x=i * width + 0.01 + width / 2, y=0.92, xref="paper", yref="paper", text=title, showarrow=False,
             xanchor="center", yanchor="bottom",
         )  # fmt: skip
-    return fig
+    return fig.update_layout(axes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Which rows autoencoders and flows find strange, and what they draw: scores, samples, and what beta trades."""
+"""Which rows autoencoders and flows find strange: five scores of one model, and four models on the same rows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import plotly.graph_objects as go
 from flowlab import catalog
 from flowlab.controls import Choice, Float, Int
 from flowlab.datasets.dataset import Dataset, Part
-from flowlab.evaluation.two_sample import classifier_auroc
 from flowlab.formatting import fixed
 from flowlab.models.autoencoders.variational import VariationalAutoencoder
-from flowlab.models.base import DensityModel, GenerativeModel
+from flowlab.models.base import DensityModel
 from flowlab.plots import theme
 from flowlab.ranking import auroc, spearman_matrix
 from flowlab.records import Scalar, Spec
@@ -28,16 +27,20 @@ SCORES = {
     "norm": "norm of mu",
 }
 """The anomaly scores of a variational autoencoder."""
+
+
 LABELLED = {"breast_cancer": "breast cancer", "wine": "wine", "moons": "half moons and outliers"}
-TRADED = {name: LABELLED[name] for name in ("moons", "wine")}
-"""Data of few enough columns for a classifier to tell samples from rows within seconds."""
+
+
 N_STEPS = 300
-BETAS = (0.01, 0.1, 0.5, 1.0, 4.0, 20.0)
+
+
 OUTLIERS = {"n_samples": 1000, "anomaly_share": 0.05}
 
 
 @lru_cache(maxsize=64)
-def _trained(data: Spec, model: Spec, seed: int = 0) -> tuple[DensityModel, Dataset]:
+def trained_on(data: Spec, model: Spec, seed: int = 0) -> tuple[DensityModel, Dataset]:
+    """The fitted model of a spec, and the data it is fitted to."""
     dataset = catalog.make_dataset(data, seed)
     return catalog.make_model(model, seed, dataset).fit(dataset.fitting_rows()), dataset
 
@@ -46,9 +49,10 @@ def _labelled(data: str) -> Spec:
     return Spec(data, OUTLIERS if data == "moons" else {})
 
 
-def _vae(data: str, beta: float) -> tuple[VariationalAutoencoder, Dataset]:
+def labelled_vae(data: str, beta: float) -> tuple[VariationalAutoencoder, Dataset]:
+    """A variational autoencoder with a code of 2, fitted to data of `LABELLED`, and these."""
     params: dict[str, Scalar] = {"n_latent": 2, "beta": beta, "n_steps": N_STEPS}
-    vae, dataset = _trained(_labelled(data), Spec("vae", params))
+    vae, dataset = trained_on(_labelled(data), Spec("vae", params))
     assert isinstance(vae, VariationalAutoencoder)
     return vae, dataset
 
@@ -118,7 +122,7 @@ class FiveScores:
 
 def five_scores(data: str = "breast_cancer", score: str = "reconstruction", beta: float = 1.0) -> FiveScores:
     """The five scores of a model that is trained on the rows of `data`."""
-    vae, dataset = _vae(data, beta)
+    vae, dataset = labelled_vae(data, beta)
     rows = dataset.rows(Part.UNSEEN)
     assert dataset.y is not None
     X, y = dataset.X[rows], dataset.y[rows] == 1
@@ -161,248 +165,6 @@ def draw_five_scores(result: FiveScores, dark: bool = False, height: int = 420) 
     return fig.update_layout(legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.03, "yanchor": "bottom"})
 
 
-@dataclass(frozen=True, eq=False)
-class BetaTradeOff:
-    """What the weight of the KL term does, one model for each.
-
-    Attributes
-    ----------
-    beta, rate, distortion, auroc, told_apart : (m,) each: the weight; mean KL in nats and squared error in squared
-        standard deviations over held-out normal rows; AUROC of detection by reconstruction error; AUROC with which
-        trees tell samples from rows
-    """
-
-    beta: np.ndarray
-    rate: np.ndarray
-    distortion: np.ndarray
-    auroc: np.ndarray
-    told_apart: np.ndarray
-
-    @property
-    def low_rate(self) -> float:
-        """KL at the lowest beta, and so on."""
-        return float(self.rate[0])
-
-    @property
-    def high_rate(self) -> float:
-        """KL at the highest beta."""
-        return float(self.rate[-1])
-
-    @property
-    def low_distortion(self) -> float:
-        """Squared error at the lowest beta."""
-        return float(self.distortion[0])
-
-    @property
-    def high_distortion(self) -> float:
-        """Squared error at the highest beta."""
-        return float(self.distortion[-1])
-
-    @property
-    def high_auroc(self) -> float:
-        """Detection at the highest beta."""
-        return float(self.auroc[-1])
-
-    @property
-    def low_told_apart(self) -> float:
-        """Samples at the lowest beta."""
-        return float(self.told_apart[0])
-
-    @property
-    def best_auroc(self) -> float:
-        """The highest AUROC of detection."""
-        return float(self.auroc.max())
-
-    @property
-    def best_samples_at(self) -> float:
-        """The beta whose samples are hardest to tell from rows."""
-        return float(self.beta[self.told_apart.argmin()])
-
-    @property
-    def best_detection_at(self) -> float:
-        """The beta with the highest AUROC of detection."""
-        return float(self.beta[self.auroc.argmax()])
-
-    @property
-    def finding(self) -> str:
-        """See `Result.finding`."""
-        return (
-            f"From beta {fixed(self.beta[0], 2)} to {fixed(self.beta[-1], 0)} the KL term falls from "
-            f"{fixed(self.low_rate, 2)} to {fixed(self.high_rate, 2)} nats and the squared error rises from "
-            f"{fixed(self.low_distortion, 2)} to {fixed(self.high_distortion, 2)}. Detection is best at beta "
-            f"{fixed(self.best_detection_at, 2)}, samples are best at {fixed(self.best_samples_at, 2)}."
-        )
-
-
-def beta_trade_off(data: str = "moons") -> BetaTradeOff:
-    """Trains a model for each of six weights."""
-    return _trade_off(data)
-
-
-@lru_cache(maxsize=4)
-def _trade_off(data: str) -> BetaTradeOff:
-    lines = []
-    for beta in BETAS:
-        vae, dataset = _vae(data, beta)
-        rows = dataset.rows(Part.UNSEEN)
-        assert dataset.y is not None
-        X, y = dataset.X[rows], dataset.y[rows] == 1
-        error, real = vae.reconstruction_error(X), dataset.X[dataset.y == 0][:300]
-        lines.append(
-            (
-                beta, vae.kl(X[~y]).mean(), error[~y].mean(), auroc(error, y),
-                classifier_auroc(vae.sample(2 * len(real), 0), real),
-            )
-        )  # fmt: skip
-    return BetaTradeOff(*np.array(lines).T)
-
-
-def draw_beta_trade_off(result: BetaTradeOff, dark: bool = False, height: int = 420) -> go.Figure:
-    """Rate and distortion against beta on the left, detection and samples on the right."""
-    c = theme.colors(dark)
-    fig = theme.figure(dark, height, "beta", "nats, squared standard deviations")
-    lines = (
-        ("KL (rate)", result.rate, c.third, "solid", ""),
-        ("squared error (distortion)", result.distortion, c.second, "dash", ""),
-        ("detection", result.auroc, c.anomaly, "solid", "2"),
-        ("samples told apart", result.told_apart, c.model, "dash", "2"),
-    )
-    for name, values, color, dash, axis in lines:
-        fig.add_scatter(
-            x=result.beta, y=values, mode="lines+markers", xaxis=f"x{axis}", yaxis=f"y{axis}", name=name,
-            line={"color": color, "dash": dash, "width": 3},
-            hovertemplate=name + "<br>beta %{x}<br>%{y:.3f}<extra></extra>",
-        )  # fmt: skip
-    ticks = {"type": "log", "tickvals": list(BETAS), "ticktext": [f"{beta:g}" for beta in BETAS]}
-    fig.update_layout(
-        xaxis={"domain": [0, 0.42], **ticks},
-        xaxis2={"domain": [0.58, 1], "anchor": "y2", "title": {"text": "beta"}, **ticks},
-        yaxis2={"anchor": "x2", "title": {"text": "AUROC"}},
-    )
-    return fig
-
-
-DRAWN: dict[str, Spec] = {
-    "AE": Spec("autoencoder", {"n_latent": 2, "n_steps": N_STEPS}),
-    "sparse AE": Spec("autoencoder", {"n_latent": 8, "penalty": 0.05, "prior": "laplace", "n_steps": N_STEPS}),
-    "VAE": Spec("vae", {"n_latent": 2, "n_steps": 2 * N_STEPS}),
-    "wide VAE": Spec("vae", {"n_latent": 8, "n_steps": 2 * N_STEPS}),
-    "flow": Spec("spline", {"n_layers": 4, "n_steps": N_STEPS}),
-}
-"""Models that draw, in the order of the gallery."""
-GALLERY = {"moons": "half moons", "rings": "rings", "eight_gaussians": "eight Gaussians"}
-
-
-@dataclass(frozen=True, eq=False)
-class SampleGallery:
-    """Draws of five models beside the data.
-
-    Attributes
-    ----------
-    data : (n, 2)
-    samples : (5, n, 2) in the order of `DRAWN`
-    inside : (5,) share of the draws where the exact density is at least that of the data's least likely 1 %
-    data_inside : the same share of the data's own fresh draws
-    """
-
-    data: np.ndarray
-    samples: np.ndarray
-    inside: np.ndarray
-    data_inside: float
-
-    @property
-    def autoencoder(self) -> float:
-        """Share of the autoencoder's draws inside, and so on."""
-        return float(self.inside[0])
-
-    @property
-    def sparse(self) -> float:
-        """Of the sparse autoencoder's."""
-        return float(self.inside[1])
-
-    @property
-    def vae(self) -> float:
-        """Of the VAE's."""
-        return float(self.inside[2])
-
-    @property
-    def wide_vae(self) -> float:
-        """Of the VAE's with a code larger than the data."""
-        return float(self.inside[3])
-
-    @property
-    def flow(self) -> float:
-        """Of the flow's."""
-        return float(self.inside[4])
-
-    @property
-    def finding(self) -> str:
-        """See `Result.finding`."""
-        shares = ", ".join(f"{name} {fixed(100 * share, 1)} %" for name, share in zip(DRAWN, self.inside, strict=True))
-        return (
-            f"Sharpness, the share of draws inside the region that holds 99 % of the truth: {shares}. Fresh rows "
-            f"have {fixed(100 * self.data_inside, 1)} %."
-        )
-
-
-def sample_gallery(data: str = "moons") -> SampleGallery:
-    """Trains the five models on 1,000 rows and draws 800 from each."""
-    return _gallery(data)
-
-
-@lru_cache(maxsize=4)
-def _gallery(data: str) -> SampleGallery:
-    spec = Spec(data, {"n_samples": 1000})
-    drawn = []
-    for model_spec in DRAWN.values():
-        model, dataset = _trained(spec, model_spec)
-        assert isinstance(model, GenerativeModel)
-        drawn.append(model.sample(800, 0))
-    assert dataset.density is not None
-    log_density = dataset.density.log_density
-    lowest = float(np.quantile(log_density(dataset.density.sample(20_000, 1)), 0.01))
-    inside = [float((log_density(rows) >= lowest).mean()) for rows in (*drawn, dataset.density.sample(4000, 2))]
-    return SampleGallery(dataset.X[:800], np.stack(drawn), np.array(inside[:-1]), inside[-1])
-
-
-def draw_sample_gallery(result: SampleGallery, dark: bool = False, height: int = 420) -> go.Figure:
-    """Six small planes: the data and the draws of five models."""
-    c = theme.colors(dark)
-    fig = theme.figure(dark, height)
-    planes = [("data", result.data, result.data_inside, c.data)]
-    planes += [
-        (name, rows, float(share), c.model)
-        for name, rows, share in zip(DRAWN, result.samples, result.inside, strict=True)
-    ]
-    low, high = result.data.min(0), result.data.max(0)
-    middle, half = (low + high) / 2, 0.65 * float((high - low).max())
-    for i, (name, rows, share, color) in enumerate(planes):
-        column, row = i % 3, i // 3
-        tail = str(i + 1) if i else ""
-        fig.add_scatter(
-            x=rows[:, 0], y=rows[:, 1], mode="markers", xaxis=f"x{tail}", yaxis=f"y{tail}", hoverinfo="skip",
-            marker={"color": color, "size": 3, "opacity": 0.55},
-        )  # fmt: skip
-        x0, y0 = 0.345 * column, 0.53 * (1 - row)
-        fig.update_layout(
-            {
-                f"xaxis{tail}": {
-                    "domain": [x0, x0 + 0.31], "range": [middle[0] - half, middle[0] + half], "anchor": f"y{tail}",
-                    "showticklabels": False, "ticks": "", "title": {"text": "x1" if row else ""},
-                },
-                f"yaxis{tail}": {
-                    "domain": [y0, y0 + 0.40], "range": [middle[1] - half, middle[1] + half], "anchor": f"x{tail}",
-                    "showticklabels": False, "ticks": "", "title": {"text": "x2" if not column else ""},
-                },
-            }
-        )  # fmt: skip
-        fig.add_annotation(
-            x=x0 + 0.155, y=y0 + 0.41, xref="paper", yref="paper", showarrow=False, yanchor="bottom", xanchor="center",
-            text=f"{name} {fixed(100 * share, 0)} %", font={"color": color},
-        )  # fmt: skip
-    return fig.update_layout(showlegend=False)
-
-
 RIVALS: dict[str, Spec] = {
     "AE": Spec("autoencoder", {"n_latent": 1, "n_steps": N_STEPS}),
     "VAE": Spec("vae", {"n_latent": 2, "n_steps": N_STEPS}),
@@ -410,6 +172,8 @@ RIVALS: dict[str, Spec] = {
     "KDE": Spec("kde"),
 }
 """Reconstruction against three likelihoods: what scores the same rows."""
+
+
 N_DISAGREEING = 6
 
 
@@ -475,7 +239,7 @@ def four_scorers(seed: int = 0) -> FourScorers:
 def _four(seed: int) -> FourScorers:
     scores = []
     for spec in RIVALS.values():
-        model, dataset = _trained(_labelled("moons"), spec, seed)
+        model, dataset = trained_on(_labelled("moons"), spec, seed)
         scores.append(model.anomaly_score(dataset.X[dataset.rows(Part.UNSEEN)]))
     assert dataset.y is not None
     held_out = dataset.rows(Part.UNSEEN)
@@ -525,6 +289,7 @@ def draw_four_scorers(result: FourScorers, dark: bool = False, height: int = 420
 
 LABELLED_TABLE = Choice("data", "Data", LABELLED)
 
+
 EXHIBITS = (
     Exhibit(
         "vae_scores",
@@ -536,14 +301,6 @@ EXHIBITS = (
         five_scores,
         draw_five_scores,
         rows=(139,),
-        is_slow=True,
-    ),
-    Exhibit(
-        "vae_beta", (Choice("data", "Data", TRADED),), beta_trade_off, draw_beta_trade_off, rows=(138, 142),
-        is_slow=True,
-    ),
-    Exhibit(
-        "sample_gallery", (Choice("data", "Data", GALLERY),), sample_gallery, draw_sample_gallery, rows=(141,),
         is_slow=True,
     ),
     Exhibit(

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import plotly.graph_objects as go
 
 from flowlab.models.flows.families import AffineCouplingFlow
+from flowlab.plots import theme
 from flowlab.toys.curves import Moons
 
 MOONS = Moons(noise=0.05)
 N_ROWS = 3000
 N_LAYERS = 8
+LOWEST = -12.0
+"""Log-densities of the moons below this are drawn as this, so that colours tell the moons apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,3 +79,16 @@ def plane(n: int = 90) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x0, x1, y0, y1 = MOONS.window()
     x, y = np.linspace(x0, x1, n), np.linspace(y0, y1, n)
     return x, y, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
+def draw_rows_and_draws(rows: np.ndarray, draws: np.ndarray, name: str, dark: bool, height: int) -> go.Figure:
+    """Rows (n, 2) and draws (m, 2) over each other; `name` is what the draws are called."""
+    c = theme.colors(dark)
+    fig = theme.figure(dark, height, "x1", "x2", square=True)
+    for points, label, color, symbol in ((rows, "rows", c.data, "circle-open"), (draws, name, c.model, "circle")):
+        fig.add_scatter(
+            x=points[:, 0], y=points[:, 1], mode="markers", name=label,
+            marker={"color": color, "symbol": symbol, "size": 5, "opacity": 0.6},
+            hovertemplate="(%{x:.2f}, %{y:.2f})",
+        )  # fmt: skip
+    return fig
