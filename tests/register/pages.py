@@ -120,7 +120,8 @@ ENTRIES = (
     entry(
         "what the maps show is the model's error and density on the grid",
         "tests/views/test_comparison_views.py::test_map_of_reconstructions_agrees_with_the_model",
-        "The autoencoder's error is low along what its decoder can say; the density is high where data are",
+        "The autoencoder's error is low along what its decoder can say",
+        "The density is high where data are",
         "Strong colour means ordinary in both: a small error, a high density. The line is what the decoder can say, arrows show whither the autoencoder pulls a point.",
     ),
 )
