@@ -9,9 +9,6 @@ from flowlab.teaching.lessons import lessons
 ROWS = {*range(1, 144)}
 """Rows of all five lectures."""
 
-MISSING = {50}
-"""Rows that nothing shows yet."""
-
 NAMED = re.compile(r"^def (test_row_([0-9]+)_\w+)", re.M)
 
 
