@@ -12,7 +12,7 @@ import itertools
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import torch
@@ -97,6 +97,29 @@ class Stack:
         if self._gradient_mask is not None:
             self.gradient.mul_(self._gradient_mask)
         return loss
+
+    @torch.inference_mode()
+    def free_energy_and_gradient(self, z: Tensor, energy: Callable[[Tensor], tuple[Tensor, Tensor]]) -> float:
+        """Mean of log q(x) + U(x) in nats over x, what the layers make of draws z of the base; fills `gradient`.
+
+        The layers run from the base on here, and q is the density of what comes out (Rezende & Mohamed 2015, eq. 15).
+
+        Parameters
+        ----------
+        z : (n_features, batch), standard normal
+        energy : x (n_features, batch) to U in nats (batch,) and its gradient (n_features, batch)
+        """
+        w = self._workspace(z.shape[1], training=True)
+        self._load(w, z)
+        for layer, part in zip(self.layers, w.parts):
+            layer.forward(part)
+        values, slope = energy(w.x)
+        torch.mul(slope, 1 / z.shape[1], out=w.g)
+        log_base = -0.5 * (z * z).sum(0) - 0.5 * self.n_features * LOG_2PI
+        value = (values + log_base - w.log_det.sum(0)).mean().item()
+        for layer, part in zip(reversed(self.layers), reversed(w.parts)):
+            layer.backward(part)
+        return value
 
     def loss(self, x: Tensor) -> Tensor:
         """Negative log-likelihood of each row in nats, (n,)."""
