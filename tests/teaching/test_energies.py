@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from flowlab.nets.engine.build import elementary_stack
-from flowlab.nets.reverse_kl import ENERGIES, with_slope, energy
+from flowlab.nets.reverse_kl import ENERGIES, energy, with_slope
 from flowlab.teaching.exhibits.energies import fitted
 
 

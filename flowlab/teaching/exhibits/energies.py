@@ -97,21 +97,26 @@ def draw(result: EnergyFit, dark: bool, height: int) -> go.Figure:
         hovertemplate="step %{x}<br>%{y:.3f} nats<extra></extra>",
     )  # fmt: skip
     square = {"range": [-SIDE, SIDE], "constrain": "domain"}
+    across = {"text": "x1", "standoff": 0}
+    upper = {"domain": [0.46, 1], "nticks": 5}
     title = {"xref": "paper", "yref": "paper", "showarrow": False, "xanchor": "left", "yanchor": "bottom", "y": 1.0}
     fig.update_layout(
         showlegend=False,
         margin={"t": 30},
-        xaxis=square | {"domain": [0, 0.31], "title": {"text": "x1"}},
-        yaxis=square | {"scaleanchor": "x", "title": {"text": "x2"}},
-        xaxis2=square | {"domain": [0.345, 0.655], "anchor": "y2", "title": {"text": "x1"}},
-        yaxis2=square | {"scaleanchor": "x2", "anchor": "x2", "showticklabels": False},
-        xaxis3={"domain": [0.75, 1], "anchor": "y3", "title": {"text": "step"}, "nticks": 4},
-        yaxis3={"anchor": "x3", "type": "log", "title": {"text": "divergence (nats)"}},
+        xaxis=square | {"domain": [0, 0.47], "constraintoward": "left", "title": across},
+        yaxis=square | upper | {"scaleanchor": "x", "title": {"text": "x2"}},
+        xaxis2=square | {"domain": [0.53, 1], "anchor": "y2", "constraintoward": "left", "title": across},
+        yaxis2=square | upper | {"scaleanchor": "x2", "anchor": "x2"},
+        xaxis3={"anchor": "y3", "title": {"text": "step"}, "nticks": 7},
+        yaxis3={
+            "anchor": "x3", "domain": [0, 0.24], "type": "log", "title": {"text": "KL (nats)"},
+            "tickvals": [0.03, 0.1, 0.3, 1, 3, 10, 30],
+        },
         annotations=[
             {**title, "x": 0, "text": "exp(−U) / Z"},
-            {**title, "x": 0.345, "text": "draws of the flow"},
+            {**title, "x": 0.53, "text": "draws of the flow"},
         ],
-    )
+    )  # fmt: skip
     return fig
 
 
