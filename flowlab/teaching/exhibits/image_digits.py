@@ -126,12 +126,12 @@ def draw_image_digits(result: ImageDigits, dark: bool = False, height: int = 420
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "AUROC of −log p, digits 5 to 9 outside", "model")
     text = [
-        fixed(auroc, 3) + ("" if np.isnan(bits) else f", {fixed(bits, 2)} bits a pixel")
+        fixed(auroc, 3) + ("" if np.isnan(bits) else f", {fixed(bits, 2)} bits")
         for auroc, bits in zip(result.auroc, result.bits, strict=True)
     ]
     fig.add_bar(
         x=result.auroc, y=list(MODELS.values()), orientation="h", marker={"color": c.model}, text=text,
-        textposition="inside", hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        textposition="auto", hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )  # fmt: skip
     fig.update_yaxes(autorange="reversed")
     return fig.update_xaxes(range=[0.5, 1])

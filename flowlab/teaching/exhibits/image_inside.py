@@ -126,7 +126,7 @@ def image_maximised(scale: str = "finest") -> ImageMaximised:
     k = 0 if scale == "finest" else len(lab.flow.latent_sizes()) - 1
     climbed = lab.flow.maximized(X, k, n_steps=N_CLIMB_STEPS)
     before, after = (lab.flow.scale_contributions(rows).mean(axis=0) for rows in (X, climbed))
-    heads = np.repeat(["before", f"{scale} scale"], N_CLIMBING).tolist()
+    heads = np.repeat(["before", "after"], N_CLIMBING).tolist()
     sheet = PictureSheet.of(SHAPE.of(np.concatenate([X, climbed])), heads)
     return ImageMaximised(sheet, before, after, k, float(X.std(axis=1).mean()), float(climbed.std(axis=1).mean()))
 

@@ -118,7 +118,7 @@ def draw_image_networks(result: ImageNetworks, dark: bool = False, height: int =
             marker={"color": colors[i], "symbol": symbols[i], "size": 6, "opacity": 0.7},
             hovertemplate="%{x:.0f} and %{y:.0f} nats<extra>" + kind + "</extra>",
         )  # fmt: skip
-    short = ["convolutional", "local", "dense", "differences"]
+    short = ["conv.", "local", "dense", "diff."]
     fig.add_heatmap(
         x=short, y=short, z=result.correlations, zmin=-1, zmax=1,
         colorscale=theme.colorscale(tuple(reversed(c.diverging))),
@@ -127,11 +127,11 @@ def draw_image_networks(result: ImageNetworks, dark: bool = False, height: int =
     )  # fmt: skip
     low, high = np.quantile(result.up, [0.02, 1])  # a few pictures of noise lie far below
     return fig.update_layout(
-        xaxis={"domain": [0, 0.5]},
+        xaxis={"domain": [0, 0.46], "nticks": 4},
         yaxis={"range": [low - 0.05 * (high - low), high + 0.05 * (high - low)]},
-        xaxis2={"domain": [0.66, 1], "anchor": "y2", "title": {"text": f"rank correlation over {result.of}"}},
+        xaxis2={"domain": [0.6, 1], "anchor": "y2", "tickangle": 0},
         yaxis2={"anchor": "x2", "autorange": "reversed"},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        showlegend=False,
     )
 
 

@@ -100,19 +100,39 @@ def phase(first: int = 3, second: int = 40, share: float = 1.0) -> Phase:
 
 
 def draw_phase(result: Phase, dark: bool = False, height: int = 420) -> go.Figure:
-    """The six pictures, and below them the log-likelihood against the share of the other amplitude."""
+    """The six pictures, and beside them the log-likelihood against the share of the other amplitude."""
     c = theme.colors(dark)
-    fig = theme.figure(dark, height, "share of the second's amplitude", "log-likelihood of differences (nats)")
+    fig = theme.figure(dark, height, "share of the amplitude", "log-likelihood (nats)")
     fig.add_scatter(x=result.shares, y=result.log_likelihood, mode="lines", line={"color": c.model}, hoverinfo="y")
     fig.add_scatter(
         x=[result.share], y=[result.here], mode="markers", marker={"color": c.threshold, "size": 11}, hoverinfo="y"
     )
-    _stand_above(fig, enlarged(as_bytes(result.pictures), 96), result.names, c.text)
-    return fig.update_layout(showlegend=False, yaxis={"domain": [0, 0.52]})
+    _stand_beside(fig, enlarged(as_bytes(result.pictures), 96), result.names, c.text)
+    return fig.update_layout(showlegend=False, xaxis={"domain": [0.64, 1], "nticks": 4}, yaxis={"nticks": 6})
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(spearman_matrix(np.column_stack([one, other]))[0, 1])
+
+
+def _stand_beside(fig: go.Figure, pictures: np.ndarray, names: tuple[str, ...], color: str, across: int = 3) -> None:
+    """Put pictures in rows into the left part of a figure, each under its name, whose words stand one below another."""
+    paper = {"xref": "paper", "yref": "paper", "xanchor": "center"}
+    width, height = 0.42 / across, 1 / -(-len(pictures) // across)
+    places = [(width * (i % across + 0.5), 1 - height * (i // across)) for i in range(len(pictures))]
+    fig.update_layout(
+        images=[
+            {**paper, "source": data_uri(picture), "x": x, "y": y - 0.4 * height}
+            | {"sizex": 0.9 * width, "sizey": 0.56 * height}
+            for picture, (x, y) in zip(pictures, places, strict=True)
+        ],
+        annotations=[
+            {**paper, "x": x, "y": y - 0.38 * height, "yanchor": "bottom", "showarrow": False}
+            | {"text": name.replace(" of the ", "<br>of the ").replace(" alone", "<br>alone")}
+            | {"font": {"color": color, "size": 12}}
+            for name, (x, y) in zip(names, places, strict=True)
+        ],
+    )
 
 
 def _stand_above(fig: go.Figure, pictures: np.ndarray, names: tuple[str, ...], color: str) -> None:
@@ -192,19 +212,20 @@ def complexity(side: str = "16", coder: str = "png", n: int = 40) -> Complexity:
 
 
 def draw_complexity(result: Complexity, dark: bool = False, height: int = 420) -> go.Figure:
-    """Log-likelihood against bits, a cloud for each family, with one picture of each above."""
+    """Log-likelihood against bits, a cloud for each family, with one picture of each above, by its number."""
     c = theme.colors(dark)
     fig = theme.figure(dark, height, "size of the file (bits a pixel)", "log-likelihood (nats a pixel)")
     colors = [c.data, c.model, c.second, c.third, c.anomaly, c.truth, c.muted, c.threshold, c.model]
     symbols = ["circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon", "circle-open"]
     for i, name in enumerate(result.names):
         fig.add_scatter(
-            x=result.bits[i], y=result.log_likelihood[i], mode="markers", name=name,
+            x=result.bits[i], y=result.log_likelihood[i], mode="markers", name=f"{i + 1} {name}",
             marker={"color": colors[i], "symbol": symbols[i], "size": 7, "opacity": 0.7},
             hovertemplate="%{x:.2f} bits, %{y:.2f} nats<extra>" + name + "</extra>",
         )  # fmt: skip
-    _stand_above(fig, enlarged(result.examples, 64), result.names, c.text)
-    fig.update_layout(yaxis={"domain": [0, 0.6]}, showlegend=True, legend={"y": -0.2, "yanchor": "top"})
+    numbers = tuple(str(i + 1) for i in range(len(result.names)))
+    _stand_above(fig, enlarged(result.examples, 64), numbers, c.text)
+    fig.update_layout(yaxis={"domain": [0, 0.6]}, showlegend=True, legend={"y": -0.3, "yanchor": "top"})
     return fig.update_layout(images=[{**image.to_plotly_json(), "sizey": 0.22} for image in fig.layout.images])
 
 
