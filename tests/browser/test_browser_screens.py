@@ -115,22 +115,18 @@ def test_nothing_scrolls_on_a_laptop_and_a_large_screen_is_used(trained, open_pa
         assert free < 0.05, f"{name}: {free:.1%} of the width is empty"
 
 
-FLAGGED = "detect?detect.tab=Flagged rows&"
-
-
 def test_letters_of_presenter_mode_are_read_from_the_back_row_and_keys_lead_through_it(trained, open_page):
     page = open_page("about:blank")
     page.add_init_script(f"({CANVAS_TYPE})()")
     views = (f"explore?explore.view={name}&" for name in ("Density", "Samples", "Latent", "Layers", "Film"))
-    for path in ("train?", *views, "detect?", FLAGGED, "compare?", "learn?learn.lesson=change&"):
+    for path in ("train?", *views, "detect?", "compare?", "learn?learn.lesson=change&"):
         arrive(page, f"{trained}/{path}{QUERY}&present=1")
         page.wait_for_timeout(800)
         size, text = page.evaluate(SMALLEST)
         assert size >= 20, f"{path}: {text!r} has {size} px"
         assert page.evaluate("letters") >= 20, path
         assert not page.evaluate(CUT), path
-        if path != FLAGGED:  # a list of rows is as long as it is
-            page.wait_for_function(FITS, timeout=20_000)
+        page.wait_for_function(FITS, timeout=20_000)
         assert not page.locator("[data-testid=stSidebar]").is_visible()
         assert not page.get_by_test_id("stTopNavLink").first.is_visible()
     arrive(page, f"{trained}/explore?{QUERY}")
