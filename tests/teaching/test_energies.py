@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from flowlab.models.flows.energy_fit import energy
 from flowlab.nets.engine.build import elementary_stack
-from flowlab.nets.reverse_kl import ENERGIES, energy, with_slope
+from flowlab.nets.reverse_kl import ENERGIES, with_slope
 from flowlab.teaching.exhibits.energies import fitted
 
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from flowlab.controls import Choice, Int
 from flowlab.formatting import count, fixed
+from flowlab.models.flows.energy_fit import energy, fit_energy
 from flowlab.plots import theme
 from flowlab.plots.panels import color_steps
 from flowlab.teaching.exhibit import Exhibit
@@ -66,8 +67,6 @@ class EnergyFit:
 @lru_cache(maxsize=16)
 def fitted(form: str = "wave", kind: str = "planar", n_layers: int = 16, n_steps: int = 600) -> EnergyFit:
     """A flow fitted to one of four energies by the reverse divergence."""
-    from flowlab.nets.reverse_kl import energy, fit_energy
-
     x = np.linspace(-SIDE, SIDE, N_GRID)
     cell = (x[1] - x[0]) ** 2
     weight = np.exp(-energy(form, np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)))
