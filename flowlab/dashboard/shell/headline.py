@@ -13,21 +13,15 @@ from flowlab.models.detector import Detector
 from flowlab.records import RunState
 from flowlab.store.reading import Run
 
-POLL_SECONDS = (0.4, 0.8)
-"""How often a page looks whether its run has changed: with few visitors here, and with however many.
-
-What follows the look, a run of the page's script, has to fit into the second within which it shows what others did.
-"""
+POLL_SECONDS = 0.8
+"""How often a page looks whether its run has changed: a page shows within a second what others did."""
 
 
 def draw(page: str, words: str = "") -> None:
     """Data, model, how far from the truth or how good on validation rows, how long it took; or `words` instead."""
     line = f"#### [{formatting.escaped(words) or sentence()}]({state.link_to(page)})"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="headline"):
-        often, seldom = POLL_SECONDS
-        st.fragment(_line, run_every=min(services.tick_seconds(often), seldom))(
-            line, None if words else services.version()
-        )
+        st.fragment(_line, run_every=POLL_SECONDS)(line, None if words else services.version())
         share.draw(page)
 
 
