@@ -37,7 +37,7 @@ addEventListener("flowlab:draw", ({ detail: { ms, ...now } }) => {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a browser test be tried up to three times: a busy machine may miss its time limits. The summary counts these."""
+    """Let a browser test be tried three times: a busy machine may miss its time limits. The summary counts them."""
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=2))
