@@ -80,6 +80,9 @@ def comparison_set(present: RunSpec, n_features: int) -> list[RunSpec]:
     return list({catalog.run_id(s): s for s in specs}.values())
 
 
+_LOSS = Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})
+
+
 def more_seeds(spec: RunSpec) -> list[RunSpec]:
     """The same model with other seeds: other splits, weights and, for toys, other rows."""
     return [RunSpec(spec.data, spec.model, spec.seed + i) for i in range(1, MORE_SEEDS + 1)]
@@ -96,18 +99,6 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
         data = [Spec(present.data.name, {**present.data.params, "n_samples": n}) for n in rows]
         return [catalog.tidy(RunSpec(spec, Spec(model), present.seed))[0] for spec in data]
 
-    def charts(*first: Chart) -> list[Chart]:
-        return [*first, Chart("AUROC on held-out rows", {"AUROC": "auroc"})] if has_labels else list(first)
-
-    def over_seeds(key: str, values: Sequence[Scalar]) -> dict[str, list[RunSpec]]:
-        return {
-            f"seed {spec.seed}": [
-                catalog.tidy(RunSpec(spec.data, Spec("image_flow", {**spec.model.params, key: value}), spec.seed))[0]
-                for value in values
-            ]
-            for spec in (present, *more_seeds(present))
-        }
-
     sizes = sorted({k for k in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if k <= max(4, n_features)})[:8]
     betas = [0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 20.0]
     depths = [1, 2, 4, 8, 16]
@@ -119,7 +110,7 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
         "Code size": Sweep(
             "A wider code copies more: the error falls to zero, and with it what the error says about anomalies.",
             "code size", sizes, {"Autoencoder": runs("autoencoder", "n_latent", sizes)},
-            charts(Chart("reconstruction error (squared sd)", {"error": "error"})),
+            _with_auroc(has_labels, Chart("reconstruction error (squared sd)", {"error": "error"})),
         ),
         "Beta": Sweep(
             "Rate is what the code tells of a row, distortion what it leaves out; a high beta buys one with the other.",
@@ -135,12 +126,12 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
         "Layers": Sweep(
             _WHAT_LAYERS_DO[flow],
             "layers", depths, {flow_name: runs(flow, "n_layers", depths)},
-            charts(Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})),
+            _with_auroc(has_labels, _LOSS),
         ),
         "Network depth": Sweep(
             "Without a hidden layer a coupling's scale and shift are linear in what it reads.",
             "hidden layers", hidden, {catalog.MODELS[coupled].label: runs(coupled, "n_hidden", hidden)},
-            charts(Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})), logarithmic=False,
+            _with_auroc(has_labels, _LOSS), logarithmic=False,
         ),
     }  # fmt: skip
     if "n_samples" in catalog.DATASETS[present.data.name].defaults:
@@ -149,23 +140,46 @@ def sweeps(present: RunSpec, n_features: int, has_labels: bool) -> dict[str, Swe
             "Kernel density needs more rows as columns are added, and scoring costs it a look at each of them.",
             "rows", rows, {"Kernel density": with_rows("kde", rows), flow_name: with_rows(flow, rows)},
             [
-                Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"}),
+                _LOSS,
                 Chart("seconds to score 1 000 rows", {"score": "score_seconds"}),
             ],
         )  # fmt: skip
     if present.model.name == "image_flow":
-        narrow, corrupted = [1, 2, 4, 8, 16, 32], [0.0, 0.05, 0.1, 0.2, 0.4]
-        found["Bottleneck"] = Sweep(
-            "A narrow layer in each coupling's network leaves it less to copy of the pixels it reads.",
-            "channels of the narrowest layer", narrow, over_seeds("bottleneck", narrow),
-            charts(Chart("negative log-likelihood of held-out rows (nats)", {"loss": "loss"})), over_seeds=True,
-        )  # fmt: skip
-        if has_labels:
-            found["Corrupted background"] = Sweep(
-                "A general model of the same pictures with some pixels at random: the ratio to it scores each picture. "
-                "With none corrupted both models are one, and the ratio says nothing.",
-                "share of corrupted pixels", corrupted, over_seeds("corruption", corrupted),
-                [Chart("AUROC of the ratio on held-out rows", {"ratio": "ratio_auroc"})], logarithmic=False,
-                over_seeds=True,
-            )  # fmt: skip
+        found |= _image_sweeps(present, has_labels)
     return found
+
+
+def _image_sweeps(present: RunSpec, has_labels: bool) -> dict[str, Sweep]:
+    """Those of a flow of pictures, each over seeds."""
+    narrow, corrupted = [1, 2, 4, 8, 16, 32], [0.0, 0.05, 0.1, 0.2, 0.4]
+    bottleneck = Sweep(
+        "A narrow layer in each coupling's network leaves it less to copy of the pixels it reads.",
+        "channels of the narrowest layer", narrow, _over_seeds(present, "bottleneck", narrow),
+        _with_auroc(has_labels, _LOSS), over_seeds=True,
+    )  # fmt: skip
+    found = {"Bottleneck": bottleneck}
+    if has_labels:
+        found["Corrupted background"] = Sweep(
+            "A general model of the same pictures with some pixels at random: the ratio to it scores each picture. "
+            "With none corrupted both models are one, and the ratio says nothing.",
+            "share of corrupted pixels", corrupted, _over_seeds(present, "corruption", corrupted),
+            [Chart("AUROC of the ratio on held-out rows", {"ratio": "ratio_auroc"})], logarithmic=False,
+            over_seeds=True,
+        )  # fmt: skip
+    return found
+
+
+def _with_auroc(has_labels: bool, *charts: Chart) -> list[Chart]:
+    """Charts, and that of detection where there are labels."""
+    return [*charts, Chart("AUROC on held-out rows", {"AUROC": "auroc"})] if has_labels else list(charts)
+
+
+def _over_seeds(present: RunSpec, key: str, values: Sequence[Scalar]) -> dict[str, list[RunSpec]]:
+    """Runs of a flow of pictures with other values of a setting, for the present seed and the next."""
+    return {
+        f"seed {spec.seed}": [
+            catalog.tidy(RunSpec(spec.data, Spec("image_flow", {**spec.model.params, key: value}), spec.seed))[0]
+            for value in values
+        ]
+        for spec in (present, *more_seeds(present))
+    }
