@@ -58,7 +58,8 @@ class CodeModel(LatentModel, GenerativeModel, Generic[CodeNet]):
         self, X: np.ndarray, X_val: np.ndarray | None, checkpoint: State | None, n_steps: int | None
     ) -> Iterator[TrainEvent]:
         """See `DensityModel.fit_iter`; without validation rows the loss is watched on training rows."""
-        self._check_rows_to_fit(X if X_val is None else np.vstack([X, X_val]))
+        for rows in (X,) if X_val is None else (X, X_val):
+            self._check_rows_to_fit(rows)
         if checkpoint is None:
             self.mean_, self.scale_ = X.mean(0), spread_of(X)
         else:
