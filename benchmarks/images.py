@@ -32,6 +32,7 @@ from flowlab.images.families import FAMILIES
 from flowlab.images.pixels import rows_of
 from flowlab.images.shape import ImageShape
 from flowlab.images.sources import digits, photo_patches
+from flowlab.models.flows.pca_flow import PCAFlow
 from flowlab.models.images import scores
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.nets.images.multiscale import MultiscaleFlow, Sizes
@@ -181,7 +182,7 @@ def paradox(seconds: float, seeds: list[int], every_cure: bool) -> None:
             contrasted = ImageFlow(n_steps=max(flow.n_steps // 2, 1), random_state=seed)
             contrasted.fit_against(train, background, weight=3.0)
             others = {
-                "PCA code, then a flow": scores.CodeFlow.fit(train, "pca", 16, random_state=seed),
+                "PCA code, then a flow": PCAFlow(random_state=seed).fit(train),
                 "classifier against synthetic": scores.BackgroundClassifier.fit(train, background, random_state=seed),
                 "outlier loss, -log p": contrasted,
             }

@@ -9,6 +9,7 @@ from flowlab.images.backgrounds import broad_background
 from flowlab.images.pixels import rows_of
 from flowlab.images.sets import tried_pictures
 from flowlab.models.base import DensityModel
+from flowlab.models.flows.pca_flow import PCAFlow
 from flowlab.models.images import scores
 from flowlab.models.images.image_flow import ImageFlow
 
@@ -33,7 +34,7 @@ def tried_scores(
     }
     if further:
         learned = dataset.fitting_rows()
-        code = scores.CodeFlow.fit(learned, "pca", N_CODE, CODE_STEPS, seed)
+        code = PCAFlow(N_CODE, n_steps=CODE_STEPS, random_state=seed).fit(learned)
         background = rows_of(broad_background(shape, len(learned), seed))
         classifier = scores.BackgroundClassifier.fit(learned, background, random_state=seed)
         typical = float(model.anomaly_score(learned[:1000]).mean())

@@ -13,6 +13,7 @@ from flowlab.images.pixels import as_bytes
 from flowlab.images.shape import ImageShape
 from flowlab.jobs.slices import run_slice
 from flowlab.models.classical.density import Gaussian
+from flowlab.models.flows.pca_flow import PCAFlow
 from flowlab.models.images import scores
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.models.images.image_model import bits_per_dimension
@@ -212,9 +213,16 @@ def test_scores_are_what_their_formulas_say(fitted):
         scores.scale_scores(flow, X, three)
 
 
-@pytest.mark.parametrize("code", ["pca", "autoencoder"])
-def test_a_code_and_its_density_find_negatives(code):
-    found = scores.CodeFlow.fit(X, code, n_code=8, n_steps=60)
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X: PCAFlow(n_components=8, n_steps=60).fit(X),
+        lambda X: scores.AutoencoderFlow.fit(X, n_code=8, n_steps=60),
+    ],
+    ids=["pca", "autoencoder"],
+)
+def test_a_code_and_its_density_find_negatives(fit):
+    found = fit(X)
     assert np.median(found.anomaly_score(1 - X)) > np.quantile(found.anomaly_score(X), 0.9)
 
 

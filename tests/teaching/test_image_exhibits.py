@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flowlab.models.images import scores
+from flowlab.models.flows.pca_flow import PCAFlow
 from flowlab.nets.images.image_training import Contrast
 from flowlab.teaching.exhibits import (
     image_digits,
@@ -111,7 +111,7 @@ def test_row_76_a_warm_start_is_compared_with_one_from_scratch_and_one_of_twice_
 
 def test_row_58_a_flow_of_whitened_components_is_one_of_the_digits_models():
     rows = np.random.default_rng(0).normal(size=(200, 12)) @ np.random.default_rng(1).normal(size=(12, 12))
-    code = scores.CodeFlow.fit(rows, "pca", n_code=6, n_steps=30).encoder.transform(rows)
+    code = PCAFlow(n_components=6, n_steps=30).fit(rows).code(rows)
     assert np.cov(code.T) == pytest.approx(np.eye(6), abs=0.01)
     assert 0.5 < image_digits.image_digits().code <= 1
 

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -60,30 +59,22 @@ def typicality(model: DensityModel, X: np.ndarray, X_in: np.ndarray) -> np.ndarr
 
 
 @dataclass(frozen=True)
-class CodeFlow:
-    """A code of pictures and the density of the codes."""
+class AutoencoderFlow:
+    """The code of an autoencoder and the density of the codes; `PCAFlow` is the same of principal components."""
 
-    encoder: PCA | Autoencoder
+    encoder: Autoencoder
     density: DensityModel
 
     @classmethod
-    def fit(
-        cls, X: np.ndarray, code: str = "pca", n_code: int = 16, n_steps: int = 1000, random_state: int = 0
-    ) -> CodeFlow:
-        """To pictures X (n, n_pixels): whitened principal components ("pca") or an "autoencoder", then a flow."""
-        if code not in ("pca", "autoencoder"):
-            raise ValueError(f"code must be 'pca' or 'autoencoder', not {code!r}")
-        n_code = min(n_code, *np.shape(X))
-        if code == "pca":
-            encoder = PCA(n_code, whiten=True, random_state=random_state).fit(X)
-        else:
-            encoder = Autoencoder(n_latent=n_code, n_steps=n_steps, random_state=random_state).fit(X)
+    def fit(cls, X: np.ndarray, n_code: int = 16, n_steps: int = 1000, random_state: int = 0) -> AutoencoderFlow:
+        """To pictures X (n, n_pixels); autoencoder and flow are trained for `n_steps` each."""
+        encoder = Autoencoder(n_latent=min(n_code, *X.shape), n_steps=n_steps, random_state=random_state).fit(X)
         flow = MaskedAutoregressiveFlow(n_steps=n_steps, random_state=random_state)
-        return cls(encoder, flow.fit(np.asarray(encoder.transform(X))))
+        return cls(encoder, flow.fit(encoder.transform(X)))
 
     def anomaly_score(self, X: np.ndarray) -> np.ndarray:
         """-log p of the code of each picture, (n,), in nats per unit of the code."""
-        return self.density.anomaly_score(np.asarray(self.encoder.transform(X)))
+        return self.density.anomaly_score(self.encoder.transform(X))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from flowlab.formatting import fixed
 from flowlab.images.pixels import rows_of
 from flowlab.images.sources import digits
-from flowlab.models.images import scores
+from flowlab.models.flows.pca_flow import PCAFlow
 from flowlab.models.images.image_flow import ImageFlow
 from flowlab.models.images.image_model import bits_per_dimension
 from flowlab.models.images.pixelcnn_model import PixelCNN
@@ -99,7 +99,7 @@ def image_digits() -> ImageDigits:
     given = ImageFlow(**short, **SMALL, context_column=-1).fit(np.column_stack([rows, every.classes])[train])
     dense = dense_flow(n_steps=N_STEPS).fit(rows[train])
     pixelcnn = PixelCNN(**short).fit(rows[train])
-    code = scores.CodeFlow.fit(rows[train], "pca", n_code=16, n_steps=N_CODE_STEPS)
+    code = PCAFlow(n_components=16, n_steps=N_CODE_STEPS).fit(rows[train])
     blank = np.zeros(len(rows))
     by_class = -given.marginal_log_density(np.column_stack([rows, blank]))
     found = [model.anomaly_score(rows) for model in (flow, dense, pixelcnn, code)]
