@@ -37,10 +37,10 @@ addEventListener("flowlab:draw", ({ detail: { ms, ...now } }) => {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a browser test be tried three times: a busy machine may miss its time limits. The summary counts them."""
+    """Let a browser test be tried a second time: a busy machine may miss its time limits. The summary counts them."""
     for item in items:
         if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=2))
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @dataclass
@@ -148,7 +148,7 @@ def app_server(serve_script) -> Server:
 
 @pytest.fixture
 def fresh_server(request, app_server, tmp_path) -> Iterator[Server]:
-    """The app for a test that trains what nobody has trained: a further try of the test gets a server of its own."""
+    """The app for a test that trains what nobody has trained: a second try of the test gets a server of its own."""
     if getattr(request.node, "execution_count", 1) == 1:
         yield app_server
     else:
