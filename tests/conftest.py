@@ -19,6 +19,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
+TRAINING_NICE = 10
+"""As of `flowlab.jobs.lanes`, which is not imported here: the library is imported by who tests it."""
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
@@ -34,6 +36,12 @@ addEventListener("flowlab:draw", ({ detail: { ms, ...now } }) => {
   drawn[now.component] = { ...seen, ...now, frames: seen.frames + 1, draw_ms: seen.draw_ms + (ms ?? 0) };
 });
 """
+
+
+def pytest_configure() -> None:
+    """Let tests that run side by side have the priority of training: above it they would leave it no turn."""
+    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(TRAINING_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -135,6 +135,8 @@ def test_the_film_plays_2000_points_at_30_frames_a_second_without_reruns(serve_s
     page.wait_for_timeout(500)
     assert np.abs(picture(stage) - middle).max() > 50, "the points do not move"
     assert page.get_by_text("run 1").is_visible(), "playing must not rerun the page"
+    if page.get_by_role("button", name="Play").is_visible():  # a busy machine has seen its end meanwhile
+        page.get_by_role("button", name="Play").click()
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("run 2").wait_for()
     stopped = page.evaluate("window.drawn.film.position")
