@@ -19,8 +19,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
-TRAINING_NICE = 10
-"""As of `flowlab.jobs.lanes`, which is not imported here: the library is imported by who tests it."""
+TESTS_NICE = 9
+"""Just before the training of `flowlab.jobs.lanes` (10), which is not imported here: that would start the library."""
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
@@ -39,9 +39,9 @@ addEventListener("flowlab:draw", ({ detail: { ms, ...now } }) => {
 
 
 def pytest_configure() -> None:
-    """Let tests that run side by side have the priority of training: above it they would leave it no turn."""
+    """Let tests that run side by side stand little before training: far before it they would leave it no turn."""
     if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, 0, max(TRAINING_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+        os.setpriority(os.PRIO_PROCESS, 0, max(TESTS_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
