@@ -13,6 +13,9 @@ import { Stages } from "./stages.js";
  * @property {number} step
  * @property {number | null} [density_max]
  * @property {number | null} gap
+ * @property {number} [beside_n_steps] of the run that another stage shows, where its loss has the same unit
+ * @property {Float32Array} [beside_train]
+ * @property {Float32Array} [beside_val]
  * @property {Uint8Array} [density]
  * @property {number[]} [density_shape]
  * @property {string} [ghost] the other model that the picture is of
@@ -56,6 +59,7 @@ function update({ data, parentElement }, scene) {
     ghost: now.ghost,
     gap: now.gap,
     loss: { step: now.loss_step, train: now.loss_train, val: now.loss_val },
+    beside: { nSteps: now.beside_n_steps ?? 0, train: now.beside_train ?? [], val: now.beside_val ?? [] },
   };
   live.hasPicture = Boolean((!now.ghost && (now.latent || now.density)) || now.loss_step.length);
   live.stages.root.classList.toggle("twin", Boolean(now.twin));

@@ -54,6 +54,8 @@ import { anomaliesInWords, lastUpTo, stageWords } from "./words.js";
  * @property {ArrayLike<number> | null} [latent] (m, 2)
  * @property {ArrayLike<number> | null} [samples] (n, 2)
  * @property {{ step: ArrayLike<number>, train: ArrayLike<number>, val: ArrayLike<number> }} loss
+ * @property {{ nSteps: number, train: ArrayLike<number>, val: ArrayLike<number> }} [beside] a run whose loss has the
+ *   same axes
  * @property {number} [step] of the frame
  * @property {number} [cursor] step at which a film stands
  * @property {string} [ghost] what the picture is of, where that is another model than the present one
@@ -400,14 +402,16 @@ export class Stages {
     const seen = step === undefined ? n : lastUpTo(loss.step, step) + 1;
     const film = cursor !== undefined;
     const floor = scene.keeps_density ? scene.entropy : null; // the loss of a broken flow has none
-    const [lo, hi] = lossRange(loss.train.slice(0, seen), loss.val.slice(0, seen), floor);
+    const nSteps = Math.max(scene.n_steps, frame.beside?.nSteps ?? 0);
+    const shown = { train: loss.train.slice(0, seen), val: loss.val.slice(0, seen) };
+    const [lo, hi] = commonRange(frame.beside ? [shown, frame.beside] : [shown], floor);
     const pad = 0.08 * (hi - lo);
     const goal = Float32Array.of(lo - (floor === null ? pad : 4 * pad), hi + pad); // room for the floor's name
     this.range.aim(goal);
     const moving = this.range.step(dt, pad / 100);
     const [low, high] = this.range.now ?? goal;
-    plane.view = [0, scene.n_steps, low, high];
-    plane.axes(theme, "step", "", { nx: Math.min(8, scene.n_steps), ny: 4, gridY: true, frame: false });
+    plane.view = [0, nSteps, low, high];
+    plane.axes(theme, "step", "", { nx: Math.min(8, nSteps), ny: 4, gridY: true, frame: false });
     /** @param {number[]} y */
     const curve = (y) =>
       loss.step.map((s, i) => /** @type {Point} */ ([plane.x(s), plane.y(y[i])])).filter(([, v]) => Number.isFinite(v));
@@ -576,6 +580,19 @@ export function lossRange(train, val, floor) {
   }
   if (hi === -Infinity) return floor === null ? [0, 1] : [floor, floor + 1];
   return [lo, Math.max(lo + 1e-3, Math.min(hi, lo + Math.max(8 * (newest - lo), 0.25 * (hi - lo))))];
+}
+
+/**
+ * The range of losses that have the same axis; a curve without values asks for none.
+ * @param {{ train: ArrayLike<number>, val: ArrayLike<number> }[]} curves @param {number | null} floor
+ * @returns {[number, number]}
+ */
+export function commonRange(curves, floor) {
+  const ranges = curves
+    .filter(({ train }) => train.length)
+    .map(({ train, val }) => lossRange(Array.from(train), Array.from(val), floor));
+  if (!ranges.length) return lossRange([], [], floor);
+  return [Math.min(...ranges.map(([lo]) => lo)), Math.max(...ranges.map(([, hi]) => hi))];
 }
 
 /**

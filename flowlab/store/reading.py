@@ -184,8 +184,11 @@ class Run:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the run was closed with a model: done or stopped."""
-        return self.status in (RunState.DONE, RunState.STOPPED)
+        """Whether the run was closed with a model: done, or stopped after a step."""
+        if self.status is not RunState.STOPPED:
+            return self.status is RunState.DONE
+        has_learned = any((self.path / name).exists() for name in ("model.npz", "checkpoint.npz"))
+        return has_learned and not self.is_fresh
 
     @property
     def updated(self) -> float:

@@ -1,9 +1,14 @@
 """Two visitors of one link: each sees what the other does within a second, and nobody stops another's run."""
 
+import re
 import time
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from conftest import settled
+
+from flowlab import catalog
+from flowlab.records import RunSpec
 
 pytestmark = pytest.mark.browser
 
@@ -63,6 +68,32 @@ def test_two_visitors_of_one_link(fresh_server, open_page):
     headline(teacher, "stopped")
     press(teacher, "Shared run")
     settled(teacher)
+
+
+def test_a_fork_is_its_beginners_and_seen_by_who_holds_its_link(fresh_server, open_page):
+    link = LINK.replace("seed=77", "seed=79")
+    teacher, student = open_page(fresh_server.url + link), open_page(fresh_server.url + "/data")
+    sees(teacher, "Train", 60_000)
+    press(teacher, "Train")
+    headline(teacher, "in training")
+    teacher.get_by_text(re.compile(r"step [1-9]")).first.wait_for(timeout=60_000)
+    press(teacher, "Stop")
+    headline(teacher, "stopped")
+    teacher.goto(fresh_server.url + link.replace("/train", "/explore") + "&explore.view=Film")
+    opener = teacher.get_by_role("button", name="Fork from step")
+    opener.wait_for(timeout=60_000)
+    step = "".join(filter(str.isdigit, opener.inner_text()))
+    spec = catalog.tidy(RunSpec.from_query(dict(parse_qsl(urlsplit(link).query)), catalog.DEFAULT)[0])[0]
+    student.goto(f"{fresh_server.url}{link}&from={catalog.run_id(spec)}@{step}")
+    headline(student, "not trained yet", 60_000)
+    opener.click()
+    sees(teacher, "Begin the fork", 60_000)
+    press(teacher, "Begin the fork")
+    headline(student, "in training", 2 * WITHIN)
+    sees(student, "Make it mine", WITHIN)
+    assert button(student, "Stop").count() == 0
+    press(teacher, "Stop")
+    headline(student, "stopped", WITHIN)
 
 
 def test_explores_pictures_follow_somebody_elses_training(fresh_server, open_page):

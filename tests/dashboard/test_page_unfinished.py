@@ -20,7 +20,7 @@ def spec(seed: int) -> RunSpec:
     return RunSpec(Spec("moons", {"n_samples": 500}), Spec("affine", {"n_layers": 2, "n_steps": 300}), seed)
 
 
-FAILED, FAILED_AT_ONCE, INTERRUPTED, PAUSED = (spec(seed) for seed in (1, 2, 3, 4))
+FAILED, FAILED_AT_ONCE, INTERRUPTED, PAUSED, STOPPED_AT_ONCE = (spec(seed) for seed in (1, 2, 3, 4, 5))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,6 +34,7 @@ def runs(own_server):
     leave(FAILED_AT_ONCE, 0, "failed", "Training failed (ValueError: <b>no rows</b>); change a setting.")
     leave(INTERRUPTED, 150, "interrupted", "The server was restarted; press train to go on.")
     leave(PAUSED, 100, "paused")
+    leave(STOPPED_AT_ONCE, 0, "stopped")
 
 
 def leave(spec: RunSpec, step: int, status: str, error: str = "") -> None:
@@ -87,6 +88,16 @@ def test_a_run_that_failed_before_its_first_step_says_why():
     assert at.warning[0].value.startswith("Training failed \\(ValueError: \\<b\\>".replace(": ", "\\: "))
     assert "Train again" in labels(at) and not at.get("plotly_chart")
     assert "density beside the truth" in said(at)
+
+
+@pytest.mark.parametrize("page", ["explore", "detect", "train", "compare", "score"])
+def test_a_run_stopped_before_its_first_step_can_go_on_from_every_page(page):
+    at = open_page(page, STOPPED_AT_ONCE)
+    assert "damaged" not in said(at) and not at.error
+    if page in ("explore", "detect"):
+        assert labels(at)[0] == "Go on training" and not at.get("plotly_chart")
+    if page == "train":
+        assert labels(at)[0] == "Go on"
 
 
 def test_pictures_follow_the_training_unless_one_wants_them_still_and_go_over_to_the_final_model():

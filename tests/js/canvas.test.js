@@ -10,7 +10,7 @@ import { positionInWords, tint, volumeEnd, windows } from "../../assets/layers.j
 import { outsideStroke } from "../../assets/paint.js";
 import { positionForKey } from "../../assets/player.js";
 import { raceRange, split } from "../../assets/race.js";
-import { contour, curveOf, lossRange, nearestIndex } from "../../assets/stages.js";
+import { commonRange, contour, curveOf, lossRange, nearestIndex } from "../../assets/stages.js";
 import { lastUpTo } from "../../assets/words.js";
 
 function plane(view, width = 100, height = 50) {
@@ -174,6 +174,18 @@ test("the loss strip: its range zooms in while the loss falls and keeps the floo
   assert.deepEqual(lossRange([NaN], [NaN], 0.3), [0.3, 1.3]);
   const [lo, hi] = lossRange([100, 1.1], [100, 1], 0);
   assert.deepEqual([lo, hi], [0, 25]);
+});
+
+test("two losses side by side have one range; a curve without values asks for none", () => {
+  const [high, low] = [
+    { train: [2, 1.5], val: [2.1, 1.6] },
+    { train: [1, 0.5], val: [1.1, 0.6] },
+  ];
+  const [lo, hi] = commonRange([high, low], null);
+  assert.deepEqual([lo, hi], commonRange([low, high], null));
+  assert.ok(lo <= 0.5 && hi >= 1.6);
+  assert.deepEqual(commonRange([high, { train: [], val: [] }], 0.3), lossRange(high.train, high.val, 0.3));
+  assert.deepEqual(commonRange([], null), [0, 1]);
 });
 
 test("steps: the last one reached, and the one nearest to the pointer", () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,14 @@ from flowlab.views.film import Frame
 _mount = canvas_component("live")
 
 
+@dataclass(frozen=True)
+class Beside:
+    """The run that another stage shows beside this one: its scene and all its events so far."""
+
+    scene: TrainingScene
+    events: Sequence[TrainEvent]
+
+
 def live_view(
     scene: TrainingScene,
     frame: Frame | None,
@@ -21,22 +30,25 @@ def live_view(
     key: str,
     gap: float | None = None,
     ghost_of: str = "",
-    is_twin: bool = False,
+    beside: Beside | None = None,
 ) -> None:
     """Draw the stage of a run; call it again with the same `key` on every tick, and points travel.
 
     `frame` is what `views.frame` gives (None before the first slice); `events` are all events so far; `gap` are the
     nats above the truth of the finished run, which its last validation loss only estimates. `ghost_of`: words for the
-    other model that the frame is of, which is then drawn faintly and named. `is_twin`: another stage stands beside it,
-    so it takes half the page. Each drawing in the browser dispatches
-    `flowlab:draw` with step, `picture` (false before there is anything of the model to show) and ms (the time it took)
-    in its detail.
+    other model that the frame is of, which is then drawn faintly and named. `beside`: the run of another stage, so that
+    this one takes half the page, and their losses have the same axes where they have the same unit. Each drawing in
+    the browser dispatches `flowlab:draw` with step, `picture` (false before there is anything of the model to show)
+    and ms (the time it took) in its detail.
     """
     header, arrays = pack_frame(frame, events, gap)
     if ghost_of:
         header["ghost"] = ghost_of[:120]
-    if is_twin:
+    if beside is not None:
         header["twin"] = True
+        if beside.scene.loss_unit == scene.loss_unit:
+            header["beside_n_steps"] = beside.scene.n_steps
+            arrays |= {name.replace("loss", "beside"): array for name, array in loss_arrays(beside.events).items()}
     _mount(pack_scene(scene), (header, arrays), key)
 
 

@@ -13,7 +13,7 @@ from flowlab import catalog, formatting, views
 from flowlab.catalog.faults import faults_of, keeps_density
 from flowlab.catalog.models import NFLOWS
 from flowlab.controls import Number
-from flowlab.dashboard.canvas.live import live_view
+from flowlab.dashboard.canvas.live import Beside, live_view
 from flowlab.dashboard.shell import distance, pages, services, state
 from flowlab.dashboard.shell.run_status import act_button, is_live, make_mine_button, say_trouble, waiting
 from flowlab.evaluation import loss_curve
@@ -82,12 +82,13 @@ def page() -> None:
     """Buttons, words and pictures of the present run, and of one beside it; they refresh themselves while it trains."""
     other = _beside()
     if other is None:
-        _watch(state.spec(), PAGE)
+        _watch(state.spec(), PAGE, None)
     else:
-        for column, spec, place in zip(st.columns(2, gap="medium"), (state.spec(), other), (PAGE, "beside")):
+        both = ((state.spec(), PAGE, other), (other, "beside", state.spec()))
+        for column, (spec, place, twin) in zip(st.columns(2, gap="medium"), both):
             with column:
                 st.markdown(f"**{formatting.escaped(catalog.describe(catalog.MODELS[spec.model.name], spec.model))}**")
-                _watch(spec, place)
+                _watch(spec, place, twin)
     if state.is_presenting():
         return
     if _has_one_order(state.spec()):
@@ -128,14 +129,14 @@ def _choose_beside() -> None:
     )
 
 
-def _watch(spec: RunSpec, place: str) -> None:
-    live = is_live(services.status(spec))
+def _watch(spec: RunSpec, place: str, twin: RunSpec | None) -> None:
+    live = any(is_live(services.status(each)) for each in (spec, twin) if each is not None)
     st.fragment(_tick, run_every=services.tick_seconds(TICK_SECONDS) if live else None)(
-        spec, services.version(spec), place
+        spec, services.version(spec), place, twin
     )
 
 
-def _tick(spec: RunSpec, version: tuple, place: str) -> None:
+def _tick(spec: RunSpec, version: tuple, place: str, twin: RunSpec | None) -> None:
     if services.version(spec) != version:
         st.rerun()  # for the first line of the page too
     status = services.status(spec)
@@ -143,30 +144,35 @@ def _tick(spec: RunSpec, version: tuple, place: str) -> None:
     events = run.events if run else []
     if is_live(status):
         services.runner().watch(services.run_id(spec))
-    is_twin = _beside() is not None
     if place == PAGE and _is_first_visit(status):
         words = WELCOME
     else:
-        words = _standing(spec, status, run, events, with_speed=not is_twin)
+        words = _standing(spec, status, run, events, with_speed=twin is None)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         _buttons(spec, status, run, place)
-        if not is_twin:
+        if twin is None:
             st.markdown(words)
         is_over = status is not None and status.state is RunState.DONE and not status.settling
-        if is_over and not is_twin and not state.is_presenting():
+        if is_over and twin is None and not state.is_presenting():
             st.page_link(pages.path("explore"), label="Explore it")
             st.page_link(pages.path("detect"), label="Set a threshold")
             if run is not None and run.is_usable:
                 st.download_button("Save as HTML", page_maker(run), f"{run.run_id}.html", "text/html", help=SAVED)
-    if is_twin:  # a line of its own, so that the pictures of both stay side by side
+    if twin is not None:  # a line of its own, so that the pictures of both stay side by side
         st.markdown(words)
     say_trouble()
     shown = corrected(spec, events)
     frame, ghost_of = _picture(spec, run, place)
     key = "live" if place == PAGE else place
-    live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of, is_twin)
+    beside = None if twin is None else Beside(scene(twin), _shown_events(twin))
+    live_view(scene(spec), frame, shown, key, final_nats(run), ghost_of, beside)
     if place == PAGE and not state.is_presenting():
         _loss_notes(spec, run, shown, is_live(status))
+
+
+def _shown_events(spec: RunSpec) -> list[TrainEvent]:
+    run = services.run(spec)
+    return corrected(spec, run.events) if run else []
 
 
 def _is_first_visit(status: RunStatus | None) -> bool:
