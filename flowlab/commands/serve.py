@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from flowlab import log_lines
 from flowlab.commands.arguments import port
 
 
@@ -30,6 +31,8 @@ def serve(options: argparse.Namespace) -> int:
     if not token and options.address not in ("127.0.0.1", "localhost", "::1"):
         raise ValueError(f"others reach {options.address}: set a token in FLOWLAB_TOKEN, which requests must carry")
     service = make_service(Path(options.detector).read_bytes(), token, options.max_mb * 2**20)
+    config = uvicorn.Config(service, host=options.address, port=options.port, log_level="warning", server_header=False)
+    log_lines.set_up()  # after the loggers of the server are there
     print(f"http://{options.address}:{options.port}/score takes rows; /health and /version answer", flush=True)
-    uvicorn.run(service, host=options.address, port=options.port, log_level="warning", server_header=False)
+    uvicorn.Server(config).run()
     return 0

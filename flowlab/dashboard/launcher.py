@@ -29,7 +29,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flowlab import __version__, app_folder
+from flowlab import __version__, app_folder, log_lines
 from flowlab.dashboard import first_paint
 from flowlab.dashboard.shell import visitors
 
@@ -64,6 +64,7 @@ def make_app(when_ready: Callable[[], None] = lambda: None) -> st.App:
     async def lifespan(_: st.App) -> AsyncIterator[None]:
         from flowlab.dashboard.shell import services
 
+        log_lines.set_up()  # now that the loggers of Streamlit and its server are there
         runner = await asyncio.to_thread(services.runner)
         when_ready()
         yield
@@ -101,6 +102,7 @@ def run(port: int | None = None, address: str | None = None, opens_browser: bool
     """
     if port is not None:
         _check_port(port, address or "127.0.0.1")
+    log_lines.set_up()
     logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(lambda record: False)
     from flowlab.dashboard.shell import services
 

@@ -65,8 +65,14 @@ def picture_sheet(
         )
     )
     words = [
-        {"x": int(j), "y": int(i + high / 2), "text": label(head, 24), "xanchor": "left", "font": {"color": c.text}}
-        for head, i, j in _first_of(sheet.heads, y)
+        {
+            "x": gutter - GAP,
+            "y": int(i + high / 2),
+            "text": label(head, 24),
+            "xanchor": "right",  # so that large letters stay off the pictures
+            "font": {"color": c.text},
+        }
+        for head, i in _first_of(sheet.heads, y)
     ]
     words += [
         {
@@ -130,8 +136,8 @@ def _places(heads: tuple[str, ...], across: int) -> tuple[np.ndarray, np.ndarray
     return left, top, line + 1
 
 
-def _first_of(heads: tuple[str, ...], y: np.ndarray) -> list[tuple[str, int, int]]:
-    return [(head, int(y[i]), 0) for i, head in enumerate(heads) if head and (i == 0 or head != heads[i - 1])]
+def _first_of(heads: tuple[str, ...], y: np.ndarray) -> list[tuple[str, int]]:
+    return [(head, int(y[i])) for i, head in enumerate(heads) if head and (i == 0 or head != heads[i - 1])]
 
 
 def _hover(sheet: PictureSheet, i: int) -> str:

@@ -40,6 +40,7 @@ LAYERS = [
         "flowlab.columns",
         "flowlab.constraints",
         "flowlab.app_folder",
+        "flowlab.log_lines",
     ),
     ("flowlab.controls",),
     ("flowlab.tables",),

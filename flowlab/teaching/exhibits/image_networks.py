@@ -131,7 +131,7 @@ def draw_image_networks(result: ImageNetworks, dark: bool = False, height: int =
         yaxis={"range": [low - 0.05 * (high - low), high + 0.05 * (high - low)]},
         xaxis2={"domain": [0.6, 1], "anchor": "y2", "tickangle": 0},
         yaxis2={"anchor": "x2", "autorange": "reversed"},
-        showlegend=False,
+        legend={"orientation": "v", "x": 0.46, "xanchor": "right", "y": 0, "yanchor": "bottom", "font": {"size": 11}},
     )
 
 
