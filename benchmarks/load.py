@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -37,6 +38,8 @@ class Session:
         self.port, self.page, self.query = port, page, query
         self.buttons: dict[str, str] = {}
         self.texts: list[str] = []
+        self.intervals: dict[str, float] = {}  # seconds between refreshes that the page asks for, by its fragment
+        self.n_bytes = 0  # heard so far
 
     async def open(self) -> Session:
         address = f"127.0.0.1:{self.port}"
@@ -51,23 +54,49 @@ class Session:
 
     async def rerun(self, press: str | None = None) -> float:
         """Seconds from the request to the end of the script."""
-        message = BackMsg()
-        message.rerun_script.query_string = self.query
-        message.rerun_script.page_name = self.page
+        message = self._request()
         if press is not None:
             widget = message.rerun_script.widget_states.widgets.add()
             widget.id, widget.trigger_value = self.buttons[press], True
+        self.intervals = {}
+        return await self._ask(message)
+
+    async def refresh(self, fragment: str) -> float:
+        """Seconds from a fragment's own request to its end, or to that of the page, if it asks for all of it."""
+        message = self._request()
+        message.rerun_script.fragment_id, message.rerun_script.is_auto_rerun = fragment, True
+        return await self._ask(message)
+
+    def _request(self) -> BackMsg:
+        message = BackMsg()
+        message.rerun_script.query_string = self.query
+        message.rerun_script.page_name = self.page
+        return message
+
+    async def _ask(self, message: BackMsg) -> float:
         await self._drain()
         began = time.perf_counter()
         await self.socket.send(message.SerializeToString())
         self.texts = []
         while True:
-            answer = ForwardMsg()
-            answer.ParseFromString(await asyncio.wait_for(self.socket.recv(), 120))
-            if answer.WhichOneof("type") == "delta":
-                self._note(answer.delta.new_element)
-            if answer.WhichOneof("type") == "script_finished":
+            answer = await self._hear(120)
+            is_over = answer.WhichOneof("type") == "script_finished"
+            if is_over and answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 return time.perf_counter() - began
+
+    async def _hear(self, timeout: float) -> ForwardMsg:
+        data = await asyncio.wait_for(self.socket.recv(), timeout)
+        answer = ForwardMsg()
+        answer.ParseFromString(data)
+        self.n_bytes += len(data)
+        kind = answer.WhichOneof("type")
+        if kind == "delta":
+            self._note(answer.delta.new_element)
+        elif kind == "auto_rerun":
+            self.intervals[answer.auto_rerun.fragment_id] = answer.auto_rerun.interval
+        elif kind == "stop_auto_rerun":
+            self.intervals.clear()
+        return answer
 
     async def settle(self) -> None:
         """Rerun until the page does not itself ask for another run."""
@@ -76,14 +105,9 @@ class Session:
             await asyncio.sleep(0.3)
 
     async def _drain(self) -> None:
-        while True:
-            try:
-                answer = ForwardMsg()
-                answer.ParseFromString(await asyncio.wait_for(self.socket.recv(), 0.005))
-                if answer.WhichOneof("type") == "delta":
-                    self._note(answer.delta.new_element)
-            except TimeoutError:
-                return
+        with contextlib.suppress(TimeoutError):
+            while True:
+                await self._hear(0.005)
 
     def _note(self, element) -> None:
         kind = element.WhichOneof("type")
