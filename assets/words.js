@@ -191,3 +191,8 @@ export function drawingInWords(points, anomalies, most) {
   if (points >= most) words += `; more than ${thin(most)} do not fit`;
   return words;
 }
+
+/** A painted picture in words. @param {number} changed @param {number} pixels */
+export function pixelsInWords(changed, pixels) {
+  return changed ? `${thin(changed)} of ${plural(pixels, "pixel")} painted` : "as it is: paint on it";
+}

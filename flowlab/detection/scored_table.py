@@ -134,6 +134,10 @@ class ScoredTable:
         found.p_value[slice(None) if self.no_promise() else self.dataset.rows(Part.TRAIN)] = np.nan
         return found
 
+    def percentile_of(self, score: float) -> float:
+        """Share of the normal validation rows that score lower than a row that is not in the table, in percent."""
+        return float(percentiles(np.array([score]), self.calibration)[0])
+
     def flagged(self, threshold: Threshold) -> np.ndarray:
         """Numbers of the flagged rows, the highest score first."""
         return self.ranked[: int(threshold.flag(self.scores).sum())]

@@ -100,6 +100,21 @@ def what_if(model: DensityModel, dataset: Dataset, cells: tuple[tuple[str, Any],
     return WhatIf(float(anomaly_scores(judge, X)[0]), why, novelty)
 
 
+def painted_score(model: DensityModel, dataset: Dataset, row: int, pixels: tuple[float, ...]) -> float:
+    """The anomaly score of a row whose picture has these pixels instead, in the order of its columns, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the data set has no such row, or its rows are no pictures of so many pixels.
+    """
+    X = dataset.X[[check_row(dataset, row)]].copy()
+    if dataset.image_shape is None or len(pixels) != dataset.image_shape.n_pixels:
+        raise ValueError(f"{len(pixels)} pixels are no picture of these data; paint on one of its rows.")
+    X[:, slice(None) if dataset.context is None else dataset.judged] = pixels
+    return float(anomaly_scores(_judge(model, dataset), X)[0])
+
+
 def _explain(judge: DensityModel | _WithinLevels, dataset: Dataset, row: int, n_reasons: int) -> Explanation:
     row = check_row(dataset, row)
     told = dataset.told_row(row)

@@ -46,9 +46,11 @@ def test_hostile_names_are_text_and_pages_keep_the_servers_policy(tmp_path, open
         page = open_page("about:blank")
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda line: refused.append(line.text) if "Content Security Policy" in line.text else None)
-        for name in ("data", "explore", "detect"):
+        for name in ("data", "train", "explore", "compare", "detect", "score"):
             page.goto(f"{server.url}/{name}?{query}")
-            page.wait_for_selector("[data-testid=stPlotlyChart]", timeout=120_000)
+            if name in ("data", "explore", "detect"):
+                page.wait_for_selector("[data-testid=stPlotlyChart]", timeout=120_000)
+            page.wait_for_function("document.body.innerText.includes('evil')", timeout=120_000)
             settled(page, 120_000)
             body = page.locator("body")
             links = page.eval_on_selector_all("a", "all => all.map(a => a.href || String(a.href?.baseVal))")

@@ -309,6 +309,33 @@ def test_points_can_be_drawn_erased_and_undone(serve_script, open_page):
     page.get_by_text(f"drawn {drawn + 5} · anomalies 5").wait_for()
 
 
+def test_a_pictures_pixels_can_be_painted_and_put_back(serve_script, open_page):
+    page = open_page(serve_script("tests/browser/apps/brush_app.py").url + "/?pixels=1")
+    canvas = page.locator("canvas[role=img]")
+    canvas.wait_for()
+    page.get_by_text("painted 0 · light 0").wait_for()
+    box = canvas.bounding_box()
+    side = box["width"] / 6
+    assert box["height"] == pytest.approx(4 * side, abs=1), "pixels are square"
+    page.mouse.move(box["x"] + side / 2, box["y"] + side / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 3.5 * side, box["y"] + side / 2)
+    page.mouse.up()
+    page.get_by_text("painted 4 · light 4").wait_for()
+    page.get_by_role("button", name="Dark").click()
+    canvas.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.get_by_text("painted 5 · light 4").wait_for()
+    page.get_by_label("Colour of the brush").fill("#336699")
+    page.mouse.click(box["x"] + 5.5 * side, box["y"] + 3.5 * side)
+    page.get_by_text("painted 6 · light 4").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("painted 5 · light 4").wait_for()
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_text("painted 0 · light 0").wait_for()
+
+
 def test_packed_arrays_are_aligned_and_nan_becomes_null():
     block = pack({"a": float("nan"), "name": "<b>&ü"}, {"x": np.zeros((2, 3), np.float16), "y": np.ones(5, np.uint8)})
     n = int.from_bytes(block[:4], "little")

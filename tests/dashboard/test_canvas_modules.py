@@ -14,7 +14,7 @@ from flowlab.plots import theme
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(ASSETS.glob("*.js"))
-COMPONENTS = ["brush", "film", "layers", "live", "paint", "race"]
+COMPONENTS = ["brush", "film", "layers", "live", "paint", "pixels", "race"]
 
 
 @pytest.fixture

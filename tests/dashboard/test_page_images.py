@@ -1,16 +1,19 @@
 """Pictures on every page: chosen, uploaded, drawn beside their scores, scored from a file; nothing of single pixels."""
 
 import io
+import re
 import zipfile
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-from pages_driver import enter, in_link, labelled, open_page, press, said, train, wait_for_run
+from pages_driver import enter, in_link, labelled, open_page, press, rerun, said, train, wait_for_run
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from flowlab import catalog
 from flowlab.dashboard.data import sources
+from flowlab.dashboard.detect import what_if
 from flowlab.dashboard.score import page as score
 from flowlab.images.sets import make_digit_images
 from flowlab.records import RunSpec, Spec
@@ -147,6 +150,16 @@ def test_flagged_rows_stand_beside_their_pictures():
     table = at.dataframe[0].value
     assert table["picture"].str.startswith("data:image/png;base64,").all() and "r0c0" not in table
     assert "when a pixel gets the value" in said(at)
+
+
+def test_a_flagged_picture_can_be_painted_on():
+    at = open_page("detect", FLOW, rule="quantile", what_if="true")
+    (row,) = re.findall(r"\*\*Row .+?\*\*", said(at))
+    score = re.search(r"As it is its score is \*\*(\S+)\*\* \(was (\S+)\)", said(at))
+    assert score.group(1) == score.group(2), "pixels that were not painted keep their value to the bit"
+    with patch.object(what_if, "pixels_view", lambda key, picture: np.ones_like(picture)):
+        rerun(at)
+    assert "Painted like this its score is" in said(at) and row in said(at)
 
 
 def test_rows_in_dispute_and_draws_are_pictures(runs):

@@ -8,6 +8,7 @@ import { Approach, catmullRom, Plane } from "../../assets/drawing.js";
 import { positionOf, stepAt, takeFrames } from "../../assets/film.js";
 import { positionInWords, tint, volumeEnd, windows } from "../../assets/layers.js";
 import { outsideStroke } from "../../assets/paint.js";
+import { cellsBetween, changedPixels, shade } from "../../assets/pixels.js";
 import { positionForKey } from "../../assets/player.js";
 import { raceRange, split } from "../../assets/race.js";
 import { commonRange, contour, curveOf, lossRange, nearestIndex } from "../../assets/stages.js";
@@ -146,6 +147,20 @@ test("the eraser reaches what lies within its radius along the whole stroke", ()
   assert.deepEqual(outsideStroke(xy, [0, 0], [10, 0], [1, 1]), [2, 3]);
   assert.deepEqual(outsideStroke(xy, [0, 0], [0, 0], [1, 1]), [1, 2, 3, 4]);
   assert.deepEqual(outsideStroke(xy, [0, 0], [0, 0], [20, 1]), [2]);
+});
+
+test("a stroke over pixels leaves no gap and has a colour", () => {
+  assert.deepEqual(cellsBetween([0, 0], [0, 0]), []);
+  const between = cellsBetween([0, 0], [2, 5]);
+  assert.deepEqual(between.at(-1), [2, 5]);
+  assert.deepEqual(
+    between.map(([, j]) => j),
+    [1, 2, 3, 4, 5],
+  );
+  assert.equal(changedPixels([0, 0, 0, 1, 1, 1], [0, 0.5, 0, 1, 1, 1], 3), 1);
+  assert.equal(changedPixels([0, 1], [1, 0], 1), 2);
+  assert.equal(shade([0.2, 2], 1, 1), "rgb(255 255 255)");
+  assert.equal(shade([0, 0.2, 1], 0, 3), "rgb(0 51 255)");
 });
 
 test("the race: curves are split by their lengths; the range keeps the ends and leaves out the highest tenth", () => {

@@ -9,6 +9,7 @@ from PIL import Image
 
 from flowlab import views
 from flowlab.datasets.dataset import Part
+from flowlab.explain import anomaly_scores
 from flowlab.images.pixels import as_bytes
 from flowlab.images.png import data_uri, enlarged, png_bytes
 from flowlab.images.sets import make_digit_images, make_patches
@@ -106,6 +107,17 @@ def test_latent_points_are_drawn_where_they_have_the_size_of_a_picture(data, flo
     sheet = pictures.latent_sheet(flow, data, (0, 1))
     assert len(sheet) == 4 and sheet.heads == ("picture", "picture", "latent", "latent")
     assert 60 < sheet.pictures[2:].mean() < 195
+
+
+def test_a_painted_picture_is_judged_as_a_row_with_these_pixels(data):
+    model = Gaussian().fit(data.part(Part.TRAIN))
+    as_it_is = tuple(data.pictures(data.X[[7]]).ravel().tolist())
+    assert views.painted_score(model, data, 7, as_it_is) == anomaly_scores(model, data.X[[7]])[0]
+    assert views.painted_score(model, data, 7, tuple(data.X[3])) == anomaly_scores(model, data.X[[3]])[0]
+    with pytest.raises(ValueError, match="2 pixels are no picture"):
+        views.painted_score(model, data, 7, (0.0, 1.0))
+    with pytest.raises(ValueError, match="no picture"):
+        views.painted_score(model, make_toy_rows(), 0, (0.0, 1.0))
 
 
 def test_pixels_that_are_unlike_those_of_similar_pictures_add_most(data):

@@ -127,6 +127,7 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(score)} · {flagged}")
     if scored.dataset.image_shape is not None:
         _picture(scored, trained, row)
+        what_if.painter(scored, trained, row, threshold)
         return
     try:
         explanation = trained.view(views.reasons, row=int(row))

@@ -1,4 +1,4 @@
-"""What if: a row edited freely; its score, flag and reasons follow."""
+"""What if: a row edited freely, or a picture painted on; its score, flag and reasons follow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import formatting, views
+from flowlab.dashboard.canvas.pixels import pixels_view
 from flowlab.dashboard.shell import links, services, state
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
@@ -46,6 +47,30 @@ def editor(scored: ScoredTable, trained: services.Trained, row: int, threshold: 
         st.markdown("\n".join(f"- {formatting.escaped(text.rstrip('.'))}" for text in found.reasons.sentences))
     if found.novelty:
         st.caption(formatting.escaped(f"New: {found.novelty}."))
+
+
+def painter(scored: ScoredTable, trained: services.Trained, row: int, threshold: Threshold) -> None:
+    """The row's picture to paint on, and what the detector says of it."""
+    help = "Paint on the picture; score, flag and percentile follow"
+    if not links.linked(PAGE, st.toggle, "What if", "what_if", False, help=help):
+        return
+    left, right = st.columns([1, 1.5], gap="small", vertical_alignment="center")
+    before = scored.dataset.pictures(scored.dataset.X[[row]])[0]
+    with left:
+        painted = pixels_view(state.widget_key(PAGE, "painted", row), before)
+    try:
+        score = trained.view(views.painted_score, row=int(row), pixels=tuple(painted.ravel().tolist()))
+    except (JobError, RuntimeError, ValueError) as error:
+        right.warning(formatting.escaped(error))
+        return
+    flag = "flagged" if score >= threshold.value else "not flagged"
+    was = formatting.plain(float(scored.scores[row]))
+    state_of_it = "As it is" if (painted == before).all() else "Painted like this"
+    share = formatting.percent(scored.percentile_of(score) / 100)
+    right.markdown(
+        f"{state_of_it} its score is **{formatting.plain(score)}** (was {was}): **{flag}**. "
+        f"{share} of normal validation rows score lower."
+    )
 
 
 def _cell(value: Any) -> Any:
