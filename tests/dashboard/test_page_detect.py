@@ -203,7 +203,7 @@ def test_what_if_judges_the_edited_row(uploaded, monkeypatch):
     query, frame = uploaded
     settings = {"rule": "manual", "threshold": "12", "row": 3, "what_if": "true"}
     text = said(open_page("detect", query, **settings)).replace("\\", "")
-    assert "As it is the score is" in text and "): **flagged**" in text
+    assert "As it is, the score is" in text and "): **flagged**" in text
     edited = frame[["pressure", "flow", "load", "machine"]].iloc[[3]].assign(pressure=0.0, machine="lathe")
     monkeypatch.setattr(what_if.st, "data_editor", lambda *_, **__: edited)
     text = said(open_page("detect", query, **settings)).replace("\\", "")

@@ -155,11 +155,11 @@ def test_flagged_rows_stand_beside_their_pictures():
 def test_a_flagged_picture_can_be_painted_on():
     at = open_page("detect", FLOW, rule="quantile", what_if="true")
     (row,) = re.findall(r"\*\*Row .+?\*\*", said(at))
-    score = re.search(r"As it is its score is \*\*(\S+)\*\* \(was (\S+)\)", said(at))
+    score = re.search(r"As it is, its score is \*\*(\S+)\*\* \(was (\S+)\)", said(at))
     assert score.group(1) == score.group(2), "pixels that were not painted keep their value to the bit"
     with patch.object(what_if, "pixels_view", lambda key, picture: np.ones_like(picture)):
         rerun(at)
-    assert "Painted like this its score is" in said(at) and row in said(at)
+    assert "Painted like this, its score is" in said(at) and row in said(at)
 
 
 def test_rows_in_dispute_and_draws_are_pictures(runs):

@@ -96,7 +96,12 @@ ENTRIES = (
     entry(
         "the edited row's own score against the threshold that stands",
         "tests/dashboard/test_page_detect.py::test_what_if_judges_the_edited_row",
-        "{} the score is **{}** (was {}): **{}**.",
+        "{}, the score is **{}** (was {}): **{}**.",
+    ),
+    entry(
+        "the painted picture's own score against the threshold that stands, and among the normal validation rows",
+        "tests/dashboard/test_page_images.py::test_a_flagged_picture_can_be_painted_on",
+        "{}, its score is **{}** (was {}): **{}**. {} of normal validation rows score lower.",
     ),
     entry(
         "no rule could choose a threshold on the validation rows",

@@ -42,7 +42,7 @@ def editor(scored: ScoredTable, trained: services.Trained, row: int, threshold: 
     edits = f"With {formatting.plural(n_edited, 'cell')} edited" if n_edited else "As it is"
     flag = "flagged" if is_flagged else "not flagged"
     was = formatting.plain(float(scored.scores[row]))
-    st.markdown(f"{edits} the score is **{formatting.plain(found.score)}** (was {was}): **{flag}**.")
+    st.markdown(f"{edits}, the score is **{formatting.plain(found.score)}** (was {was}): **{flag}**.")
     if is_flagged:
         st.markdown("\n".join(f"- {formatting.escaped(text.rstrip('.'))}" for text in found.reasons.sentences))
     if found.novelty:
@@ -51,8 +51,10 @@ def editor(scored: ScoredTable, trained: services.Trained, row: int, threshold: 
 
 def painter(scored: ScoredTable, trained: services.Trained, row: int, threshold: Threshold) -> None:
     """The row's picture to paint on, and what the detector says of it."""
-    help = "Paint on the picture; score, flag and percentile follow"
-    if not links.linked(PAGE, st.toggle, "What if", "what_if", False, help=help):
+    wanted = links.linked(
+        PAGE, st.toggle, "What if", "what_if", False, help="Paint on the picture; score, flag and percentile follow"
+    )
+    if not wanted:
         return
     left, right = st.columns([1, 1.5], gap="small", vertical_alignment="center")
     before = scored.dataset.pictures(scored.dataset.X[[row]])[0]
@@ -68,7 +70,7 @@ def painter(scored: ScoredTable, trained: services.Trained, row: int, threshold:
     state_of_it = "As it is" if (painted == before).all() else "Painted like this"
     share = formatting.percent(scored.percentile_of(score) / 100)
     right.markdown(
-        f"{state_of_it} its score is **{formatting.plain(score)}** (was {was}): **{flag}**. "
+        f"{state_of_it}, its score is **{formatting.plain(score)}** (was {was}): **{flag}**. "
         f"{share} of normal validation rows score lower."
     )
 
