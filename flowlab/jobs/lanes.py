@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from flowlab.jobs import slices
@@ -14,6 +15,8 @@ from flowlab.jobs import slices
 MAX_DEFAULT_LANES = 8
 """Each worker holds about 0.4 GB; FLOWLAB_LANES sets another number."""
 
+LEAST_BYTES = 3 * 2**29
+"""A worker that may take less could not even hold PyTorch and a large table."""
 MAX_STARTS = 3
 TRAINING_NICE, EVALUATION_NICE = 10, 5
 """Niceness of workers, below pages; evaluation goes before training, because a user waits for it."""
@@ -137,9 +140,9 @@ class Lanes:
 
 def process_lane(nice: int = TRAINING_NICE) -> Lane:
     """A lane with a spawned process of its own: a pool of one, because one crash breaks a whole pool."""
-    context = multiprocessing.get_context("spawn")
+    context, given = multiprocessing.get_context("spawn"), (nice, worker_bytes())
     return Lane(
-        lambda: ProcessPoolExecutor(1, mp_context=context, initializer=slices.start_worker, initargs=(nice,)),
+        lambda: ProcessPoolExecutor(1, mp_context=context, initializer=slices.start_worker, initargs=given),
         warm=True,
         nice=nice,
     )
@@ -151,6 +154,30 @@ def asked_width() -> int:
     if requested and not (requested.isdecimal() and 1 <= int(requested) <= 256):
         raise ValueError(f"FLOWLAB_LANES must be a number from 1 to 256, not {requested!r}")
     return int(requested or 0)
+
+
+def worker_bytes() -> int:
+    """Memory that a worker may take: FLOWLAB_WORKER_GB, or its share of half of the machine's, at least LEAST_BYTES.
+
+    ValueError unless FLOWLAB_WORKER_GB is a number from 1 to 10 000.
+    """
+    requested = os.environ.get("FLOWLAB_WORKER_GB", "")
+    if requested:
+        try:
+            gigabytes = float(requested)
+        except ValueError:
+            gigabytes = 0.0
+        if not 1 <= gigabytes <= 10_000:
+            raise ValueError(f"FLOWLAB_WORKER_GB must be a number from 1 to 10000, not {requested!r}")
+        return int(gigabytes * 2**30)
+    n_workers = (asked_width() or default_width()) + 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        with contextlib.suppress(OSError, ValueError):  # a container's own limit, "max" where there is none
+            memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (AttributeError, OSError, ValueError):
+        return 0  # Windows, which has no such limit either
+    return max(LEAST_BYTES, memory // (2 * n_workers))
 
 
 def default_width() -> int:

@@ -6,8 +6,10 @@ keep recent data sets and models; what they lack they request by returning `Need
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -61,6 +63,7 @@ class Needs:
     state: bool = False
 
 
+_NO_MEMORY = re.compile("can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 _datasets: Recent[Dataset] = Recent(6)
 _models: Recent[base.DensityModel] = Recent(6)
 
@@ -81,8 +84,25 @@ def run_slice(
     ----------
     dataset : of the run, needed where that is an uploaded table this worker does not hold: else Needs is returned
     with_frame : whether to give a picture; the last slice always does
+
+    ValueError, in a sentence, where the settings take more memory than the worker may have.
     """
     base.use_one_thread()
+    try:
+        return _run_slice(spec, checkpoint, n_steps, dataset, with_frame)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+    # after the handler: an error that led to another would keep all that its frames hold
+    raise ValueError(
+        "Training with these settings needs more memory than a worker may take; choose a smaller batch, or fewer or "
+        "narrower layers."
+    )
+
+
+def _run_slice(
+    spec: RunSpec, checkpoint: Arrays | None, n_steps: int, dataset: Dataset | None, with_frame: bool
+) -> SliceResult | Needs:
     dataset = _dataset(spec, dataset)
     if dataset is None:
         return Needs(data=True)
@@ -131,8 +151,25 @@ def run_view(
     dataset : of the run, needed where that is an uploaded table this worker does not hold
     key : identifies `state`; with it the worker keeps the model
 
-    Needs is returned where the worker lacks the data set or the model.
+    Needs is returned where the worker lacks the data set or the model. ValueError, in a sentence, where the view takes
+    more memory than the worker may have.
     """
+    try:
+        return _run_view(spec, state, view, kwargs, dataset, key)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+    raise ValueError("This view needs more memory than a worker may take; choose a coarser one, or fewer rows.")
+
+
+def _run_view(
+    spec: RunSpec,
+    state: Arrays | None,
+    view: Callable[..., Any],
+    kwargs: Mapping[str, Any],
+    dataset: Dataset | None,
+    key: tuple | None,
+) -> Any:
     dataset = _dataset(spec, dataset)
     model = _models.get(key) if key else None
     if model is None and state is not None and dataset is not None:
@@ -146,10 +183,23 @@ def run_view(
     return view(model, dataset, **kwargs)
 
 
-def start_worker(nice: int = 10) -> None:
-    """Initialise a worker process: lower its priority by `nice`, use one thread, and exit when the server does."""
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether an error is what PyTorch or NumPy raise where memory ends."""
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
+
+
+def start_worker(nice: int = 10, max_bytes: int = 0) -> None:
+    """Initialise a worker process: lower its priority by `nice`, use one thread, and exit when the server does.
+
+    `max_bytes`: memory of its own that it may take (0: any amount), where the system has such a limit.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
     be_nice(0, nice)
+    if max_bytes:
+        with contextlib.suppress(ImportError, ValueError):  # not on Windows; a stricter limit stays
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))
     # Not os.getppid(): a server that ended while this process was starting has left it to another parent by now.
     server = multiprocessing.parent_process()
     parent = os.getppid() if server is None else server.pid

@@ -15,6 +15,7 @@ import pytest
 
 from flowlab import catalog
 from flowlab.jobs import JobRunner, RunStatus, run_slice
+from flowlab.jobs.lanes import LEAST_BYTES, worker_bytes
 from flowlab.records import RunSpec, Spec
 from flowlab.store.runs import RunStore
 from flowlab.views.density import density_grid
@@ -273,3 +274,32 @@ def gone_within(pid: int, seconds: float) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"worker {pid} is still there")
+
+
+@pytest.mark.slow
+def test_settings_that_need_too_much_memory_end_in_a_sentence_and_the_worker_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWLAB_WORKER_GB", "1")
+    runner = JobRunner(RunStore(tmp_path), lanes=1, scheduler="")
+    try:
+        greedy = {"n_layers": 32, "n_bins": 32, "hidden_features": 256, "n_hidden": 4, "batch_size": 4096}
+        spec = RunSpec(Spec("moons", {"n_samples": 6000}), Spec("spline", greedy))
+        status = wait(runner, runner.submit(spec), "failed")
+        assert "needs more memory than a worker may take; choose a smaller batch" in status.message
+        assert not status.lost_workers
+        wait(runner, runner.submit(flow(seed=5)), "done")
+    finally:
+        runner.close()
+
+
+@pytest.mark.parametrize("asked", ["0.2", "many", "-1", "nan"])
+def test_an_absurd_limit_of_memory_is_refused_in_a_sentence(asked, monkeypatch):
+    monkeypatch.setenv("FLOWLAB_WORKER_GB", asked)
+    with pytest.raises(ValueError, match="FLOWLAB_WORKER_GB must be a number from 1"):
+        worker_bytes()
+
+
+def test_workers_together_may_take_half_of_the_machine_or_the_least_they_need(monkeypatch):
+    monkeypatch.delenv("FLOWLAB_WORKER_GB", raising=False)
+    monkeypatch.setenv("FLOWLAB_LANES", "3")
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert worker_bytes() == LEAST_BYTES or 4 * worker_bytes() <= machine / 2
