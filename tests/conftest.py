@@ -75,7 +75,9 @@ def serve(script: Path, folder: Path, env: dict[str, str] | None = None) -> Iter
         "browser.gatherUsageStats": "false",
     }
     command = [sys.executable, "-m", "streamlit", "run", str(script), *(f"--{k}={v}" for k, v in options.items())]
-    variables = {**os.environ, "FLOWLAB_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", **(env or {})}
+    # one worker that trains: each takes seconds to start, and other tests need the cores
+    own = {"FLOWLAB_HOME": str(folder / "home"), "FLOWLAB_LANES": "1", "OMP_NUM_THREADS": "1"}
+    variables = {**os.environ, **own, **(env or {})}
     log = folder / "server.log"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT)

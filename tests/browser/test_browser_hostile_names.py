@@ -42,7 +42,7 @@ def test_hostile_names_are_text_and_pages_keep_the_servers_policy(tmp_path, open
     spec = hostile_run(RunStore(tmp_path / "home"))
     query = urlencode(spec.to_query())
     asked, refused = [], []
-    with serve(ROOT / "app.py", tmp_path, {"FLOWLAB_LANES": "1"}) as server:
+    with serve(ROOT / "app.py", tmp_path) as server:
         page = open_page("about:blank")
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda line: refused.append(line.text) if "Content Security Policy" in line.text else None)
