@@ -34,12 +34,17 @@ def headline(page, words, timeout=20_000):
     page.locator("h4", has_text=words).wait_for(timeout=timeout)
 
 
+def has_taken_a_step(page):
+    page.get_by_text(re.compile(r"step [1-9]")).first.wait_for(timeout=60_000)
+
+
 def test_two_visitors_of_one_link(fresh_server, open_page):
     teacher, student = open_page(fresh_server.url + LINK), open_page(fresh_server.url + LINK)
     for page in (teacher, student):
         sees(page, "Train", 60_000)
         settled(page)
     press(teacher, "Train")
+    has_taken_a_step(teacher)  # a run that is stopped before is begun again in its place
     sees(teacher, "Pause")
     headline(student, "in training", WITHIN)
     sees(student, "Make it mine", WITHIN)
@@ -52,6 +57,7 @@ def test_two_visitors_of_one_link(fresh_server, open_page):
 
     press(student, "Make it mine")
     sees(student, "Pause")
+    has_taken_a_step(student)
     press(student, "Stop")
     headline(student, "stopped")
     assert button(teacher, "Pause").is_enabled(), "a student's Stop is the student's"
@@ -76,7 +82,7 @@ def test_a_fork_is_its_beginners_and_seen_by_who_holds_its_link(fresh_server, op
     sees(teacher, "Train", 60_000)
     press(teacher, "Train")
     headline(teacher, "in training")
-    teacher.get_by_text(re.compile(r"step [1-9]")).first.wait_for(timeout=60_000)
+    has_taken_a_step(teacher)
     press(teacher, "Stop")
     headline(teacher, "stopped")
     teacher.goto(fresh_server.url + link.replace("/train", "/explore") + "&explore.view=Film")
