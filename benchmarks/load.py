@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,7 +65,7 @@ class Session:
     async def refresh(self, fragment: str) -> float:
         """Seconds from a fragment's own request to its end, or to that of the page, if it asks for all of it."""
         message = self._request()
-        message.rerun_script.fragment_id, message.rerun_script.is_auto_rerun = fragment, True
+        message.rerun_script.MergeFrom(ClientState(fragment_id=fragment, is_auto_rerun=True))
         return await self._ask(message)
 
     def _request(self) -> BackMsg:
