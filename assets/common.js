@@ -343,3 +343,60 @@ export function placeTip(tip, left, top, flipAt) {
   const to = `translate(${Math.round(left + (flip ? -14 : 14))}px, ${Math.round(top)}px)`;
   tip.style.transform = flip ? `${to} translateX(-100%)` : to;
 }
+
+/**
+ * What paints on a canvas with a brush.
+ * @typedef {object} Painter
+ * @property {boolean} hover whether the brush is shown
+ * @property {boolean} drawing whether a stroke is under way
+ * @property {(e: PointerEvent) => void} place bring the brush to the pointer
+ * @property {(right: number, down: number) => void} move the brush by steps, each -1, 0 or 1
+ * @property {() => void} begin a stroke
+ * @property {() => void} stroke paint from the last place of the brush to where it is
+ * @property {() => void} send the stroke is over
+ * @property {() => void} wake draw soon
+ */
+
+/**
+ * Strokes by a pointer; arrow keys move the brush, and the space bar paints once.
+ * @param {HTMLCanvasElement} canvas @param {Painter} painter
+ */
+export function listenToStrokes(canvas, painter) {
+  const end = () => {
+    if (painter.drawing) painter.send();
+    painter.drawing = false;
+  };
+  canvas.onpointerdown = (e) => {
+    canvas.setPointerCapture(e.pointerId);
+    painter.place(e);
+    painter.begin();
+    painter.drawing = true;
+    painter.stroke();
+  };
+  canvas.onpointermove = (e) => {
+    painter.place(e);
+    painter.hover = true;
+    if (painter.drawing) painter.stroke();
+    painter.wake();
+  };
+  canvas.onpointerleave = () => {
+    painter.hover = false;
+    painter.wake();
+  };
+  canvas.onpointerup = end;
+  canvas.onpointercancel = end;
+  canvas.onkeydown = (e) => {
+    /** @type {Record<string, [number, number]>} */
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const by = moves[e.key];
+    if (by) painter.move(...by);
+    else if (e.key === " ") {
+      painter.begin();
+      painter.stroke();
+      painter.send();
+    } else return;
+    painter.hover = true;
+    e.preventDefault();
+    painter.wake();
+  };
+}

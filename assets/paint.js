@@ -1,7 +1,19 @@
 // @ts-check
 // A small canvas to draw one's own points on: spray, erase, two kinds.
 
-import { announce, clamp, make, mountInto, provide, say, stateOf, TAU, themeOf, unpack } from "./common.js";
+import {
+  announce,
+  clamp,
+  listenToStrokes,
+  make,
+  mountInto,
+  provide,
+  say,
+  stateOf,
+  TAU,
+  themeOf,
+  unpack,
+} from "./common.js";
 import { markSprite, Plane } from "./drawing.js";
 import { drawingInWords } from "./words.js";
 
@@ -78,7 +90,7 @@ class Painting {
       [this.xy, this.kind] = [[], []];
       this.send();
     };
-    this.listen();
+    listenToStrokes(this.canvas, this);
     new ResizeObserver(() => this.wake()).observe(this.root);
   }
 
@@ -94,53 +106,15 @@ class Painting {
     return button;
   }
 
-  listen() {
-    const { canvas, plane } = this;
-    /** @param {PointerEvent} e */
-    const place = (e) => {
-      this.cursor = [(e.offsetX - plane.x0) / plane.pw, (e.offsetY - plane.y0) / plane.ph];
-    };
-    const end = () => {
-      if (this.drawing) this.send();
-      this.drawing = false;
-    };
-    canvas.onpointerdown = (e) => {
-      canvas.setPointerCapture(e.pointerId);
-      this.keep();
-      this.drawing = true;
-      this.last = null;
-      place(e);
-      this.stroke();
-    };
-    canvas.onpointermove = (e) => {
-      place(e);
-      this.hover = true;
-      if (this.drawing) this.stroke();
-      this.wake();
-    };
-    canvas.onpointerleave = () => {
-      this.hover = false;
-      this.wake();
-    };
-    canvas.onpointerup = end;
-    canvas.onpointercancel = end;
-    canvas.onkeydown = (e) => this.key(e);
+  /** @param {PointerEvent} e */
+  place(e) {
+    const { plane } = this;
+    this.cursor = [(e.offsetX - plane.x0) / plane.pw, (e.offsetY - plane.y0) / plane.ph];
   }
 
-  /** @param {KeyboardEvent} e */
-  key(e) {
-    /** @type {Record<string, Point>} */
-    const moves = { ArrowLeft: [-0.03, 0], ArrowRight: [0.03, 0], ArrowUp: [0, -0.03], ArrowDown: [0, 0.03] };
-    const by = moves[e.key];
-    if (by) this.cursor = this.cursor.map((v, i) => clamp(v + by[i], 0, 1));
-    else if (e.key === " ") {
-      this.keep();
-      this.stroke();
-      this.send();
-    } else return;
-    this.hover = true;
-    e.preventDefault();
-    this.wake();
+  /** @param {number} right @param {number} down */
+  move(right, down) {
+    this.cursor = [right, down].map((by, i) => clamp(this.cursor[i] + 0.03 * by, 0, 1));
   }
 
   /** @param {PaintScene} scene @param {{ points?: Float32Array, labels?: Uint8Array }} now */
@@ -160,6 +134,11 @@ class Painting {
     });
   }
 
+  begin() {
+    this.keep();
+    this.last = null;
+  }
+
   /** Remember the drawing, for Undo. */
   keep() {
     this.undo.push([this.xy.slice(), this.kind.slice()]);
@@ -177,7 +156,7 @@ class Painting {
     const [u, v] = this.cursor;
     /** @type {Point} */
     const to = [x0 + u * (x1 - x0), y1 - v * (y1 - y0)];
-    const from = this.drawing && this.last ? this.last : to;
+    const from = this.last ?? to;
     /** @type {Point} */
     const radius = [SPRAY * (x1 - x0), SPRAY * (y1 - y0)];
     this.last = to;

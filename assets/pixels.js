@@ -1,19 +1,19 @@
 // @ts-check
 // A picture whose pixels can be painted: a brush of one pixel, in light, middle or dark, or any colour.
 
-import { announce, clamp, make, mountInto, provide, say, stateOf, themeOf, unpack } from "./common.js";
+import { announce, clamp, listenToStrokes, make, mountInto, provide, say, stateOf, themeOf } from "./common.js";
 import { pixelsInWords } from "./words.js";
 
 const UNDO = 60; // strokes that can be undone
 
 /**
- * @typedef {import("./common.js").SceneBase & { shape: [number, number, number] }} PixelsScene
- * `shape`: height, width, channels
+ * @typedef {import("./common.js").SceneBase & { picture: Float32Array, picture_shape: [number, number, number] }} PixelsScene
+ * `picture`: what is painted on, height by width by channels
  */
 
 /** @param {import("./common.js").Component} component @param {PixelsScene} scene */
-function update({ data, parentElement, setStateValue }, scene) {
-  const easel = stateOf(parentElement, () => new Easel(parentElement, scene, unpack(data).picture));
+function update({ parentElement, setStateValue }, scene) {
+  const easel = stateOf(parentElement, () => new Easel(parentElement, scene));
   easel.report = (cells) => setStateValue("picture", cells);
   easel.theme = null; // the theme may have changed
   easel.wake();
@@ -24,18 +24,20 @@ class Easel {
   undo = [];
   /** @type {number[]} what the brush leaves, a value for each channel */
   ink;
-  at = [0, 0]; // row and column of the cursor
-  hover = false; // whether the cursor is shown
-  painting = false; // a stroke is under way
+  at = [0, 0]; // row and column of the brush
+  last = [0, 0]; // where the stroke has come to
+  hover = false; // whether the brush is shown
+  drawing = false; // a stroke is under way
   request = 0;
   /** @type {import("./common.js").Theme | null} */
   theme = null;
   /** @type {(cells: number[]) => void} */
   report = () => {};
 
-  /** @param {HTMLElement | ShadowRoot} parent @param {PixelsScene} scene @param {Float32Array} picture */
-  constructor(parent, scene, picture) {
-    const [height, width, channels] = scene.shape;
+  /** @param {HTMLElement | ShadowRoot} parent @param {PixelsScene} scene */
+  constructor(parent, scene) {
+    const { picture } = scene;
+    const [height, width, channels] = scene.picture_shape;
     this.scene = scene;
     this.height = height;
     this.width = width;
@@ -66,7 +68,7 @@ class Easel {
       this.undo.push(this.cells.slice());
       this.put(this.start.slice());
     };
-    this.listen();
+    listenToStrokes(this.canvas, this);
     new ResizeObserver(() => this.wake()).observe(this.root);
   }
 
@@ -80,56 +82,29 @@ class Easel {
     return button;
   }
 
-  listen() {
-    const { canvas } = this;
-    /** @param {PointerEvent} e */
-    const place = (e) => {
-      const [i, j] = [e.offsetY / canvas.clientHeight, e.offsetX / canvas.clientWidth];
-      this.at = [
-        clamp(Math.floor(i * this.height), 0, this.height - 1),
-        clamp(Math.floor(j * this.width), 0, this.width - 1),
-      ];
-    };
-    const end = () => {
-      if (this.painting) this.send();
-      this.painting = false;
-    };
-    canvas.onpointerdown = (e) => {
-      canvas.setPointerCapture(e.pointerId);
-      this.keep();
-      this.painting = true;
-      place(e);
-      this.paint();
-    };
-    canvas.onpointermove = (e) => {
-      const from = this.at;
-      place(e);
-      this.hover = true;
-      if (this.painting) for (const at of cellsBetween(from, this.at)) this.paint(at);
-      this.wake();
-    };
-    canvas.onpointerleave = () => {
-      this.hover = false;
-      this.wake();
-    };
-    canvas.onpointerup = end;
-    canvas.onpointercancel = end;
-    canvas.onkeydown = (e) => this.key(e);
+  /** @param {PointerEvent} e */
+  place(e) {
+    const { canvas, height, width } = this;
+    this.at = [
+      clamp(Math.floor((e.offsetY / canvas.clientHeight) * height), 0, height - 1),
+      clamp(Math.floor((e.offsetX / canvas.clientWidth) * width), 0, width - 1),
+    ];
   }
 
-  /** @param {KeyboardEvent} e */
-  key(e) {
-    /** @type {Record<string, [number, number]>} */
-    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-    const by = moves[e.key];
-    if (by) this.at = [clamp(this.at[0] + by[0], 0, this.height - 1), clamp(this.at[1] + by[1], 0, this.width - 1)];
-    else if (e.key === " ") {
-      this.keep();
-      this.paint();
-      this.send();
-    } else return;
-    this.hover = true;
-    e.preventDefault();
+  /** @param {number} right @param {number} down */
+  move(right, down) {
+    this.at = [clamp(this.at[0] + down, 0, this.height - 1), clamp(this.at[1] + right, 0, this.width - 1)];
+  }
+
+  begin() {
+    this.keep();
+    this.last = this.at;
+  }
+
+  stroke() {
+    for (const [i, j] of [this.last, ...cellsBetween(this.last, this.at)])
+      this.cells.set(this.ink, (i * this.width + j) * this.channels);
+    this.last = this.at;
     this.wake();
   }
 
@@ -137,12 +112,6 @@ class Easel {
   keep() {
     this.undo.push(this.cells.slice());
     if (this.undo.length > UNDO) this.undo.shift();
-  }
-
-  /** @param {number[]} [at] row and column, by default those of the cursor */
-  paint([i, j] = this.at) {
-    this.cells.set(this.ink, (i * this.width + j) * this.channels);
-    this.wake();
   }
 
   /** @param {Float32Array<ArrayBuffer>} cells */

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks")]
 
-from load import Session, free_port, start_app  # noqa: E402
+from load import Session, running_app  # noqa: E402
 
 QUERY = "data=moons&model=spline&model.n_steps=100000&seed={seed}"
 PRESS_WITHIN = 5.0
@@ -43,6 +43,7 @@ class Pupil(Session):
         """Press Train after a pause, then refresh what the page asks for, until a time of `time.perf_counter`."""
         await asyncio.sleep(pause)
         self.press_seconds = await self.rerun(press="Train")
+        self.n_bytes = 0
         due: dict[str, float] = {}
         while (now := time.perf_counter()) < until:
             due = {name: due.get(name, now + interval) for name, interval in self.intervals.items()}
@@ -67,7 +68,7 @@ def steps_of(home: str) -> np.ndarray:
     counts = []
     for path in Path(home).glob("runs/*/events.jsonl"):
         lines = path.read_bytes().splitlines()
-        counts.append(int(lines[-1].split(b'"step":')[1].split(b",")[0]) if lines else 0)
+        counts.append(json.loads(lines[-1])["step"] if lines else 0)
     return np.array(counts, float)
 
 
@@ -120,14 +121,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=40.0)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        port = free_port()
-        server = start_app(port, home)
-        try:
-            asyncio.run(measure(port, server.pid, home, arguments.clients, arguments.seconds))
-        finally:
-            server.terminate()
-            server.wait(60)
+    with running_app() as (port, pid, home):
+        asyncio.run(measure(port, pid, home, arguments.clients, arguments.seconds))
     print(f"{len(os.sched_getaffinity(0))} cores, {arguments.clients} clients, load {os.getloadavg()[0]:.1f}")
 
 

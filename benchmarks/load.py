@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -120,13 +121,13 @@ class Session:
             raise RuntimeError(f"{self.page}: {element.exception.type}: {element.exception.message}")
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
-def start_app(port: int, home: str) -> subprocess.Popen:
+def _start_app(port: int, home: str) -> subprocess.Popen:
     server = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
         cwd=ROOT,
@@ -143,6 +144,19 @@ def start_app(port: int, home: str) -> subprocess.Popen:
             time.sleep(0.1)
     server.kill()
     raise RuntimeError("the app did not start within 60 s")
+
+
+@contextlib.contextmanager
+def running_app() -> Iterator[tuple[int, int, str]]:
+    """Port, process number and home of an app with an empty home, until the block ends."""
+    with tempfile.TemporaryDirectory() as home:
+        port = _free_port()
+        server = _start_app(port, home)
+        try:
+            yield port, server.pid, home
+        finally:
+            server.terminate()
+            server.wait(60)
 
 
 async def press_train(port: int, query: str) -> Session:
@@ -185,14 +199,8 @@ def main() -> None:
     parser.add_argument("--page", default="explore")
     parser.add_argument("--reruns", type=int, default=40)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        port = free_port()
-        server = start_app(port, home)
-        try:
-            idle, busy = asyncio.run(measure(port, home, arguments.page, arguments.reruns))
-        finally:
-            server.terminate()
-            server.wait(60)
+    with running_app() as (port, _, home):
+        idle, busy = asyncio.run(measure(port, home, arguments.page, arguments.reruns))
     print(f"page {arguments.page}, {arguments.reruns} reruns, {len(os.sched_getaffinity(0))} cores")
     for name, seconds in (("idle", idle), ("two runs train", busy)):
         p50, p95 = np.percentile(1000 * seconds, [50, 95])

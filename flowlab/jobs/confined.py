@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import threading
 from collections.abc import Callable
@@ -54,7 +53,4 @@ def confined(
 
 def _confine(max_addresses: int) -> None:
     slices.start_worker()
-    with contextlib.suppress(ImportError, ValueError):  # not on Windows; a stricter limit stays
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (max_addresses, max_addresses))
+    slices.limit("RLIMIT_AS", max_addresses)

@@ -16,7 +16,8 @@ MAX_DEFAULT_LANES = 8
 """Each worker holds about 0.4 GB; FLOWLAB_LANES sets another number."""
 
 LEAST_BYTES = 3 * 2**29
-"""A worker that may take less could not even hold PyTorch and a large table."""
+"""What a worker may take at least: PyTorch takes a quarter of it, and a table and its model need the rest."""
+
 MAX_STARTS = 3
 TRAINING_NICE, EVALUATION_NICE = 10, 5
 """Niceness of workers, below pages; evaluation goes before training, because a user waits for it."""
@@ -157,9 +158,10 @@ def asked_width() -> int:
 
 
 def worker_bytes() -> int:
-    """Memory that a worker may take: FLOWLAB_WORKER_GB, or its share of half of the machine's, at least LEAST_BYTES.
+    """Bytes of memory that a worker may take, 0 for any amount.
 
-    ValueError unless FLOWLAB_WORKER_GB is a number from 1 to 10 000.
+    FLOWLAB_WORKER_GB (in GiB), else its share of half of the machine's or the container's, at least LEAST_BYTES.
+    ValueError unless FLOWLAB_WORKER_GB is a number from 1 to 10000.
     """
     requested = os.environ.get("FLOWLAB_WORKER_GB", "")
     if requested:

@@ -196,10 +196,7 @@ def start_worker(nice: int = 10, max_bytes: int = 0) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     be_nice(0, nice)
     if max_bytes:
-        with contextlib.suppress(ImportError, ValueError):  # not on Windows; a stricter limit stays
-            import resource
-
-            resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))
+        limit("RLIMIT_DATA", max_bytes)
     # Not os.getppid(): a server that ended while this process was starting has left it to another parent by now.
     server = multiprocessing.parent_process()
     parent = os.getppid() if server is None else server.pid
@@ -211,6 +208,14 @@ def start_worker(nice: int = 10, max_bytes: int = 0) -> None:
         os._exit(3)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def limit(resource_name: str, n_bytes: int) -> None:
+    """Bound what this process may take of a resource of the module `resource`, where the system has such limits."""
+    with contextlib.suppress(ImportError, ValueError):  # not on Windows; a stricter limit stays
+        import resource
+
+        resource.setrlimit(getattr(resource, resource_name), (n_bytes, n_bytes))
 
 
 def be_nice(pid: int, nice: int) -> None:

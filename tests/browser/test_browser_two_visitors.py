@@ -98,6 +98,10 @@ def test_a_fork_is_its_beginners_and_seen_by_who_holds_its_link(fresh_server, op
     headline(student, "in training", 2 * WITHIN)
     sees(student, "Make it mine", WITHIN)
     assert button(student, "Stop").count() == 0
+    teacher.wait_for_url("**/train?**")  # a press on a page that is about to be left is not heard
+    has_taken_a_step(teacher)
+    press(teacher, "Stop")
+    headline(student, "stopped", WITHIN)
 
 
 def test_explores_pictures_follow_somebody_elses_training(fresh_server, open_page):

@@ -1,6 +1,6 @@
 """The same row gives the same bits of score, p-value and flag: alone, in any order, place, block and way of writing.
 
-Tables are generated; FLOWLAB_EXAMPLES says how many (8 unless told).
+Tables are generated; FLOWLAB_EXAMPLES says how many (20 unless told).
 """
 
 import io
@@ -23,7 +23,7 @@ from flowlab.serving.scoring import score_file
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import read_table
 
-EXAMPLES = int(os.environ.get("FLOWLAB_EXAMPLES", 8))
+EXAMPLES = int(os.environ.get("FLOWLAB_EXAMPLES", 20))
 ADDED = ["anomaly_score", "percentile", "p_value", "flagged"]
 MODELS = {
     "gaussian": {},

@@ -48,7 +48,8 @@ def live_view(
         header["twin"] = True
         if beside.scene.loss_unit == scene.loss_unit:
             header["beside_n_steps"] = beside.scene.n_steps
-            arrays |= {name.replace("loss", "beside"): array for name, array in loss_arrays(beside.events).items()}
+            losses = loss_arrays(beside.events)
+            arrays |= {"beside_train": losses["loss_train"], "beside_val": losses["loss_val"]}
     _mount(pack_scene(scene), (header, arrays), key)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from flowlab.dashboard.canvas.component import canvas_component
@@ -12,12 +14,14 @@ _mount = canvas_component("pixels")
 def pixels_view(key: str, picture: np.ndarray) -> np.ndarray:
     """The picture (height, width, channels) float64 in [0, 1] as the reader has painted it; 1 or 3 channels.
 
-    Pixels that were not painted keep their value to the bit. Another picture needs another `key`. The page reruns at
-    the end of each stroke.
+    Pixels that were not painted keep their value to the bit; another picture begins anew. The page reruns at the end
+    of each stroke.
     """
-    header = {"shape": list(picture.shape)}
-    start = {"picture": np.asarray(picture, np.float32).ravel()}
-    painted = _mount((header, {}), ({}, start), key, default={"picture": None}, on_picture_change=lambda: None).picture
+    shown = np.asarray(picture, np.float32)
+    digest = hashlib.sha256(shown.tobytes()).hexdigest()[:16]
+    painted = _mount(
+        ({}, {"picture": shown}), ({}, {}), f"{key}.{digest}", default={"picture": None}, on_picture_change=lambda: None
+    ).picture
     return picture if painted is None else merged(picture, painted)
 
 
