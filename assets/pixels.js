@@ -7,7 +7,9 @@ import { pixelsInWords } from "./words.js";
 const UNDO = 60; // strokes that can be undone
 
 /**
- * @typedef {import("./common.js").SceneBase & { picture: Float32Array, picture_shape: [number, number, number] }} PixelsScene
+ * @typedef {import("./common.js").SceneBase & {
+ *   picture: Float32Array, picture_shape: [number, number, number]
+ * }} PixelsScene
  * `picture`: what is painted on, height by width by channels
  */
 
