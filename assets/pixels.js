@@ -48,17 +48,18 @@ class Easel {
     this.cells = Float32Array.from(picture);
     this.ink = Array(this.channels).fill(1);
     this.inks = [this.inkButton("Light", 1), this.inkButton("Middle", 0.5), this.inkButton("Dark", 0)];
-    const color = make("input", { type: "color", "aria-label": "Colour of the brush", value: `#${"f".repeat(6)}` });
-    color.hidden = this.channels !== 3;
-    color.oninput = () => {
-      this.ink = [1, 3, 5].map((i) => Number.parseInt(color.value.slice(i, i + 2), 16) / 255);
+    this.color = make("input", { type: "color", "aria-label": "Colour of the brush" });
+    this.color.hidden = this.channels !== 3;
+    this.color.value = hexOf(this.ink);
+    this.color.oninput = () => {
+      this.ink = [1, 3, 5].map((i) => Number.parseInt(this.color.value.slice(i, i + 2), 16) / 255);
       for (const button of this.inks) button.setAttribute("aria-pressed", "false");
     };
     this.back = make("button", { cls: "chip act", type: "button", text: "Undo" });
     this.reset = make("button", { cls: "chip act", type: "button", text: "Reset" });
     this.note = make("span", { cls: "note" });
     this.canvas = make("canvas", { role: "img", tabindex: "0" });
-    const head = make("div", { cls: "head" }, ...this.inks, color, this.back, this.reset);
+    const head = make("div", { cls: "head" }, ...this.inks, this.color, this.back, this.reset);
     this.root = make("div", { cls: "fl one pixels" }, head, this.canvas, this.note);
     this.root.style.setProperty("--tall", String(this.height / this.width));
     mountInto(parent, this.root, scene.css);
@@ -79,6 +80,7 @@ class Easel {
     const button = make("button", { cls: "chip", type: "button", text, "aria-pressed": String(level === 1) });
     button.onclick = () => {
       this.ink = Array(this.channels).fill(level);
+      this.color.value = hexOf(this.ink);
       for (const other of this.inks) other.setAttribute("aria-pressed", String(other === button));
     };
     return button;
@@ -173,6 +175,12 @@ class Easel {
 export function shade(cells, k, channels) {
   const levels = [0, 1, 2].map((c) => Math.round(255 * clamp(cells[k + (channels === 3 ? c : 0)], 0, 1)));
   return `rgb(${levels.join(" ")})`;
+}
+
+/** What a colour input calls a colour in [0, 1], of one channel or three. @param {number[]} ink */
+export function hexOf(ink) {
+  const levels = [0, 1, 2].map((c) => Math.round(255 * ink[c % ink.length]));
+  return `#${levels.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /**

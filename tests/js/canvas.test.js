@@ -8,7 +8,7 @@ import { Approach, catmullRom, Plane } from "../../assets/drawing.js";
 import { positionOf, stepAt, takeFrames } from "../../assets/film.js";
 import { positionInWords, tint, volumeEnd, windows } from "../../assets/layers.js";
 import { outsideStroke } from "../../assets/paint.js";
-import { cellsBetween, changedPixels, shade } from "../../assets/pixels.js";
+import { cellsBetween, changedPixels, hexOf, shade } from "../../assets/pixels.js";
 import { positionForKey } from "../../assets/player.js";
 import { raceRange, split } from "../../assets/race.js";
 import { commonRange, contour, curveOf, lossRange, nearestIndex } from "../../assets/stages.js";
@@ -159,6 +159,7 @@ test("a stroke over pixels leaves no gap and has a colour", () => {
   );
   assert.equal(changedPixels([0, 0, 0, 1, 1, 1], [0, 0.5, 0, 1, 1, 1], 3), 1);
   assert.equal(changedPixels([0, 1], [1, 0], 1), 2);
+  assert.deepEqual([hexOf([1]), hexOf([0.2, 0, 1])], ["#ffffff", "#3300ff"]);
   assert.equal(shade([0.2, 2], 1, 1), "rgb(255 255 255)");
   assert.equal(shade([0, 0.2, 1], 0, 3), "rgb(0 51 255)");
 });

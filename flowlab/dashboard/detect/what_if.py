@@ -56,21 +56,19 @@ def painter(scored: ScoredTable, trained: services.Trained, row: int, threshold:
     )
     if not wanted:
         return
-    left, right = st.columns([1, 1.5], gap="small", vertical_alignment="center")
     before = scored.dataset.pictures(scored.dataset.X[[row]])[0]
-    with left:
-        painted = pixels_view(state.widget_key(PAGE, "painted", row), before)
+    painted = pixels_view(state.widget_key(PAGE, "painted", row), before)
     try:
         score = trained.view(views.painted_score, row=int(row), pixels=tuple(painted.ravel().tolist()))
     except (JobError, RuntimeError, ValueError) as error:
-        right.warning(formatting.escaped(error))
+        st.warning(formatting.escaped(error))
         return
     flag = "flagged" if score >= threshold.value else "not flagged"
     was = formatting.plain(float(scored.scores[row]))
-    state_of_it = "As it is" if (painted == before).all() else "Painted like this"
+    standing = "As it is" if (painted == before).all() else "Painted like this"
     share = formatting.percent(scored.percentile_of(score) / 100)
-    right.markdown(
-        f"{state_of_it}, its score is **{formatting.plain(score)}** (was {was}): **{flag}**. "
+    st.markdown(
+        f"{standing}, its score is **{formatting.plain(score)}** (was {was}): **{flag}**. "
         f"{share} of normal validation rows score lower."
     )
 
