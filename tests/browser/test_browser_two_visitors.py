@@ -35,7 +35,7 @@ def headline(page, words, timeout=20_000):
 
 
 def has_taken_a_step(page):
-    page.get_by_text(re.compile(r"step [1-9]")).first.wait_for(timeout=60_000)
+    page.get_by_text(re.compile(r"step [1-9][\d\s]* of ")).first.wait_for(timeout=60_000)
 
 
 def test_two_visitors_of_one_link(fresh_server, open_page):
@@ -101,6 +101,7 @@ def test_a_fork_is_its_beginners_and_seen_by_who_holds_its_link(fresh_server, op
     teacher.wait_for_url("**/train?**")  # a press on a page that is about to be left is not heard
     has_taken_a_step(teacher)
     press(teacher, "Stop")
+    headline(teacher, "stopped")
     headline(student, "stopped", WITHIN)
 
 
