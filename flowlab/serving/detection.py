@@ -19,7 +19,7 @@ from flowlab.models.base import DensityModel
 from flowlab.records import Scalar, Spec, TrainEvent
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scored_rows import scored_rows
-from flowlab.store.atomic import on_disk, write_whole
+from flowlab.store.atomic import make_folder, on_disk, write_whole
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import Table
 
@@ -74,6 +74,7 @@ class Detection:
         their score; ValueError, one sentence, where a condition is none.
         """
         with on_disk(f"{path} could not be written"):
+            make_folder(Path(path).parent)
             write_whole(Path(path), self.to_bytes(threshold, never, always))
 
     def to_bytes(self, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()) -> bytes:

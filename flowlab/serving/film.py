@@ -40,7 +40,7 @@ from flowlab.serving.canvas import (
     training_scene,
 )
 from flowlab.store.arrays import from_arrays
-from flowlab.store.atomic import on_disk, write_whole
+from flowlab.store.atomic import make_folder, on_disk, write_whole
 from flowlab.store.reading import Run
 from flowlab.store.runs import RunStore
 from flowlab.toys.base import ToyDensity
@@ -118,6 +118,7 @@ class Film:
     def save(self, path: str | Path) -> None:
         """Write the page to a file. StoreError, one sentence, where that cannot be written."""
         with on_disk(f"{path} could not be written"):
+            make_folder(Path(path).parent)
             write_whole(Path(path), self.to_html().encode())
 
     def widget(self) -> Any:

@@ -25,11 +25,10 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\Z")
 
 
 def write_whole(path: Path, data: bytes, sync: bool = True) -> None:
-    """Replace the file's content with `data` at once, for its owner alone; its folder is made if it is not there.
+    """Replace the file's content with `data` at once, for its owner alone; its folder must be there.
 
     `sync`: the new name is on the disk on return; the content always is before the name.
     """
-    make_folder(path.parent)
     with replacing(path, OWNERS_FILE, sync) as file:
         _write_all(file.fileno(), data)
 
@@ -89,11 +88,16 @@ def _write_all(file: int, data: bytes) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are not there, for their owner alone; one that is there stays."""
+def make_folder(folder: Path, parents: bool = True) -> None:
+    """Make a folder, and with `parents` those above it, for their owner alone; one that is there stays.
+
+    FileNotFoundError without `parents` where the one above is not there: what was deleted does not come back.
+    """
     missing = []
     while not folder.is_dir():
         missing.append(folder)
+        if not parents:
+            break
         folder = folder.parent
     for new in reversed(missing):
         with contextlib.suppress(FileExistsError):
@@ -156,8 +160,11 @@ def thin(folder: Path, most: int, most_bytes: int) -> None:
 
 
 def keep(path: Path, other: Path) -> None:
-    """Give a file that will be replaced, never changed, the second name `other`; nothing happens without hard links."""
-    make_folder(other.parent)
+    """Give a file that will be replaced, never changed, the second name `other`; nothing happens without hard links.
+
+    The folder of `other` is made within one that is there.
+    """
+    make_folder(other.parent, parents=False)
     try:
         os.link(path, other)
     except OSError as error:

@@ -343,6 +343,7 @@ class RunStore:
                 text = "".join(event.to_json() + "\n" for event in events)
                 append_lines(folder / "events.jsonl", text.encode(), sync=checkpoint is not None)
             if frame and events:
+                make_folder(folder / "frames", parents=False)
                 write_whole(
                     folder / "frames" / f"{events[-1].step:08d}.npz", npz_bytes(frame, compress=True), sync=False
                 )
@@ -416,7 +417,8 @@ class RunStore:
         if name == "run":
             raise ValueError("name must not be 'run': that is the run's own record")
         path = self._folder(run_id) / f"{checked(EXTRA_NAME, name, 'name')}.json"
-        self._write(path, _to_json(value), f"{name} of run {run_id} could not be saved")
+        with on_disk(f"{name} of run {run_id} could not be saved"):
+            write_whole(path, _to_json(value))
 
     def put_table(
         self, frame: pd.DataFrame, story: str = "", cells: pd.DataFrame | None = None, owner: str = ""
@@ -576,7 +578,8 @@ class RunStore:
     def _write_record(self, run_id: str, record: dict[str, Any], what: str) -> None:
         if self.lease is not None:
             record = {**record, "fence": self.lease.number}
-        self._write(self._folder(run_id) / "run.json", _to_json(record), what)
+        with on_disk(what):
+            write_whole(self._folder(run_id) / "run.json", _to_json(record))
 
     def _may_write(self) -> None:
         """StoreError where another server holds the lease of this store."""
@@ -604,7 +607,7 @@ class RunStore:
             for name in ("frames", "checkpoints"):
                 if (folder / name).exists():
                     shutil.rmtree(folder / name)
-            make_folder(folder / "frames")
+            make_folder(folder / "frames", parents=False)
             branch = Run.from_record(folder, record).spec.branch
             if branch:
                 self._inherit(folder, *branch)
@@ -639,6 +642,7 @@ class RunStore:
 
     def _write(self, path: Path, data: bytes, what: str) -> None:
         with on_disk(what):
+            make_folder(path.parent)
             write_whole(path, data)
 
     def _inherit(self, folder: Path, parent_id: str, step: int) -> None:

@@ -33,7 +33,10 @@ class Killed(BaseException):
 
 @dataclass
 class Faults:
-    """Counts the file operations under a folder, and from the one numbered `at` on lets them fail."""
+    """Counts the file operations under a folder, and from the one numbered `at` on lets them fail.
+
+    With `way` "deleted" none fails: before the one numbered `at` somebody moves the folder `deleted` away.
+    """
 
     root: Path
     way: str = ""
@@ -41,13 +44,18 @@ class Faults:
     operations: list[str] = field(default_factory=list)
     files: set[int] = field(default_factory=set)
     is_struck: bool = False
+    deleted: Path | None = None
 
     def strike(self, name: str) -> bool:
         """Count an operation; True where it is to be torn."""
         here, writes = len(self.operations) == self.at, name in NEED_ROOM
         self.operations.append(name)
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if self.way in ("killed", "torn"):
+        if self.way == "deleted":
+            if here and self.deleted is not None:
+                self.deleted.rename(self.root.parent / "deleted")
+                self.is_struck = True
+        elif self.way in ("killed", "torn"):
             self.is_struck |= here
             if here and self.way == "torn":
                 return True
@@ -214,6 +222,28 @@ def test_every_file_operation_leaves_each_run_as_before_or_as_after(way, rooms, 
             n_points += faults.is_struck
             shutil.rmtree(root)
     assert n_points > 40, "the faults struck"
+
+
+def test_a_run_that_is_deleted_during_a_write_does_not_come_back(rooms, place, monkeypatch):
+    n_points = 0
+    for (name, act), (room, operations, before, _) in zip(LIFE.items(), rooms, strict=True):
+        run_id = FORK if "fork" in name else COPY if "copy" in name else ID
+        if before[run_id] is None or not name.endswith(("slice", "of the fork", "the copy", "pause", "go on", "finish")):
+            continue
+        for at in range(len(operations)):
+            root = place / "now"
+            shutil.copytree(room, root)
+            folder = root / "runs" / run_id
+            faults = Faults(root, "deleted", at, deleted=folder)
+            with monkeypatch.context() as patch:
+                faults.install(patch)
+                with contextlib.suppress(StoreError):
+                    act(RunStore(root))
+            n_points += faults.is_struck
+            assert not folder.exists(), f"{name}: it came back at operation {at}, {operations[at]}"
+            assert RunStore(root).load(run_id) is None
+            shutil.rmtree(root), shutil.rmtree(place / "deleted")
+    assert n_points > 100, "it was deleted"
 
 
 def check(found, before, after, where):
