@@ -39,6 +39,7 @@ class Session:
     def __init__(self, port: int, page: str, query: str) -> None:
         self.port, self.page, self.query = port, page, query
         self.buttons: dict[str, str] = {}
+        self.fragments: dict[str, str] = {}  # of the buttons, by label; "" where the page has drawn one
         self.texts: list[str] = []
         self.intervals: dict[str, float] = {}  # seconds between refreshes that the page asks for, by its fragment
         self.n_bytes = 0  # heard so far
@@ -60,7 +61,9 @@ class Session:
         if press is not None:
             widget = message.rerun_script.widget_states.widgets.add()
             widget.id, widget.trigger_value = self.buttons[press], True
-        self.intervals = {}
+            message.rerun_script.fragment_id = self.fragments[press]
+        if not message.rerun_script.fragment_id:
+            self.intervals = {}
         return await self._ask(message)
 
     async def refresh(self, fragment: str) -> float:
@@ -93,7 +96,7 @@ class Session:
         self.n_bytes += len(data)
         kind = answer.WhichOneof("type")
         if kind == "delta":
-            self._note(answer.delta.new_element)
+            self._note(answer.delta.new_element, answer.delta.fragment_id)
         elif kind == "auto_rerun":
             self.intervals[answer.auto_rerun.fragment_id] = answer.auto_rerun.interval
         elif kind == "stop_auto_rerun":
@@ -111,10 +114,11 @@ class Session:
             while True:
                 await self._hear(0.005)
 
-    def _note(self, element) -> None:
+    def _note(self, element, fragment: str) -> None:
         kind = element.WhichOneof("type")
         if kind == "button":
             self.buttons[element.button.label] = element.button.id
+            self.fragments[element.button.label] = fragment
         if kind == "markdown":
             self.texts.append(element.markdown.body)
         if kind == "exception":
