@@ -88,8 +88,8 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     )
     if not scored.is_held_out:
         held_out, normal = "rows that the model was fitted to, as there are no others", "rows"
-    there = "are flagged" if threshold.groups else "lie above it"
-    text = f"It {chosen} {held_out}. Of {count(n)} {normal} {100 * rate:.2f} % {there}."
+    there = "that of their group" if threshold.groups else "it"
+    text = f"It {chosen} {held_out}. Of {count(n)} {normal} {100 * rate:.2f} % lie above {there}."
     if threshold.interval is not None:
         low, high = map(plain, threshold.interval)
         text += f" {SPREAD.format(low=low, high=high)}"

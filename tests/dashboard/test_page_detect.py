@@ -197,6 +197,24 @@ def test_kinds_group_the_flagged_rows_and_show_only_one(uploaded):
     assert at.dataframe[0].value["reason"].str.contains("load").all()
 
 
+def test_each_group_is_flagged_by_its_own_threshold_and_stands_in_a_table(uploaded):
+    query, frame = uploaded
+    at = open_page("detect", query, rule="conformal", conformal_rate="0.05")
+    pooled = set(flagged(at))
+    assert labelled(at.selectbox, "Promise for each").options == ["(all rows as one)", "machine"]
+    at = open_page("detect", query, rule="conformal", conformal_rate="0.05", group="machine")
+    assert "2 of 2 groups of machine have a threshold of their own" in said(at)
+    rows = at.dataframe[0].value
+    table = open_page("detect", query, rule="conformal", conformal_rate="0.05", group="machine", tab="Groups")
+    groups = table.dataframe[0].value
+    own = dict(zip(groups["machine"], groups["threshold"]))
+    assert len(set(own.values())) == 2 and set(groups["threshold of"]) == {"the group"}
+    assert (rows["anomaly score"] >= frame["machine"].iloc[rows["row"]].map(own).to_numpy()).all()
+    assert set(rows["row"]) != pooled
+    by_hand = enter(at, labelled(at.selectbox, "Rule"), "manual")
+    assert not [s for s in by_hand.selectbox if s.label == "Promise for each"]
+
+
 def test_what_if_judges_the_edited_row(uploaded, monkeypatch):
     from flowlab.dashboard.detect import what_if
 

@@ -60,7 +60,7 @@ ENTRIES = (
     entry(
         "it counts the calibration rows",
         "tests/serving/test_report.py::test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what",
-        "It {} {}. Of {} {} {} % lie above it.",
+        "It {} {}. Of {} {} {} % lie above {}.",
     ),
     entry(
         "it is the condition under which the others hold",
