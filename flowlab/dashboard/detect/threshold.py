@@ -66,7 +66,9 @@ def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
     by_hand = threshold.rule == MANUAL
     # a dragged slider keeps its key and its stops, and with them the keyboard's focus; a new origin makes a new one
     origin = state.recall("detect.typed", threshold.value) if by_hand else threshold.value
-    stops = np.unique(np.r_[grid, np.clip(origin, grid[0], grid[-1])])
+    # a browser sends a stop as its text: of stops with the same text one is kept, and the origin before all others
+    by_text = {formatting.plain(stop): stop for stop in [*grid.tolist(), float(np.clip(origin, grid[0], grid[-1]))]}
+    stops = np.sort(list(by_text.values()))
     nearest = int(np.argmin(np.abs(axis.place(stops) - axis.place(threshold.value))))
     key = state.widget_key(PAGE, "slider", state.recall("detect.chosen", 0), repr(float(origin)))
     st.select_slider(
