@@ -66,7 +66,7 @@ class GroupThresholds:
         return pd.DataFrame(
             [
                 {
-                    self.column: group.name,
+                    "group": group.name,
                     "rows": group.n_rows,
                     "flagged by the threshold of all rows (%)": 100 * group.n_pooled / max(group.n_rows, 1),
                     "at least (%)": 100 * group.low,

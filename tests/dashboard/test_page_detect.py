@@ -217,7 +217,7 @@ def test_each_group_is_flagged_by_its_own_threshold_and_stands_in_a_table(upload
     rows = at.dataframe[0].value
     table = open_page("detect", query, rule="conformal", conformal_rate="0.05", group="machine", tab="Groups")
     groups = table.dataframe[0].value
-    own = dict(zip(groups["machine"], groups["threshold"]))
+    own = dict(zip(groups["group"], groups["threshold"]))
     assert len(set(own.values())) == 2 and set(groups["threshold of"]) == {"the group"}
     assert (rows["anomaly score"] >= frame["machine"].iloc[rows["row"]].map(own).to_numpy()).all()
     assert set(rows["row"]) != pooled
