@@ -16,9 +16,10 @@ from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, c
 from flowlab.detection.flag_rules import VERDICTS, flag_rule
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
+from flowlab.detection.threshold import Threshold
 from flowlab.formatting import count
 from flowlab.records import Scalar, Spec
-from flowlab.serving.detection import asked_roles, prepare
+from flowlab.serving.detection import PreparedTable, asked_roles, prepare
 from flowlab.tables.read import column_readings, read_table
 from flowlab.tables.schema import KINDS
 
@@ -39,6 +40,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the model")
     command.add_argument("--rule", choices=list(RULES), help="how the threshold is chosen")
     command.add_argument("--rule-set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the rule")
+    command.add_argument(
+        "--by-group",
+        default="",
+        metavar="COLUMN",
+        help="column with few levels: each gets a threshold and a promise of its own, by the rule conformal",
+    )
     for verdict in VERDICTS:
         command.add_argument(
             f"--{verdict}",
@@ -62,7 +69,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 def train(options: argparse.Namespace) -> int:
     """Train on a table and save the detector. What can be refused is refused before training."""
     spec = _model_spec(options.model, pairs(options.set, "--set"))
-    parameters = _rule_parameters(options.rule, options.rule_set)
+    rule = options.rule or ("conformal" if options.by_group else None)
+    parameters = _rule_parameters(rule, options.rule_set)
     check_output(options.output, options.file)
     table = read_table(options.file, **reading(options), **column_readings(options.column))
     frame = table.frame
@@ -77,20 +85,20 @@ def train(options: argparse.Namespace) -> int:
     prepared = prepare(table, asked, options.train_on, spec, options.seed)
     for sentence in prepared.findings:
         print(sentence)
-    _check_rule(prepared.dataset, options.rule, parameters)
+    _check_rule(prepared, rule, parameters, options.by_group)
     detection = prepared.fit(
         lambda event: say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}")
     )
     say("")
     dataset, scored = prepared.dataset, detection.scored
-    threshold = detection.choose(options.rule or "", "rows", **parameters)
+    threshold = detection.choose(rule or "", "rows", options.by_group, **parameters)
     print(
         f"{count(len(dataset.rows(Part.TRAIN)))} rows trained on, {dataset.n_features} features. {threshold.sentence}"
     )
     for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
-        print(_quality(scored, part, threshold.value))
+        print(_quality(scored, part, threshold))
     write(options.output, detection.to_bytes(threshold, options.never, options.always))
     return 0
 
@@ -141,26 +149,29 @@ def _say_roles(frame: pd.DataFrame, asked: RoleSettings) -> None:
         print(f"Rows are ordered by the column {time.name}; choose another with --time.")
 
 
-def _check_rule(dataset: Dataset, rule: str | None, parameters: Mapping[str, float]) -> None:
+def _check_rule(prepared: PreparedTable, rule: str | None, parameters: Mapping[str, float], by_group: str) -> None:
     """Refuse what no training can mend: a rule that says no even to scores that tell the anomalies apart."""
+    dataset: Dataset = prepared.dataset
     n_rows = len(dataset)
     is_high = np.zeros(n_rows, bool)
     is_high[dataset.rows(Part.TEST)[::2]] = is_high[dataset.rows(Part.VALIDATION)[::20]] = True
     if dataset.y is not None and (rule is None or RULES[rule].labels != "unused"):
         is_high = dataset.y.astype(bool)
     tail = -np.log(np.random.default_rng(0).permutation(n_rows) + 1.0)
-    trial = ScoredTable.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0))
+    trial = ScoredTable.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0), prepared.frame)
     threshold = trial.choose(rule or trial.best_default_rule, "rows", **parameters)
     if threshold.refused:
         raise ValueError(f"{threshold.sentence} Nothing was trained: use a longer table or another rule (--rule).")
+    if by_group:
+        trial.by_group(threshold, by_group)
 
 
-def _quality(scored: ScoredTable, part: Part, threshold: float) -> str:
-    curves = scored.curves(part)
-    at = curves.at(threshold)
+def _quality(scored: ScoredTable, part: Part, threshold: Threshold) -> str:
+    curves, (flags, there) = scored.curves(part), scored.operating(part, threshold)
+    at = flags.at(there)
     line = f"{part + ' rows:':<17}{count(int(at.flagged))} of {count(len(curves.ordered))} flagged"
     if not curves.has_labels:
         return line
-    judged = curves.labelled.at(threshold)
+    judged = flags.labelled.at(there)
     known = {"precision": float(judged.precision), "recall": float(judged.recall), "AUROC": curves.auroc()}
     return line + "".join(f", {name} {value:.3f}" for name, value in known.items() if np.isfinite(value))

@@ -15,6 +15,8 @@ from flowlab.detection import resampling, rules
 from flowlab.detection.certificate import Certificate, certify
 from flowlab.detection.conformal import conformal_p_values
 from flowlab.detection.cost import CostModel
+from flowlab.detection.group_thresholds import group_names, has_few_levels
+from flowlab.detection.groups import by_group
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.metrics import ThresholdCurves, percentiles, threshold_curves
 from flowlab.detection.threshold import HIGHEST, Threshold, refusal
@@ -57,14 +59,18 @@ class RowScores:
         """Of some rows, by number."""
         return RowScores(self.score[rows], self.percentile[rows], self.p_value[rows])
 
-    def columns(self, threshold: Threshold) -> dict[str, np.ndarray]:
-        """The columns that a scored file gets: `anomaly_score`, `percentile`, `p_value`, and `flagged` as 0 or 1."""
-        return {
+    def columns(self, threshold: Threshold, levels: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """The columns that a scored file gets: `anomaly_score`, `percentile`, `p_value`, and `flagged` as 0 or 1.
+
+        Where groups have their own thresholds `levels` (n_rows,) are the rows' groups, and `threshold` is a column too.
+        """
+        columns = {
             "anomaly_score": self.score,
             "percentile": self.percentile,
             "p_value": self.p_value,
-            "flagged": threshold.flag(self.score).astype(np.int8),
+            "flagged": threshold.flag(self.score, levels).astype(np.int8),
         }
+        return columns if threshold.groups is None else columns | {"threshold": threshold.of_rows(len(self), levels)}
 
 
 UNITS = {
@@ -79,6 +85,8 @@ UNITS = {
 PROMISES = ("conformal", "false_discovery", "extreme_value")
 """Rules whose sentence says something of new rows."""
 N_STRETCHES = 30
+MAX_COLUMNS_TRIED = 200
+"""A table with more columns than this is not searched for one that tells groups apart."""
 NOT_HELD_OUT = "There are no validation rows: the rows that the model was fitted to stand in for them."
 
 
@@ -140,7 +148,61 @@ class ScoredTable:
 
     def flagged(self, threshold: Threshold) -> np.ndarray:
         """Numbers of the flagged rows, the highest score first."""
-        return self.ranked[: int(threshold.flag(self.scores).sum())]
+        return self.ranked[self.flags(threshold)[self.ranked]]
+
+    def flags(self, threshold: Threshold) -> np.ndarray:
+        """Which rows are flagged, (n_rows,) bool."""
+        return threshold.flag(self.scores, self.levels(threshold))
+
+    def border(self, threshold: Threshold, row: int) -> float:
+        """From which score on a row is flagged: the threshold, or that of the row's group."""
+        levels = self.levels(threshold)
+        return float(threshold.of_rows(1, None if levels is None else levels[[row]])[0])
+
+    def levels(self, threshold: Threshold) -> np.ndarray | None:
+        """The group of each row, (n_rows,) of text; None where all rows have the same threshold."""
+        return None if threshold.groups is None else self._levels_of(threshold.groups.column)
+
+    def _levels_of(self, column: str) -> np.ndarray:
+        return group_names(self.frame[column])
+
+    @cached_property
+    def group_columns(self) -> tuple[str, ...]:
+        """Names of the columns with few levels, whose groups can have thresholds of their own; see `by_group`.
+
+        They are among those that a detector asks of a new file.
+        """
+        encoder, frame = self.dataset.encoder, self.frame
+        names = self.dataset.columns if encoder is None else [n for n in encoder.order_ if n in encoder.needed_]
+        if (self.table is None and encoder is not None) or len(names) > MAX_COLUMNS_TRIED:
+            return ()
+        return tuple(name for name in names if name in frame and has_few_levels(frame[name]))
+
+    def by_group(self, threshold: Threshold, column: str) -> Threshold:
+        """A threshold of the rule "conformal" with one for each group of a column; see `groups.by_group`.
+
+        ValueError where the rule is another, or the column not one of `group_columns`.
+        """
+        if column not in self.group_columns:
+            known = f"there are {', '.join(self.group_columns)}" if self.group_columns else "there is none"
+            raise ValueError(f"groups need a column of the detector with few levels, not {column!r}; {known}")
+        rows = self.calibration_rows
+        if self.dataset.time is not None:
+            rows = rows[np.argsort(self.dataset.time[rows], kind="stable")]
+        levels, judged = self._levels_of(column), self.rows(Part.UNSEEN)
+        return by_group(threshold, column, self.scores, levels, rows, judged, self.worth)
+
+    def operating(
+        self, part: Part, threshold: Threshold, cost: CostModel | None = None, unit: str = "rows"
+    ) -> tuple[ThresholdCurves, float]:
+        """Curves of a part, and where on them the flags of `threshold` are read off.
+
+        Where groups have their own thresholds no point of the curves has their flags: then the curves are of the flags
+        themselves, 0 or 1, read at 1.
+        """
+        if threshold.groups is None:
+            return self.curves(part, cost, unit), threshold.value
+        return replace(self, scores=self.flags(threshold).astype(np.float64)).curves(part, cost, unit), 1.0
 
     @cached_property
     def ranked(self) -> np.ndarray:
@@ -336,7 +398,7 @@ class ScoredTable:
 
     def certified(self, threshold: Threshold) -> str:
         """A sentence on the false-alarm rate at a threshold that may have been picked after looking; "" without one."""
-        if self.certificate is None:
+        if self.certificate is None or threshold.groups is not None:
             return ""
         bound = float(self.certificate.at(threshold.value))
         return (

@@ -9,6 +9,8 @@ from typing import overload
 
 import numpy as np
 
+from flowlab.detection.group_thresholds import GroupThresholds
+
 HIGHEST = 1e100
 """Scores beyond this, infinite ones (density zero) included, count as this, so that arithmetic on them works."""
 SPREAD = "In 95 % of resamples of these rows it lies between {low} and {high}; other rows can move it further."
@@ -33,6 +35,7 @@ class Threshold:
     n_rows : how many rows the choice rests on
     interval : where the value lies in 95 % of resamples (`resampling.bootstrap_interval`), None if it was not computed
     refused : whether the rule found no threshold
+    groups : thresholds of the groups of a column (`groups.by_group`), None where all rows have the same
     """
 
     value: float
@@ -44,10 +47,22 @@ class Threshold:
     n_rows: int = 0
     interval: tuple[float, float] | None = None
     refused: bool = False
+    groups: GroupThresholds | None = None
 
-    def flag(self, scores: np.ndarray) -> np.ndarray:
-        """Which rows are flagged, (n,) bool; none where the rule refused."""
-        return (np.asarray(scores) >= self.value) & (not self.refused)
+    def flag(self, scores: np.ndarray, levels: np.ndarray | None = None) -> np.ndarray:
+        """Which rows are flagged, (n,) bool; none where the rule refused. `levels` (n,) are the rows' groups."""
+        return (np.asarray(scores) >= self.of_rows(len(scores), levels)) & (not self.refused)
+
+    def of_rows(self, n_rows: int, levels: np.ndarray | None = None) -> np.ndarray:
+        """From which score on each row is flagged, (n_rows,).
+
+        ValueError where groups have thresholds of their own and the rows' groups are not told.
+        """
+        if self.groups is None:
+            return np.full(n_rows, self.value)
+        if levels is None:
+            raise ValueError(f"levels must be the groups of {self.groups.column}, which have their own thresholds")
+        return self.groups.of_rows(levels, self.value)
 
 
 def refusal(

@@ -25,6 +25,7 @@ from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.conformal import for_new_files
 from flowlab.detection.drift import N_BINS, Baseline, FlaggedRows, baseline
 from flowlab.detection.flag_rules import MAX_RULES, FlagRule, flag_rule
+from flowlab.detection.group_thresholds import MAX_GROUPS, Group, GroupThresholds
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import RowScores, ScoredTable
@@ -194,7 +195,7 @@ def make_detector(
         "data": dataset.name,
         "training_rows": len(rows),
         "validation_rows": len(validation),
-        "validation_flagged": int(threshold.flag(validation).sum()),
+        "validation_flagged": int(scored.flags(threshold)[scored.rows(Part.VALIDATION)].sum()),
         "gives_p_values": not scored.no_promise(),
         "flowlab": flowlab.__version__,
         "numpy": np.__version__,
@@ -227,11 +228,14 @@ def _reference(dataset: Dataset) -> np.ndarray | None:
 
 def to_bytes(detector: DetectorBundle) -> bytes:
     """The content of the detector file, a zip. Equal detectors give equal bytes."""
+    threshold = _plain(asdict(detector.threshold))
+    if detector.threshold.groups is None:
+        del threshold["groups"]
     description = {
         "model": asdict(detector.spec),
         "seed": detector.seed,
         "columns": list(detector.columns),
-        "threshold": _plain(asdict(detector.threshold)),
+        "threshold": threshold,
         "encoder": detector.encoder,
         "trained_on": detector.trained_on,
         "facts": dict(detector.facts),
@@ -292,6 +296,9 @@ def from_bytes(data: bytes) -> DetectorBundle:
         if detector.encoder:
             read_json(detector.encoder.encode())  # within its budgets, before the encoder is made of it
         detector.table_encoder()
+        groups = detector.threshold.groups
+        if groups is not None and groups.column not in detector.rule_columns():
+            raise ValueError("groups of a column that it does not read")
         rules = list(description.get("flag_rules", []))
         if len(rules) > MAX_RULES:
             raise ValueError("so many rules")
@@ -313,7 +320,8 @@ def describe_detector(data: bytes) -> dict[str, Any]:
     Returns
     -------
     dict of model (its label), data, training_rows, threshold, sentence (why that threshold), unit (of a
-    score that is calibrated within levels, else ""), expected (share of normal
+    score that is calibrated within levels, else ""), grouped_by (the column whose groups have thresholds of their own,
+    else ""), expected (share of normal
     rows outside training that it flags), columns (names of the features), flag_rules (in words)
     """
     detector = from_bytes(data)
@@ -323,6 +331,7 @@ def describe_detector(data: bytes) -> dict[str, Any]:
 
 def description(detector: DetectorBundle) -> dict[str, Any]:
     """See `describe_detector`."""
+    groups = detector.threshold.groups
     return {
         "model": catalog.MODELS[detector.spec.name].label,
         "data": str(detector.facts.get("data") or "a table"),
@@ -330,7 +339,10 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
         "threshold": detector.threshold.value,
         "sentence": detector.threshold.sentence,
         "unit": detector.level_calibration.score_label if detector.level_calibration else "",
-        "expected": float(np.mean(detector.calibration >= detector.threshold.value)),
+        "grouped_by": "" if groups is None else groups.column,
+        "expected": float(np.mean(detector.calibration >= detector.threshold.value))
+        if groups is None
+        else groups.expected,
         "columns": list(detector.columns),
         "flag_rules": [rule.sentence for rule in detector.flag_rules],
     }
@@ -454,9 +466,36 @@ def _threshold(fields: Mapping[str, Any]) -> Threshold:
             "parameters": _scalars(values["parameters"]),
             "n_rows": _whole(values["n_rows"]),
             "refused": bool(_choice(values["refused"], (False, True))),
+            "groups": _groups(values.get("groups")),
         }
     )
     return for_new_files(threshold)
+
+
+def _groups(fields: Mapping[str, Any] | None) -> GroupThresholds | None:
+    """Thresholds of groups; None stays None."""
+    if fields is None:
+        return None
+    if not 1 <= len(fields["groups"]) <= MAX_GROUPS:
+        raise ValueError("another number of groups was expected")
+    groups = tuple(
+        Group(
+            _text(group["name"]),
+            _number(group["threshold"]),
+            bool(_choice(group["borrows"], (False, True))),
+            _whole(group["n_calibration"]),
+            _whole(group["n_calibration_flagged"]),
+            _whole(group["n_rows"]),
+            _whole(group["n_pooled"]),
+            _whole(group["n_flagged"]),
+            _number(group["low"]),
+            _number(group["high"]),
+        )
+        for group in fields["groups"]
+    )
+    if any(g.n_calibration_flagged > g.n_calibration or max(g.n_pooled, g.n_flagged) > g.n_rows for g in groups):
+        raise ValueError("more rows are flagged than there are")
+    return GroupThresholds(_text(fields["column"]), groups)
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:

@@ -45,15 +45,17 @@ class Detection:
     scored: ScoredTable
     notes: tuple[str, ...] = ()
 
-    def choose(self, rule: str = "", unit: str = "rows", **parameters: float | str) -> Threshold:
+    def choose(self, rule: str = "", unit: str = "rows", by_group: str = "", **parameters: float | str) -> Threshold:
         """A threshold, chosen on the validation rows by a rule of `detection.rules`, "" for the one that suits them.
 
-        ValueError, one sentence, where the rule finds none.
+        With the name of a column with few levels as `by_group` each of its groups gets a threshold and a promise of its
+        own; the rule is then "conformal". ValueError, one sentence, where the rule finds none.
         """
-        threshold = self.scored.choose(rule or self.scored.best_default_rule, unit, **parameters)
+        rule = rule or ("conformal" if by_group else self.scored.best_default_rule)
+        threshold = self.scored.choose(rule, unit, **parameters)
         if threshold.refused:
             raise ValueError(threshold.sentence)
-        return threshold
+        return self.scored.by_group(threshold, by_group) if by_group else threshold
 
     def flagged(self, threshold: Threshold, n_explained: int = MAX_EXPLAINED) -> pd.DataFrame:
         """The flagged rows as they were read, the highest score first, with score, percentile and p-value.

@@ -54,8 +54,8 @@ def detection_report(
     parts = [
         f"<h1>{_text(title)}</h1><p>FlowLab detection report, {made}.</p>",
         f"<h2>The threshold</h2><p>Rows with an anomaly score{_unit(scored)} of at least "
-        f"<b>{_text(plain(threshold.value))}</b> are "
-        f"flagged. {_text(threshold.sentence)} {_text(threshold.caution)}</p>",
+        f"<b>{_text(plain(threshold.value))}</b>{_own(threshold)} are "
+        f"flagged. {_text(threshold.sentence)} {_text(threshold.caution)}</p>{_groups(threshold)}",
         f"<p>{_text(meaning(scored, threshold))}</p>",
         f"<h2>What it does</h2>{_measures(scored, threshold)}",
         *(f"<figure>{markup}<figcaption>{_text(caption)}</figcaption></figure>" for caption, markup in figures),
@@ -78,7 +78,7 @@ def detection_report(
 def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     """The rows that the threshold was chosen and reported on, the share of normal rows above it, and its interval."""
     n = len(scored.calibration)
-    rate = float(np.mean(scored.calibration >= threshold.value))
+    rate = float(np.mean(scored.flags(threshold)[scored.calibration_rows]))
     normal = "rows labelled normal" if scored.dataset.y is not None else "validation rows, which count as normal,"
     chosen = "was set by hand, is checked on" if threshold.rule == "manual" else "was chosen on"
     held_out = (
@@ -88,7 +88,8 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
     )
     if not scored.is_held_out:
         held_out, normal = "rows that the model was fitted to, as there are no others", "rows"
-    text = f"It {chosen} {held_out}. Of {count(n)} {normal} {100 * rate:.2f} % lie above it."
+    there = "that of their group" if threshold.groups else "it"
+    text = f"It {chosen} {held_out}. Of {count(n)} {normal} {100 * rate:.2f} % lie above {there}."
     if threshold.interval is not None:
         low, high = map(plain, threshold.interval)
         text += f" {SPREAD.format(low=low, high=high)}"
@@ -101,11 +102,24 @@ def _unit(scored: ScoredTable) -> str:
     return "" if calibration is None else f", the {_text(calibration.score_label)},"
 
 
+def _own(threshold: Threshold) -> str:
+    return f", or that of their group of {_text(threshold.groups.column)}," if threshold.groups else ""
+
+
+def _groups(threshold: Threshold) -> str:
+    """The groups, the strangest first, as a table."""
+    if threshold.groups is None:
+        return ""
+    table = threshold.groups.table.to_html(border=0, escape=True, index=False, float_format="{:.4g}".format)
+    return f'<div class="wide">{table}</div>'
+
+
 def _measures(scored: ScoredTable, threshold: Threshold) -> str:
     columns = {}
     for part in (Part.VALIDATION, Part.TEST):
         curves = scored.curves(part)
-        measures = vars(curves.at(threshold.value)).items()
+        flags, there = scored.operating(part, threshold)
+        measures = vars(flags.at(there)).items()
         at = {name: float(value) for name, value in measures if value is not None and name != "cost"}
         if curves.has_labels:
             at |= {"AUROC": curves.auroc(), "average precision": curves.average_precision()}

@@ -55,7 +55,9 @@ def scored_rows(
     """
     rows = np.arange(len(scored.scores)) if rows is None else rows
     frame = (scored.frame if cells is None else cells).iloc[rows].reset_index(drop=True)
-    added: dict[str, np.ndarray] = scored.row_scores.take(rows).columns(threshold)
+    levels = scored.levels(threshold)
+    own = None if levels is None else levels[rows]
+    added: dict[str, np.ndarray] = scored.row_scores.take(rows).columns(threshold, own)
     if scored.table is not None and scored.dataset.encoder is not None:
         added["novelty"] = row_novelty(scored.dataset.encoder, scored.table.iloc[rows].reset_index(drop=True))
     if reasons:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from flowlab.detection.group_thresholds import group_names
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored_table import RowScores
 from flowlab.encoding.plans import column_as_learned
@@ -94,6 +95,11 @@ class Scorer:
             scores = self.detector.row_scores(self.anomaly_score(X))
             return scores, self.detector.baseline.count(X, scores.score), X
 
+    def groups(self, frame: pd.DataFrame) -> np.ndarray | None:
+        """The group of each row of a typed frame, (n_rows,) of text; None where all rows have the same threshold."""
+        groups = self.detector.threshold.groups
+        return None if groups is None else group_names(frame[groups.column])
+
     def novelty(self, frame: pd.DataFrame) -> np.ndarray:
         """What is new in each row, (n_rows,) of text, "" where nothing is; see `explain.novelty`."""
         with _refusing():
@@ -151,6 +157,10 @@ class Scorer:
         notes = [] if self.encoder is None else self.encoder.unfamiliar(frame)
         if not self.detector.gives_p_values:
             notes.append(Note(NO_P_VALUES))
+        groups, names = self.detector.threshold.groups, self.groups(frame)
+        if groups is not None and names is not None and not np.isin(names, [g.name for g in groups.groups]).all():
+            sentence = f"Groups of {groups.column} that were never seen take the threshold of all rows."
+            notes.append(Note(sentence))
         calibration = self.detector.level_calibration
         if calibration is not None:
             sentences = calibration.small_levels() + calibration.unseen_levels(self._levels(frame, calibration))

@@ -277,7 +277,7 @@ def _scored(
     """`lines` are the rows as they stand in the file, where they can be passed on so."""
     frame, cells = typed.frame, text.columns
     row_scores, counts, X = scorer.score(frame)
-    columns = row_scores.columns(scorer.detector.threshold)
+    columns = row_scores.columns(scorer.detector.threshold, scorer.groups(frame))
     columns["novelty"] = scorer.novelty(frame)
     rules = scorer.detector.flag_rules
     decided = decided_by(rules, frame)

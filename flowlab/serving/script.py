@@ -24,6 +24,10 @@ def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: st
         choice = f"scored.choose({threshold.rule!r}{arguments})"
     else:
         choice = f"manual({threshold.value!r})"
+    groups, frame = threshold.groups, ""
+    if groups is not None:
+        choice = f"scored.by_group({choice}, {groups.column!r})"
+        frame = f", read_table({table!r}).frame" if table else ""
     lines = [
         f'"""Reproduces a FlowLab run ({spec.data.name}, {spec.model.name}) and its threshold."""',
         "",
@@ -39,9 +43,9 @@ def python_script(spec: RunSpec, threshold: Threshold, table: str = "", unit: st
         'validation = dataset.fitting_rows("monitor")',
         "for event in model.fit_iter(dataset.fitting_rows(), validation if len(validation) else None):",
         "    pass",
-        "scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X))",
+        f"scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X){frame})",
         f"threshold = {choice}",
-        "flagged = threshold.flag(scored.scores)",
+        "flagged = scored.flags(threshold)",
         'print(threshold.sentence, f"{flagged.sum():,} of {len(flagged):,} rows are flagged.")',
         "",
     ]

@@ -173,6 +173,12 @@ MEANINGS: dict[tuple[str, str], Meaning] = {
         (_AUROC,),
         "decision",
     ),
+    ("detect", "Groups"): Meaning(
+        r"A promise for each group $g$ of a column: $P(\text{flagged} \mid \text{normal}, g) \leq \alpha$, from the "
+        "group's own calibration rows.",
+        (),
+        "decision",
+    ),
     ("detect", "Over time"): Meaning(
         "The score of each row in its order, the threshold, and what lies above it.", (_AUROC,), "decision"
     ),

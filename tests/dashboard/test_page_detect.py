@@ -50,6 +50,15 @@ def test_a_number_typed_is_the_threshold_and_stands_in_the_link():
     assert all(score >= 5 for score in same.dataframe[0].value["anomaly score"])
 
 
+def test_a_stop_with_the_same_text_as_the_threshold_does_not_take_its_place():
+    at = open_page("detect", LABELLED, rule="conformal")
+    texts = at.select_slider[0].options
+    assert len(set(texts)) == len(texts) > 200
+    before = labelled(at.number_input, "Threshold").value
+    enter(at, labelled(at.toggle, "Log counts"), False)
+    assert in_link(at, "detect.rule") == "conformal" and labelled(at.number_input, "Threshold").value == before
+
+
 @pytest.mark.parametrize("rule", ["f_beta", "mad", "conformal"])
 def test_set_by_hand_keeps_the_threshold_that_stands(rule):
     at = open_page("detect", LABELLED, rule=rule)
@@ -195,6 +204,25 @@ def test_kinds_group_the_flagged_rows_and_show_only_one(uploaded):
     enter(at, shown, low)
     assert set(flagged(at)) <= set(range(12, 18)) and 4 <= len(flagged(at)) < len(everything)
     assert at.dataframe[0].value["reason"].str.contains("load").all()
+
+
+def test_each_group_is_flagged_by_its_own_threshold_and_stands_in_a_table(uploaded):
+    query, frame = uploaded
+    at = open_page("detect", query, rule="conformal", conformal_rate="0.05")
+    pooled = set(flagged(at))
+    assert labelled(at.selectbox, "Promise for each").options == ["(all rows as one)", "machine"]
+    enter(at, labelled(at.selectbox, "Promise for each"), "machine")
+    assert in_link(at, "detect.group") == "machine"
+    assert "2 of 2 groups of machine have a threshold of their own" in said(at)
+    rows = at.dataframe[0].value
+    table = open_page("detect", query, rule="conformal", conformal_rate="0.05", group="machine", tab="Groups")
+    groups = table.dataframe[0].value
+    own = dict(zip(groups["group"], groups["threshold"]))
+    assert len(set(own.values())) == 2 and set(groups["threshold of"]) == {"the group"}
+    assert (rows["anomaly score"] >= frame["machine"].iloc[rows["row"]].map(own).to_numpy()).all()
+    assert set(rows["row"]) != pooled
+    by_hand = enter(at, labelled(at.selectbox, "Rule"), "manual")
+    assert not [s for s in by_hand.selectbox if s.label == "Promise for each"]
 
 
 def test_what_if_judges_the_edited_row(uploaded, monkeypatch):

@@ -296,6 +296,24 @@ ENTRIES = (
         "All {} rows are labelled anomalies, so nothing says where normal ends.",
     ),
     entry(
+        "the group's calibration rows and new rows of the group are exchangeable",
+        "tests/detection/test_groups.py::test_the_promise_holds_in_each_group_where_the_threshold_of_all_rows_breaks_it",
+        "{} of {} groups of {} have a threshold of their own: in each of these at most {} of normal rows are flagged, {}, whatever the model. It holds for rows from the same source.",
+    ),
+    entry(
+        "a group has fewer rows than its own promise takes, or was never seen",
+        "tests/detection/test_groups.py::test_small_and_unseen_groups_borrow_and_the_sentence_counts_them",
+        "the threshold of all rows, {}, which promises nothing for one group alone",
+        "A group that was never seen takes {}.",
+        "Groups too small for that borrow {}: {}. Their own would take {} independent normal rows outside training whose scores differ. A group that was never seen borrows it too.",
+    ),
+    entry(
+        "groups have thresholds of their own",
+        "tests/detection/test_groups.py::test_the_strangest_group_is_first_and_two_odd_rows_do_not_make_one",
+        "flagged by the threshold of all rows (%)",
+        "Validation and test rows. The strangest group stands first: by the lower end of the exact 95 % interval of the share that the threshold of all rows flags.",
+    ),
+    entry(
         "a level has fewer than 100 training rows",
         "tests/detection/test_levels.py::test_summary_and_scored_table_name_small_and_unseen_levels",
         "Levels of {} with fewer than {} training rows are judged partly among the rows of all levels: {}{}.",
@@ -465,6 +483,7 @@ ENTRIES = (
     entry(
         "it is the definition of a threshold",
         "tests/detection/test_sentences.py::test_counts_are_those_above_the_threshold_also_with_ties",
-        "rows with a score{} of at least {} are flagged",
+        "rows with a score{} of at least {}{} are flagged",
+        ", or the threshold of their group of {},",
     ),
 )

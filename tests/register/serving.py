@@ -29,7 +29,13 @@ ENTRIES = (
     entry(
         "it is the definition of a threshold",
         "tests/detection/test_sentences.py::test_counts_are_those_above_the_threshold_also_with_ties",
-        "<h2>The threshold</h2><p>Rows with an anomaly score{} of at least <b>{}</b> are flagged. {} {}</p>",
+        "<h2>The threshold</h2><p>Rows with an anomaly score{} of at least <b>{}</b>{} are flagged. {} {}</p>{}",
+        ", or that of their group of {},",
+    ),
+    entry(
+        "the detector has thresholds for groups, and the file a group that they do not name",
+        "tests/serving/test_detection.py::test_thresholds_of_groups_travel_in_the_file_and_decide_there",
+        "Groups of {} that were never seen take the threshold of all rows.",
     ),
     entry(
         "the table has no labels",
@@ -54,7 +60,7 @@ ENTRIES = (
     entry(
         "it counts the calibration rows",
         "tests/serving/test_report.py::test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what",
-        "It {} {}. Of {} {} {} % lie above it.",
+        "It {} {}. Of {} {} {} % lie above {}.",
     ),
     entry(
         "it is the condition under which the others hold",

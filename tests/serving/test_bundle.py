@@ -290,6 +290,8 @@ def _not_to_be_called(*_):
         (["train", "plant.csv", "--rule", "quantile", "--rule-set", "share=5", "-o", "o"], "from 0.0001 to 0.5"),
         (["train", "plant.csv", "--no-label", "-o", "o"], "Nothing was trained"),
         (["train", "plant.csv", "--rule", "extreme_value", "-o", "o"], "Nothing was trained"),
+        (["train", "plant.csv", "--by-group", "temp", "--rule-set", "rate=0.05", "-o", "o"], "not 'temp'; there are"),
+        (["train", "plant.csv", "--by-group", "colour", "--rule", "cost", "-o", "o"], "needs the rule 'conformal'"),
         (["train", "plant.csv", "-o", "nowhere/o"], "there is no folder"),
         (["train", "plant.csv", "-o", "plant.csv"], "is the file that is read"),
         (["score", "plant.csv", "plant.csv", "-o", "o"], "not a detector file"),

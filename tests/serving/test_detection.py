@@ -1,15 +1,20 @@
 """A detector on a table in a few lines: flagged rows with reasons, from every kind of frame, and saved whole."""
 
 import importlib.util
+import io
+import json
+import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from flowlab.serving.bundle import from_bytes
+from flowlab.serving.bundle import DetectorFileError, describe_detector, from_bytes, to_bytes
 from flowlab.serving.detection import detect
 from flowlab.serving.scorer import Scorer
+from flowlab.serving.scoring import score_file
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import read_table
 
@@ -54,6 +59,44 @@ def test_the_saved_detector_scores_as_the_trained_one(detection, frame, tmp_path
     scorer = Scorer(from_bytes((tmp_path / "parts.detector").read_bytes()))
     scores, *_ = scorer.score(scorer.typed(frame).frame)
     np.testing.assert_array_equal(scores.score, detection.scored.scores)
+
+
+def test_thresholds_of_groups_travel_in_the_file_and_decide_there(detection, frame):
+    threshold = detection.choose(by_group="kind", rate=0.1)
+    assert threshold.rule == "conformal" and [g.borrows for g in threshold.groups.groups] == [False, False]
+    saved = detection.to_bytes(threshold, never=["length > 24"])
+    assert from_bytes(saved).threshold == threshold and to_bytes(from_bytes(saved)) == saved
+    new = pd.concat([frame, frame.head(5).assign(kind="c", length=20.0)], ignore_index=True)
+    out = io.BytesIO()
+    summary = score_file(saved, io.BytesIO(new.to_csv(index=False).encode()), out, with_reasons=False)
+    scored = pd.read_csv(io.BytesIO(out.getvalue()))
+    borders = new["kind"].map({g.name: g.threshold for g in threshold.groups.groups}).fillna(threshold.value)
+    assert scored["threshold"].to_numpy() == pytest.approx(borders.to_numpy(), rel=1e-12) and borders.nunique() == 3
+    assert np.array_equal(scored["flagged"] == 1, (scored["anomaly_score"] >= borders) & (new["length"] <= 24))
+    assert np.array_equal(scored["flagged"][:400] == 1, detection.scored.flags(threshold) & (frame["length"] <= 24))
+    assert any("Groups of kind that were never seen take the threshold of all rows." in note for note in summary.notes)
+    told = describe_detector(saved)
+    normal = detection.scored.calibration_rows
+    assert told["grouped_by"] == "kind"
+    assert told["expected"] == pytest.approx(detection.scored.flags(threshold)[normal].mean())
+    assert (detection.flagged(threshold, 0)["threshold"] <= detection.flagged(threshold, 0)["anomaly_score"]).all()
+
+
+def test_a_file_without_groups_is_as_it_was_and_damaged_groups_are_refused(detection):
+    plain = from_bytes(detection.to_bytes(detection.choose("conformal", rate=0.1)))
+    with zipfile.ZipFile(io.BytesIO(to_bytes(plain))) as archive:
+        assert "groups" not in json.loads(archive.read("detector.json"))["threshold"]
+    threshold = detection.choose(by_group="kind", rate=0.1)
+    own, first = threshold.groups, threshold.groups.groups[0]
+    for groups in (
+        replace(own, column="broken"),
+        replace(own, groups=()),
+        replace(own, groups=(first,) * 51),
+        replace(own, groups=(replace(first, n_flagged=first.n_rows + 1),)),
+        replace(own, groups=(replace(first, threshold=float("nan")),)),
+    ):
+        with pytest.raises(DetectorFileError, match="damaged inside"):
+            from_bytes(to_bytes(replace(plain, threshold=replace(threshold, groups=groups))))
 
 
 def test_frames_of_every_kind_and_files_give_the_same_scores(detection, frame, tmp_path):

@@ -88,6 +88,23 @@ def test_the_script_of_an_uploaded_table_names_its_file_and_nothing_escapes_its_
     )
 
 
+def test_report_and_script_know_thresholds_of_groups():
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(0, 2, 800)
+    scores = rng.exponential(1.0 + kinds)
+    scored = ScoredTable.of(Dataset(np.c_[kinds, rng.normal(size=800)].astype(float), ("kind", "x")), scores)
+    threshold = scored.by_group(scored.choose("conformal", rate=0.05), "kind")
+    spec = RunSpec(Spec("moons"), Spec("kde"))
+    page = detection_report("plant", spec, scored, threshold).decode()
+    assert ", or that of their group of kind, are flagged. 2 of 2 groups of kind" in page
+    assert "<th>flagged by the threshold of all rows (%)</th>" in page
+    share = 100 * scored.flags(threshold)[scored.calibration_rows].mean()
+    assert f"{share:.2f} % lie above that of their group." in page
+    program = python_script(spec, threshold, "kinds.csv")
+    assert "scored.by_group(scored.choose('conformal'" in program and "read_table('kinds.csv').frame)" in program
+    compile(program, "script", "exec")
+
+
 def test_the_report_says_by_whom_the_threshold_was_chosen_and_on_what():
     scored = _scored()
     n, m = len(scored.dataset.rows("validation")), len(scored.dataset.rows("test"))

@@ -95,6 +95,16 @@ def test_what_cannot_be_watched_is_said_in_a_sentence(folder, capsys):
     assert capsys.readouterr().err.count("flowlab: ") == 3
 
 
+def test_groups_of_the_command_line_have_thresholds_of_their_own(folder, capsys):
+    detector, out = str(folder / "grouped.detector"), str(folder / "grouped.csv")
+    assert main(["train", str(folder / "train.csv"), "-o", detector, *TRAIN, "--by-group", "city"]) == 0
+    assert "2 of 2 groups of city have a threshold of their own" in capsys.readouterr().out
+    assert main(["score", detector, str(folder / "train.csv"), "-o", out, "--no-reasons"]) == 0
+    scored = pd.read_csv(out)
+    assert scored.groupby("city")["threshold"].nunique().tolist() == [1, 1] and scored["threshold"].nunique() == 2
+    assert ((scored["anomaly_score"] >= scored["threshold"]) == (scored["flagged"] == 1)).all()
+
+
 def test_rules_of_people_travel_with_the_detector_and_are_the_reason(folder, capsys):
     detector, file, out = (str(folder / name) for name in ("ruled.detector", "ruled.csv", "ruled_out.csv"))
     given = ["--never", "city = Rome", "--always", "a > 1 and c < 0"]

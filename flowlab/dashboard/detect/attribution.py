@@ -122,7 +122,7 @@ def _select(
 
 
 def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold: Threshold) -> None:
-    score, is_flagged = float(scored.scores[row]), bool(scored.scores[row] >= threshold.value)
+    score, is_flagged = float(scored.scores[row]), bool(scored.flags(threshold)[row])
     flagged = "flagged" if is_flagged else "not flagged"
     st.markdown(f"**Row {formatting.count(row)}** · score {formatting.plain(score)} · {flagged}")
     if scored.dataset.image_shape is not None:
@@ -134,7 +134,7 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return
-    sentence = explanation.sentence if is_flagged else not_flagged(score, float(threshold.value))
+    sentence = explanation.sentence if is_flagged else not_flagged(score, scored.border(threshold, row))
     st.markdown(formatting.escaped(sentence))
     in_nats = catalog.make_model(state.spec().model).is_density or scored.level_calibration is not None
     unit = "nats" if in_nats else "units of the score"
@@ -146,7 +146,7 @@ def _reasons(scored: ScoredTable, trained: services.Trained, row: int, threshold
         "Usual: the range in which about 80 % of rows like this one lie, or their commonest categories, by the 24 "
         "training rows that resemble it most in all other columns."
     )
-    _repair(trained, row, threshold)
+    _repair(trained, row, scored.border(threshold, row))
     what_if.editor(scored, trained, row, threshold)
     with st.expander("Most similar training rows"):
         st.dataframe(scored.frame.iloc[list(explanation.similar)], placeholder="", column_config={"_index": "row"})
@@ -175,7 +175,7 @@ def _picture(scored: ScoredTable, trained: services.Trained, row: int) -> None:
     draw_sheet(similar, "detect.similar", "The most similar training rows", 44, HALF_WIDTH)
 
 
-def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
+def _repair(trained: services.Trained, row: int, threshold: float) -> None:
     wanted = links.linked(
         PAGE,
         st.toggle,
@@ -187,7 +187,7 @@ def _repair(trained: services.Trained, row: int, threshold: Threshold) -> None:
     if not wanted:
         return
     try:
-        counterfactual = trained.view(views.repaired, row=int(row), threshold=float(threshold.value))
+        counterfactual = trained.view(views.repaired, row=int(row), threshold=threshold)
     except RuntimeError as error:
         st.warning(formatting.escaped(error))
         return

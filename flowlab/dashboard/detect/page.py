@@ -50,6 +50,8 @@ def page() -> None:
         del tabs["ROC and precision-recall"]
     if scored.dataset.time is not None:
         tabs["Over time"] = _time
+    if choice.threshold.groups is not None:
+        tabs["Groups"] = _groups
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, trained, axis, choice.threshold)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -134,14 +136,16 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
     value = choice.threshold.value
     table: dict[str, list[str]] = {}
     for part in (Part.VALIDATION, Part.TEST):
-        curves = _part_curves(key, part, choice.cost, choice.unit, scored)
-        at = curves.at(value)
+        curves = flags = _part_curves(key, part, choice.cost, choice.unit, scored)
+        if choice.threshold.groups is not None:
+            flags, value = scored.operating(part, choice.threshold, choice.cost, choice.unit)
+        at = flags.at(value)
         table.setdefault("flagged rows", []).append(
             f"{formatting.count(int(at.flagged))} · {formatting.percent(float(at.flagged_share))}"
         )
         if not curves.has_labels:
             continue
-        confusion, judged = curves.confusion(value), curves.labelled.at(value)
+        confusion, judged = flags.confusion(value), flags.labelled.at(value)
         table.setdefault("true alarms", []).append(formatting.count(confusion.true_alarms))
         table.setdefault("false alarms", []).append(formatting.count(confusion.false_alarms))
         table.setdefault("missed", []).append(formatting.count(confusion.missed))
@@ -149,7 +153,7 @@ def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
         for label, measure in (("precision", judged.precision), ("recall", judged.recall), ("F1", judged.f_beta)):
             table.setdefault(label, []).append(formatting.fixed(float(measure)))
         if choice.cost.tolerance:
-            costs = curves.labelled.costs
+            costs = flags.labelled.costs
             table.setdefault("false, tolerated", []).append(formatting.count(int(costs.false_alarms(value))))
             table.setdefault("missed, tolerated", []).append(formatting.count(int(costs.missed(value))))
         table.setdefault("cost", []).append(formatting.number(float(judged.cost)))
@@ -299,6 +303,26 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
     for t in thresholds:
         if t.refused and (scored.dataset.y is not None or not rules.RULES[t.rule].needs_labels):
             st.caption(formatting.escaped(f"{rules.RULES[t.rule].label}: {t.sentence}"))
+
+
+def _groups(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+    """The groups that have thresholds of their own, the strangest first."""
+    groups = choice.threshold.groups
+    if groups is None:
+        return
+    shares = st.column_config.NumberColumn(format="%.2f")
+    st.dataframe(
+        groups.table,
+        hide_index=True,
+        column_config={
+            **{name: shares for name in groups.table if name.endswith("(%)")},
+            "threshold": st.column_config.NumberColumn(format="%.6g"),
+        },
+    )
+    st.caption(
+        "Validation and test rows. The strangest group stands first: by the lower end of the exact 95 % interval of "
+        "the share that the threshold of all rows flags."
+    )
 
 
 def _time(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:

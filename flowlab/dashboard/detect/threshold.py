@@ -21,6 +21,7 @@ from flowlab.records import Scalar
 
 PAGE = "detect"
 MANUAL = "manual"
+GROUPED = "conformal"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def controls(scored: ScoredTable, key: str) -> ThresholdChoice:
         rule = _rule(scored, key)
         parameters = {control.name: _parameter(rule, control) for control in _controls(rule)}
         unit = _unit(scored) if rule == "cost" else state.view(PAGE, "unit", "rows")
+        _group_column(scored, rule)
         _log_counts()
     unit = unit if unit in scored.units() else "rows"
     answer = _answer(scored, key, rule, parameters, unit)
@@ -64,7 +66,9 @@ def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
     by_hand = threshold.rule == MANUAL
     # a dragged slider keeps its key and its stops, and with them the keyboard's focus; a new origin makes a new one
     origin = state.recall("detect.typed", threshold.value) if by_hand else threshold.value
-    stops = np.unique(np.r_[grid, np.clip(origin, grid[0], grid[-1])])
+    # a browser sends a stop as its text: of stops with the same text one is kept, and the origin before all others
+    by_text = {formatting.plain(stop): stop for stop in [*grid.tolist(), float(np.clip(origin, grid[0], grid[-1]))]}
+    stops = np.sort(list(by_text.values()))
     nearest = int(np.argmin(np.abs(axis.place(stops) - axis.place(threshold.value))))
     key = state.widget_key(PAGE, "slider", state.recall("detect.chosen", 0), repr(float(origin)))
     st.select_slider(
@@ -163,16 +167,30 @@ def _unit(scored: ScoredTable) -> str:
     return links.linked(PAGE, st.selectbox, "Tolerance in", "unit", "rows", options=units, noun="unit", width=130)
 
 
+def _group_column(scored: ScoredTable, rule: str) -> None:
+    """Which column's groups get a promise each; only a promise can be made for each of them."""
+    if rule == GROUPED and scored.group_columns:
+        links.linked(
+            PAGE, st.selectbox, "Promise for each", "group", "", options=["", *scored.group_columns],
+            noun="grouping column", width=172, show=lambda name: name or "(all rows as one)",
+            help="Each group of this column gets its own threshold from its own calibration rows",
+        )  # fmt: skip
+
+
 def _answer(scored: ScoredTable, key: str, rule: str, parameters: Mapping[str, Scalar], unit: str) -> Threshold:
     if rule == MANUAL:
         default = _fallback(scored).value
         return rules.manual(state.view(PAGE, "threshold", default))
-    return _chosen(key, rule, json.dumps(parameters, sort_keys=True), unit, scored)
+    group = state.view(PAGE, "group", "") if rule == GROUPED else ""
+    group = group if group in scored.group_columns else ""
+    return _chosen(key, rule, json.dumps(parameters, sort_keys=True), unit, group, scored)
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _chosen(key: str, rule: str, parameters: str, unit: str, _scored: ScoredTable) -> Threshold:
+def _chosen(key: str, rule: str, parameters: str, unit: str, group: str, _scored: ScoredTable) -> Threshold:
     threshold = _scored.choose(rule, unit, **json.loads(parameters))
+    if group:
+        return _scored.by_group(threshold, group)
     return _scored.with_interval(threshold, unit)
 
 

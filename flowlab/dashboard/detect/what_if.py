@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from flowlab import formatting, views
 from flowlab.dashboard.canvas.pixels import pixels_view
 from flowlab.dashboard.shell import links, services, state
+from flowlab.detection.group_thresholds import group_names
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.jobs import JobError
@@ -37,7 +39,8 @@ def editor(scored: ScoredTable, trained: services.Trained, row: int, threshold: 
     except (JobError, RuntimeError, ValueError) as error:
         st.warning(formatting.escaped(error))
         return
-    is_flagged = found.score >= threshold.value
+    levels = None if threshold.groups is None else group_names(edited[threshold.groups.column])
+    is_flagged = bool(threshold.flag(np.array([found.score]), levels)[0])
     n_edited = sum(_cell(before[name].iloc[0]) != value for name, value in cells)
     edits = f"With {formatting.plural(n_edited, 'cell')} edited" if n_edited else "As it is"
     flag = "flagged" if is_flagged else "not flagged"

@@ -205,7 +205,8 @@ def _describe(detector: Mapping[str, Any]) -> None:
     rows = formatting.plural(detector["training_rows"], "row")
     what = f"{detector['model']} trained on {rows} of {detector['data']}"
     unit = f" ({detector['unit']})" if detector["unit"] else ""
-    flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])} are flagged"
+    own = f", or the threshold of their group of {detector['grouped_by']}," if detector["grouped_by"] else ""
+    flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])}{own} are flagged"
     rules = "".join(f" Rows are {sentence}." for sentence in detector["flag_rules"])
     st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}"))
 
