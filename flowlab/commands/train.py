@@ -73,7 +73,9 @@ def train(options: argparse.Namespace) -> int:
     files = named_files(options.files)
     for file in files:
         check_output(options.output, file)
-    table = read_table({file: Path(file) for file in files}, **reading(options), **column_readings(options.column))
+    names = [Path(file).name for file in files]
+    names = names if len(set(names)) == len(names) else files
+    table = read_table(dict(zip(names, map(Path, files))), **reading(options), **column_readings(options.column))
     frame = table.frame
     for sentence in table.report.warnings:
         print(sentence)
