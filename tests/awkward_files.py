@@ -140,6 +140,10 @@ def _packed() -> Iterator[Awkward]:
     frame = pd.DataFrame({"x": [1.5, None], "s": ["a", "b"], "t": pd.to_datetime(["2020-01-01", "2020-01-02"])})
     yield Awkward("gzip", gzip.compress(CSV), (3, 2))
     yield Awkward("gzip in two members", gzip.compress(CSV[:8]) + gzip.compress(CSV[8:]), (3, 2))
+    yield Awkward("zip of one table, named to lead out", _zip({"../../evil.csv": CSV, "README.txt": b"x"}), (3, 2))
+    feather = io.BytesIO()
+    frame.to_feather(feather)
+    yield Awkward("feather", feather.getvalue(), (2, 3), missing=1, types={"t": "date and time", "s": "text"})
     yield Awkward("parquet", _parquet(frame), (2, 3), missing=1, types={"t": "date and time", "s": "text"})
     yield Awkward("parquet with a list", _parquet(frame.assign(bag=[[1], [2, 3]])), (2, 3), missing=1, says="lists")
 
@@ -153,10 +157,8 @@ def _refused() -> Iterator[Awkward]:
     yield Awkward("a quote never closed", b'a,b\n1,2\n"x,4\n5,6\n', refused="never closed")
     yield Awkward("pickle", pickle.dumps(pd.DataFrame({"a": [1]})), refused="pickle")
     yield Awkward("pickle, protocol 0", pickle.dumps([1, 2, 3], protocol=0), refused="pickle")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("../../evil.csv", CSV)
-    yield Awkward("zip, workbook", buffer.getvalue(), refused="zip archive")
+    yield Awkward("zip of no table", _zip({"a.exe": CSV, ".DS_Store": b""}), refused="zip archive")
+    yield Awkward("zip cut off", _zip({"a.csv": CSV})[:-30], refused="zip archive")
     array = io.BytesIO()
     np.save(array, np.arange(3))
     yield Awkward("npy", array.getvalue(), refused="NumPy")
@@ -186,4 +188,12 @@ def _wide(n_columns: int) -> bytes:
 def _parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
     return buffer.getvalue()

@@ -1,11 +1,11 @@
-"""Workbooks (.xlsx) made by hand, sound and hostile, so that tests need no library that writes them."""
+"""Workbooks (.xlsx, .ods) made by hand, sound and hostile, so that tests need no library that writes them."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
-from xml.sax.saxutils import escape
+from collections.abc import Mapping, Sequence
+from xml.sax.saxutils import escape, quoteattr
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -67,3 +67,40 @@ def workbook(sheets: Mapping[str, list[str]], **others: bytes) -> bytes:
 def row(number: int, *values: object) -> str:
     """A row of cells from the first column on."""
     return "".join(cell(f"{chr(ord('A') + j)}{number}", value) for j, value in enumerate(values))
+
+
+_ODF = "urn:oasis:names:tc:opendocument:xmlns"
+
+
+def opendocument(rows: Sequence[str]) -> bytes:
+    """An OpenDocument sheet of rows as `open_row` writes them."""
+    content = (
+        f'<office:document-content xmlns:office="{_ODF}:office:1.0" xmlns:table="{_ODF}:table:1.0" '
+        f'xmlns:text="{_ODF}:text:1.0"><office:body><office:spreadsheet><table:table table:name="a">{"".join(rows)}'
+        "</table:table></office:spreadsheet></office:body></office:document-content>"
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet", zipfile.ZIP_STORED)
+        archive.writestr("META-INF/manifest.xml", f'{_HEAD}<m:manifest xmlns:m="{_ODF}:manifest:1.0"/>')
+        archive.writestr("content.xml", _HEAD + content)
+    return buffer.getvalue()
+
+
+def open_row(*values: object, times: int = 1, wide: int = 1) -> str:
+    """A row that stands `times` times, its cells each `wide` times: numbers, true or false, or text; "" is empty."""
+    cells = "".join(_open_cell(value, wide) for value in values)
+    return f'<table:table-row table:number-rows-repeated="{times}">{cells}</table:table-row>'
+
+
+def _open_cell(value: object, wide: int) -> str:
+    here = f'<table:table-cell table:number-columns-repeated="{wide}"'
+    if value == "":
+        return here + "/>"
+    kind, name, text = "string", "string-value", str(value)
+    if isinstance(value, bool):
+        kind, name, text = "boolean", "boolean-value", str(value).lower()
+    elif isinstance(value, int | float):
+        kind, name, text = "float", "value", repr(value)
+    shown = quoteattr(text)
+    return f'{here} office:value-type="{kind}" office:{name}={shown}><text:p>{escape(text)}</text:p></table:table-cell>'

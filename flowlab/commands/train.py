@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from flowlab import catalog
 from flowlab.commands.arguments import add_reading, check_output, pairs, reading, say, seed, write
+from flowlab.commands.score import named_files
 from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles
@@ -26,7 +28,12 @@ from flowlab.tables.schema import KINDS
 
 def add(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a detector on a table")
-    command.add_argument("file", help="CSV or other text, gzip of it, .xlsx, JSON records, or Parquet")
+    command.add_argument(
+        "files",
+        nargs="+",
+        help="CSV or other text, gzip of it, .xlsx, .ods, JSON records, Parquet, Feather, or a ZIP; several of one "
+        "shape are stacked",
+    )
     command.add_argument("-o", "--output", required=True, help="the detector file to write")
     label = command.add_mutually_exclusive_group()
     label.add_argument("--label", help="column that marks anomalies, not a feature; by default proposed")
@@ -71,8 +78,12 @@ def train(options: argparse.Namespace) -> int:
     spec = _model_spec(options.model, pairs(options.set, "--set"))
     rule = options.rule or ("conformal" if options.by_group else None)
     parameters = _rule_parameters(rule, options.rule_set)
-    check_output(options.output, options.file)
-    table = read_table(options.file, **reading(options), **column_readings(options.column))
+    files = named_files(options.files)
+    for file in files:
+        check_output(options.output, file)
+    names = [Path(file).name for file in files]
+    names = names if len(set(names)) == len(names) else files
+    table = read_table(dict(zip(names, map(Path, files))), **reading(options), **column_readings(options.column))
     frame = table.frame
     for sentence in table.report.warnings:
         print(sentence)

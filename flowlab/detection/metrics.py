@@ -43,6 +43,7 @@ class Measures:
     precision, recall, false_alarm_rate : 0 to 1; nan without a denominator, as the precision of no alarm
     f_beta : F-beta (van Rijsbergen 1979), 0 to 1; nan only where there is neither an anomaly nor an alarm
     cost : in the unit of the cost model's prices, None where it is not known
+    lift : precision over the share of anomalies in all rows, nan where either has no denominator
     """
 
     flagged: np.ndarray
@@ -54,6 +55,7 @@ class Measures:
     false_alarm_rate: np.ndarray | None = None
     f_beta: np.ndarray | None = None
     cost: np.ndarray | None = None
+    lift: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,7 @@ class LabelledMeasures(Measures):
     false_alarm_rate: np.ndarray
     f_beta: np.ndarray
     cost: np.ndarray
+    lift: np.ndarray
 
     @classmethod
     def of_counts(
@@ -90,6 +93,7 @@ class LabelledMeasures(Measures):
             false_alarm_rate=ratio(false, n_normal),
             f_beta=ratio((1 + weight) * caught, (1 + weight) * caught + weight * missed + false),
             cost=cost,
+            lift=ratio(caught * (n_anomalous + n_normal), flagged * n_anomalous),
         )
 
 
@@ -176,6 +180,19 @@ class ThresholdCurves:
         thresholds = self.distinct()[::-1]
         at = self.labelled.at(thresholds)
         return at.recall, at.precision, thresholds
+
+    def top(self, n_points: int = 200) -> LabelledMeasures:
+        """Measures of the k highest scoring rows, k (`flagged`) from 1 to all in even ratios; needs labels.
+
+        Its precision is "precision at k". Rows of one score go in together, so that k skips what would part them.
+
+        >>> top = threshold_curves([0.1, 0.4, 0.9, 0.8], [0, 0, 1, 0]).top()
+        >>> top.flagged.tolist(), top.precision.tolist(), top.lift.tolist()
+        ([1, 2, 3, 4], [1.0, 0.5, 0.3333333333333333, 0.25], [4.0, 2.0, 1.3333333333333333, 1.0])
+        """
+        n_rows = len(self.ordered)
+        k = np.unique(np.geomspace(1, n_rows, n_points).round().astype(int))
+        return self.labelled.at(np.unique(self.ordered[n_rows - k])[::-1])
 
     def auroc(self) -> float:
         """Probability that an anomaly scores above a normal row, ties half; nan when one of them is missing."""

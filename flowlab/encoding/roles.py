@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.formatting import count
+from flowlab.tables.stack import SOURCE
 
 ROLES = ("feature", "category", "context", "label", "time", "identifier", "ignore")
 ENCODED = ("feature", "category", "context")
@@ -82,6 +83,8 @@ def _judge(column: pd.Series, sample: pd.Series) -> ColumnRole:
     n_distinct = present.nunique()
     if n_distinct <= 1 and column.nunique() <= 1 and not column.isna().any():
         return ColumnRole(name, "ignore", "constant")
+    if name == SOURCE:
+        return ColumnRole(name, "identifier", "names the file a row came from")
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return ColumnRole(name, "time", "dates")
     if pd.api.types.is_bool_dtype(column.dtype):

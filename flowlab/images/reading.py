@@ -25,6 +25,7 @@ from flowlab.images.sources import grey
 from flowlab.tables.as_text import is_workbook
 from flowlab.tables.filetype import refuse_foreign
 from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.packed import holds_tables
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 MIN_PICTURES = 10
@@ -130,8 +131,9 @@ class PictureFile:
 
 
 def holds_pictures(data: bytes) -> bool:
-    """Whether a file is a picture or an archive but no workbook, and so not a table; it may turn out to hold none."""
-    return data.startswith((PNG, JPEG, b"PK\x03\x04", b"PK\x05\x06")) and not is_workbook(data)
+    """Whether a file is a picture, or an archive and none of tables; it may turn out to hold no picture."""
+    is_archive = data.startswith((PNG, JPEG, b"PK\x03\x04", b"PK\x05\x06"))
+    return is_archive and not is_workbook(data) and not holds_tables(data)
 
 
 def read_pictures(

@@ -138,14 +138,16 @@ def operating_curve(
     diagonal: bool = False,
     dark: bool = False,
     height: int = 320,
+    over_rows: bool = False,
 ) -> go.Figure:
-    """A ROC or precision-recall curve of each part of the data, with the operating point of the threshold on it.
+    """A ROC, precision-recall, precision or lift curve of each part of the data, with the threshold's point on it.
 
     Parameters
     ----------
     curves : (x, y) of the curve, by part: validation or test
     points : (x, y) of the operating point, by part
     diagonal : draw the curve of random scores
+    over_rows : whether x counts rows, from 1 on a logarithmic axis, and y begins at 0; otherwise both are shares
     """
     c = theme.colors(dark)
     fig = theme.figure(dark, height=height, x_title=x_title, y_title=y_title)
@@ -166,8 +168,12 @@ def operating_curve(
             marker={"symbol": symbol, "size": 11, "color": color, "line": {"color": c.threshold, "width": 2}},
             showlegend=False,
         )
-    fig.update_xaxes(range=[-0.02, 1.02])
-    fig.update_yaxes(range=[-0.02, 1.04])
+    if over_rows:
+        fig.update_xaxes(type="log")
+        fig.update_yaxes(rangemode="tozero")
+    else:
+        fig.update_xaxes(range=[-0.02, 1.02])
+        fig.update_yaxes(range=[-0.02, 1.04])
     return fig
 
 

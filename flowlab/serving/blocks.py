@@ -6,11 +6,11 @@ import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO, TypedDict, Unpack
+from typing import BinaryIO, Unpack
 
 from flowlab.formatting import count
 from flowlab.tables.cells import spellings
-from flowlab.tables.dialect import DELIMITERS, Dialect, sniff
+from flowlab.tables.dialect import DELIMITERS, Dialect, Written, sniff
 from flowlab.tables.filetype import codec_of, encoding_doubt, to_utf8
 from flowlab.tables.limits import TableError
 from flowlab.tables.notes import Note
@@ -33,13 +33,9 @@ class Block:
     cautions: tuple[Note, ...] = ()
 
 
-class Reading(TypedDict, total=False):
-    """How a text is written, as far as the user says it."""
+class Reading(Written, total=False):
+    """How a text is written, as far as the user says it, and which cells mean no value."""
 
-    delimiter: str | None
-    decimal: str | None
-    encoding: str | None
-    header: bool | None
     missing_codes: Sequence[str | float]
 
 

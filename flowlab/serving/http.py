@@ -41,16 +41,19 @@ MEDIA = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "file",
     "application/x-ndjson": "file",
     "application/gzip": "file",
+    "application/zip": "file",
+    "application/vnd.apache.arrow.file": "file",
+    "application/vnd.oasis.opendocument.spreadsheet": "file",
 }
 
 
 def make_service(detector: bytes, token: str = "", max_bytes: int = MAX_BYTES, width: int = 0) -> Starlette:
     """The service of one detector, an ASGI application.
 
-    POST /score takes the rows as the body: CSV, other delimited text, gzip of it, Parquet, a workbook or a JSON object
-    in each line, or with the content type `application/json` a list of objects, or {"rows": [...]}. It answers CSV, or
-    JSON where the request accepts `application/json` or sent it. GET /health says that it is ready, GET /version which
-    detector and FlowLab it is.
+    POST /score takes the rows as the body: CSV, other delimited text, gzip or ZIP of it, Parquet, Feather, a workbook
+    or a JSON object in each line, or with the content type `application/json` a list of objects, or {"rows": [...]}. It
+    answers CSV, or JSON where the request accepts `application/json` or sent it. GET /health says that it is ready, GET
+    /version which detector and FlowLab it is.
     Whatever is wrong with rows is one sentence under "error".
 
     Parameters

@@ -27,14 +27,18 @@ from flowlab.serving.blocks import Block, Reading, cut_blocks
 from flowlab.serving.bundle import DetectorBundle, from_bytes
 from flowlab.serving.scored_rows import free_names, reason_columns
 from flowlab.serving.scorer import Scorer, Typed
-from flowlab.tables.as_text import ZIP, as_text, begins_records
-from flowlab.tables.cells import text_cells
+from flowlab.tables.as_text import ZIP, begins_records
+from flowlab.tables.dialect import Written
 from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
+from flowlab.tables.feather import FEATHER
 from flowlab.tables.filetype import refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.notes import Note, added
-from flowlab.tables.read import GZIP, PARQUET, read_table, unpacked
+from flowlab.tables.packed import GZIP, unpacked
+from flowlab.tables.parquet import PARQUET
+from flowlab.tables.read import read_table
 from flowlab.tables.schema import HUGE, MAX_VIOLATIONS, Violation
+from flowlab.tables.stack import delimited, written_cells
 from flowlab.tables.text import TextTable, read_text
 
 Progress = Callable[[int, int], None]
@@ -160,7 +164,7 @@ def score_file(
     Parameters
     ----------
     detector : content of a detector file
-    source : CSV or other delimited text of any length; gzip, Parquet, workbooks and JSON are unpacked as a whole
+    source : CSV or other delimited text of any length; what is packed or no text is read as a whole
     sink : where UTF-8 CSV is written
     width : number of processes, 0 for this one, None for one per core (or the Dask cluster of FLOWLAB_SCHEDULER)
     nice : how far these processes stand back for others
@@ -171,24 +175,37 @@ def score_file(
     start = source.read(4096)
     source.seek(0)
     began = time.perf_counter()
-    if start.startswith(GZIP):
+    if start.startswith((GZIP, ZIP)):
         source = io.BytesIO(unpacked(source.read(), Limits()))
         start = source.read(4096)
         source.seek(0)
-    found = as_text(source.read(), Limits()) if start.startswith(ZIP) or begins_records(start) else None
+    reading = Reading() if reading is None else reading
+    found = None
+    if start.startswith(ZIP) or begins_records(start):
+        written = Written(
+            delimiter=reading.get("delimiter"),
+            decimal=reading.get("decimal"),
+            encoding=reading.get("encoding"),
+            header=reading.get("header"),
+        )
+        found = delimited(source.read(), Limits(), **written)
     if found is not None:
         source, start = io.BytesIO(found.text), found.text[:4096]
-        reading = {**(reading or {}), "delimiter": ",", "encoding": "utf-8"}
+        reading = {**reading, "delimiter": ",", "encoding": "utf-8"}
+        if found.decimal:
+            reading["decimal"] = found.decimal
+        if found.header is not None:
+            reading["header"] = found.header
     refuse_foreign(start)
-    if not start.startswith(PARQUET) and (b"\x00" in start or start.startswith(WIDE)):
+    if not start.startswith((PARQUET, FEATHER)) and (b"\x00" in start or start.startswith(WIDE)):
         source = io.BytesIO(to_utf8(source.read())[0])
     with pool(width, nice) as imap:
         # a file of unknown origin is opened where the work is done, not in a server that called this
         opened, wanted, n_lags = next(imap(_opened, [detector]))
-        if start.startswith(PARQUET):
+        if start.startswith((PARQUET, FEATHER)):
             results = imap(partial(score_whole, with_reasons=with_reasons), [(detector, source.read())])
         else:
-            blocks = cut_blocks(detector, source, wanted, n_lags, **(reading or {}))
+            blocks = cut_blocks(detector, source, wanted, n_lags, **reading)
             results = imap(partial(score_block, with_reasons=with_reasons), blocks)
         return _drain(opened, results, sink, progress, began)
 
@@ -256,13 +273,14 @@ def _broken_sentences(broken: Mapping[tuple[str, str], int], violations: Sequenc
 
 
 def score_whole(work: tuple[bytes, bytes], with_reasons: bool = True) -> ScoredBlock:
-    """Read, score and write a Parquet file: `work` is the detector's and the file's content."""
+    """Read, score and write a Parquet or Feather file: `work` is the detector's and the file's content."""
     detector, data = work
     scorer = _scorer(hashlib.sha256(detector).digest(), detector)
     frame = read_table(data).frame
     names = tuple(map(str, frame))
-    cells = [pc.fill_null(text_cells(frame[name].astype("str")), "") for name in frame]
-    return _scored(scorer, TextTable(names, tuple(cells)), scorer.typed(frame), 0, [], len(data), with_reasons)
+    return _scored(
+        scorer, TextTable(names, tuple(written_cells(frame))), scorer.typed(frame), 0, [], len(data), with_reasons
+    )
 
 
 def _scored(

@@ -17,32 +17,41 @@ from flowlab.formatting import count, fixed, plural
 from flowlab.tables.limits import Limits, TableError
 
 ZIP = b"PK\x03\x04"
+ODS_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 WORKBOOK_PART = "xl/workbook.xml"
 MAX_PARTS = 10_000
 MAX_WORKBOOK_CELLS = 10_000_000
 """Cells of a sheet, the empty ones between others included: a workbook keeps them all in memory at once."""
 
+_ODS_TAG = re.compile(
+    rb"<(?P<end>/?)(?:[\w.-]+:)?(?P<what>table-row|table-cell|covered-table-cell|table)"
+    rb"""(?P<attributes>(?:\s(?:[^>"']|"[^"]*+"|'[^']*+')*+)?)>"""
+)
+_REPEATED = re.compile(rb"""number-(?:rows|columns)-repeated\s*=\s*["']\s*\+?0*(\d+)""")
 _REFERENCE = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 
 
 @dataclass(frozen=True)
 class AsText:
-    """A table as UTF-8 text, comma delimited, decimal point.
+    """A table as UTF-8 text, comma delimited.
 
     Attributes
     ----------
     text : the table
-    kind : what it was: "Excel workbook" or "JSON"
+    kind : what it was, such as "Excel workbook", "OpenDocument workbook", "JSON" or "3 tables"
     notes : what was chosen or left out, one sentence each
+    decimal, header : its decimal sign, and whether its first line names the columns, where that is known
     """
 
     text: bytes
     kind: str
     notes: tuple[str, ...] = ()
+    decimal: str | None = None
+    header: bool | None = None
 
 
 def as_text(data: bytes, limits: Limits) -> AsText | None:
-    """A workbook (.xlsx, .xlsm) or JSON records as text; None for what is neither.
+    """A workbook (.xlsx, .xlsm, .ods) or JSON records as text; None for what is neither.
 
     JSON is a list of objects, or an object in each line.
 
@@ -59,14 +68,21 @@ def as_text(data: bytes, limits: Limits) -> AsText | None:
 
 
 def is_workbook(data: bytes) -> bool:
-    """Whether these are the bytes of a workbook (.xlsx, .xlsm): an archive with a part that lists its sheets."""
+    """Whether these are the bytes of a workbook: an archive with a part that lists its sheets, or of that type."""
     if not data.startswith(ZIP):
         return False
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return WORKBOOK_PART in archive.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+            return WORKBOOK_PART in archive.namelist() or _is_opendocument(archive)
+    except Exception:  # zipfile, zlib and struct have a dozen ways to say that bytes are no archive
         return False
+
+
+def _is_opendocument(archive: zipfile.ZipFile) -> bool:
+    if not {"mimetype", "content.xml"} <= set(archive.namelist()):
+        return False
+    with archive.open("mimetype") as part:
+        return part.read(len(ODS_TYPE)) == ODS_TYPE
 
 
 def _workbook(data: bytes, limits: Limits) -> AsText:
@@ -92,7 +108,8 @@ def _workbook(data: bytes, limits: Limits) -> AsText:
     notes: tuple[str, ...] = ()
     if len(names) > 1:
         notes = (f"The workbook has {count(len(names))} sheets; the first with rows, “{name[:60]}”, was read.",)
-    return AsText(_delimited(_spelled(rows)), "Excel workbook", notes)
+    kind = "OpenDocument workbook" if ODS_TYPE in data[:200] else "Excel workbook"
+    return AsText(_delimited(_spelled(rows)), kind, notes)
 
 
 def _unpacked_parts(data: bytes, limits: Limits) -> bytes:
@@ -104,7 +121,7 @@ def _unpacked_parts(data: bytes, limits: Limits) -> bytes:
             if len(infos) > MAX_PARTS:
                 raise TableError(f"The workbook has more than {count(MAX_PARTS)} parts; save the sheet as CSV.")
             for info in infos:
-                if not info.filename.endswith((".xml", ".rels")):
+                if not info.filename.endswith((".xml", ".rels", "mimetype")):
                     continue
                 if info.flag_bits & 1:
                     raise TableError("The workbook is locked with a password; save it without one.")
@@ -116,6 +133,8 @@ def _unpacked_parts(data: bytes, limits: Limits) -> bytes:
                     raise TableError(f"The workbook unpacks to more than {size} MB; save the sheet as CSV.")
                 if info.filename.startswith("xl/worksheets/"):
                     _check_extent(content)
+                if info.filename == "content.xml":
+                    _check_opendocument(content)
                 plain.writestr(info.filename, content)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, TableError):
@@ -130,10 +149,33 @@ def _check_extent(sheet: bytes) -> None:
     for match in _REFERENCE.finditer(sheet):
         columns.add(match[1])
         rows.add(int(match[2]))
-    width = max(_column_number(letters) for letters in columns)
-    if width * max(rows) > MAX_WORKBOOK_CELLS:
+    _check_span(max(rows), max(_column_number(letters) for letters in columns))
+
+
+def _check_opendocument(content: bytes) -> None:
+    """Raise TableError where a sheet of repeated rows and cells does not fit memory; empty ones at an end are free."""
+    n_rows = last_row = widest = n_columns = last_column = 0
+    for tag in _ODS_TAG.finditer(content):
+        what, attributes = tag["what"], tag["attributes"]
+        repeated = _REPEATED.search(attributes)
+        times = int(repeated[1][:9]) if repeated else 1
+        if what == b"table" and not tag["end"]:
+            n_rows = last_row = widest = 0
+        elif what == b"table-row" and not tag["end"]:
+            n_columns = last_column = 0
+            n_rows += times
+        elif what.endswith(b"cell") and not tag["end"]:
+            n_columns += times
+            if not attributes.endswith(b"/") or b"value" in attributes:
+                last_column, last_row = n_columns, n_rows
+        widest = max(widest, last_column)
+        _check_span(last_row, widest)
+
+
+def _check_span(n_rows: int, n_columns: int) -> None:
+    if n_rows * n_columns > MAX_WORKBOOK_CELLS:
         raise TableError(
-            f"A sheet of the workbook spans {count(max(rows))} rows of {count(width)} columns, more than "
+            f"A sheet of the workbook spans {count(n_rows)} rows of {count(n_columns)} columns, more than "
             f"{count(MAX_WORKBOOK_CELLS)} cells; save it as CSV or Parquet."
         )
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import pyarrow as pa
 
@@ -19,6 +20,15 @@ from flowlab.tables.numerals import decimal_of
 
 SAMPLE_LINES = 400
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde", " ": "space"}
+
+
+class Written(TypedDict, total=False):
+    """How a text is written, as far as the user says it: arguments of `read_table`."""
+
+    delimiter: str | None
+    decimal: str | None
+    encoding: str | None
+    header: bool | None
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,16 @@ def may_execute(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.and_(starts, pc.invert(pc.match_substring_regex(cells, NUMBER)))
 
 
-def to_csv_lines(columns: Iterable[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Rows of cells of text as lines of CSV, (n_rows,): each cell as it is, quoted where CSV needs it."""
+def to_csv_lines(columns: Iterable[pa.ChunkedArray], is_guarded: bool = True) -> pa.ChunkedArray:
+    """Rows of cells of text as lines of CSV, (n_rows,): each cell as it is, quoted where CSV needs it.
+
+    What a spreadsheet would take for a formula gets a ' in front, unless the lines are for us alone (not `is_guarded`).
+    """
     written = []
     for cells in columns:
         cells = cells.cast(pa.large_string())
-        risky = may_execute(cells)
-        if pc.any(risky).as_py():
+        risky = may_execute(cells) if is_guarded else None
+        if risky is not None and pc.any(risky).as_py():
             cells = pc.if_else(risky, pc.binary_join_element_wise(_text("'"), cells, _text("")), cells)
         special = pc.match_substring_regex(cells, r'[",\r\n]')
         if pc.any(special).as_py():

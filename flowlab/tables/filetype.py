@@ -24,7 +24,7 @@ _FOREIGN = (
     (b"GIF8", "a picture (GIF)", "choose a CSV or Parquet file"),
     (b"\x89HDF", "an HDF5 file", "save the table as Parquet or CSV"),
     (b"\x93NUMPY", "a NumPy array", "save it as CSV with column names"),
-    (b"ARROW1", "an Arrow or Feather file", "save it as Parquet"),
+    (b"FEA1", "a Feather file of version 1", "save it as Feather of version 2, or Parquet"),
     (b"ORC", "an ORC file", "save it as Parquet"),
     (b"Obj\x01", "an Avro file", "save it as Parquet or CSV"),
     (b"SQLite format 3", "an SQLite database", "export one table as CSV"),

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from flowlab.tables.limits import Limits
 
 
+PARQUET = b"PAR1"
+"""What a Parquet file begins with."""
+
+
 def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
     """The frame of a Parquet file, and one sentence for each thing left out or changed.
 
@@ -27,34 +31,48 @@ def read_parquet(data: bytes, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
         index = pq.ParquetFile(pa.BufferReader(data))
         schema, facts = index.schema_arrow, index.metadata
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise TableError(f"The Parquet file is damaged ({_first_line(error)}); write or download it again.") from None
-    if facts.num_columns > limits.columns:
-        raise TableError(
-            f"The table has {count(facts.num_columns)} columns, more than {count(limits.columns)}; keep those "
-            "that matter."
-        )
+        raise TableError(f"The Parquet file is damaged ({first_line(error)}); write or download it again.") from None
     if facts.num_rows > limits.rows or facts.num_rows * len(schema.names) > limits.cells:
         raise TableError(
             f"The table has {count(facts.num_rows)} rows of {count(len(schema.names))} columns, too many; take "
             "a sample."
         )
+    kept, changes = plain_columns(schema, "Parquet", limits)
+    try:
+        table = _read_batches(data, kept, schema, limits)
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"The Parquet file is damaged ({first_line(error)}); write or download it again.") from None
+    return frame_of(table, kept), changes
+
+
+def plain_columns(schema: pa.Schema, kind: str, limits: Limits) -> tuple[list[str], list[str]]:
+    """Names of the columns of numbers, dates and text, and a sentence on the others; `kind` names the file.
+
+    Raises TableError where there are too many, none, or two of one name.
+    """
+    if len(schema.names) > limits.columns:
+        raise TableError(
+            f"The table has {count(len(schema.names))} columns, more than {count(limits.columns)}; keep those "
+            "that matter."
+        )
     repeated = [name for i, name in enumerate(schema.names) if name in schema.names[:i]]
     if repeated:
-        raise TableError(f"Two columns of the Parquet file are called {repeated[0][:80]!r}; rename one of them.")
+        raise TableError(f"Two columns of the {kind} file are called {repeated[0][:80]!r}; rename one of them.")
     changes: list[str] = []
     kept = [name for name in schema.names if _is_plain(schema.field(name).type)]
     left = [name for name in schema.names if name not in kept]
     if left:
         changes.append(f"{len(left)} columns of lists, records or bytes were left out ({', '.join(left[:3])}).")
     if not kept:
-        raise TableError("No column of the Parquet file holds numbers, dates or text; flatten it first.")
-    try:
-        table = _read_batches(data, kept, schema, limits)
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"The Parquet file is damaged ({_first_line(error)}); write or download it again.") from None
+        raise TableError(f"No column of the {kind} file holds numbers, dates or text; flatten it first.")
+    return kept, changes
+
+
+def frame_of(table: pa.Table, kept: list[str]) -> pd.DataFrame:
+    """The frame of an Arrow table with the columns `kept`, in the types that tables have here."""
     frame = pd.DataFrame({name: _to_pandas(table.column(i)) for i, name in enumerate(kept)})
     frame.columns = pd.Index([str(name) for name in kept], dtype=object)
-    return frame, changes
+    return frame
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -83,7 +101,7 @@ def _read_batches(data: bytes, kept: list[str], schema: pa.Schema, limits: Limit
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
     batches, n_bytes = [], 0
     for batch in file.iter_batches(batch_size=65_536, columns=kept):
-        n_bytes += sum(_unpacked_size(column) for column in batch.columns)
+        n_bytes += sum(unpacked_size(column) for column in batch.columns)
         if n_bytes > limits.unpacked:
             raise TableError(
                 f"The Parquet file unpacks to more than {fixed(limits.unpacked / 1e6, 0)} MB; keep fewer rows."
@@ -96,11 +114,15 @@ def _read_batches(data: bytes, kept: list[str], schema: pa.Schema, limits: Limit
     )
 
 
-def _unpacked_size(column: pa.Array) -> int:
+def unpacked_size(column: pa.Array) -> int:
+    """Bytes of a column, text of a dictionary counted as often as it stands there."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not isinstance(column, pa.DictionaryArray) or not pa.types.is_string(column.type.value_type):
+    if not isinstance(column, pa.DictionaryArray):
+        return column.nbytes
+    kind = column.type.value_type
+    if not pa.types.is_string(kind) and not pa.types.is_large_string(kind):
         return column.nbytes
     lengths = pc.binary_length(column.dictionary)
     return pc.sum(lengths.take(column.indices)).as_py() or 0
@@ -138,5 +160,6 @@ def _to_pandas(column: pa.ChunkedArray) -> pd.Series:
     return values
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, short."""
     return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__

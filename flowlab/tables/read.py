@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import json
 import re
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,20 +16,20 @@ import pandas as pd
 import pyarrow as pa
 
 from flowlab.formatting import count, fixed
-from flowlab.tables.as_text import as_text
+from flowlab.tables.as_text import AsText
 from flowlab.tables.cells import few, spellings
-from flowlab.tables.dialect import DELIMITERS, sniff
+from flowlab.tables.dialect import DELIMITERS, Written, sniff
+from flowlab.tables.feather import FEATHER, read_feather
 from flowlab.tables.filetype import encoding_doubt, refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
-from flowlab.tables.parquet import read_parquet
+from flowlab.tables.packed import GZIP, unpacked
+from flowlab.tables.parquet import PARQUET, read_parquet
 from flowlab.tables.schema import KINDS, ColumnSchema, Finding, infer, read, schema_of_frame
+from flowlab.tables.stack import delimited, stacked
 from flowlab.tables.text import TextTable, read_text
 from flowlab.tables.threads import in_threads
 
 __all__ = ["Limits", "ReadReport", "Table", "TableError", "read_table"]
-
-GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
-"""What files of these kinds begin with."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class ReadReport:
     Attributes
     ----------
     name : file name
-    kind : "text", "Parquet", "Excel workbook" or "JSON"
+    kind : "text", "Parquet", "Feather", "Excel workbook", "OpenDocument workbook", "JSON", or "3 tables" for several
     n_bytes : size of the file as it came
     n_rows, n_columns, n_missing : shape of the table, and its missing cells
     encoding, delimiter, decimal, has_header : how a text table is written
@@ -111,7 +110,7 @@ class Table:
 
 
 def read_table(
-    data: bytes | str | Path,
+    data: bytes | str | Path | Mapping[str, bytes | Path],
     name: str = "",
     *,
     missing_codes: Sequence[str | float] = (),
@@ -123,14 +122,15 @@ def read_table(
     types: Mapping[str, str] = MappingProxyType({}),
     formats: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
-    """Read CSV, TSV or other delimited text, an Excel workbook (.xlsx), JSON records, gzip of them, or Parquet.
+    """Read CSV, TSV or other delimited text, a workbook (.xlsx, .ods), JSON records, gzip of them, Parquet or Feather.
 
+    Several files with the same columns, in a ZIP or as a mapping, are stacked; a column names the file of each row.
     Text is read in two steps: as cells, then by a schema that is decided over whole columns; the cells of workbooks
-    and records as well. Pickles and other archives are never opened.
+    and records as well. Pickles and archives of other kinds are never opened.
 
     Parameters
     ----------
-    data : the file's bytes, or its path
+    data : the file's bytes, or its path; several files by their names
     name : file name for the report; by default that of the path
     missing_codes : cells that mean "no value" besides the usual ones, such as -999 or "unknown"
     limits : the largest table that is read
@@ -152,21 +152,36 @@ def read_table(
         name = name or path.name
         _size_of(path, limits)
         data = path.read_bytes()
+    written = Written(delimiter=delimiter, decimal=decimal, encoding=encoding, header=header)
+    found: AsText | None = None
+    if isinstance(data, Mapping) and len(data) == 1:
+        ((name, only),) = data.items()
+        return read_table(
+            only, name, missing_codes=missing_codes, limits=limits, types=types, formats=formats, **written
+        )
+    if isinstance(data, Mapping):
+        files = _contents(data, limits)
+        facts = {"name": name, "n_bytes": sum(map(len, files.values())), "compressed": False}
+        found = stacked(files.items(), limits, **written)
+        data = found.text
     data = bytes(data)
-    _check_size(len(data), limits.bytes, "The file")
-    facts = {"name": name, "n_bytes": len(data), "compressed": data[:2] == GZIP}
-    data = unpacked(data, limits)
+    if found is None:
+        _check_size(len(data), limits.bytes, "The file is")
+        facts = {"name": name, "n_bytes": len(data), "compressed": data[:2] == GZIP}
+        data = unpacked(data, limits)
     if not re.search(rb"[^ \t\r\n\x00]", data):
         raise TableError("The file is empty; choose a file with a header line and data rows.")
-    if data[:4] == PARQUET:
-        frame, changes = read_parquet(data, limits)
+    if found is None and data.startswith((PARQUET, FEATHER)):
+        is_parquet = data.startswith(PARQUET)
+        frame, changes = read_parquet(data, limits) if is_parquet else read_feather(data, limits)
         frame.attrs["schema"] = [column.to_dict() for column in schema_of_frame(frame)]
-        return _table(frame, {**facts, "kind": "Parquet"}, changes, [])
-    found = as_text(data, limits)
+        return _table(frame, {**facts, "kind": "Parquet" if is_parquet else "Feather"}, changes, [])
+    found = found or delimited(data, limits, **written)
     if found is None:
         refuse_foreign(data)
     else:
         data, encoding, delimiter = found.text, "utf-8", ","
+        decimal, header = found.decimal or decimal, found.header if header is None else header
     data, encoding, n_unreadable = to_utf8(data, encoding)
     dialect = sniff(data, delimiter=delimiter, decimal=decimal, header=header)
     text = read_text(data, dialect, limits)
@@ -253,21 +268,20 @@ def typed(
     return frame, changes, cautions
 
 
-def unpacked(data: bytes, limits: Limits) -> bytes:
-    """The content of a gzip file, or the bytes themselves. Raises TableError where it is damaged or too large."""
-    if data[:2] != GZIP:
-        return data
-    data = _gunzip(data, limits)
-    if data[:2] == GZIP:
-        raise TableError("The gzip file holds another gzip file; unpack it once and choose the result.")
-    return data
+def _contents(files: Mapping[str, bytes | Path], limits: Limits) -> dict[str, bytes]:
+    """The bytes of several files, which together may be as large as one."""
+    if not files:
+        raise TableError("No file was chosen; choose one with a header line and data rows.")
+    sizes = [_size_of(file, limits) if isinstance(file, Path) else len(file) for file in files.values()]
+    _check_size(sum(sizes), limits.bytes, "The files together are")
+    return {name: file.read_bytes() if isinstance(file, Path) else file for name, file in files.items()}
 
 
 def _size_of(path: Path, limits: Limits) -> int:
     try:
         with path.open("rb"):
             n_bytes = path.stat().st_size
-        _check_size(n_bytes, limits.bytes, "The file")
+        _check_size(n_bytes, limits.bytes, "The file is")
         return n_bytes
     except OSError as error:
         raise TableError(f"The file {path.name!r} cannot be opened ({error.strerror}); check the path.") from None
@@ -276,30 +290,8 @@ def _size_of(path: Path, limits: Limits) -> int:
 def _check_size(n_bytes: int, limit: int, what: str) -> None:
     if n_bytes > limit:
         raise TableError(
-            f"{what} is larger than {fixed(limit / 1e6, 0)} MB; keep fewer rows or columns, or save it as Parquet."
+            f"{what} larger than {fixed(limit / 1e6, 0)} MB; keep fewer rows or columns, or save it as Parquet."
         )
-
-
-def _gunzip(data: bytes, limits: Limits) -> bytes:
-    unpacked, rest = bytearray(), memoryview(data)
-    try:
-        while rest:
-            member = zlib.decompressobj(wbits=31)
-            while rest and not member.eof:
-                unpacked += member.decompress(rest, 1 << 20)
-                rest = memoryview(member.unconsumed_tail or member.unused_data)
-                if len(unpacked) > limits.unpacked:
-                    raise TableError(
-                        f"The gzip file unpacks to more than {fixed(limits.unpacked / 1e6, 0)} MB and was refused; "
-                        "keep fewer rows or columns."
-                    )
-            if not member.eof:
-                raise TableError("The gzip file ends in the middle; download or pack it again.")
-            if not rest[:64].tobytes().strip(b"\x00"):
-                break  # padding after the last member
-    except zlib.error as error:
-        raise TableError(f"The gzip file is damaged ({error}); download or pack it again.") from None
-    return bytes(unpacked)
 
 
 def _table(frame: pd.DataFrame, facts: dict, changes: Sequence[str], cautions: Sequence[str]) -> Table:

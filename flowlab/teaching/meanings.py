@@ -163,7 +163,8 @@ MEANINGS: dict[tuple[str, str], Meaning] = {
     ),
     ("detect", "ROC and precision-recall"): Meaning(
         "AUROC is the chance that an anomaly scores above a normal row; average precision is the mean precision as "
-        "recall grows, and says more where anomalies are rare.",
+        "recall grows, and says more where anomalies are rare. Precision at k is the share of anomalies among the k "
+        "highest scoring rows, lift that share over the one in all rows: 1 for scores at random.",
         (_AUROC,),
         "decision",
     ),

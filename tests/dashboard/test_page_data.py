@@ -100,6 +100,17 @@ def test_bad_uploads_end_in_one_sentence(data: bytes, sentence: str):
     assert len(at.error) == 1 and sentence in at.error[0].value.replace("\\", "")
 
 
+def test_several_files_are_stacked_and_what_differs_is_said():
+    rows = b"".join(b"%d.5,%d\n" % (i, i * i) for i in range(60))
+    at = open_page("data", source="Uploaded table")
+    files = [("jan.csv", b"a,b\n" + rows, "text/csv"), ("feb.csv", b"b,a\n" + rows, "text/csv")]
+    read = enter(at, at.file_uploader[0], files)
+    assert "120 rows" in said(read) and "2 tables" in said(read) and in_link(read, "data.name") == "jan.csv and 1 more"
+    at = open_page("data", source="Uploaded table")
+    at = enter(at, at.file_uploader[0], [files[0], ("mar.csv", b"a,c\n" + rows, "text/csv")])
+    assert "mar.csv lacks 'b' and has 'c' beside them" in at.error[0].value.replace("\\", "")
+
+
 def test_a_link_to_a_table_this_server_does_not_hold():
     at = open_page("data", {"data": "upload", "data.digest": "0123456789abcdef"})
     assert "upload the file again" in at.error[0].value

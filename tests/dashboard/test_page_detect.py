@@ -115,6 +115,12 @@ def test_every_tab_opens(query, tab):
     assert not at.error
 
 
+def test_precision_and_lift_at_k_are_drawn_for_rows_with_labels():
+    drawn = open_page("detect", LABELLED, tab="ROC and precision-recall").get("plotly_chart")
+    titles = "".join(chart.proto.spec for chart in drawn)
+    assert "precision at k" in titles and "lift at k" in titles
+
+
 def test_reasons_and_repair_of_the_chosen_row():
     at = open_page("detect", LABELLED)
     row = flagged(at)[2]

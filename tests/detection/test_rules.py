@@ -225,3 +225,15 @@ def test_bootstrap_interval_contains_the_threshold_and_narrows_with_rows():
 
 def test_percentiles_count_ties_half():
     assert percentiles([0, 1, 2, 9], [1, 1, 2, 3]).tolist() == [0, 25, 62.5, 100]
+
+
+def test_precision_and_lift_at_k_are_those_of_the_k_highest_rows():
+    scores, y = LABELLED
+    top = threshold_curves(scores, y).top()
+    highest = y[np.argsort(-scores)]
+    for k, precision, lift in zip(top.flagged, top.precision, top.lift, strict=True):
+        assert precision == highest[:k].mean() and lift == pytest.approx(highest[:k].mean() / y.mean())
+    assert top.flagged[0] == 1 and top.flagged[-1] == len(y) and top.lift[-1] == 1
+    tied = threshold_curves([1, 1, 1, 0], [1, 0, 0, 0]).top()
+    assert tied.flagged.tolist() == [3, 4] and tied.lift.tolist() == [4 / 3, 1]
+    assert np.isnan(threshold_curves(BULK, np.zeros(300)).top().lift).all(), "without anomalies there is no lift"

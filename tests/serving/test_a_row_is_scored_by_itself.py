@@ -5,13 +5,14 @@ Tables are generated; FLOWLAB_EXAMPLES says how many (20 unless told).
 
 import io
 import os
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from workbooks import row, workbook
+from workbooks import open_row, opendocument, row, workbook
 
 from flowlab import catalog
 from flowlab.datasets.from_table import make_table_dataset
@@ -49,10 +50,28 @@ def columns(n_rows: int, rng: np.random.Generator) -> dict[str, pd.Series]:
     }
 
 
-def in_a_workbook(frame: pd.DataFrame) -> bytes:
+def cells(frame: pd.DataFrame) -> list[list]:
     texts = frame.astype({name: str for name in frame if frame[name].dtype.kind == "M"}).astype(object)
-    rows = texts.where(frame.notna(), "").to_numpy().tolist()
+    return texts.where(frame.notna(), "").to_numpy().tolist()
+
+
+def in_a_workbook(frame: pd.DataFrame) -> bytes:
+    rows = cells(frame)
     return workbook({"Sheet1": [row(1, *frame), *(row(i, *cells) for i, cells in enumerate(rows, 2))]})
+
+
+def in_a_zip(frame: pd.DataFrame) -> bytes:
+    half, buffer = len(frame) // 2, io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/first.csv", written(frame.iloc[:half]))
+        archive.writestr("second.parquet", in_parquet(frame.iloc[half:, ::-1]))
+    return buffer.getvalue()
+
+
+def in_parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 @st.composite
@@ -110,8 +129,6 @@ def test_the_same_row_gives_the_same_bits(case):
     assert len(repeated.drop_duplicates()) == 1
 
     turned = frame[["row", *rng.permutation(list(frame)[1:])]]
-    parquet = io.BytesIO()
-    frame.to_parquet(parquet, index=False)
     forms = {
         "columns reordered": written(turned),
         "semicolons and decimal commas": written(frame, sep=";", decimal=","),
@@ -120,7 +137,7 @@ def test_the_same_row_gives_the_same_bits(case):
         "all quoted": written(frame, quoting=1),
         "UTF-16": frame.to_csv(index=False).encode("utf-16"),
         "byte order mark": b"\xef\xbb\xbf" + written(frame),
-        "Parquet": parquet.getvalue(),
+        "Parquet": in_parquet(frame),
         "workbook": in_a_workbook(frame),
         "a JSON object in each line": frame.to_json(orient="records", lines=True, date_format="iso").encode(),
     }
@@ -130,3 +147,19 @@ def test_the_same_row_gives_the_same_bits(case):
         for n_bytes in (300, 1000):
             patch.setattr(blocks, "BLOCK_BYTES", n_bytes)
             pd.testing.assert_frame_equal(scores(detector, written(frame)), whole, obj=f"blocks of {n_bytes} bytes")
+
+
+def test_the_same_row_gives_the_same_bits_from_an_archive_feather_and_an_opendocument():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"row": [f"r{i}" for i in range(150)]} | columns(150, rng))
+    detector = detector_of(frame, "gaussian")
+    feather = io.BytesIO()
+    frame.to_feather(feather)
+    forms = {
+        "Feather": feather.getvalue(),
+        "ZIP of a CSV and a Parquet file": in_a_zip(frame),
+        "OpenDocument": opendocument([open_row(*frame), *(open_row(*values) for values in cells(frame))]),
+    }
+    whole = scores(detector, written(frame))
+    for form, data in forms.items():
+        pd.testing.assert_frame_equal(scores(detector, data), whole, obj=form)

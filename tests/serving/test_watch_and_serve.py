@@ -48,6 +48,20 @@ def test_many_files_are_scored_to_a_folder_as_each_alone(folder, capsys):
     assert "no file is named" in capsys.readouterr().err
 
 
+def test_files_with_the_same_columns_are_trained_on_as_one_and_others_refused(folder, capsys):
+    whole, detector = table(3000, 0), str(folder / "halves.detector")
+    whole.iloc[:1500].to_csv(folder / "half0.csv", index=False)
+    whole.iloc[1500:, ::-1].to_feather(folder / "half1.feather")
+    capsys.readouterr()
+    assert main(["train", str(folder / "half*"), "-o", detector, *TRAIN]) == 0
+    parts = [line for line in capsys.readouterr().out.splitlines() if "flagged" in line]
+    assert main(["train", str(folder / "train.csv"), "-o", detector, *TRAIN]) == 0
+    assert parts == [line for line in capsys.readouterr().out.splitlines() if "flagged" in line]
+    whole.rename(columns={"a": "z"}).to_csv(folder / "other.csv", index=False)
+    assert main(["train", str(folder / "train.csv"), str(folder / "other.csv"), "-o", detector]) == 1
+    assert "other.csv lacks 'a' and has 'z' beside them" in capsys.readouterr().err
+
+
 def test_the_promise_is_watched_over_files_and_a_break_is_told(folder, capsys):
     detector = str(folder / "plant.detector")
     for i in range(4):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -187,15 +188,18 @@ def _upload() -> None:
             "Rows of the table are pictures", key="data.pixels", persist_state="session",
             help="A column for each pixel, left to right and top to bottom; a column named label is the class.",
         )  # fmt: skip
-    file = left.file_uploader(
-        "CSV, TSV, gzip of them, Excel (.xlsx), JSON records, Parquet; pictures as a ZIP of PNG or JPEG, or NPZ",
+    files = left.file_uploader(
+        "CSV, TSV, gzip or ZIP of them, .xlsx, .ods, JSON records, Parquet, Feather; pictures as a ZIP or NPZ",
         key=state.widget_key("data.file"),
-        help="The file is read once and kept as Parquet on this server; who has the link can open it.",
+        accept_multiple_files=True,
+        help="It is read once and kept as Parquet on this server; who has the link can open it. Several files with the "
+        "same columns are stacked.",
     )
+    file = files[0] if len(files) == 1 else None
     if file is not None and holds_pictures(file.getvalue()):
         side = 0 if size == AS_THEY_ARE else int(size.split()[0])
         _read_pictures(file, side, as_grey)
-    elif file is not None:
+    elif files:
         options = {
             "missing_codes": [code.strip() for code in missing.split(",") if code.strip()],
             "decimal": {"point": ".", "comma": ","}.get(decimal),
@@ -203,19 +207,22 @@ def _upload() -> None:
             "delimiter": {name: sign for sign, name in DELIMITERS.items()}.get(delimiter),
             "encoding": None if encoding == "found out" else codec_of(encoding),
         }
-        _read(file, options, [pair.strip() for pair in columns.split(",") if pair.strip()], rows_are_pictures, as_grey)
+        _read(files, options, [pair.strip() for pair in columns.split(",") if pair.strip()], rows_are_pictures, as_grey)
     _report()
     st.caption(EMBEDDINGS)
 
 
-def _read(file: UploadedFile, options: dict, columns: list[str], rows_are_pictures: bool, as_grey: bool) -> None:
-    """Read and store an uploaded table; afterwards nothing of its bytes is kept."""
-    data = file.getvalue()
+def _read(
+    files: Sequence[UploadedFile], options: dict, columns: list[str], rows_are_pictures: bool, as_grey: bool
+) -> None:
+    """Read and store an uploaded table, or several as one; afterwards nothing of their bytes is kept."""
+    name = files[0].name + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+    data = {_name_of(files, i): file.getvalue() for i, file in enumerate(files)}
     limits = MOST_PIXELS if rows_are_pictures else Limits()
     try:
-        table = read_table(data, file.name, limits=limits, **options, **column_readings(columns))
+        table = read_table(data, name, limits=limits, **options, **column_readings(columns))
         if rows_are_pictures or shape_of_columns([n for n in table.frame if n not in (FILE, LABEL)]) is not None:
-            found = pictures_of_table(table.frame, file.name, len(data), as_grey)
+            found = pictures_of_table(table.frame, name, table.report.n_bytes, as_grey)
             digest = services.store().put_table(found.frame(), found.report.to_json(), owner=state.visitor())
             kind = "pictures"
         else:
@@ -226,7 +233,13 @@ def _read(file: UploadedFile, options: dict, columns: list[str], rows_are_pictur
         st.error(formatting.escaped(error))
         return
     del data
-    _show_upload(kind, digest, file.name)
+    _show_upload(kind, digest, name)
+
+
+def _name_of(files: Sequence[UploadedFile], i: int) -> str:
+    """The name of a file; one that an earlier file has gets its number."""
+    name = files[i].name
+    return f"{name} ({i + 1})" if any(earlier.name == name for earlier in files[:i]) else name
 
 
 def _read_pictures(file: UploadedFile, side: int, as_grey: bool) -> None:

@@ -252,6 +252,24 @@ def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray,
     )
     fig = plots.operating_curve(precision_recall, pr_points, "recall", "precision", dark=dark)
     chart(right, fig, key="detect.pr", config=DOWNLOADABLE, theme=None, alt=_point(pr_points, "recall", "precision"))
+    _top(scored, key, choice)
+
+
+def _top(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
+    """Precision and lift among the k highest scoring rows, against k."""
+    across = "highest scoring rows, k"
+    for name, column in zip(("precision at k", "lift at k"), st.columns(2)):
+        drawn: dict[Part, tuple[np.ndarray, np.ndarray]] = {}
+        points: dict[Part, tuple[float, float]] = {}
+        for part in (Part.VALIDATION, Part.TEST):
+            labelled = _part_curves(key, part, choice.cost, choice.unit, scored)
+            top, here = labelled.top(), labelled.labelled.at(choice.threshold.value)
+            is_lift = name.startswith("lift")
+            drawn[part] = top.flagged, top.lift if is_lift else top.precision
+            k = float(here.flagged) or np.nan  # none flagged: no place on a logarithmic axis
+            points[part] = k, float(here.lift if is_lift else here.precision)
+        fig = plots.operating_curve(drawn, points, across, name, dark=state.is_dark(), over_rows=True)
+        chart(column, fig, key=f"detect.{name[:4]}", config=DOWNLOADABLE, theme=None, alt=_point(points, across, name))
 
 
 def _here(shares: dict, curves: ThresholdCurves, value: float) -> str:

@@ -33,16 +33,16 @@ from flowlab.serving.bundle import DetectorFileError, describe_detector, descrip
 from flowlab.serving.scored_rows import free_names
 from flowlab.serving.scoring import Highest, Summary, how_far, score_file
 from flowlab.tables.export import to_csv_bytes
+from flowlab.tables.feather import FEATHER
 from flowlab.tables.limits import TableError
-from flowlab.tables.read import PARQUET, read_table
+from flowlab.tables.packed import TABLE_SUFFIXES
+from flowlab.tables.parquet import PARQUET
+from flowlab.tables.read import read_table
 
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
 ALL_KINDS = "all kinds"
-KINDS = [
-    *("csv", "tsv", "txt", "gz", "xlsx", "xlsm", "json", "jsonl", "ndjson", "parquet"),
-    *("zip", "npz", "png", "jpg", "jpeg"),
-]
+KINDS = [*TABLE_SUFFIXES, ".zip", ".npz", ".png", ".jpg", ".jpeg"]
 LANES = 2
 FIRST_PIXEL = column_names(ImageShape(2, 2))[0].encode()
 KEPT_SECONDS = 900
@@ -56,24 +56,7 @@ def page() -> None:
     with left:
         detector = _detector()
     with right:
-        kinds = [
-            "csv",
-            "tsv",
-            "txt",
-            "gz",
-            "xlsx",
-            "xlsm",
-            "json",
-            "jsonl",
-            "ndjson",
-            "parquet",
-            "zip",
-            "npz",
-            "png",
-            "jpg",
-            "jpeg",
-        ]
-        upload = st.file_uploader("File to score", type=kinds, key="score.file")
+        upload = st.file_uploader("File to score", type=KINDS, key="score.file")
     if detector is None:
         return
     found = _described(detector)
@@ -122,7 +105,7 @@ def _rows_of_pictures(upload: UploadedFile, shape: ImageShape) -> bytes | None:
             found = _read_pictures(
                 hashlib.sha256(data).hexdigest(), repr(settings), partial(read_pictures, **settings), data
             )
-        elif FIRST_PIXEL in data[:2000] or data.startswith(PARQUET):
+        elif FIRST_PIXEL in data[:2000] or data.startswith((PARQUET, FEATHER)):
             return data
         else:
             found = pictures_of_table(read_table(data, upload.name, limits=MOST_PIXELS).frame, upload.name)
