@@ -14,7 +14,7 @@ from flowlab.formatting import fixed, plural
 
 RESEMBLANCE_VARIANCES = (0.0, 0.5, 2.0, 4.0, 9.0, 16.0)
 """Prior variances, in squared nats, of what resemblance to answered rows may add to a row's log-odds. Scores are
-averaged over them, weighed by how probable each makes the answers: where the detector is right alone, little is added."""
+averaged over them, weighed by how probable each makes the answers: little is added where the detector is right."""
 SLOPE_VARIANCE = 0.25
 CONSTANT_VARIANCE = 25.0
 LENGTH_SCALE = 0.5
@@ -22,6 +22,8 @@ LENGTH_SCALE = 0.5
 LEAST_OF_EACH = 5
 MAX_FOLDS = 10
 N_RESAMPLES = 500
+BLOCK = 5_000_000
+"""Rows times answers whose kernel is held at once."""
 MAX_STEPS, MIN_SHARE = 100, 1e-6
 
 
@@ -134,22 +136,15 @@ def learn(scores: np.ndarray, X: np.ndarray, answers: Mapping[int, bool | None],
     rows, y = np.array(list(decided), int), np.array(list(decided.values()), float)
     tail = -np.log(rankdata(-scores, "max") / len(scores))
     n_yes = int(y.sum())
-    parts = SLOPE_VARIANCE * np.outer(tail, tail[rows]), _resemblance(X, rows)
-    fits = _fits(parts[0][rows], parts[1][rows], tail[rows], y)
-    learned, second = np.zeros_like(tail), np.zeros_like(tail)
-    for fit in fits:
-        kernel = parts[0] + fit.resemblance * parts[1]
-        log_odds = tail + kernel @ fit.pull
-        kernel += CONSTANT_VARIANCE
-        prior = SLOPE_VARIANCE * tail**2 + fit.resemblance + CONSTANT_VARIANCE
-        variance = np.maximum(prior - np.sum(kernel @ fit.precision * kernel, axis=1), 0.0)
-        learned += fit.weight * log_odds
-        second += fit.weight * (variance + log_odds**2)
+    Z = _normal_scores(X)
+    inside = SLOPE_VARIANCE * np.outer(tail[rows], tail[rows]), _resemblance(Z[rows], Z[rows])
+    fits = _fits(*inside, tail[rows], y)
+    learned, variance = np.empty_like(tail), np.empty_like(tail)
+    for block in np.array_split(np.arange(len(tail)), max(1, len(tail) * len(rows) // BLOCK)):
+        learned[block], variance[block] = _predict(fits, tail[block], Z[block], tail[rows], Z[rows])
     has_both = min(n_yes, len(y) - n_yes) >= LEAST_OF_EACH
-    gain = (
-        _gain(parts[0][rows], parts[1][rows], tail[rows], y, np.random.default_rng(random_state)) if has_both else None
-    )
-    return Learned(learned, np.maximum(second - learned**2, 0.0), n_yes, len(y) - n_yes, gain)
+    gain = _gain(*inside, tail[rows], y, np.random.default_rng(random_state)) if has_both else None
+    return Learned(learned, variance, n_yes, len(y) - n_yes, gain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,15 +165,32 @@ class _Fit:
     weight: float
 
 
-def _resemblance(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Gaussian kernel between all rows and some, of the normal scores of each column: (n, len(rows))."""
-    if not len(rows):
-        return np.zeros((len(X), 0))
-    distance = np.zeros((len(X), len(rows)))
-    for column in np.asarray(X).T:
-        z = norm.ppf((rankdata(column) - 0.5) / len(column))
-        distance += (z[:, None] - z[rows]) ** 2
-    return np.exp(-distance / (2 * LENGTH_SCALE * X.shape[1]))
+def _predict(
+    fits: list[_Fit], tail: np.ndarray, Z: np.ndarray, tail_answered: np.ndarray, Z_answered: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean without the constant, and variance, of the log-odds of rows (n,), averaged over the fits."""
+    mean, second = np.zeros_like(tail), np.zeros_like(tail)
+    slope, resemblance = SLOPE_VARIANCE * np.outer(tail, tail_answered), _resemblance(Z, Z_answered)
+    for fit in fits:
+        kernel = slope + fit.resemblance * resemblance
+        log_odds = tail + kernel @ fit.pull
+        kernel += CONSTANT_VARIANCE
+        prior = SLOPE_VARIANCE * tail**2 + fit.resemblance + CONSTANT_VARIANCE
+        variance = np.maximum(prior - np.sum(kernel @ fit.precision * kernel, axis=1), 0.0)
+        mean += fit.weight * log_odds
+        second += fit.weight * (variance + log_odds**2)
+    return mean, np.maximum(second - mean**2, 0.0)
+
+
+def _normal_scores(X: np.ndarray) -> np.ndarray:
+    """Each column's ranks as quantiles of the standard normal distribution, equal values at their middle."""
+    return norm.ppf((rankdata(X, axis=0) - 0.5) / len(X))
+
+
+def _resemblance(Z: np.ndarray, Z_answered: np.ndarray) -> np.ndarray:
+    """Gaussian kernel between normal scores (n, n_features) and (m, n_features): (n, m)."""
+    squares = np.sum(Z**2, axis=1)[:, None] + np.sum(Z_answered**2, axis=1) - 2 * Z @ Z_answered.T
+    return np.exp(-np.maximum(squares, 0.0) / (2 * LENGTH_SCALE * Z.shape[1]))
 
 
 def _fits(slope: np.ndarray, resemblance: np.ndarray, mean: np.ndarray, y: np.ndarray) -> list[_Fit]:

@@ -69,7 +69,7 @@ def test_answers_that_agree_with_the_detector_cost_nothing():
     assert np.mean(lost) < 0.03, lost
 
 
-def test_few_answers_give_no_estimate_and_a_row_far_away_keeps_its_place():
+def test_few_answers_give_no_estimate():
     scores, X, _ = _table(1)
     learned = learn(scores, X, {int(row): False for row in ranked(scores)[:20]})
     assert learned.gain is None and "from 5 answers of each kind on" in learned.sentence
