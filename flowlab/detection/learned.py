@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.special import expit
@@ -51,14 +52,18 @@ class Learned:
     scores : (n,) log-odds of an anomaly in nats, up to a constant; without answers in the order of the detector's
     variance : (n,) of the log-odds given the answers, in squared nats
     n_yes, n_no : answers that were learned from
-    gain : None with fewer than five answers of either kind
     """
 
     scores: np.ndarray
     variance: np.ndarray
     n_yes: int
     n_no: int
-    gain: Gain | None
+    _estimate: Callable[[], Gain]
+
+    @cached_property
+    def gain(self) -> Gain | None:
+        """Whether it ranks better, by cross-validation on the answers; None with fewer than five of either kind."""
+        return self._estimate() if min(self.n_yes, self.n_no) >= LEAST_OF_EACH else None
 
     @property
     def sentence(self) -> str:
@@ -142,9 +147,8 @@ def learn(scores: np.ndarray, X: np.ndarray, answers: Mapping[int, bool | None],
     learned, variance = np.empty_like(tail), np.empty_like(tail)
     for block in np.array_split(np.arange(len(tail)), max(1, len(tail) * len(rows) // BLOCK)):
         learned[block], variance[block] = _predict(fits, tail[block], Z[block], tail[rows], Z[rows])
-    has_both = min(n_yes, len(y) - n_yes) >= LEAST_OF_EACH
-    gain = _gain(*inside, tail[rows], y, np.random.default_rng(random_state)) if has_both else None
-    return Learned(learned, variance, n_yes, len(y) - n_yes, gain)
+    estimate = partial(_gain, *inside, tail[rows], y, random_state)
+    return Learned(learned, variance, n_yes, len(y) - n_yes, estimate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,9 +241,8 @@ def _root(log_odds: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(p * (1 - p), 1e-9))
 
 
-def _gain(
-    slope: np.ndarray, resemblance: np.ndarray, tail: np.ndarray, y: np.ndarray, rng: np.random.Generator
-) -> Gain:
+def _gain(slope: np.ndarray, resemblance: np.ndarray, tail: np.ndarray, y: np.ndarray, random_state: int) -> Gain:
+    rng = np.random.default_rng(random_state)
     order = rng.permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]  # each fold holds both kinds in their proportion
     fold = np.empty(len(y), int)
