@@ -68,7 +68,7 @@ def kept(folder: Path) -> Iterator[tuple[str, Table]]:
 
 
 def simulate(X: np.ndarray, y: np.ndarray, seed: int) -> list[float]:
-    """Average precision of test rows after each of `COUNTS` answers."""
+    """Average precision of test rows after each of `COUNTS` answers; nan where fewer rows may be asked."""
     train, others = train_test_split(np.arange(len(X)), train_size=0.4, stratify=y, random_state=seed)
     pool, test = train_test_split(others, test_size=0.5, stratify=y[others], random_state=seed)
     X = StandardScaler().fit(X[train]).transform(X)
@@ -91,7 +91,7 @@ def simulate(X: np.ndarray, y: np.ndarray, seed: int) -> list[float]:
         answers[row] = bool(y[row])
         if len(answers) in COUNTS[1:]:
             found.append(average_precision_score(y[is_test], learn(scores, X, answers).scores[is_test]))
-    return found + [found[-1]] * (len(COUNTS) - len(found))
+    return found + [np.nan] * (len(COUNTS) - len(found))
 
 
 def main() -> None:
@@ -117,11 +117,11 @@ def main() -> None:
         everything.append(100 * np.array(runs))
         _line(name, everything[-1])
     if everything:
-        _line("mean", np.mean(everything, axis=0), np.concatenate(everything))
+        _line("mean", np.nanmean(everything, axis=0), np.concatenate(everything))
 
 
 def _line(name: str, runs: np.ndarray, each: np.ndarray | None = None) -> None:
-    changes = (runs if each is None else each) @ np.array([-1.0, 1.0, 0.0])
+    changes = (runs if each is None else each)[:, :2] @ np.array([-1.0, 1.0])
     print(f"{name:<40}" + "".join(f"{v:>8.1f}" for v in runs.mean(axis=0)) + f"{changes.min():>+21.1f}", flush=True)
 
 
