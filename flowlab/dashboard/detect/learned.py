@@ -71,6 +71,8 @@ def _table(scored: ScoredTable, kept: answers.Kept, rows: np.ndarray) -> None:
         "anomaly score": scored.scores[rows],
     }
     frame = scored.frame.iloc[rows].reset_index(drop=True)
+    if scored.dataset.y is not None:
+        frame = frame.drop(columns="label", errors="ignore")
     frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
     st.dataframe(
         pd.concat([pd.DataFrame(facts), frame], axis=1),
