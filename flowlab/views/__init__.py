@@ -13,6 +13,7 @@ from flowlab.views.guesses import guesses
 from flowlab.views.latent import latent_paths, latent_point, rows
 from flowlab.views.layers import layers
 from flowlab.views.marginals import marginals
+from flowlab.views.members import disagreement
 from flowlab.views.pairs import pair_rows
 from flowlab.views.pictures import between_four, latent_sheet, pixel_contributions
 from flowlab.views.projection import Stage, display_rows, stage
@@ -30,6 +31,7 @@ __all__ = [
     "coupling",
     "density_grid",
     "density_slice",
+    "disagreement",
     "display_rows",
     "equal_mass_levels",
     "final",

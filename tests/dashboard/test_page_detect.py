@@ -303,3 +303,27 @@ def test_answers_stay_with_the_run_and_stand_beside_the_row(uploaded, monkeypatc
     assert table.loc[row, "answer"] == "yes: valve stuck"
     later = open_page("detect", query, tab="Audit without labels", rule="manual", threshold="11")
     assert "From 2 answers." in said(later), "in a new session, at another threshold"
+
+
+def test_what_was_learned_from_answers_stands_beside_the_detectors_own_order(uploaded):
+    import json
+
+    from flowlab.dashboard.shell import services
+
+    query, _ = uploaded
+    settings = {"rule": "manual", "threshold": "12", "tab": "Audit without labels", "learn": "true"}
+    before = flagged(open_page("detect", query, rule="manual", threshold="12"))
+    # pressure too high is an anomaly, load too low is none
+    given = [[row, "yes", ""] for row in range(6)] + [[row, "no", ""] for row in range(12, 18)]
+    run = next(run for run in services.store().list() if run.spec.data.params.get("digest") == query["data.digest"])
+    services.store().put_json(run.run_id, "answers", {"answers": given, "began": {}, "more": {}})
+    at = open_page("detect", query, **settings)
+    assert "Learned from 6 yes and 6 no. Among the 12 answered rows" in said(at)
+    table = next(d.value for d in at.dataframe if "place before" in d.value)
+    assert table["place"].tolist() == list(range(1, len(before) + 1))
+    assert set(table["row"][:12]) == set(range(12)), "the six rows like those called anomalies are among the first"
+    assert [before.index(row) + 1 for row in table["row"][:12]] == table["place before"][:12].tolist()
+    at.button[[b.label for b in at.button].index("Ask the most telling row")].click().run()
+    assert not at.exception
+    chosen = json.loads((run.path / "answers.json").read_text())["chosen"]
+    assert len(chosen) == 1 and chosen[0] not in {row for row, *_ in given}

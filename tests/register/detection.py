@@ -55,6 +55,8 @@ NO_STATEMENTS: tuple[str, ...] = (
     "All rows with scores (CSV)",
     "Shift since training, per {} and for the score",
     "Add answers from a file",
+    "Ask the most telling row",
+    "There is nothing to learn from yet: answer yes or no above.",
     "Why each row is flagged, and rows alike in that",
     "cells that do not fit",
     "\\s*(?P<column>.+?)\\s*(?P<sign><=|>=|!=|=|<|>)\\s*(?P<value>.+?)\\s*",
@@ -65,6 +67,30 @@ NO_STATEMENTS: tuple[str, ...] = (
 """Names of things, markup and invitations to act, which cannot be false."""
 
 ENTRIES = (
+    entry(
+        "counts of the answers that are yes or no; fewer than five of either kind leave the estimate out",
+        "tests/detection/test_learned.py::test_few_answers_give_no_estimate",
+        "Learned from {} yes and {} no.",
+        "{} Whether that ranks better can be told from {} answers of each kind on.",
+    ),
+    entry(
+        "at least five answers of each kind; every one is ranked by a fit to answers of other folds",
+        "tests/detection/test_learned.py::test_twenty_answers_tell_two_groups_apart_and_the_estimate_says_so",
+        "{} Among the {}, each ranked without its own answer, average precision is {} instead of {}; 95 % of resamples "
+        "of these rows differ by {} to {}. {}",
+    ),
+    entry(
+        "where nought lies against the interval of the resampled differences",
+        "tests/detection/test_learned.py::test_answers_by_chance_are_seldom_called_better",
+        "That is better by more than chance.",
+        "That is no clear difference.",
+        "That is worse by more than chance: keep to the detector's own score.",
+    ),
+    entry(
+        "rows among as many highest of the learned score as are flagged that the detector's own score does not flag",
+        "tests/dashboard/test_page_detect.py::test_what_was_learned_from_answers_stands_beside_the_detectors_own_order",
+        "Of the {}, {} would be others. Flags, threshold and promises keep to the detector's own score.",
+    ),
     entry(
         "rows are pictures; the numbers are the contributions of `explain`, at their pixels",
         "tests/views/test_picture_views.py::test_pixels_that_are_unlike_those_of_similar_pictures_add_most",

@@ -27,24 +27,32 @@ class Kept:
     answers : by row of the table
     began : by state of the run (`Trained.key`) the threshold at which its audit began
     more : by state of the run the places, among validation and test rows, that the audit asked for later
+    chosen : rows of the table asked for to learn from them; no random sample, so no estimate of the audit has them
     """
 
     answers: dict[int, Answer] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     more: dict[str, list[int]] = field(default_factory=dict)
+    chosen: list[int] = field(default_factory=list)
 
 
 def kept(trained: services.Trained, n_rows: int) -> Kept:
     """The answers of a run on a table of `n_rows` rows; what of them cannot be read is passed over."""
     match trained.run.extra(NAME):
-        case {"answers": answers, "began": dict(began), "more": dict(more)}:
-            return Kept(from_record(answers, n_rows), began, more)
+        case {"answers": answers, "began": dict(began), "more": dict(more), **others}:
+            listed = others.get("chosen")
+            chosen = (
+                [row for row in listed if isinstance(row, int) and 0 <= row < n_rows]
+                if isinstance(listed, list)
+                else []
+            )
+            return Kept(from_record(answers, n_rows), began, more, chosen)
     return Kept()
 
 
 def keep(trained: services.Trained, new: Kept) -> None:
     """Keep them in place of those there were."""
-    record = {"answers": to_record(new.answers), "began": new.began, "more": new.more}
+    record = {"answers": to_record(new.answers), "began": new.began, "more": new.more, "chosen": new.chosen}
     services.store().put_json(trained.run.run_id, NAME, record)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab import formatting
-from flowlab.dashboard.detect import answers
+from flowlab.dashboard.detect import answers, learned
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
@@ -35,13 +35,14 @@ def panel(scored: ScoredTable, trained: services.Trained, axis: ScoreAxis, thres
     judged = {place: kept.answers[row].anomaly for place in asked if (row := int(rows[place])) in kept.answers}
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        _ask(scored, trained, kept, rows[asked], began)
+        _ask(scored, trained, kept, np.array(list(dict.fromkeys([*rows[asked].tolist(), *kept.chosen]))), began)
         following = plan.next_row(dict.fromkeys(asked) | judged)
         if set(asked) <= set(judged) and following is not None:
             _one_more(trained, kept, following)
         answers.files(trained, kept, scored)
     with right:
         _estimates(plan, judged, axis, threshold)
+    learned.panel(scored, trained, kept, threshold)
 
 
 def _one_more(trained: services.Trained, kept: answers.Kept, following: int) -> None:
