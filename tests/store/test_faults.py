@@ -149,6 +149,10 @@ LIFE = {
 }
 
 
+WRITES = ("slice", "of the fork", "the copy", "pause", "go on", "finish")
+"""Ends of the names of the acts that write to a run which is there."""
+
+
 def state_of(store: RunStore, run_id: str) -> dict | None:
     """All that a run is, read from disk; None where there is none."""
     run = store.load(run_id)
@@ -228,7 +232,7 @@ def test_a_run_that_is_deleted_during_a_write_does_not_come_back(rooms, place, m
     n_points = 0
     for (name, act), (room, operations, before, _) in zip(LIFE.items(), rooms, strict=True):
         run_id = FORK if "fork" in name else COPY if "copy" in name else ID
-        if before[run_id] is None or not name.endswith(("slice", "of the fork", "the copy", "pause", "go on", "finish")):
+        if before[run_id] is None or not name.endswith(WRITES):
             continue
         for at in range(len(operations)):
             root = place / "now"
