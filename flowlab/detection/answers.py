@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab.formatting import count
+from flowlab.tables.export import as_before, to_csv_bytes
 from flowlab.tables.limits import TableError
 
 WORDS = {"yes": True, "no": False, "unsure": None}
@@ -75,12 +75,10 @@ def from_frame(frame: pd.DataFrame, n_rows: int) -> dict[int, Answer]:
             continue
         if word not in WORDS:
             raise TableError(f"An answer is yes, no or unsure, not {word[:20]!r} (row {int(row)}).")
-        found[int(row)] = Answer(WORDS[word], str(note)[:MAX_NOTE])
+        found[int(row)] = Answer(WORDS[word], as_before(str(note))[:MAX_NOTE])
     return found
 
 
 def to_csv(answers: Mapping[int, Answer], scores: np.ndarray) -> bytes:
-    """`to_frame` as UTF-8 CSV."""
-    buffer = io.StringIO()
-    to_frame(answers, scores).to_csv(buffer, index=False)
-    return buffer.getvalue().encode()
+    """`to_frame` as UTF-8 CSV that a spreadsheet does not take for formulas."""
+    return to_csv_bytes(to_frame(answers, scores))

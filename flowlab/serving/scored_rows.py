@@ -12,7 +12,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.explain.many_rows import N_REASONS, RowReasons
 from flowlab.explain.novelty import row_novelty
-from flowlab.tables.export import to_csv_bytes
+from flowlab.tables.export import PLAIN, Writing, to_csv_bytes
 
 Reasons = Mapping[int, RowReasons]
 """Row number -> why it scores high."""
@@ -94,9 +94,10 @@ def to_csv(
     reasons: Reasons | None = None,
     rows: np.ndarray | None = None,
     cells: pd.DataFrame | None = None,
+    writing: Writing = PLAIN,
 ) -> bytes:
     """`scored_rows` as UTF-8 CSV that a spreadsheet does not take for formulas."""
-    return to_csv_bytes(scored_rows(scored, threshold, reasons, rows, cells), as_written=True)
+    return to_csv_bytes(scored_rows(scored, threshold, reasons, rows, cells), as_written=True, writing=writing)
 
 
 def to_parquet(scored: ScoredTable, threshold: Threshold, reasons: Reasons | None = None) -> bytes:

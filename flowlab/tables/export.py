@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowlab.tables.cells import NUMBER, is_number
+from flowlab.tables.dialect import DELIMITERS
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def to_csv_bytes(frame: pd.DataFrame, as_written: bool = False) -> bytes:
+@dataclass(frozen=True)
+class Writing:
+    """How a CSV is written.
+
+    Attributes
+    ----------
+    delimiter, decimal : single characters, which differ
+    has_mark : whether it begins with a byte-order mark, without which Excel does not read UTF-8
+    """
+
+    delimiter: str = ","
+    decimal: str = "."
+    has_mark: bool = False
+
+    @classmethod
+    def for_excel(cls, delimiter: str = "", decimal: str = "") -> Writing:
+        """As Excel of the country reads it in which a file was written: by that one's delimiter, in words, and decimal.
+
+        >>> Writing.for_excel("tab", ","), Writing.for_excel("comma", ",").delimiter
+        (Writing(delimiter='\\t', decimal=',', has_mark=True), ';')
+        """
+        decimal = decimal or "."
+        named = next((sign for sign, name in DELIMITERS.items() if name == delimiter and sign in ",;\t"), ",")
+        return cls(";" if named == decimal else named, decimal, has_mark=True)
+
+
+PLAIN = Writing()
+
+
+def to_csv_bytes(frame: pd.DataFrame, as_written: bool = False, writing: Writing = PLAIN) -> bytes:
     """The frame as UTF-8 CSV; texts and names a spreadsheet would take for a formula get a ' in front.
 
     Where cells are texts as a file had them (`as_written`), those that are numbers are left alone.
@@ -30,10 +61,20 @@ def to_csv_bytes(frame: pd.DataFrame, as_written: bool = False) -> bytes:
             continue
         safe.isetitem(position, column.astype(object).map(_neutral_text if as_written else _neutral))
     safe.columns = [_neutral(name) for name in frame.columns]
-    text = safe.to_csv(index=False, lineterminator="\n")
+    written = {"index": False, "sep": writing.delimiter, "decimal": writing.decimal}
+    text = safe.to_csv(lineterminator="\n", **written)
     if "\r" in text:  # Python's csv quotes a carriage return only where it is part of the line end
-        text = safe.to_csv(index=False, lineterminator="\r\n")
-    return text.encode()
+        text = safe.to_csv(lineterminator="\r\n", **written)
+    return text.encode("utf-8-sig" if writing.has_mark else "utf-8")
+
+
+def as_before(text: str) -> str:
+    """A text of `to_csv_bytes` without the ' that it may have got in front.
+
+    >>> as_before("'=1+1"), as_before("'tis")
+    ('=1+1', "'tis")
+    """
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
 
 
 def may_execute(cells: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -19,6 +19,13 @@ def test_answers_come_back_as_they_went():
     assert from_frame(table, 8) == ANSWERS
 
 
+def test_a_note_that_looks_like_a_formula_is_text_to_a_spreadsheet_and_comes_back():
+    answers = {1: Answer(True, '=HYPERLINK("x")'), 3: Answer(False, "'tis fine")}
+    written = to_csv(answers, np.arange(8.0))
+    assert b'"\'=HYPERLINK' in written
+    assert from_frame(pd.read_csv(io.BytesIO(written)), 8) == answers
+
+
 def test_labels_of_other_tools_are_understood_and_rows_without_an_answer_passed_over():
     table = pd.DataFrame({"row": [0, 1, 2, 3], "anomaly": ["1", "False", " Unsure ", None]})
     assert from_frame(table, 4) == {0: Answer(True), 1: Answer(False), 2: Answer(None)}

@@ -198,7 +198,7 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
     name = "".join(c if c.isalnum() else "_" for c in (scored.dataset.name or "rows"))[:40]
     n_explained = MAX_EXPLAINED if scored.dataset.image_shape is None else 0  # a pixel by its name is no reason
     ask, cells = reasons.asker(trained, flagged[:n_explained]), _cells_maker()
-    in_order = np.sort(flagged)
+    in_order, excel = np.sort(flagged), downloads.for_excel()
     with st.container(horizontal=True):
         st.download_button(
             "All rows (CSV)",
@@ -215,6 +215,16 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
             mime="text/csv",
             on_click="ignore",
             disabled=not len(flagged),
+        )
+        st.download_button(
+            "Flagged rows (for Excel)",
+            lambda: to_csv(scored, threshold, ask(), in_order, cells(), excel),
+            file_name=f"{name}_flagged_excel.csv",
+            mime="text/csv",
+            on_click="ignore",
+            disabled=not len(flagged),
+            help="CSV that Excel opens by a double click: letters of all languages, and the uploaded file’s delimiter "
+            "and decimal sign",
         )
         st.download_button(
             "All rows (Parquet)",

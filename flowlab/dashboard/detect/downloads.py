@@ -19,12 +19,23 @@ from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.report import MAX_ROWS, detection_report
 from flowlab.serving.scored_rows import Reasons, scored_rows
 from flowlab.serving.script import python_script
+from flowlab.tables.export import Writing
+from flowlab.tables.read import ReadReport
 
 
 def detector(scored: ScoredTable, trained: services.Trained, threshold: Threshold) -> bytes:
     """The detector file of a run and a threshold."""
     spec = trained.run.spec
     return to_bytes(make_detector(spec.model, spec.seed, trained.weights, scored, threshold))
+
+
+def for_excel() -> Writing:
+    """How a CSV of the present rows is written for Excel: as the uploaded table was, if it was a text."""
+    try:
+        report = ReadReport.from_json(services.store().table_story(services.table_digest()))
+    except ValueError:  # no upload, or one of a time before stories were kept
+        return Writing.for_excel()
+    return Writing.for_excel(report.delimiter, report.decimal)
 
 
 def script(threshold: Threshold) -> str:

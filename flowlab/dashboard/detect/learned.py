@@ -14,6 +14,7 @@ from flowlab.dashboard.shell import links, services
 from flowlab.detection.learned import Learned, learn, ranked
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
+from flowlab.tables.export import to_csv_bytes
 
 PAGE = "detect"
 N_SHOWN = 200
@@ -103,4 +104,4 @@ def _file(scored: ScoredTable, learned: Learned) -> bytes:
     frame = pd.DataFrame({"row": order, "place": np.arange(1, len(order) + 1)})
     frame["place_before"] = np.argsort(scored.ranked)[order] + 1
     frame["learned_score"], frame["anomaly_score"] = learned.scores[order], scored.scores[order]
-    return frame.to_csv(index=False).encode()
+    return to_csv_bytes(frame)
