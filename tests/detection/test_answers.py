@@ -22,7 +22,7 @@ def test_answers_come_back_as_they_went():
 def test_a_note_that_looks_like_a_formula_is_text_to_a_spreadsheet_and_comes_back():
     answers = {1: Answer(True, '=HYPERLINK("x")'), 3: Answer(False, "'tis fine")}
     written = to_csv(answers, np.arange(8.0))
-    assert b'"\'=HYPERLINK' in written
+    assert b"\"'=HYPERLINK" in written
     assert from_frame(pd.read_csv(io.BytesIO(written)), 8) == answers
 
 

@@ -25,7 +25,7 @@ NO_STATEMENTS: tuple[str, ...] = (
     # the Compare page: invitations, tooltips and titles
     "Scoring pictures inside and outside",
     "What each background held, and the numbers",
-    "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line rivals, and the rows they disagree on. Train the set first; it takes about half a minute.",
+    "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line rivals, and the rows they disagree on. Train the set first; a bar shows how far it is.",
     "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other",
     "Trains each model twice more with other seeds; the spread tells differences from noise",
     "Reconstruction against likelihood needs {} among the models; train the set.",

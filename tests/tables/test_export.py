@@ -1,4 +1,4 @@
-"""Tables that leave for a spreadsheet: read back they are the same in every way of writing, and no cell is a formula."""
+"""Tables that leave for a spreadsheet are the same when they are read back, and no cell is a formula."""
 
 import numpy as np
 import pandas as pd

@@ -11,6 +11,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.catalog.cures import CURES, DATA, N_SEEDS, OUTSIDE, CureTable, cure_runs, cure_table
 from flowlab.dashboard.shell import services, state
+from flowlab.dashboard.shell.run_status import is_live
 from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.datasets.dataset import Dataset
 from flowlab.plots.cures import auroc_table
@@ -36,8 +37,9 @@ def section(train: Callable[[list[RunSpec]], None]) -> None:
     n_all = sum(len(each) for each in by_seed)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         help_all = f"{n_all} runs, one after the other; stop at any time and go on later: what is finished is kept"
-        if st.button("Train the table", disabled=not missing, key="compare.cures_train", help=help_all):
-            train(missing)
+        idle = [each for each in missing if not is_live(services.status(each))]
+        if st.button("Train the table", disabled=not idle, key="compare.cures_train", help=help_all):
+            train(idle)
         done = n_all - len(missing)
         st.markdown(f"{done} of {formatting.plural(n_all, 'run')} finished")
     if not done:

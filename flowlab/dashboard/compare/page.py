@@ -14,6 +14,7 @@ from flowlab.dashboard.compare import comparison, cures, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, pair
 from flowlab.dashboard.shell import headline, links, services, state
+from flowlab.dashboard.shell.run_status import is_live
 from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
@@ -36,7 +37,7 @@ def page() -> None:
     if not runs:
         st.info(
             "Here models meet on the same rows: reconstruction error against likelihood, a leaderboard with one-line "
-            "rivals, and the rows they disagree on. Train the set first; it takes about half a minute."
+            "rivals, and the rows they disagree on. Train the set first; a bar shows how far it is."
         )
         if cures.has_table():
             st.markdown("**Cures**")
@@ -72,7 +73,7 @@ def _choice(runs: list, comparable: list) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if candidates:
             # While runs finish by themselves the box only shows; a choice is a person's, and stands in the link.
-            live = any(_is_live(spec) for spec in state.recall("compare.queue", []))
+            live = any(is_live(services.status(spec)) for spec in state.recall("compare.queue", []))
             key = state.widget_key(PAGE, "runs", live, len(runs), *sorted(candidates))
 
             def apply(ids: list[str]) -> None:
@@ -114,14 +115,14 @@ def _usable(spec: RunSpec) -> bool:
 def _queue() -> None:
     """A bar for each run that is being trained from this page."""
     specs = state.recall("compare.queue", [])
-    live = [spec for spec in specs if _is_live(spec)]
+    live = [spec for spec in specs if is_live(services.status(spec))]
     if specs:
         st.fragment(_bars, run_every=0.5 if live else None)(len(live))
 
 
 def _bars(n_live: int) -> None:
     specs = state.recall("compare.queue", [])
-    now = [spec for spec in specs if _is_live(spec)]
+    now = [spec for spec in specs if is_live(services.status(spec))]
     troubles = []
     if len(now) > MOST_BARS:
         shares = [1.0 if spec not in now else _share(spec) for spec in specs]
@@ -160,11 +161,6 @@ def _name(spec: RunSpec) -> str:
 def _state(spec: RunSpec) -> RunState | None:
     status = services.status(spec)
     return status.state if status else None
-
-
-def _is_live(spec: RunSpec) -> bool:
-    standing = _state(spec)
-    return standing is not None and standing.is_live
 
 
 def _top_height() -> int:
