@@ -79,7 +79,7 @@ def _lines() -> Iterator[Awkward]:
     yield Awkward("mark of comments inside texts", b'# top\na,b\n"x\n# y",1\nz,2\n', (2, 2), cell=(0, "a", "x\n# y"))
     yield Awkward("names in a comment", b"# time value\n0 1.5\n1 2.5\n2 3.5\n", (3, 2), cell=(2, "value", 3.5))
     yield Awkward(
-        "title lines above", b"Report of May\n\na,b,c\n1,2,3\n4,5,6\n", (2, 3), cell=(1, "c", 6), says="skipped"
+        "title lines above", b"Report of May\n\na,b,c\n1,2,3\n4,5,6\n", (2, 3), cell=(1, "c", 6), says="Skipped 1 line "
     )
     yield Awkward("blank lines", b"a,b\n\n1,2\n\n\n3,4\n\n", (2, 2))
     yield Awkward(

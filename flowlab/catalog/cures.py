@@ -9,6 +9,7 @@ import numpy as np
 
 from flowlab.catalog import tidy
 from flowlab.catalog.data import DATASETS
+from flowlab.formatting import short_percent
 from flowlab.images.backgrounds import BACKGROUND_SHARES
 from flowlab.images.sets import BROAD, PHOTOGRAPHS, TRIED
 from flowlab.ranking import auroc
@@ -17,7 +18,7 @@ from flowlab.records import RunSpec, Scalar, Spec
 N_SEEDS = 3
 DATA = "patches"
 """The data set whose runs have a table."""
-_BROAD = "a broad set: " + ", ".join(f"{name} {share:.0%}" for name, share in BACKGROUND_SHARES.items())
+_BROAD = "a broad set: " + ", ".join(f"{name} {short_percent(share)}" for name, share in BACKGROUND_SHARES.items())
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.tails import FAR, far_share, has_heavy_tails
 from flowlab.encoding.numeric import is_known, numbers
 from flowlab.encoding.roles import ENCODED, ColumnRole, sample_rows
-from flowlab.formatting import count
+from flowlab.formatting import count, percent, plural, short_percent
 from flowlab.ranking import auroc
 
 CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999)
@@ -75,7 +75,9 @@ def _missing_codes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
             reach = 1.5 * (high - low)
             if code < low - reach or code > high + reach:
                 share = np.mean(values == code)
-                notes.append(f"{name!r} is {code} in {share:.1%} of rows, far from all else: is that a missing code?")
+                notes.append(
+                    f"{name!r} is {code} in {percent(share)} of rows, far from all else: is that a missing code?"
+                )
     return notes[:5]
 
 
@@ -84,10 +86,10 @@ def _unlabelled(frame: pd.DataFrame, roles: Sequence[ColumnRole]) -> list[str]:
     n_missing = 0 if label is None else int(frame[label].isna().sum())
     if not n_missing:
         return []
-    share = f"{n_missing / len(frame):.1%}"
+    share = f"{percent(n_missing / len(frame))}"
     return [
-        f"{count(n_missing)} rows ({share}) have no label and count as normal; leave them out of the file if "
-        "they may not."
+        f"{plural(n_missing, 'row')} ({share}) without a label {'counts' if n_missing == 1 else 'count'} as normal; "
+        "leave them out of the file if they may not."
     ]
 
 
@@ -97,13 +99,17 @@ def _labels(dataset: Dataset) -> list[str]:
     notes = []
     training = dataset.y[dataset.split == 0]
     if dataset.train_on == "all" and training.any():
-        notes.append(f"{training.mean():.1%} of the training rows are labelled anomalies; the model learns them too.")
+        notes.append(
+            f"{percent(training.mean())} of the training rows are labelled anomalies; the model learns them too."
+        )
     for part, words in ((1, "validation rows, where thresholds are chosen"), (2, "test rows, where they are judged")):
         n_anomalies = int(dataset.y[dataset.split == part].sum())
         if n_anomalies < 10:
             notes.append(f"Only {n_anomalies} labelled anomalies are among the {words}; shares of them are rough.")
     if dataset.y.mean() > 0.5:
-        notes.append(f"{dataset.y.mean():.0%} of the rows are labelled anomalies; check which values mean anomaly.")
+        notes.append(
+            f"{short_percent(dataset.y.mean())} of the rows are labelled anomalies; check which values mean anomaly."
+        )
     return notes
 
 
@@ -126,11 +132,11 @@ def _heavy_tails(dataset: Dataset) -> list[str]:
     if not len(heavy):
         return []
     worst = heavy[np.argmax(far_share(X)[heavy])]
-    others = f" and {count(len(heavy) - 1)} more" if len(heavy) > 1 else ""
+    others = f"; {plural(len(heavy) - 1, 'more column')} {'has' if len(heavy) == 2 else 'have'} such tails"
     return [
-        f"{dataset.columns[worst]!r}{others} has heavy tails: {far_share(X)[worst]:.1%} of its training rows lie more "
-        f"than {FAR:.0f} robust standard deviations from the median. A spline flow learns such a tail; others call "
-        "far rows less likely than they are."
+        f"{dataset.columns[worst]!r} has heavy tails: {percent(far_share(X)[worst])} of its training rows lie more "
+        f"than {FAR:.0f} robust standard deviations from the median{others if len(heavy) > 1 else ''}. A spline flow "
+        "learns such a tail; others call far rows less likely than they are."
     ]
 
 
@@ -139,7 +145,9 @@ def _holes(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
     empty = shares[shares > 0.5]
     if empty.empty:
         return []
-    return [f"{len(empty)} columns are missing in more than half of the rows, most of all {empty.index[0]!r}."]
+    if len(empty) == 1:
+        return [f"{empty.index[0]!r} is missing in more than half of the rows."]
+    return [f"{count(len(empty))} columns are missing in more than half of the rows, most of all {empty.index[0]!r}."]
 
 
 def _repeated_rows(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
@@ -147,4 +155,7 @@ def _repeated_rows(frame: pd.DataFrame, features: Sequence[str]) -> list[str]:
     share = float(sample.duplicated().mean())
     if share < 0.05 or not len(features):
         return []
-    return [f"{share:.0%} of the rows repeat another row; rows of the training part may come back in the test part."]
+    return [
+        f"{short_percent(share)} of the rows repeat another row; rows of the training part may come back in the test "
+        "part."
+    ]

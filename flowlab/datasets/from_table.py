@@ -140,7 +140,9 @@ def make_table_dataset(
     )
     n_unlabelled = int(frame[label].isna().sum()) if label else 0
     if n_unlabelled:
-        problems.append(f"{count(n_unlabelled)} rows without a label count as normal.")
+        problems.append(
+            f"{plural(n_unlabelled, 'row')} without a label {'counts' if n_unlabelled == 1 else 'count'} as normal."
+        )
     encoder.notes_ = problems + encoder.notes_
     dataset = Dataset(
         X=encoder.transform(frame),

@@ -18,7 +18,7 @@ from flowlab.encoding.numeric import COMMON, NumberColumn, is_known, numbers
 from flowlab.encoding.plans import Plan, clock_features, column_as_learned, from_dict, one_or_none, to_dict
 from flowlab.encoding.roles import ENCODED, MISSING_POLICIES, ColumnRole, propose_roles
 from flowlab.encoding.spread import Cells, Extent
-from flowlab.formatting import count
+from flowlab.formatting import count, percent
 from flowlab.tables.limits import TableError
 from flowlab.tables.notes import Note
 from flowlab.tables.schema import ColumnSchema, schema_of_frame
@@ -338,7 +338,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 indicator = False
         if share:
             how = " and a feature says where" if indicator else ""
-            self.notes_.append(f"{role.name}: {share:.1%} missing, filled around the median{how}.")
+            self.notes_.append(f"{role.name}: {percent(share)} missing, filled around the median{how}.")
         number = NumberColumn.learn(column, indicator, self.learner)
         if number.scale:
             self.notes_.append(f"{role.name} has heavy tails and was squashed (arcsinh).")

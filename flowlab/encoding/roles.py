@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from flowlab.formatting import count
+from flowlab.formatting import count, percent
 from flowlab.tables.stack import SOURCE
 
 ROLES = ("feature", "category", "context", "label", "time", "identifier", "ignore")
@@ -123,7 +123,7 @@ def _choose_label(sample: pd.DataFrame, roles: Sequence[ColumnRole]) -> tuple[in
         if n_distinct == 2 and set(map(str, column.unique())) <= {"0", "1", "0.0", "1.0", "False", "True"}:
             share = column.astype("str").isin(["1", "1.0", "True"]).mean()
             if share <= 0.15:
-                rare.append((i, f"0/1 and rare ({share:.1%}): looks like a label"))
+                rare.append((i, f"0/1 and rare ({percent(share)}): looks like a label"))
     last = [candidate for candidate in rare if candidate[0] == len(roles) - 1]
     if last or len(rare) == 1:
         return (last or rare)[0]

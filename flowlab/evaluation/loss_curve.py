@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from flowlab.datasets.dataset import Dataset, Part, ScoringModel
-from flowlab.formatting import above_the_truth, count, fixed
+from flowlab.formatting import above_the_truth, count, fixed, plural
 from flowlab.records import TrainEvent
 
 FEW = 8
@@ -101,7 +101,7 @@ def _negative(events: Sequence[TrainEvent], evaluated: Sequence[TrainEvent], d: 
     if below is None or not math.isfinite(loss):
         return None
     factor = n_scaling * math.log(10)
-    columns = "every column" if n_scaling == d else f"the {n_scaling} columns of plain numbers"
+    columns = "every column" if n_scaling == d else f"the {plural(n_scaling, 'column')} of plain numbers"
     units = (
         f" It depends on the units: with {columns} multiplied by 10, the same model's loss is {fixed(factor)} nats "
         f"higher ({n_scaling} ln 10), {fixed(loss + factor)}. Compare losses only in the same units."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowlab.detection.monitor import ERROR, Monitor, promised_share
-from flowlab.formatting import count, short_percent
+from flowlab.formatting import count, plural, short_percent
 from flowlab.serving.bundle import DetectorBundle, DetectorFileError
 from flowlab.serving.scoring import Summary
 
@@ -46,11 +46,11 @@ class Watched:
     def line(self) -> str:
         """The file in a line."""
         parts = [
-            f"{count(self.rows)} rows",
+            plural(self.rows, "row"),
             f"{count(self.flagged)} flagged ({short_percent(self.flagged / self.rows)})",
         ]
         parts += [f"{count(self.novel)} with something new"] if self.novel else []
-        parts += [f"{count(self.violations)} cells that do not fit"] if self.violations else []
+        parts += [plural(self.violations, "cell that does not fit", "cells that do not fit")] if self.violations else []
         return f"{self.file}: {', '.join(parts)}"
 
     def to_json(self) -> str:

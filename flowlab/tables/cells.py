@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowlab.formatting import plural
+
 _MISSING = """na n/a n.a. n.a nan -nan nat null (null) #null! none nil <na> missing \\n ? - -- --- – — . .. #n/a #na
 #div/0! #value! #ref! #name? #num! 1.#ind -1.#ind 1.#qnan -1.#qnan"""
 MISSING_TEXTS = frozenset(["", "#n/a n/a", *_MISSING.split()])
@@ -169,6 +171,12 @@ class Distinct:
     def examples(self, mask: np.ndarray) -> str:
         """Up to three of the texts of a mask, for a sentence."""
         return few(self.texts.filter(pa.array(mask)).slice(0, 3).to_pylist())
+
+    def not_read(self, odd: np.ndarray, one: str, many: str) -> str:
+        """What is said of cells, True in `odd` (n_distinct,), that are not `one` ("a number") or `many` ("numbers")."""
+        n = int(self.counts[odd].sum())
+        are, count = (f"is not {one}", "counts") if n == 1 else (f"are not {many}", "count")
+        return f"{plural(n, 'cell')} {are} ({self.examples(odd)}) and {count} as missing"
 
     def spread(self, values: np.ndarray, fill: object) -> np.ndarray:
         """Values of the texts (len(texts),) as values of the cells (n_rows,); `fill` where there is none."""

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowlab.formatting import count
 from flowlab.tables.cells import ENOUGH, Distinct, is_date
 
 READ_AS_DATES = "read as dates"
@@ -71,8 +70,7 @@ def formats_of(distinct: Distinct) -> DateStyle | None:
         cautions.append("times with a zone were turned into UTC")
     lost = np.isnat(stamps)
     if lost.any():
-        n_cells = int(distinct.counts[lost].sum())
-        cautions.append(f"{count(n_cells)} cells are not dates ({distinct.examples(lost)}) and count as missing")
+        cautions.append(distinct.not_read(lost, "a date", "dates"))
     return DateStyle(formats, tuple(changes), tuple(cautions))
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowlab.formatting import count
 from flowlab.tables.cells import ENOUGH, NUMBER, SPACES, Distinct, first_characters, holds
 
 _UNIT = r"^(?P<number>[^A-Za-z°µ]*?\d[\d.,\s]*?)\s*(?P<unit>[A-Za-z°µ][A-Za-z°µ/²³]{0,7})$"
@@ -146,7 +145,7 @@ def hours(texts: pa.Array) -> np.ndarray:
 
 def _clock(distinct: Distinct) -> NumberStyle:
     odd = np.isnan(hours(distinct.texts))
-    cautions = (_not_read(distinct, odd, "times of the form 12:34"),) if odd.any() else ()
+    cautions = (distinct.not_read(odd, "a time of the form 12:34", "times of the form 12:34"),) if odd.any() else ()
     return NumberStyle(".", "", True, ("times of the form 12:34 were read as hours",), cautions)
 
 
@@ -198,13 +197,8 @@ def _said(
         large, small = re.sub("[.,]", "", one), one.replace(",", ".")
         cautions.append(f"{one} could mean {large} or {small}; it was read as {small if decimal in one else large}")
     if odd.any():
-        cautions.append(_not_read(distinct, odd, "numbers"))
+        cautions.append(distinct.not_read(odd, "a number", "numbers"))
     return tuple(changes), tuple(cautions)
-
-
-def _not_read(distinct: Distinct, odd: np.ndarray, what: str) -> str:
-    n_cells = int(distinct.counts[odd].sum())
-    return f"{count(n_cells)} cells are not {what} ({distinct.examples(odd)}) and count as missing"
 
 
 def _matches(texts: pa.Array | pa.ChunkedArray, pattern: str) -> pa.Array | pa.ChunkedArray:

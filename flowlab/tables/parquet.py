@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from flowlab.formatting import count, fixed
+from flowlab.formatting import count, fixed, plural
 from flowlab.tables.limits import TableError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def plain_columns(schema: pa.Schema, kind: str, limits: Limits) -> tuple[list[st
     kept = [name for name in schema.names if _is_plain(schema.field(name).type)]
     left = [name for name in schema.names if name not in kept]
     if left:
-        changes.append(f"{len(left)} columns of lists, records or bytes were left out ({', '.join(left[:3])}).")
+        changes.append(f"Left out: {plural(len(left), 'column')} of lists, records or bytes ({', '.join(left[:3])}).")
     if not kept:
         raise TableError(f"No column of the {kind} file holds numbers, dates or text; flatten it first.")
     return kept, changes

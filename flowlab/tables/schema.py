@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowlab.formatting import count
+from flowlab.formatting import plural
 from flowlab.tables import dates, numerals
 from flowlab.tables.cells import (
     Distinct,
@@ -202,7 +202,7 @@ def _as_text(schema: ColumnSchema, distinct: Distinct) -> Finding:
     if numerals.are_codes(distinct):
         cautions.append("the digits are codes, not amounts, and stay text")
     n_blank = distinct.n_blank
-    changes = (f"blanks around the text of {count(n_blank)} cells were removed",) if n_blank else ()
+    changes = (f"blanks around the text of {plural(n_blank, 'cell')} were removed",) if n_blank else ()
     return Finding(replace(schema, levels=tuple(sorted(named))), changes, tuple(cautions))
 
 

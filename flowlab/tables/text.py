@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from flowlab.formatting import count
+from flowlab.formatting import count, plural
 from flowlab.tables.dialect import Dialect
 from flowlab.tables.limits import TableError
 from flowlab.tables.notes import Note
@@ -53,7 +53,7 @@ class TextTable:
 def read_text(data: bytes, dialect: Dialect, limits: Limits) -> TextTable:
     """The cells of UTF-8 text from the dialect's first data row on. Raises TableError naming the line."""
     changes: list[str | Note] = (
-        [f"{count(dialect.n_skipped)} lines above the table were skipped."] if dialect.n_skipped else []
+        [f"Skipped {plural(dialect.n_skipped, 'line')} above the table."] if dialect.n_skipped else []
     )
     data = _without_comments(data, dialect, changes)
     _check_shape(data, dialect, limits)
@@ -66,7 +66,7 @@ def read_text(data: bytes, dialect: Dialect, limits: Limits) -> TextTable:
     empty = [n for n, given in zip(names, dialect.names) if not given.strip() and _is_blank(columns[n]).all()]
     if empty and len(empty) < len(names):
         columns = {name: cells for name, cells in columns.items() if name not in empty}
-        changes.append(f"{len(empty)} columns without name and values were dropped.")
+        changes.append(f"Dropped {plural(len(empty), 'column')} without name and values.")
     return TextTable(tuple(columns), tuple(columns.values()), tuple(changes), tuple(cautions))
 
 
@@ -88,7 +88,9 @@ def sound_names(names: Sequence[str], changes: list[str | Note]) -> list[str]:
     if n_blank == len(names):
         changes.append("There is no header line; columns are called by their position.")
     elif n_blank:
-        changes.append(f"{n_blank} columns without a name are called by their position.")
+        changes.append(
+            f"{plural(n_blank, 'column')} without a name {'is' if n_blank == 1 else 'are'} called by position."
+        )
     if n_repeated:
         changes.append(f"{n_repeated} repeated column names got a number.")
     return sound
@@ -256,7 +258,7 @@ def _without_comments(data: bytes, dialect: Dialect, changes: list[str | Note]) 
             n_comments += 1
         position = match.end()
     if n_comments:
-        changes.append(f"{count(n_comments)} comment lines starting with {dialect.comment} were skipped.")
+        changes.append(f"Skipped {plural(n_comments, 'comment line')} starting with {dialect.comment}.")
     return b"".join([*pieces, data[position:]])
 
 

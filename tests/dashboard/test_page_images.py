@@ -218,7 +218,7 @@ def test_row_68_one_button_trains_the_table_of_cures_and_what_is_there_is_shown(
     at = open_page("compare", {"data": "patches"})
     assert "2 of 2 runs finished" in said(at)
     assert n_figures(at) == 1 and "ratio to a broad set" in set(at.dataframe[0].value["score"])
-    assert "waves 71%" in " ".join(at.dataframe[0].value["its background held"])
+    assert "waves 71 %" in " ".join(at.dataframe[0].value["its background held"])
     assert "scores are fooled by something" in said(at)
 
 

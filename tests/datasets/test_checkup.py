@@ -6,6 +6,7 @@ import pytest
 
 from flowlab.datasets.checkup import checkup
 from flowlab.datasets.from_table import choose_roles, make_table_dataset
+from flowlab.formatting import percent
 
 
 def table(n=3000, seed=0, **columns):
@@ -27,7 +28,7 @@ CASES = {
     "unlabelled": (
         table(label=pd.array(np.where(np.arange(3000) < 30, pd.NA, RARE), dtype="Int64")),
         {"label": "label"},
-        "rows (1.0%) have no label and count as normal",
+        "rows (1.0 %) without a label count as normal",
     ),
     "trained on": (
         table(label=RARE), {"label": "label", "train_on": "all"}, "of the training rows are labelled anomalies"
@@ -41,7 +42,7 @@ CASES = {
     "features": (pd.DataFrame(RNG.normal(size=(100, 30))).add_prefix("c"), {}, "training rows for 30 features are few"),
     "rows": (table(150), {}, "training rows are few; results will differ"),
     "heavy": (table(far=RNG.standard_t(2, 3000)), {}, "'far' has heavy tails"),
-    "holes": (table(h=np.where(RNG.random(3000) < 0.7, np.nan, 1.5 * RNG.normal(size=3000))), {}, "most of all 'h'"),
+    "holes": (table(h=np.where(RNG.random(3000) < 0.7, np.nan, RNG.normal(size=3000))), {}, "'h' is missing in"),
     "repeated": (pd.concat([table(1000)] * 3, ignore_index=True), {}, "of the rows repeat another row"),
 }  # fmt: skip
 
@@ -59,4 +60,10 @@ def test_the_share_of_far_rows_is_the_one_of_the_training_rows():
     x = dataset.part("train")[:, list(dataset.columns).index("far")]
     low, median, high = np.quantile(x, [0.25, 0.5, 0.75])
     share = np.mean(np.abs(x - median) > 5 * (high - low) / 1.349)
-    assert f"{share:.1%} of its training rows" in found(frame)
+    assert f"{percent(share)} of its training rows" in found(frame)
+
+
+def test_several_columns_with_far_rows_are_counted():
+    far = {f"far{i}": RNG.standard_t(2, 3000) for i in range(3)}
+    assert "; 2 more columns have such tails. " in found(table(**far))
+    assert "; 1 more column has such tails. " in found(table(**dict(list(far.items())[:2])))

@@ -24,7 +24,7 @@ ENTRIES = (
     entry(
         "cells of the label are empty",
         TOLD,
-        "{} rows ({}) have no label and count as normal; leave them out of the file if they may not.",
+        "{} ({}) without a label {} as normal; leave them out of the file if they may not.",
     ),
     entry(
         "training is on all rows, and some of them are labelled",
@@ -52,13 +52,14 @@ ENTRIES = (
     entry(
         "0.2 % of the training rows and five at least lie beyond five robust standard deviations, after encoding",
         "tests/datasets/test_checkup.py::test_the_share_of_far_rows_is_the_one_of_the_training_rows",
-        "{}{} has heavy tails: {} of its training rows lie more than {} robust standard deviations from the median. A "
+        "{} has heavy tails: {} of its training rows lie more than {} robust standard deviations from the median{}. A "
         "spline flow learns such a tail; others call far rows less likely than they are.",
     ),
     entry(
         "a column is empty in more than half of the rows",
         TOLD,
         "{} columns are missing in more than half of the rows, most of all {}.",
+        "{} is missing in more than half of the rows.",
     ),
     entry(
         "a twentieth of the rows or more equal another row",

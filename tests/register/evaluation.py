@@ -151,7 +151,6 @@ ANSWERS = (
     entry(
         "so many columns are plain numbers: categories and squashed columns do not scale",
         LOSS + "test_only_columns_that_scale_count_in_a_change_of_units",
-        "the {} columns of plain numbers",
         " It depends on the units: with {} multiplied by 10, the same model's loss is {} nats higher ({} ln 10), {}. "
         "Compare losses only in the same units.",
     ),

@@ -332,7 +332,7 @@ def test_the_command_line_proposes_the_label_as_the_page_does(tmp_path, capsys, 
     assert main(["train", "plant.csv", "--model", "gaussian", "-o", "proposed"]) == 0
     said = capsys.readouterr().out
     assert "The column fault is taken as the label" in said and "1 as anomalies" in said
-    assert "5 rows (0.6%) have no label and count as normal" in said
+    assert "5 rows (0.6 %) without a label count as normal" in said
     assert main(["train", "plant.csv", "--label", "fault", "--model", "gaussian", "-o", "asked"]) == 0
     assert "taken as the label" not in capsys.readouterr().out
     assert (tmp_path / "proposed").read_bytes() == (tmp_path / "asked").read_bytes()
