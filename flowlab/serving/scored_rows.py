@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,16 @@ def free_names(taken: Sequence[str], wanted: Sequence[str]) -> list[str]:
         used.add(name)
         names.append(name)
     return names
+
+
+def beside(facts: Mapping[str, Sequence[Any] | np.ndarray], frame: pd.DataFrame) -> pd.DataFrame:
+    """Our columns, then the user's of the same rows; one of theirs that has a name of ours ends in "_2".
+
+    >>> list(beside({"row": [7], "note": ["odd"]}, pd.DataFrame({"note": [1], "x": [2]})))
+    ['row', 'note', 'note_2', 'x']
+    """
+    names = free_names(list(facts), [str(name) for name in frame.columns])
+    return pd.concat([pd.DataFrame(dict(facts)), frame.reset_index(drop=True).set_axis(names, axis=1)], axis=1)
 
 
 def scored_rows(

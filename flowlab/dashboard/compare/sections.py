@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from flowlab.models.autoencoders.autoencoder import gaussian_reading
 from flowlab.plots import comparison as plots
 from flowlab.ranking import spearman_matrix
 from flowlab.records import RunSpec
+from flowlab.serving.scored_rows import beside
 from flowlab.store.reading import Run
 from flowlab.views.pictures import PictureSheet
 
@@ -78,17 +79,15 @@ def _disputed(compared: Compared) -> None:
     y = compared.y
     share = alarm_percent(y) / 100
     rows = compared.rows[places]
-    table = pd.DataFrame({"row": rows})
     pictures = compared.dataset.image_shape is not None
-    if pictures:
-        table.insert(0, COLUMN, thumbnails(compared.dataset, rows))
+    facts: dict[str, Sequence[str] | np.ndarray] = {COLUMN: thumbnails(compared.dataset, rows)} if pictures else {}
+    facts["row"] = rows
     if y is not None:
-        table["label"] = np.where(y[places] == 1, "anomaly", "normal")
-    table[f"rank by {coder} (%)"] = _percent(error)[places]
-    table[f"rank by {flow} (%)"] = _percent(nll)[places]
-    table["alarm"] = [QUADRANTS[i] for i in quadrants(error, nll, share)[places]]
-    for column, values in _values(compared, rows).items():
-        table[column] = values
+        facts["label"] = np.where(y[places] == 1, "anomaly", "normal")
+    facts[f"rank by {coder} (%)"] = _percent(error)[places]
+    facts[f"rank by {flow} (%)"] = _percent(nll)[places]
+    facts["alarm"] = [QUADRANTS[i] for i in quadrants(error, nll, share)[places]]
+    table = beside(facts, _values(compared, rows))
     for name in () if pictures else (coder, flow):
         table[f"why ({name})"] = _reasons(compared, name, rows)
     st.dataframe(
@@ -101,10 +100,10 @@ def _disputed(compared: Compared) -> None:
     )
 
 
-def _values(compared: Compared, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _values(compared: Compared, rows: np.ndarray) -> pd.DataFrame:
     """The rows themselves, as far as they fit in a table."""
     table = compared.dataset.table(compared.dataset.X[rows]).round(3)
-    return {} if table.shape[1] > 4 else {str(name): column.to_numpy() for name, column in table.items()}
+    return table if table.shape[1] <= 4 else table.iloc[:, :0]
 
 
 def _reasons(compared: Compared, name: str, rows: np.ndarray) -> list[str]:

@@ -21,7 +21,7 @@ from flowlab.explain import RowReasons, not_flagged
 from flowlab.explain.novelty import row_novelty
 from flowlab.plots import attribution as plots
 from flowlab.plots import pictures as picture_plots
-from flowlab.serving.scored_rows import to_csv, to_parquet
+from flowlab.serving.scored_rows import beside, to_csv, to_parquet
 from flowlab.views.pictures import row_sheet
 
 PAGE = "detect"
@@ -87,7 +87,6 @@ def _select(
     if scored.dataset.image_shape is not None:
         facts = {COLUMN: thumbnails(scored.dataset, rows), **facts}
         frame = frame.drop(columns=[c for c in frame if c in scored.dataset.columns])
-    frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
     widget = state.widget_key(PAGE, "rows")
 
     def choose() -> None:
@@ -96,7 +95,7 @@ def _select(
             state.set_view(PAGE, row=int(rows[picked[0]]))
 
     st.dataframe(
-        pd.concat([pd.DataFrame(facts), frame], axis=1),
+        beside(facts, frame),
         height=400,
         hide_index=True,
         key=widget,

@@ -18,6 +18,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.plots import threshold as plots
 from flowlab.plots.score_axis import ScoreAxis
+from flowlab.serving.scored_rows import beside
 
 
 def panel(scored: ScoredTable, trained: services.Trained, axis: ScoreAxis, threshold: Threshold) -> None:
@@ -62,9 +63,12 @@ def _ask(scored: ScoredTable, trained: services.Trained, kept: answers.Kept, row
     if scored.dataset.y is not None:
         frame = frame.drop(columns="label", errors="ignore")
     given = [kept.answers.get(int(row)) for row in rows]
-    frame.insert(0, "anomaly?", [answer.word if answer else "" for answer in given])
-    frame.insert(1, "note", [answer.note if answer else "" for answer in given], allow_duplicates=True)
-    frame.insert(2, "row", rows, allow_duplicates=True)
+    facts: dict[str, list[str] | np.ndarray] = {
+        "anomaly?": [answer.word if answer else "" for answer in given],
+        "note": [answer.note if answer else "" for answer in given],
+        "row": rows,
+    }
+    frame = beside(facts, frame)
     options = st.column_config.SelectboxColumn(options=list(WORDS), help="Is this row an anomaly?")
     edited = st.data_editor(
         frame,
@@ -77,7 +81,7 @@ def _ask(scored: ScoredTable, trained: services.Trained, kept: answers.Kept, row
     )
     new = {
         int(row): Answer(WORDS[word], str(note or ""))
-        for row, word, note in zip(rows, edited["anomaly?"], edited.iloc[:, 1], strict=True)
+        for row, word, note in zip(rows, edited["anomaly?"], edited["note"], strict=True)
         if word in WORDS
     }
     others = {row: answer for row, answer in kept.answers.items() if row not in set(rows.tolist())}

@@ -14,6 +14,7 @@ from flowlab.dashboard.shell import links, services
 from flowlab.detection.learned import Learned, learn, ranked
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
+from flowlab.serving.scored_rows import beside
 from flowlab.tables.export import to_csv_bytes
 
 PAGE = "detect"
@@ -74,9 +75,8 @@ def _table(scored: ScoredTable, kept: answers.Kept, rows: np.ndarray) -> None:
     frame = scored.frame.iloc[rows].reset_index(drop=True)
     if scored.dataset.y is not None:
         frame = frame.drop(columns="label", errors="ignore")
-    frame.columns = [str(c) if str(c) not in facts else f"{c} (column)" for c in frame.columns]
     st.dataframe(
-        pd.concat([pd.DataFrame(facts), frame], axis=1),
+        beside(facts, frame),
         height=300,
         hide_index=True,
         placeholder="",

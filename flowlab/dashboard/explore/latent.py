@@ -23,6 +23,7 @@ from flowlab.models.base import FlowModel
 from flowlab.plots import latent as plots
 from flowlab.plots import theme
 from flowlab.records import Scalar
+from flowlab.serving.scored_rows import beside
 from flowlab.views import two_columns
 from flowlab.views.latent import LatentPaths, LatentPoint, LatentRows
 from flowlab.views.pictures import N_ON_PATH, PictureSheet, path_sheet, row_sheet
@@ -523,13 +524,10 @@ def _marked_pictures(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> None
 
 def _marked_rows(scene: Scene, rows: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
     table = scene.dataset.table(scene.dataset.X[rows])
-    lead = {"row": rows, "anomaly score": scores}
+    facts = {"row": rows, "anomaly score": scores}
     if scene.dataset.y is not None:
-        lead["label"] = scene.dataset.y[rows]
-    for i, (name, values) in enumerate(lead.items()):
-        table.insert(i, name, values, allow_duplicates=True)
-    order = np.argsort(-scores)
-    return table.iloc[order]
+        facts["label"] = scene.dataset.y[rows]
+    return beside(facts, table).iloc[np.argsort(-scores)]
 
 
 def _normality(scene: Scene, Z: np.ndarray) -> None:

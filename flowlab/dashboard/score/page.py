@@ -30,7 +30,7 @@ from flowlab.jobs.confined import confined
 from flowlab.plots import drift as plots
 from flowlab.plots.pictures import pixel_map, thumbnail
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
-from flowlab.serving.scored_rows import free_names
+from flowlab.serving.scored_rows import beside
 from flowlab.serving.scoring import Highest, Summary, how_far, score_file
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.feather import FEATHER
@@ -263,8 +263,8 @@ def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: st
             st.caption(f"Stability index of the score: {formatting.fixed(float(summary.shift[-1]))}")
         chart(st, fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
     st.caption("The highest scoring rows")
-    cells = highest.cells.set_axis([*free_names(list(highest.scores), list(highest.cells))], axis=1)
-    shown = pd.concat([highest.scores, cells], axis=1)
+    scores = {str(name): column.to_numpy() for name, column in highest.scores.items()}
+    shown = beside(scores, highest.cells).set_index(highest.scores.index)
     settings = {"_index": "row", COLUMN: picture_column()}
     row_height = None if shape is None else ROW_HEIGHT
     st.dataframe(shown, height=360, placeholder="", row_height=row_height, column_config=settings)
