@@ -37,7 +37,7 @@ ANSWER_WITHIN = 5.0
 HOST_SECONDS, CLASS_SECONDS = 1.0, 2.0
 """How often the cards are refreshed, as `dashboard/shell/room.py` has it."""
 COUNTED = re.compile(r"(\d+) answered")
-SHOWN = re.compile(r"Yes: \d+.*")
+SHOWN = re.compile(r"Yes\W+\d+.*")
 
 
 async def train(port: int, home: str) -> None:
@@ -128,8 +128,7 @@ async def room(port: int, home: str, n_clients: int) -> None:
     await teacher.settle()
     code = next(found[1] for text in teacher.texts if (found := re.search(r"Room \*\*(\w+)\*\*", text)))
     guests = [await Attentive(port, "train", f"{SMALL}&room={code}").open() for _ in range(n_clients)]
-    for guest in guests:
-        await guest.settle()
+    await asyncio.gather(*(guest.settle() for guest in guests))
     await teacher.rerun(press="Ask")  # opens the dialog
     await teacher.rerun(press="Ask")
     rng = np.random.default_rng(0)
@@ -155,7 +154,8 @@ async def room(port: int, home: str, n_clients: int) -> None:
     report("a vote", (took for _, took in votes))
     report("until the teacher's card counts it", delays)
     report("until the class sees the votes", (at - revealed for at, _ in seen))
-    print(f"{n_clients} voted, a quarter of them twice; shown: {'; '.join({tally for _, tally in seen})}")
+    tallies = {tally.replace(chr(92), "") for _, tally in seen}
+    print(f"{n_clients} voted, a quarter of them twice; shown: {' / '.join(tallies)}")
 
 
 def main() -> None:
