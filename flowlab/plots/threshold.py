@@ -8,9 +8,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flowlab.datasets.dataset import Part
-from flowlab.formatting import short_percent
+from flowlab.formatting import count, short_percent
 from flowlab.plots import theme
 from flowlab.plots.score_axis import ScoreAxis
+
+FEW_ROWS = 2000
+"""Below so many rows an axis that counts them has 1, 2, 5, 10, 20, ... and not only the powers of ten."""
 
 
 def score_histogram(
@@ -169,7 +172,9 @@ def operating_curve(
             showlegend=False,
         )
     if over_rows:
-        fig.update_xaxes(type="log")
+        most = max((max(xs, default=1) for xs, _ in curves.values()), default=1)
+        ticks = [step * 10**power for power in range(9) for step in ((1, 2, 5) if most < FEW_ROWS else (1,))]
+        fig.update_xaxes(type="log", tickvals=ticks, ticktext=[count(tick) for tick in ticks])
         fig.update_yaxes(rangemode="tozero")
     else:
         fig.update_xaxes(range=[-0.02, 1.02])
