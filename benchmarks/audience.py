@@ -26,7 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from load import SMALL, Session, press_train, running_app  # noqa: E402
+from load import SMALL, Session, finish_small_run, running_app  # noqa: E402
 
 from flowlab.teaching.lessons import lessons  # noqa: E402
 
@@ -40,18 +40,6 @@ COUNTED = re.compile(r"(\d+) answered")
 SHOWN = re.compile(r"Yes\W+\d+.*")
 
 
-async def train(port: int, home: str) -> None:
-    """The run that everybody reads, finished."""
-    session = await press_train(port, SMALL)
-    until = time.monotonic() + 120
-    while not list(Path(home).glob("runs/*/views.npz")):
-        if time.monotonic() > until:
-            raise RuntimeError("the run was not trained within two minutes")
-        await asyncio.sleep(0.5)
-    await asyncio.sleep(20)  # the other workers warm up, and would count as load
-    await session.socket.close()
-
-
 def report(name: str, seconds: Iterable[float]) -> None:
     """Median and 95 % of times."""
     times = 1000 * np.array(list(seconds))
@@ -61,7 +49,7 @@ def report(name: str, seconds: Iterable[float]) -> None:
 
 async def readers(port: int, home: str, n_clients: int, seconds: float) -> None:
     """Open pages, read, turn over."""
-    await train(port, home)
+    await finish_small_run(port, home)
     lesson = lessons()[0]
     pages = [("explore", f"{SMALL}&explore.view={view.replace(' ', '+')}") for view in VIEWS]
     pages += [("learn", f"{SMALL}&learn.lesson={lesson.key}&learn.step={i + 1}") for i in range(len(lesson.steps))]
@@ -120,7 +108,7 @@ class Attentive(Session):
 
 async def room(port: int, home: str, n_clients: int) -> None:
     """Open a room, join, ask, answer, count, show."""
-    await train(port, home)
+    await finish_small_run(port, home)
     teacher = await Attentive(port, "train", SMALL).open()
     await teacher.settle()
     await teacher.rerun(press="Share")

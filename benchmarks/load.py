@@ -174,16 +174,21 @@ async def steps_on_disk(home: str) -> int:
     return sum(len(path.read_bytes().splitlines()) for path in Path(home).glob("runs/*/events.jsonl"))
 
 
-async def measure(port: int, home: str, page: str, n_reruns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rerun times in seconds, idle and while two runs train, each (n_reruns,)."""
-    first = await press_train(port, SMALL)
+async def finish_small_run(port: int, home: str) -> None:
+    """Train the small run to its end, and wait until the server has nothing more to do."""
+    session = await press_train(port, SMALL)
     until = time.monotonic() + 120
     while not list(Path(home).glob("runs/*/views.npz")):
         if time.monotonic() > until:
             raise RuntimeError("the small run was not trained within two minutes")
         await asyncio.sleep(0.5)
     await asyncio.sleep(20)  # the other workers warm up, and would count as load
-    await first.socket.close()
+    await session.socket.close()
+
+
+async def measure(port: int, home: str, page: str, n_reruns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rerun times in seconds, idle and while two runs train, each (n_reruns,)."""
+    await finish_small_run(port, home)
     visitor = await Session(port, page, SMALL).open()
     await visitor.settle()
     idle = np.array([await visitor.rerun() for _ in range(n_reruns)])

@@ -10,7 +10,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 
@@ -25,7 +25,7 @@ from flowlab.images.sources import grey
 from flowlab.tables.as_text import is_workbook
 from flowlab.tables.filetype import refuse_foreign
 from flowlab.tables.limits import Limits, TableError
-from flowlab.tables.packed import holds_tables
+from flowlab.tables.packed import contents_of, holds_tables
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 MIN_PICTURES = 10
@@ -187,7 +187,7 @@ def read_pictures(
         if to_learn:
             _enough(len(members))
         pictures: list[np.ndarray] = []
-        for info, content in zip(members, _contents(archive, members, limits)):
+        for info, content in zip(members, contents_of(archive, members, limits.unpacked, "pictures")):
             picture = decode(content, info.filename, side, limits)
             if pictures and picture.shape[:2] != pictures[0].shape[:2]:
                 here, first = (f"{p.shape[0]} x {p.shape[1]}" for p in (picture, pictures[0]))
@@ -305,21 +305,6 @@ def _picture_members(archive: zipfile.ZipFile, limits: PictureLimits) -> list[zi
     return sorted(found, key=lambda info: info.filename)
 
 
-def _contents(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], limits: PictureLimits) -> Iterator[bytes]:
-    """The bytes of each member; what the archive says of their sizes is not believed."""
-    left = limits.unpacked
-    for info in members:
-        try:
-            with archive.open(info) as member:
-                content = member.read(left + 1)
-        except Exception as error:  # a wrong checksum, a stream that ends, a header that is another's
-            raise TableError(f"{_short(info.filename)} is damaged in the archive; pack it again.") from error
-        left -= len(content)
-        if left < 0:
-            raise TableError(f"The archive unpacks to more than {limits.unpacked // 10**6} MB; pack fewer pictures.")
-        yield content
-
-
 def _of_arrays(
     archive: zipfile.ZipFile,
     name: str,
@@ -332,7 +317,7 @@ def _of_arrays(
     """The pictures of an NPZ: its array of three or four axes, or of two whose rows are square, and one of classes."""
     arrays: dict[str, np.ndarray] = {}
     members = archive.infolist()[:20]
-    for info, content in zip(members, _contents(archive, members, limits)):
+    for info, content in zip(members, contents_of(archive, members, limits.unpacked, "pictures")):
         try:
             arrays[info.filename.removesuffix(".npy")] = np.load(io.BytesIO(content), allow_pickle=False)
         except Exception as error:  # objects, which only a pickle could hold, or a header that lies

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from flowlab.formatting import count, fixed, plural
+from flowlab.formatting import count, fixed, plural, shortened
 from flowlab.tables.as_text import ZIP, is_workbook
 from flowlab.tables.limits import Limits, TableError
 
@@ -57,7 +57,10 @@ def members(data: bytes, limits: Limits) -> tuple[list[tuple[str, bytes]], list[
     if len(set(chosen)) < len(chosen):
         raise TableError("Two tables of the archive have one name; pack them again.")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        contents = list(_contents(archive, chosen, limits))
+        found = [archive.getinfo(name) for name in chosen]
+        if any(info.flag_bits & 1 for info in found):
+            raise TableError("The archive is locked with a password; pack it without one.")
+        contents = list(contents_of(archive, found, limits.unpacked, "rows or columns"))
     n_others = sum(not name.endswith("/") for name in listed) - len(chosen)
     left_out = [f"{plural(n_others, 'file')} of the archive beside its tables went unread."] if n_others else []
     return list(zip(chosen, contents, strict=True)), left_out
@@ -86,22 +89,23 @@ def _is_table(name: str) -> bool:
     return not is_hidden and name.lower().endswith(TABLE_SUFFIXES)
 
 
-def _contents(archive: zipfile.ZipFile, names: list[str], limits: Limits) -> Iterator[bytes]:
-    left = limits.unpacked
-    for name in names:
-        info, short = archive.getinfo(name), name.rsplit("/")[-1][:60]
-        if info.flag_bits & 1:
-            raise TableError("The archive is locked with a password; pack it without one.")
+def contents_of(archive: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo], most: int, fewer: str) -> Iterator[bytes]:
+    """The bytes of each member; what the archive says of their sizes is not believed.
+
+    Raises TableError where one is damaged, and where they are together more than `most` bytes: pack fewer `fewer`.
+    """
+    left = most
+    for info in members:
         try:
             with archive.open(info) as member:
                 content = member.read(left + 1)
         except Exception as error:  # a wrong checksum, a stream that ends, a header that is another's
-            raise TableError(f"{short} is damaged in the archive; pack it again.") from error
+            name = shortened(info.filename.replace("\n", " "), 60)
+            raise TableError(f"{name} is damaged in the archive; pack it again.") from error
         left -= len(content)
         if left < 0:
             raise TableError(
-                f"The archive unpacks to more than {fixed(limits.unpacked / 1e6, 0)} MB and was refused; pack fewer "
-                "rows or columns."
+                f"The archive unpacks to more than {fixed(most / 1e6, 0)} MB and was refused; pack fewer {fewer}."
             )
         yield content
 
