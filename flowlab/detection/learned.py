@@ -81,7 +81,7 @@ class Learned:
         return (
             f"{learned} Among the {plural(self.n_yes + self.n_no, 'answered row')}, each ranked without its own "
             f"answer, average precision is {after} instead of {before}; 95 % of resamples of these rows differ by "
-            f"{low:+.2f} to {high:+.2f}. {verdict}"
+            f"{fixed(low, 2)} to {fixed(high, 2)}. {verdict}"
         )
 
     def moved(self, scores: np.ndarray, n_top: int) -> int:
