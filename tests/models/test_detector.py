@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from flowlab.models.classical.scorers import NearestNeighbours
 from flowlab.models.detector import Detector
 from flowlab.models.tail_probability import ExponentialTail, TailProbability
 
@@ -32,13 +33,14 @@ def test_scikit_learns_contract(estimator, check):
 def test_members_and_weights_are_seen_and_add_up(mixed):
     X, _ = mixed
     model = clone(MODELS[0]).fit(X)
-    assert model.weights_ == pytest.approx({"isolation forest": 0.25} | {f"flow {i}": 0.25 for i in (1, 2, 3)})
+    classical = {"isolation forest": 0.25, "nearest neighbours": 0.25}
+    assert model.weights_ == pytest.approx(classical | {f"flow {i}": 1 / 6 for i in (1, 2, 3)})
     parts = model.member_scores(X)
     assert set(parts) == set(model.weights_)
     expected = sum(model.weights_[name] * surprise for name, surprise in parts.items())
     np.testing.assert_allclose(model.anomaly_score(X), expected)
     assert (model.anomaly_score(X) >= 0).all()
-    assert "nearest neighbours" in clone(MODELS[1]).fit(X).weights_
+    assert list(clone(MODELS[1]).fit(X).weights_)[:2] == ["nearest neighbours", "Gaussian mixture"]
 
 
 def test_any_member_can_be_removed(mixed):
@@ -49,7 +51,7 @@ def test_any_member_can_be_removed(mixed):
     assert forest.weights_ == {"isolation forest": 1.0}
     with pytest.raises(ValueError, match="nothing to detect with"):
         Detector(n_flows=0, classical="none").fit(X)
-    only_weight = Detector(classical_weight=1.0, **SMALL).fit(X)
+    only_weight = Detector(classical="isolation forest", classical_weight=1.0, **SMALL).fit(X)
     assert roc_auc_score(mixed[1], only_weight.anomaly_score(X)) == pytest.approx(
         roc_auc_score(mixed[1], forest.anomaly_score(X)), abs=1e-9
     )
@@ -98,8 +100,42 @@ def test_scores_of_rows_beyond_all_normal_rows_differ_by_how_far_they_lie(mixed)
     assert far[2] > 1.8 * far[1] > 3.2 * far[0]
 
 
+def test_flows_do_not_see_the_rows_that_look_strange_from_afar():
+    """A dense far group is ordinary to near neighbours and to a flow that learned it; those around it are not."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(950, 4)), rng.normal(6, 0.05, size=(50, 4))]
+    y = np.arange(1000) >= 950
+    model = Detector(random_state=0, n_flows=1).fit(X)
+    assert min(roc_auc_score(y, surprise) for surprise in model.member_scores(X).values()) > 0.99
+    untrimmed = Detector(random_state=0, n_flows=1, trim=0).fit(X)
+    assert roc_auc_score(y, untrimmed.member_scores(X)["flow 1"]) < 0.9
+    near = NearestNeighbours(n_neighbors=5).fit(X)
+    assert roc_auc_score(y, near.anomaly_score(X)) < 0.2
+
+
+def test_wide_tables_are_read_by_their_components_and_by_what_those_leave_out():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 5)) @ rng.normal(size=(5, 90)) + 0.1 * rng.normal(size=(600, 90))
+    off = X[500:] + 0.15 * rng.normal(size=(100, 90))  # strange in no column and in no component, only off the plane
+    model = Detector(trained_on="normal", n_flows=1, n_steps=200, classical="none").fit(X[:500])
+    scores = model.anomaly_score(np.r_[X[500:], off])
+    assert roc_auc_score(np.arange(200) >= 100, scores) > 0.95
+    restored = clone(model).set_state(model.get_state())
+    np.testing.assert_array_equal(restored.anomaly_score(X), model.anomaly_score(X))
+    kind = rng.integers(3, size=600)
+    table = np.insert(X + 3 * kind[:, None], 4, kind, axis=1)
+    given = Detector(trained_on="normal", n_flows=1, n_steps=300, context_column=4).fit(table)
+    swapped = table.copy()
+    swapped[:, 4] = (kind + 1) % 3
+    flow = {name: given.member_scores(rows)["flow 1"].mean() for name, rows in (("own", table), ("other", swapped))}
+    assert flow["other"] > flow["own"] + 1
+    np.testing.assert_array_equal(
+        clone(given).set_state(given.get_state()).anomaly_score(table), given.anomaly_score(table)
+    )
+
+
 def test_slices_give_the_bits_of_one_run(mixed, tmp_path):
-    """Slices end within flows, between them and between the first fit and the trimmed ones."""
+    """Slices end within flows and between them."""
     X, _ = mixed
     for model in MODELS:
         whole = clone(model).fit(X)
@@ -114,7 +150,7 @@ def test_slices_give_the_bits_of_one_run(mixed, tmp_path):
             with np.load(tmp_path / "checkpoint.npz", allow_pickle=False) as file:
                 checkpoint = dict(file)
             sliced = clone(model)
-        assert steps == sorted(set(steps)) and steps[-1] == (80 if model.trained_on == "all" else 60)
+        assert steps == sorted(set(steps)) and steps[-1] == 60
         np.testing.assert_array_equal(sliced.score_samples(X), whole.score_samples(X))
         assert list(sliced.fit_iter(X, checkpoint=sliced.get_checkpoint())) == []
 

@@ -9,7 +9,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
-from flowlab.constraints import COUNT, SHARE, YES_OR_NO, OneOf
+from flowlab.constraints import COUNT, PROPER_SHARE, SHARE, YES_OR_NO, OneOf
 from flowlab.models.base import LatentModel, OutlierDetector
 from flowlab.models.classical.one_step import OneStepScorer, mean_and_scale, standardise
 
@@ -128,7 +128,8 @@ class NearestNeighbours(OutlierDetector, OneStepScorer):
 
     Parameters
     ----------
-    n_neighbors : k
+    n_neighbors : k, or below 1 the share of the kept training rows that k is: wide enough, it looks past dense groups
+        of anomalies to the rows around them
     distance : "mean" of the k distances, or the "largest"
     standardize : whether columns are divided by their standard deviation first
     max_rows : compare with at most so many training rows, chosen at random
@@ -137,7 +138,7 @@ class NearestNeighbours(OutlierDetector, OneStepScorer):
     """
 
     valid = {
-        "n_neighbors": COUNT,
+        "n_neighbors": COUNT | PROPER_SHARE,
         "distance": OneOf("mean", "largest"),
         "standardize": YES_OR_NO,
         "max_rows": COUNT,
@@ -147,7 +148,7 @@ class NearestNeighbours(OutlierDetector, OneStepScorer):
 
     def __init__(
         self,
-        n_neighbors: int = 5,
+        n_neighbors: int | float = 5,
         distance: str = "mean",
         standardize: bool = True,
         max_rows: int = 20_000,
@@ -177,7 +178,8 @@ class NearestNeighbours(OutlierDetector, OneStepScorer):
         return -self._distances(self.points_, skip=1)
 
     def _distances(self, Z: np.ndarray, skip: int) -> np.ndarray:
-        k = min(self.n_neighbors + skip, len(self.points_))
+        n = len(self.points_)
+        k = min(int(self.n_neighbors) or max(1, round(self.n_neighbors * n)), n - skip) + skip
         # measured for 10,000 against 3,000 rows: from six columns on a tree is slower than all distances at once
         search = NearestNeighbors(n_neighbors=k, algorithm="kd_tree" if Z.shape[1] < 6 else "brute").fit(self.points_)
         distances = search.kneighbors(Z)[0][:, min(skip, k - 1) :]
@@ -190,17 +192,25 @@ class PCAResidual(OutlierDetector, OneStepScorer, LatentModel):
     Parameters
     ----------
     variance : share of the variance that the kept components explain, 0 to 1; at least one component is left out
+    max_components : how many are kept, at most; None for no limit
     standardize : whether columns are divided by their standard deviation first
     contamination : share of the training rows that `predict` calls outliers
     """
 
-    valid = {"variance": SHARE, "standardize": YES_OR_NO}
+    valid = {"variance": SHARE, "max_components": OneOf(None) | COUNT, "standardize": YES_OR_NO}
     _learned = ("mean_", "scale_", "components_")
     loss_label = "mean squared reconstruction error (standardised)"
     score_label = "minus squared reconstruction error (standardised)"
 
-    def __init__(self, variance: float = 0.9, standardize: bool = True, contamination: float = 0.01):
+    def __init__(
+        self,
+        variance: float = 0.9,
+        standardize: bool = True,
+        contamination: float = 0.01,
+        max_components: int | None = None,
+    ):
         self.variance = variance
+        self.max_components = max_components
         self.standardize = standardize
         self.contamination = contamination
 
@@ -213,7 +223,9 @@ class PCAResidual(OutlierDetector, OneStepScorer, LatentModel):
         Z = standardise(X, self.mean_, self.scale_)
         values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))
         shares = np.cumsum(values[::-1]) / max(values.sum(), 1e-300)
-        n_components = min(int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1)
+        n_components = min(
+            int(np.searchsorted(shares, self.variance)) + 1, Z.shape[1] - 1, self.max_components or X.size
+        )
         # Contiguous, as it is read back from a file: products of a reversed view round otherwise.
         self.components_ = np.ascontiguousarray(vectors[:, ::-1][:, :n_components].T)
 
