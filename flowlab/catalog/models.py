@@ -118,16 +118,18 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
             Int("n_flows", "Flows", 0, 6, help="Bounded flows of different seeds.", main=True),
             Choice(
                 "classical",
-                "Classical member",
+                "Classical members",
                 {
-                    "auto": "chosen by the training rows",
+                    "auto": "two, by the training rows",
                     "isolation forest": "isolation forest",
                     "nearest neighbours": "nearest neighbours",
+                    "Gaussian mixture": "Gaussian mixture",
                     "none": "none",
                 },
-                help="Isolation forest for unlabelled training rows, neighbours for rows known to be normal.",
+                help="Two for unlabelled training rows: isolation forest and many neighbours. Two for rows known to be "
+                "normal: few neighbours and Gaussian mixture.",
             ),
-            Float("classical_weight", "Its weight", 0.0, 1.0, 0.05),
+            Float("classical_weight", "Their weight", 0.0, 1.0, 0.05),
             Choice(
                 "trim",
                 "Rows left out",
@@ -139,7 +141,7 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
                     "0.2": "20 %",
                     "0.4": "40 %",
                 },
-                help="The least likely training rows of a first fit, which the flows then do not see.",
+                help="The strangest training rows by the two classical detectors, which the flows do not see.",
                 later=True,
             ),
             Int(
@@ -154,7 +156,7 @@ _ENTRIES: tuple[Entry[type[DensityModel]], ...] = (
             WIDTH,
             RATE,
         ),
-        "Bounded flows and a classical detector, joined by tail probabilities: the default for finding anomalies.",
+        "Bounded flows and two classical detectors, joined by tail probabilities: the default for finding anomalies.",
         DETECTORS,
     ),
     Entry(

@@ -314,6 +314,8 @@ class Detector(OutlierDetector):
         is_of_one_classical = "classical_weight" not in state  # written by 0.1.0
         given = self.classical_weight
         self._weight = (0.25 if given == 0.5 else given) if is_of_one_classical else float(state["classical_weight"])
+        if not SHARE.accepts(self._weight):
+            raise ValueError("the weight of the classical members must be a share")
         if front := _part(state, "front."):
             self._front = PrincipalColumns(WIDE, self.context_column).set_state(front)
         for i, name in enumerate(str(name) for name in state["members"]):

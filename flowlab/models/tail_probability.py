@@ -12,16 +12,25 @@ TAIL_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class TailProbability:
+class _Tail:
+    """Knots and the slope beyond the last; ValueError where one is no number, as a damaged file may have it."""
+
+    scores: np.ndarray
+    surprise: np.ndarray
+    slope: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.scores).all() and np.isfinite(self.surprise).all() and math.isfinite(self.slope)):
+            raise ValueError("a tail probability needs finite scores, surprises and slope")
+
+
+@dataclass(frozen=True)
+class TailProbability(_Tail):
     """-log of the share of training rows that are at least as anomalous, as a continuous function of the score.
 
     Between the training scores it is interpolated. Beyond the largest it goes on as a Pareto tail whose scale is the
     mean excess of the highest tenth; its logarithm grows slowly, so that no member dominates the others.
     """
-
-    scores: np.ndarray
-    surprise: np.ndarray
-    slope: float
 
     @classmethod
     def fit(cls, scores: np.ndarray) -> TailProbability:
@@ -42,7 +51,7 @@ class TailProbability:
 
 
 @dataclass(frozen=True)
-class ExponentialTail:
+class ExponentialTail(_Tail):
     """-log tail probability by an exponential law for the upper half of the training scores, in nats.
 
     Up to the median it is -log of the share of training rows at least as anomalous, interpolated; from there on a
@@ -50,10 +59,6 @@ class ExponentialTail:
     doi:10.1214/aos/1176343003). Two quantiles set its scale, so that the tenth of the rows with the highest scores,
     anomalies among them, does not; and unlike a share of rows it keeps apart what lies beyond all of them.
     """
-
-    scores: np.ndarray
-    surprise: np.ndarray
-    slope: float
 
     @classmethod
     def fit(cls, scores: np.ndarray) -> ExponentialTail:
