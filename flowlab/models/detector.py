@@ -36,8 +36,8 @@ STEPS = {"all": 400, "normal": 1600}
 TRIM = 0.2
 FIRST = "first flow"
 """The member of an unfinished detector of 0.1.0 that chose the rows the others did not see."""
-NEIGHBOURHOODS = {"all": (0.1, 1000), "normal": (5, 3000)}
-"""How many neighbours (or their share), among how many training rows."""
+NEIGHBOURHOODS = {"all": (50, 1000), "normal": (5, 3000)}
+"""How many neighbours, among how many training rows."""
 WIDE = 64
 """From more columns on, flows and mixture read principal components and the size of what these leave out."""
 CALIBRATION_ROWS = 5000

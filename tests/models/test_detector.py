@@ -103,8 +103,8 @@ def test_scores_of_rows_beyond_all_normal_rows_differ_by_how_far_they_lie(mixed)
 def test_flows_do_not_see_the_rows_that_look_strange_from_afar():
     """A dense far group is ordinary to near neighbours and to a flow that learned it; those around it are not."""
     rng = np.random.default_rng(0)
-    X = np.r_[rng.normal(size=(950, 4)), rng.normal(6, 0.05, size=(50, 4))]
-    y = np.arange(1000) >= 950
+    X = np.r_[rng.normal(size=(970, 4)), rng.normal(6, 0.05, size=(30, 4))]
+    y = np.arange(1000) >= 970
     model = Detector(random_state=0, n_flows=1).fit(X)
     assert min(roc_auc_score(y, surprise) for surprise in model.member_scores(X).values()) > 0.99
     untrimmed = Detector(random_state=0, n_flows=1, trim=0).fit(X)
