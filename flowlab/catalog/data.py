@@ -353,7 +353,17 @@ _UPLOAD = Entry(
         Text("anomaly_values", "Values that mean anomaly"),
         Text("time", "Time column"),
         Text("roles", "Column roles"),
-        TRAIN_ON,
+        Choice(
+            "train_on",
+            "Training rows",
+            {
+                "normal": "rows labelled normal, else all",
+                "all": "all rows",
+                "known": "all rows, known to be normal",
+            },
+            help="Whether rows labelled as anomalies take part in the fit. A detector trains otherwise on rows known to "
+            "be normal; without labels only you can know it.",
+        ),
         Choice(
             "split",
             "Division of the rows",

@@ -14,7 +14,8 @@ from flowlab.commands.arguments import add_reading, check_output, pairs, reading
 from flowlab.commands.score import named_files
 from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
-from flowlab.datasets.from_table import NONE, RoleSettings, anomaly_values_of, choose_roles
+from flowlab.datasets.case import case_of
+from flowlab.datasets.from_table import NONE, TRAIN_ON, RoleSettings, anomaly_values_of, choose_roles
 from flowlab.detection.flag_rules import VERDICTS, flag_rule
 from flowlab.detection.rules import RULES
 from flowlab.detection.scored_table import ScoredTable
@@ -40,7 +41,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     label.add_argument("--no-label", action="store_true", help="take no column as the label, though one looks like it")
     command.add_argument("--time", help="column that orders rows; by default proposed from names and values")
     command.add_argument("--context", help="column of classes or kinds: a row is judged among the rows of its kind")
-    command.add_argument("--train-on", choices=("normal", "all"), default="normal", help="rows to fit where labelled")
+    help_rows = "rows to fit: those labelled normal, all, or all of a table without labels whose rows are known normal"
+    command.add_argument("--train-on", choices=TRAIN_ON, default="normal", help=help_rows)
     command.add_argument(
         "--model", choices=list(catalog.MODELS), default="detector", metavar="MODEL", help="name in the catalog"
     )
@@ -106,6 +108,8 @@ def train(options: argparse.Namespace) -> int:
     print(
         f"{count(len(dataset.rows(Part.TRAIN)))} rows trained on, {dataset.n_features} features. {threshold.sentence}"
     )
+    if detection.model.asks_if_normal:
+        print(case_of(dataset))
     for sentence in scored.notes():
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):

@@ -76,7 +76,8 @@ class Dataset:
     name : name shown to people ("half moons", "orders.csv")
     density : the exact density of toy data, else None
     split : (n_rows,) int8; 0 training, 1 validation, 2 test
-    train_on : "all" or "normal": whether training rows marked as anomalies are left out of the fit
+    train_on : "normal" where the rows that are fitted are known to be normal: those `y` marks as anomalies are left out
+        of the fit, and where there is no `y` somebody said so; else "all"
     classes : (n_rows,) int or None; class of each row, for colours
     class_names : names of the classes, from 0 on; empty where they have none
     context : which column conditions the others instead of being modelled, or None; it holds the numbers of `levels`

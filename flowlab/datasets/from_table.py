@@ -22,6 +22,9 @@ MIN_ROWS = 10
 NONE = "(none)"
 """Value of `label` and `time` for no such column, although one would be proposed."""
 
+TRAIN_ON = ("normal", "all", "known")
+"""What `train_on` may say."""
+
 _NORMAL_WORDS = ("normal", "benign", "ok", "good", "negative", "inlier", "no", "false", "healthy")
 
 
@@ -53,7 +56,7 @@ class TableSettings(RoleSettings, total=False):
     anomaly_values=TEXT,
     time=TEXT,
     roles=TEXT,
-    train_on=OneOf("normal", "all"),
+    train_on=OneOf(*TRAIN_ON),
     split=OneOf("auto", "random", "chronological"),
     fractions=TEXT,
     missing=TEXT,
@@ -89,7 +92,8 @@ def make_table_dataset(
     label, time : name of a column; "" as proposed, "(none)" for none
     anomaly_values : the label values that mean anomaly, separated by commas; "" for all but the normal one
     roles : what differs from the proposed roles, as `roles_to_text` writes it
-    train_on : "normal" leaves labelled anomalies out of the fit; "all" does not
+    train_on : "normal" leaves labelled anomalies out of the fit; "all" does not; "known" says of a table without labels
+        that all of its rows are normal, which nothing else tells
     split : "random" (stratified by label), "chronological", or "auto": chronological where there is a time column, in
         the order of the rows where neighbours resemble each other (`order.is_series`)
     fractions : training, validation and test rows in percent, such as "70/15/15"; "" for the default of the split
@@ -130,7 +134,7 @@ def make_table_dataset(
     else:
         times_of_split = times
     parts = _divide(len(frame), y, times_of_split, split, read_fractions(fractions), seed)
-    fitted = parts == 0 if y is None or train_on != "normal" else (parts == 0) & (y == 0)
+    fitted = parts == 0 if y is None or train_on == "all" else (parts == 0) & (y == 0)
     if fitted.sum() < MIN_ROWS // 2:
         raise TableError(
             f"Only {int(fitted.sum())} rows are left to train on; train on all rows, or choose other anomaly values."
@@ -151,7 +155,7 @@ def make_table_dataset(
         time=times,
         name=name,
         split=parts,
-        train_on=train_on if y is not None else "all",
+        train_on="all" if train_on == "all" or (y is None and train_on != "known") else "normal",
         classes=_classes(frame[label]) if label else None,
         context=encoder.context_,
         levels=encoder.levels_,

@@ -137,8 +137,7 @@ class Detector(OutlierDetector):
 
     def configured_for(self, dataset: Dataset) -> Detector:
         """This detector with the context of a data set, and whether its training rows are known to be normal."""
-        knows_normal = dataset.y is not None and dataset.train_on == "normal"
-        return super().configured_for(dataset).set_params(trained_on="normal" if knows_normal else "all")
+        return super().configured_for(dataset).set_params(trained_on=dataset.train_on)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -210,7 +210,7 @@ def make_detector(
         # of all rows, labelled anomalies too: a new file has its own
         baseline(dataset.X[dataset.split == 0], validation),
         dataset.encoder.to_json() if dataset.encoder else "",
-        "normal" if dataset.y is not None and dataset.train_on == "normal" else "all",
+        dataset.train_on,
         facts,
         scored.level_calibration,
         _reference(dataset),

@@ -133,7 +133,8 @@ def detect(
     table : what `read_table` gave, or a frame of pandas, Polars or Arrow
     label, time : names of the columns that mark anomalies and that order the rows; "" as proposed, "(none)" for none
     context : name of a column of kinds, among whose rows each is judged; "" for none
-    train_on : "normal" leaves labelled anomalies out of the fit, "all" does not
+    train_on : "normal" leaves labelled anomalies out of the fit, "all" does not; "known": there are no labels, but all
+        rows are known to be normal
     model, settings : name in the catalog, and what differs from its defaults
     seed : of the division of the rows, initial weights and batches
 

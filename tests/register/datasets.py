@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from register.entry import entry
 
-SPEAKERS = ("flowlab/datasets/checkup.py",)
+SPEAKERS = ("flowlab/datasets/case.py", "flowlab/datasets/checkup.py")
 
 NO_STATEMENTS: tuple[str, ...] = ()
 """Names of things and invitations to act, which cannot be false."""
 
 TOLD = "tests/datasets/test_checkup.py::test_a_table_with_the_trouble_is_told_and_one_without_it_is_not"
+CASE = "tests/datasets/test_case.py::test_labels_or_a_person_tell_the_case"
 ENTRIES = (
+    entry(
+        "the training rows are known to be normal: by their labels, or by a person",
+        CASE,
+        "Trained as on rows known to be normal: there are no labels, but somebody said so.",
+        "Trained as on rows known to be normal: the rows labelled so{}.",
+        ", without the {} among them",
+        "as on rows known to be normal",
+    ),
+    entry(
+        "anomalies may be among the training rows: nobody said otherwise, or all rows were asked for",
+        CASE,
+        "Trained as on rows with strange ones among them: there are no labels, and nobody said that all rows are normal.",
+        "Trained as on rows with strange ones among them: all rows were asked for, {} too.",
+        "as on rows with strange ones among them",
+    ),
     entry(
         "a column ranks the labelled rows with an AUROC above 0.999, five rows of each kind at least",
         TOLD,
