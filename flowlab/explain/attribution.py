@@ -10,7 +10,7 @@ import numpy as np
 
 from flowlab.detection.threshold import HIGHEST
 from flowlab.explain.reference import Reference
-from flowlab.explain.typical_values import Usual, compare
+from flowlab.explain.typical_values import Usual, compare, row_values
 from flowlab.formatting import plain
 
 
@@ -80,14 +80,14 @@ def explain(
     model : fitted
     x : (n_features,) the row, in data units; ValueError unless its numbers are finite
     reference : normal rows, as a rule the training rows
-    method : "resampling": the median fall of the anomaly score when the column takes the values it has in rows
-        that resemble this one otherwise, for any model; "reconstruction": the squared reconstruction error of the
+    method : "resampling": the median fall of the anomaly score when the column takes values it has in rows that
+        resemble this one otherwise, for any model; "reconstruction": the squared reconstruction error of the
         column's features less its median over the reference; "auto": reconstruction where the model scores by it
     n_reasons : how many of the strongest to give; None for all
     told_row : (n_features,) the row as it is displayed, nan where it was missing (`Dataset.told_row`); None: as `x`
     threshold : anomaly score from which rows are flagged; of a row below it the sentence says just that
 
-    The features of one column are exchanged together. All scores are computed in one batch of n_columns x 24 rows.
+    The features of one column are exchanged together. All scores are computed in one batch of n_columns x 5 rows.
     """
     x = reference.check(x)
     if method == "auto":
@@ -99,19 +99,21 @@ def explain(
         errors = np.add.reduceat(errors, reference.starts, axis=1)
         contributions = errors[0] - np.median(errors[1:], axis=0)
     elif method == "resampling":
-        batch = reference.exchanged(x, usual).reshape(-1, len(x))
-        scores = anomaly_scores(model, np.vstack([x, batch]))
+        some = np.array([reference.some_of(k, similar) for k, similar in enumerate(usual)])
+        scores = anomaly_scores(model, np.vstack([x, reference.exchanged(x, some).reshape(-1, len(x))]))
         score = scores[0]
-        contributions = score - np.median(scores[1:].reshape(usual.shape), axis=1)
+        contributions = score - np.median(scores[1:].reshape(some.shape), axis=1)
     else:
         raise ValueError(f"method must be 'auto', 'resampling' or 'reconstruction', not {method!r}")
     order = np.argsort(-contributions, kind="stable")
+    told_row = x if told_row is None else told_row
+    values = row_values(reference, told_row)
     reasons = tuple(
         Reason(
             column=int(k),
             name=reference.sources[k].name,
             contribution=float(contributions[k]),
-            **vars(compare(reference, int(k), x if told_row is None else told_row, usual[k])),
+            **vars(compare(reference, int(k), told_row, usual[k], values)),
         )
         for k in order[:n_reasons]
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from flowlab.columns import exceeds_rounding, spread_of
 from flowlab.encoding.sources import Source, feature_sources
@@ -13,9 +12,11 @@ from flowlab.ranking import spearman_matrix
 
 N_SIMILAR = 24
 """Number of rows that resemble the explained row in all columns but one; their values of it are the typical ones."""
+N_EXCHANGED = 5
+"""Number of their values that the column takes in turn; the model judges each."""
 MAX_REFERENCE = 4000
-FAR = 3.0
-"""In the search for similar rows the distance in one column counts up to so many robust standard deviations."""
+FAR_SQUARED = np.float32(3.0**2)
+"""In the search for similar rows the distance in one column counts up to three robust standard deviations."""
 
 
 class Reference:
@@ -53,10 +54,13 @@ class Reference:
         if n_named != X.shape[1]:
             raise ValueError(f"columns must name {X.shape[1]} features, not {n_named}")
         self.starts = np.array([source.start for source in self.sources])
+        self._features = [np.arange(source.start, source.stop) for source in self.sources]
         self._column_of = np.repeat(np.arange(len(self.sources)), [s.stop - s.start for s in self.sources])
-        self._values: dict[int, pd.Series] = {}
+        self._columns: dict[int, tuple[np.ndarray, np.ndarray | None, np.ndarray]] = {}
         self._settled = self.settled(self.X)
         self.scale = robust_scale(self._settled)
+        self._centre = np.median(self._settled, axis=0)
+        self._scaled = np.ascontiguousarray(self._placed(self._settled).T)
         of_features = _correlation(self._settled)
         self.correlation = np.maximum.reduceat(np.maximum.reduceat(of_features, self.starts), self.starts, axis=1)
         np.fill_diagonal(self.correlation, 0.0)
@@ -86,7 +90,7 @@ class Reference:
 
     def similar(self, x: np.ndarray, n_rows: int = 5) -> np.ndarray:
         """Row numbers (`rows`) of those nearest to `x` in robust standard deviations, (n_rows,); not of `x` itself."""
-        distance = self._squares(x).sum(axis=1)
+        distance = (((self._settled - self.settled(x[None])) / self.scale) ** 2).sum(axis=1)
         self._leave_out(x, distance)
         return self.rows[np.argsort(distance, kind="stable")[:n_rows]]
 
@@ -96,30 +100,50 @@ class Reference:
         Differences count up to three robust standard deviations, so that one corrupted column of `x` does not decide
         which rows are similar.
         """
-        return self.nearest_but(self.capped_squares(x), np.arange(self.n_columns), n_values)
+        [placed], [total] = self.capped_distances(x[None])
+        return self.nearest_but(placed, total, np.arange(self.n_columns), n_values)
 
-    def capped_squares(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distances of all rows from `x`, (n_used, n_columns), each at most 9, and their sums (n_used,)."""
-        squares = self._squares(x)
-        if self.n_columns < self.n_features:
-            squares = np.add.reduceat(squares, self.starts, axis=1)
-        np.minimum(squares, FAR**2, out=squares)
-        total = squares.sum(axis=1)
-        self._leave_out(x, total)
-        return squares, total
+    def capped_distances(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (n, n_features) as they are compared, and their squared distances from all rows, (n, n_used).
+
+        The square of each column is at most 9; a row itself counts as far.
+        """
+        placed = self._placed(self.settled(rows))
+        total = np.empty((len(rows), len(self.X)), np.float32)
+        for x, at, distances in zip(rows, placed, total, strict=True):
+            squares = self._capped_squares(at, self._scaled)
+            if self.n_columns < self.n_features:
+                squares = np.minimum(np.add.reduceat(squares, self.starts), FAR_SQUARED)
+            squares.sum(axis=0, out=distances)
+            self._leave_out(x, distances)
+        return placed, total
+
+    def nearest(self, totals: np.ndarray, n_values: int = N_SIMILAR) -> np.ndarray:
+        """Positions of the rows nearest by each of the distances (n, n_used), (n, n_values)."""
+        n_values = min(n_values, len(self.X))
+        return np.argpartition(totals, n_values - 1, axis=-1)[..., :n_values]
 
     def nearest_but(
-        self, distances: tuple[np.ndarray, np.ndarray], columns: np.ndarray, n_values: int = N_SIMILAR
+        self, placed: np.ndarray, total: np.ndarray, columns: np.ndarray, n_values: int = N_SIMILAR
     ) -> np.ndarray:
-        """For each of `columns` the positions of the rows nearest in all other columns, (len(columns), n_values)."""
-        squares, total = distances
-        n_values = min(n_values, len(self.X))
-        nearest = np.empty((len(columns), n_values), int)
-        for i, k in enumerate(columns):
-            nearest[i] = np.argpartition(total - squares[:, k], n_values - 1)[:n_values]
-        return nearest
+        """For each of `columns` the positions of the rows nearest in all other columns, (len(columns), n_values).
 
-    def exchanged(self, x: np.ndarray, rows: np.ndarray, columns: np.ndarray | None = None) -> np.ndarray:
+        `placed` and `total` are of one row, see `capped_distances`.
+        """
+        features = np.concatenate([self._features[k] for k in columns])
+        squares = self._capped_squares(placed[features], self._scaled[features])
+        if len(features) > len(columns):
+            starts = np.cumsum([0, *(len(self._features[k]) for k in columns[:-1])])
+            squares = np.minimum(np.add.reduceat(squares, starts), FAR_SQUARED)
+        return self.nearest(np.subtract(total, squares, out=squares), n_values)
+
+    def some_of(self, k: int, rows: np.ndarray) -> np.ndarray:
+        """A few of rows (n_similar,) whose values of column `k` stand for those of all: evenly spaced in order."""
+        n_some = min(N_EXCHANGED, len(rows))
+        places = ((np.arange(n_some) + 0.5) / n_some * len(rows)).astype(int)
+        return self.in_order(k, rows)[places]
+
+    def exchanged(self, x: np.ndarray, rows: np.ndarray, columns: Sequence[int] | None = None) -> np.ndarray:
         """The row `x` with column columns[i] as it is in the reference rows rows[i], (len(rows), n_values, n_features).
 
         None for all columns, in their order.
@@ -130,21 +154,65 @@ class Reference:
             batch[i, :, features] = self.X[rows[i], features]
         return batch
 
-    def exchanged_once(self, x: np.ndarray, distances: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """The row `x` with each column as it is in the middle of the rows nearest to it, (n_columns, n_features)."""
-        near = self.X[np.argpartition(distances[1], min(N_SIMILAR, len(self.X)) - 1)[:N_SIMILAR]]
-        off = np.add.reduceat(np.abs(near - np.median(near, axis=0)) / self.scale, self.starts, axis=1)
-        middle = near[off.argmin(axis=0)[self._column_of], np.arange(self.n_features)]
-        return np.where(self._column_of == np.arange(self.n_columns)[:, None], middle, x)
+    def strangest(self, placed: np.ndarray, near: np.ndarray, n_columns: int) -> np.ndarray:
+        """Of each row the columns that stand out most from rows near it, (n, at most `n_columns`), ascending.
 
-    def values(self, k: int) -> pd.Series:
-        """Column `k` of all rows, in the user's type; read once."""
-        if k not in self._values:
-            self._values[k] = self.sources[k].read(self.X)
-        return self._values[k]
+        `placed` (n, n_features) as `capped_distances` gives it, `near` (n, n_similar) positions of rows.
+        """
+        if n_columns >= self.n_columns:
+            return np.tile(np.arange(self.n_columns), (len(placed), 1))
+        others = self._scaled.T[near]
+        off = np.abs(placed - np.median(others, axis=1)) / (others.std(axis=1) + 0.1)
+        off = np.maximum.reduceat(off, self.starts, axis=1)
+        return np.sort(np.argpartition(-off, n_columns - 1, axis=1)[:, :n_columns], axis=1)
 
-    def _squares(self, x: np.ndarray) -> np.ndarray:
-        return ((self._settled - self.settled(x[None])) / self.scale) ** 2
+    def exchanged_once(self, rows: np.ndarray, near: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Rows (n, n_features) with each of some columns (n, m) as it is in the middle one of the rows near it.
+
+        `near` (n, n_similar) are their positions; the result is (n, m, n_features).
+        """
+        others = self.X[near]
+        off = np.abs(others - np.median(others, axis=1, keepdims=True)) / self.scale
+        middle = np.add.reduceat(off, self.starts, axis=2).argmin(axis=1)
+        values = np.take_along_axis(others, middle[:, None, self._column_of], axis=1)
+        return np.where(self._column_of == columns[:, :, None], values, rows[:, None])
+
+    def values(self, k: int) -> np.ndarray:
+        """Column `k` of all rows, in the user's type, (n_used,)."""
+        return self._column(k)[0]
+
+    def known(self, k: int, rows: np.ndarray) -> np.ndarray:
+        """Those of the rows, positions in X, whose value of column `k` is not missing."""
+        is_known = self._column(k)[1]
+        return rows if is_known is None else rows[is_known[rows]]
+
+    def in_order(self, k: int, rows: np.ndarray) -> np.ndarray:
+        """The rows, positions in X, in the order of their values of column `k`."""
+        return rows[self._column(k)[2][rows].argsort(kind="stable")]
+
+    def _column(self, k: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Values of column `k`, which of them are known (None: all), and numbers in their order; read once."""
+        if k not in self._columns:
+            source = self.sources[k]
+            column, block = source.read(self.X), self._settled[:, source.features]
+            is_known = column.notna().to_numpy()
+            by_level = source.kind == "category" and block.shape[1] > 1
+            self._columns[k] = (
+                column.to_numpy(None if source.plan is None else object),
+                None if is_known.all() else is_known,
+                block.argmax(axis=1) if by_level else block[:, 0].copy(),
+            )
+        return self._columns[k]
+
+    def _placed(self, settled: np.ndarray) -> np.ndarray:
+        return ((settled - self._centre) / self.scale).astype(np.float32)
+
+    @staticmethod
+    def _capped_squares(at: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Squared differences, each at most 9, of one row (n,) from many (n, n_used)."""
+        squares = others - at[:, None]
+        np.multiply(squares, squares, out=squares)
+        return np.minimum(squares, FAR_SQUARED, out=squares)
 
     def _leave_out(self, x: np.ndarray, distance: np.ndarray) -> None:
         same = np.flatnonzero(distance == 0)

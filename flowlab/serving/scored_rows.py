@@ -83,15 +83,17 @@ def reason_columns(reasons: Sequence[RowReasons | None]) -> dict[str, np.ndarray
     Rows without reasons have empty cells; where no single value is unusual, the first sentence says so alone.
     """
     columns: dict[str, np.ndarray] = {}
+    explained = [(row, why) for row, why in enumerate(reasons) if why is not None]
     for i in range(N_REASONS):
-        parts = [_parts(why, i) for why in reasons]
-        for part, name in enumerate(("", "_column", "_value", "_usual")):
-            columns[f"reason_{i + 1}{name}"] = np.array([texts[part] for texts in parts], dtype=object)
+        parts = np.full((4, len(reasons)), "", dtype=object)
+        for row, why in explained:
+            parts[:, row] = _parts(why, i)
+        columns |= zip((f"reason_{i + 1}{part}" for part in ("", "_column", "_value", "_usual")), parts)
     return columns
 
 
-def _parts(why: RowReasons | None, i: int) -> tuple[str, str, str, str]:
-    if why is None or i >= max(len(why.reasons), 1):
+def _parts(why: RowReasons, i: int) -> tuple[str, str, str, str]:
+    if i >= max(len(why.reasons), 1):
         return "", "", "", ""
     if not why.reasons:
         return why.sentence.rstrip("."), "", "", ""

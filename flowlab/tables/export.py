@@ -13,6 +13,7 @@ from flowlab.tables.cells import NUMBER, is_number
 from flowlab.tables.dialect import DELIMITERS
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_STARTS = frozenset(FORMULA_STARTS)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def to_csv_bytes(frame: pd.DataFrame, as_written: bool = False, writing: Writing
             column = column.astype(column.cat.categories.dtype)
         if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
             continue
-        safe.isetitem(position, column.astype(object).map(_neutral_text if as_written else _neutral))
+        neutral = _neutral_text if as_written else _neutral
+        cells = [neutral(c) if isinstance(c, str) and c[:1] in _STARTS else c for c in column.astype(object)]
+        safe.isetitem(position, pd.Series(cells, column.index, dtype=object))
     safe.columns = [_neutral(name) for name in frame.columns]
     written = {"index": False, "sep": writing.delimiter, "decimal": writing.decimal}
     text = safe.to_csv(lineterminator="\n", **written)

@@ -62,6 +62,20 @@ def test_the_screening_finds_the_column_that_was_moved_among_many():
     assert np.mean([why.reasons[0].column == column for why, column in zip(found, moved, strict=True)]) >= 0.95
 
 
+def test_few_values_of_similar_rows_stand_for_all_of_them(plant):
+    """The fall of the score by five of their values, evenly spaced, is near the one by all 24."""
+    model, reference, fresh, scores, threshold = plant
+    few, all_of_them = [], []
+    for x in fresh[scores >= threshold]:
+        usual = reference.usual_rows(x)
+        after = model.anomaly_score(reference.exchanged(x, usual).reshape(-1, 4)).reshape(usual.shape)
+        all_of_them += (model.anomaly_score(x[None])[0] - np.median(after, axis=1)).tolist()
+        of_column = {reason.column: reason.contribution for reason in explain(model, x, reference).reasons}
+        few += [of_column[k] for k in range(4)]
+    assert np.corrcoef(few, all_of_them)[0, 1] > 0.99
+    assert np.median(np.abs(np.subtract(few, all_of_them))) < 0.1 * np.median(np.abs(all_of_them))
+
+
 def test_the_usual_range_holds_the_share_it_states():
     """Fresh values of independent columns lie in it in about 80 of 100 cases, not in 74."""
     rng = np.random.default_rng(1)

@@ -14,7 +14,7 @@ from flowlab.explain import RowReasons, TraitCounts, kind_of_rows, kinds_of
 
 PAGE = "detect"
 ALL_KINDS = "all kinds"
-TOGETHER = 50
+TOGETHER = 200
 """Rows whose reasons are asked for at once."""
 
 
