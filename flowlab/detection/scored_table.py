@@ -12,8 +12,8 @@ import pandas as pd
 from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.datasets.order import LOCAL, independent_share, is_series, local_autocorrelation
 from flowlab.detection import resampling, rules
+from flowlab.detection.calibration import Calibration
 from flowlab.detection.certificate import Certificate, certify
-from flowlab.detection.conformal import conformal_p_values
 from flowlab.detection.cost import CostModel
 from flowlab.detection.group_thresholds import group_names, has_few_levels
 from flowlab.detection.groups import by_group
@@ -31,7 +31,8 @@ class RowScores:
     ----------
     score : finite anomaly scores
     percentile : share of calibration rows that score lower, in percent; a row is not compared with itself
-    p_value : conformal, from normal calibration rows; nan for rows that the model was fitted to
+    p_value : conformal, from normal calibration rows, those of its group where its group has a threshold of its own;
+        nan for rows that the model was fitted to
     """
 
     score: np.ndarray
@@ -39,18 +40,24 @@ class RowScores:
     p_value: np.ndarray
 
     @classmethod
-    def of(cls, scores: np.ndarray, calibration: np.ndarray, own: np.ndarray | None = None) -> RowScores:
-        """Of anomaly scores (n,), against the scores (m,) of normal rows outside training.
+    def of(
+        cls,
+        scores: np.ndarray,
+        calibration: Calibration,
+        levels: np.ndarray | None = None,
+        own: np.ndarray | None = None,
+    ) -> RowScores:
+        """Of anomaly scores (n,), against normal rows outside training; percentiles are among all of these.
 
-        `own` (n,) bool are the rows that are among the calibration rows: each is compared with the others.
+        `levels` (n,) are the rows' groups, where groups have their own thresholds, and `own` (n,) bool are the rows
+        that are among the calibration rows: each is compared with the others.
         """
         scores = _finite(scores)
-        percentile, p_value = percentiles(scores, calibration), conformal_p_values(scores, calibration)
+        percentile = percentiles(scores, calibration.pooled)
         if own is not None and own.any():
-            m = len(calibration)
-            p_value[own] = (p_value[own] * (m + 1) - 1) / m  # itself counted once, not twice
+            m = len(calibration.pooled)
             percentile[own] = (percentile[own] * m - 50.0) / (m - 1) if m > 1 else 50.0
-        return cls(scores, percentile, p_value)
+        return cls(scores, percentile, calibration.p_values(scores, levels, own))
 
     def __len__(self) -> int:
         return len(self.score)
@@ -103,12 +110,14 @@ class ScoredTable:
         -log tail probabilities within the row's level, in nats
     level_calibration : what made them of the model's scores, None without a context
     table : the user's own rows, where they are not the columns of the data set; never to be changed
+    only : (n_rows,) bool, the rows that the parts hold; None for all
     """
 
     dataset: Dataset
     scores: np.ndarray
     level_calibration: LevelCalibration | None = None
     table: pd.DataFrame | None = None
+    only: np.ndarray | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, scores: np.ndarray, table: pd.DataFrame | None = None) -> ScoredTable:
@@ -129,6 +138,12 @@ class ScoredTable:
         frame = pd.DataFrame(self.dataset.X, columns=list(self.dataset.columns))
         return frame if self.dataset.y is None else frame.assign(label=self.dataset.y)
 
+    @property
+    def blind_frame(self) -> pd.DataFrame:
+        """`frame` without the column that says which rows are anomalies: what a person sees who is to tell."""
+        label = "label" if self.table is None else self.dataset.label_column
+        return self.frame.drop(columns=[label] if label in self.frame else [])
+
     @cached_property
     def row_scores(self) -> RowScores:
         """Score, percentile among normal validation rows and p-value of each row of the data set.
@@ -136,11 +151,27 @@ class ScoredTable:
         Rows that the model was fitted to score lower than new ones like them: they have no p-value. No row has one
         where nothing can be promised (`no_promise`).
         """
-        own = np.zeros(len(self.scores), bool)
-        own[self.calibration_rows] = True
-        found = RowScores.of(self.scores, self.calibration, own)
-        found.p_value[slice(None) if self.no_promise() else self.dataset.rows(Part.TRAIN)] = np.nan
+        return self._row_scores(np.arange(len(self.scores)))
+
+    def scores_of_rows(self, rows: np.ndarray, threshold: Threshold) -> RowScores:
+        """`row_scores` of some rows, by number; where groups have thresholds of their own, p-values are within them."""
+        return self.row_scores.take(rows) if threshold.groups is None else self._row_scores(rows, threshold)
+
+    def _row_scores(self, rows: np.ndarray, threshold: Threshold | None = None) -> RowScores:
+        own = np.isin(rows, self.calibration_rows)
+        levels = None if threshold is None else self.levels(threshold)
+        calibration = self.compared_with(threshold)
+        found = RowScores.of(self.scores[rows], calibration, None if levels is None else levels[rows], own)
+        fitted = self.dataset.rows(Part.TRAIN)
+        found.p_value[slice(None) if self.no_promise() else np.isin(rows, fitted)] = np.nan
         return found
+
+    def compared_with(self, threshold: Threshold | None = None) -> Calibration:
+        """The calibration rows' scores, by group where groups have thresholds of their own."""
+        levels = None if threshold is None else self.levels(threshold)
+        if threshold is None or levels is None:
+            return Calibration.of(self.calibration)
+        return Calibration.of(self.calibration, levels[self.calibration_rows], threshold.groups)
 
     def percentile_of(self, score: float) -> float:
         """Share of the normal validation rows that score lower than a row that is not in the table, in percent."""
@@ -197,12 +228,30 @@ class ScoredTable:
     ) -> tuple[ThresholdCurves, float]:
         """Curves of a part, and where on them the flags of `threshold` are read off.
 
-        Where groups have their own thresholds no point of the curves has their flags: then the curves are of the flags
-        themselves, 0 or 1, read at 1.
+        Where groups have their own thresholds the curves are those of `by_margin`, read at 0.
         """
-        if threshold.groups is None:
-            return self.curves(part, cost, unit), threshold.value
-        return replace(self, scores=self.flags(threshold).astype(np.float64)).curves(part, cost, unit), 1.0
+        counted, at = self.by_margin(threshold)
+        return counted.curves(part, cost, unit), at.value
+
+    def by_margin(self, threshold: Threshold) -> tuple[ScoredTable, Threshold]:
+        """The table with each score counted from the threshold of the row's group, and the threshold on it, which is 0.
+
+        It flags the same rows, so one line stands for the thresholds of all groups. Without groups both come back as
+        they are.
+        """
+        levels = self.levels(threshold)
+        if levels is None:
+            return self, threshold
+        margins = self.scores - threshold.of_rows(len(self.scores), levels)
+        return replace(self, scores=margins), replace(threshold, value=0.0, groups=None)
+
+    def of_group(self, threshold: Threshold, name: str) -> tuple[ScoredTable, Threshold]:
+        """The table whose parts hold the rows of one group alone, and the threshold of these rows."""
+        levels, groups = self.levels(threshold), threshold.groups
+        if levels is None or groups is None:
+            raise ValueError("groups have no thresholds of their own")
+        own = float(groups.of_rows(np.array([name]), threshold.value)[0])
+        return replace(self, only=levels == name), replace(threshold, value=own, groups=None)
 
     @cached_property
     def ranked(self) -> np.ndarray:
@@ -221,7 +270,8 @@ class ScoredTable:
     def rows(self, part: Part) -> np.ndarray:
         """Row numbers of a part; UNSEEN are validation and test together. A part without rows stands for all."""
         rows = self.dataset.rows(part)
-        return rows if len(rows) else np.arange(len(self.dataset))
+        rows = rows if len(rows) else np.arange(len(self.dataset))
+        return rows if self.only is None else rows[self.only[rows]]
 
     def labels(self, part: Part) -> np.ndarray | None:
         """Labels of the rows of a part, 1 for anomalies; None where the data set has none."""

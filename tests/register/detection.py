@@ -33,7 +33,6 @@ NO_STATEMENTS: tuple[str, ...] = (
     "Where the curve of sorted scores bends upward.",
     "Precision, recall and the rate of anomalies will stand here after the first answer.",
     "rows that raise an alarm",
-    "Anomaly scores of validation and test rows, counts on a logarithmic scale, with the threshold",
     "Precision against recall with the operating point of the threshold",
     "Here every row gets a score, and a threshold decides which rows are flagged.",
     "anomaly score, negative log-density (nats)",
@@ -324,7 +323,16 @@ ENTRIES = (
     entry(
         "the group's calibration rows and new rows of the group are exchangeable",
         "tests/detection/test_groups.py::test_the_promise_holds_in_each_group_where_the_threshold_of_all_rows_breaks_it",
-        "{} of {} groups of {} have a threshold of their own: in each of these at most {} of normal rows are flagged, {}, whatever the model. It holds for rows from the same source.",
+        "{} of {} groups of {} have a threshold of their own: in each of these at most {} of normal rows are flagged, {}, whatever the model. It holds for rows from the same source. The p-values of their rows compare with normal rows of the group.",
+    ),
+    entry(
+        "scores are counted from the threshold of each row's group, so that they are flagged from 0 on",
+        "tests/detection/test_groups.py::test_one_line_stands_for_all_groups_where_scores_are_counted_from_their_thresholds",
+        "Scores are counted from the threshold of each row's group of {}: from 0 on a row is flagged. Choose a group to see its own scores.",
+        "Rows of {} {} alone: the threshold is {}; the group has {}.",
+        "{}, above the threshold of its group",
+        "Anomaly scores of validation and test rows{}, counts on a logarithmic scale, with the threshold",
+        ", counted from the threshold of each row's group of {}",
     ),
     entry(
         "a group has fewer rows than its own promise takes, or was never seen",
