@@ -15,6 +15,7 @@ from flowlab.detection import resampling, rules
 from flowlab.detection.calibration import Calibration
 from flowlab.detection.certificate import Certificate, certify
 from flowlab.detection.cost import CostModel
+from flowlab.detection.cross_conformal import cross_validated_promise
 from flowlab.detection.group_thresholds import group_names, has_few_levels
 from flowlab.detection.groups import by_group
 from flowlab.detection.levels import LevelCalibration
@@ -111,6 +112,8 @@ class ScoredTable:
     level_calibration : what made them of the model's scores, None without a context
     table : the user's own rows, where they are not the columns of the data set; never to be changed
     only : (n_rows,) bool, the rows that the parts hold; None for all
+    n_folds : where no rows were set aside: copies of the model, each fitted without one fold of the training and
+        validation rows, which have the score of the copy new to them and are all calibration rows; else 0
     """
 
     dataset: Dataset
@@ -118,17 +121,22 @@ class ScoredTable:
     level_calibration: LevelCalibration | None = None
     table: pd.DataFrame | None = None
     only: np.ndarray | None = None
+    n_folds: int = 0
 
     @classmethod
-    def of(cls, dataset: Dataset, scores: np.ndarray, table: pd.DataFrame | None = None) -> ScoredTable:
+    def of(
+        cls, dataset: Dataset, scores: np.ndarray, table: pd.DataFrame | None = None, n_folds: int = 0
+    ) -> ScoredTable:
         """From a model's anomaly scores (n_rows,) of all rows, which are calibrated within each level of a context."""
         scores = _finite(scores)
         if scores.shape != (len(dataset),):
             raise ValueError(f"scores must be one per row: ({len(dataset)},) expected, {scores.shape} came")
         calibration = LevelCalibration.of(dataset, scores)
         if calibration is not None:
+            if n_folds:
+                raise ValueError("scores of folds cannot be calibrated within the levels of a context; set rows aside")
             scores = calibration.of_rows(scores, dataset.X)
-        return cls(dataset, scores, calibration, table)
+        return cls(dataset, scores, calibration, table, n_folds=n_folds)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -162,7 +170,7 @@ class ScoredTable:
         levels = None if threshold is None else self.levels(threshold)
         calibration = self.compared_with(threshold)
         found = RowScores.of(self.scores[rows], calibration, None if levels is None else levels[rows], own)
-        fitted = self.dataset.rows(Part.TRAIN)
+        fitted = np.empty(0, int) if self.n_folds else self.dataset.rows(Part.TRAIN)
         found.p_value[slice(None) if self.no_promise() else np.isin(rows, fitted)] = np.nan
         return found
 
@@ -205,7 +213,7 @@ class ScoredTable:
         """
         encoder, frame = self.dataset.encoder, self.frame
         names = self.dataset.columns if encoder is None else [n for n in encoder.order_ if n in encoder.needed_]
-        if (self.table is None and encoder is not None) or len(names) > MAX_COLUMNS_TRIED:
+        if (self.table is None and encoder is not None) or len(names) > MAX_COLUMNS_TRIED or self.n_folds:
             return ()
         return tuple(name for name in names if name in frame and has_few_levels(frame[name]))
 
@@ -268,8 +276,15 @@ class ScoredTable:
         return sentences + self.level_calibration.small_levels() + self.level_calibration.unseen_levels(levels)
 
     def rows(self, part: Part) -> np.ndarray:
-        """Row numbers of a part; UNSEEN are validation and test together. A part without rows stands for all."""
-        rows = self.dataset.rows(part)
+        """Row numbers of a part; UNSEEN are validation and test together. A part without rows stands for all.
+
+        Where folds stand in for rows set aside, validation rows are those of training, too.
+        """
+        if self.n_folds and part in (Part.VALIDATION, Part.UNSEEN):
+            is_test = self.dataset.split == DIVISION.index(Part.TEST)
+            rows = np.flatnonzero(~is_test if part == Part.VALIDATION else np.ones(len(is_test), bool))
+        else:
+            rows = self.dataset.rows(part)
         rows = rows if len(rows) else np.arange(len(self.dataset))
         return rows if self.only is None else rows[self.only[rows]]
 
@@ -326,10 +341,18 @@ class ScoredTable:
                 **parameters,
             )  # fmt: skip
         scores, labels = self.choice()
+        if rule == "conformal" and self.n_folds:
+            return self._promise_of_folds(scores, labels, rules.RULES[rule].defaults | parameters)
         threshold = rules.choose(rule, scores, labels, self.context(unit), **parameters)
         if not self.is_held_out and not threshold.refused:
             return replace(threshold, caution=f"{threshold.caution} {NOT_HELD_OUT}".strip())
         return threshold
+
+    def _promise_of_folds(self, scores: np.ndarray, labels: np.ndarray | None, known: Mapping) -> Threshold:
+        if known["confidence"]:
+            reason = "A confidence over calibration sets needs rows set aside; folds promise the rate on average alone."
+            return refusal("conformal", reason, known, len(scores))
+        return cross_validated_promise(scores, labels, rate=float(known["rate"]), n_folds=self.n_folds)
 
     def with_interval(self, threshold: Threshold, unit: str = "rows", n_boot: int = 50) -> Threshold:
         """The threshold with its bootstrap interval, where rows can be resampled one by one."""
@@ -341,12 +364,19 @@ class ScoredTable:
         """Why nothing can be promised of new rows, "" if it can."""
         if not self.is_held_out:
             return f"{NOT_HELD_OUT} They promise nothing of new rows; hold some out."
+        if self.is_series and self.n_folds:
+            return (
+                "Rows resemble the rows next to them, and folds part them at random, so that each is scored by models "
+                "of its neighbours. So nothing can be promised of new rows; set rows aside by time or in their order."
+            )
         if self.is_series and not self.is_divided_in_order:
             return (
                 "Rows resemble the rows next to them, and these are divided at random: validation rows have their "
                 "neighbours in training, which new rows will not. So nothing can be promised; divide the rows by time "
                 "or in their order."
             )
+        if self.n_folds and rule == "false_discovery":
+            return "The false-discovery rate is promised against rows set aside; here folds stand in for them."
         if self.is_series and rule == "false_discovery":
             return "Rows resemble the rows next to them; the false-discovery rate is promised for independent rows."
         return ""
@@ -432,7 +462,7 @@ class ScoredTable:
     @property
     def is_held_out(self) -> bool:
         """Whether there are validation rows; without them all rows stand in for them, which is said."""
-        return bool((self.dataset.split == DIVISION.index(Part.VALIDATION)).any())
+        return bool(self.n_folds) or bool((self.dataset.split == DIVISION.index(Part.VALIDATION)).any())
 
     @cached_property
     def calibration_rows(self) -> np.ndarray:
@@ -444,7 +474,7 @@ class ScoredTable:
     @cached_property
     def certificate(self) -> Certificate | None:
         """What bounds the false-alarm rate of every threshold at once; None where nothing can be promised."""
-        return None if self.no_promise() else certify(self.calibration, worth=self.worth)
+        return None if self.no_promise() or self.n_folds else certify(self.calibration, worth=self.worth)
 
     def certified(self, threshold: Threshold) -> str:
         """A sentence on the false-alarm rate at a threshold that may have been picked after looking; "" without one."""

@@ -34,6 +34,7 @@ from flowlab.detection.threshold import Threshold
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.explain.reference import MAX_REFERENCE, part_of
 from flowlab.models.base import DensityModel
+from flowlab.models.folds import FoldEnsemble
 from flowlab.records import Spec
 from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
 from flowlab.store.arrays import npz_bytes
@@ -45,6 +46,7 @@ MAX_CALIBRATION, MAX_GROUP_CALIBRATION = 50_000, 10_000
 MAX_REFERENCE_NUMBERS = 2_000_000
 """Numbers of the reference rows that a file holds, at most."""
 MAX_COLUMNS = 100_000
+MAX_FOLDS = 1000
 MAX_SENTENCE = 4000
 DAMAGED = "The detector file is damaged inside; save it again."
 
@@ -67,6 +69,7 @@ class DetectorBundle:
     level_calibration : what makes scores within a level of the model's scores, None without a context
     reference : (m, n_features) normal rows of training, with which strange rows are compared; None in older files
     ranges : (2, n_features) least and largest value of each feature in training; None in older files
+    n_folds : copies of the model that were each fitted without one fold of the rows (`FoldEnsemble`); 0 for one model
     flag_rules : which rows are never, or always, flagged, whatever their score; the first that fits decides
     """
 
@@ -84,6 +87,7 @@ class DetectorBundle:
     reference: np.ndarray | None = None
     ranges: np.ndarray | None = None
     flag_rules: tuple[FlagRule, ...] = ()
+    n_folds: int = 0
 
     def rule_columns(self) -> list[str]:
         """The columns that a flag rule may ask for."""
@@ -102,6 +106,8 @@ class DetectorBundle:
             model = catalog.make_model(self.spec, self.seed)
             if model.asks_if_normal and "trained_on" not in self.spec.params:
                 model.set_params(trained_on=self.trained_on)
+            if self.n_folds:
+                model = FoldEnsemble(model, self.n_folds, self.seed)
             model = model.set_state(self.state)
             scores = model.anomaly_score(self._typical_rows())
             if np.shape(scores) != (N_BINS - 1,) or np.isnan(scores).any():
@@ -218,6 +224,7 @@ def make_detector(
         scored.level_calibration,
         _reference(dataset),
         np.stack([dataset.X[rows].min(axis=0), dataset.X[rows].max(axis=0)]),
+        n_folds=scored.n_folds,
     )
 
 
@@ -250,6 +257,8 @@ def to_bytes(detector: DetectorBundle) -> bytes:
     }
     if detector.flag_rules:
         description["flag_rules"] = [[rule.verdict, rule.condition] for rule in detector.flag_rules]
+    if detector.n_folds:
+        description["n_folds"] = detector.n_folds
     statistics = {"calibration": detector.calibration.pooled, **detector.baseline.to_arrays()}
     if detector.threshold.groups is not None:
         places = enumerate(group.name for group in detector.threshold.groups.groups)
@@ -305,6 +314,7 @@ def from_bytes(data: bytes) -> DetectorBundle:
             LevelCalibration.from_arrays(statistics, len(columns)),
             _checked_rows(statistics.get("reference"), len(columns)),
             _checked_rows(statistics.get("ranges"), len(columns), 2),
+            n_folds=_folds(description.get("n_folds", 0)),
         )
         if detector.encoder:
             read_json(detector.encoder.encode())  # within its budgets, before the encoder is made of it
@@ -392,6 +402,13 @@ def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         raise ValueError("a whole number was expected")
     return value
+
+
+def _folds(value: object) -> int:
+    n_folds = _whole(value)
+    if n_folds == 1 or n_folds > MAX_FOLDS:
+        raise ValueError("another number of folds was expected")
+    return n_folds
 
 
 def _number(value: object) -> float:
