@@ -99,6 +99,8 @@ def train(options: argparse.Namespace) -> int:
     label = NONE if options.no_label else options.label or ""
     asked = asked_roles(frame, label, options.time or "", options.context or "")
     _say_roles(frame, asked)
+    if options.folds and options.by_group:
+        raise ValueError("--folds and --by-group exclude each other: promises of groups need rows set aside")
     if options.folds == 1 or not 0 <= options.folds <= MAX_FOLDS:
         raise ValueError(f"--folds takes 2 to {MAX_FOLDS}, or 0 for rows set aside, not {options.folds}")
     for verdict, conditions in (("never", options.never), ("always", options.always)):
@@ -186,7 +188,10 @@ def _check_rule(
     trial = ScoredTable.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0), prepared.frame, n_folds)
     threshold = trial.choose(rule or trial.best_default_rule, "rows", **parameters)
     if threshold.refused:
-        raise ValueError(f"{threshold.sentence} Nothing was trained: use a longer table or another rule (--rule).")
+        folds = ", --folds 5" if threshold.rule == "conformal" and not (n_folds or by_group) else ""
+        raise ValueError(
+            f"{threshold.sentence} Nothing was trained: use a longer table{folds} or another rule (--rule)."
+        )
     if by_group:
         trial.by_group(threshold, by_group)
 

@@ -79,4 +79,8 @@ def test_the_command_line_trains_on_folds(tmp_path, monkeypatch, capsys):
     command = ["train", "t.csv", "-o", "d", "--label", "bad", "--model", "gaussian", "--rule", "conformal"]
     assert main([*command, "--folds", "4", "--rule-set", "rate=0.02"]) == 0
     assert "each of 199 normal rows was scored by the one of 4 models" in capsys.readouterr().out
+    assert main([*command, "--folds", "4", "--by-group", "kind"]) != 0
+    assert "exclude each other" in capsys.readouterr().err
+    assert main([*command, "--rule-set", "rate=0.01"]) != 0
+    assert "use a longer table, --folds 5 or another rule" in capsys.readouterr().err
     assert main([*command, "--folds", "1"]) != 0 and "--folds takes 2 to 1000" in capsys.readouterr().err
