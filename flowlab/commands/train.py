@@ -22,6 +22,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.formatting import count
 from flowlab.records import Scalar, Spec
+from flowlab.serving.bundle import MAX_FOLDS
 from flowlab.serving.detection import PreparedTable, asked_roles, prepare
 from flowlab.tables.read import column_readings, read_table
 from flowlab.tables.schema import KINDS
@@ -54,6 +55,14 @@ def add(commands: argparse._SubParsersAction) -> None:
         default="",
         metavar="COLUMN",
         help="column with few levels: each gets a threshold and a promise of its own, by the rule conformal",
+    )
+    command.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="K",
+        help="for a small table: train K models, each without one fold of the rows, and set no rows aside for the "
+        "threshold; 5 is usual. Training and scoring take K times as long",
     )
     for verdict in VERDICTS:
         command.add_argument(
@@ -92,15 +101,20 @@ def train(options: argparse.Namespace) -> int:
     label = NONE if options.no_label else options.label or ""
     asked = asked_roles(frame, label, options.time or "", options.context or "")
     _say_roles(frame, asked)
+    if options.folds and options.by_group:
+        raise ValueError("--folds and --by-group exclude each other: promises of groups need rows set aside")
+    if options.folds == 1 or not 0 <= options.folds <= MAX_FOLDS:
+        raise ValueError(f"--folds takes 2 to {MAX_FOLDS}, or 0 for rows set aside, not {options.folds}")
     for verdict, conditions in (("never", options.never), ("always", options.always)):
         for condition in conditions:
             flag_rule(verdict, condition, list(map(str, frame)))
     prepared = prepare(table, asked, options.train_on, spec, options.seed)
     for sentence in prepared.findings:
         print(sentence)
-    _check_rule(prepared, rule, parameters, options.by_group)
+    _check_rule(prepared, rule, parameters, options.by_group, options.folds)
     detection = prepared.fit(
-        lambda event: say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}")
+        lambda event: say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}"),
+        options.folds,
     )
     say("")
     dataset, scored = prepared.dataset, detection.scored
@@ -164,7 +178,9 @@ def _say_roles(frame: pd.DataFrame, asked: RoleSettings) -> None:
         print(f"Rows are ordered by the column {time.name}; choose another with --time.")
 
 
-def _check_rule(prepared: PreparedTable, rule: str | None, parameters: Mapping[str, float], by_group: str) -> None:
+def _check_rule(
+    prepared: PreparedTable, rule: str | None, parameters: Mapping[str, float], by_group: str, n_folds: int
+) -> None:
     """Refuse what no training can mend: a rule that says no even to scores that tell the anomalies apart."""
     dataset: Dataset = prepared.dataset
     n_rows = len(dataset)
@@ -173,10 +189,13 @@ def _check_rule(prepared: PreparedTable, rule: str | None, parameters: Mapping[s
     if dataset.y is not None and (rule is None or RULES[rule].labels != "unused"):
         is_high = dataset.y.astype(bool)
     tail = -np.log(np.random.default_rng(0).permutation(n_rows) + 1.0)
-    trial = ScoredTable.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0), prepared.frame)
+    trial = ScoredTable.of(dataset, tail - tail.min() + np.where(is_high, 1000.0, 0.0), prepared.frame, n_folds)
     threshold = trial.choose(rule or trial.best_default_rule, "rows", **parameters)
     if threshold.refused:
-        raise ValueError(f"{threshold.sentence} Nothing was trained: use a longer table or another rule (--rule).")
+        folds = ", --folds 5" if threshold.rule == "conformal" and not (n_folds or by_group) else ""
+        raise ValueError(
+            f"{threshold.sentence} Nothing was trained: use a longer table{folds} or another rule (--rule)."
+        )
     if by_group:
         trial.by_group(threshold, by_group)
 

@@ -85,6 +85,7 @@ class Dataset:
     encoder : what made the features from a table of the user's, or None where they are its columns
     silent_holes : column name to the numbers of its rows that were missing, where no feature says so
     cells : how far each value is spread while an expansive density trains, or None; X itself is never spread
+    label_column : name of the column of the user's table that `y` was read from, "" where none was
     image_shape : the shape of the pictures that the judged columns of a row are, in [0, 1]; None where rows are none
     """
 
@@ -103,6 +104,7 @@ class Dataset:
     encoder: TableEncoder | None = None
     silent_holes: Mapping[str, np.ndarray] = field(default_factory=dict)
     cells: Cells | None = None
+    label_column: str = ""
     image_shape: ImageShape | None = None
 
     def __post_init__(self) -> None:

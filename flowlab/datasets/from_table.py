@@ -162,6 +162,7 @@ def make_table_dataset(
         encoder=encoder,
         silent_holes=silent_holes(encoder, frame),
         cells=encoder.cells(frame, seed),
+        label_column=label,
     )
     return dataset, encoder
 

@@ -80,7 +80,7 @@ def _promised(found: GroupThresholds, rate: float, confidence: float) -> str:
     return (
         f"{count(own)} of {count(len(found.groups))} groups of {found.column} have a threshold of their own: in each "
         f"of these at most {short_percent(rate)} of normal rows are flagged, {promise}, whatever the model. It holds "
-        "for rows from the same source."
+        "for rows from the same source. The p-values of their rows compare with normal rows of the group."
     )
 
 

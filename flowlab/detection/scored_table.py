@@ -12,9 +12,10 @@ import pandas as pd
 from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.datasets.order import LOCAL, independent_share, is_series, local_autocorrelation
 from flowlab.detection import resampling, rules
+from flowlab.detection.calibration import Calibration
 from flowlab.detection.certificate import Certificate, certify
-from flowlab.detection.conformal import conformal_p_values
 from flowlab.detection.cost import CostModel
+from flowlab.detection.cross_conformal import cross_validated_promise
 from flowlab.detection.group_thresholds import group_names, has_few_levels
 from flowlab.detection.groups import by_group
 from flowlab.detection.levels import LevelCalibration
@@ -31,7 +32,8 @@ class RowScores:
     ----------
     score : finite anomaly scores
     percentile : share of calibration rows that score lower, in percent; a row is not compared with itself
-    p_value : conformal, from normal calibration rows; nan for rows that the model was fitted to
+    p_value : conformal, from normal calibration rows, those of its group where its group has a threshold of its own;
+        nan for rows that the model was fitted to
     """
 
     score: np.ndarray
@@ -39,18 +41,24 @@ class RowScores:
     p_value: np.ndarray
 
     @classmethod
-    def of(cls, scores: np.ndarray, calibration: np.ndarray, own: np.ndarray | None = None) -> RowScores:
-        """Of anomaly scores (n,), against the scores (m,) of normal rows outside training.
+    def of(
+        cls,
+        scores: np.ndarray,
+        calibration: Calibration,
+        levels: np.ndarray | None = None,
+        own: np.ndarray | None = None,
+    ) -> RowScores:
+        """Of anomaly scores (n,), against normal rows outside training; percentiles are among all of these.
 
-        `own` (n,) bool are the rows that are among the calibration rows: each is compared with the others.
+        `levels` (n,) are the rows' groups, where groups have their own thresholds, and `own` (n,) bool are the rows
+        that are among the calibration rows: each is compared with the others.
         """
         scores = _finite(scores)
-        percentile, p_value = percentiles(scores, calibration), conformal_p_values(scores, calibration)
+        percentile = percentiles(scores, calibration.pooled)
         if own is not None and own.any():
-            m = len(calibration)
-            p_value[own] = (p_value[own] * (m + 1) - 1) / m  # itself counted once, not twice
+            m = len(calibration.pooled)
             percentile[own] = (percentile[own] * m - 50.0) / (m - 1) if m > 1 else 50.0
-        return cls(scores, percentile, p_value)
+        return cls(scores, percentile, calibration.p_values(scores, levels, own))
 
     def __len__(self) -> int:
         return len(self.score)
@@ -103,23 +111,32 @@ class ScoredTable:
         -log tail probabilities within the row's level, in nats
     level_calibration : what made them of the model's scores, None without a context
     table : the user's own rows, where they are not the columns of the data set; never to be changed
+    only : (n_rows,) bool, the rows that the parts hold; None for all
+    n_folds : where no rows were set aside: copies of the model, each fitted without one fold of the training and
+        validation rows, which have the score of the copy new to them and are all calibration rows; else 0
     """
 
     dataset: Dataset
     scores: np.ndarray
     level_calibration: LevelCalibration | None = None
     table: pd.DataFrame | None = None
+    only: np.ndarray | None = None
+    n_folds: int = 0
 
     @classmethod
-    def of(cls, dataset: Dataset, scores: np.ndarray, table: pd.DataFrame | None = None) -> ScoredTable:
+    def of(
+        cls, dataset: Dataset, scores: np.ndarray, table: pd.DataFrame | None = None, n_folds: int = 0
+    ) -> ScoredTable:
         """From a model's anomaly scores (n_rows,) of all rows, which are calibrated within each level of a context."""
         scores = _finite(scores)
         if scores.shape != (len(dataset),):
             raise ValueError(f"scores must be one per row: ({len(dataset)},) expected, {scores.shape} came")
         calibration = LevelCalibration.of(dataset, scores)
         if calibration is not None:
+            if n_folds:
+                raise ValueError("scores of folds cannot be calibrated within the levels of a context; set rows aside")
             scores = calibration.of_rows(scores, dataset.X)
-        return cls(dataset, scores, calibration, table)
+        return cls(dataset, scores, calibration, table, n_folds=n_folds)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -129,6 +146,12 @@ class ScoredTable:
         frame = pd.DataFrame(self.dataset.X, columns=list(self.dataset.columns))
         return frame if self.dataset.y is None else frame.assign(label=self.dataset.y)
 
+    @property
+    def blind_frame(self) -> pd.DataFrame:
+        """`frame` without the column that says which rows are anomalies: what a person sees who is to tell."""
+        label = "label" if self.table is None else self.dataset.label_column
+        return self.frame.drop(columns=[label] if label in self.frame else [])
+
     @cached_property
     def row_scores(self) -> RowScores:
         """Score, percentile among normal validation rows and p-value of each row of the data set.
@@ -136,11 +159,27 @@ class ScoredTable:
         Rows that the model was fitted to score lower than new ones like them: they have no p-value. No row has one
         where nothing can be promised (`no_promise`).
         """
-        own = np.zeros(len(self.scores), bool)
-        own[self.calibration_rows] = True
-        found = RowScores.of(self.scores, self.calibration, own)
-        found.p_value[slice(None) if self.no_promise() else self.dataset.rows(Part.TRAIN)] = np.nan
+        return self._row_scores(np.arange(len(self.scores)))
+
+    def scores_of_rows(self, rows: np.ndarray, threshold: Threshold) -> RowScores:
+        """`row_scores` of some rows, by number; where groups have thresholds of their own, p-values are within them."""
+        return self.row_scores.take(rows) if threshold.groups is None else self._row_scores(rows, threshold)
+
+    def _row_scores(self, rows: np.ndarray, threshold: Threshold | None = None) -> RowScores:
+        own = np.isin(rows, self.calibration_rows)
+        levels = None if threshold is None else self.levels(threshold)
+        calibration = self.compared_with(threshold)
+        found = RowScores.of(self.scores[rows], calibration, None if levels is None else levels[rows], own)
+        fitted = np.empty(0, int) if self.n_folds else self.dataset.rows(Part.TRAIN)
+        found.p_value[slice(None) if self.no_promise() else np.isin(rows, fitted)] = np.nan
         return found
+
+    def compared_with(self, threshold: Threshold | None = None) -> Calibration:
+        """The calibration rows' scores, by group where groups have thresholds of their own."""
+        levels = None if threshold is None else self.levels(threshold)
+        if threshold is None or levels is None:
+            return Calibration.of(self.calibration)
+        return Calibration.of(self.calibration, levels[self.calibration_rows], threshold.groups)
 
     def percentile_of(self, score: float) -> float:
         """Share of the normal validation rows that score lower than a row that is not in the table, in percent."""
@@ -174,7 +213,7 @@ class ScoredTable:
         """
         encoder, frame = self.dataset.encoder, self.frame
         names = self.dataset.columns if encoder is None else [n for n in encoder.order_ if n in encoder.needed_]
-        if (self.table is None and encoder is not None) or len(names) > MAX_COLUMNS_TRIED:
+        if (self.table is None and encoder is not None) or len(names) > MAX_COLUMNS_TRIED or self.n_folds:
             return ()
         return tuple(name for name in names if name in frame and has_few_levels(frame[name]))
 
@@ -197,12 +236,30 @@ class ScoredTable:
     ) -> tuple[ThresholdCurves, float]:
         """Curves of a part, and where on them the flags of `threshold` are read off.
 
-        Where groups have their own thresholds no point of the curves has their flags: then the curves are of the flags
-        themselves, 0 or 1, read at 1.
+        Where groups have their own thresholds the curves are those of `by_margin`, read at 0.
         """
-        if threshold.groups is None:
-            return self.curves(part, cost, unit), threshold.value
-        return replace(self, scores=self.flags(threshold).astype(np.float64)).curves(part, cost, unit), 1.0
+        counted, at = self.by_margin(threshold)
+        return counted.curves(part, cost, unit), at.value
+
+    def by_margin(self, threshold: Threshold) -> tuple[ScoredTable, Threshold]:
+        """The table with each score counted from the threshold of the row's group, and the threshold on it, which is 0.
+
+        It flags the same rows, so one line stands for the thresholds of all groups. Without groups both come back as
+        they are.
+        """
+        levels = self.levels(threshold)
+        if levels is None:
+            return self, threshold
+        margins = self.scores - threshold.of_rows(len(self.scores), levels)
+        return replace(self, scores=margins), replace(threshold, value=0.0, groups=None)
+
+    def of_group(self, threshold: Threshold, name: str) -> tuple[ScoredTable, Threshold]:
+        """The table whose parts hold the rows of one group alone, and the threshold of these rows."""
+        levels, groups = self.levels(threshold), threshold.groups
+        if levels is None or groups is None:
+            raise ValueError("groups have no thresholds of their own")
+        own = float(groups.of_rows(np.array([name]), threshold.value)[0])
+        return replace(self, only=levels == name), replace(threshold, value=own, groups=None)
 
     @cached_property
     def ranked(self) -> np.ndarray:
@@ -219,9 +276,17 @@ class ScoredTable:
         return sentences + self.level_calibration.small_levels() + self.level_calibration.unseen_levels(levels)
 
     def rows(self, part: Part) -> np.ndarray:
-        """Row numbers of a part; UNSEEN are validation and test together. A part without rows stands for all."""
-        rows = self.dataset.rows(part)
-        return rows if len(rows) else np.arange(len(self.dataset))
+        """Row numbers of a part; UNSEEN are validation and test together. A part without rows stands for all.
+
+        Where folds stand in for rows set aside, validation rows are those of training, too.
+        """
+        if self.n_folds and part in (Part.VALIDATION, Part.UNSEEN):
+            is_test = self.dataset.split == DIVISION.index(Part.TEST)
+            rows = np.flatnonzero(~is_test if part == Part.VALIDATION else np.ones(len(is_test), bool))
+        else:
+            rows = self.dataset.rows(part)
+        rows = rows if len(rows) else np.arange(len(self.dataset))
+        return rows if self.only is None else rows[self.only[rows]]
 
     def labels(self, part: Part) -> np.ndarray | None:
         """Labels of the rows of a part, 1 for anomalies; None where the data set has none."""
@@ -276,10 +341,18 @@ class ScoredTable:
                 **parameters,
             )  # fmt: skip
         scores, labels = self.choice()
+        if rule == "conformal" and self.n_folds:
+            return self._promise_of_folds(scores, labels, rules.RULES[rule].defaults | parameters)
         threshold = rules.choose(rule, scores, labels, self.context(unit), **parameters)
         if not self.is_held_out and not threshold.refused:
             return replace(threshold, caution=f"{threshold.caution} {NOT_HELD_OUT}".strip())
         return threshold
+
+    def _promise_of_folds(self, scores: np.ndarray, labels: np.ndarray | None, known: Mapping) -> Threshold:
+        if known["confidence"]:
+            reason = "A confidence over calibration sets needs rows set aside; folds promise the rate on average alone."
+            return refusal("conformal", reason, known, len(scores))
+        return cross_validated_promise(scores, labels, rate=float(known["rate"]), n_folds=self.n_folds)
 
     def with_interval(self, threshold: Threshold, unit: str = "rows", n_boot: int = 50) -> Threshold:
         """The threshold with its bootstrap interval, where rows can be resampled one by one."""
@@ -291,12 +364,19 @@ class ScoredTable:
         """Why nothing can be promised of new rows, "" if it can."""
         if not self.is_held_out:
             return f"{NOT_HELD_OUT} They promise nothing of new rows; hold some out."
+        if self.is_series and self.n_folds:
+            return (
+                "Rows resemble the rows next to them, and folds part them at random, so that each is scored by models "
+                "of its neighbours. So nothing can be promised of new rows; set rows aside by time or in their order."
+            )
         if self.is_series and not self.is_divided_in_order:
             return (
                 "Rows resemble the rows next to them, and these are divided at random: validation rows have their "
                 "neighbours in training, which new rows will not. So nothing can be promised; divide the rows by time "
                 "or in their order."
             )
+        if self.n_folds and rule == "false_discovery":
+            return "The false-discovery rate is promised against rows set aside; here folds stand in for them."
         if self.is_series and rule == "false_discovery":
             return "Rows resemble the rows next to them; the false-discovery rate is promised for independent rows."
         return ""
@@ -382,7 +462,7 @@ class ScoredTable:
     @property
     def is_held_out(self) -> bool:
         """Whether there are validation rows; without them all rows stand in for them, which is said."""
-        return bool((self.dataset.split == DIVISION.index(Part.VALIDATION)).any())
+        return bool(self.n_folds) or bool((self.dataset.split == DIVISION.index(Part.VALIDATION)).any())
 
     @cached_property
     def calibration_rows(self) -> np.ndarray:
@@ -394,7 +474,7 @@ class ScoredTable:
     @cached_property
     def certificate(self) -> Certificate | None:
         """What bounds the false-alarm rate of every threshold at once; None where nothing can be promised."""
-        return None if self.no_promise() else certify(self.calibration, worth=self.worth)
+        return None if self.no_promise() or self.n_folds else certify(self.calibration, worth=self.worth)
 
     def certified(self, threshold: Threshold) -> str:
         """A sentence on the false-alarm rate at a threshold that may have been picked after looking; "" without one."""

@@ -52,5 +52,6 @@ def make_uploaded(
         train_on="all" if y is None else train_on,
         classes=np.asarray(codes, np.int64),
         class_names=tuple(map(str, names)),
+        label_column="" if y is None else LABEL,
         image_shape=shape,
     )

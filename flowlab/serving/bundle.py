@@ -22,6 +22,7 @@ import pandas as pd
 import flowlab
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset, Part
+from flowlab.detection.calibration import Calibration
 from flowlab.detection.conformal import for_new_files
 from flowlab.detection.drift import N_BINS, Baseline, FlaggedRows, baseline
 from flowlab.detection.flag_rules import MAX_RULES, FlagRule, flag_rule
@@ -33,6 +34,7 @@ from flowlab.detection.threshold import Threshold
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.explain.reference import MAX_REFERENCE, part_of
 from flowlab.models.base import DensityModel
+from flowlab.models.folds import FoldEnsemble
 from flowlab.records import Spec
 from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
 from flowlab.store.arrays import npz_bytes
@@ -40,10 +42,11 @@ from flowlab.views.attribution import reference_rows
 
 FORMAT, VERSION = "flowlab detector", 2
 MEMBERS = ("detector.json", "model.npz", "statistics.npz")
-MAX_CALIBRATION = 50_000
+MAX_CALIBRATION, MAX_GROUP_CALIBRATION = 50_000, 10_000
 MAX_REFERENCE_NUMBERS = 2_000_000
 """Numbers of the reference rows that a file holds, at most."""
 MAX_COLUMNS = 100_000
+MAX_FOLDS = 1000
 MAX_SENTENCE = 4000
 DAMAGED = "The detector file is damaged inside; save it again."
 
@@ -58,7 +61,7 @@ class DetectorBundle:
     state : the fitted estimator's arrays
     columns : names of the features
     threshold : from which score on rows are flagged, and why
-    calibration : (m,) ascending scores of normal rows outside training, for percentiles and p-values
+    calibration : scores of normal rows outside training, for percentiles and p-values
     baseline : training distribution of every feature and of the score, for drift
     encoder : JSON of the TableEncoder, "" where rows are numbers already
     trained_on : "normal" where the training rows were known to be, else "all"
@@ -66,6 +69,7 @@ class DetectorBundle:
     level_calibration : what makes scores within a level of the model's scores, None without a context
     reference : (m, n_features) normal rows of training, with which strange rows are compared; None in older files
     ranges : (2, n_features) least and largest value of each feature in training; None in older files
+    n_folds : copies of the model that were each fitted without one fold of the rows (`FoldEnsemble`); 0 for one model
     flag_rules : which rows are never, or always, flagged, whatever their score; the first that fits decides
     """
 
@@ -74,7 +78,7 @@ class DetectorBundle:
     state: Mapping[str, np.ndarray]
     columns: tuple[str, ...]
     threshold: Threshold
-    calibration: np.ndarray
+    calibration: Calibration
     baseline: Baseline
     encoder: str = ""
     trained_on: str = "all"
@@ -83,6 +87,7 @@ class DetectorBundle:
     reference: np.ndarray | None = None
     ranges: np.ndarray | None = None
     flag_rules: tuple[FlagRule, ...] = ()
+    n_folds: int = 0
 
     def rule_columns(self) -> list[str]:
         """The columns that a flag rule may ask for."""
@@ -101,6 +106,8 @@ class DetectorBundle:
             model = catalog.make_model(self.spec, self.seed)
             if model.asks_if_normal and "trained_on" not in self.spec.params:
                 model.set_params(trained_on=self.trained_on)
+            if self.n_folds:
+                model = FoldEnsemble(model, self.n_folds, self.seed)
             model = model.set_state(self.state)
             scores = model.anomaly_score(self._typical_rows())
             if np.shape(scores) != (N_BINS - 1,) or np.isnan(scores).any():
@@ -156,9 +163,12 @@ class DetectorBundle:
             return None
         return FlaggedRows(there, int(self.facts["validation_flagged"]), n_new, flagged_new)
 
-    def row_scores(self, scores: np.ndarray) -> RowScores:
-        """Score, percentile and p-value of each row, from anomaly scores (n,); see `gives_p_values`."""
-        found = RowScores.of(scores, self.calibration)
+    def row_scores(self, scores: np.ndarray, levels: np.ndarray | None = None) -> RowScores:
+        """Score, percentile and p-value of each row, from anomaly scores (n,); see `gives_p_values`.
+
+        `levels` (n,) are the rows' groups, where groups have their own thresholds.
+        """
+        found = RowScores.of(scores, self.calibration, levels)
         if not self.gives_p_values:
             found.p_value[:] = np.nan
         return found
@@ -187,9 +197,8 @@ def make_detector(
     """
     dataset: Dataset = scored.dataset
     rows = dataset.rows(Part.TRAIN)
-    calibration = np.sort(scored.calibration)
-    if len(calibration) > MAX_CALIBRATION:
-        calibration = calibration[np.linspace(0, len(calibration) - 1, MAX_CALIBRATION).astype(int)]
+    calibration = scored.compared_with(threshold)
+    groups = {name: _thinned(scores, MAX_GROUP_CALIBRATION) for name, scores in calibration.groups.items()}
     validation = scored.scores[scored.rows(Part.VALIDATION)]
     facts = {
         "data": dataset.name,
@@ -206,7 +215,7 @@ def make_detector(
         dict(state),
         dataset.columns,
         for_new_files(threshold),
-        calibration,
+        Calibration(_thinned(calibration.pooled, MAX_CALIBRATION), groups),
         # of all rows, labelled anomalies too: a new file has its own
         baseline(dataset.X[dataset.split == 0], validation),
         dataset.encoder.to_json() if dataset.encoder else "",
@@ -215,7 +224,13 @@ def make_detector(
         scored.level_calibration,
         _reference(dataset),
         np.stack([dataset.X[rows].min(axis=0), dataset.X[rows].max(axis=0)]),
+        n_folds=scored.n_folds,
     )
+
+
+def _thinned(ordered: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of ascending scores, evenly spread, both ends among them."""
+    return ordered if len(ordered) <= most else ordered[np.linspace(0, len(ordered) - 1, most).astype(int)]
 
 
 def _reference(dataset: Dataset) -> np.ndarray | None:
@@ -242,7 +257,13 @@ def to_bytes(detector: DetectorBundle) -> bytes:
     }
     if detector.flag_rules:
         description["flag_rules"] = [[rule.verdict, rule.condition] for rule in detector.flag_rules]
-    statistics = {"calibration": detector.calibration, **detector.baseline.to_arrays()}
+    if detector.n_folds:
+        description["n_folds"] = detector.n_folds
+    statistics = {"calibration": detector.calibration.pooled, **detector.baseline.to_arrays()}
+    if detector.threshold.groups is not None:
+        places = enumerate(group.name for group in detector.threshold.groups.groups)
+        own = detector.calibration.groups
+        statistics |= {f"calibration_{i}": own[name] for i, name in places if name in own}
     if detector.level_calibration is not None:
         statistics |= detector.level_calibration.to_arrays()
     if detector.reference is not None:
@@ -278,13 +299,14 @@ def from_bytes(data: bytes) -> DetectorBundle:
         columns = tuple(_text(name) for name in description["columns"])
         if not 1 <= len(columns) <= MAX_COLUMNS:
             raise ValueError("columns")
+        threshold = _threshold(description["threshold"])
         detector = DetectorBundle(
             _checked_spec(description["model"]),
             _whole(description["seed"]),
             state,
             columns,
-            _threshold(description["threshold"]),
-            _checked_calibration(statistics["calibration"]),
+            threshold,
+            _calibration(statistics, threshold),
             _checked_baseline(Baseline.from_arrays(statistics), len(columns)),
             _text(description["encoder"], None),
             _choice(description["trained_on"], ("normal", "all")),
@@ -292,6 +314,7 @@ def from_bytes(data: bytes) -> DetectorBundle:
             LevelCalibration.from_arrays(statistics, len(columns)),
             _checked_rows(statistics.get("reference"), len(columns)),
             _checked_rows(statistics.get("ranges"), len(columns), 2),
+            n_folds=_folds(description.get("n_folds", 0)),
         )
         if detector.encoder:
             read_json(detector.encoder.encode())  # within its budgets, before the encoder is made of it
@@ -340,7 +363,7 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
         "sentence": detector.threshold.sentence,
         "unit": detector.level_calibration.score_label if detector.level_calibration else "",
         "grouped_by": "" if groups is None else groups.column,
-        "expected": float(np.mean(detector.calibration >= detector.threshold.value))
+        "expected": float(np.mean(detector.calibration.pooled >= detector.threshold.value))
         if groups is None
         else groups.expected,
         "columns": list(detector.columns),
@@ -379,6 +402,13 @@ def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         raise ValueError("a whole number was expected")
     return value
+
+
+def _folds(value: object) -> int:
+    n_folds = _whole(value)
+    if n_folds == 1 or n_folds > MAX_FOLDS:
+        raise ValueError("another number of folds was expected")
+    return n_folds
 
 
 def _number(value: object) -> float:
@@ -420,8 +450,18 @@ def _checked_facts(fields: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _checked_calibration(scores: np.ndarray) -> np.ndarray:
-    if scores.ndim != 1 or not 1 <= len(scores) <= MAX_CALIBRATION or scores.dtype.kind != "f":
+def _calibration(statistics: Mapping[str, np.ndarray], threshold: Threshold) -> Calibration:
+    groups = () if threshold.groups is None else threshold.groups.groups
+    own = {
+        group.name: _checked_calibration(statistics[f"calibration_{i}"], MAX_GROUP_CALIBRATION)
+        for i, group in enumerate(groups)
+        if not group.borrows
+    }
+    return Calibration(_checked_calibration(statistics["calibration"], MAX_CALIBRATION), own)
+
+
+def _checked_calibration(scores: np.ndarray, most: int) -> np.ndarray:
+    if scores.ndim != 1 or not 1 <= len(scores) <= most or scores.dtype.kind != "f":
         raise ValueError("scores were expected")
     if (np.diff(scores) < 0).any():
         raise ValueError("ascending scores were expected")

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flowlab import catalog, views
 from flowlab.datasets.checkup import checkup
-from flowlab.datasets.dataset import Dataset, Part
+from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.datasets.from_table import NONE, RoleSettings, choose_roles, make_table_dataset
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.models.base import DensityModel
+from flowlab.models.folds import FoldEnsemble
 from flowlab.records import Scalar, Spec, TrainEvent
 from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.scored_rows import scored_rows
@@ -105,13 +107,35 @@ class PreparedTable:
     warnings: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
 
-    def fit(self, on_event: Callable[[TrainEvent], object] = lambda _: None) -> Detection:
-        """Train the model, telling `on_event` of each stretch, and score all rows."""
+    def fit(self, on_event: Callable[[TrainEvent], object] = lambda _: None, n_folds: int = 0) -> Detection:
+        """Train the model, telling `on_event` of each stretch, and score all rows.
+
+        With `n_folds` no rows are set aside for the threshold: so many copies are each fitted without one fold, and
+        training and validation rows all calibrate. The encoding is that of the training rows.
+        """
+        if n_folds:
+            return self._fit_folds(on_event, n_folds)
         dataset, model = self.dataset, catalog.make_model(self.spec, self.seed, self.dataset)
         X_val = dataset.fitting_rows(Part.MONITOR)
         for event in model.fit_iter(dataset.fitting_rows(), X_val if len(X_val) else None):
             on_event(event)
         scored = ScoredTable.of(dataset, model.anomaly_score(dataset.X), self.frame)
+        return Detection(self.spec, self.seed, model, scored, (*self.warnings, *self.findings))
+
+    def _fit_folds(self, on_event: Callable[[TrainEvent], object], n_folds: int) -> Detection:
+        dataset = self.dataset
+        if dataset.context is not None:
+            raise ValueError("folds and a context exclude each other: leave one out")
+        rows = np.flatnonzero(dataset.split != DIVISION.index(Part.TEST))
+        if dataset.y is not None and dataset.train_on == "normal":
+            rows = rows[dataset.y[rows] == 0]
+        model = FoldEnsemble(catalog.make_model(self.spec, self.seed, dataset), n_folds, self.seed)
+        fitted = dataset.X[rows] if dataset.cells is None else dataset.cells.spread(dataset.X, rows)
+        for event in model.fit_iter(fitted):
+            on_event(event)
+        scores = model.anomaly_score(dataset.X)
+        scores[rows] = model.out_of_fold(dataset.X[rows])
+        scored = ScoredTable.of(dataset, scores, self.frame, n_folds)
         return Detection(self.spec, self.seed, model, scored, (*self.warnings, *self.findings))
 
 
@@ -125,6 +149,7 @@ def detect(
     model: str = "detector",
     settings: Mapping[str, Scalar] | None = None,
     seed: int = 0,
+    n_folds: int = 0,
 ) -> Detection:
     """Encode a table, train a detector on a part of its rows and score them all.
 
@@ -137,6 +162,8 @@ def detect(
         rows are known to be normal
     model, settings : name in the catalog, and what differs from its defaults
     seed : of the division of the rows, initial weights and batches
+    n_folds : for a small table: so many copies of the model, each fitted without one fold, so that training and
+        validation rows all set the threshold and give p-values (`models.folds.FoldEnsemble`); 0 sets rows aside
 
     Raises
     ------
@@ -146,7 +173,7 @@ def detect(
         Where the catalog has no such model or setting; one sentence.
     """
     asked = asked_roles(frame_of(table), label, time, context)
-    return prepare(table, asked, train_on, _checked_spec(model, settings or {}), seed).fit()
+    return prepare(table, asked, train_on, _checked_spec(model, settings or {}), seed).fit(n_folds=n_folds)
 
 
 def frame_of(table: Table | pd.DataFrame | Any) -> pd.DataFrame:

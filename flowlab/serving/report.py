@@ -86,6 +86,13 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
         "its best "
         f"weights, and is reported on {count(len(scored.rows(Part.TEST)))} test rows, which had no part in it"
     )
+    if scored.n_folds:
+        held_out = (
+            f"{count(len(scored.rows(Part.VALIDATION)))} rows, each scored by the one of {count(scored.n_folds)} "
+            f"models that was not fitted to it, and is reported on {count(len(scored.rows(Part.TEST)))} test rows, "
+            "which had no part in it"
+        )
+        normal = "rows labelled normal" if scored.dataset.y is not None else "of these, which count as normal,"
     if not scored.is_held_out:
         held_out, normal = "rows that the model was fitted to, as there are no others", "rows"
     there = "that of their group" if threshold.groups else "it"

@@ -68,7 +68,7 @@ def scored_rows(
     frame = (scored.frame if cells is None else cells).iloc[rows].reset_index(drop=True)
     levels = scored.levels(threshold)
     own = None if levels is None else levels[rows]
-    added: dict[str, np.ndarray] = scored.row_scores.take(rows).columns(threshold, own)
+    added: dict[str, np.ndarray] = scored.scores_of_rows(rows, threshold).columns(threshold, own)
     if scored.table is not None and scored.dataset.encoder is not None:
         added["novelty"] = row_novelty(scored.dataset.encoder, scored.table.iloc[rows].reset_index(drop=True))
     if reasons:

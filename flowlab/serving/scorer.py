@@ -92,7 +92,7 @@ class Scorer:
         """Scores of the rows, their counts (`Baseline.count`) and their features (n, n_features)."""
         with _refusing():
             X = self.matrix(frame)
-            scores = self.detector.row_scores(self.anomaly_score(X))
+            scores = self.detector.row_scores(self.anomaly_score(X), self.groups(frame))
             return scores, self.detector.baseline.count(X, scores.score), X
 
     def groups(self, frame: pd.DataFrame) -> np.ndarray | None:

@@ -53,13 +53,14 @@ def test_no_tab_of_detect_mixes_them_up(detect, tab):
 
 
 def test_rows_in_dispute_keep_the_users_columns_beside_ours(home):
-    query = link(NAMES)
+    query = link([*NAMES[:3], "why (One Gaussian)"])
     coder = {**query, "model": "autoencoder", "model.n_steps": "20"}
     at = open_page("compare", query, runs=".".join(train(query, coder)))
-    frame = next(frame.value for frame in at.dataframe if "alarm_2" in frame.value)
+    frame = next(frame.value for frame in at.dataframe if "alarm" in frame.value)
     frame = getattr(frame, "data", frame)
-    assert frame["row"].between(0, 299).all() and frame["alarm_2"].between(290, 310).all()
-    assert frame["alarm"].map(type).eq(str).all()
+    assert frame["row"].between(0, 299).all() and frame["row_2"].between(-10, 10).all()
+    assert frame["why (One Gaussian)_2"].between(290, 310).all()
+    assert frame["why (One Gaussian)"].map(type).eq(str).all()
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,9 @@ def test_each_group_is_flagged_by_its_own_threshold_and_stands_in_a_table(upload
     assert len(set(own.values())) == 2 and set(groups["threshold of"]) == {"the group"}
     assert (rows["anomaly score"] >= frame["machine"].iloc[rows["row"]].map(own).to_numpy()).all()
     assert set(rows["row"]) != pooled
+    assert "Scores are counted from the threshold of each row's group of machine" in said(at)
+    enter(at, labelled(at.selectbox, "Show rows of"), "mill")
+    assert "Rows of machine mill alone: the threshold is its own" in said(at)
     by_hand = enter(at, labelled(at.selectbox, "Rule"), "manual")
     assert not [s for s in by_hand.selectbox if s.label == "Promise for each"]
 
@@ -303,6 +306,25 @@ def test_answers_stay_with_the_run_and_stand_beside_the_row(uploaded, monkeypatc
     assert table.loc[row, "answer"] == "yes: valve stuck"
     later = open_page("detect", query, tab="Audit without labels", rule="manual", threshold="11")
     assert "From 2 answers." in said(later), "in a new session, at another threshold"
+
+
+@pytest.mark.parametrize("names", [("fraud", "label"), ("label", "kind")])
+def test_who_answers_does_not_see_the_label_whatever_its_name(names):
+    """The second column is a feature, also where it has the name that a label often has."""
+    import pandas as pd
+
+    from flowlab.dashboard.shell import services
+
+    label, other = names
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"load": rng.normal(size=200), other: rng.normal(size=200), label: 0})
+    frame.loc[:5, ["load", label]] = 8.0, 1
+    query = {"data": "upload", "data.digest": services.store().put_table(frame), "model": "gaussian"}
+    query["data.label"] = label
+    train(query)
+    at = open_page("detect", query, tab="Audit without labels", rule="manual", threshold="8", learn="true")
+    asked = [d.value for d in at.dataframe if "anomaly?" in d.value]
+    assert asked and all(label not in table and other in table for table in asked)
 
 
 def test_what_was_learned_from_answers_stands_beside_the_detectors_own_order(uploaded):

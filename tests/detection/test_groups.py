@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from flowlab.datasets.from_table import make_table_dataset
+from flowlab.detection.calibration import Calibration
 from flowlab.detection.conformal import false_alarm_promise
 from flowlab.detection.groups import by_group
 from flowlab.detection.rules import manual
@@ -92,6 +93,44 @@ def test_a_scored_table_flags_each_row_by_its_own_group(scored):
     assert curves.at(there).flagged == expected[scored.rows("test")].sum()
     assert scored.flagged(pooled).tolist() == scored.ranked[: int((scored.scores >= pooled.value).sum())].tolist()
     assert scored.certified(pooled) and not scored.certified(found)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.1])
+def test_a_row_is_flagged_exactly_where_its_p_value_within_its_group_is_at_most_the_rate(rate):
+    """With ties, a group that borrows and rows of a group never seen."""
+    rng = np.random.default_rng(5)
+    levels = np.repeat(["A", "B", "small"], [420, 260, 8]).astype(object)
+    scores = np.round(rng.exponential(np.repeat([1.0, 3.0, 2.0], [420, 260, 8])), 2)
+    found = _of(scores, levels, rate)
+    of_new = rng.choice(["A", "B", "small", "never seen"], 4000).astype(object)
+    new = np.round(rng.exponential(3.0, 4000), 2)
+    p_values = Calibration.of(scores, levels, found.groups).p_values(new, of_new)
+    assert np.array_equal(found.flag(new, of_new), p_values <= rate)
+    least = {name: p_values[of_new == name].min() for name in ("A", "never seen")}
+    assert least == {"A": 1 / 421, "never seen": 1 / 689}
+
+
+def test_p_values_of_a_table_are_uniform_in_each_group_where_those_of_all_rows_are_not(scored):
+    found = scored.by_group(scored.choose("conformal", rate=0.05), "machine")
+    rows = scored.rows("test")
+    within, among_all = scored.scores_of_rows(rows, found), scored.row_scores.take(rows)
+    wild = (scored.frame["machine"] == "B").to_numpy()[rows]
+    shares = [float(np.mean(p_values[wild] <= 0.2)) for p_values in (within.p_value, among_all.p_value)]
+    assert abs(shares[0] - 0.2) < 0.12 and shares[1] > 0.3, shares
+    assert np.array_equal(within.percentile, among_all.percentile)
+    calibration = scored.scores_of_rows(scored.calibration_rows, found)
+    own = np.sort(calibration.p_value[scored.frame["machine"].iloc[scored.calibration_rows] == "A"])
+    assert own == pytest.approx(np.arange(1, len(own) + 1) / len(own)), "each compared with the others of its group"
+
+
+def test_one_line_stands_for_all_groups_where_scores_are_counted_from_their_thresholds(scored):
+    found = scored.by_group(scored.choose("conformal", rate=0.05), "machine")
+    counted, at = scored.by_margin(found)
+    assert at.value == 0 and np.array_equal(counted.flags(at), scored.flags(found))
+    alone, own = scored.of_group(found, "B")
+    assert set(alone.frame["machine"].iloc[alone.rows("test")]) == {"B"}
+    assert alone.curves("test").at(own.value).flagged == scored.flags(found)[alone.rows("test")].sum()
+    assert scored.by_margin(own) == (scored, own)
 
 
 def test_only_a_promise_and_a_column_with_few_levels_give_groups(scored):

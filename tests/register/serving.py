@@ -53,6 +53,12 @@ ENTRIES = (
         "{} validation rows, which a training in steps used only to keep its best weights, and is reported on {} test rows, which had no part in it",
     ),
     entry(
+        "folds stand in for rows set aside",
+        "tests/serving/test_folds.py::test_the_report_says_what_the_threshold_was_chosen_on",
+        "{} rows, each scored by the one of {} models that was not fitted to it, and is reported on {} test rows, which had no part in it",
+        "of these, which count as normal,",
+    ),
+    entry(
         "there are no validation rows",
         "tests/detection/test_coverage.py::test_without_validation_rows_nothing_is_promised",
         "rows that the model was fitted to, as there are no others",

@@ -13,6 +13,7 @@ import pytest
 
 from flowlab.serving.bundle import DetectorFileError, describe_detector, from_bytes, to_bytes
 from flowlab.serving.detection import detect
+from flowlab.serving.scored_rows import scored_rows
 from flowlab.serving.scorer import Scorer
 from flowlab.serving.scoring import score_file
 from flowlab.tables.limits import TableError
@@ -75,6 +76,10 @@ def test_thresholds_of_groups_travel_in_the_file_and_decide_there(detection, fra
     assert np.array_equal(scored["flagged"] == 1, (scored["anomaly_score"] >= borders) & (new["length"] <= 24))
     assert np.array_equal(scored["flagged"][:400] == 1, detection.scored.flags(threshold) & (frame["length"] <= 24))
     assert any("Groups of kind that were never seen take the threshold of all rows." in note for note in summary.notes)
+    of_table = scored_rows(detection.scored, threshold)["p_value"]
+    fresh = detection.scored.rows("test")
+    assert scored["p_value"][fresh].to_numpy() == pytest.approx(of_table[fresh].to_numpy(), rel=1e-12)
+    assert np.array_equal(scored["p_value"] <= 0.1, scored["anomaly_score"] >= borders)
     told = describe_detector(saved)
     normal = detection.scored.calibration_rows
     assert told["grouped_by"] == "kind"
@@ -88,6 +93,7 @@ def test_a_file_without_groups_is_as_it_was_and_damaged_groups_are_refused(detec
         assert "groups" not in json.loads(archive.read("detector.json"))["threshold"]
     threshold = detection.choose(by_group="kind", rate=0.1)
     own, first = threshold.groups, threshold.groups.groups[0]
+    grouped = from_bytes(detection.to_bytes(threshold))
     for groups in (
         replace(own, column="broken"),
         replace(own, groups=()),
@@ -96,7 +102,9 @@ def test_a_file_without_groups_is_as_it_was_and_damaged_groups_are_refused(detec
         replace(own, groups=(replace(first, threshold=float("nan")),)),
     ):
         with pytest.raises(DetectorFileError, match="damaged inside"):
-            from_bytes(to_bytes(replace(plain, threshold=replace(threshold, groups=groups))))
+            from_bytes(to_bytes(replace(grouped, threshold=replace(threshold, groups=groups))))
+    with pytest.raises(DetectorFileError, match="damaged inside"):
+        from_bytes(to_bytes(replace(grouped, calibration=plain.calibration)))
 
 
 def test_frames_of_every_kind_and_files_give_the_same_scores(detection, frame, tmp_path):

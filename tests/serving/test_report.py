@@ -100,6 +100,7 @@ def test_report_and_script_know_thresholds_of_groups():
     assert "<th>flagged by the threshold of all rows (%)</th>" in page
     share = 100 * scored.flags(threshold)[scored.calibration_rows].mean()
     assert f"{share:.2f} % lie above that of their group." in page
+    assert "The p-values of their rows compare with normal rows of the group." in page
     program = python_script(spec, threshold, "kinds.csv")
     assert "scored.by_group(scored.choose('conformal'" in program and "read_table('kinds.csv').frame)" in program
     compile(program, "script", "exec")

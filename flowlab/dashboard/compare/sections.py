@@ -87,9 +87,9 @@ def _disputed(compared: Compared) -> None:
     facts[f"rank by {coder} (%)"] = _percent(error)[places]
     facts[f"rank by {flow} (%)"] = _percent(nll)[places]
     facts["alarm"] = [QUADRANTS[i] for i in quadrants(error, nll, share)[places]]
-    table = beside(facts, _values(compared, rows))
     for name in () if pictures else (coder, flow):
-        table[f"why ({name})"] = _reasons(compared, name, rows)
+        facts[f"why ({name})"] = _reasons(compared, name, rows)
+    table = beside(facts, _values(compared, rows))
     st.dataframe(
         spelled(table, **{"row": 0, f"rank by {coder} (%)": 1, f"rank by {flow} (%)": 1}),
         hide_index=True,

@@ -17,6 +17,7 @@ from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.plots import table as plots
 from flowlab.records import RunSpec, Spec
+from flowlab.serving.scored_rows import free_names
 from flowlab.views import table
 from flowlab.views.pictures import class_sheet, mean_sheet
 
@@ -235,7 +236,8 @@ def _correlation(dataset: Dataset, frame: pd.DataFrame) -> None:
 def _rows(dataset: Dataset, frame: pd.DataFrame) -> None:
     head = frame.head(200)
     if state.spec().data.name != catalog.TABLE and dataset.y is not None:
-        head = head.assign(label=dataset.y[: len(head)])
+        (label,) = free_names([str(name) for name in head], ["label"])
+        head = head.assign(**{label: dataset.y[: len(head)]})
     st.dataframe(head, height=420, placeholder="")
     st.caption(f"The first {formatting.plural(len(head), 'row')} of {formatting.count(len(frame))}.")
 

@@ -45,7 +45,7 @@ def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) 
                 f"The {MAX_SHOWN} highest of {formatting.count(len(flagged))} flagged rows; the download has all."
             )
         rows, why = reasons.kinds(scored, trained, rows)
-        _select(scored, rows, why, answers.kept(trained, len(scored.scores)).answers)
+        _select(scored, rows, why, answers.kept(trained, len(scored.scores)).answers, threshold)
         _downloads(scored, trained, flagged, threshold)
     with right:
         row = state.view(PAGE, "row", int(rows[0]))
@@ -62,9 +62,13 @@ def _cells_maker() -> Callable[[], pd.DataFrame | None]:
 
 
 def _select(
-    scored: ScoredTable, rows: np.ndarray, why: Mapping[int, RowReasons], answered: Mapping[int, Answer]
+    scored: ScoredTable,
+    rows: np.ndarray,
+    why: Mapping[int, RowReasons],
+    answered: Mapping[int, Answer],
+    threshold: Threshold,
 ) -> None:
-    frame, of_rows = scored.frame.iloc[rows], scored.row_scores.take(rows)
+    frame, of_rows = scored.frame.iloc[rows], scored.scores_of_rows(rows, threshold)
     facts: dict[str, Any] = {
         "row": rows,
         "part": PARTS[scored.dataset.split[rows]],
@@ -113,8 +117,8 @@ def _select(
             "p-value": st.column_config.NumberColumn(
                 format="%.4f",
                 help="Share of normal validation rows that score as high, itself counted: smallest 1/(n+1). "
-                "Empty for rows that the model was fitted to, which score lower than new ones, and for all rows where "
-                "nothing can be promised of new rows.",
+                "Where its group has its own threshold, of the group's rows. Empty for rows that the model was fitted "
+                "to, which score lower than new ones, and for all rows where nothing can be promised of new rows.",
             ),
         },
     )

@@ -9,6 +9,7 @@ import streamlit as st
 
 from flowlab import formatting
 from flowlab.dashboard.detect import answers, learned
+from flowlab.dashboard.detect.view import View
 from flowlab.dashboard.shell import services, state
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.datasets.dataset import Part
@@ -21,9 +22,10 @@ from flowlab.plots.score_axis import ScoreAxis
 from flowlab.serving.scored_rows import beside
 
 
-def panel(scored: ScoredTable, trained: services.Trained, axis: ScoreAxis, threshold: Threshold) -> None:
+def panel(view: View, trained: services.Trained) -> None:
     """Rows to answer on the left, estimates on the right."""
-    key, rows = trained.key, scored.rows(Part.UNSEEN)
+    scored, threshold, key = view.scored, view.choice.threshold, view.key
+    rows = scored.rows(Part.UNSEEN)
     st.markdown(
         "Nobody labelled these rows? Look at about twenty, chosen near the threshold and at random, and say whether "
         "each is an anomaly. The estimates then hold for every threshold, with intervals. Labels are not used here."
@@ -36,20 +38,20 @@ def panel(scored: ScoredTable, trained: services.Trained, axis: ScoreAxis, thres
     judged = {place: kept.answers[row].anomaly for place in asked if (row := int(rows[place])) in kept.answers}
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        _ask(scored, trained, kept, np.array(list(dict.fromkeys([*rows[asked].tolist(), *kept.chosen]))), began)
+        _ask(view, trained, kept, np.array(list(dict.fromkeys([*rows[asked].tolist(), *kept.chosen]))), began)
         following = plan.next_row(dict.fromkeys(asked) | judged)
         if set(asked) <= set(judged) and following is not None:
-            _one_more(trained, kept, following)
-        answers.files(trained, kept, scored)
+            _one_more(trained, key, kept, following)
+        answers.files(trained, kept, view.whole)
     with right:
-        _estimates(plan, judged, axis, threshold)
-    learned.panel(scored, trained, kept, threshold)
+        _estimates(plan, judged, view.axis, threshold)
+    learned.panel(view.whole, trained, kept, view.whole_choice.threshold)
 
 
-def _one_more(trained: services.Trained, kept: answers.Kept, following: int) -> None:
+def _one_more(trained: services.Trained, key: str, kept: answers.Kept, following: int) -> None:
     if st.button("One more row", help="The row whose answer narrows the intervals most"):
-        more = [*kept.more.get(trained.key, []), following]
-        answers.keep(trained, replace(kept, more=kept.more | {trained.key: more}))
+        more = [*kept.more.get(key, []), following]
+        answers.keep(trained, replace(kept, more=kept.more | {key: more}))
         st.rerun()
 
 
@@ -58,10 +60,9 @@ def _plan(key: str, value: float, _scored: ScoredTable) -> Audit:
     return plan_audit(_scored.scores[_scored.rows(Part.UNSEEN)], value)
 
 
-def _ask(scored: ScoredTable, trained: services.Trained, kept: answers.Kept, rows: np.ndarray, began: float) -> None:
-    frame = scored.frame.iloc[rows].reset_index(drop=True)
-    if scored.dataset.y is not None:
-        frame = frame.drop(columns="label", errors="ignore")
+def _ask(view: View, trained: services.Trained, kept: answers.Kept, rows: np.ndarray, began: float) -> None:
+    scored, key = view.whole, view.key
+    frame = scored.blind_frame.iloc[rows].reset_index(drop=True)
     given = [kept.answers.get(int(row)) for row in rows]
     facts: dict[str, list[str] | np.ndarray] = {
         "anomaly?": [answer.word if answer else "" for answer in given],
@@ -72,7 +73,7 @@ def _ask(scored: ScoredTable, trained: services.Trained, kept: answers.Kept, row
     options = st.column_config.SelectboxColumn(options=list(WORDS), help="Is this row an anomaly?")
     edited = st.data_editor(
         frame,
-        key=state.widget_key("audit", began, len(rows)),
+        key=state.widget_key("audit", began, len(rows), view.group),
         hide_index=True,
         height=400,
         disabled=[c for c in frame.columns if c not in ("anomaly?", "note")],
@@ -86,7 +87,7 @@ def _ask(scored: ScoredTable, trained: services.Trained, kept: answers.Kept, row
     }
     others = {row: answer for row, answer in kept.answers.items() if row not in set(rows.tolist())}
     if others | new != kept.answers:
-        answers.keep(trained, replace(kept, answers=others | new, began=kept.began | {trained.key: began}))
+        answers.keep(trained, replace(kept, answers=others | new, began=kept.began | {key: began}))
         st.rerun()
 
 

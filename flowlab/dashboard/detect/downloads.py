@@ -61,15 +61,19 @@ def report_maker(
     return make
 
 
-def _figures(scored: ScoredTable, threshold: Threshold) -> list:
+def _figures(whole: ScoredTable, with_groups: Threshold) -> list:
+    scored, threshold = whole.by_margin(with_groups)
+    groups = with_groups.groups
     rows = scored.rows(Part.UNSEEN)
     scores = scored.scores[rows]
     calibration = scored.level_calibration
-    axis = ScoreAxis.of(scores, *([] if calibration is None else [f"anomaly score, {calibration.score_label}"]))
+    title = "anomaly score" if calibration is None else f"anomaly score, {calibration.score_label}"
+    counted = "" if groups is None else f", counted from the threshold of each row's group of {groups.column}"
+    axis = ScoreAxis.of(scores, f"{title}{'' if groups is None else ', above the threshold of its group'}")
     edges, counts = score_bins(scores, scored.labels(Part.UNSEEN), bin_edges(axis, scores))
     figures = [
         (
-            "Anomaly scores of validation and test rows, counts on a logarithmic scale, with the threshold",
+            f"Anomaly scores of validation and test rows{counted}, counts on a logarithmic scale, with the threshold",
             plots.score_histogram(axis, edges, counts, threshold.value, interval=threshold.interval, log_counts=True),
         )
     ]

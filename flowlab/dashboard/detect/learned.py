@@ -72,9 +72,7 @@ def _table(scored: ScoredTable, kept: answers.Kept, rows: np.ndarray) -> None:
         "answer": [answer.word if answer else "" for answer in given],
         "anomaly score": scored.scores[rows],
     }
-    frame = scored.frame.iloc[rows].reset_index(drop=True)
-    if scored.dataset.y is not None:
-        frame = frame.drop(columns="label", errors="ignore")
+    frame = scored.blind_frame.iloc[rows].reset_index(drop=True)
     st.dataframe(
         beside(facts, frame),
         height=300,

@@ -8,9 +8,10 @@ from dataclasses import asdict
 import numpy as np
 import streamlit as st
 
-from flowlab import catalog, formatting
+from flowlab import formatting
 from flowlab.dashboard.detect import attribution, audit, threshold
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
+from flowlab.dashboard.detect.view import View, axis_of, grid_of
 from flowlab.dashboard.shell import lesson, links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
@@ -20,11 +21,10 @@ from flowlab.detection.bands import confidence_bands
 from flowlab.detection.cost import CostModel, detection_delays
 from flowlab.detection.metrics import Measures, ThresholdCurves, score_bins
 from flowlab.detection.scored_table import ScoredTable
-from flowlab.detection.threshold import Threshold, just_above
+from flowlab.detection.threshold import Threshold
 from flowlab.plots import threshold as plots
-from flowlab.plots.score_axis import ScoreAxis, bin_edges
+from flowlab.plots.score_axis import bin_edges
 
-N_STOPS = 300
 FIRST_TAB = "Flagged rows"
 
 
@@ -35,16 +35,15 @@ def page() -> None:
         return
     key = trained.key
     scored = scored_table(trained)
-    axis = ScoreAxis.of(scored.scores[scored.rows(Part.UNSEEN)], _score_title(scored))
-    grid = _grid(scored, axis)
     presents = state.is_presenting()
     choice = threshold.controls(scored, key)
-    tabs: dict[str, Callable[..., None]] = {}
+    shown = View.of(scored, key, choice)
+    tabs: dict[str, Callable[[View], None]] = {}
     if presents:  # one thing at a time on the screen
         tabs = {"Threshold": _stand, "Why there": _why}
     else:
-        _stand(scored, key, axis, grid, choice)
-        _why(scored, key, axis, grid, choice)
+        _stand(shown)
+        _why(shown)
     tabs |= {"Curves": _curves, "ROC and precision-recall": _operating, "Rules": _rules}
     if scored.dataset.y is None:
         del tabs["ROC and precision-recall"]
@@ -52,27 +51,36 @@ def page() -> None:
         tabs["Over time"] = _time
     if choice.threshold.groups is not None:
         tabs["Groups"] = _groups
-    tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
-    tabs["Audit without labels"] = lambda *_: audit.panel(scored, trained, axis, choice.threshold)
+    tabs["Flagged rows"] = lambda _: attribution.table(scored, trained, choice.threshold)
+    tabs["Audit without labels"] = lambda view: audit.panel(view, trained)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first = "Threshold" if presents else FIRST_TAB
         tab = links.segmented(PAGE, "Show", list(tabs), "tab", first, noun="tab")
         lesson.meaning(PAGE, tab)
-    tabs[tab](scored, key, axis, grid, choice)
+    tabs[tab](shown)
 
 
-def _stand(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _stand(view: View) -> None:
     """The scores with the threshold among them, and what it does."""
     left, right = st.columns([2.6, 1], gap="medium")
     with left:
-        _histogram(scored, axis, choice)
-        threshold.slider(choice.threshold, axis, grid)
+        _histogram(view)
+        if view.whole_choice.threshold.groups is None:
+            threshold.slider(view.choice.threshold, view.axis, view.grid)
+        _reading(view)
     with right:
-        _measures(scored, key, choice)
+        _measures(view)
 
 
-def _why(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _reading(view: View) -> None:
+    """What the line stands for where groups have their own thresholds."""
+    if text := view.reading:
+        st.caption(formatting.escaped(text))
+
+
+def _why(view: View) -> None:
     """Why the threshold stands there, how sure it is, and what the rows say about it."""
+    choice, scored = view.whole_choice, view.whole
     threshold.sentence(choice)
     if notes := [*filter(None, [scored.certified(choice.threshold)]), *scored.notes()]:
         st.caption(formatting.escaped(" ".join(notes)))
@@ -89,25 +97,6 @@ def _scored_table(key: str, _trained: services.Trained) -> ScoredTable:
     return ScoredTable.of(services.dataset(spec), services.anomaly_scores(_trained), services.table(spec))
 
 
-def _score_title(scored: ScoredTable) -> str:
-    if scored.level_calibration is not None:
-        return f"anomaly score, {scored.level_calibration.score_label}"
-    model = catalog.make_model(state.spec().model)
-    return (
-        "anomaly score, negative log-density (nats)"
-        if model.is_density
-        else f"anomaly score, negative of {model.score_label}"
-    )
-
-
-def _grid(scored: ScoredTable, axis: ScoreAxis) -> np.ndarray:
-    """Thresholds evenly spread along the axis, from below the lowest to above the highest unseen score."""
-    scores = scored.scores[scored.rows(Part.UNSEEN)]
-    low, high = axis.place([scores.min(), just_above(scores.max())])
-    inner = axis.score(np.linspace(low, high, N_STOPS))
-    return np.unique(np.r_[scores.min(), inner[1:-1], just_above(scores.max())])
-
-
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _part_curves(key: str, part: Part, cost: CostModel, unit: str, _scored: ScoredTable) -> ThresholdCurves:
     return _scored.curves(part, cost, unit)
@@ -119,7 +108,8 @@ def _bands(key: str, cost: CostModel, unit: str, _scored: ScoredTable, _grid: np
     return confidence_bands(_part_curves(key, Part.VALIDATION, cost, unit, _scored), _grid, stretches=stretches)
 
 
-def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) -> None:
+def _histogram(view: View) -> None:
+    scored, axis, choice = view.scored, view.axis, view.choice
     rows = scored.rows(Part.UNSEEN)
     edges, counts = score_bins(scored.scores[rows], scored.labels(Part.UNSEEN), bin_edges(axis, scored.scores[rows]))
     fig = plots.score_histogram(
@@ -131,14 +121,12 @@ def _histogram(scored: ScoredTable, axis: ScoreAxis, choice: ThresholdChoice) ->
     chart(st, fig, key="detect.histogram", config=DOWNLOADABLE, theme=None, alt=finding)
 
 
-def _measures(scored: ScoredTable, key: str, choice: ThresholdChoice) -> None:
+def _measures(view: View) -> None:
     """What the threshold does on the rows it was chosen on, and on rows it never saw."""
-    value = choice.threshold.value
+    scored, choice, key, value = view.scored, view.choice, view.key, view.choice.threshold.value
     table: dict[str, list[str]] = {}
     for part in (Part.VALIDATION, Part.TEST):
         curves = flags = _part_curves(key, part, choice.cost, choice.unit, scored)
-        if choice.threshold.groups is not None:
-            flags, value = scored.operating(part, choice.threshold, choice.cost, choice.unit)
         at = flags.at(value)
         table.setdefault("flagged rows", []).append(
             f"{formatting.count(int(at.flagged))} · {formatting.percent(float(at.flagged_share))}"
@@ -179,7 +167,8 @@ def _small_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> st
     )
 
 
-def _curves(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _curves(view: View) -> None:
+    scored, key, axis, grid, choice = view.scored, view.key, view.axis, view.grid, view.choice
     curves = _part_curves(key, Part.VALIDATION, choice.cost, choice.unit, scored)
     at = curves.at(grid)
     bands = _bands(key, choice.cost, choice.unit, scored, grid)
@@ -226,7 +215,8 @@ def _stability(scored: ScoredTable, choice: ThresholdChoice) -> None:
     )
 
 
-def _operating(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _operating(view: View) -> None:
+    scored, key, choice = view.scored, view.key, view.choice
     roc: dict[Part, tuple[np.ndarray, np.ndarray]] = {}
     precision_recall: dict[Part, tuple[np.ndarray, np.ndarray]] = {}
     roc_points: dict[Part, tuple[float, float]] = {}
@@ -301,7 +291,10 @@ def _spread(labels: list[str], answered: list[Threshold]) -> str:
     return f"Thresholds of {formatting.plural(len(answered), 'rule')}, from {' to '.join(ends)}"
 
 
-def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _rules(view: View) -> None:
+    scored, choice, key = view.whole, view.whole_choice, view.run_key
+    axis = axis_of(scored)
+    grid = grid_of(scored, axis)
     thresholds = _all_rules(key, choice.unit, choice.cost, scored)
     test = scored.scores[scored.rows(Part.TEST)]
     answered = [t for t in thresholds if not t.refused]
@@ -323,9 +316,9 @@ def _rules(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, cho
             st.caption(formatting.escaped(f"{rules.RULES[t.rule].label}: {t.sentence}"))
 
 
-def _groups(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _groups(view: View) -> None:
     """The groups that have thresholds of their own, the strangest first."""
-    groups = choice.threshold.groups
+    groups = view.whole_choice.threshold.groups
     if groups is None:
         return
     shares = st.column_config.NumberColumn(format="%.2f")
@@ -343,12 +336,14 @@ def _groups(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, ch
     )
 
 
-def _time(scored: ScoredTable, key: str, axis: ScoreAxis, grid: np.ndarray, choice: ThresholdChoice) -> None:
+def _time(view: View) -> None:
+    scored, axis, choice = view.scored, view.axis, view.choice
     dataset, times = scored.dataset, scored.dataset.time
     if times is None:
         return
-    time, scores = timeline.signal(times, scored.scores)
-    events = [] if dataset.y is None else timeline.events(times, dataset.y)
+    rows = scored.rows(Part.ALL)
+    time, scores = timeline.signal(times[rows], scored.scores[rows])
+    events = [] if dataset.y is None else timeline.events(times[rows], dataset.y[rows])
     parts = timeline.parts_in_time(times, dataset.split)
     fig = plots.score_over_time(
         axis, time, scores, choice.threshold.value, events, parts, "time", state.is_dark(), height=320

@@ -12,6 +12,7 @@ import streamlit as st
 from flowlab import formatting
 from flowlab.controls import Number
 from flowlab.dashboard.shell import links, state, widgets
+from flowlab.datasets.dataset import Part
 from flowlab.detection import rules
 from flowlab.detection.cost import CostModel
 from flowlab.detection.scored_table import ScoredTable
@@ -42,10 +43,11 @@ def controls(scored: ScoredTable, key: str) -> ThresholdChoice:
         parameters = {control.name: _parameter(rule, control) for control in _controls(rule)}
         unit = _unit(scored) if rule == "cost" else state.view(PAGE, "unit", "rows")
         _group_column(scored, rule)
+        unit = unit if unit in scored.units() else "rows"
+        answer = _answer(scored, key, rule, parameters, unit)
+        used = answer if not answer.refused else _fallback(scored)
+        _shown_group(scored, used)
         _log_counts()
-    unit = unit if unit in scored.units() else "rows"
-    answer = _answer(scored, key, rule, parameters, unit)
-    used = answer if not answer.refused else _fallback(scored)
     with right:
         _number(used)
     return ThresholdChoice(used, answer, CostModel(**_values("cost")), unit)
@@ -59,6 +61,15 @@ def standing(scored: ScoredTable, key: str) -> Threshold:
     unit = state.view(PAGE, "unit", "rows")
     answer = _answer(scored, key, rule, _values(rule), unit if unit in scored.units() else "rows")
     return _fallback(scored) if answer.refused else answer
+
+
+def groups_shown(scored: ScoredTable, threshold: Threshold) -> list[str]:
+    """Names of the groups that have validation and test rows, the strangest first."""
+    levels, groups = scored.levels(threshold), threshold.groups
+    if levels is None or groups is None:
+        return []
+    there = set(levels[scored.rows(Part.VALIDATION)]) & set(levels[scored.rows(Part.TEST)])
+    return [group.name for group in groups.groups if group.name in there]
 
 
 def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
@@ -174,6 +185,16 @@ def _group_column(scored: ScoredTable, rule: str) -> None:
             PAGE, st.selectbox, "Promise for each", "group", "", options=["", *scored.group_columns],
             noun="grouping column", width=172, show=lambda name: name or "(all rows as one)",
             help="Each group of this column gets its own threshold from its own calibration rows",
+        )  # fmt: skip
+
+
+def _shown_group(scored: ScoredTable, threshold: Threshold) -> None:
+    """Which group's rows the pictures show."""
+    if threshold.groups is not None:
+        links.linked(
+            PAGE, st.selectbox, "Show rows of", "of_group", "", options=["", *groups_shown(scored, threshold)],
+            noun="group", width=172, show=lambda name: name or "(all groups)",
+            help="Pictures, curves and counts of this group's rows with its own threshold",
         )  # fmt: skip
 
 
