@@ -211,7 +211,10 @@ def _of_type(values: np.ndarray, plan: NumberColumn) -> pd.Series:
         return pd.Series(stamps).astype(plan.dtype)
     if plan.dtype.lower().startswith(("int", "uint")):
         whole = pd.Series(np.rint(values))
-        return whole if np.isnan(values).any() else whole.astype(plan.dtype.lower())
+        limits = np.iinfo(plan.dtype.lower())
+        # a row that was made or edited may hold what the column's type cannot
+        fits = bool(((values >= limits.min) & (values <= limits.max)).all())  # False for holes
+        return whole.astype(plan.dtype.lower()) if fits else whole
     return pd.Series(values)
 
 

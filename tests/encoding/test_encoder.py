@@ -395,3 +395,13 @@ def test_holes_are_filled_as_each_column_says():
     assert len(problems) == 2 and "choices for missing values 'dream=1'" in problems[0]
     features = make_table_dataset(frame, missing="median")[1].get_feature_names_out()
     assert not any(name.endswith("is missing") for name in features)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "UInt8", "Int16"])
+def test_a_value_that_the_columns_type_cannot_hold_is_scored_and_comes_back(dtype):
+    frame = pd.DataFrame({"n": pd.Series(np.arange(100), dtype=dtype), "x": np.linspace(0, 1, 100)})
+    encoder = TableEncoder([ColumnRole(name, "feature") for name in frame], learner="scorer").fit(frame)
+    wide = pd.DataFrame({"n": np.array([40_000, -40_000, 7]), "x": [0.5, 0.5, 0.5]})
+    back = encoder.inverse_transform(encoder.transform(wide))
+    assert back["n"].to_numpy() == pytest.approx([40_000, -40_000, 7])
+    assert encoder.inverse_transform(encoder.transform(frame))["n"].dtype == np.dtype(dtype.lower())

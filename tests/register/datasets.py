@@ -17,7 +17,6 @@ ENTRIES = (
         CASE,
         "Trained as on rows known to be normal: there are no labels, but somebody said so.",
         "Trained as on rows known to be normal: the rows labelled so{}.",
-        ", without the {} among them",
         "as on rows known to be normal",
     ),
     entry(
