@@ -21,7 +21,8 @@ from flowlab.explain import RowReasons, not_flagged
 from flowlab.explain.novelty import row_novelty
 from flowlab.plots import attribution as plots
 from flowlab.plots import pictures as picture_plots
-from flowlab.serving.scored_rows import beside, to_csv, to_parquet
+from flowlab.serving.scored_rows import beside
+from flowlab.tables import workbook
 from flowlab.views.pictures import row_sheet
 
 PAGE = "detect"
@@ -197,40 +198,24 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
     name = "".join(c if c.isalnum() else "_" for c in (scored.dataset.name or "rows"))[:40]
     n_explained = MAX_EXPLAINED if scored.dataset.image_shape is None else 0  # a pixel by its name is no reason
     ask, cells = reasons.asker(trained, flagged[:n_explained]), _cells_maker()
-    in_order, excel = np.sort(flagged), downloads.for_excel()
-    with st.container(horizontal=True):
-        st.download_button(
-            "All rows (CSV)",
-            lambda: to_csv(scored, threshold, ask(), cells=cells()),
-            file_name=f"{name}_scored.csv",
-            mime="text/csv",
-            on_click="ignore",
-            help="Original columns, then score, percentile, p-value, flag and novelty, and reasons of the flagged rows",
-        )
-        st.download_button(
-            "Flagged rows (CSV)",
-            lambda: to_csv(scored, threshold, ask(), in_order, cells()),
-            file_name=f"{name}_flagged.csv",
-            mime="text/csv",
-            on_click="ignore",
-            disabled=not len(flagged),
-        )
-        st.download_button(
-            "Flagged rows (for Excel)",
-            lambda: to_csv(scored, threshold, ask(), in_order, cells(), excel),
-            file_name=f"{name}_flagged_excel.csv",
-            mime="text/csv",
-            on_click="ignore",
-            disabled=not len(flagged),
-            help="CSV that Excel opens by a double click: letters of all languages, and the uploaded file’s delimiter "
-            "and decimal sign",
-        )
-        st.download_button(
-            "All rows (Parquet)",
-            lambda: to_parquet(scored, threshold, ask()),
-            file_name=f"{name}_scored.parquet",
-            on_click="ignore",
-        )
+    too_many = len(scored.scores) > workbook.MAX_ROWS
+    formats = [each for each in downloads.FORMATS if not (too_many and each.suffix == ".xlsx")]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Format", formats, format_func=lambda each: each.name, key="detect.format", width=150, help=downloads.HELP,
+            persist_state="session",
+        )  # fmt: skip
+        for which, rows in (("All", None), ("Flagged", np.sort(flagged))):
+            st.download_button(
+                f"{which} rows ({chosen.name})",
+                downloads.rows_maker(chosen, scored, threshold, ask, cells, rows),
+                file_name=f"{name}_{'scored' if rows is None else 'flagged'}{chosen.suffix}",
+                mime=chosen.mime,
+                on_click="ignore",
+                disabled=rows is not None and not len(rows),
+                help="Original columns, then score, percentile, p-value, flag and novelty, and reasons of the flagged "
+                "rows",
+            )
         st.download_button(
             "Detector",
             lambda: downloads.detector(scored, trained, threshold),
