@@ -34,7 +34,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="CSV or other text, gzip of it, .xlsx, .ods, JSON records, Parquet, Feather, or a ZIP; several of one "
         "shape are stacked",
     )
-    command.add_argument("-o", "--output", required=True, help="the detector file to write")
+    goal = command.add_mutually_exclusive_group(required=True)
+    goal.add_argument("-o", "--output", help="the detector file to write")
+    goal.add_argument("--estimate", action="store_true", help="say what training takes here, by a few steps, and end")
     label = command.add_mutually_exclusive_group()
     label.add_argument("--label", help="column that marks anomalies, not a feature; by default proposed")
     label.add_argument("--no-label", action="store_true", help="take no column as the label, though one looks like it")
@@ -79,7 +81,7 @@ def train(options: argparse.Namespace) -> int:
     rule = options.rule or ("conformal" if options.by_group else None)
     parameters = _rule_parameters(rule, options.rule_set)
     files = named_files(options.files)
-    for file in files:
+    for file in files if options.output else ():
         check_output(options.output, file)
     names = [Path(file).name for file in files]
     names = names if len(set(names)) == len(names) else files
@@ -97,6 +99,9 @@ def train(options: argparse.Namespace) -> int:
     for sentence in prepared.findings:
         print(sentence)
     _check_rule(prepared, rule, parameters, options.by_group)
+    if options.estimate:
+        print(prepared.estimate().sentence)
+        return 0
     detection = prepared.fit(
         lambda event: say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}")
     )

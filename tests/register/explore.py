@@ -313,6 +313,12 @@ SAMPLES = (
 )
 RUNS = (
     entry(
+        "training on a free core took about so long; a part of it was measured",
+        "tests/views/test_estimate.py::test_an_estimate_is_near_what_training_takes",
+        "Takes {}{}, measured on a few steps.",
+        "Perhaps {}, a guess from a part of it.",
+    ),
+    entry(
         "the program can say all settings of the run",
         "tests/serving/test_pytorch_script.py::test_row_26_the_exported_program_reproduces_the_loss",
         "Put both files into one folder and run the program. This run has **{}** on held-out rows; the program begins with the same weights, batches and noise, and differs by what training makes of rounding.",

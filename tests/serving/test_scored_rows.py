@@ -62,7 +62,9 @@ def test_rows_of_numbers_leave_with_their_labels():
 def test_each_format_has_the_same_rows(monkeypatch):
     monkeypatch.setattr(downloads, "_for_excel", lambda: Writing.for_excel("semicolon", ","))
     made = {
-        format.name: downloads.rows_maker(format, SCORED, manual(2.0), lambda: REASONS, lambda: None, np.array([1, 2]))()
+        format.name: downloads.rows_maker(
+            format, SCORED, manual(2.0), lambda: REASONS, lambda: None, np.array([1, 2])
+        )()
         for format in downloads.FORMATS
     }
     assert made["CSV for Excel"].startswith(b"\xef\xbb\xbfname;flagged;") and b";3,0;" in made["CSV for Excel"]
