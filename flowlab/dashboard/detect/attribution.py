@@ -15,6 +15,7 @@ from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.pictures import COLUMN, HALF_WIDTH, ROW_HEIGHT, draw_sheet, picture_column, thumbnails
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.detection.answers import Answer
+from flowlab.detection.cost import CostModel
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.explain import RowReasons, not_flagged
@@ -31,7 +32,7 @@ MAX_EXPLAINED = 500
 PARTS = np.array(["train", "validation", "test"])
 
 
-def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) -> None:
+def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold, cost: CostModel) -> None:
     """Flagged rows, highest score first; beside them the reasons of the chosen row."""
     flagged = scored.flagged(threshold)
     if not len(flagged):
@@ -47,7 +48,7 @@ def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) 
             )
         rows, why = reasons.kinds(scored, trained, rows)
         _select(scored, rows, why, answers.kept(trained, len(scored.scores)).answers)
-        _downloads(scored, trained, flagged, threshold)
+        _downloads(scored, trained, flagged, threshold, cost)
     with right:
         row = state.view(PAGE, "row", int(rows[0]))
         _reasons(scored, trained, row if 0 <= row < len(scored.scores) else int(rows[0]), threshold)
@@ -194,7 +195,9 @@ def _repair(trained: services.Trained, row: int, threshold: float) -> None:
     st.markdown(formatting.escaped(counterfactual.sentence))
 
 
-def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarray, threshold: Threshold) -> None:
+def _downloads(
+    scored: ScoredTable, trained: services.Trained, flagged: np.ndarray, threshold: Threshold, cost: CostModel
+) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (scored.dataset.name or "rows"))[:40]
     n_explained = MAX_EXPLAINED if scored.dataset.image_shape is None else 0  # a pixel by its name is no reason
     ask, cells = reasons.asker(trained, flagged[:n_explained]), _cells_maker()
@@ -232,11 +235,14 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
             on_click="ignore",
             help="A program that reproduces this run and its threshold with the library alone, to the same weights",
         )
-        st.download_button(
-            "Report (HTML)",
-            downloads.report_maker(scored, trained, threshold, ask),
-            file_name=f"{name}_report.html",
-            mime="text/html",
-            on_click="ignore",
-            help="Pictures, settings, versions and what the threshold means, in one file",
-        )
+        for ending, mime in (("HTML", "text/html"), ("Markdown", "text/markdown")):
+            is_markdown = ending == "Markdown"
+            st.download_button(
+                f"Report ({ending})",
+                downloads.report_maker(scored, trained, threshold, ask, cost, is_markdown),
+                file_name=f"{name}_report.{'md' if is_markdown else 'html'}",
+                mime=mime,
+                on_click="ignore",
+                help="What the threshold means and does, costs, drift, columns, settings and versions, in one file"
+                + ("" if is_markdown else ", with pictures"),
+            )

@@ -11,6 +11,7 @@ import pandas as pd
 from flowlab import catalog
 from flowlab.dashboard.shell import headline, services, state
 from flowlab.datasets.dataset import Part
+from flowlab.detection.cost import CostModel
 from flowlab.detection.metrics import score_bins
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
@@ -104,16 +105,23 @@ def script(threshold: Threshold) -> str:
 
 
 def report_maker(
-    scored: ScoredTable, trained: services.Trained, threshold: Threshold, ask: Callable[[], Reasons]
+    scored: ScoredTable,
+    trained: services.Trained,
+    threshold: Threshold,
+    ask: Callable[[], Reasons],
+    cost: CostModel,
+    as_markdown: bool = False,
 ) -> Callable[[], bytes]:
-    """A function that gives the HTML report of the present state, which only a page knows."""
+    """A function that gives the report of the present state, which only a page knows."""
     run, title, site = trained.run, headline.sentence().replace("\\", ""), state.site()
     link = site + state.link_to("detect") if site else ""
 
     def make() -> bytes:
         rows = scored_rows(scored, threshold, ask(), scored.flagged(threshold)[:MAX_ROWS])
-        figures = figures_html(_figures(scored, threshold))
-        return detection_report(title, run.spec, scored, threshold, figures, rows, run.versions, link)
+        figures = [] if as_markdown else figures_html(_figures(scored, threshold))
+        return detection_report(
+            title, run.spec, scored, threshold, figures, rows, run.versions, link, cost, as_markdown
+        )
 
     return make
 

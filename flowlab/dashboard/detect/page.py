@@ -52,7 +52,7 @@ def page() -> None:
         tabs["Over time"] = _time
     if choice.threshold.groups is not None:
         tabs["Groups"] = _groups
-    tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
+    tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold, choice.cost)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, trained, axis, choice.threshold)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first = "Threshold" if presents else FIRST_TAB
