@@ -260,7 +260,7 @@ SAMPLES = (
     entry(
         "the table was uploaded, and has columns beside those that the model learned",
         "tests/teaching/test_learning.py::test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types",
-        "The columns of the file, in its order; those that no model draws, such as a time, are empty.",
+        "The columns of the file, in its order. Those that no model draws are made up: new identifiers, times within the training rows, the label of normal rows where only those were learned; others are empty.",
     ),
     entry(
         "the distance is between the sample and its nearest training row, in the spread of the training rows",
