@@ -31,8 +31,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "files",
         nargs="+",
-        help="CSV or other text, gzip of it, .xlsx, .ods, JSON records, Parquet, Feather, or a ZIP; several of one "
-        "shape are stacked",
+        help="CSV or other text, gzip of it, .xlsx, .xls, .ods, JSON records, Parquet, Feather, or a ZIP; several of "
+        "one shape are stacked",
     )
     goal = command.add_mutually_exclusive_group(required=True)
     goal.add_argument("-o", "--output", help="the detector file to write")

@@ -36,6 +36,7 @@ from flowlab.tables.filetype import refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.notes import Note
 from flowlab.tables.notes import added as added_up
+from flowlab.tables.old_workbook import COMPOUND
 from flowlab.tables.packed import GZIP, unpacked
 from flowlab.tables.parquet import PARQUET
 from flowlab.tables.read import read_table
@@ -188,7 +189,7 @@ def score_file(
         source.seek(0)
     reading = Reading() if reading is None else reading
     found = None
-    if start.startswith(ZIP) or begins_records(start):
+    if start.startswith((ZIP, COMPOUND)) or begins_records(start):
         written = Written(
             delimiter=reading.get("delimiter"),
             decimal=reading.get("decimal"),

@@ -43,7 +43,7 @@ NO_STATEMENTS: tuple[str, ...] = (
     '<tr><th scope="row" style="text-align:left;font-weight:400;padding:1px 0">{}</th>{}</tr>',
     '<table style="width:100%;border-collapse:collapse;font-size:0.92rem"><tr><td></td>{}</tr>{}</table>',
     "Rows flagged by both rules, of those flagged by either",
-    "CSV, TSV, gzip or ZIP of them, .xlsx, .ods, JSON records, Parquet, Feather; pictures as PNG, JPEG, ZIP or NPZ",
+    "CSV, TSV, gzip or ZIP of them, .xlsx, .xls, .ods, JSON records, Parquet, Feather; pictures: PNG, JPEG, ZIP, NPZ",
     "Choose a file with the same columns, or several",
     "Choose a picture, a ZIP or NPZ of pictures, or a table of their pixels",
     "{}; every row gets a score, percentile, p-value and flag.",

@@ -31,7 +31,9 @@ from flowlab.tables.read import read_table
 
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
-KINDS = "CSV, TSV, gzip or ZIP of them, .xlsx, .ods, JSON records, Parquet, Feather; pictures as PNG, JPEG, ZIP or NPZ"
+KINDS = (
+    "CSV, TSV, gzip or ZIP of them, .xlsx, .xls, .ods, JSON records, Parquet, Feather; pictures: PNG, JPEG, ZIP, NPZ"
+)
 FIRST_PIXEL = column_names(ImageShape(2, 2))[0].encode()
 KEPT_SECONDS = 900
 """How long the answer to an uploaded detector file is kept."""
