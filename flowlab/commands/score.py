@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from flowlab.commands.arguments import add_reading, check_output, reading, say
+from flowlab.commands.arguments import add_query, add_reading, check_output, queried, reading, say
 from flowlab.formatting import count
 from flowlab.serving.scored_file import FORMATS, write_scored
 from flowlab.serving.scoring import Summary, how_far, score_file
 from flowlab.store.atomic import replacing
+from flowlab.tables.database import write_query
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.workbook import check_rows
 
@@ -28,7 +29,7 @@ LONG_FILE = 32 * 2**20
 def add(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("score", help="score tables with a detector, in bounded memory")
     command.add_argument("detector", help="a detector file")
-    command.add_argument("files", nargs="+", help="tables with the columns it was trained on, or a pattern of names")
+    command.add_argument("files", nargs="*", help="tables with the columns it was trained on, or a pattern of names")
     command.add_argument("-o", "--output", required=True, help="the file to write, or a folder for several")
     command.add_argument(
         "--format",
@@ -36,6 +37,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="of the files to write; by default as the name of the output ends (.xlsx, .parquet), else csv",
     )
     command.add_argument("--violations", metavar="FILE", help="a CSV to write: cells that do not fit their column")
+    add_query(command)
     add_scoring(command)
     command.set_defaults(command=score)
 
@@ -49,7 +51,19 @@ def add_scoring(command: argparse.ArgumentParser) -> None:
 
 
 def score(options: argparse.Namespace) -> int:
-    """Score tables with a saved detector: one to a file, or several to a folder."""
+    """Score tables with a saved detector: one to a file, or several to a folder; or the rows of a query."""
+    if not queried(options):
+        return _score_files(options)
+    with tempfile.NamedTemporaryFile(suffix=".csv") as rows:
+        write_query(options.database, options.query, rows)
+        rows.flush()
+        options.files, options.delimiter, options.encoding, options.decimal, options.header = (
+            [rows.name], ",", "utf-8", ".", True,
+        )  # fmt: skip
+        return _score_files(options)
+
+
+def _score_files(options: argparse.Namespace) -> int:
     files = named_files(options.files)
     ending = Path(options.output).suffix.lower().removeprefix(".")
     format = options.format or (ending if ending in FORMATS else "csv")

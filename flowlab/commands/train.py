@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.commands.arguments import add_reading, check_output, pairs, reading, say, seed, write
+from flowlab.commands.arguments import add_query, add_reading, check_output, pairs, queried, reading, say, seed, write
 from flowlab.commands.score import named_files
 from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
@@ -22,6 +22,7 @@ from flowlab.detection.threshold import Threshold
 from flowlab.formatting import count
 from flowlab.records import Scalar, Spec
 from flowlab.serving.detection import PreparedTable, asked_roles, prepare
+from flowlab.tables.database import read_query
 from flowlab.tables.read import column_readings, read_table
 from flowlab.tables.schema import KINDS
 
@@ -30,7 +31,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a detector on a table")
     command.add_argument(
         "files",
-        nargs="+",
+        nargs="*",
         help="CSV or other text, gzip of it, .xlsx, .xls, .ods, JSON records, Parquet, Feather, or a ZIP; several of "
         "one shape are stacked",
     )
@@ -71,6 +72,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help=f"read a column as {', '.join(KINDS)}, or as dates of a format such as %%d/%%m/%%Y",
     )
     command.add_argument("--seed", type=seed, default=0, help="division of the rows, initial weights, batches")
+    add_query(command)
     add_reading(command)
     command.set_defaults(command=train)
 
@@ -80,12 +82,16 @@ def train(options: argparse.Namespace) -> int:
     spec = _model_spec(options.model, pairs(options.set, "--set"))
     rule = options.rule or ("conformal" if options.by_group else None)
     parameters = _rule_parameters(rule, options.rule_set)
+    is_query = queried(options)
     files = named_files(options.files)
     for file in files if options.output else ():
         check_output(options.output, file)
     names = [Path(file).name for file in files]
     names = names if len(set(names)) == len(names) else files
-    table = read_table(dict(zip(names, map(Path, files))), **reading(options), **column_readings(options.column))
+    if is_query:
+        table = read_query(options.database, options.query, options.missing, column_readings(options.column))
+    else:
+        table = read_table(dict(zip(names, map(Path, files))), **reading(options), **column_readings(options.column))
     frame = table.frame
     for sentence in table.report.warnings:
         print(sentence)

@@ -199,10 +199,11 @@ def _spelled(rows: Sequence[Sequence[object]]) -> Iterable[Sequence[str]]:
         for j, cell in enumerate(row)
         if isinstance(cell, datetime.datetime) and cell.time() != datetime.time()
     }
-    return ([_cell(cell, j in timed) for j, cell in enumerate(row)] for row in rows)
+    return ([cell_text(cell, j in timed) for j, cell in enumerate(row)] for row in rows)
 
 
-def _cell(cell: object, is_timed: bool) -> str:
+def cell_text(cell: object, is_timed: bool = True) -> str:
+    """A value as it would be written in a CSV; dates without their time where a column `is_timed` not."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
@@ -244,7 +245,7 @@ def _records(data: bytes, limits: Limits) -> AsText:
         were = "was" if len(nested) == 1 else "were"
         fields = plural(len(nested), "field")
         notes = (f"{fields} of lists or records {were} left out ({', '.join(sorted(nested)[:3])}).",)
-    rows = ([_cell(record.get(name), True) for name in kept] for record in records)
+    rows = ([cell_text(record.get(name)) for name in kept] for record in records)
     return AsText(_delimited([kept, *rows]), "JSON", notes)
 
 
