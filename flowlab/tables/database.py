@@ -7,13 +7,16 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from flowlab.formatting import count, fixed
 from flowlab.tables.as_text import cell_text
 from flowlab.tables.dialect import Written
 from flowlab.tables.limits import Limits, TableError
 from flowlab.tables.read import ColumnReadings, Table, read_table
+
+if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
 
 ROWS_AT_ONCE = 10_000
 QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with|values|table)\b", re.IGNORECASE | re.DOTALL)
@@ -93,12 +96,12 @@ def write_query(address: str, query: str, sink: IO[bytes], limits: Limits | None
         engine.dispose()
 
 
-def _write(rows, sink: IO[bytes], limits: Limits | None) -> None:  # type: ignore[no-untyped-def]
+def _write(rows: CursorResult[Any], sink: IO[bytes], limits: Limits | None) -> None:
     names = list(rows.keys())
     if limits is not None and len(names) > limits.columns:
         raise TableError(f"The query gives {count(len(names))} columns, too many; select fewer.")
     n_rows = n_bytes = 0
-    piece: list = [names]
+    piece: Sequence[Sequence[Any]] = [names]
     while piece:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -19,7 +19,7 @@ from flowlab.plots import threshold as plots
 from flowlab.plots.html import figures_html
 from flowlab.records import RunSpec, Spec
 from flowlab.serving.report import data_dictionary, detection_report, meaning
-from flowlab.serving.script import python_script
+from flowlab.serving.script import comparison_script, python_script
 
 EVIL = "<script>alert(1)</script>"
 
@@ -109,6 +109,21 @@ def test_the_script_reproduces_weights_scores_and_flags(rule):
     assert all(np.array_equal(value, names["model"].get_state()[key]) for key, value in model.get_state().items())
     assert np.array_equal(names["scored"].scores, scored.scores)
     assert names["threshold"].value == threshold.value
+
+
+def test_the_script_of_a_comparison_reproduces_the_scores(capsys):
+    data = Spec("moons", {"n_samples": 400, "anomaly_share": 0.1})
+    names: dict = {}
+    specs = {"one": RunSpec(data, Spec("gaussian")), "two's": RunSpec(data, Spec("kde", {}), 0)}
+    exec(compile(comparison_script(specs), "script", "exec"), names)
+    dataset = catalog.make_dataset(data, 0)
+    for name, spec in specs.items():
+        model = catalog.make_model(spec.model, spec.seed, dataset).fit(dataset.fitting_rows())
+        rows = dataset.rows("test")
+        assert np.array_equal(names["models"][name].anomaly_score, model.anomaly_score(dataset.X)[rows])
+    said = capsys.readouterr().out
+    assert "one: AUROC" in said and "two's: AUROC" in said and names["verdict"](names["board"]) in said
+    assert 'read_table("it\'s.csv")' in comparison_script(specs, "it's.csv")
 
 
 def test_the_script_of_an_uploaded_table_names_its_file_and_nothing_escapes_its_quotes():
