@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -112,12 +113,17 @@ def _html(section: Section) -> str:
 
 
 def _markdown(title: str, head: str, sections: Sequence[Section]) -> bytes:
-    lines = [f"# {escaped(title)}", "", head]
+    lines = [f"# {_plainly(title)}", "", head]
     for section in sections:
-        lines += ["", f"## {escaped(section.title)}"]
+        lines += ["", f"## {_plainly(section.title)}"]
         for part in section.parts:
-            lines += ["", escaped(part)] if isinstance(part, str) else ["", *_table_lines(part)]
+            lines += ["", _plainly(part)] if isinstance(part, str) else ["", *_table_lines(part)]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _plainly(text: object) -> str:
+    """The text as Markdown, in which no point of a number or at the end of a sentence is escaped: it marks nothing."""
+    return re.sub(r"(?<=\d)\\\.(?=\d)|(?<=[^\d\s])\\\.(?=\s|$)", ".", escaped(text))
 
 
 def _table_lines(table: pd.DataFrame) -> list[str]:
@@ -136,7 +142,7 @@ def _table_lines(table: pd.DataFrame) -> list[str]:
 def _spelled(cell: object) -> str:
     if isinstance(cell, float):
         return "" if np.isnan(cell) else f"{cell:.4g}"
-    return "" if cell is None or cell is pd.NaT or cell is pd.NA else escaped(cell)
+    return "" if cell is None or cell is pd.NaT or cell is pd.NA else _plainly(cell)
 
 
 def meaning(scored: ScoredTable, threshold: Threshold) -> str:

@@ -83,7 +83,7 @@ def test_the_report_is_whole_in_html_and_in_markdown():
     assert "same is 7 in every row and was left out" in page, "decisions on columns are told"
     known = catalog.DATASETS["moons"].defaults, catalog.MODELS["kde"].defaults
     assert all(f"<td>{name}</td>" in page and f"| {escaped(name)} |" in text for of in known for name in of)
-    assert "<script" not in page and EVIL not in text
+    assert "<script" not in page and EVIL not in text and "at least 0 are flagged. " in text
 
 
 def test_without_labels_it_does_not_speak_of_labels():
