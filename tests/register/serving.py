@@ -11,6 +11,7 @@ NO_STATEMENTS: tuple[str, ...] = (
     '\nbody { font: 15px/1.5 "Source Sans 3", "Helvetica Neue", Arial, sans-serif; color: #1B2333; max-width: 60rem;\n  margin: 2rem auto; padding: 0 1rem; }\nh1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }\ntable { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }\nth, td { padding: 2px 10px; border-bottom: 1px solid #E3E7EE; text-align: right; }\nth:first-child, td:first-child { text-align: left; } figcaption { color: #5B6678; }\npre { background: #F4F6F9; padding: 0.75rem; white-space: pre-wrap; }\n',
     "%Y-%m-%d %H:%M UTC",
     "FlowLab detection report, {}.",
+    "(?<=\\d)\\\\\\.(?=\\d)|(?<=[^\\d\\s])\\\\\\.(?=\\s|$)",
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{}</title><style>{}</style></head><body>{}</body></html>',
 )
 """Names of things, markup and invitations to act, which cannot be false."""
