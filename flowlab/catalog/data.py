@@ -361,8 +361,8 @@ _UPLOAD = Entry(
                 "all": "all rows",
                 "known": "all rows, known to be normal",
             },
-            help="Whether rows labelled as anomalies take part in the fit. A detector trains otherwise on rows known to "
-            "be normal; without labels only you can know it.",
+            help="Whether rows labelled as anomalies take part in the fit. A detector trains otherwise on rows known "
+            "to be normal; without labels only you can know it.",
         ),
         Choice(
             "split",

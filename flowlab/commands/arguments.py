@@ -40,6 +40,27 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_query(command: argparse.ArgumentParser) -> None:
+    """Rows of a database in place of files."""
+    group = command.add_argument_group("database", "rows of a query in place of files; needs flowlab[sql]")
+    group.add_argument(
+        "--database",
+        metavar="ADDRESS",
+        default=os.environ.get("FLOWLAB_DATABASE", ""),
+        help="such as postgresql://user@host/name; by default FLOWLAB_DATABASE, where a password is best kept",
+    )
+    group.add_argument("--query", metavar="SQL", help="one SELECT")
+
+
+def queried(options: argparse.Namespace) -> bool:
+    """Whether a query is asked for; ValueError where files and query, or neither, are given."""
+    if bool(options.files) == bool(options.query):
+        raise ValueError("give either files or a --query")
+    if options.query and not options.database:
+        raise ValueError("--query needs --database, or the address in FLOWLAB_DATABASE")
+    return bool(options.query)
+
+
 def reading(options: argparse.Namespace) -> Reading:
     """Arguments of `read_table`: those that were given."""
     return Reading(

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.commands.arguments import add_reading, check_output, pairs, reading, say, seed, write
+from flowlab.commands.arguments import add_query, add_reading, check_output, pairs, queried, reading, say, seed, write
 from flowlab.commands.score import named_files
 from flowlab.controls import Control
-from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.case import case_of
+from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, TRAIN_ON, RoleSettings, anomaly_values_of, choose_roles
 from flowlab.detection.flag_rules import VERDICTS, flag_rule
 from flowlab.detection.rules import RULES
@@ -24,6 +24,7 @@ from flowlab.formatting import count
 from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import MAX_FOLDS
 from flowlab.serving.detection import PreparedTable, asked_roles, prepare
+from flowlab.tables.database import read_query
 from flowlab.tables.read import column_readings, read_table
 from flowlab.tables.schema import KINDS
 
@@ -32,11 +33,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("train", help="train a detector on a table")
     command.add_argument(
         "files",
-        nargs="+",
-        help="CSV or other text, gzip of it, .xlsx, .ods, JSON records, Parquet, Feather, or a ZIP; several of one "
-        "shape are stacked",
+        nargs="*",
+        help="CSV or other text, gzip of it, .xlsx, .xls, .ods, JSON records, Parquet, Feather, or a ZIP; several of "
+        "one shape are stacked",
     )
-    command.add_argument("-o", "--output", required=True, help="the detector file to write")
+    goal = command.add_mutually_exclusive_group(required=True)
+    goal.add_argument("-o", "--output", help="the detector file to write")
+    goal.add_argument("--estimate", action="store_true", help="say what training takes here, by a few steps, and end")
     label = command.add_mutually_exclusive_group()
     label.add_argument("--label", help="column that marks anomalies, not a feature; by default proposed")
     label.add_argument("--no-label", action="store_true", help="take no column as the label, though one looks like it")
@@ -80,6 +83,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help=f"read a column as {', '.join(KINDS)}, or as dates of a format such as %%d/%%m/%%Y",
     )
     command.add_argument("--seed", type=seed, default=0, help="division of the rows, initial weights, batches")
+    add_query(command)
     add_reading(command)
     command.set_defaults(command=train)
 
@@ -89,12 +93,16 @@ def train(options: argparse.Namespace) -> int:
     spec = _model_spec(options.model, pairs(options.set, "--set"))
     rule = options.rule or ("conformal" if options.by_group else None)
     parameters = _rule_parameters(rule, options.rule_set)
+    is_query = queried(options)
     files = named_files(options.files)
-    for file in files:
+    for file in files if options.output else ():
         check_output(options.output, file)
     names = [Path(file).name for file in files]
     names = names if len(set(names)) == len(names) else files
-    table = read_table(dict(zip(names, map(Path, files))), **reading(options), **column_readings(options.column))
+    if is_query:
+        table = read_query(options.database, options.query, options.missing, column_readings(options.column))
+    else:
+        table = read_table(dict(zip(names, map(Path, files))), **reading(options), **column_readings(options.column))
     frame = table.frame
     for sentence in table.report.warnings:
         print(sentence)
@@ -112,6 +120,9 @@ def train(options: argparse.Namespace) -> int:
     for sentence in prepared.findings:
         print(sentence)
     _check_rule(prepared, rule, parameters, options.by_group, options.folds)
+    if options.estimate:
+        print(prepared.estimate().sentence)
+        return 0
     detection = prepared.fit(
         lambda event: say(f"step {count(event.step)} of {count(event.n_steps)}, validation loss {event.val_loss:.3f}"),
         options.folds,

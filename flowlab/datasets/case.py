@@ -12,8 +12,7 @@ def case_of(dataset: Dataset) -> str:
         if dataset.train_on == "normal":
             return "Trained as on rows known to be normal: there are no labels, but somebody said so."
         return (
-            "Trained as on rows with strange ones among them: there are no labels, and nobody said that all rows are "
-            "normal."
+            "Trained as on rows with strange ones among them: there are no labels, and nobody said that all are normal."
         )
     n_anomalies = int(dataset.y[dataset.split == 0].sum())
     if dataset.train_on == "normal":
@@ -30,5 +29,3 @@ def other_case(dataset: Dataset) -> tuple[str, str]:
     if dataset.train_on == "normal":
         return "all", "as on rows with strange ones among them"
     return "known" if dataset.y is None else "normal", "as on rows known to be normal"
-
-

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -39,9 +39,12 @@ from flowlab.store.reading import Run
 from flowlab.store.recent import Recent
 from flowlab.store.runs import RunStore
 from flowlab.views.comparison import steps_within
+from flowlab.views.estimate import UNKNOWN, TrainingEstimate, estimate
 
 CALL_SECONDS = 60.0
 """How long `JobRunner.call` waits for a view, unless told otherwise."""
+MAX_ASKED, MAX_ESTIMATES = 4, 500
+"""How many estimates of what training takes wait to be measured, and how many are kept."""
 WATCH_SECONDS = 3.0
 """How long after `JobRunner.watch` a run counts as watched."""
 HERE_SECONDS = 5.0
@@ -95,6 +98,8 @@ class JobRunner:
         self.store = store
         self._jobs: dict[str, Job] = {}
         self._datasets: Recent[Dataset] = Recent(12)
+        self._estimates: dict[str, Future[TrainingEstimate]] = {}
+        self._estimator = ThreadPoolExecutor(1, "flowlab-estimate")
         self._seen: dict[str, float] = {}
         self._closed = False
         self.lease = store.lease = Lease(store.root)
@@ -419,6 +424,24 @@ class JobRunner:
         key = ("untrained", catalog.run_id(spec))
         return self._answers.ask(spec, {}, key, steps_within, {"seconds": seconds}, CALL_SECONDS)
 
+    def estimate(self, spec: RunSpec, begin: bool = True) -> TrainingEstimate | None:
+        """What training a spec will take, by a short measurement on the evaluation lane; None while that is not known.
+
+        It does not wait: it begins the measurement, where it may, and is asked again. At most `MAX_ASKED` wait.
+        """
+        key = catalog.run_id(spec)
+        with self._lock:
+            known = self._estimates.get(key)
+            n_waiting = sum(not future.done() for future in self._estimates.values())
+            if known is None and begin and n_waiting < MAX_ASKED and not self._closed:
+                while len(self._estimates) >= MAX_ESTIMATES:
+                    self._estimates.pop(next(iter(self._estimates)))
+                asked = partial(self._answers.ask, spec, {}, (), estimate, {}, CALL_SECONDS)
+                known = self._estimates[key] = self._estimator.submit(asked)
+        if known is None or not known.done():
+            return None
+        return UNKNOWN if known.cancelled() or known.exception() is not None else known.result()
+
     def occupancy(self) -> dict[str, Counter[str]]:
         """How many "lanes" and how many "runs" of this server are in each state."""
         with self._lock:
@@ -433,6 +456,7 @@ class JobRunner:
         self._closed = True
         self._closing.set()
         self._keeper.join()
+        self._estimator.shutdown(wait=False, cancel_futures=True)
         self._dispatcher.close()
         for job in self._jobs.values():
             if job.mode in (Mode.RUNNING, Mode.STOPPING):

@@ -24,6 +24,7 @@ from flowlab.serving.scored_rows import scored_rows
 from flowlab.store.atomic import make_folder, on_disk, write_whole
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import Table
+from flowlab.views.estimate import TrainingEstimate, estimate
 
 MAX_EXPLAINED = 500
 """Flagged rows that get reasons, the highest scores first."""
@@ -106,6 +107,10 @@ class PreparedTable:
     dataset: Dataset
     warnings: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+
+    def estimate(self) -> TrainingEstimate:
+        """What `fit` will take, by a few steps."""
+        return estimate(catalog.make_model(self.spec, self.seed, self.dataset), self.dataset)
 
     def fit(self, on_event: Callable[[TrainEvent], object] = lambda _: None, n_folds: int = 0) -> Detection:
         """Train the model, telling `on_event` of each stretch, and score all rows.

@@ -39,6 +39,7 @@ MEDIA = {
     "application/octet-stream": "file",
     "application/vnd.apache.parquet": "file",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "file",
+    "application/vnd.ms-excel": "file",
     "application/x-ndjson": "file",
     "application/gzip": "file",
     "application/zip": "file",

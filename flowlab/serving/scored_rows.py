@@ -113,8 +113,10 @@ def to_csv(
     return to_csv_bytes(scored_rows(scored, threshold, reasons, rows, cells), as_written=True, writing=writing)
 
 
-def to_parquet(scored: ScoredTable, threshold: Threshold, reasons: Reasons | None = None) -> bytes:
+def to_parquet(
+    scored: ScoredTable, threshold: Threshold, reasons: Reasons | None = None, rows: np.ndarray | None = None
+) -> bytes:
     """`scored_rows` as Parquet, with the types of the table."""
     buffer = io.BytesIO()
-    scored_rows(scored, threshold, reasons).rename(columns=str).to_parquet(buffer, index=False)
+    scored_rows(scored, threshold, reasons, rows).rename(columns=str).to_parquet(buffer, index=False)
     return buffer.getvalue()

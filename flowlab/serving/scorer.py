@@ -57,7 +57,8 @@ class Scorer:
         if missing:
             schemas = [replace(schema, missing=tuple(sorted({*schema.missing, *missing}))) for schema in schemas]
         columns = dict(zip(text.names, text.columns))
-        return Typed(*read_frame(names, [columns[name] for name in names], schemas, first_row))
+        found = read_frame(names, [columns[name] for name in names], schemas, first_row)
+        return Typed(*found, dict(zip(names, schemas)))
 
     def typed(self, frame: pd.DataFrame) -> Typed:
         """The needed columns of a table that came with types."""
@@ -71,7 +72,7 @@ class Scorer:
             more, found = breaches(name, reading, frame[name].iloc.__getitem__)
             counts |= more
             violations += found
-        return Typed(pd.DataFrame(values), counts, violations)
+        return Typed(pd.DataFrame(values), counts, violations, self.schema)
 
     def matrix(self, frame: pd.DataFrame) -> np.ndarray:
         """The features (n, n_features) of a typed frame, matched by column name.
@@ -197,8 +198,9 @@ def _refusing() -> Iterator[None]:
 
 
 class Typed(NamedTuple):
-    """Columns read by a schema: their frame, how many cells broke which (column, rule), and the first of those."""
+    """Columns read by schemas: their frame, how many cells broke which (column, rule), the first of those, schemas."""
 
     frame: pd.DataFrame
     counts: dict[tuple[str, str], int]
     violations: list[Violation]
+    schemas: dict[str, ColumnSchema]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import time
@@ -33,11 +34,13 @@ from flowlab.tables.export import may_execute, to_csv_bytes, to_csv_lines
 from flowlab.tables.feather import FEATHER
 from flowlab.tables.filetype import refuse_foreign, to_utf8
 from flowlab.tables.limits import Limits, TableError
-from flowlab.tables.notes import Note, added
+from flowlab.tables.notes import Note
+from flowlab.tables.notes import added as added_up
+from flowlab.tables.old_workbook import COMPOUND
 from flowlab.tables.packed import GZIP, unpacked
 from flowlab.tables.parquet import PARQUET
 from flowlab.tables.read import read_table
-from flowlab.tables.schema import HUGE, MAX_VIOLATIONS, Violation
+from flowlab.tables.schema import HUGE, MAX_VIOLATIONS, ColumnSchema, Violation, schema_of_frame
 from flowlab.tables.stack import delimited, written_cells
 from flowlab.tables.text import TextTable, read_text
 
@@ -91,6 +94,7 @@ class ScoredBlock:
     traits: TraitCounts
     n_novel: int
     flagged_rows: np.ndarray
+    columns: Mapping[str, ColumnSchema | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +112,7 @@ class Summary:
     flagged_rows : (n_flagged,) numbers of the flagged rows, ascending
     violations : the first cells that did not fit the detector's schema
     broken : (column, rule) -> how many such cells the file has
+    columns : how the columns of the scored file are written, in its order; None for those that the detector ignores
     """
 
     n_rows: int
@@ -122,6 +127,7 @@ class Summary:
     flagged_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     violations: tuple[Violation, ...] = ()
     broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    columns: Mapping[str, ColumnSchema | None] = field(default_factory=dict)
 
     @property
     def violation_table(self) -> pd.DataFrame:
@@ -156,6 +162,7 @@ def score_file(
     progress: Progress = lambda n_rows, n_bytes: None,
     reading: Reading | None = None,
     with_reasons: bool = True,
+    workers: Callable | None = None,
 ) -> Summary:
     """Score a table from `source` and write its cells, as they are, with what is said of each row to `sink`.
 
@@ -171,6 +178,7 @@ def score_file(
     progress : called after each block with rows scored and bytes read so far
     reading : delimiter, decimal, encoding, header and missing_codes of the text, where the user gives them
     with_reasons : whether flagged rows get their reasons, which takes about as long as scoring a hundred rows
+    workers : what a `pool` gave that scores several files; `width` and `nice` are then those of that pool
     """
     start = source.read(4096)
     source.seek(0)
@@ -181,7 +189,7 @@ def score_file(
         source.seek(0)
     reading = Reading() if reading is None else reading
     found = None
-    if start.startswith(ZIP) or begins_records(start):
+    if start.startswith((ZIP, COMPOUND)) or begins_records(start):
         written = Written(
             delimiter=reading.get("delimiter"),
             decimal=reading.get("decimal"),
@@ -199,7 +207,7 @@ def score_file(
     refuse_foreign(start)
     if not start.startswith((PARQUET, FEATHER)) and (b"\x00" in start or start.startswith(WIDE)):
         source = io.BytesIO(to_utf8(source.read())[0])
-    with pool(width, nice) as imap:
+    with pool(width, nice) if workers is None else contextlib.nullcontext(workers) as imap:
         # a file of unknown origin is opened where the work is done, not in a server that called this
         opened, wanted, n_lags = next(imap(_opened, [detector]))
         if start.startswith((PARQUET, FEATHER)):
@@ -229,8 +237,10 @@ def _drain(
     broken: Counter[tuple[str, str]] = Counter()
     violations: list[Violation] = []
     highest: Highest | None = None
+    columns: Mapping[str, ColumnSchema | None] = {}
     traits, n_novel, flagged = TraitCounts(), 0, []
     for scored in results:
+        columns = columns or scored.columns
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
         counts += scored.counts
@@ -249,10 +259,10 @@ def _drain(
         drift_sentences(detector.columns, detector.baseline, counts, detector.flagged_rows(n_rows, n_flagged))
     )
     seen = () if drift else (visible_shift(detector.baseline, n_rows),)
-    notes = (*(*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES], *seen)
+    notes = (*(*_broken_sentences(broken, violations), *map(str, added_up(noted)))[:MAX_NOTES], *seen)
     return Summary(
         n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(kinds_of(traits)), n_novel,
-        np.concatenate(flagged), tuple(violations), dict(broken),
+        np.concatenate(flagged), tuple(violations), dict(broken), columns,
     )  # fmt: skip
 
 
@@ -277,10 +287,10 @@ def score_whole(work: tuple[bytes, bytes], with_reasons: bool = True) -> ScoredB
     detector, data = work
     scorer = _scorer(hashlib.sha256(detector).digest(), detector)
     frame = read_table(data).frame
-    names = tuple(map(str, frame))
-    return _scored(
-        scorer, TextTable(names, tuple(written_cells(frame))), scorer.typed(frame), 0, [], len(data), with_reasons
-    )
+    text = TextTable(tuple(map(str, frame)), tuple(written_cells(frame)))
+    scored = _scored(scorer, text, scorer.typed(frame), 0, [], len(data), with_reasons)
+    typed = {schema.name: replace(schema, formats=("ISO8601",)) for schema in schema_of_frame(frame)}
+    return replace(scored, columns={**scored.columns, **typed})
 
 
 def _scored(
@@ -309,6 +319,7 @@ def _scored(
         columns |= reason_columns([told.get(row) for row in range(len(frame))])
     if rules:
         columns["rule"] = np.array([*(rule.sentence for rule in rules), ""], dtype=object)[decided]
+    added = dict(zip(free_names(text.names, list(columns)), columns.values()))
     top = np.argsort(-row_scores.score, kind="stable")[:N_HIGHEST]
     shown = pd.DataFrame(
         {
@@ -318,7 +329,7 @@ def _scored(
     )
     shown.index = first_row + top
     return ScoredBlock(
-        csv=_csv(text.names, cells, columns, lines),
+        csv=_csv(text.names, cells, added, lines),
         n_rows=len(row_scores),
         n_flagged=int(columns["flagged"].sum()),
         counts=counts,
@@ -334,6 +345,8 @@ def _scored(
         traits=TraitCounts.of(first_row + flagged, row_scores.score[flagged], reasons) if reasons else TraitCounts(),
         n_novel=int(np.count_nonzero(columns["novelty"])),
         flagged_rows=first_row + flagged,
+        columns={name: typed.schemas.get(name) for name in text.names}
+        | {name: ColumnSchema(name, "number" if v.dtype.kind in "biuf" else "text") for name, v in added.items()},
     )
 
 
@@ -344,7 +357,7 @@ def _csv(
 
     Lines that hold nothing a spreadsheet would execute go through untouched: 10 times faster.
     """
-    header = to_csv_bytes(pd.DataFrame(columns=[*names, *free_names(names, list(added))]))
+    header = to_csv_bytes(pd.DataFrame(columns=[*names, *added]))
     table = pa.table({name: pa.array(values, from_pandas=True) for name, values in added.items()})  # nan: empty
     n_rows = len(table)
     out = io.BytesIO()

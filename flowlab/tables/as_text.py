@@ -15,13 +15,12 @@ from typing import Any
 
 from flowlab.formatting import count, fixed, plural
 from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.old_workbook import COMPOUND, MAX_CELLS, checked, is_old_workbook
 
 ZIP = b"PK\x03\x04"
 ODS_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 WORKBOOK_PART = "xl/workbook.xml"
 MAX_PARTS = 10_000
-MAX_WORKBOOK_CELLS = 10_000_000
-"""Cells of a sheet, the empty ones between others included: a workbook keeps them all in memory at once."""
 
 _ODS_TAG = re.compile(
     rb"<(?P<end>/?)(?:[\w.-]+:)?(?P<what>table-row|table-cell|covered-table-cell|table)"
@@ -51,7 +50,7 @@ class AsText:
 
 
 def as_text(data: bytes, limits: Limits) -> AsText | None:
-    """A workbook (.xlsx, .xlsm, .ods) or JSON records as text; None for what is neither.
+    """A workbook (.xlsx, .xlsm, .xls, .ods) or JSON records as text; None for what is neither.
 
     JSON is a list of objects, or an object in each line.
 
@@ -60,7 +59,7 @@ def as_text(data: bytes, limits: Limits) -> AsText | None:
     TableError
         For a damaged file, one beyond `limits`, and one without a table.
     """
-    if is_workbook(data):
+    if is_workbook(data) or is_old_workbook(data):
         return _workbook(data, limits)
     if begins_records(data):
         return _records(data, limits)
@@ -88,7 +87,7 @@ def _is_opendocument(archive: zipfile.ZipFile) -> bool:
 def _workbook(data: bytes, limits: Limits) -> AsText:
     from python_calamine import CalamineWorkbook
 
-    parts = _unpacked_parts(data, limits)
+    parts = checked(data) if data.startswith(COMPOUND) else _unpacked_parts(data, limits)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(parts))
         names = book.sheet_names
@@ -173,10 +172,10 @@ def _check_opendocument(content: bytes) -> None:
 
 
 def _check_span(n_rows: int, n_columns: int) -> None:
-    if n_rows * n_columns > MAX_WORKBOOK_CELLS:
+    if n_rows * n_columns > MAX_CELLS:
         raise TableError(
             f"A sheet of the workbook spans {count(n_rows)} rows of {count(n_columns)} columns, more than "
-            f"{count(MAX_WORKBOOK_CELLS)} cells; save it as CSV or Parquet."
+            f"{count(MAX_CELLS)} cells; save it as CSV or Parquet."
         )
 
 
@@ -200,10 +199,11 @@ def _spelled(rows: Sequence[Sequence[object]]) -> Iterable[Sequence[str]]:
         for j, cell in enumerate(row)
         if isinstance(cell, datetime.datetime) and cell.time() != datetime.time()
     }
-    return ([_cell(cell, j in timed) for j, cell in enumerate(row)] for row in rows)
+    return ([cell_text(cell, j in timed) for j, cell in enumerate(row)] for row in rows)
 
 
-def _cell(cell: object, is_timed: bool) -> str:
+def cell_text(cell: object, is_timed: bool = True) -> str:
+    """A value as it would be written in a CSV; dates without their time where a column `is_timed` not."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
@@ -245,7 +245,7 @@ def _records(data: bytes, limits: Limits) -> AsText:
         were = "was" if len(nested) == 1 else "were"
         fields = plural(len(nested), "field")
         notes = (f"{fields} of lists or records {were} left out ({', '.join(sorted(nested)[:3])}).",)
-    rows = ([_cell(record.get(name), True) for name in kept] for record in records)
+    rows = ([cell_text(record.get(name)) for name in kept] for record in records)
     return AsText(_delimited([kept, *rows]), "JSON", notes)
 
 

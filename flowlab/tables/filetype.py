@@ -17,7 +17,7 @@ SAMPLE_BYTES = 256_000
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive", "unpack it and choose the table inside"),
     (b"PK\x05\x06", "an empty zip archive", "pack nothing and choose the CSV itself"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Office file", "save the sheet as .xlsx or CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Office file", "save the table in it as CSV"),
     (b"%PDF", "a PDF document", "export the table behind it as CSV"),
     (b"\x89PNG", "a picture (PNG)", "choose a CSV or Parquet file"),
     (b"\xff\xd8\xff", "a picture (JPEG)", "choose a CSV or Parquet file"),

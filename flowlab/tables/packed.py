@@ -13,7 +13,7 @@ from flowlab.tables.limits import Limits, TableError
 
 GZIP = b"\x1f\x8b"
 TABLE_SUFFIXES = (
-    *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".ods"),
+    *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".xlsm", ".xls", ".ods"),
     *(".json", ".jsonl", ".ndjson", ".parquet", ".feather", ".arrow"),
 )
 """How the names of tables end, in an archive and where files are chosen."""

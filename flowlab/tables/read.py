@@ -122,7 +122,7 @@ def read_table(
     types: Mapping[str, str] = MappingProxyType({}),
     formats: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
-    """Read CSV, TSV or other delimited text, a workbook (.xlsx, .ods), JSON records, gzip of them, Parquet or Feather.
+    """Read CSV, TSV or other delimited text, a workbook (.xlsx, .xls, .ods), JSON records, Parquet or Feather.
 
     Several files with the same columns, in a ZIP or as a mapping, are stacked; a column names the file of each row.
     Text is read in two steps: as cells, then by a schema that is decided over whole columns; the cells of workbooks

@@ -9,6 +9,7 @@ import pandas as pd
 
 from flowlab.columns import spread_of
 from flowlab.datasets.dataset import Dataset, Part
+from flowlab.encoding.roles import ColumnRole
 from flowlab.models.base import DensityModel
 from flowlab.views.context import ALL_LEVELS, check_level, is_conditioned
 from flowlab.views.projection import display_rows, stage
@@ -36,14 +37,58 @@ class Samples:
     nearest_distance: float | None = None
 
 
-def in_columns_of(drawn: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Drawn rows in the columns of a table, in its order; columns that no model draws (names, times, labels) are empty.
+def in_columns_of(
+    drawn: pd.DataFrame, table: pd.DataFrame, dataset: Dataset | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """Drawn rows in the columns of a table, in its order; columns that no model draws are made up or stay empty.
+
+    With the `dataset` that was made of the table: the label is that of normal rows where only those were fitted, times
+    lie in the stretch of the training rows, in order, identifiers are new ones, and constants stay what they are.
 
     >>> table = pd.DataFrame({"id": [7, 8], "x": [0.5, 1.5], "fraud": ["no", "no"]})
     >>> in_columns_of(pd.DataFrame({"x": [1.25]}), table).to_csv(index=False).split()
     ['id,x,fraud', ',1.25,']
     """
-    return drawn.reindex(columns=list(table.columns))
+    found = drawn.reindex(columns=list(table.columns))
+    if dataset is None or dataset.encoder is None or len(dataset.split) != len(table):
+        return found
+    rng = np.random.default_rng(seed)
+    for role in dataset.encoder.roles or ():
+        if role.name in drawn or role.name not in table:
+            continue
+        made = _made_up(role, table[role.name], dataset, len(drawn), rng)
+        if made is not None:
+            found[role.name] = made
+    return found
+
+
+def _made_up(
+    role: ColumnRole, column: pd.Series, dataset: Dataset, n: int, rng: np.random.Generator
+) -> pd.Series | None:
+    """Values (n,) of a column that is none of the features; None where there is nothing to say."""
+    if role.reason == "constant":
+        return pd.Series([column.iloc[0]] * n, dtype=column.dtype)
+    if role.role == "label" and dataset.y is not None and dataset.train_on == "normal":
+        usual = column[dataset.y == 0].dropna().mode()
+        return pd.Series([usual.iloc[0]] * n, dtype=column.dtype) if len(usual) else None
+    if role.role == "time":
+        known = column[dataset.split == 0].dropna()
+        if not len(known):
+            return None
+        is_date = pd.api.types.is_datetime64_any_dtype(column.dtype)
+        numbers = known.astype("int64") if is_date else known
+        times = np.sort(rng.uniform(float(numbers.min()), float(numbers.max()), n))
+        if not is_date:
+            return pd.Series(
+                np.rint(times) if pd.api.types.is_integer_dtype(column.dtype) else times, dtype=column.dtype
+            )
+        dates = pd.Series(times.astype(np.int64).astype(known.to_numpy().dtype))
+        return dates.dt.normalize() if (known == known.dt.normalize()).all() else dates.dt.floor("s")
+    if role.role == "identifier":
+        if pd.api.types.is_integer_dtype(column.dtype):
+            return pd.Series(np.arange(n) + int(column.max()) + 1, dtype=column.dtype)
+        return pd.Series([f"synthetic {i + 1}" for i in range(n)], dtype="str")
+    return None
 
 
 def samples(

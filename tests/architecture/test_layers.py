@@ -21,6 +21,8 @@ HEAVY = {
     ),
     "PIL": ("flowlab/images/",),
     "plotly": ("flowlab/plots/", "flowlab/teaching/"),
+    "sqlalchemy": ("flowlab/tables/database.py",),
+    "xlsxwriter": ("flowlab/tables/workbook.py",),
     "starlette": ("flowlab/dashboard/launcher.py", "flowlab/serving/http.py"),
     "uvicorn": ("flowlab/commands/serve.py",),
     "streamlit": ("app.py", "pages/", "flowlab/dashboard/"),

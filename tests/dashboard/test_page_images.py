@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from flowlab import catalog
 from flowlab.dashboard.data import sources
 from flowlab.dashboard.detect import what_if
+from flowlab.dashboard.score import files
 from flowlab.dashboard.score import page as score
 from flowlab.images.sets import make_digit_images
 from flowlab.records import RunSpec, Spec
@@ -31,7 +32,7 @@ def runs(own_server):
         patch.setenv("FLOWLAB_LANES", "1")
         patch.setattr(sources, "confined", lambda function, item: function(item))
         patch.setattr(score, "confined", lambda function, item: function(item))
-        patch.setattr(score, "LANES", 0)
+        patch.setattr(files, "LANES", 0)
         yield train(FLOW, CODER)
 
 

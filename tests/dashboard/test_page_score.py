@@ -1,7 +1,9 @@
 """The Score page: the present run's detector or a saved one on a new file, with trouble said in words."""
 
+import io
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from flowlab import catalog
 from flowlab.__main__ import main
 from flowlab.records import Spec
+from flowlab.tables.read import read_table
 
 ROOT = Path(__file__).parents[2]
 QUERY = {"data": "moons", "data.n_samples": "2000", "model": "gaussian"}
@@ -23,11 +26,11 @@ WATCHED = {**QUERY, "seed": "3"}
 @pytest.fixture(scope="module", autouse=True)
 def home(own_server):
     """One empty store, one runner, one finished run; scoring in this process."""
-    from flowlab.dashboard.score import page
+    from flowlab.dashboard.score import files
 
-    train(QUERY, WATCHED)
+    train(QUERY, WATCHED, {**WATCHED, "seed": "4"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "LANES", 0)
+        patch.setattr(files, "LANES", 0)
         yield
 
 
@@ -77,6 +80,36 @@ def test_files_are_watched_a_line_for_each_and_a_broken_promise_is_said():
     assert "is in keeping with what was seen" in said(at)
     upload(at, _csv(600, shift=6.0), "month3.csv")
     assert any("has been broken since about row" in warning.value for warning in at.warning)
+
+
+def test_several_files_have_a_line_each_and_one_that_does_not_fit_stops_no_other():
+    at = open_page("score", {**WATCHED, "seed": "4"})
+    files = [("a.csv", _csv(300), "text/csv"), ("b.csv", b"a,b\n1,2\n3,4\n", "text/csv"), ("c.csv", _csv(200, 9.0), "")]
+    enter(at, at.file_uploader(key="score.file"), files)
+    press(at, "Score these 3 files")
+    assert len(at.error) == 1 and "b.csv: The detector was trained on columns that the file lacks" in said(at)
+    lines = next(table.value for table in at.dataframe if "with something new" in table.value)
+    assert lines["file"].tolist() == ["a.csv", "c.csv"] and lines["rows"].tolist() == [300, 200]
+    assert next(t.value for t in at.dataframe if "scored" in t.value)["file"].tolist() == ["a.csv", "c.csv"]
+    enter(at, at.selectbox(key="score.shown"), at.selectbox(key="score.shown").options[1])
+    assert {m.label: m.value for m in at.metric}["Rows"] == "200"
+    assert [b.label for b in at.button if b.label.startswith("Score")] == ["Score this file"], "the one that failed"
+
+
+def test_scored_files_leave_as_workbooks_alone_and_together():
+    from flowlab.dashboard.detect.downloads import FORMATS
+    from flowlab.dashboard.score.files import archive, as_format
+
+    at = upload(open_page("score", QUERY), _csv(150))
+    _, done, _ = at.session_state["kept.score.done"]
+    (file,) = done.values()
+    excel = next(format for format in FORMATS if format.suffix == ".xlsx")
+    rows = read_table(as_format(file, excel, file.summary.flagged_rows)()).frame
+    assert len(rows) == file.summary.n_flagged > 0 and (rows["flagged"] == 1).all()
+    with zipfile.ZipFile(io.BytesIO(archive([file, file], excel)())) as packed:
+        assert packed.namelist() == ["new_scored.xlsx", "new_scored_2.xlsx"]
+        back = read_table(packed.read("new_scored.xlsx")).frame
+    assert back["x1"].tolist() == pd.read_csv(io.BytesIO(_csv(150)))["x1"].tolist()
 
 
 @pytest.mark.parametrize("record", [{"a": 1}, ["line", None, {"drift": 3}], [{"drift": [], "monitor": {}}]])

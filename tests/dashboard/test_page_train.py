@@ -136,3 +136,11 @@ def test_the_first_visit_says_what_this_is_and_a_link_does_not():
     assert "first lesson" in said(open_page("train"))
     at = open_page("train", {"seed": "14"})
     assert "first lesson" not in said(at)
+
+
+def test_what_training_takes_is_said_before_it_begins():
+    at = open_page("train", {**SHORT, "seed": "13"})
+    assert "Press Train" in said(at).replace("*", "")
+    wait_for_words(at, "of a free core")
+    press(at, "train.Train")
+    assert "of a free core" not in said(at)

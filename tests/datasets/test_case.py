@@ -14,7 +14,9 @@ from flowlab.serving.detection import detect
 @pytest.fixture(scope="module")
 def frame():
     rng = np.random.default_rng(0)
-    return pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300), "label": ["normal"] * 288 + ["anomaly"] * 12})
+    return pd.DataFrame(
+        {"a": rng.normal(size=300), "b": rng.normal(size=300), "label": ["normal"] * 288 + ["anomaly"] * 12}
+    )
 
 
 @pytest.mark.parametrize(

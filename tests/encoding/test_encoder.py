@@ -402,6 +402,6 @@ def test_a_value_that_the_columns_type_cannot_hold_is_scored_and_comes_back(dtyp
     frame = pd.DataFrame({"n": pd.Series(np.arange(100), dtype=dtype), "x": np.linspace(0, 1, 100)})
     encoder = TableEncoder([ColumnRole(name, "feature") for name in frame], learner="scorer").fit(frame)
     wide = pd.DataFrame({"n": np.array([40_000, -40_000, 7]), "x": [0.5, 0.5, 0.5]})
-    back = encoder.inverse_transform(encoder.transform(wide))
+    back = encoder.inverse_transform(encoder.transform(wide), drawn=False)
     assert back["n"].to_numpy() == pytest.approx([40_000, -40_000, 7])
     assert encoder.inverse_transform(encoder.transform(frame))["n"].dtype == np.dtype(dtype.lower())

@@ -22,7 +22,7 @@ ENTRIES = (
     entry(
         "anomalies may be among the training rows: nobody said otherwise, or all rows were asked for",
         CASE,
-        "Trained as on rows with strange ones among them: there are no labels, and nobody said that all rows are normal.",
+        "Trained as on rows with strange ones among them: there are no labels, and nobody said that all are normal.",
         "Trained as on rows with strange ones among them: all rows were asked for, {} too.",
         "as on rows with strange ones among them",
     ),

@@ -42,16 +42,17 @@ NO_STATEMENTS: tuple[str, ...] = (
     '<tr><th scope="row" style="text-align:left;font-weight:400;padding:1px 0">{}</th>{}</tr>',
     '<table style="width:100%;border-collapse:collapse;font-size:0.92rem"><tr><td></td>{}</tr>{}</table>',
     "Rows flagged by both rules, of those flagged by either",
-    "Choose a file with the same columns",
+    "CSV, TSV, gzip or ZIP of them, .xlsx, .xls, .ods, JSON records, Parquet, Feather; pictures: PNG, JPEG, ZIP, NPZ",
+    "Choose a file with the same columns, or several",
     "Choose a picture, a ZIP or NPZ of pictures, or a table of their pixels",
-    "{}; it gets a score, percentile, p-value and flag for every row.",
+    "{}; every row gets a score, percentile, p-value and flag.",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "The most similar training rows",
     "Stability index of the score: {}",
     "A detector file comes from the Detect page or from `python -m flowlab train`.",
     "The present run is not trained yet: [train it]({}), or choose a detector file.",
     "This is not a detector file; choose one that FlowLab saved.",
     "Cells that do not fit their column ({})",
-    "All rows with scores (CSV)",
     "Shift since training, per {} and for the score",
     "Add answers from a file",
     "Ask the most telling row",
@@ -66,6 +67,11 @@ NO_STATEMENTS: tuple[str, ...] = (
 """Names of things, markup and invitations to act, which cannot be false."""
 
 ENTRIES = (
+    entry(
+        "a file of that format is made of the scored rows",
+        "tests/serving/test_scored_rows.py::test_each_format_has_the_same_rows",
+        "Excel: a workbook with dates as dates and numbers as numbers. CSV for Excel: opened by a double click, with the delimiter and decimal sign of the uploaded file. Plain CSV has the cells as they were written, Parquet the types.",
+    ),
     entry(
         "counts of the answers that are yes or no; fewer than five of either kind leave the estimate out",
         "tests/detection/test_learned.py::test_few_answers_give_no_estimate",

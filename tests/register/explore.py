@@ -260,7 +260,7 @@ SAMPLES = (
     entry(
         "the table was uploaded, and has columns beside those that the model learned",
         "tests/teaching/test_learning.py::test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types",
-        "The columns of the file, in its order; those that no model draws, such as a time, are empty.",
+        "The columns of the file, in its order. Those that no model draws are made up: new identifiers, times within the training rows, the label of normal rows where only those were learned; others are empty.",
     ),
     entry(
         "the distance is between the sample and its nearest training row, in the spread of the training rows",
@@ -312,6 +312,12 @@ SAMPLES = (
     ),
 )
 RUNS = (
+    entry(
+        "training on a free core took about so long; a part of it was measured",
+        "tests/views/test_estimate.py::test_an_estimate_is_near_what_training_takes",
+        "Takes {}{}, measured on a few steps.",
+        "Perhaps {}, a guess from a part of it.",
+    ),
     entry(
         "the program can say all settings of the run",
         "tests/serving/test_pytorch_script.py::test_row_26_the_exported_program_reproduces_the_loss",

@@ -10,13 +10,9 @@ SPEAKERS = ("flowlab/serving/report.py", "flowlab/serving/scorer.py", "flowlab/s
 NO_STATEMENTS: tuple[str, ...] = (
     '\nbody { font: 15px/1.5 "Source Sans 3", "Helvetica Neue", Arial, sans-serif; color: #1B2333; max-width: 60rem;\n  margin: 2rem auto; padding: 0 1rem; }\nh1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }\ntable { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }\nth, td { padding: 2px 10px; border-bottom: 1px solid #E3E7EE; text-align: right; }\nth:first-child, td:first-child { text-align: left; } figcaption { color: #5B6678; }\npre { background: #F4F6F9; padding: 0.75rem; white-space: pre-wrap; }\n',
     "%Y-%m-%d %H:%M UTC",
-    "<h1>{}</h1><p>FlowLab detection report, {}.</p>",
-    "<h2>What it does</h2>{}",
-    "<h2>The {} highest scoring rows</h2>",
-    "<h2>Settings</h2><pre>{}</pre>",
-    "<p>Address of this state: <code>{}</code></p>",
-    '<meta charset="utf-8"><title>{}</title><style>{}</style>',
-    '<!DOCTYPE html>\n<html lang="en"><head>{}</head><body>{}</body></html>',
+    "FlowLab detection report, {}.",
+    "(?<=\\d)\\\\\\.(?=\\d)|(?<=[^\\d\\s])\\\\\\.(?=\\s|$)",
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{}</title><style>{}</style></head><body>{}</body></html>',
 )
 """Names of things, markup and invitations to act, which cannot be false."""
 
@@ -29,8 +25,19 @@ ENTRIES = (
     entry(
         "it is the definition of a threshold",
         "tests/detection/test_sentences.py::test_counts_are_those_above_the_threshold_also_with_ties",
-        "<h2>The threshold</h2><p>Rows with an anomaly score{} of at least <b>{}</b>{} are flagged. {} {}</p>{}",
+        "Rows with an anomaly score{} of at least {}{} are flagged. {} {}",
         ", or that of their group of {},",
+    ),
+    entry(
+        "rows are labelled, and errors have these prices",
+        "tests/serving/test_report.py::test_the_report_is_whole_in_html_and_in_markdown",
+        "Where a false alarm costs {} and a missed anomaly {}{}, this threshold costs {} on validation rows and {} on test rows; never to alarm would cost {} and {}.",
+        ", a row before the first alarm of its event {}",
+    ),
+    entry(
+        "there are validation rows beside those of training",
+        "tests/serving/test_report.py::test_the_report_is_whole_in_html_and_in_markdown",
+        "The stability index compares each column with the training rows, and the score with the validation rows: 0 is no shift, from {} on it is a strong one.",
     ),
     entry(
         "the detector has thresholds for groups, and the file a group that they do not name",

@@ -10,14 +10,16 @@ import pytest
 
 from flowlab import catalog
 from flowlab.datasets.dataset import Dataset
+from flowlab.datasets.from_table import make_table_dataset
+from flowlab.detection.cost import CostModel
 from flowlab.detection.rules import manual
 from flowlab.detection.scored_table import ScoredTable
-from flowlab.formatting import count
+from flowlab.formatting import count, escaped, plain
 from flowlab.plots import threshold as plots
 from flowlab.plots.html import figures_html
 from flowlab.records import RunSpec, Spec
-from flowlab.serving.report import detection_report, meaning
-from flowlab.serving.script import python_script
+from flowlab.serving.report import data_dictionary, detection_report, meaning
+from flowlab.serving.script import comparison_script, python_script
 
 EVIL = "<script>alert(1)</script>"
 
@@ -36,7 +38,7 @@ def test_the_report_says_what_the_threshold_means():
     ).decode()
     assert "Highest F1 on 60 rows" in page and "60 validation rows" in page
     assert "precision" in page and "AUROC" in page and "plotly" in page.lower()
-    assert "&quot;seed&quot;: 3" in page
+    assert "<td>seed</td>\n      <td>3</td>" in page
 
 
 def test_no_markup_from_data_gets_through():
@@ -51,6 +53,37 @@ def test_it_loads_nothing_from_elsewhere():
     figures = figures_html([("a", plots.agreement_heatmap(["a"], np.ones((1, 1))))] * 2)
     assert not re.search(r'<(script|link)[^>]+(src|href)="http', figures[0][1] + figures[1][1])
     assert len(figures[0][1]) > 1_000_000 > len(figures[1][1])
+
+
+def test_the_report_is_whole_in_html_and_in_markdown():
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(400),
+            "city": ["Rome", EVIL] * 200,
+            "load": np.r_[np.linspace(0, 1, 200), np.linspace(3, 4, 200)],
+            "same": [7] * 400,
+            "bad": ["no", *["yes"] * 3] * 100,
+        }
+    )
+    dataset, _ = make_table_dataset(frame, label="bad", split="random")
+    scored = ScoredTable.of(dataset, np.random.default_rng(0).normal(size=400), frame)
+    threshold, cost = manual(0.0), CostModel(c_alarm=2.0, c_missed=7.0)
+    spec = RunSpec(Spec("moons", {"noise": 0.1}), Spec("kde"), 3)
+    page, text = (
+        detection_report("plant", spec, scored, threshold, cost=cost, as_markdown=as_markdown).decode()
+        for as_markdown in (False, True)
+    )
+    for part in ("Drift", "Columns", "Settings", "What it does", "The threshold"):
+        assert f"<h2>{part}</h2>" in page and f"## {part}" in text
+    flags, y, test = scored.flags(threshold), dataset.y, scored.rows("test")
+    price = 2 * np.sum(flags[test] & (y[test] == 0)) + 7 * np.sum(~flags[test] & (y[test] == 1))
+    assert f"and {plain(float(price))} on test rows" in page and f"and {plain(7.0 * y[test].sum())}." in page
+    dictionary = data_dictionary(scored)
+    assert dictionary.loc["bad", "role"] == "label" and dictionary.loc["load", "values"].startswith("0 to 4, median")
+    assert "same is 7 in every row and was left out" in page, "decisions on columns are told"
+    known = catalog.DATASETS["moons"].defaults, catalog.MODELS["kde"].defaults
+    assert all(f"<td>{name}</td>" in page and f"| {escaped(name)} |" in text for of in known for name in of)
+    assert "<script" not in page and EVIL not in text and "at least 0 are flagged. " in text
 
 
 def test_without_labels_it_does_not_speak_of_labels():
@@ -76,6 +109,21 @@ def test_the_script_reproduces_weights_scores_and_flags(rule):
     assert all(np.array_equal(value, names["model"].get_state()[key]) for key, value in model.get_state().items())
     assert np.array_equal(names["scored"].scores, scored.scores)
     assert names["threshold"].value == threshold.value
+
+
+def test_the_script_of_a_comparison_reproduces_the_scores(capsys):
+    data = Spec("moons", {"n_samples": 400, "anomaly_share": 0.1})
+    names: dict = {}
+    specs = {"one": RunSpec(data, Spec("gaussian")), "two's": RunSpec(data, Spec("kde", {}), 0)}
+    exec(compile(comparison_script(specs), "script", "exec"), names)
+    dataset = catalog.make_dataset(data, 0)
+    for name, spec in specs.items():
+        model = catalog.make_model(spec.model, spec.seed, dataset).fit(dataset.fitting_rows())
+        rows = dataset.rows("test")
+        assert np.array_equal(names["models"][name].anomaly_score, model.anomaly_score(dataset.X)[rows])
+    said = capsys.readouterr().out
+    assert "one: AUROC" in said and "two's: AUROC" in said and names["verdict"](names["board"]) in said
+    assert 'read_table("it\'s.csv")' in comparison_script(specs, "it's.csv")
 
 
 def test_the_script_of_an_uploaded_table_names_its_file_and_nothing_escapes_its_quotes():

@@ -5,11 +5,14 @@ import io
 import numpy as np
 import pandas as pd
 
+from flowlab.dashboard.detect import downloads
 from flowlab.datasets.dataset import Dataset
 from flowlab.detection.rules import manual
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.explain import Reason, RowReasons
 from flowlab.serving.scored_rows import scored_rows, to_csv, to_parquet
+from flowlab.tables.export import Writing
+from flowlab.tables.read import read_table
 
 TABLE = pd.DataFrame({"name": ["=cmd()", "b", "c"], "flagged": [1, 2, 3]}, index=[7, 8, 9])
 SCORED = ScoredTable.of(Dataset(np.zeros((3, 1)), ("x",)), np.array([1.0, 3.0, 2.0]), TABLE)
@@ -54,3 +57,18 @@ def test_cells_leave_as_they_were_written_and_parquet_keeps_types():
 def test_rows_of_numbers_leave_with_their_labels():
     scored = ScoredTable.of(Dataset(np.eye(2), ("a", "b"), y=np.array([0, 1])), np.zeros(2))
     assert list(scored_rows(scored, manual(1.0)))[:3] == ["a", "b", "label"]
+
+
+def test_each_format_has_the_same_rows(monkeypatch):
+    monkeypatch.setattr(downloads, "_for_excel", lambda: Writing.for_excel("semicolon", ","))
+    made = {
+        format.name: downloads.rows_maker(
+            format, SCORED, manual(2.0), lambda: REASONS, lambda: None, np.array([1, 2])
+        )()
+        for format in downloads.FORMATS
+    }
+    assert made["CSV for Excel"].startswith(b"\xef\xbb\xbfname;flagged;") and b";3,0;" in made["CSV for Excel"]
+    for data in made.values():
+        back = read_table(data).frame
+        assert back["name"].tolist() == ["b", "c"] and back["anomaly_score"].tolist() == [3.0, 2.0]
+        assert back["reason_1"].fillna("").tolist() == ["", "name c is far above"]

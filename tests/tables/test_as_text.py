@@ -1,14 +1,19 @@
 """A workbook and JSON records are read as the CSV of the same cells is; hostile ones are refused before they grow."""
 
+import gzip
 import json
+import struct
 
 import pytest
 import workbooks
+from old_workbooks import cell as old_cell
+from old_workbooks import old_stream, old_workbook, record
 from workbooks import cell, date, row, workbook
 
 from flowlab.tables import as_text as module
 from flowlab.tables.as_text import is_workbook
 from flowlab.tables.limits import Limits, TableError
+from flowlab.tables.old_workbook import COMPOUND, compound
 from flowlab.tables.read import read_table
 
 HEADER = row(1, "id", "amount", "city", "zip", "ok") + cell("F1", "day")
@@ -93,3 +98,37 @@ def test_a_panic_of_the_library_is_a_damaged_workbook(monkeypatch):
 def test_only_workbooks_are_workbooks():
     assert is_workbook(workbook({"a": sheet()})) and not is_workbook(b"PK\x03\x04") and not is_workbook(b"a,b\n")
     assert workbooks.cell("A1", "<b>") == '<c r="A1" t="inlineStr"><is><t>&lt;b&gt;</t></is></c>'
+
+
+OLD_ROWS = [["id", "amount", "city", "zip", "ok"], *(list(r[:-1]) for r in ROWS)]
+
+
+def test_an_old_workbook_is_read_as_the_new_one_of_its_cells():
+    new = read_table(workbook({"Rows": [row(i + 1, *r) for i, r in enumerate(OLD_ROWS)]}), "x.xlsx")
+    for data in (old_workbook(OLD_ROWS), gzip.compress(old_workbook(OLD_ROWS))):
+        found = read_table(data, "x.xls")
+        assert found.frame.equals(new.frame) and found.schema == new.schema
+        assert found.report.kind == "Excel workbook"
+    long = [["a", "b"], *([i, f"text {i}"] for i in range(3000))]
+    assert read_table(old_workbook(long)).frame["a"].tolist() == list(range(3000))
+
+
+WHOLE = old_workbook(OLD_ROWS)
+MANY_TEXTS = record(0x00FC, struct.pack("<II", 2**31, 2**31))
+OLD_HOSTILE = {
+    "cells far apart": (old_workbook(OLD_ROWS, old_cell(65_535, 65_535, 1)), "spans 65.536 rows of 65.536 columns"),
+    "dimensions": (old_workbook(OLD_ROWS, record(0x0200, struct.pack("<IIHHH", 0, 2**31, 0, 200, 0))), "more than 10"),
+    "more texts than bytes": (compound(old_stream(OLD_ROWS)[:20] + MANY_TEXTS), "damaged"),
+    "a password": (old_workbook(OLD_ROWS, record(0x002F, bytes(6))), "locked with a password"),
+    "a new one with a password": (COMPOUND + "EncryptedPackage".encode("utf-16-le") + bytes(999), "with a password"),
+    "cut off": (WHOLE[:900], "damaged|old Office"),
+    "a chain without end": (WHOLE[:-512] + struct.pack("<128I", *[0] * 128), "damaged"),
+    "another Office file": (COMPOUND + bytes(2000), "This is an old Office file"),
+}
+
+
+@pytest.mark.parametrize("name", OLD_HOSTILE)
+def test_a_hostile_old_workbook_is_refused_in_a_sentence(name):
+    data, words = OLD_HOSTILE[name]
+    with pytest.raises(TableError, match=words):
+        read_table(data)

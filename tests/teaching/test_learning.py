@@ -67,6 +67,22 @@ def test_row_20_synthetic_rows_have_the_files_columns_ranges_and_types():
     assert drawn["amount"].between(table["amount"].min(), table["amount"].max()).all()
     assert drawn["items"].between(1, 8).all() and set(drawn["kind"]) <= {"card", "cash"}
     assert drawn["id"].isna().all() and drawn["fraud"].isna().all()
+    when = table.assign(when=pd.date_range("2024-01-01", periods=300, freq="D"), same="shop")
+    timed, _ = make_table_dataset(when)
+    whole = in_columns_of(drawn[["amount", "items", "kind"]], when, timed)
+    assert (
+        whole["id"].tolist() == list(range(300, 500))
+        and set(whole["fraud"]) == {"no"}
+        and set(whole["same"]) == {"shop"}
+    )
+    assert whole["when"].is_monotonic_increasing and whole["when"].max() <= when["when"][timed.split == 0].max()
+    assert (whole["when"] == whole["when"].dt.normalize()).all(), "days, as in the file"
+    assert (whole.dtypes.drop("when") == when.dtypes.drop("when")).all()
+    features = ["amount", "items", "kind"]
+    copies = pd.merge(whole[features].drop_duplicates(), table[features].drop_duplicates(), on=features)
+    chance = pd.merge(table[features][:100], table[features][100:], on=features)
+    assert not len(pd.merge(whole, when, on=list(when))), "no row is a copy"
+    assert len(copies) <= len(chance) + 5, "nor more of its numbers than rows of the file share by chance"
 
 
 def test_row_21_draws_of_a_class_are_of_that_class():

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from flowlab import catalog, formatting
+from flowlab.catalog.data import UPLOADED
 from flowlab.dashboard.compare import comparison, cures, sections
 from flowlab.dashboard.compare.comparison import PAGE, Compared
 from flowlab.dashboard.compare.controls import alarm_share, pair
@@ -19,6 +20,7 @@ from flowlab.dashboard.shell.widgets import PLOT, chart
 from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec, RunState
+from flowlab.serving.script import comparison_script
 
 TOP_HEIGHT = 370
 MOST_BARS = 6
@@ -54,8 +56,25 @@ def page() -> None:
             sections.sections(compared, _submit)
         if sweeping:
             _queue()
+        if not state.is_presenting():
+            _code(compared)
     except (ValueError, RuntimeError) as error:
         st.warning(formatting.escaped(error))
+
+
+def _code(compared: Compared) -> None:
+    """The comparison as a program."""
+    data = state.spec().data
+    is_uploaded = catalog.DATASETS[data.name].group == UPLOADED
+    table = str(data.params.get("name") or "table.csv") if is_uploaded else ""
+    st.download_button(
+        "Python",
+        comparison_script({name: run.spec for name, run in compared.runs.items()}, table),
+        file_name="comparison.py",
+        mime="text/x-python",
+        on_click="ignore",
+        help="Trains these models with the library alone, to the same weights, and prints the leaderboard",
+    )
 
 
 def _headline(n_models: int) -> str:

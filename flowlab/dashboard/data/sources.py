@@ -189,7 +189,7 @@ def _upload() -> None:
             help="A column for each pixel, left to right and top to bottom; a column named label is the class.",
         )  # fmt: skip
     files = left.file_uploader(
-        "CSV, TSV, gzip or ZIP of them, .xlsx, .ods, JSON records, Parquet, Feather; pictures as a ZIP or NPZ",
+        "CSV, TSV, gzip or ZIP of them, .xlsx, .xls, .ods, JSON records, Parquet, Feather; pictures as a ZIP or NPZ",
         key=state.widget_key("data.file"),
         accept_multiple_files=True,
         help="It is read once and kept as Parquet on this server; who has the link can open it. Several files with the "

@@ -15,13 +15,15 @@ from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.pictures import COLUMN, HALF_WIDTH, ROW_HEIGHT, draw_sheet, picture_column, thumbnails
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.detection.answers import Answer
+from flowlab.detection.cost import CostModel
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.explain import RowReasons, not_flagged
 from flowlab.explain.novelty import row_novelty
 from flowlab.plots import attribution as plots
 from flowlab.plots import pictures as picture_plots
-from flowlab.serving.scored_rows import beside, to_csv, to_parquet
+from flowlab.serving.scored_rows import beside
+from flowlab.tables import workbook
 from flowlab.views.pictures import row_sheet
 
 PAGE = "detect"
@@ -30,7 +32,7 @@ MAX_EXPLAINED = 500
 PARTS = np.array(["train", "validation", "test"])
 
 
-def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) -> None:
+def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold, cost: CostModel) -> None:
     """Flagged rows, highest score first; beside them the reasons of the chosen row."""
     flagged = scored.flagged(threshold)
     if not len(flagged):
@@ -46,7 +48,7 @@ def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold) 
             )
         rows, why = reasons.kinds(scored, trained, rows)
         _select(scored, rows, why, answers.kept(trained, len(scored.scores)).answers, threshold)
-        _downloads(scored, trained, flagged, threshold)
+        _downloads(scored, trained, flagged, threshold, cost)
     with right:
         row = state.view(PAGE, "row", int(rows[0]))
         _reasons(scored, trained, row if 0 <= row < len(scored.scores) else int(rows[0]), threshold)
@@ -197,44 +199,30 @@ def _repair(trained: services.Trained, row: int, threshold: float) -> None:
     st.markdown(formatting.escaped(counterfactual.sentence))
 
 
-def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarray, threshold: Threshold) -> None:
+def _downloads(
+    scored: ScoredTable, trained: services.Trained, flagged: np.ndarray, threshold: Threshold, cost: CostModel
+) -> None:
     name = "".join(c if c.isalnum() else "_" for c in (scored.dataset.name or "rows"))[:40]
     n_explained = MAX_EXPLAINED if scored.dataset.image_shape is None else 0  # a pixel by its name is no reason
     ask, cells = reasons.asker(trained, flagged[:n_explained]), _cells_maker()
-    in_order, excel = np.sort(flagged), downloads.for_excel()
-    with st.container(horizontal=True):
-        st.download_button(
-            "All rows (CSV)",
-            lambda: to_csv(scored, threshold, ask(), cells=cells()),
-            file_name=f"{name}_scored.csv",
-            mime="text/csv",
-            on_click="ignore",
-            help="Original columns, then score, percentile, p-value, flag and novelty, and reasons of the flagged rows",
-        )
-        st.download_button(
-            "Flagged rows (CSV)",
-            lambda: to_csv(scored, threshold, ask(), in_order, cells()),
-            file_name=f"{name}_flagged.csv",
-            mime="text/csv",
-            on_click="ignore",
-            disabled=not len(flagged),
-        )
-        st.download_button(
-            "Flagged rows (for Excel)",
-            lambda: to_csv(scored, threshold, ask(), in_order, cells(), excel),
-            file_name=f"{name}_flagged_excel.csv",
-            mime="text/csv",
-            on_click="ignore",
-            disabled=not len(flagged),
-            help="CSV that Excel opens by a double click: letters of all languages, and the uploaded file’s delimiter "
-            "and decimal sign",
-        )
-        st.download_button(
-            "All rows (Parquet)",
-            lambda: to_parquet(scored, threshold, ask()),
-            file_name=f"{name}_scored.parquet",
-            on_click="ignore",
-        )
+    too_many = len(scored.scores) > workbook.MAX_ROWS
+    formats = [each for each in downloads.FORMATS if not (too_many and each.suffix == ".xlsx")]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Format", formats, format_func=lambda each: each.name, key="detect.format", width=150, help=downloads.HELP,
+            persist_state="session",
+        )  # fmt: skip
+        for which, rows in (("All", None), ("Flagged", np.sort(flagged))):
+            st.download_button(
+                f"{which} rows ({chosen.name})",
+                downloads.rows_maker(chosen, scored, threshold, ask, cells, rows),
+                file_name=f"{name}_{'scored' if rows is None else 'flagged'}{chosen.suffix}",
+                mime=chosen.mime,
+                on_click="ignore",
+                disabled=rows is not None and not len(rows),
+                help="Original columns, then score, percentile, p-value, flag and novelty, and reasons of the flagged "
+                "rows",
+            )
         st.download_button(
             "Detector",
             lambda: downloads.detector(scored, trained, threshold),
@@ -251,11 +239,14 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
             on_click="ignore",
             help="A program that reproduces this run and its threshold with the library alone, to the same weights",
         )
-        st.download_button(
-            "Report (HTML)",
-            downloads.report_maker(scored, trained, threshold, ask),
-            file_name=f"{name}_report.html",
-            mime="text/html",
-            on_click="ignore",
-            help="Pictures, settings, versions and what the threshold means, in one file",
-        )
+        for ending, mime in (("HTML", "text/html"), ("Markdown", "text/markdown")):
+            is_markdown = ending == "Markdown"
+            st.download_button(
+                f"Report ({ending})",
+                downloads.report_maker(scored, trained, threshold, ask, cost, is_markdown),
+                file_name=f"{name}_report.{'md' if is_markdown else 'html'}",
+                mime=mime,
+                on_click="ignore",
+                help="What the threshold means and does, costs, drift, columns, settings and versions, in one file"
+                + ("" if is_markdown else ", with pictures"),
+            )

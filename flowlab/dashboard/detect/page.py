@@ -51,7 +51,7 @@ def page() -> None:
         tabs["Over time"] = _time
     if choice.threshold.groups is not None:
         tabs["Groups"] = _groups
-    tabs["Flagged rows"] = lambda _: attribution.table(scored, trained, choice.threshold)
+    tabs["Flagged rows"] = lambda _: attribution.table(scored, trained, choice.threshold, choice.cost)
     tabs["Audit without labels"] = lambda view: audit.panel(view, trained)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first = "Threshold" if presents else FIRST_TAB

@@ -84,11 +84,14 @@ def _table(scene: Scene, drawn: np.ndarray) -> None:
     table = scene.dataset.table(drawn, drawn=True)
     uploaded = services.table()
     if uploaded is not None:
-        table = in_columns_of(table, uploaded)
+        table = in_columns_of(table, uploaded, scene.dataset)
     with st.expander("Samples as a table"):
         st.dataframe(table.head(1000), height=260, hide_index=False)
         if uploaded is not None:
-            st.caption("The columns of the file, in its order; those that no model draws, such as a time, are empty.")
+            st.caption(
+                "The columns of the file, in its order. Those that no model draws are made up: new identifiers, times "
+                "within the training rows, the label of normal rows where only those were learned; others are empty."
+            )
         st.download_button(
             f"Download {formatting.plural(len(table), 'synthetic row')}",
             lambda: to_csv_bytes(table),

@@ -1,62 +1,53 @@
-"""Scoring of a new file: with the present run's detector or an uploaded one, block by block, with a bar."""
+"""Scoring of new files: with the present run's detector or an uploaded one, block by block, with a bar."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
-from flowlab.dashboard.score import history
+from flowlab.dashboard.score import history, result
+from flowlab.dashboard.score.files import Scored, score
 from flowlab.dashboard.shell import headline, links, services, state
-from flowlab.dashboard.shell.pictures import COLUMN, ROW_HEIGHT, picture_column
-from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
 from flowlab.images.pixels import column_names, shape_of_columns
 from flowlab.images.reading import MOST_PIXELS, PictureFile, holds_pictures, pictures_of_table, read_pictures
 from flowlab.images.shape import ImageShape
 from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
-from flowlab.plots import drift as plots
-from flowlab.plots.pictures import pixel_map, thumbnail
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
-from flowlab.serving.scored_rows import beside
-from flowlab.serving.scoring import Highest, Summary, how_far, score_file
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.feather import FEATHER
 from flowlab.tables.limits import TableError
-from flowlab.tables.packed import TABLE_SUFFIXES
 from flowlab.tables.parquet import PARQUET
 from flowlab.tables.read import read_table
 
 PAGE = "score"
 PRESENT, UPLOADED = "The present run", "A detector file"
-ALL_KINDS = "all kinds"
-KINDS = [*TABLE_SUFFIXES, ".zip", ".npz", ".png", ".jpg", ".jpeg"]
-LANES = 2
+KINDS = (
+    "CSV, TSV, gzip or ZIP of them, .xlsx, .xls, .ods, JSON records, Parquet, Feather; pictures: PNG, JPEG, ZIP, NPZ"
+)
 FIRST_PIXEL = column_names(ImageShape(2, 2))[0].encode()
 KEPT_SECONDS = 900
 """How long the answer to an uploaded detector file is kept."""
 
 
 def page() -> None:
-    """Which detector, which file, and what came of it; the headline is the present run's only where it scores."""
+    """Which detector, which files, and what came of them; the headline is the present run's only where it scores."""
     headline.draw(PAGE, UPLOADED if state.view(PAGE, "source", PRESENT) == UPLOADED else "")
     left, right = st.columns(2, gap="medium")
     with left:
         detector = _detector()
     with right:
-        upload = st.file_uploader("File to score", type=KINDS, key="score.file")
+        uploads = st.file_uploader("Files to score", key="score.file", accept_multiple_files=True)
+        st.caption(KINDS)
     if detector is None:
         return
     found = _described(detector)
@@ -66,30 +57,44 @@ def page() -> None:
     _describe(found)
     shape = shape_of_columns(found["columns"])
     own = services.run() if state.view(PAGE, "source", PRESENT) != UPLOADED else None
-    if upload is None:
-        what = "Choose a file with the same columns"
+    if not uploads:
+        what = "Choose a file with the same columns, or several"
         if shape is not None:
             what = "Choose a picture, a ZIP or NPZ of pictures, or a table of their pixels"
-        st.markdown(f"{what}; it gets a score, percentile, p-value and flag for every row.")
+        st.markdown(f"{what}; every row gets a score, percentile, p-value and flag.")
         return
-    data = _rows_of_pictures(upload, shape) if shape is not None else upload.getvalue()
-    if data is None:
-        return
-    key = hashlib.sha256(detector + data).hexdigest()[:16]
-    done = state.recall("score.done")
-    if done is None or done[0] != key:
-        if not st.button("Score this file", type="primary"):
-            return
-        result = _score(detector, data)
-        if result is None:
-            return
-        done = (key, *result)
-        state.keep("score.done", done)
-        if own is not None:
-            history.add(own, detector, data, upload.name, done[1])
-    _show(found, done[1], done[2], upload.name)
-    if own is not None:
+    data = {upload.file_id: _rows_of_pictures(upload, shape) if shape else upload.getvalue() for upload in uploads}
+    files = {upload.file_id: (upload.name, rows) for upload in uploads if (rows := data[upload.file_id]) is not None}
+    done, trouble = _done(detector, files)
+    for key, sentence in trouble.items():
+        name = f"{files[key][0]}: " if len(files) > 1 else ""
+        st.error(formatting.escaped(f"{name}{sentence}"))
+    if scored := [done[key] for key in files if key in done]:
+        result.show(found, scored)
+    if own is not None and done:
         history.draw(own, detector)
+
+
+def _done(detector: bytes, files: Mapping[str, tuple[str, bytes]]) -> tuple[Mapping[str, Scored], Mapping[str, str]]:
+    """The files that are scored, those of now included where the button is pressed; what went wrong with others."""
+    of = hashlib.sha256(detector).hexdigest()
+    kept, done, trouble = state.recall("score.done", ("", {}, {}))
+    done = {key: done[key] for key in files if key in done and kept == of}
+    trouble = {key: trouble[key] for key in files if key in trouble and kept == of}
+    left = {key: file for key, file in files.items() if key not in done}
+    button = st.empty()
+    which = "this file" if len(left) == 1 else f"these {len(left)} files"
+    if left and button.button(f"Score {which}", type="primary"):
+        more, trouble = score(detector, left)
+        done |= more
+        state.keep("score.done", (of, done, trouble))
+        own = services.run() if state.view(PAGE, "source", PRESENT) != UPLOADED else None
+        if own is not None:
+            for key, scored in more.items():
+                history.add(own, detector, files[key][1], scored.name, scored.summary)
+        if not trouble:
+            button.empty()
+    return done, trouble
 
 
 def _rows_of_pictures(upload: UploadedFile, shape: ImageShape) -> bytes | None:
@@ -192,92 +197,3 @@ def _describe(detector: Mapping[str, Any]) -> None:
     flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])}{own} are flagged"
     rules = "".join(f" Rows are {sentence}." for sentence in detector["flag_rules"])
     st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}"))
-
-
-def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
-    bar, began = st.progress(0.0, text="starting"), time.perf_counter()
-
-    def progress(n_rows: int, n_bytes: int) -> None:
-        share = min(n_bytes / max(len(data), 1), 1.0)
-        bar.progress(share, text=how_far(n_rows, share, time.perf_counter() - began))
-
-    try:
-        with tempfile.SpooledTemporaryFile(max_size=64 * 2**20) as sink:
-            summary = score_file(detector, io.BytesIO(data), sink, LANES, nice=10, progress=progress)
-            sink.seek(0)
-            scored = sink.read()
-    except (TableError, DetectorFileError, JobError, ValueError) as error:
-        bar.empty()
-        st.error(formatting.escaped(error))
-        return None
-    bar.empty()
-    return summary, scored
-
-
-def _with_pictures(highest: Highest, shape: ImageShape, columns: list[str]) -> Highest:
-    """The highest rows with their picture first, in place of its pixels."""
-    values = highest.cells[columns].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    scores = highest.scores.copy()
-    scores.insert(0, COLUMN, [thumbnail(picture) for picture in shape.of(values)])
-    return replace(highest, cells=highest.cells.drop(columns=columns), scores=scores)
-
-
-def _show(detector: Mapping[str, Any], summary: Summary, scored: bytes, name: str) -> None:
-    share = summary.n_flagged / summary.n_rows
-    first, second, third, fourth = st.columns(4)
-    first.metric("Rows", formatting.count(summary.n_rows))
-    second.metric("Flagged", f"{formatting.count(summary.n_flagged)} ({formatting.percent(share)})")
-    third.metric("Expected of normal rows", formatting.percent(detector["expected"]))
-    fourth.metric("With something new", formatting.count(summary.n_novel))
-    if summary.drift:
-        st.warning("\n\n".join(formatting.escaped(sentence) for sentence in summary.drift))
-    for note in summary.notes:
-        st.caption(formatting.escaped(note))
-    stem = name.rsplit(".", 1)[0]
-    if summary.violations:
-        with st.expander(f"Cells that do not fit their column ({formatting.count(sum(summary.broken.values()))})"):
-            st.dataframe(summary.violation_table, hide_index=True, height=240)
-            st.download_button(
-                "These cells (CSV)",
-                to_csv_bytes(summary.violation_table),
-                file_name=f"{stem}_violations.csv",
-                mime="text/csv",
-                on_click="ignore",
-            )
-    st.download_button(
-        "All rows with scores (CSV)", scored, file_name=f"{stem}_scored.csv", mime="text/csv", on_click="ignore"
-    )
-    left, right = st.columns([1.35, 1], gap="medium")
-    with left:
-        shape = shape_of_columns(detector["columns"])
-        highest = _of_kind(summary) if shape is None else _with_pictures(summary.highest, shape, detector["columns"])
-        if shape is None and "reason_1" not in highest.scores:
-            st.caption("This detector holds no rows to compare with, so it gives no reasons; save it again.")
-    with right:
-        st.caption(f"Shift since training, per {'column' if shape is None else 'pixel'} and for the score")
-        if shape is None:
-            fig = plots.shift_bars([*detector["columns"], "anomaly score"], summary.shift, state.is_dark())
-        else:
-            shifts = shape.of(summary.shift[None, :-1])[0].mean(axis=-1)
-            fig = pixel_map(shifts, "stability index", state.is_dark())
-            st.caption(f"Stability index of the score: {formatting.fixed(float(summary.shift[-1]))}")
-        chart(st, fig, key="score.shift", config=DOWNLOADABLE, theme=None, alt="Stability index of each column")
-    st.caption("The highest scoring rows")
-    scores = {str(name): column.to_numpy() for name, column in highest.scores.items()}
-    shown = beside(scores, highest.cells).set_index(highest.scores.index)
-    settings = {"_index": "row", COLUMN: picture_column()}
-    row_height = None if shape is None else ROW_HEIGHT
-    st.dataframe(shown, height=360, placeholder="", row_height=row_height, column_config=settings)
-    rate = round(summary.rows_per_second)
-    st.caption(f"{formatting.seconds(summary.seconds)}{f', {formatting.count(rate)} rows/s' if rate else ''}.")
-
-
-def _of_kind(summary: Summary) -> Highest:
-    """The highest scoring rows, those of one kind where that is chosen; the kinds of all flagged rows in words."""
-    names = [ALL_KINDS, *(kind.name for kind in summary.kinds)]
-    chosen = ALL_KINDS
-    if summary.kinds:
-        chosen = links.linked(PAGE, st.selectbox, "Show only", "kind", ALL_KINDS, options=names, noun="kind")
-        for kind in summary.kinds if chosen == ALL_KINDS else [k for k in summary.kinds if k.name == chosen]:
-            st.caption(formatting.escaped(kind.sentence))
-    return next((summary.highest.of_kind(kind) for kind in summary.kinds if kind.name == chosen), summary.highest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,7 @@ from flowlab.serving.canvas import TrainingScene, training_scene
 from flowlab.serving.film import film_of_run, run_link
 from flowlab.store.arrays import from_arrays
 from flowlab.store.reading import Run
+from flowlab.views.estimate import TrainingEstimate
 from flowlab.views.film import Frame
 
 
@@ -73,6 +75,9 @@ ONE_ORDER = (
     "scale a Gaussian and leave it one; the bins of a spline shape it."
 )
 TICK_SECONDS = 0.2
+ESTIMATE_SECONDS = 1.0
+"""How long settings rest before it is found out what training takes, and how often that is asked for."""
+INVITATION = "Press **Train**: the density forms on the left, the latent points on the right."
 SAVED = "Film, layers, loss and settings in one file that opens without a server"
 RESUMABLE = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
 WELCOME = "Watch a flow learn data: press **Train**, or take the [first lesson](/learn?learn.lesson=change)."
@@ -131,13 +136,29 @@ def _choose_beside() -> None:
 
 def _watch(spec: RunSpec, place: str, twin: RunSpec | None) -> None:
     live = any(is_live(services.status(each)) for each in (spec, twin) if each is not None)
-    st.fragment(_tick, run_every=services.tick_seconds(TICK_SECONDS) if live else None)(
-        spec, services.version(spec), place, twin
-    )
+    every = services.tick_seconds(TICK_SECONDS) if live else None
+    if every is None and twin is None and _is_estimated(spec):
+        every = ESTIMATE_SECONDS if _estimate(spec) is None else None
+    st.fragment(_tick, run_every=every)(spec, services.version(spec), place, twin, every == ESTIMATE_SECONDS)
 
 
-def _tick(spec: RunSpec, version: tuple, place: str, twin: RunSpec | None) -> None:
-    if services.version(spec) != version:
+def _is_estimated(spec: RunSpec) -> bool:
+    """Whether the page says what training will take: before it, to who asks for more than the first example."""
+    return services.status(spec) is None and not _is_first_visit(None) and not state.is_presenting()
+
+
+def _estimate(spec: RunSpec) -> TrainingEstimate | None:
+    """What training will take, None while that is not known; it is measured once the settings have rested a while."""
+    name = services.run_id(spec)
+    seen, since = state.recall("estimate", ("", 0.0))
+    if seen != name:
+        state.keep("estimate", (name, time.monotonic()))
+        return services.runner().estimate(spec, begin=False)
+    return services.runner().estimate(spec, begin=time.monotonic() - since >= ESTIMATE_SECONDS / 2)
+
+
+def _tick(spec: RunSpec, version: tuple, place: str, twin: RunSpec | None, waits: bool) -> None:
+    if services.version(spec) != version or (waits and _estimate(spec) is not None):
         st.rerun()  # for the first line of the page too
     status = services.status(spec)
     run = services.run(spec)
@@ -264,7 +285,8 @@ def _standing(
 ) -> str:
     """One line of words: step, how far from the truth, speed, place in the queue, trouble."""
     if status is None:
-        return "Press **Train**: the density forms on the left, the latent points on the right."
+        found = _estimate(spec) if with_speed and _is_estimated(spec) else None
+        return found.sentence if found is not None and found.sentence else INVITATION
     parts = []
     if status.state is RunState.QUEUED:
         parts.append(
