@@ -10,10 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from flowlab.evaluation.versions import Versions
 from flowlab.formatting import count
 from flowlab.serving.blocks import Reading
 from flowlab.store.atomic import replacing
 from flowlab.tables.dialect import DELIMITERS
+
+
+N_MOVED = 10
+"""Rows whose place changed most, as far as they are listed."""
 
 
 def add_home(command: argparse.ArgumentParser) -> None:
@@ -104,6 +109,15 @@ def write(path: str, data: bytes) -> None:
     with replacing(Path(path)) as file:
         file.write(data)
     print(f"{count(len(data))} bytes written to {path}")
+
+
+def say_versions(versions: Versions) -> None:
+    """What two versions of a detector say of the same rows, and the rows whose place changed most."""
+    for sentence in versions.sentences:
+        print(sentence)
+    for row in versions.moved()[:N_MOVED].tolist():
+        old, new = count(int(versions.old_place[row])), count(int(versions.new_place[row]))
+        print(f"row {count(row)}: place {old} before, {new} now; flagged by {versions.verdict(row)}")
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.commands.arguments import add_reading, check_output, pairs, reading, say, seed, write
+from flowlab.commands.arguments import add_reading, check_output, pairs, reading, say, say_versions, seed, write
 from flowlab.commands.score import named_files
 from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
@@ -21,6 +21,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.formatting import count
 from flowlab.records import Scalar, Spec
+from flowlab.serving.bundle import from_bytes
 from flowlab.serving.detection import PreparedTable, asked_roles, prepare
 from flowlab.tables.read import column_readings, read_table
 from flowlab.tables.schema import KINDS
@@ -69,6 +70,16 @@ def add(commands: argparse._SubParsersAction) -> None:
         help=f"read a column as {', '.join(KINDS)}, or as dates of a format such as %%d/%%m/%%Y",
     )
     command.add_argument("--seed", type=seed, default=0, help="division of the rows, initial weights, batches")
+    command.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="ROWS",
+        help="rows that train nothing: '17, 40-57' (the first is 0) or '2024-03-01 to 2024-03-09'; repeat",
+    )
+    command.add_argument(
+        "--against", metavar="DETECTOR", help="an older detector file, compared with the new one on all rows"
+    )
     add_reading(command)
     command.set_defaults(command=train)
 
@@ -93,7 +104,11 @@ def train(options: argparse.Namespace) -> int:
     for verdict, conditions in (("never", options.never), ("always", options.always)):
         for condition in conditions:
             flag_rule(verdict, condition, list(map(str, frame)))
-    prepared = prepare(table, asked, options.train_on, spec, options.seed)
+    old = None
+    if options.against:
+        check_output(options.output, options.against)
+        old = from_bytes(Path(options.against).read_bytes())
+    prepared = prepare(table, asked, options.train_on, spec, options.seed, ", ".join(options.leave_out))
     for sentence in prepared.findings:
         print(sentence)
     _check_rule(prepared, rule, parameters, options.by_group)
@@ -110,6 +125,8 @@ def train(options: argparse.Namespace) -> int:
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
         print(_quality(scored, part, threshold))
+    if old is not None:
+        say_versions(detection.versus(threshold, old))
     write(options.output, detection.to_bytes(threshold, options.never, options.always))
     return 0
 

@@ -194,6 +194,7 @@ def make_detector(
     facts = {
         "data": dataset.name,
         "training_rows": len(rows),
+        **({"left_out": dataset.left_out} if dataset.left_out else {}),
         "validation_rows": len(validation),
         "validation_flagged": int(scored.flags(threshold)[scored.rows(Part.VALIDATION)].sum()),
         "gives_p_values": not scored.no_promise(),
@@ -320,7 +321,7 @@ def describe_detector(data: bytes) -> dict[str, Any]:
     Returns
     -------
     dict of model (its label), data, training_rows, threshold, sentence (why that threshold), unit (of a
-    score that is calibrated within levels, else ""), grouped_by (the column whose groups have thresholds of their own,
+    score that is calibrated within levels, else ""), left_out (which rows trained nothing, else ""), grouped_by (the column whose groups have thresholds of their own,
     else ""), expected (share of normal
     rows outside training that it flags), columns (names of the features), flag_rules (in words)
     """
@@ -336,6 +337,7 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
         "model": catalog.MODELS[detector.spec.name].label,
         "data": str(detector.facts.get("data") or "a table"),
         "training_rows": int(detector.facts.get("training_rows", 0)),
+        "left_out": str(detector.facts.get("left_out") or ""),
         "threshold": detector.threshold.value,
         "sentence": detector.threshold.sentence,
         "unit": detector.level_calibration.score_label if detector.level_calibration else "",

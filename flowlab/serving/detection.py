@@ -15,10 +15,12 @@ from flowlab.datasets.dataset import Dataset, Part
 from flowlab.datasets.from_table import NONE, RoleSettings, choose_roles, make_table_dataset
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
+from flowlab.evaluation.versions import Versions
 from flowlab.models.base import DensityModel
 from flowlab.records import Scalar, Spec, TrainEvent
-from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.bundle import DetectorBundle, make_detector, to_bytes
 from flowlab.serving.scored_rows import scored_rows
+from flowlab.serving.scorer import Scorer
 from flowlab.store.atomic import make_folder, on_disk, write_whole
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import Table
@@ -66,6 +68,25 @@ class Detection:
         explained = tuple(int(row) for row in rows[:n_explained])
         reasons = views.top_reasons(self.model, self.scored.dataset, explained) if explained else None
         return scored_rows(self.scored, threshold, reasons, rows)
+
+    def versus(self, threshold: Threshold, old: DetectorBundle) -> Versions:
+        """This detector at a threshold and an older one at its own, on all rows of this table.
+
+        Quality is measured on the test rows, which this one was not trained on; that the old one was not either holds
+        where it comes from the same table with the same seed, or from another table. DetectorFileError where the old
+        one cannot score these rows.
+        """
+        scorer = Scorer(old)
+        typed = scorer.typed(self.scored.frame).frame
+        scores = scorer.score(typed)[0].score
+        return Versions(
+            scores,
+            self.scored.scores,
+            scorer.flags(typed, scores),
+            self.scored.flags(threshold),
+            self.scored.dataset.y,
+            self.scored.rows(Part.TEST),
+        )
 
     def save(
         self, path: str | Path, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()
@@ -122,6 +143,7 @@ def detect(
     time: str = "",
     context: str = "",
     train_on: str = "normal",
+    leave_out: str = "",
     model: str = "detector",
     settings: Mapping[str, Scalar] | None = None,
     seed: int = 0,
@@ -134,6 +156,8 @@ def detect(
     label, time : names of the columns that mark anomalies and that order the rows; "" as proposed, "(none)" for none
     context : name of a column of kinds, among whose rows each is judged; "" for none
     train_on : "normal" leaves labelled anomalies out of the fit, "all" does not
+    leave_out : rows, such as "17, 40-57", or a period, such as "2024-03-01 to 2024-03-09", that neither train nor help
+        to choose the threshold; they are scored like the others
     model, settings : name in the catalog, and what differs from its defaults
     seed : of the division of the rows, initial weights and batches
 
@@ -145,7 +169,7 @@ def detect(
         Where the catalog has no such model or setting; one sentence.
     """
     asked = asked_roles(frame_of(table), label, time, context)
-    return prepare(table, asked, train_on, _checked_spec(model, settings or {}), seed).fit()
+    return prepare(table, asked, train_on, _checked_spec(model, settings or {}), seed, leave_out).fit()
 
 
 def frame_of(table: Table | pd.DataFrame | Any) -> pd.DataFrame:
@@ -168,13 +192,15 @@ def asked_roles(frame: pd.DataFrame, label: str, time: str, context: str) -> Rol
 
 
 def prepare(
-    table: Table | pd.DataFrame | Any, asked: RoleSettings, train_on: str, spec: Spec, seed: int
+    table: Table | pd.DataFrame | Any, asked: RoleSettings, train_on: str, spec: Spec, seed: int, leave_out: str = ""
 ) -> PreparedTable:
     """Encode and divide a table for a model of the catalog; `asked` as of `asked_roles`, the rest as for `detect`."""
     frame, report = frame_of(table), table.report if isinstance(table, Table) else None
     name = report.name if report else ""
     learner = catalog.learner(spec)
-    dataset, _ = make_table_dataset(frame, **asked, train_on=train_on, seed=seed, name=name, learner=learner)
+    dataset, _ = make_table_dataset(
+        frame, **asked, train_on=train_on, left_out=leave_out, seed=seed, name=name, learner=learner
+    )
     findings = checkup(frame, choose_roles(frame, **asked)[0], dataset)
     return PreparedTable(spec, seed, frame, dataset, tuple(report.warnings) if report else (), tuple(findings))
 

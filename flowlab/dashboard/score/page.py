@@ -191,7 +191,8 @@ def _describe(detector: Mapping[str, Any]) -> None:
     own = f", or the threshold of their group of {detector['grouped_by']}," if detector["grouped_by"] else ""
     flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])}{own} are flagged"
     rules = "".join(f" Rows are {sentence}." for sentence in detector["flag_rules"])
-    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}"))
+    left_out = f" {detector['left_out']}." if detector["left_out"] else ""
+    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}{left_out}"))
 
 
 def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
