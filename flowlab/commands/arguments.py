@@ -16,7 +16,6 @@ from flowlab.serving.blocks import Reading
 from flowlab.store.atomic import replacing
 from flowlab.tables.dialect import DELIMITERS
 
-
 N_MOVED = 10
 """Rows whose place changed most, as far as they are listed."""
 

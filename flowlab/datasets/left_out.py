@@ -41,7 +41,9 @@ def rows_left_out(text: str, n_rows: int, times: np.ndarray | None = None) -> np
         if rows:
             low, high = int(rows[1]), int(rows[2] or rows[1])
             if not low <= high < n_rows:
-                raise TableError(f"There are no rows {part[:40]!r} to leave out; the rows are 0 to {count(n_rows - 1)}.")
+                raise TableError(
+                    f"There are no rows {part[:40]!r} to leave out; the rows are 0 to {count(n_rows - 1)}."
+                )
             chosen[low : high + 1] = True
         else:
             chosen |= _in_period(part, times)
@@ -68,7 +70,8 @@ def left_out_words(text: str, split: np.ndarray) -> str:
     """How many rows are left out, and which, for the story of a run; `split` (n_rows,) as of `Dataset`."""
     n_rows = int((split == LEFT_OUT).sum())
     which = text if len(text) <= 80 else f"{text[:80]}..."
-    return f"Left out of training and of the choice of the threshold: {count(n_rows)} of {count(len(split))} rows ({which})"
+    rows = f"{count(n_rows)} of {count(len(split))} rows ({which})"
+    return f"Left out of training and of the choice of the threshold: {rows}"
 
 
 def _in_period(part: str, times: np.ndarray | None) -> np.ndarray:

@@ -32,6 +32,8 @@ class MeasuredTwice:
     def sentence(self) -> str:
         """Both values, and whether they differ by more than chance."""
         low, high = self.interval
+        if self.old == self.new and low == high:
+            return f"{self.name} {fixed(self.new)}, the same for both."
         verdict = "no clear difference"
         if low > 0:
             verdict = "better by more than chance"

@@ -320,10 +320,10 @@ def describe_detector(data: bytes) -> dict[str, Any]:
 
     Returns
     -------
-    dict of model (its label), data, training_rows, threshold, sentence (why that threshold), unit (of a
-    score that is calibrated within levels, else ""), left_out (which rows trained nothing, else ""), grouped_by (the column whose groups have thresholds of their own,
-    else ""), expected (share of normal
-    rows outside training that it flags), columns (names of the features), flag_rules (in words)
+    dict of model (its label), data, training_rows, left_out (which rows trained nothing, else ""), threshold, sentence
+    (why that threshold), unit (of a score that is calibrated within levels, else ""), grouped_by (the column whose
+    groups have thresholds of their own, else ""), expected (share of normal rows outside training that it flags),
+    columns (names of the features), flag_rules (in words)
     """
     detector = from_bytes(data)
     detector.check()

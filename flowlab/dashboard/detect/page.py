@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from flowlab import catalog, formatting
-from flowlab.dashboard.detect import attribution, audit, threshold
+from flowlab.dashboard.detect import attribution, audit, threshold, versions
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.shell import lesson, links, services, state
 from flowlab.dashboard.shell.run_status import run_or_button
@@ -54,6 +54,8 @@ def page() -> None:
         tabs["Groups"] = _groups
     tabs["Flagged rows"] = lambda *_: attribution.table(scored, trained, choice.threshold)
     tabs["Audit without labels"] = lambda *_: audit.panel(scored, trained, axis, choice.threshold)
+    if state.spec().data.name == catalog.TABLE:
+        tabs["Versions"] = lambda *_: versions.panel(scored, trained, choice.threshold, scored_table)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first = "Threshold" if presents else FIRST_TAB
         tab = links.segmented(PAGE, "Show", list(tabs), "tab", first, noun="tab")

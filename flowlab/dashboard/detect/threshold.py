@@ -51,10 +51,13 @@ def controls(scored: ScoredTable, key: str) -> ThresholdChoice:
     return ThresholdChoice(used, answer, CostModel(**_values("cost")), unit)
 
 
-def standing(scored: ScoredTable, key: str) -> Threshold:
-    """The threshold that the link names, without drawing anything: what the Detect page shows for this state."""
+def standing(scored: ScoredTable, key: str, is_other: bool = False) -> Threshold:
+    """The threshold that the link names, without drawing anything: what the Detect page shows for this state.
+
+    Of another run (`is_other`) the same rule's; a number set by hand means nothing among its scores.
+    """
     rule = state.view(PAGE, "rule", scored.best_default_rule)
-    if rule not in rules.RULES and rule != MANUAL:
+    if rule not in rules.RULES and (rule != MANUAL or is_other):
         rule = scored.best_default_rule
     unit = state.view(PAGE, "unit", "rows")
     answer = _answer(scored, key, rule, _values(rule), unit if unit in scored.units() else "rows")

@@ -1,0 +1,46 @@
+"""Rows left out and trained again: the page says what goes, keeps the old version and compares both on all rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pages_driver import enter, in_link, labelled, open_page, press, said, train, wait_for_run
+
+from flowlab.records import RunSpec, Spec
+
+
+@pytest.fixture(scope="module")
+def whole(own_server):
+    """A finished run on a table of 300 rows in which 10 February is broken."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"time": pd.date_range("2024-02-08", periods=300, freq="30min"), "load": rng.normal(5, 1, 300)}
+    )
+    frame["temp"] = frame["load"] + rng.normal(0, 0.1, 300) + 9.0 * (frame["time"].dt.day == 10)
+    spec = RunSpec(
+        Spec("upload", {"digest": own_server.store().put_table(frame), "name": "plant.csv"}), Spec("gaussian")
+    )
+    train(spec)
+    return spec
+
+
+def test_a_period_is_left_out_and_both_versions_are_compared_on_all_rows(whole, own_server):
+    at = open_page("detect", whole, tab="Versions")
+    assert "Another version on this table will be compared here" in said(at)
+    typed = "Rows or a period to leave out"
+    enter(at, labelled(at.text_input, typed), "2024-03-01")
+    assert "No row lies in '2024-03-01'" in said(at)
+    enter(at, labelled(at.text_input, typed), "2024-02-10, 3")
+    assert "Names 49 rows of 300 (49 train, 0 validation, 0 test)" in said(at).replace("\u2009", " ")
+    press(at, "Train again without them")
+    new = at.session_state.spec
+    assert new.data.params["left_out"] == "2024-02-10, 3" and in_link(at, "detect.version") == own_server.run_id(whole)
+    wait_for_run(new)
+    at = open_page("detect", new, tab="Versions", version=own_server.run_id(whole), rule="quantile")
+    text = said(at)
+    assert "Left out of training and of the choice of the threshold: 49 of 300 rows (2024-02-10, 3)." in text
+    assert "Of 300 rows the old version flags" in text and "| rows trained on | 150 | 101 |" in text
+    places = at.dataframe[-1].value
+    broken = places[places["part"] == "left out"]
+    assert len(broken) and (broken["new place"] <= 60).mean() > 0.9, "rows the new version never saw stand out in it"
+    press(at, "Show the old version")
+    assert at.session_state.spec == whole
