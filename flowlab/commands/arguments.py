@@ -14,6 +14,7 @@ from flowlab.evaluation.versions import Versions
 from flowlab.formatting import count
 from flowlab.serving.blocks import Reading
 from flowlab.store.atomic import replacing
+from flowlab.store.label import RunLabel
 from flowlab.tables.dialect import DELIMITERS
 
 N_MOVED = 10
@@ -24,6 +25,23 @@ def add_home(command: argparse.ArgumentParser) -> None:
     """The folder of runs and tables."""
     home = os.environ.get("FLOWLAB_HOME", ".flowlab")
     command.add_argument("--home", default=home, help="folder of runs and tables; by default %(default)s")
+
+
+def add_label(command: argparse.ArgumentParser) -> None:
+    """What people call a run or detector."""
+    command.add_argument("--name", help="what it is called")
+    command.add_argument("--note", help="what is to be known of it")
+    command.add_argument("--tags", help="separated by commas")
+
+
+def label_of(options: argparse.Namespace, before: RunLabel) -> RunLabel:
+    """The label that `add_label` reads; what is not given stays as before."""
+    name, note, tags = (getattr(options, key) for key in ("name", "note", "tags"))
+    return RunLabel.of(
+        before.name if name is None else name,
+        before.note if note is None else note,
+        before.tags if tags is None else tags,
+    )
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:

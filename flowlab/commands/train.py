@@ -10,7 +10,18 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.commands.arguments import add_reading, check_output, pairs, reading, say, say_versions, seed, write
+from flowlab.commands.arguments import (
+    add_label,
+    add_reading,
+    check_output,
+    label_of,
+    pairs,
+    reading,
+    say,
+    say_versions,
+    seed,
+    write,
+)
 from flowlab.commands.score import named_files
 from flowlab.controls import Control
 from flowlab.datasets.dataset import Dataset, Part
@@ -23,6 +34,7 @@ from flowlab.formatting import count
 from flowlab.records import Scalar, Spec
 from flowlab.serving.bundle import from_bytes
 from flowlab.serving.detection import PreparedTable, asked_roles, prepare
+from flowlab.store.label import RunLabel
 from flowlab.tables.read import column_readings, read_table
 from flowlab.tables.schema import KINDS
 
@@ -70,6 +82,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help=f"read a column as {', '.join(KINDS)}, or as dates of a format such as %%d/%%m/%%Y",
     )
     command.add_argument("--seed", type=seed, default=0, help="division of the rows, initial weights, batches")
+    add_label(command)
     command.add_argument(
         "--leave-out",
         action="append",
@@ -86,6 +99,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def train(options: argparse.Namespace) -> int:
     """Train on a table and save the detector. What can be refused is refused before training."""
+    called = label_of(options, RunLabel())
     spec = _model_spec(options.model, pairs(options.set, "--set"))
     rule = options.rule or ("conformal" if options.by_group else None)
     parameters = _rule_parameters(rule, options.rule_set)
@@ -127,7 +141,7 @@ def train(options: argparse.Namespace) -> int:
         print(_quality(scored, part, threshold))
     if old is not None:
         say_versions(detection.versus(threshold, old))
-    write(options.output, detection.to_bytes(threshold, options.never, options.always))
+    write(options.output, detection.to_bytes(threshold, options.never, options.always, called))
     return 0
 
 

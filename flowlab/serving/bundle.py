@@ -36,6 +36,7 @@ from flowlab.models.base import DensityModel
 from flowlab.records import Spec
 from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
 from flowlab.store.arrays import npz_bytes
+from flowlab.store.label import RunLabel
 from flowlab.views.attribution import reference_rows
 
 FORMAT, VERSION = "flowlab detector", 2
@@ -83,6 +84,12 @@ class DetectorBundle:
     reference: np.ndarray | None = None
     ranges: np.ndarray | None = None
     flag_rules: tuple[FlagRule, ...] = ()
+
+    @property
+    def label(self) -> RunLabel:
+        """Name, note and tags of its run, empty where it has none."""
+        facts = {name: str(self.facts.get(name) or "") for name in ("name", "note", "tags")}
+        return RunLabel.from_record({**facts, "tags": facts["tags"].split(",")})
 
     def rule_columns(self) -> list[str]:
         """The columns that a flag rule may ask for."""
@@ -175,6 +182,7 @@ def make_detector(
     state: Mapping[str, np.ndarray],
     scored: ScoredTable,
     threshold: Threshold,
+    label: RunLabel | None = None,
 ) -> DetectorBundle:
     """The detector of a trained model.
 
@@ -184,6 +192,7 @@ def make_detector(
     state : the fitted estimator's arrays
     scored : its scores of the data set it was trained on
     threshold : from which score on rows are flagged
+    label : name, note and tags of the run, which travel with it
     """
     dataset: Dataset = scored.dataset
     rows = dataset.rows(Part.TRAIN)
@@ -195,6 +204,7 @@ def make_detector(
         "data": dataset.name,
         "training_rows": len(rows),
         **({"left_out": dataset.left_out} if dataset.left_out else {}),
+        **({"name": label.name, "note": label.note, "tags": label.tags_text} if label else {}),
         "validation_rows": len(validation),
         "validation_flagged": int(scored.flags(threshold)[scored.rows(Part.VALIDATION)].sum()),
         "gives_p_values": not scored.no_promise(),
@@ -320,10 +330,10 @@ def describe_detector(data: bytes) -> dict[str, Any]:
 
     Returns
     -------
-    dict of model (its label), data, training_rows, left_out (which rows trained nothing, else ""), threshold, sentence
-    (why that threshold), unit (of a score that is calibrated within levels, else ""), grouped_by (the column whose
-    groups have thresholds of their own, else ""), expected (share of normal rows outside training that it flags),
-    columns (names of the features), flag_rules (in words)
+    dict of label (its run's name, note and tags), model (its label), data, training_rows, left_out (which rows trained
+    nothing, else ""), threshold, sentence (why that threshold), unit (of a score that is calibrated within levels,
+    else ""), grouped_by (the column whose groups have thresholds of their own, else ""), expected (share of normal rows
+    outside training that it flags), columns (names of the features), flag_rules (in words)
     """
     detector = from_bytes(data)
     detector.check()
@@ -334,6 +344,7 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
     """See `describe_detector`."""
     groups = detector.threshold.groups
     return {
+        "label": detector.label,
         "model": catalog.MODELS[detector.spec.name].label,
         "data": str(detector.facts.get("data") or "a table"),
         "training_rows": int(detector.facts.get("training_rows", 0)),

@@ -22,6 +22,7 @@ from flowlab.serving.bundle import DetectorBundle, make_detector, to_bytes
 from flowlab.serving.scored_rows import scored_rows
 from flowlab.serving.scorer import Scorer
 from flowlab.store.atomic import make_folder, on_disk, write_whole
+from flowlab.store.label import RunLabel
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import Table
 
@@ -89,20 +90,31 @@ class Detection:
         )
 
     def save(
-        self, path: str | Path, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()
+        self,
+        path: str | Path,
+        threshold: Threshold,
+        never: Sequence[str] = (),
+        always: Sequence[str] = (),
+        label: RunLabel | None = None,
     ) -> None:
         """Write the detector file, which `flowlab score` and the Score page read. StoreError where that fails.
 
         Rows that meet a condition such as "city = Rome and price > 100" are `never`, or `always`, flagged, whatever
-        their score; ValueError, one sentence, where a condition is none.
+        their score; ValueError, one sentence, where a condition is none. A name, a note and tags travel as `label`.
         """
         with on_disk(f"{path} could not be written"):
             make_folder(Path(path).parent)
-            write_whole(Path(path), self.to_bytes(threshold, never, always))
+            write_whole(Path(path), self.to_bytes(threshold, never, always, label))
 
-    def to_bytes(self, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()) -> bytes:
+    def to_bytes(
+        self,
+        threshold: Threshold,
+        never: Sequence[str] = (),
+        always: Sequence[str] = (),
+        label: RunLabel | None = None,
+    ) -> bytes:
         """The detector file's content; see `save`."""
-        detector = make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold)
+        detector = make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold, label)
         return to_bytes(detector.with_flag_rules(never, always))
 
 

@@ -15,6 +15,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import SPREAD, Threshold
 from flowlab.formatting import count, plain
 from flowlab.records import RunSpec
+from flowlab.store.label import RunLabel
 
 MAX_ROWS = 50
 STYLE = """
@@ -37,6 +38,7 @@ def detection_report(
     rows: pd.DataFrame | None = None,
     versions: Mapping[str, str] | None = None,
     link: str = "",
+    label: RunLabel | None = None,
 ) -> bytes:
     """The report as UTF-8 HTML.
 
@@ -49,10 +51,11 @@ def detection_report(
     rows : the highest scoring rows with their reasons, of which the report has the first 50
     versions : of the software, by name
     link : address that opens the page in this state
+    label : name, note and tags of the run
     """
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [
-        f"<h1>{_text(title)}</h1><p>FlowLab detection report, {made}.</p>",
+        f"<h1>{_text(title)}</h1><p>FlowLab detection report, {made}.</p>{_named(label)}",
         f"<h2>The threshold</h2><p>Rows with an anomaly score{_unit(scored)} of at least "
         f"<b>{_text(plain(threshold.value))}</b>{_own(threshold)} are "
         f"flagged. {_text(threshold.sentence)} {_text(threshold.caution)}</p>{_groups(threshold)}",
@@ -95,6 +98,14 @@ def meaning(scored: ScoredTable, threshold: Threshold) -> str:
         text += f" {SPREAD.format(low=low, high=high)}"
     text = " ".join([text, *filter(None, [scored.certified(threshold)]), *scored.notes()])
     return text + " All of this holds for rows from the same source; after a change there, choose it again."
+
+
+def _named(label: RunLabel | None) -> str:
+    """The note and the tags; the name stands in the title."""
+    if label is None:
+        return ""
+    note = "".join(f"<p>{_text(line)}</p>" for line in label.note.splitlines())
+    return f"{note}<p>Tags: {_text(label.tags_text)}</p>" if label.tags else note
 
 
 def _unit(scored: ScoredTable) -> str:

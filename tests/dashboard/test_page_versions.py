@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pages_driver import enter, in_link, labelled, open_page, press, said, train, wait_for_run
+from pages_driver import enter, in_link, labelled, open_page, press, rerun, said, train, wait_for_run
 
+from flowlab import formatting
 from flowlab.records import RunSpec, Spec
 
 
@@ -44,3 +45,25 @@ def test_a_period_is_left_out_and_both_versions_are_compared_on_all_rows(whole, 
     assert len(broken) and (broken["new place"] <= 60).mean() > 0.9, "rows the new version never saw stand out in it"
     press(at, "Show the old version")
     assert at.session_state.spec == whole
+
+
+def test_the_owner_names_a_run_and_a_guest_reads_the_name(whole, own_server):
+    run_id = own_server.run_id(whole)
+    at = open_page("data", whole)
+    assert not at.text_area, "a guest has nothing to change"
+    at.session_state.visitor = "visitor0"  # who trained it
+    rerun(at)
+    for box, text in (("Name of this run", "plant *2024* <b>"), ("Tags, separated by commas", "june, final")):
+        labelled(at.text_input, box).set_value(text)
+    labelled(at.text_area, "Note").set_value("with 10 February")
+    press(at, "Save")
+    label = own_server.store().load(run_id).label
+    assert (label.name, label.note, label.tags) == ("plant *2024* <b>", "with 10 February", ("june", "final"))
+    named = formatting.escaped(label.name)
+    assert named in rerun(at).markdown[0].value and "*2024*" not in named, "a name is no markup"
+    assert any(button.label.startswith(named) and button.label.endswith("june, final") for button in at.button)
+    guest = open_page("compare", whole, runs=run_id)
+    assert not guest.text_area
+    table = guest.dataframe[0].value
+    assert table["model"].str.startswith(label.name).any() and "june, final" in table["tags"].tolist()
+    assert "with 10 February" in said(open_page("data", whole))

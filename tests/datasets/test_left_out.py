@@ -68,6 +68,8 @@ def test_left_out_rows_are_in_no_part_and_the_others_stay_in_theirs():
 
 
 def test_rows_that_see_a_left_out_row_as_their_past_go_too():
-    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=100, freq="h"), "a": np.random.rand(100)})
+    frame = pd.DataFrame(
+        {"time": pd.date_range("2024-01-01", periods=100, freq="h"), "a": np.random.default_rng(0).normal(size=100)}
+    )
     dataset = make_table_dataset(frame, left_out="10", lags=2)[0]
     assert dataset.rows(Part.LEFT_OUT).tolist() == [10, 11, 12]

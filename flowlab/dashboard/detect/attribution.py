@@ -234,7 +234,7 @@ def _downloads(scored: ScoredTable, trained: services.Trained, flagged: np.ndarr
         )
         st.download_button(
             "Detector",
-            lambda: downloads.detector(scored, trained, threshold),
+            lambda: downloads.detector(scored, trained, threshold, trained.run.label),
             file_name=f"{name}.detector",
             mime="application/zip",
             on_click="ignore",

@@ -19,14 +19,17 @@ from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.report import MAX_ROWS, detection_report
 from flowlab.serving.scored_rows import Reasons, scored_rows
 from flowlab.serving.script import python_script
+from flowlab.store.label import RunLabel
 from flowlab.tables.export import Writing
 from flowlab.tables.read import ReadReport
 
 
-def detector(scored: ScoredTable, trained: services.Trained, threshold: Threshold) -> bytes:
-    """The detector file of a run and a threshold."""
+def detector(
+    scored: ScoredTable, trained: services.Trained, threshold: Threshold, label: RunLabel | None = None
+) -> bytes:
+    """The detector file of a run and a threshold; with a label where it leaves."""
     spec = trained.run.spec
-    return to_bytes(make_detector(spec.model, spec.seed, trained.weights, scored, threshold))
+    return to_bytes(make_detector(spec.model, spec.seed, trained.weights, scored, threshold, label))
 
 
 def for_excel() -> Writing:
@@ -56,7 +59,7 @@ def report_maker(
     def make() -> bytes:
         rows = scored_rows(scored, threshold, ask(), scored.flagged(threshold)[:MAX_ROWS])
         figures = figures_html(_figures(scored, threshold))
-        return detection_report(title, run.spec, scored, threshold, figures, rows, run.versions, link)
+        return detection_report(title, run.spec, scored, threshold, figures, rows, run.versions, link, run.label)
 
     return make
 

@@ -82,7 +82,7 @@ def _others(run: Run) -> dict[str, Run]:
 
 
 def _names(run: Run, others: Mapping[str, Run]) -> dict[str, str]:
-    words = services.distinct_words([run.spec, *(other.spec for other in others.values())])[1:]
+    words = services.run_words([run, *others.values()])[1:]
     return dict(zip(others, words, strict=True))
 
 

@@ -185,6 +185,10 @@ def _uploaded(digest: str, _detector: bytes) -> dict[str, Any] | str:
 
 
 def _describe(detector: Mapping[str, Any]) -> None:
+    label = detector["label"]
+    if label:
+        told = [label.name, label.note.replace("\n", " "), f"tags: {label.tags_text}" if label.tags else ""]
+        st.markdown(f"**{formatting.escaped(' · '.join(filter(None, told)))}**")
     rows = formatting.plural(detector["training_rows"], "row")
     what = f"{detector['model']} trained on {rows} of {detector['data']}"
     unit = f" ({detector['unit']})" if detector["unit"] else ""
