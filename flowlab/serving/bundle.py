@@ -196,9 +196,7 @@ def make_detector(
     """
     dataset: Dataset = scored.dataset
     rows = dataset.rows(Part.TRAIN)
-    calibration = np.sort(scored.calibration)
-    if len(calibration) > MAX_CALIBRATION:
-        calibration = calibration[np.linspace(0, len(calibration) - 1, MAX_CALIBRATION).astype(int)]
+    calibration = sample_of_calibration(scored.calibration)
     validation = scored.scores[scored.rows(Part.VALIDATION)]
     facts = {
         "data": dataset.name,
@@ -227,6 +225,14 @@ def make_detector(
         _reference(dataset),
         np.stack([dataset.X[rows].min(axis=0), dataset.X[rows].max(axis=0)]),
     )
+
+
+def sample_of_calibration(scores: np.ndarray) -> np.ndarray:
+    """Scores (m,) in ascending order, as many as a file holds, evenly thinned."""
+    ordered = np.sort(scores)
+    if len(ordered) > MAX_CALIBRATION:
+        ordered = ordered[np.linspace(0, len(ordered) - 1, MAX_CALIBRATION).astype(int)]
+    return ordered
 
 
 def _reference(dataset: Dataset) -> np.ndarray | None:
@@ -331,9 +337,10 @@ def describe_detector(data: bytes) -> dict[str, Any]:
     Returns
     -------
     dict of label (its run's name, note and tags), model (its label), data, training_rows, left_out (which rows trained
-    nothing, else ""), threshold, sentence (why that threshold), unit (of a score that is calibrated within levels,
-    else ""), grouped_by (the column whose groups have thresholds of their own, else ""), expected (share of normal rows
-    outside training that it flags), columns (names of the features), flag_rules (in words)
+    nothing, else ""), recalibrated (on which rows, else ""), threshold, sentence (why that threshold), unit (of a score
+    that is calibrated within levels, else ""), grouped_by (the column whose groups have thresholds of their own, else
+    ""), expected (share of normal rows outside training that it flags), columns (names of the features), flag_rules (in
+    words)
     """
     detector = from_bytes(data)
     detector.check()
@@ -349,6 +356,7 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
         "data": str(detector.facts.get("data") or "a table"),
         "training_rows": int(detector.facts.get("training_rows", 0)),
         "left_out": str(detector.facts.get("left_out") or ""),
+        "recalibrated": str(detector.facts.get("recalibrated") or ""),
         "threshold": detector.threshold.value,
         "sentence": detector.threshold.sentence,
         "unit": detector.level_calibration.score_label if detector.level_calibration else "",

@@ -91,6 +91,8 @@ class ScoredBlock:
     traits: TraitCounts
     n_novel: int
     flagged_rows: np.ndarray
+    scores: np.ndarray
+    levels: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +108,8 @@ class Summary:
     kinds : kinds of anomaly among the flagged rows, the largest first
     n_novel : rows in which something is new
     flagged_rows : (n_flagged,) numbers of the flagged rows, ascending
+    scores : (n_rows,) anomaly scores
+    levels : (n_rows,) the rows' groups, where these have thresholds of their own, else None
     violations : the first cells that did not fit the detector's schema
     broken : (column, rule) -> how many such cells the file has
     """
@@ -122,6 +126,8 @@ class Summary:
     flagged_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     violations: tuple[Violation, ...] = ()
     broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    levels: np.ndarray | None = None
 
     @property
     def violation_table(self) -> pd.DataFrame:
@@ -230,6 +236,8 @@ def _drain(
     violations: list[Violation] = []
     highest: Highest | None = None
     traits, n_novel, flagged = TraitCounts(), 0, []
+    scores: list[np.ndarray] = []
+    levels: list[np.ndarray] = []
     for scored in results:
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
         n_rows, n_flagged, n_bytes = n_rows + scored.n_rows, n_flagged + scored.n_flagged, n_bytes + scored.n_bytes
@@ -239,6 +247,8 @@ def _drain(
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
         traits.add(scored.traits)
         flagged.append(scored.flagged_rows)
+        scores.append(scored.scores)
+        levels += [] if scored.levels is None else [scored.levels]
         n_novel += scored.n_novel
         highest = scored.highest if highest is None else highest.joined(scored.highest)
         progress(n_rows, n_bytes)
@@ -252,7 +262,8 @@ def _drain(
     notes = (*(*_broken_sentences(broken, violations), *map(str, added(noted)))[:MAX_NOTES], *seen)
     return Summary(
         n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(kinds_of(traits)), n_novel,
-        np.concatenate(flagged), tuple(violations), dict(broken),
+        np.concatenate(flagged), tuple(violations), dict(broken), np.concatenate(scores),
+        np.concatenate(levels) if levels else None,
     )  # fmt: skip
 
 
@@ -295,7 +306,8 @@ def _scored(
     """`lines` are the rows as they stand in the file, where they can be passed on so."""
     frame, cells = typed.frame, text.columns
     row_scores, counts, X = scorer.score(frame)
-    columns = row_scores.columns(scorer.detector.threshold, scorer.groups(frame))
+    levels = scorer.groups(frame)
+    columns = row_scores.columns(scorer.detector.threshold, levels)
     columns["novelty"] = scorer.novelty(frame)
     rules = scorer.detector.flag_rules
     decided = decided_by(rules, frame)
@@ -334,6 +346,8 @@ def _scored(
         traits=TraitCounts.of(first_row + flagged, row_scores.score[flagged], reasons) if reasons else TraitCounts(),
         n_novel=int(np.count_nonzero(columns["novelty"])),
         flagged_rows=first_row + flagged,
+        scores=row_scores.score,
+        levels=levels,
     )
 
 

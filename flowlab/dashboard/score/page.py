@@ -18,7 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
-from flowlab.dashboard.score import history
+from flowlab.dashboard.score import history, renewal
 from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.dashboard.shell.pictures import COLUMN, ROW_HEIGHT, picture_column
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
@@ -88,6 +88,7 @@ def page() -> None:
         if own is not None:
             history.add(own, detector, data, upload.name, done[1])
     _show(found, done[1], done[2], upload.name)
+    renewal.panel(key, detector, own, done[1], upload.getvalue(), upload.name)
     if own is not None:
         history.draw(own, detector)
 
@@ -195,8 +196,8 @@ def _describe(detector: Mapping[str, Any]) -> None:
     own = f", or the threshold of their group of {detector['grouped_by']}," if detector["grouped_by"] else ""
     flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])}{own} are flagged"
     rules = "".join(f" Rows are {sentence}." for sentence in detector["flag_rules"])
-    left_out = f" {detector['left_out']}." if detector["left_out"] else ""
-    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}{left_out}"))
+    story = "".join(f" {detector[part]}." for part in ("left_out", "recalibrated") if detector[part])
+    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}{story}"))
 
 
 def _score(detector: bytes, data: bytes) -> tuple[Summary, bytes] | None:
