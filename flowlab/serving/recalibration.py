@@ -62,9 +62,9 @@ def recalibrated(
     levels : (n,) names of the rows' groups, where groups have their own thresholds (`Summary.levels`)
     file : name of the file, for the story
 
-    A rule that needs labels, which new rows have not, gives way to the share of rows that the old threshold flagged
-    where it was chosen; so does one that is none of scores alone. All rows count as normal. ValueError, one sentence,
-    where the rule finds no threshold.
+    A rule that needs labels, which new rows have not, or more than scores, gives way to the share of rows that the old
+    threshold flagged where it was chosen, or to the usual promise where that was none. All rows count as normal.
+    ValueError, one sentence, where the rule finds no threshold.
     """
     old = detector.threshold
     worth = independent_share(scores) if local_autocorrelation(scores) >= LOCAL else None
@@ -116,10 +116,12 @@ def _chosen(detector: DetectorBundle, scores: np.ndarray, worth: float | None) -
     there, flagged = (int(detector.facts.get(name, 0)) for name in ("validation_rows", "validation_flagged"))
     share = flagged / there if there else 0.0
     if not 0 < share < 1:
-        raise ValueError(
-            "The old threshold flagged none, or all, of the rows it was chosen on: there is no share to keep; train "
-            "again."
+        promise = rules.choose("conformal", scores, None, {"worth": worth})
+        caution = (
+            "The old threshold flagged none, or all, of the rows it was chosen on, so there is no share to keep; the "
+            "new one makes the usual promise."
         )
+        return replace(promise, caution=" ".join(filter(None, (promise.caution, caution))))
     label = "set by hand" if old.rule == "manual" else f"chosen by the rule {rules.RULES[old.rule].label}"
     caution = (
         f"The old threshold was {label}, which these rows alone do not answer; the new one keeps the share of rows, "

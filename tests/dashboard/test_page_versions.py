@@ -67,3 +67,25 @@ def test_the_owner_names_a_run_and_a_guest_reads_the_name(whole, own_server):
     table = guest.dataframe[0].value
     assert table["model"].str.startswith(label.name).any() and "june, final" in table["tags"].tolist()
     assert "with 10 February" in said(open_page("data", whole))
+
+
+def test_a_new_file_sets_the_threshold_anew_or_trains_a_version_that_is_compared_on_its_rows(
+    whole, own_server, monkeypatch
+):
+    monkeypatch.setattr("flowlab.dashboard.score.page.LANES", 0)
+    rng = np.random.default_rng(1)
+    april = pd.DataFrame({"time": pd.date_range("2024-04-01", periods=240, freq="h"), "load": rng.normal(6, 1, 240)})
+    april["temp"] = april["load"] + rng.normal(0, 0.2, 240)
+    at = open_page("score", whole)
+    enter(at, at.file_uploader(key="score.file"), ("april.csv", april.to_csv(index=False).encode(), "text/csv"))
+    press(press(at, "Score this file"), "Set the threshold anew on these rows")
+    assert "The threshold was" in said(at) and "Of 240 rows the old threshold flags" in said(at)
+    press(at, "Train again on this file")
+    new = at.session_state.spec
+    assert new.data.params["name"] == "april.csv" and new.data.params["digest"] != whole.data.params["digest"]
+    assert in_link(at, "detect.version") == own_server.run_id(whole) and own_server.store().table_owner(
+        new.data.params["digest"]
+    )
+    wait_for_run(new)
+    text = said(open_page("detect", new, tab="Versions", version=own_server.run_id(whole), rule="quantile"))
+    assert "Of 240 rows the old version flags" in text and "| old | new, shown here |" in text

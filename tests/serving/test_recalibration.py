@@ -72,8 +72,8 @@ def test_a_threshold_that_scores_alone_do_not_give_keeps_its_share(month):
     there = old.facts["validation_flagged"] / old.facts["validation_rows"]
     assert found.new_flags.mean() == pytest.approx(there, abs=0.002) and "set by hand" in found.new.caution
     nothing = from_bytes(detection.to_bytes(manual(1e6)))
-    with pytest.raises(ValueError, match="train again"):
-        renewed((to_bytes(nothing), summary.scores, None, "april.csv"))
+    found = renewed((to_bytes(nothing), summary.scores, None, "april.csv"))
+    assert "there is no share to keep" in found.sentences[2] and from_bytes(found.data).threshold.rule == "conformal"
 
 
 def test_a_rule_that_finds_nothing_in_few_rows_says_so(month):
