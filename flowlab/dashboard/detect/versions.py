@@ -152,6 +152,7 @@ def _train_without(trained: services.Trained, text: str, kept: answers.Kept) -> 
     if run is not None and kept.answers and run.extra(answers.NAME) is None:
         answers.keep(services.Trained(run), answers.Kept(kept.answers, chosen=kept.chosen))
     state.show(new)
+    threshold.forget_by_hand()
     state.set_view(PAGE, version=trained.run.run_id, tab="Versions")
     st.rerun()
 
@@ -198,6 +199,7 @@ def _compare(
         which = "old" if old is there else "new"
         if st.button(f"Show the {which} version", key="detect.version.show", help="Both are kept as they are"):
             state.show(other.spec)
+            threshold.forget_by_hand()
             state.set_view(PAGE, version=trained.run.run_id)
             st.rerun()
     with right:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from flowlab import catalog, formatting
+from flowlab.dashboard.detect import threshold
 from flowlab.dashboard.shell import pages, services, state
 from flowlab.jobs.confined import confined
 from flowlab.records import RunSpec, Spec
@@ -74,5 +75,6 @@ def _training(own: Run, data: bytes, name: str) -> None:
         st.error(formatting.escaped(error))
         return
     state.show(spec)
+    threshold.forget_by_hand()
     state.set_view("detect", version=own.run_id, tab="Versions", row=None)
     st.switch_page(pages.path("detect"), query_params=state.query("detect"))
