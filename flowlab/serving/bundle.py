@@ -351,7 +351,7 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
     """See `describe_detector`."""
     groups = detector.threshold.groups
     return {
-        "label": detector.label,
+        "label": detector.label.to_record(),
         "model": catalog.MODELS[detector.spec.name].label,
         "data": str(detector.facts.get("data") or "a table"),
         "training_rows": int(detector.facts.get("training_rows", 0)),

@@ -49,7 +49,7 @@ def test_the_rule_is_applied_again_and_nothing_else_changes(month):
     assert to_bytes(old) == before, "the old detector is kept"
     told = describe_detector(to_bytes(found.detector))
     assert "1 000 rows of april.csv; before it was" in told["recalibrated"].replace("\u2009", " ")
-    assert told["label"].name == "march"
+    assert told["label"]["name"] == "march"
     again = score(found.detector, april)
     assert np.array_equal(again.scores, summary.scores), "the model and its scores are as they were"
     assert again.n_flagged == found.new_flags.sum() and len(summary.drift) > len(again.drift)
@@ -92,7 +92,7 @@ def test_the_command_line_leaves_out_compares_and_recalibrates(tmp_path, capsys,
     said = capsys.readouterr().out.replace("\u2009", " ")
     assert "rows (0-49, 60)" in said and "Of 300 rows the old version flags" in said and "place" in said
     told = describe_detector((tmp_path / "new.detector").read_bytes())
-    assert "of 300 rows (0-49, 60)" in told["left_out"] and told["label"] == RunLabel("less", "", ("x", "y"))
+    assert "of 300 rows (0-49, 60)" in told["left_out"] and told["label"]["tags"] == ["x", "y"]
     assert main(["recalibrate", "old.detector", "april.csv", "-o", "april.detector"]) == 0
     assert "The threshold was" in capsys.readouterr().out
     assert main(["recalibrate", "old.detector", "april.csv", "-o", "old.detector"]) == 1

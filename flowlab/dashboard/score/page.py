@@ -32,6 +32,7 @@ from flowlab.plots.pictures import pixel_map, thumbnail
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
 from flowlab.serving.scored_rows import beside
 from flowlab.serving.scoring import Highest, Summary, how_far, score_file
+from flowlab.store.label import RunLabel
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.feather import FEATHER
 from flowlab.tables.limits import TableError
@@ -186,7 +187,7 @@ def _uploaded(digest: str, _detector: bytes) -> dict[str, Any] | str:
 
 
 def _describe(detector: Mapping[str, Any]) -> None:
-    label = detector["label"]
+    label = RunLabel.from_record(detector["label"])
     if label:
         told = [label.name, label.note.replace("\n", " "), f"tags: {label.tags_text}" if label.tags else ""]
         st.markdown(f"**{formatting.escaped(' · '.join(filter(None, told)))}**")
