@@ -4,6 +4,7 @@ flowlab app
 flowlab train orders.csv --label fraud -o orders.detector
 flowlab score orders.detector new.csv -o scored.csv
 flowlab watch orders.detector month/*.csv
+flowlab recalibrate orders.detector april.csv -o april.detector
 flowlab serve orders.detector
 flowlab runs
 flowlab export 3f9a0c1d -o film.html
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Sequence
 
 from flowlab import __version__
-from flowlab.commands import app, runs, score, serve, train, watch
+from flowlab.commands import app, recalibrate, runs, score, serve, train, watch
 from flowlab.jobs import JobError
 from flowlab.tables.limits import TableError
 
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"flowlab {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (app, train, score, watch, serve, runs):
+    for module in (app, train, score, watch, recalibrate, serve, runs):
         module.add(commands)
     return parser
 

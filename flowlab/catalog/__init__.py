@@ -15,7 +15,7 @@ from flowlab.catalog.entry import Entry
 from flowlab.catalog.models import MODELS
 from flowlab.controls import Number, Text
 from flowlab.encoding.encoder import VERSION as ENCODING
-from flowlab.formatting import plural
+from flowlab.formatting import plural, shortened
 from flowlab.records import RunSpec, Spec
 
 if TYPE_CHECKING:
@@ -186,4 +186,6 @@ def describe_data(spec: Spec) -> str:
     name = str(params.get("name") or entry.label)
     rows = params.get("n_samples")
     condition = " given the class" if params.get("by_class") else ""
+    if params.get("left_out"):
+        return f"{name} without rows {shortened(str(params['left_out']), 40)}"
     return f"{name}{condition}, {plural(int(rows), 'row')}" if rows else name

@@ -374,6 +374,7 @@ _UPLOAD = Entry(
             },
         ),
         Text("fractions", "Training, validation and test rows (%)"),
+        Text("left_out", "Rows left out of training", later=True),
         Text("missing", "Missing values"),
         Flag("clock", "Hour and weekday as features"),
         Int("lags", "Earlier rows as features", 0, 96, 1, help="Windows of a time series."),

@@ -10,16 +10,38 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from flowlab.evaluation.versions import Versions
 from flowlab.formatting import count
 from flowlab.serving.blocks import Reading
 from flowlab.store.atomic import replacing
+from flowlab.store.label import RunLabel
 from flowlab.tables.dialect import DELIMITERS
+
+N_MOVED = 10
+"""Rows whose place changed most, as far as they are listed."""
 
 
 def add_home(command: argparse.ArgumentParser) -> None:
     """The folder of runs and tables."""
     home = os.environ.get("FLOWLAB_HOME", ".flowlab")
     command.add_argument("--home", default=home, help="folder of runs and tables; by default %(default)s")
+
+
+def add_label(command: argparse.ArgumentParser) -> None:
+    """What people call a run or detector."""
+    command.add_argument("--name", help="what it is called")
+    command.add_argument("--note", help="what is to be known of it")
+    command.add_argument("--tags", help="separated by commas")
+
+
+def label_of(options: argparse.Namespace, before: RunLabel) -> RunLabel:
+    """The label that `add_label` reads; what is not given stays as before."""
+    name, note, tags = (getattr(options, key) for key in ("name", "note", "tags"))
+    return RunLabel.of(
+        before.name if name is None else name,
+        before.note if note is None else note,
+        before.tags if tags is None else tags,
+    )
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:
@@ -125,6 +147,15 @@ def write(path: str, data: bytes) -> None:
     with replacing(Path(path)) as file:
         file.write(data)
     print(f"{count(len(data))} bytes written to {path}")
+
+
+def say_versions(versions: Versions) -> None:
+    """What two versions of a detector say of the same rows, and the rows whose place changed most."""
+    for sentence in versions.sentences:
+        print(sentence)
+    for row in versions.moved()[:N_MOVED].tolist():
+        old, new = count(int(versions.old_place[row])), count(int(versions.new_place[row]))
+        print(f"row {count(row)}: place {old} before, {new} now; flagged by {versions.verdict(row)}")
 
 
 def say(line: str) -> None:

@@ -10,7 +10,20 @@ import numpy as np
 import pandas as pd
 
 from flowlab import catalog
-from flowlab.commands.arguments import add_query, add_reading, check_output, pairs, queried, reading, say, seed, write
+from flowlab.commands.arguments import (
+    add_label,
+    add_query,
+    add_reading,
+    check_output,
+    label_of,
+    pairs,
+    queried,
+    reading,
+    say,
+    say_versions,
+    seed,
+    write,
+)
 from flowlab.commands.score import named_files
 from flowlab.controls import Control
 from flowlab.datasets.case import case_of
@@ -22,8 +35,9 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
 from flowlab.formatting import count
 from flowlab.records import Scalar, Spec
-from flowlab.serving.bundle import MAX_FOLDS
+from flowlab.serving.bundle import MAX_FOLDS, from_bytes
 from flowlab.serving.detection import PreparedTable, asked_roles, prepare
+from flowlab.store.label import RunLabel
 from flowlab.tables.database import read_query
 from flowlab.tables.read import column_readings, read_table
 from flowlab.tables.schema import KINDS
@@ -84,12 +98,24 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--seed", type=seed, default=0, help="division of the rows, initial weights, batches")
     add_query(command)
+    add_label(command)
+    command.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="ROWS",
+        help="rows that train nothing: '17, 40-57' (the first is 0) or '2024-03-01 to 2024-03-09'; repeat",
+    )
+    command.add_argument(
+        "--against", metavar="DETECTOR", help="an older detector file, compared with the new one on all rows"
+    )
     add_reading(command)
     command.set_defaults(command=train)
 
 
 def train(options: argparse.Namespace) -> int:
     """Train on a table and save the detector. What can be refused is refused before training."""
+    called = label_of(options, RunLabel())
     spec = _model_spec(options.model, pairs(options.set, "--set"))
     rule = options.rule or ("conformal" if options.by_group else None)
     parameters = _rule_parameters(rule, options.rule_set)
@@ -116,7 +142,11 @@ def train(options: argparse.Namespace) -> int:
     for verdict, conditions in (("never", options.never), ("always", options.always)):
         for condition in conditions:
             flag_rule(verdict, condition, list(map(str, frame)))
-    prepared = prepare(table, asked, options.train_on, spec, options.seed)
+    old = None
+    if options.against:
+        check_output(options.output, options.against)
+        old = from_bytes(Path(options.against).read_bytes())
+    prepared = prepare(table, asked, options.train_on, spec, options.seed, ", ".join(options.leave_out))
     for sentence in prepared.findings:
         print(sentence)
     _check_rule(prepared, rule, parameters, options.by_group, options.folds)
@@ -139,7 +169,9 @@ def train(options: argparse.Namespace) -> int:
         print(sentence)
     for part in (Part.VALIDATION, Part.TEST):
         print(_quality(scored, part, threshold))
-    write(options.output, detection.to_bytes(threshold, options.never, options.always))
+    if old is not None:
+        say_versions(detection.versus(threshold, old))
+    write(options.output, detection.to_bytes(threshold, options.never, options.always, called))
     return 0
 
 

@@ -65,6 +65,10 @@ def watch(options: argparse.Namespace) -> int:
     print(monitor.sentence)
     if not monitor.is_broken:
         return 0
+    print(
+        "Next: flowlab recalibrate sets the threshold anew on newer rows; flowlab train --against "
+        f"{options.detector} trains again and compares both."
+    )
     if options.webhook:
         _post(options.webhook, {"detector": options.detector, "broken": monitor.sentence, **monitor.to_record()})
     return BROKEN

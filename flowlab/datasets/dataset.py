@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
+from flowlab.datasets.left_out import LEFT_OUT
 from flowlab.encoding.sources import Source, feature_sources, table_sources
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ class Part(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
     UNSEEN = "unseen"
+    LEFT_OUT = "left out"
     ALL = "all"
 
 
 DIVISION = (Part.TRAIN, Part.VALIDATION, Part.TEST)
-"""The parts that a number in `Dataset.split` stands for."""
+"""The parts that a number in `Dataset.split` stands for; 3 are rows that are left out (`left_out`)."""
 
 
 class ExactDensity(Protocol):
@@ -75,7 +77,7 @@ class Dataset:
     time : (n_rows,) datetime64[ns] or float, or None
     name : name shown to people ("half moons", "orders.csv")
     density : the exact density of toy data, else None
-    split : (n_rows,) int8; 0 training, 1 validation, 2 test
+    split : (n_rows,) int8; 0 training, 1 validation, 2 test, 3 left out of training and validation
     train_on : "normal" where the rows that are fitted are known to be normal: those `y` marks as anomalies are left out
         of the fit, and where there is no `y` somebody said so; else "all"
     classes : (n_rows,) int or None; class of each row, for colours
@@ -87,6 +89,7 @@ class Dataset:
     cells : how far each value is spread while an expansive density trains, or None; X itself is never spread
     label_column : name of the column of the user's table that `y` was read from, "" where none was
     image_shape : the shape of the pictures that the judged columns of a row are, in [0, 1]; None where rows are none
+    left_out : which rows are left out, in words; "" where none is
     """
 
     X: np.ndarray
@@ -106,6 +109,7 @@ class Dataset:
     cells: Cells | None = None
     label_column: str = ""
     image_shape: ImageShape | None = None
+    left_out: str = ""
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.X.shape[1] != len(self.columns):
@@ -170,11 +174,14 @@ class Dataset:
 
         Training rows are those that are fitted. MONITOR are the validation rows on which training is watched, the
         first 2,000 of them: without labelled anomalies if the fit is. UNSEEN are validation and test rows together.
+        LEFT_OUT rows are in none of these.
         """
         if part == Part.ALL:
             return np.arange(len(self.X))
         if part == Part.UNSEEN:
-            return np.flatnonzero(self.split > 0)
+            return np.flatnonzero((self.split == 1) | (self.split == 2))
+        if part == Part.LEFT_OUT:
+            return np.flatnonzero(self.split == LEFT_OUT)
         in_part = self.split == DIVISION.index(Part.VALIDATION if part == Part.MONITOR else Part(part))
         if part in (Part.TRAIN, Part.MONITOR) and self.train_on == "normal" and self.y is not None:
             in_part = in_part & (self.y == 0)

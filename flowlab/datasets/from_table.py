@@ -11,6 +11,7 @@ import pandas as pd
 
 from flowlab.constraints import TEXT, YES_OR_NO, Interval, OneOf, checked
 from flowlab.datasets.dataset import Dataset, chronological_split, random_split
+from flowlab.datasets.left_out import LEFT_OUT, left_out_words, rows_left_out
 from flowlab.datasets.order import columns_in_order, is_series
 from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.roles import ColumnRole, missing_from_text, propose_roles, roles_from_text
@@ -44,6 +45,7 @@ class TableSettings(RoleSettings, total=False):
     train_on: str
     split: str
     fractions: str
+    left_out: str
     clock: bool
     lags: int
     seed: int
@@ -59,6 +61,7 @@ class TableSettings(RoleSettings, total=False):
     train_on=OneOf(*TRAIN_ON),
     split=OneOf("auto", "random", "chronological"),
     fractions=TEXT,
+    left_out=TEXT,
     missing=TEXT,
     clock=YES_OR_NO,
     lags=Interval(int, 0),
@@ -75,6 +78,7 @@ def make_table_dataset(
     train_on: str = "normal",
     split: str = "auto",
     fractions: str = "",
+    left_out: str = "",
     missing: str = "auto",
     clock: bool = False,
     lags: int = 0,
@@ -97,6 +101,8 @@ def make_table_dataset(
     split : "random" (stratified by label), "chronological", or "auto": chronological where there is a time column, in
         the order of the rows where neighbours resemble each other (`order.is_series`)
     fractions : training, validation and test rows in percent, such as "70/15/15"; "" for the default of the split
+    left_out : rows that neither train nor help to choose the threshold, as `left_out.rows_left_out` reads them; test
+        rows among them stay test rows, and with `lags` rows that see them as their past go too
     missing : what fills missing values, as `missing_to_text` writes it
     clock : whether the time column adds hour and weekday features
     lags : how many earlier rows are appended to each row as features
@@ -134,11 +140,12 @@ def make_table_dataset(
     else:
         times_of_split = times
     parts = _divide(len(frame), y, times_of_split, split, read_fractions(fractions), seed)
+    if left_out:
+        parts = _without(parts, rows_left_out(left_out, len(frame), times), times, lags)
     fitted = parts == 0 if y is None or train_on == "all" else (parts == 0) & (y == 0)
     if fitted.sum() < MIN_ROWS // 2:
-        raise TableError(
-            f"Only {int(fitted.sum())} rows are left to train on; train on all rows, or choose other anomaly values."
-        )
+        instead = "leave out fewer rows" if left_out else "train on all rows, or choose other anomaly values"
+        raise TableError(f"Only {int(fitted.sum())} rows are left to train on; {instead}.")
     encoder = TableEncoder(column_roles, clock=clock, lags=lags, learner=learner).fit(
         frame, rows=np.flatnonzero(fitted)
     )
@@ -163,8 +170,22 @@ def make_table_dataset(
         silent_holes=silent_holes(encoder, frame),
         cells=encoder.cells(frame, seed),
         label_column=label,
+        left_out=left_out_words(left_out, parts) if left_out else "",
     )
     return dataset, encoder
+
+
+def _without(parts: np.ndarray, out: np.ndarray, times: np.ndarray | None, lags: int) -> np.ndarray:
+    """The division of the rows without those `out` (n_rows,) of training and validation, and who sees them as past."""
+    order = np.arange(len(out)) if times is None else np.argsort(times, kind="stable")
+    reached = out.copy()
+    for lag in range(1, lags + 1):
+        reached[order[lag:]] |= out[order[:-lag]]
+    had_validation = (parts == 1).any()
+    parts = np.where(reached & (parts < 2), LEFT_OUT, parts).astype(np.int8)
+    if had_validation and not (parts == 1).any():
+        raise TableError("Without these rows no validation row is left to choose a threshold on; leave out fewer.")
+    return parts
 
 
 def _resembling(frame: pd.DataFrame, roles: tuple[ColumnRole, ...]) -> list[str]:

@@ -113,13 +113,22 @@ class FlaggedRows:
 
 def baseline(X: np.ndarray, scores: np.ndarray) -> Baseline:
     """The baseline of training rows X (n, n_features) and of scores (m,) of rows outside training."""
-    inner = np.linspace(0, 1, N_BINS + 1)[1:-1]
-    edges, shares = [], []
-    for values in [*X[:MAX_VALUES].T, scores]:
-        edge = np.quantile(values, inner)
-        edges.append(edge)
-        shares.append(np.bincount(np.searchsorted(edge, values, side="right"), minlength=N_BINS) / len(values))
-    return Baseline(np.array(edges), np.array(shares), min(len(X), MAX_VALUES), len(scores))
+    binned = [_binned(values) for values in [*X[:MAX_VALUES].T, scores]]
+    edges, shares = (np.array(each) for each in zip(*binned))
+    return Baseline(edges, shares, min(len(X), MAX_VALUES), len(scores))
+
+
+def _binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inner edges (9,) of ten bins of equal share, and the share of the values in each, (10,)."""
+    edges = np.quantile(values, np.linspace(0, 1, N_BINS + 1)[1:-1])
+    return edges, np.bincount(np.searchsorted(edges, values, side="right"), minlength=N_BINS) / len(values)
+
+
+def rescored(known: Baseline, scores: np.ndarray) -> Baseline:
+    """The baseline with the distribution of other scores (m,); the features stay those of training."""
+    edge, share = _binned(scores)
+    edges, shares = np.vstack([known.edges[:-1], edge]), np.vstack([known.shares[:-1], share])
+    return Baseline(edges, shares, known.n_rows, len(scores))
 
 
 def drift_sentences(

@@ -269,7 +269,8 @@ class ScoredTable:
     def notes(self) -> list[str]:
         """Sentences on what weakens all thresholds: rows that are no independent draws, levels with few rows."""
         reason = self.no_promise()
-        sentences = [f"{reason} There are no p-values either."] if reason else []
+        sentences = [f"{self.dataset.left_out}."] if self.dataset.left_out else []
+        sentences += [f"{reason} There are no p-values either."] if reason else []
         if self.level_calibration is None:
             return sentences
         levels = self.dataset.X[:, self.level_calibration.column]
@@ -393,6 +394,7 @@ class ScoredTable:
     def is_divided_in_order(self) -> bool:
         """Whether each part is one stretch of rows, in the order of time or of the table."""
         parts = self.dataset.split[self._order]
+        parts = parts[parts < len(DIVISION)]  # a stretch that is left out cuts no part in two
         return int(np.count_nonzero(np.diff(parts))) < len(np.unique(parts))
 
     @cached_property

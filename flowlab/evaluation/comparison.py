@@ -309,13 +309,27 @@ def _differences(a: Standing, b: Standing) -> list[tuple[float, float]]:
         difference = pairs[0] - pairs[1]
         width = t.ppf(0.975, a.n_seeds - 1) / a.n_seeds**0.5
         return list(zip(difference.mean(0), width * difference.std(0, ddof=1)))
-    first, second = a.runs[0], b.runs[0]
+    return paired_differences(a.runs[0].anomaly_score, b.runs[0].anomaly_score, a.runs[0].labels)
+
+
+def paired_differences(first: np.ndarray, second: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+    """Differences of AUROC and average precision of two scores, first - second, on the same resampled rows.
+
+    Parameters
+    ----------
+    first, second : (n,) anomaly scores of the same rows
+    y : (n,) 1 for anomalies; both labels occur
+
+    Returns
+    -------
+    of AUROC and of average precision: the difference, and the half-width of its 95 % interval
+    """
     # the resampled spread of few anomalies is too small by m / (m - 1), and is itself uncertain
-    fewest = max(2, min(int((first.labels == 1).sum()), int((first.labels != 1).sum())))
+    fewest = max(2, min(int((y == 1).sum()), int((y != 1).sum())))
     width = t.ppf(0.975, fewest - 1) * (fewest / (fewest - 1)) ** 0.5
-    weights = _resampled(first.labels)
-    whole = [detection_measures(run.anomaly_score, run.labels) for run in (first, second)]
-    drawn = [detection_measures(run.anomaly_score, run.labels, weights=weights) for run in (first, second)]
+    weights = _resampled(y)
+    whole = [detection_measures(scores, y) for scores in (first, second)]
+    drawn = [detection_measures(scores, y, weights=weights) for scores in (first, second)]
     result = []
     for measure, spread_is_short_by in (("auroc", 1.0), ("average_precision", SHORT_OF_AVERAGE_PRECISION)):
         values = [getattr(m, measure) for m in whole]

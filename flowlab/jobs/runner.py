@@ -34,6 +34,7 @@ from flowlab.jobs.lanes import (
 from flowlab.jobs.saving import Saver
 from flowlab.records import RunSpec, RunState
 from flowlab.store.errors import StoreError
+from flowlab.store.label import RunLabel
 from flowlab.store.lease import RENEW_SECONDS, Lease
 from flowlab.store.reading import Run
 from flowlab.store.recent import Recent
@@ -176,6 +177,17 @@ class JobRunner:
             job = self._jobs.get(run_id)
             rests = job is None or job.mode not in (Mode.RUNNING, Mode.STOPPING, Mode.FINISHING)
         return rests and self._is_away(owner)
+
+    def may_name(self, run_id: str, user: str) -> bool:
+        """Whether `user` may name a run: its owner may, and anybody where it has none."""
+        return self.owner(run_id) in ("", user)
+
+    def name(self, run_id: str, label: RunLabel, user: str = "") -> None:
+        """Give a run a name, a note and tags. JobError for another user's run."""
+        with self._writing():
+            if not self.may_name(run_id, user):
+                raise JobError("Only who began this run can name it.")
+            self._saver.now(self.store.set_label, run_id, label)
 
     def submit(self, spec: RunSpec, user: str = "", queued: bool = False, n_steps: int | None = None) -> str:
         """Begin or continue to train `spec` and return its run id at once.

@@ -13,7 +13,7 @@ from flowlab.plots import theme
 from flowlab.plots.panels import colorbar, point_size
 from flowlab.views.table import ColumnSummary, Correlation, Pair, TimeCourse
 
-PARTS = ("training", "validation", "test")
+PARTS = ("training", "validation", "test", "left out")
 COLUMNS_ACROSS = 6
 ROW_HEIGHT = 128
 _CAPTION = {"xref": "paper", "yref": "paper", "showarrow": False, "xanchor": "left", "yanchor": "bottom"}
@@ -201,7 +201,7 @@ def column_over_time(course: TimeCourse, dark: bool = False, height: int = 340) 
         start, end = (
             str(t.astype("datetime64[ms]")) if isinstance(t, np.datetime64) else float(t) for t in (first, last)
         )
-        shade = {0: 0.05, 1: 0.16, 2: 0.28}[part]
+        shade = {0: 0.05, 1: 0.16, 2: 0.28, 3: 0.0}[part]
         fig.add_vrect(x0=start, x1=end, fillcolor=theme.translucent(c.model, shade), line_width=0, layer="below")
         if part not in named:
             named.add(part)

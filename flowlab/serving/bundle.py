@@ -38,6 +38,7 @@ from flowlab.models.folds import FoldEnsemble
 from flowlab.records import Spec
 from flowlab.serving.unpacking import DetectorFileError, read_arrays, read_json, unpack
 from flowlab.store.arrays import npz_bytes
+from flowlab.store.label import RunLabel
 from flowlab.views.attribution import reference_rows
 
 FORMAT, VERSION = "flowlab detector", 2
@@ -88,6 +89,12 @@ class DetectorBundle:
     ranges: np.ndarray | None = None
     flag_rules: tuple[FlagRule, ...] = ()
     n_folds: int = 0
+
+    @property
+    def label(self) -> RunLabel:
+        """Name, note and tags of its run, empty where it has none."""
+        facts = {name: str(self.facts.get(name) or "") for name in ("name", "note", "tags")}
+        return RunLabel.from_record({**facts, "tags": facts["tags"].split(",")})
 
     def rule_columns(self) -> list[str]:
         """The columns that a flag rule may ask for."""
@@ -185,6 +192,7 @@ def make_detector(
     state: Mapping[str, np.ndarray],
     scored: ScoredTable,
     threshold: Threshold,
+    label: RunLabel | None = None,
 ) -> DetectorBundle:
     """The detector of a trained model.
 
@@ -194,15 +202,16 @@ def make_detector(
     state : the fitted estimator's arrays
     scored : its scores of the data set it was trained on
     threshold : from which score on rows are flagged
+    label : name, note and tags of the run, which travel with it
     """
     dataset: Dataset = scored.dataset
     rows = dataset.rows(Part.TRAIN)
-    calibration = scored.compared_with(threshold)
-    groups = {name: _thinned(scores, MAX_GROUP_CALIBRATION) for name, scores in calibration.groups.items()}
     validation = scored.scores[scored.rows(Part.VALIDATION)]
     facts = {
         "data": dataset.name,
         "training_rows": len(rows),
+        **({"left_out": dataset.left_out} if dataset.left_out else {}),
+        **({"name": label.name, "note": label.note, "tags": label.tags_text} if label else {}),
         "validation_rows": len(validation),
         "validation_flagged": int(scored.flags(threshold)[scored.rows(Part.VALIDATION)].sum()),
         "gives_p_values": not scored.no_promise(),
@@ -215,7 +224,7 @@ def make_detector(
         dict(state),
         dataset.columns,
         for_new_files(threshold),
-        Calibration(_thinned(calibration.pooled, MAX_CALIBRATION), groups),
+        thinned(scored.compared_with(threshold)),
         # of all rows, labelled anomalies too: a new file has its own
         baseline(dataset.X[dataset.split == 0], validation),
         dataset.encoder.to_json() if dataset.encoder else "",
@@ -228,8 +237,13 @@ def make_detector(
     )
 
 
-def _thinned(ordered: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of ascending scores, evenly spread, both ends among them."""
+def thinned(calibration: Calibration) -> Calibration:
+    """At most as many calibration rows as a file holds, evenly spread, the lowest and highest among them."""
+    groups = {name: _evenly(scores, MAX_GROUP_CALIBRATION) for name, scores in calibration.groups.items()}
+    return Calibration(_evenly(calibration.pooled, MAX_CALIBRATION), groups)
+
+
+def _evenly(ordered: np.ndarray, most: int) -> np.ndarray:
     return ordered if len(ordered) <= most else ordered[np.linspace(0, len(ordered) - 1, most).astype(int)]
 
 
@@ -342,10 +356,11 @@ def describe_detector(data: bytes) -> dict[str, Any]:
 
     Returns
     -------
-    dict of model (its label), data, training_rows, threshold, sentence (why that threshold), unit (of a
-    score that is calibrated within levels, else ""), grouped_by (the column whose groups have thresholds of their own,
-    else ""), expected (share of normal
-    rows outside training that it flags), columns (names of the features), flag_rules (in words)
+    dict of label (its run's name, note and tags), model (its label), data, training_rows, left_out (which rows trained
+    nothing, else ""), recalibrated (on which rows, else ""), threshold, sentence (why that threshold), unit (of a score
+    that is calibrated within levels, else ""), grouped_by (the column whose groups have thresholds of their own, else
+    ""), expected (share of normal rows outside training that it flags), columns (names of the features), flag_rules (in
+    words)
     """
     detector = from_bytes(data)
     detector.check()
@@ -356,9 +371,12 @@ def description(detector: DetectorBundle) -> dict[str, Any]:
     """See `describe_detector`."""
     groups = detector.threshold.groups
     return {
+        "label": detector.label.to_record(),
         "model": catalog.MODELS[detector.spec.name].label,
         "data": str(detector.facts.get("data") or "a table"),
         "training_rows": int(detector.facts.get("training_rows", 0)),
+        "left_out": str(detector.facts.get("left_out") or ""),
+        "recalibrated": str(detector.facts.get("recalibrated") or ""),
         "threshold": detector.threshold.value,
         "sentence": detector.threshold.sentence,
         "unit": detector.level_calibration.score_label if detector.level_calibration else "",

@@ -16,12 +16,15 @@ from flowlab.datasets.dataset import DIVISION, Dataset, Part
 from flowlab.datasets.from_table import NONE, RoleSettings, choose_roles, make_table_dataset
 from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import Threshold
+from flowlab.evaluation.versions import Versions
 from flowlab.models.base import DensityModel
 from flowlab.models.folds import FoldEnsemble
 from flowlab.records import Scalar, Spec, TrainEvent
-from flowlab.serving.bundle import make_detector, to_bytes
+from flowlab.serving.bundle import DetectorBundle, make_detector, to_bytes
 from flowlab.serving.scored_rows import scored_rows
+from flowlab.serving.scorer import Scorer
 from flowlab.store.atomic import make_folder, on_disk, write_whole
+from flowlab.store.label import RunLabel
 from flowlab.tables.limits import TableError
 from flowlab.tables.read import Table
 from flowlab.views.estimate import TrainingEstimate, estimate
@@ -70,21 +73,51 @@ class Detection:
         reasons = views.top_reasons(self.model, self.scored.dataset, explained) if explained else None
         return scored_rows(self.scored, threshold, reasons, rows)
 
+    def versus(self, threshold: Threshold, old: DetectorBundle) -> Versions:
+        """This detector at a threshold and an older one at its own, on all rows of this table.
+
+        Quality is measured on the test rows, which this one was not trained on; that the old one was not either holds
+        where it comes from the same table with the same seed, or from another table. DetectorFileError where the old
+        one cannot score these rows.
+        """
+        scorer = Scorer(old)
+        typed = scorer.typed(self.scored.frame).frame
+        scores = scorer.score(typed)[0].score
+        return Versions(
+            scores,
+            self.scored.scores,
+            scorer.flags(typed, scores),
+            self.scored.flags(threshold),
+            self.scored.dataset.y,
+            self.scored.rows(Part.TEST),
+        )
+
     def save(
-        self, path: str | Path, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()
+        self,
+        path: str | Path,
+        threshold: Threshold,
+        never: Sequence[str] = (),
+        always: Sequence[str] = (),
+        label: RunLabel | None = None,
     ) -> None:
         """Write the detector file, which `flowlab score` and the Score page read. StoreError where that fails.
 
         Rows that meet a condition such as "city = Rome and price > 100" are `never`, or `always`, flagged, whatever
-        their score; ValueError, one sentence, where a condition is none.
+        their score; ValueError, one sentence, where a condition is none. A name, a note and tags travel as `label`.
         """
         with on_disk(f"{path} could not be written"):
             make_folder(Path(path).parent)
-            write_whole(Path(path), self.to_bytes(threshold, never, always))
+            write_whole(Path(path), self.to_bytes(threshold, never, always, label))
 
-    def to_bytes(self, threshold: Threshold, never: Sequence[str] = (), always: Sequence[str] = ()) -> bytes:
+    def to_bytes(
+        self,
+        threshold: Threshold,
+        never: Sequence[str] = (),
+        always: Sequence[str] = (),
+        label: RunLabel | None = None,
+    ) -> bytes:
         """The detector file's content; see `save`."""
-        detector = make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold)
+        detector = make_detector(self.spec, self.seed, self.model.get_state(), self.scored, threshold, label)
         return to_bytes(detector.with_flag_rules(never, always))
 
 
@@ -151,6 +184,7 @@ def detect(
     time: str = "",
     context: str = "",
     train_on: str = "normal",
+    leave_out: str = "",
     model: str = "detector",
     settings: Mapping[str, Scalar] | None = None,
     seed: int = 0,
@@ -165,6 +199,8 @@ def detect(
     context : name of a column of kinds, among whose rows each is judged; "" for none
     train_on : "normal" leaves labelled anomalies out of the fit, "all" does not; "known": there are no labels, but all
         rows are known to be normal
+    leave_out : rows, such as "17, 40-57", or a period, such as "2024-03-01 to 2024-03-09", that neither train nor help
+        to choose the threshold; they are scored like the others
     model, settings : name in the catalog, and what differs from its defaults
     seed : of the division of the rows, initial weights and batches
     n_folds : for a small table: so many copies of the model, each fitted without one fold, so that training and
@@ -178,7 +214,7 @@ def detect(
         Where the catalog has no such model or setting; one sentence.
     """
     asked = asked_roles(frame_of(table), label, time, context)
-    return prepare(table, asked, train_on, _checked_spec(model, settings or {}), seed).fit(n_folds=n_folds)
+    return prepare(table, asked, train_on, _checked_spec(model, settings or {}), seed, leave_out).fit(n_folds=n_folds)
 
 
 def frame_of(table: Table | pd.DataFrame | Any) -> pd.DataFrame:
@@ -201,13 +237,15 @@ def asked_roles(frame: pd.DataFrame, label: str, time: str, context: str) -> Rol
 
 
 def prepare(
-    table: Table | pd.DataFrame | Any, asked: RoleSettings, train_on: str, spec: Spec, seed: int
+    table: Table | pd.DataFrame | Any, asked: RoleSettings, train_on: str, spec: Spec, seed: int, leave_out: str = ""
 ) -> PreparedTable:
     """Encode and divide a table for a model of the catalog; `asked` as of `asked_roles`, the rest as for `detect`."""
     frame, report = frame_of(table), table.report if isinstance(table, Table) else None
     name = report.name if report else ""
     learner = catalog.learner(spec)
-    dataset, _ = make_table_dataset(frame, **asked, train_on=train_on, seed=seed, name=name, learner=learner)
+    dataset, _ = make_table_dataset(
+        frame, **asked, train_on=train_on, left_out=leave_out, seed=seed, name=name, learner=learner
+    )
     findings = checkup(frame, choose_roles(frame, **asked)[0], dataset)
     return PreparedTable(spec, seed, frame, dataset, tuple(report.warnings) if report else (), tuple(findings))
 

@@ -218,11 +218,7 @@ def stored_film(store: RunStore, name: str, address: str = "") -> Film:
 
     ValueError, one sentence, where there is no such run or it is not finished.
     """
-    found = [run for run in store.list() if run.run_id.startswith(name)]
-    if len(found) != 1:
-        what = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"
-        raise ValueError(f"{what} in {store.root}; the command runs lists them")
-    run = found[0]
+    run = store.find(name)
     _check_usable(run)
     dataset = catalog.dataset_of(run.spec, store.get_table)
     model = catalog.make_model(run.spec.model, run.spec.seed, dataset).set_state(run.state or {})

@@ -19,6 +19,7 @@ from flowlab.detection.scored_table import ScoredTable
 from flowlab.detection.threshold import SPREAD, Threshold
 from flowlab.formatting import count, escaped, percent, plain, shortened
 from flowlab.records import RunSpec
+from flowlab.store.label import RunLabel
 from flowlab.tables.schema import schema_of_frame
 
 MAX_ROWS = 50
@@ -54,6 +55,7 @@ def detection_report(
     link: str = "",
     cost: CostModel | None = None,
     as_markdown: bool = False,
+    label: RunLabel | None = None,
 ) -> bytes:
     """The report as UTF-8 HTML, or as Markdown without pictures.
 
@@ -67,6 +69,7 @@ def detection_report(
     versions : of the software, by name
     link : address that opens the page in this state
     cost : prices of errors, for tables with labels
+    label : name, note and tags of the run
     """
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     first = Section(
@@ -74,11 +77,7 @@ def detection_report(
         (
             f"Rows with an anomaly score{_unit(scored)} of at least {plain(threshold.value)}{_own(threshold)} are "
             f"flagged. {threshold.sentence} {threshold.caution}",
-            *(
-                []
-                if threshold.groups is None
-                else [threshold.groups.table.set_index(threshold.groups.table.columns[0])]
-            ),
+            *_groups(threshold),
             meaning(scored, threshold),
         ),
     )
@@ -92,9 +91,10 @@ def detection_report(
         sections.append(Section("Where it was made", tuple(ends)))
     head = f"FlowLab detection report, {made}."
     if as_markdown:
-        return _markdown(title, head, [first, *sections])
+        return _markdown(title, [head, *map(_plainly, _named(label))], [first, *sections])
     pictures = [f"<figure>{markup}<figcaption>{_text(caption)}</figcaption></figure>" for caption, markup in figures]
-    body = "\n".join([f"<h1>{_text(title)}</h1><p>{head}</p>", _html(first), *pictures, *map(_html, sections)])
+    named = "".join(f"<p>{_text(line)}</p>" for line in [head, *_named(label)])
+    body = "\n".join([f"<h1>{_text(title)}</h1>{named}", _html(first), *pictures, *map(_html, sections)])
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
         f"<style>{STYLE}</style></head><body>{body}</body></html>"
@@ -112,8 +112,8 @@ def _html(section: Section) -> str:
     return "".join(parts)
 
 
-def _markdown(title: str, head: str, sections: Sequence[Section]) -> bytes:
-    lines = [f"# {_plainly(title)}", "", head]
+def _markdown(title: str, heads: Sequence[str], sections: Sequence[Section]) -> bytes:
+    lines = [f"# {_plainly(title)}", *(line for head in heads for line in ("", head))]
     for section in sections:
         lines += ["", f"## {_plainly(section.title)}"]
         for part in section.parts:
@@ -272,6 +272,14 @@ def _settings(spec: RunSpec) -> pd.DataFrame:
         lines += [(part, name, str(value), str(entry.defaults.get(name, ""))) for name, value in values.items()]
     lines.append(("run", "seed", str(spec.seed), "0"))
     return pd.DataFrame(lines, columns=["of", "setting", "value", "default"]).set_index("of")
+
+
+def _named(label: RunLabel | None) -> list[str]:
+    """The note and the tags, a paragraph each; the name stands in the title."""
+    if label is None:
+        return []
+    tags = [f"Tags: {label.tags_text}"] if label.tags else []
+    return [*filter(None, label.note.splitlines()), *tags]
 
 
 def _unit(scored: ScoredTable) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from flowlab.detection.flag_rules import decided_by
 from flowlab.detection.group_thresholds import group_names
 from flowlab.detection.levels import LevelCalibration
 from flowlab.detection.scored_table import RowScores
@@ -100,6 +101,14 @@ class Scorer:
         """The group of each row of a typed frame, (n_rows,) of text; None where all rows have the same threshold."""
         groups = self.detector.threshold.groups
         return None if groups is None else group_names(frame[groups.column])
+
+    def flags(self, frame: pd.DataFrame, scores: np.ndarray) -> np.ndarray:
+        """Which rows of a typed frame are flagged, (n_rows,) bool, by their scores (n_rows,) and by the flag rules."""
+        flags, rules = self.detector.threshold.flag(scores, self.groups(frame)), self.detector.flag_rules
+        decided = decided_by(rules, frame)
+        for i, rule in enumerate(rules):
+            flags[decided == i] = rule.verdict == "always"
+        return flags
 
     def novelty(self, frame: pd.DataFrame) -> np.ndarray:
         """What is new in each row, (n_rows,) of text, "" where nothing is; see `explain.novelty`."""

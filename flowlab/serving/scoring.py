@@ -95,6 +95,8 @@ class ScoredBlock:
     n_novel: int
     flagged_rows: np.ndarray
     columns: Mapping[str, ColumnSchema | None]
+    scores: np.ndarray
+    levels: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +112,8 @@ class Summary:
     kinds : kinds of anomaly among the flagged rows, the largest first
     n_novel : rows in which something is new
     flagged_rows : (n_flagged,) numbers of the flagged rows, ascending
+    scores : (n_rows,) anomaly scores
+    levels : (n_rows,) the rows' groups, where these have thresholds of their own, else None
     violations : the first cells that did not fit the detector's schema
     broken : (column, rule) -> how many such cells the file has
     columns : how the columns of the scored file are written, in its order; None for those that the detector ignores
@@ -128,6 +132,8 @@ class Summary:
     violations: tuple[Violation, ...] = ()
     broken: Mapping[tuple[str, str], int] = field(default_factory=dict)
     columns: Mapping[str, ColumnSchema | None] = field(default_factory=dict)
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    levels: np.ndarray | None = None
 
     @property
     def violation_table(self) -> pd.DataFrame:
@@ -239,6 +245,8 @@ def _drain(
     highest: Highest | None = None
     columns: Mapping[str, ColumnSchema | None] = {}
     traits, n_novel, flagged = TraitCounts(), 0, []
+    scores: list[np.ndarray] = []
+    levels: list[np.ndarray] = []
     for scored in results:
         columns = columns or scored.columns
         sink.write(scored.csv if n_rows == 0 else scored.csv[scored.csv.index(b"\n") + 1 :])
@@ -249,6 +257,8 @@ def _drain(
         violations += scored.violations[: MAX_VIOLATIONS - len(violations)]
         traits.add(scored.traits)
         flagged.append(scored.flagged_rows)
+        scores.append(scored.scores)
+        levels += [] if scored.levels is None else [scored.levels]
         n_novel += scored.n_novel
         highest = scored.highest if highest is None else highest.joined(scored.highest)
         progress(n_rows, n_bytes)
@@ -262,7 +272,8 @@ def _drain(
     notes = (*(*_broken_sentences(broken, violations), *map(str, added_up(noted)))[:MAX_NOTES], *seen)
     return Summary(
         n_rows, n_flagged, time.perf_counter() - began, shift, drift, notes, highest, tuple(kinds_of(traits)), n_novel,
-        np.concatenate(flagged), tuple(violations), dict(broken), columns,
+        np.concatenate(flagged), tuple(violations), dict(broken), columns, np.concatenate(scores),
+        np.concatenate(levels) if levels else None,
     )  # fmt: skip
 
 
@@ -305,7 +316,8 @@ def _scored(
     """`lines` are the rows as they stand in the file, where they can be passed on so."""
     frame, cells = typed.frame, text.columns
     row_scores, counts, X = scorer.score(frame)
-    columns = row_scores.columns(scorer.detector.threshold, scorer.groups(frame))
+    levels = scorer.groups(frame)
+    columns = row_scores.columns(scorer.detector.threshold, levels)
     columns["novelty"] = scorer.novelty(frame)
     rules = scorer.detector.flag_rules
     decided = decided_by(rules, frame)
@@ -347,6 +359,8 @@ def _scored(
         flagged_rows=first_row + flagged,
         columns={name: typed.schemas.get(name) for name in text.names}
         | {name: ColumnSchema(name, "number" if v.dtype.kind in "biuf" else "text") for name, v in added.items()},
+        scores=row_scores.score,
+        levels=levels,
     )
 
 

@@ -25,6 +25,7 @@ from flowlab.records import RunSpec, RunState, TrainEvent
 from flowlab.store.arrays import read_npz
 from flowlab.store.atomic import steps_in
 from flowlab.store.errors import DamagedRun, StoreError
+from flowlab.store.label import RunLabel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 RUN_ID = re.compile(r"[0-9a-f]{16}\Z")
 TABLE_ID = re.compile(r"[0-9a-f]{16}(?:[0-9a-f]{16})?\Z")
 EXTRA_NAME = re.compile(r"[a-z_]{1,32}\Z")
+LABEL = "label"
+"""The extra that holds a run's name, note and tags."""
 MAX_STEPS = 10**9
 MAX_SECONDS = 10**11
 MAX_RECORD_BYTES = 4 * 2**20
@@ -234,6 +237,14 @@ class Run:
             return json.loads(read_bytes(self.path / f"{checked(EXTRA_NAME, name, 'name')}.json") or b"null")
         except (ValueError, RecursionError) as error:
             raise StoreError(f"{name}.json of run {self.run_id} cannot be read; restart the run.") from error
+
+    @cached_property
+    def label(self) -> RunLabel:
+        """Its name, note and tags; empty where nobody gave any, or they cannot be read."""
+        try:
+            return RunLabel.from_record(self.extra(LABEL))
+        except StoreError:
+            return RunLabel()
 
     def _arrays(self, name: str) -> dict[str, np.ndarray] | None:
         path = self.path / name

@@ -41,9 +41,11 @@ from flowlab.store.atomic import (
     write_whole,
 )
 from flowlab.store.errors import DamagedRun, NewerRun, RunNotFound, StoreError
+from flowlab.store.label import RunLabel
 from flowlab.store.lease import Lease
 from flowlab.store.reading import (
     EXTRA_NAME,
+    LABEL,
     MAX_RECORD_BYTES,
     RUN_ID,
     TABLE_ID,
@@ -191,6 +193,9 @@ class RunStore:
         what = f"run {run_id} could not be replaced"
         self._record(copy_id)
         with on_disk(what):
+            for path in self._folder(run_id).glob("*.json"):  # answers, name and history are of the run, not of a fit
+                if path.name != "run.json" and not (self._folder(copy_id) / path.name).exists():
+                    write_whole(self._folder(copy_id) / path.name, path.read_bytes())
             self._put_in_place(self._folder(copy_id), self._folder(run_id))
         self._change(run_id, what, run_id=run_id, copy_of="")
 
@@ -404,6 +409,14 @@ class RunStore:
         marks = children(self.root / "visitors" / checked(_VISITOR, visitor, "visitor"))
         return list(self._readable(path.name for path in sorted(marks, key=changed_at, reverse=True)))
 
+    def find(self, name: str) -> Run:
+        """The one run whose id begins so; ValueError, one sentence, where none or several do."""
+        found = [run for run in self.list() if run.run_id.startswith(name)]
+        if len(found) != 1:
+            what = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"
+            raise ValueError(f"{what} in {self.root}; the command runs lists them")
+        return found[0]
+
     def note_visitor(self, run_id: str, visitor: str) -> None:
         """Record that `visitor` (letters, digits, - and _) opened or began this run now."""
         checked(RUN_ID, run_id, "run_id")
@@ -419,6 +432,11 @@ class RunStore:
         path = self._folder(run_id) / f"{checked(EXTRA_NAME, name, 'name')}.json"
         with on_disk(f"{name} of run {run_id} could not be saved"):
             write_whole(path, _to_json(value))
+
+    def set_label(self, run_id: str, label: RunLabel) -> None:
+        """Keep name, note and tags with a run; RunNotFound if there is no such run."""
+        self._record(run_id)
+        self.put_json(run_id, LABEL, label.to_record())
 
     def put_table(
         self, frame: pd.DataFrame, story: str = "", cells: pd.DataFrame | None = None, owner: str = ""

@@ -189,5 +189,12 @@ MEANINGS: dict[tuple[str, str], Meaning] = {
         (),
         "decision",
     ),
+    ("detect", "Versions"): Meaning(
+        "Two detectors on the same rows, each at its own threshold: which rows both flag, and whose place in the list "
+        "changed. Their scores have different units, so places are compared, by Spearman's rank correlation; quality "
+        "is measured on rows that neither was trained on.",
+        (_AUROC,),
+        "decision",
+    ),
 }
 """By page and view, as links name them."""

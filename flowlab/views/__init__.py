@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowlab.evaluation.known_gap import gap
-from flowlab.views.attribution import painted_score, reasons, repaired, top_reasons, what_if
+from flowlab.views.attribution import painted_score, reasons, repaired, scores_elsewhere, top_reasons, what_if
 from flowlab.views.comparison import cost, steps_within, trivial_rivals, two_samples
 from flowlab.views.context import ALL_LEVELS, is_conditioned, is_planar, judged
 from flowlab.views.coupling import coupling, jacobian, masks
@@ -59,6 +59,7 @@ __all__ = [
     "repaired",
     "rows",
     "samples",
+    "scores_elsewhere",
     "stage",
     "steps_within",
     "top_reasons",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from flowlab.datasets.dataset import Dataset, Part
 from flowlab.detection.levels import LevelCalibration
+from flowlab.encoding.encoder import TableEncoder
 from flowlab.encoding.sources import silent_holes
 from flowlab.explain import Explanation, Reference, Repair, RowReasons, anomaly_scores, explain, reasons_of_rows, repair
 from flowlab.explain.novelty import row_novelty
@@ -88,8 +89,7 @@ def what_if(model: DensityModel, dataset: Dataset, cells: tuple[tuple[str, Any],
         X = row[list(dataset.columns)].to_numpy(np.float64)
         told, novelty = X.copy(), ""
     else:
-        schemas = {schema["name"]: ColumnSchema.from_dict(schema) for schema in dataset.encoder.schema_}
-        row = pd.DataFrame({name: as_schema(row[name], schemas[name]).values for name in row if name in schemas})
+        row = _typed(dataset.encoder, row)
         X = dataset.encoder.transform(row)
         told, novelty = X.copy(), str(row_novelty(dataset.encoder, row)[0])
         holes = silent_holes(dataset.encoder, row)
@@ -98,6 +98,22 @@ def what_if(model: DensityModel, dataset: Dataset, cells: tuple[tuple[str, Any],
     judge = _judge(model, dataset)
     why = reasons_of_rows(judge, X, _reference(dataset), told)[0]
     return WhatIf(float(anomaly_scores(judge, X)[0]), why, novelty)
+
+
+def scores_elsewhere(model: DensityModel, dataset: Dataset, frame: pd.DataFrame) -> np.ndarray:
+    """Anomaly scores (n,) of the rows of another table with the same columns; ValueError names one that is absent."""
+    if dataset.encoder is None:
+        raise ValueError("Only a table that was uploaded can be scored beside another.")
+    absent = [name for name in dict.fromkeys(dataset.encoder.sources_) if name not in frame]
+    if absent:
+        raise ValueError(f"The older version was trained on the column {absent[0]}, which these rows lack.")
+    X = dataset.encoder.transform(_typed(dataset.encoder, frame))
+    return anomaly_scores(_judge(model, dataset), X)
+
+
+def _typed(encoder: TableEncoder, frame: pd.DataFrame) -> pd.DataFrame:
+    schemas = {schema["name"]: ColumnSchema.from_dict(schema) for schema in encoder.schema_}
+    return pd.DataFrame({name: as_schema(frame[name], schemas[name]).values for name in frame if name in schemas})
 
 
 def painted_score(model: DensityModel, dataset: Dataset, row: int, pixels: tuple[float, ...]) -> float:

@@ -18,6 +18,7 @@ def test_from_a_link_to_a_detector(fresh_server, page):
     page.get_by_role("button", name="Train this model").click(timeout=60_000)
     page.wait_for_selector("[data-testid=stPlotlyChart]", timeout=90_000)
     settled(page, 60_000)
+    assert "detect.rule" not in page.url, "nobody has moved the threshold yet"
     slider = page.locator("[data-testid=stMain] input[type=range]").first
     slider.focus()
     for _ in range(3):

@@ -58,7 +58,7 @@ def further(spec: RunSpec, checkpoint) -> dict:
 
 def labels(at: AppTest) -> list[str]:
     """The buttons below the headline."""
-    return [button.label for button in at.button if button.label != "Share"]
+    return [button.label for button in at.button if button.label not in ("Share", "Save")]
 
 
 def learned(at: AppTest) -> np.ndarray:

@@ -14,6 +14,7 @@ from flowlab.jobs import JobError, forks
 from flowlab.jobs.runner import AWAY_SECONDS, kept_for
 from flowlab.records import RunSpec, Spec
 from flowlab.store.errors import RunNotFound
+from flowlab.store.label import RunLabel
 
 LONG = 10**6
 
@@ -202,3 +203,16 @@ def test_what_is_old_goes_by_the_servers_settings_and_what_trains_stays(runner, 
     monkeypatch.setenv("FLOWLAB_KEEP_GB", "no number")
     wait(lambda: runner.expire(*kept_for()) or runner.status(old) is None)  # once it is older than 9 ms
     assert runner.status(live).state.is_live
+
+
+def test_only_its_owner_names_a_run_also_when_it_is_done_and_they_are_away(runner):  # noqa: F811
+    run_id = runner.submit(walk(n_steps=3), "ann")
+    wait(lambda: runner.status(run_id).state == "done")
+    runner._seen.clear()
+    with pytest.raises(JobError, match="Only who began this run can name it"):
+        runner.name(run_id, RunLabel("mine"), "bob")
+    assert not runner.may_name(run_id, "bob") and not runner.store.load(run_id).label
+    runner.name(run_id, RunLabel("pump 7"), "ann")
+    assert runner.store.load(run_id).label.name == "pump 7"
+    nobodys = runner.submit(walk(n_steps=4))
+    runner.name(nobodys, RunLabel("anybody's"), "bob")

@@ -63,6 +63,15 @@ NO_STATEMENTS: tuple[str, ...] = (
     "\\s*(?P<column>.+?)\\s+is\\s+(?P<not>not\\s+)?missing\\s*",
     "Each row is judged together with rows before it, so a row alone cannot be tried out.",
     "This detector holds no rows to compare with, so it gives no reasons; save it again.",
+    "Another version on this table will be compared here, on the same rows.",
+    "Detector with the new threshold",
+    "Leave rows out and train again",
+    "Rows or a period to leave out",
+    "Scoring these rows with the other version",
+    "Set the threshold anew on these rows",
+    "Set the threshold anew, or train again",
+    "Train again on all rows",
+    "Train again on this file",
 )
 """Names of things, markup and invitations to act, which cannot be false."""
 
@@ -71,6 +80,22 @@ ENTRIES = (
         "a file of that format is made of the scored rows",
         "tests/serving/test_scored_rows.py::test_each_format_has_the_same_rows",
         "Excel: a workbook with dates as dates and numbers as numbers. CSV for Excel: opened by a double click, with the delimiter and decimal sign of the uploaded file. Plain CSV has the cells as they were written, Parquet the types.",
+    ),
+    entry(
+        "counts of the rows that a text names, by the part they are in before they are left out",
+        "tests/dashboard/test_page_versions.py::test_a_period_is_left_out_and_both_versions_are_compared_on_all_rows",
+        "Names {} of {} ({}{}). They stay in the table and are scored; they neither train nor help to choose the threshold. Test rows train nothing anyway and stay test rows.",
+        "The first {} of {} rows; the file has all.",
+    ),
+    entry(
+        "the new detector is another file, and the new run another run",
+        "tests/serving/test_recalibration.py::test_the_rule_is_applied_again_and_nothing_else_changes",
+        "The model stays, and all these rows count as normal. The detector that scored them is kept as it is.",
+    ),
+    entry(
+        "the new run has the model, the seed and the settings of the table of the present one",
+        "tests/dashboard/test_page_versions.py::test_a_new_file_sets_the_threshold_anew_or_trains_a_version_that_is_compared_on_its_rows",
+        "The same settings on this file, as a run of its own; the present one is kept, and both are compared.",
     ),
     entry(
         "counts of the answers that are yes or no; fewer than five of either kind leave the estimate out",

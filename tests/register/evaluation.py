@@ -282,4 +282,24 @@ SWEEPS = (
         "Kernel density needs more rows as columns are added, and scoring costs it a look at each of them.",
     ),
 )
-ENTRIES = (*BADGE, *ANSWERS, *COMPARISONS, *SWEEPS)
+VERSIONS = (
+    entry(
+        "counts of the rows that two versions flag, each at its own threshold, and Spearman's correlation of their scores",
+        "tests/evaluation/test_versions.py::test_flags_and_places",
+        "Of {} the old version flags {} ({}), the new one {} ({}): {} both, {} only the old, {} only the new.",
+        "The rank correlation of their scores is {}.",
+    ),
+    entry(
+        "the compared rows have both labels; the interval is that of the paired difference over resampled rows",
+        "tests/evaluation/test_versions.py::test_noise_is_called_better_no_more_often_than_the_interval_says",
+        "{} {} instead of {}: {} (95 % interval of the difference {} to {}).",
+        "better by more than chance",
+        "worse by more than chance",
+    ),
+    entry(
+        "both versions have the same value, and so in every resample",
+        "tests/evaluation/test_versions.py::test_the_better_one_is_called_better_and_the_same_one_the_same",
+        "{} {}, the same for both.",
+    ),
+)
+ENTRIES = (*BADGE, *ANSWERS, *COMPARISONS, *SWEEPS, *VERSIONS)

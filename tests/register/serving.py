@@ -5,7 +5,12 @@ from __future__ import annotations
 
 from register.entry import entry
 
-SPEAKERS = ("flowlab/serving/report.py", "flowlab/serving/scorer.py", "flowlab/serving/scoring.py")
+SPEAKERS = (
+    "flowlab/serving/recalibration.py",
+    "flowlab/serving/report.py",
+    "flowlab/serving/scorer.py",
+    "flowlab/serving/scoring.py",
+)
 
 NO_STATEMENTS: tuple[str, ...] = (
     '\nbody { font: 15px/1.5 "Source Sans 3", "Helvetica Neue", Arial, sans-serif; color: #1B2333; max-width: 60rem;\n  margin: 2rem auto; padding: 0 1rem; }\nh1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }\ntable { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }\nth, td { padding: 2px 10px; border-bottom: 1px solid #E3E7EE; text-align: right; }\nth:first-child, td:first-child { text-align: left; } figcaption { color: #5B6678; }\npre { background: #F4F6F9; padding: 0.75rem; white-space: pre-wrap; }\n',
@@ -17,6 +22,19 @@ NO_STATEMENTS: tuple[str, ...] = (
 """Names of things, markup and invitations to act, which cannot be false."""
 
 ENTRIES = (
+    entry(
+        "the values of both thresholds and counts of what they flag; the model is the same object's arrays",
+        "tests/serving/test_recalibration.py::test_the_rule_is_applied_again_and_nothing_else_changes",
+        "The threshold was {} and is now {}; the model and the order of the rows are as they were.",
+        "Of {} the old threshold flags {} ({}), the new one {} ({}): {} both.",
+        "Its threshold was set anew on {} rows{}",
+    ),
+    entry(
+        "the old rule needs labels, a batch or a rate of arrivals, or there was none; the share is of its validation rows",
+        "tests/serving/test_recalibration.py::test_a_threshold_that_scores_alone_do_not_give_keeps_its_share",
+        "The old threshold was {}, which these rows alone do not answer; the new one keeps the share of rows, {}, that it flagged where it was chosen.",
+        "The old threshold flagged none, or all, of the rows it was chosen on, so there is no share to keep; the new one makes the usual promise.",
+    ),
     entry(
         "there were no validation rows, or rows of a series had been divided at random",
         "tests/serving/test_bundle.py::test_a_detector_of_which_nothing_can_be_promised_gives_no_p_values",

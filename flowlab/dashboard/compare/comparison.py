@@ -91,7 +91,10 @@ def chosen_runs(comparable: list[Run]) -> list[Run]:
 
 
 def run_names(runs: list[Run]) -> dict[str, str]:
-    """Run id to a short name; where one model occurs twice, with the settings in which its runs differ."""
+    """Run id to a short name; where one model occurs twice, with the settings in which its runs differ.
+
+    What people call a run stands first.
+    """
     alike: dict[str, list[Run]] = {}
     for run in runs:
         alike.setdefault(run.spec.model.name, []).append(run)
@@ -100,7 +103,8 @@ def run_names(runs: list[Run]) -> dict[str, str]:
         entry = catalog.MODELS[model]
         for run, text in zip(group, catalog.differences(entry, [run.spec.model for run in group]), strict=True):
             name = f"{entry.label}, {text}"[:70] if text else entry.label
-            names[run.run_id] = name if run.status is RunState.DONE else f"{name}, {run.status} early"
+            name = name if run.status is RunState.DONE else f"{name}, {run.status} early"
+            names[run.run_id] = f"{run.label.name} · {name}" if run.label.name else name
     return names
 
 

@@ -17,10 +17,12 @@ from flowlab.dashboard.compare.controls import alarm_share, pair
 from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.dashboard.shell.run_status import is_live
 from flowlab.dashboard.shell.widgets import PLOT, chart
-from flowlab.evaluation.comparison import QUADRANTS, Measured, Standing, held_out, quadrants, verdict
+from flowlab.evaluation.comparison import QUADRANTS, Measured, held_out, quadrants, verdict
 from flowlab.plots import comparison as plots
 from flowlab.records import RunSpec, RunState
 from flowlab.serving.script import comparison_script
+from flowlab.store.label import RunLabel
+from flowlab.store.reading import Run
 
 TOP_HEIGHT = 370
 MOST_BARS = 6
@@ -108,6 +110,7 @@ def _choice(runs: list, comparable: list) -> None:
                 disabled=live,
                 placeholder="Choose finished runs on this data",
             )
+        _by_tag(list(candidates.values()))
         missing = [spec for spec in comparison.set_specs() if not _usable(spec)]
         help_set = "A flow, an autoencoder, a VAE, kernel density and an isolation forest, one after the other"
         if st.button("Train the set", type="primary", disabled=not missing, key="compare.set", help=help_set):
@@ -118,6 +121,20 @@ def _choice(runs: list, comparable: list) -> None:
         help_seeds = "Trains each model twice more with other seeds; the spread tells differences from noise"
         if st.button("Two more seeds", disabled=not seeds, key="compare.seeds", help=help_seeds):
             _submit(seeds)
+
+
+def _by_tag(candidates: list[Run]) -> None:
+    """Compare the runs with a tag, where any have one."""
+    tags = services.tags_of(candidates)
+    if not tags:
+        return
+    key = state.widget_key(PAGE, "tag")
+
+    def apply(tag: str | None) -> None:
+        ids = [run.run_id for run in candidates if tag in run.label.tags]
+        state.set_view(PAGE, runs=".".join(ids) or None)
+
+    st.pills("Those with the tag", tags, format_func=formatting.escaped, key=key, on_change=state.on_widget(key, apply))
 
 
 def _submit(specs: list) -> None:
@@ -223,7 +240,7 @@ def _top(compared: Compared) -> None:
         chart(right, dots, key="compare.board", config=PLOT, theme=None, alt=verdict(compared.board))
     if state.is_presenting():
         return
-    st.dataframe(_table(compared.board), hide_index=True, width="stretch", height="content")
+    st.dataframe(_table(compared), hide_index=True, width="stretch", height="content")
     other = {s.name: s.likelihood_of for s in compared.board if s.likelihood_of}
     if other:
         what = ", ".join(f"{name}: {words}" for name, words in other.items())
@@ -261,8 +278,10 @@ def _keep_selection(key: str) -> Callable[[], None]:
     return changed
 
 
-def _table(board: list[Standing]) -> pd.DataFrame:
-    """The leaderboard in words and units; columns without any number are left out."""
+def _table(compared: Compared) -> pd.DataFrame:
+    """The leaderboard in words and units, with what people noted; columns without anything are left out."""
+    board = compared.board
+    labels = [compared.runs[s.name].label if s.name in compared.runs else RunLabel() for s in board]
 
     def cell(measure: Measured) -> str:
         if not math.isfinite(measure.mean):
@@ -281,6 +300,8 @@ def _table(board: list[Standing]) -> pd.DataFrame:
             "score": [formatting.brief_seconds(s.score_seconds.mean) for s in board],
             "parameters": ["–" if s.trivial else formatting.count(s.n_parameters) for s in board],
             "seeds": [str(s.n_seeds) for s in board],
+            "tags": [label.tags_text or "–" for label in labels],
+            "note": [label.note or "–" for label in labels],
         }
     )
     return table.loc[:, [name for name in table if (table[name] != "–").any()]]

@@ -57,6 +57,8 @@ def _onward(dataset: Dataset) -> None:
     left, right = st.columns([4, 1], vertical_alignment="center")
     parts = [formatting.plural(len(dataset.rows(part)), f"{part} row") for part in DIVISION]
     condition = "" if dataset.context is None else f" given {formatting.escaped(dataset.columns[dataset.context])}"
+    if len(dataset.rows(Part.LEFT_OUT)):
+        parts.append(formatting.plural(len(dataset.rows(Part.LEFT_OUT)), "row") + " left out")
     shape = dataset.image_shape
     if shape is None:
         parts.append(formatting.plural(len(dataset.judged), "feature") + condition)

@@ -14,6 +14,7 @@ from flowlab.dashboard.detect import answers, downloads, reasons, what_if
 from flowlab.dashboard.shell import links, services, state
 from flowlab.dashboard.shell.pictures import COLUMN, HALF_WIDTH, ROW_HEIGHT, draw_sheet, picture_column, thumbnails
 from flowlab.dashboard.shell.widgets import DOWNLOADABLE, chart
+from flowlab.datasets.dataset import DIVISION, Part
 from flowlab.detection.answers import Answer
 from flowlab.detection.cost import CostModel
 from flowlab.detection.scored_table import ScoredTable
@@ -29,7 +30,7 @@ from flowlab.views.pictures import row_sheet
 PAGE = "detect"
 MAX_SHOWN = 500
 MAX_EXPLAINED = 500
-PARTS = np.array(["train", "validation", "test"])
+PARTS = np.array([*DIVISION, Part.LEFT_OUT], dtype=object)
 
 
 def table(scored: ScoredTable, trained: services.Trained, threshold: Threshold, cost: CostModel) -> None:
@@ -225,7 +226,7 @@ def _downloads(
             )
         st.download_button(
             "Detector",
-            lambda: downloads.detector(scored, trained, threshold),
+            lambda: downloads.detector(scored, trained, threshold, trained.run.label),
             file_name=f"{name}.detector",
             mime="application/zip",
             on_click="ignore",

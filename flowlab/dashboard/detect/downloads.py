@@ -23,15 +23,18 @@ from flowlab.serving.bundle import make_detector, to_bytes
 from flowlab.serving.report import MAX_ROWS, detection_report
 from flowlab.serving.scored_rows import Reasons, scored_rows, to_csv, to_parquet
 from flowlab.serving.script import python_script
+from flowlab.store.label import RunLabel
 from flowlab.tables.export import PLAIN, Writing
 from flowlab.tables.read import ReadReport
 from flowlab.tables.workbook import to_workbook
 
 
-def detector(scored: ScoredTable, trained: services.Trained, threshold: Threshold) -> bytes:
-    """The detector file of a run and a threshold."""
+def detector(
+    scored: ScoredTable, trained: services.Trained, threshold: Threshold, label: RunLabel | None = None
+) -> bytes:
+    """The detector file of a run and a threshold; with a label where it leaves."""
     spec = trained.run.spec
-    return to_bytes(make_detector(spec.model, spec.seed, trained.weights, scored, threshold))
+    return to_bytes(make_detector(spec.model, spec.seed, trained.weights, scored, threshold, label))
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def report_maker(
         rows = scored_rows(scored, threshold, ask(), scored.flagged(threshold)[:MAX_ROWS])
         figures = [] if as_markdown else figures_html(_figures(scored, threshold))
         return detection_report(
-            title, run.spec, scored, threshold, figures, rows, run.versions, link, cost, as_markdown
+            title, run.spec, scored, threshold, figures, rows, run.versions, link, cost, as_markdown, run.label
         )
 
     return make

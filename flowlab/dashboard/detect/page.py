@@ -8,8 +8,8 @@ from dataclasses import asdict
 import numpy as np
 import streamlit as st
 
-from flowlab import formatting
-from flowlab.dashboard.detect import attribution, audit, threshold
+from flowlab import catalog, formatting
+from flowlab.dashboard.detect import attribution, audit, threshold, versions
 from flowlab.dashboard.detect.threshold import PAGE, ThresholdChoice
 from flowlab.dashboard.detect.view import View, axis_of, grid_of
 from flowlab.dashboard.shell import lesson, links, services, state
@@ -53,6 +53,8 @@ def page() -> None:
         tabs["Groups"] = _groups
     tabs["Flagged rows"] = lambda _: attribution.table(scored, trained, choice.threshold, choice.cost)
     tabs["Audit without labels"] = lambda view: audit.panel(view, trained)
+    if state.spec().data.name == catalog.TABLE:
+        tabs["Versions"] = lambda _: versions.panel(scored, trained, choice.threshold, scored_table)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first = "Threshold" if presents else FIRST_TAB
         tab = links.segmented(PAGE, "Show", list(tabs), "tab", first, noun="tab")

@@ -53,10 +53,13 @@ def controls(scored: ScoredTable, key: str) -> ThresholdChoice:
     return ThresholdChoice(used, answer, CostModel(**_values("cost")), unit)
 
 
-def standing(scored: ScoredTable, key: str) -> Threshold:
-    """The threshold that the link names, without drawing anything: what the Detect page shows for this state."""
+def standing(scored: ScoredTable, key: str, is_other: bool = False) -> Threshold:
+    """The threshold that the link names, without drawing anything: what the Detect page shows for this state.
+
+    Of another run (`is_other`) the same rule's; a number set by hand means nothing among its scores.
+    """
     rule = state.view(PAGE, "rule", scored.best_default_rule)
-    if rule not in rules.RULES and rule != MANUAL:
+    if rule not in rules.RULES and (rule != MANUAL or is_other):
         rule = scored.best_default_rule
     unit = state.view(PAGE, "unit", "rows")
     answer = _answer(scored, key, rule, _values(rule), unit if unit in scored.units() else "rows")
@@ -82,13 +85,18 @@ def slider(threshold: Threshold, axis: ScoreAxis, grid: np.ndarray) -> None:
     stops = np.sort(list(by_text.values()))
     nearest = int(np.argmin(np.abs(axis.place(stops) - axis.place(threshold.value))))
     key = state.widget_key(PAGE, "slider", state.recall("detect.chosen", 0), repr(float(origin)))
+
+    def apply(i: int) -> None:
+        if i != nearest or _is_by_hand():
+            _drag(float(stops[i]), float(origin))
+
     st.select_slider(
         "Move the threshold",
         options=range(len(stops)),
         value=nearest,
         format_func=lambda i: formatting.plain(float(stops[i])),
         key=key,
-        on_change=state.on_widget(key, lambda i: _drag(float(stops[i]), float(origin)), slides=True),
+        on_change=state.on_widget(key, apply, slides=True),
         label_visibility="collapsed",
     )
 
@@ -167,7 +175,12 @@ def _parameter(rule: str, control: Number) -> Scalar:
     """One parameter as a number input."""
     key, name, value = state.widget_key(PAGE, rule, control.name), f"{rule}_{control.name}", _value(rule, control)
     links.note_absent(PAGE, name, control.label.lower(), value)
-    changed = state.on_widget(key, lambda new: state.set_view(PAGE, **{name: new}))
+
+    def apply(new: Scalar) -> None:
+        if new != _value(rule, control):
+            state.set_view(PAGE, **{name: new})
+
+    changed = state.on_widget(key, apply)
     return widgets.number_box(control, value, key, changed, width=172)
 
 
@@ -225,8 +238,9 @@ def _number(threshold: Threshold) -> None:
     key = state.widget_key(PAGE, "number", repr(threshold.value))
 
     def apply(value: float) -> None:
-        state.keep("detect.typed", value)
-        _set_by_hand(value)
+        if value != threshold.value or _is_by_hand():
+            state.keep("detect.typed", value)
+            _set_by_hand(value)
 
     st.number_input(
         "Threshold",
@@ -236,6 +250,20 @@ def _number(threshold: Threshold) -> None:
         on_change=state.on_widget(key, apply),
         help="Rows with an anomaly score from here on are flagged.",
     )
+
+
+def forget_by_hand() -> None:
+    """Go back to the rule that suits the rows: a number set by hand means nothing among another run's scores."""
+    if _is_by_hand():
+        state.set_view(PAGE, rule=None, threshold=None)
+
+
+def _is_by_hand() -> bool:
+    """Whether the link says so; else a widget that holds what was drawn has not been touched.
+
+    A script run that is cut short before it draws a widget forgets its value; the browser then sends it again.
+    """
+    return state.view(PAGE, "rule", "") == MANUAL
 
 
 def _set_by_hand(value: float) -> None:

@@ -14,7 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from flowlab import formatting
 from flowlab.dashboard.detect import downloads, threshold
 from flowlab.dashboard.detect import page as detect_page
-from flowlab.dashboard.score import history, result
+from flowlab.dashboard.score import history, renewal, result
 from flowlab.dashboard.score.files import Scored, score
 from flowlab.dashboard.shell import headline, links, services, state
 from flowlab.images.pixels import column_names, shape_of_columns
@@ -23,6 +23,7 @@ from flowlab.images.shape import ImageShape
 from flowlab.jobs import JobError
 from flowlab.jobs.confined import confined
 from flowlab.serving.bundle import DetectorFileError, describe_detector, description, from_bytes
+from flowlab.store.label import RunLabel
 from flowlab.tables.export import to_csv_bytes
 from flowlab.tables.feather import FEATHER
 from flowlab.tables.limits import TableError
@@ -69,8 +70,11 @@ def page() -> None:
     for key, sentence in trouble.items():
         name = f"{files[key][0]}: " if len(files) > 1 else ""
         st.error(formatting.escaped(f"{name}{sentence}"))
-    if scored := [done[key] for key in files if key in done]:
-        result.show(found, scored)
+    if scored := {key: done[key] for key in files if key in done}:
+        shown = result.show(found, scored)
+        (upload,) = (upload for upload in uploads if upload.file_id == shown)
+        version = hashlib.sha256(detector + shown.encode()).hexdigest()
+        renewal.panel(version, detector, own, scored[shown].summary, upload.getvalue(), upload.name)
     if own is not None and done:
         history.draw(own, detector)
 
@@ -190,10 +194,15 @@ def _uploaded(digest: str, _detector: bytes) -> dict[str, Any] | str:
 
 
 def _describe(detector: Mapping[str, Any]) -> None:
+    label = RunLabel.from_record(detector["label"])
+    if label:
+        told = [label.name, label.note.replace("\n", " "), f"tags: {label.tags_text}" if label.tags else ""]
+        st.markdown(f"**{formatting.escaped(' · '.join(filter(None, told)))}**")
     rows = formatting.plural(detector["training_rows"], "row")
     what = f"{detector['model']} trained on {rows} of {detector['data']}"
     unit = f" ({detector['unit']})" if detector["unit"] else ""
     own = f", or the threshold of their group of {detector['grouped_by']}," if detector["grouped_by"] else ""
     flags = f"rows with a score{unit} of at least {formatting.plain(detector['threshold'])}{own} are flagged"
     rules = "".join(f" Rows are {sentence}." for sentence in detector["flag_rules"])
-    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}"))
+    story = "".join(f" {detector[part]}." for part in ("left_out", "recalibrated") if detector[part])
+    st.markdown(formatting.escaped(f"{what}; {flags}. {detector['sentence']}{rules}{story}"))

@@ -36,14 +36,17 @@ def _with_pictures(highest: Highest, shape: ImageShape, columns: list[str]) -> H
     return replace(highest, cells=highest.cells.drop(columns=columns), scores=scores)
 
 
-def show(detector: Mapping[str, Any], files: Sequence[Scored]) -> None:
-    """The scored files: a line for each where there are several, and what was found in the chosen one."""
-    chosen = files[0]
+def show(detector: Mapping[str, Any], files: Mapping[str, Scored]) -> str:
+    """The scored files: a line for each where there are several, and what was found in one, whose key is returned."""
+    chosen = next(iter(files))
     if len(files) > 1:
-        st.dataframe(_lines(files), hide_index=True)
-        chosen = st.selectbox("Show", files, format_func=lambda file: file.name, key="score.shown", width=420)
-    _downloads(chosen, files)
-    _found(detector, chosen.summary, chosen.stem)
+        st.dataframe(_lines(list(files.values())), hide_index=True)
+        chosen = st.selectbox(
+            "Show", list(files), format_func=lambda key: files[key].name, key="score.shown", width=420
+        )
+    _downloads(files[chosen], list(files.values()))
+    _found(detector, files[chosen].summary, files[chosen].stem)
+    return chosen
 
 
 def _lines(files: Sequence[Scored]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flowlab import catalog, formatting
 from flowlab.catalog.faults import faults_of, keeps_density
-from flowlab.dashboard.shell import distance, services, share, state
+from flowlab.dashboard.shell import distance, label, services, share, state
 from flowlab.models.detector import Detector
 from flowlab.records import RunState
 from flowlab.store.reading import Run
@@ -23,6 +23,8 @@ def draw(page: str, words: str = "") -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="headline"):
         st.fragment(_line, run_every=POLL_SECONDS)(line, None if words else services.version())
         share.draw(page)
+        if not words:
+            label.draw()
 
 
 def _line(line: str, version: tuple | None) -> None:
@@ -36,11 +38,12 @@ def _line(line: str, version: tuple | None) -> None:
 def sentence() -> str:
     """The line's text, safe for markdown."""
     spec = state.spec()
-    parts = [services.data_words(spec), catalog.describe(catalog.MODELS[spec.model.name], spec.model)]
+    run = services.run()
+    parts = [run.label.name] if run is not None and run.label.name else []
+    parts += [services.data_words(spec), catalog.describe(catalog.MODELS[spec.model.name], spec.model)]
     parts += [f"broken on purpose: {fault.words}" for fault in faults_of(spec.model)]
     if spec.branch:
         parts.append(services.fork_words(spec))
-    run = services.run()
     if run is None:
         parts.append("not trained yet")
     else:

@@ -211,6 +211,17 @@ def distinct_words(specs: Sequence[RunSpec]) -> list[str]:
     return words
 
 
+def run_words(runs: Sequence[Run]) -> list[str]:
+    """Each run in a few words: its name, if it has one, before `distinct_words`."""
+    words = distinct_words([run.spec for run in runs])
+    return [f"{run.label.name} · {text}" if run.label.name else text for run, text in zip(runs, words, strict=True)]
+
+
+def tags_of(runs: Sequence[Run]) -> list[str]:
+    """All tags of some runs, in the order of the alphabet."""
+    return sorted({tag for run in runs for tag in run.label.tags}, key=str.lower)
+
+
 def fork_words(spec: RunSpec) -> str:
     """Where a fork left its parent."""
     return f"forked at step {formatting.count(spec.branch[1])}" if spec.branch else ""

@@ -124,9 +124,13 @@ def _runs() -> None:
     if not runs:
         return
     with st.expander(f"Your runs ({len(runs)})"):
-        shown = runs[:20]
-        for run, words in zip(shown, services.distinct_words([run.spec for run in shown]), strict=True):
+        tags = services.tags_of(runs)
+        tag = st.pills("With the tag", tags, format_func=formatting.escaped, key="runs.tag") if tags else None
+        shown = [run for run in runs if tag is None or tag in run.label.tags][:20]
+        for run, words in zip(shown, services.run_words(shown), strict=True):
             label = f"{words} · {run.status}"
+            if run.label.tags:
+                label += f" · {run.label.tags_text}"
             if st.button(
                 formatting.escaped(label), key=state.widget_key("run", run.run_id), width="stretch", type="tertiary"
             ):
