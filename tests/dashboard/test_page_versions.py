@@ -47,6 +47,19 @@ def test_a_period_is_left_out_and_both_versions_are_compared_on_all_rows(whole, 
     assert at.session_state.spec == whole
 
 
+def test_the_other_case_is_trained_and_compared_on_the_same_rows(whole, own_server):
+    unsaid = RunSpec(whole.data, Spec("detector", {"n_flows": 1, "n_steps": 50}))
+    train(unsaid)
+    at = open_page("detect", unsaid, tab="Versions", rule="quantile")
+    assert "there are no labels, and nobody said that all are normal" in said(at)
+    press(at, "Train as on rows known to be normal")
+    new = at.session_state.spec
+    assert new.data.params["train_on"] == "known"
+    wait_for_run(new)
+    text = said(open_page("detect", new, tab="Versions", version=own_server.run_id(unsaid), rule="quantile"))
+    assert "there are no labels, but somebody said so" in text and "Of 300 rows the old version flags" in text
+
+
 def test_the_owner_names_a_run_and_a_guest_reads_the_name(whole, own_server):
     run_id = own_server.run_id(whole)
     at = open_page("data", whole)
@@ -72,7 +85,7 @@ def test_the_owner_names_a_run_and_a_guest_reads_the_name(whole, own_server):
 def test_a_new_file_sets_the_threshold_anew_or_trains_a_version_that_is_compared_on_its_rows(
     whole, own_server, monkeypatch
 ):
-    monkeypatch.setattr("flowlab.dashboard.score.page.LANES", 0)
+    monkeypatch.setattr("flowlab.dashboard.score.files.LANES", 0)
     rng = np.random.default_rng(1)
     april = pd.DataFrame({"time": pd.date_range("2024-04-01", periods=240, freq="h"), "load": rng.normal(6, 1, 240)})
     april["temp"] = april["load"] + rng.normal(0, 0.2, 240)

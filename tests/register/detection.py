@@ -88,6 +88,11 @@ ENTRIES = (
         "The first {} of {} rows; the file has all.",
     ),
     entry(
+        "the new run differs in what its training rows are taken for alone",
+        "tests/dashboard/test_page_versions.py::test_the_other_case_is_trained_and_compared_on_the_same_rows",
+        "A run of its own; below, what each of them flags of the same rows.",
+    ),
+    entry(
         "the new detector is another file, and the new run another run",
         "tests/serving/test_recalibration.py::test_the_rule_is_applied_again_and_nothing_else_changes",
         "The model stays, and all these rows count as normal. The detector that scored them is kept as it is.",

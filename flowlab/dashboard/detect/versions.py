@@ -12,6 +12,7 @@ import streamlit as st
 from flowlab import catalog, formatting, views
 from flowlab.dashboard.detect import answers, threshold
 from flowlab.dashboard.shell import links, services, state
+from flowlab.datasets.case import case_of, other_case
 from flowlab.datasets.dataset import DIVISION, Part
 from flowlab.datasets.left_out import rows_left_out, text_of_rows
 from flowlab.detection.group_thresholds import group_names
@@ -51,6 +52,8 @@ def panel(
     others = _others(trained.run)
     with st.expander("Leave rows out and train again", expanded=not others):
         _leave_out(scored, trained, present)
+    if catalog.MODELS[trained.run.spec.model.name].make.asks_if_normal:
+        _case(scored, trained)
     if not others:
         st.markdown("Another version on this table will be compared here, on the same rows.")
         return
@@ -133,14 +136,23 @@ def _leave_out(scored: ScoredTable, trained: services.Trained, present: Threshol
     same = out.any() and text == before
     label = "Train again without them" if out.any() else "Train again on all rows"
     if st.button(label, type="primary", key="detect.leave.train", disabled=same or not (out.any() or before)):
-        _train_without(trained, text, kept)
+        _train_version(trained, {"left_out": text}, kept)
 
 
-def _train_without(trained: services.Trained, text: str, kept: answers.Kept) -> None:
-    """Train a run that leaves these rows out, and look at it beside this one; what was answered goes with it."""
+def _case(scored: ScoredTable, trained: services.Trained) -> None:
+    """What the training rows are taken for and why, and the button that trains for the other case."""
+    value, words = other_case(scored.dataset)
+    left, right = st.columns([2, 1.3], vertical_alignment="center")
+    left.caption(formatting.escaped(case_of(scored.dataset)))
+    help = "A run of its own; below, what each of them flags of the same rows."
+    if right.button(f"Train {words}", key="detect.case.train", help=help):
+        _train_version(trained, {"train_on": value}, answers.kept(trained, len(scored.scores)))
+
+
+def _train_version(trained: services.Trained, changed: Mapping[str, str], kept: answers.Kept) -> None:
+    """Train a run with other settings of the table, and look at it beside this one; what was answered goes with it."""
     spec = trained.run.spec
-    params = {key: value for key, value in spec.data.params.items() if key != "left_out"}
-    data = Spec(spec.data.name, params | ({"left_out": text} if text else {}))
+    data = Spec(spec.data.name, {**spec.data.params, **changed})
     new = catalog.tidy(RunSpec(data, spec.model, spec.seed))[0]
     try:
         services.dataset(new)  # what cannot be left out is said here, and nothing is trained
