@@ -63,7 +63,7 @@ _CONTENTS = {
     "GaussianMixture": "flowlab.models.classical.density",  # several, their number by BIC
     "Autoencoder": "flowlab.models.autoencoders.autoencoder",  # judges by reconstruction
     "VariationalAutoencoder": "flowlab.models.autoencoders.variational",  # a latent-variable density
-    "Detector": "flowlab.models.detector",  # flows and a classical detector, joined: the default for anomalies
+    "Detector": "flowlab.models.detector",  # flows and classical detectors, joined: the default for anomalies
     "IsolationForestModel": "flowlab.models.classical.scorers",  # isolation by random splits
     "NearestNeighbours": "flowlab.models.classical.scorers",  # distance to the nearest rows
     "PCAResidual": "flowlab.models.classical.scorers",  # distance to the principal subspace
