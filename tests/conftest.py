@@ -229,3 +229,11 @@ def train_in(browser, url: str) -> None:
 def settled(page, timeout: float = 20_000) -> None:
     """Wait until the script of a Streamlit page has run to its end."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=timeout)
+
+
+@pytest.fixture(autouse=True)
+def restore_main() -> Iterator[None]:
+    """Pages under test become `__main__`, which a worker that starts later would run."""
+    own = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = own

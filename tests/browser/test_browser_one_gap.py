@@ -27,9 +27,9 @@ def test_headline_line_strip_and_report_say_one_number(fresh_server, page):
     assert len({number for numbers in shown.values() for number in numbers}) == 1, shown
 
     page.goto(f"{fresh_server.url}/detect?{QUERY}")
-    page.get_by_role("button", name=re.compile("Report")).wait_for(timeout=90_000)
+    page.get_by_role("button", name="Report (HTML)").wait_for(timeout=90_000)
     settled(page, 60_000)
     with page.expect_download(timeout=120_000) as download:
-        page.get_by_role("button", name=re.compile("Report")).first.click()
+        page.get_by_role("button", name="Report (HTML)").first.click()
     report = download.value.path().read_text()
     assert set(DISTANCE.findall(report)) == set(shown["strip"])

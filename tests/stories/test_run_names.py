@@ -1,6 +1,7 @@
 """A link names a run: what links of 0.1.0 named is still named so, and learns the same.
 
-But uploaded tables, which are encoded in another way since (`encoding.encoder.VERSION`): their runs are new ones.
+But uploaded tables, which are encoded in another way since (`encoding.encoder.VERSION`), and the detector, whose members
+are others: their runs are new ones.
 """
 
 from pathlib import Path
@@ -45,7 +46,7 @@ RUNS = {
     "simulated": ("data=malware&data.n_rows=1000&data.stuffing=0.5&model=forest&model.n_trees=50", "121cbe7c7e090fb8"),
     "upload": (
         "data=upload&data.digest=00bbe0d671bac09f&data.label=fraud&data.name=orders.csv&data.time=ordered&model=detector&model.n_flows=1&model.n_steps=60",
-        "3081ca3d4769331c",
+        "339f7a53b5574757",
     ),
     "upload, context": (
         "data=upload&data.digest=00bbe0d671bac09f&data.label=fraud&data.name=orders.csv&data.roles=context%3D4&data.clock=true&model=maf&model.n_layers=3",
