@@ -1,7 +1,7 @@
 """A link names a run: what links of 0.1.0 named is still named so, and learns the same.
 
-But uploaded tables, which are encoded in another way since (`encoding.encoder.VERSION`), and the detector, whose members
-are others: their runs are new ones.
+But uploaded tables, which are encoded in another way since (`encoding.encoder.VERSION`), and the detector, of other
+members since: their runs are new ones.
 """
 
 from pathlib import Path
